@@ -1,0 +1,197 @@
+/**
+ * Sockets: addresses, options, and the kernel's word on who is at the other end.
+ *
+ * @module
+ */
+import { Descriptor } from "./descriptor.ts";
+import { check, Errno, errno, SystemError } from "./errno.ts";
+import { libc } from "./symbols.ts";
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+const SO_PEERGROUPS = 59;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const SHUT_RDWR = 2;
+
+/** `sizeof(sun_path)`: a pathname and its NUL must fit (`unix(7)`). */
+export const UNIX_PATH_MAX = 108;
+
+/** Thrown for a pathname that no Unix socket can have. */
+export class AddressError extends Error {
+  override readonly name = "AddressError";
+}
+
+/**
+ * A `struct sockaddr_un` for a pathname.
+ *
+ * @throws {AddressError} When the path is empty, holds a NUL, is abstract (`@…` or a leading NUL) or does not fit.
+ */
+export function unixAddress(path: string): Uint8Array<ArrayBuffer> {
+  const bytes = new TextEncoder().encode(path);
+  if (bytes.length === 0) throw new AddressError("a socket path cannot be empty");
+  if (bytes.includes(0)) throw new AddressError("a socket path cannot hold a NUL");
+  if (path.startsWith("@")) {
+    throw new AddressError(`"${path}" is an abstract name, which has no file permissions`);
+  }
+  if (bytes.length >= UNIX_PATH_MAX) {
+    throw new AddressError(
+      `"${path}" has ${bytes.length} bytes; a socket path has at most ${UNIX_PATH_MAX - 1}`,
+    );
+  }
+  const address = new Uint8Array(2 + UNIX_PATH_MAX);
+  address[0] = AF_UNIX;
+  address.set(bytes, 2);
+  return address;
+}
+
+/** A new Unix stream socket, close-on-exec and non-blocking. */
+export function unixSocket(): Descriptor {
+  return new Descriptor(
+    check("socket", libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)),
+  );
+}
+
+/** Two connected Unix stream sockets, close-on-exec and non-blocking. */
+export function unixSocketPair(): [Descriptor, Descriptor] {
+  const pair = new Int32Array(2);
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  check("socketpair", libc.socketpair(AF_UNIX, type, 0, new Uint8Array(pair.buffer)));
+  return [new Descriptor(pair[0]!), new Descriptor(pair[1]!)];
+}
+
+/** Binds a socket to an address made by {@linkcode unixAddress}. */
+export function bind(socket: Descriptor, address: Uint8Array<ArrayBuffer>): void {
+  check("bind", libc.bind(socket.number, address, address.length));
+}
+
+/** Starts listening. A backlog above `net.core.somaxconn` is cut by the kernel without a word. */
+export function listen(socket: Descriptor, backlog: number): void {
+  check("listen", libc.listen(socket.number, backlog));
+}
+
+/** Connects; answers 0 or the error number, because several of them are ordinary outcomes. */
+export function connect(socket: Descriptor, address: Uint8Array<ArrayBuffer>): number {
+  return libc.connect(socket.number, address, address.length) === 0 ? 0 : errno();
+}
+
+/** What {@linkcode accept} answers when nobody is waiting. */
+export const NOBODY = null;
+
+/**
+ * Takes the next waiting connection, close-on-exec and non-blocking.
+ *
+ * @returns The connection, or null when nobody is waiting.
+ * @throws {SystemError} `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM` when the machine has no room for it.
+ */
+export function accept(listener: Descriptor): Descriptor | null {
+  for (;;) {
+    const number = libc.accept4(listener.number, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (number >= 0) return new Descriptor(number);
+    const error = errno();
+    if (error === Errno.EAGAIN) return NOBODY;
+    // A connection that died in the queue, or a signal: the next one is waiting (accept(2)).
+    if (error === Errno.ECONNABORTED || error === Errno.EINTR) continue;
+    throw new SystemError("accept4", error);
+  }
+}
+
+const credentials = new Uint32Array(3);
+const credentialsBytes = new Uint8Array(credentials.buffer);
+const length = new Uint32Array(1);
+const lengthBytes = new Uint8Array(length.buffer);
+
+/** A `struct ucred`, reused: copy what has to outlive the next call of {@linkcode peerCredentials}. */
+export const ucred = {
+  get pid(): number {
+    return credentials[0]!;
+  },
+  get uid(): number {
+    return credentials[1]!;
+  },
+  get gid(): number {
+    return credentials[2]!;
+  },
+};
+
+/**
+ * Asks the kernel who connected (`SO_PEERCRED`, `unix(7)`): pid, effective uid and gid as they were at
+ * `connect()` (or, on the client's side, at `listen()`).
+ *
+ * @returns Whether {@linkcode ucred} now holds an answer of the right length.
+ */
+export function peerCredentials(socket: Descriptor): boolean {
+  length[0] = credentialsBytes.length;
+  const result = libc.getsockopt(
+    socket.number,
+    SOL_SOCKET,
+    SO_PEERCRED,
+    credentialsBytes,
+    lengthBytes,
+  );
+  return result === 0 && length[0] === credentialsBytes.length;
+}
+
+let groups = new Uint32Array(64);
+
+/**
+ * The supplementary groups of the peer at `connect()` (`SO_PEERGROUPS`, Linux 4.13).
+ *
+ * @returns The gids, or null when they could not be read.
+ */
+export function peerGroups(socket: Descriptor): number[] | null {
+  // The kernel allows 65536 groups (NGROUPS_MAX); a second try always has the size it asked for.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    length[0] = groups.byteLength;
+    const bytes = new Uint8Array(groups.buffer);
+    if (libc.getsockopt(socket.number, SOL_SOCKET, SO_PEERGROUPS, bytes, lengthBytes) === 0) {
+      return Array.from(groups.subarray(0, length[0]! / 4));
+    }
+    if (errno() !== Errno.ERANGE) return null;
+    groups = new Uint32Array(Math.ceil(length[0]! / 4));
+  }
+  return null;
+}
+
+/** What {@linkcode receive} and {@linkcode send} answer where the call would have to wait. */
+export const WOULD_BLOCK = -1;
+/** What {@linkcode receive} and {@linkcode send} answer where the connection is broken. */
+export const BROKEN = -2;
+
+/**
+ * Reads what is there.
+ *
+ * @returns The number of bytes, 0 at end-of-file, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
+ */
+export function receive(socket: Descriptor, into: Uint8Array<ArrayBuffer>): number {
+  const count = libc.recv(socket.number, into, BigInt(into.length), MSG_DONTWAIT);
+  return count >= 0 ? count : outcome();
+}
+
+/**
+ * Writes what fits.
+ *
+ * @returns The number of bytes taken, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
+ */
+export function send(
+  socket: Descriptor,
+  bytes: Uint8Array<ArrayBuffer>,
+  count: number = bytes.length,
+): number {
+  const taken = libc.send(socket.number, bytes, BigInt(count), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return taken >= 0 ? taken : outcome();
+}
+
+function outcome(): number {
+  const error = errno();
+  return error === Errno.EAGAIN || error === Errno.EINTR ? WOULD_BLOCK : BROKEN;
+}
+
+/** Ends both directions, whoever else may hold the connection. A dead connection is no error. */
+export function shutdown(socket: Descriptor): void {
+  libc.shutdown(socket.number, SHUT_RDWR);
+}

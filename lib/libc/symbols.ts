@@ -1,0 +1,109 @@
+/**
+ * The C library: the only `Deno.dlopen` of the program.
+ *
+ * Every symbol that is used stands here once, with the types of its C prototype. `ssize_t` results are
+ * declared `i32`: the register's low half holds −1 or a count, and no count here reaches 2³¹, so no
+ * BigInt is allocated on the way of a byte.
+ *
+ * @module
+ */
+import { ExitCode, Failure } from "../errors.ts";
+
+/**
+ * Where glibc lies: Debian and Ubuntu, then Fedora, Arch and openSUSE, for both architectures. The
+ * `--allow-ffi` flags grant these paths and no others.
+ */
+export const LIBC_PATHS = {
+  x86_64: ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/usr/lib/libc.so.6"],
+  aarch64: ["/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/usr/lib/libc.so.6"],
+} as const;
+
+const definitions = {
+  // memory: how errno and strings are read without the wider right to raw pointers
+  __errno_location: { parameters: [], result: "pointer" },
+  errno_copy: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "void" },
+  memory_copy: { name: "memcpy", parameters: ["buffer", "u64", "usize"], result: "void" },
+  memory_address: { name: "memset", parameters: ["buffer", "i32", "usize"], result: "u64" },
+  string_length: { name: "strnlen", parameters: ["u64", "usize"], result: "usize" },
+
+  // sockets
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  listen: { parameters: ["i32", "i32"], result: "i32" },
+  accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
+  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  send: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
+
+  // descriptors and files
+  close: { parameters: ["i32"], result: "i32" },
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  unlink: { parameters: ["buffer"], result: "i32" },
+  umask: { parameters: ["u32"], result: "u32" },
+  unshare: { parameters: ["i32"], result: "i32" },
+
+  // waiting
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
+  read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+  write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
+
+  // ids and the name service
+  geteuid: { parameters: [], result: "u32" },
+  getppid: { parameters: [], result: "i32" },
+  getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  getresgid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
+  setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  getgroups: { parameters: ["i32", "buffer"], result: "i32" },
+  setgroups: { parameters: ["usize", "buffer"], result: "i32" },
+  getgrouplist: { parameters: ["buffer", "u32", "buffer", "buffer"], result: "i32" },
+  getpwnam_r: { parameters: ["buffer", "buffer", "buffer", "usize", "buffer"], result: "i32" },
+  getpwuid_r: { parameters: ["u32", "buffer", "buffer", "usize", "buffer"], result: "i32" },
+  getgrnam_r: { parameters: ["buffer", "buffer", "buffer", "usize", "buffer"], result: "i32" },
+  gethostname: { parameters: ["buffer", "usize"], result: "i32" },
+
+  // becoming another program
+  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  execvp: { parameters: ["buffer", "buffer"], result: "i32" },
+  signal: { parameters: ["i32", "usize"], result: "u64" },
+  prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The C library's functions, typed by {@linkcode definitions}. */
+export type Libc = Deno.DynamicLibrary<typeof definitions>["symbols"];
+
+function load(): Libc {
+  if (Deno.build.os !== "linux") {
+    throw new Failure(`ipcauth runs on Linux, not on ${Deno.build.os}`, { exit: ExitCode.os });
+  }
+  let cause: unknown;
+  for (const path of LIBC_PATHS[Deno.build.arch as keyof typeof LIBC_PATHS] ?? []) {
+    try {
+      return Deno.dlopen(path, definitions).symbols;
+    } catch (error) {
+      // A missing file is the other distribution's path; anything else is worth keeping as the cause.
+      cause = error;
+    }
+  }
+  throw new Failure(
+    `Cannot load the GNU C library on ${Deno.build.arch}: it is in none of the known places`,
+    {
+      exit: ExitCode.os,
+      hint:
+        "ipcauth needs glibc 2.28 or newer (Debian, Ubuntu, Fedora, Arch); musl is not supported",
+      cause,
+    },
+  );
+}
+
+/** Loaded on the first import of this file; each thread has its own. */
+export const libc: Libc = load();
