@@ -14,6 +14,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const SO_PEERGROUPS = 59;
+const SO_PEERPIDFD = 77;
+const MSG_PEEK = 0x2;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_RDWR = 2;
@@ -136,6 +138,9 @@ export function peerCredentials(socket: Descriptor): boolean {
   return result === 0 && length[0] === credentialsBytes.length;
 }
 
+const number = new Int32Array(1);
+const numberBytes = new Uint8Array(number.buffer);
+
 let groups = new Uint32Array(64);
 
 /**
@@ -157,6 +162,23 @@ export function peerGroups(socket: Descriptor): number[] | null {
   return null;
 }
 
+/**
+ * A handle on the peer's process that its pid cannot outlive (`SO_PEERPIDFD`, Linux 6.5).
+ *
+ * @returns The pidfd, or null where the kernel has none to give.
+ */
+export function peerProcess(socket: Descriptor): Descriptor | null {
+  length[0] = number.byteLength;
+  const result = libc.getsockopt(
+    socket.number,
+    SOL_SOCKET,
+    SO_PEERPIDFD,
+    numberBytes,
+    lengthBytes,
+  );
+  return result === 0 ? new Descriptor(number[0]!) : null;
+}
+
 /** What {@linkcode receive} and {@linkcode send} answer where the call would have to wait. */
 export const WOULD_BLOCK = -1;
 /** What {@linkcode receive} and {@linkcode send} answer where the connection is broken. */
@@ -169,6 +191,18 @@ export const BROKEN = -2;
  */
 export function receive(socket: Descriptor, into: Uint8Array<ArrayBuffer>): number {
   const count = libc.recv(socket.number, into, BigInt(into.length), MSG_DONTWAIT);
+  return count >= 0 ? count : outcome();
+}
+
+const oneByte = new Uint8Array(1);
+
+/**
+ * Looks whether a byte is there without taking it.
+ *
+ * @returns 1, 0 at end-of-file, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
+ */
+export function peek(socket: Descriptor): number {
+  const count = libc.recv(socket.number, oneByte, 1n, MSG_PEEK | MSG_DONTWAIT);
   return count >= 0 ? count : outcome();
 }
 

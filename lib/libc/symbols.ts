@@ -8,15 +8,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-
-/**
- * Where glibc lies: Debian and Ubuntu, then Fedora, Arch and openSUSE, for both architectures. The
- * `--allow-ffi` flags grant these paths and no others.
- */
-export const LIBC_PATHS = {
-  x86_64: ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/usr/lib/libc.so.6"],
-  aarch64: ["/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/usr/lib/libc.so.6"],
-} as const;
+import { LIBC_PATHS } from "./paths.ts";
 
 const definitions = {
   // memory: how errno and strings are read without the wider right to raw pointers
@@ -44,6 +36,7 @@ const definitions = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },
   unshare: { parameters: ["i32"], result: "i32" },
@@ -57,6 +50,11 @@ const definitions = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
 
   // ids and the name service
+  pidfd_send_signal: {
+    name: "syscall",
+    parameters: ["i64", "i32", "i32", "pointer", "u32"],
+    result: "i32",
+  },
   geteuid: { parameters: [], result: "u32" },
   getppid: { parameters: [], result: "i32" },
   getresuid: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },

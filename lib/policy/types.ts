@@ -77,12 +77,15 @@ export interface Ground {
 export interface Occupancy {
   readonly connections: number;
   readonly maxConnections: number;
+  /** Open connections of the newcomer's uid. */
+  readonly connectionsOfUser: number;
+  readonly maxConnectionsPerUser: number;
 }
 
 /** Why someone is let in. */
 export type AllowRule = "root" | "server-user" | "user" | "group" | "key" | "trusted-key";
 
-/** Why someone is not. The order of precedence is that of {@linkcode file://./decide.ts}. */
+/** Why someone is not. */
 export type DenyReason =
   | "no-credentials"
   | "unmapped-uid"

@@ -1,0 +1,44 @@
+/**
+ * Builds `dist/ipcauth`: one executable script that needs nothing but `deno` on PATH.
+ *
+ * The first lines are a shell script to a shell and a comment to JavaScript. They start `deno` with the
+ * program's rights, and give it a cache directory where there is no home to keep one in.
+ */
+import { dirname, fromFileUrl, join } from "@std/path";
+import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
+
+const HEADER = `#!/bin/sh
+":" //; [ -n "$HOME$DENO_DIR" ] || export DENO_DIR=/nonexistent
+":" //; exec deno run --quiet --no-config --no-lock --no-remote --no-npm --ext=js ${
+  PERMISSION_FLAGS.join(" ")
+} "$0" "$@"
+`;
+
+/**
+ * Builds the script.
+ *
+ * @param path Where to.
+ * @throws {Error} With what the bundler said.
+ */
+export async function bundle(path: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  const body = `${path}.js`;
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--minify", "--output", body, join(ROOT, "main.ts")],
+    cwd: ROOT,
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  await Deno.writeTextFile(path, HEADER + await Deno.readTextFile(body));
+  await Deno.chmod(path, 0o755);
+  await Deno.remove(body);
+}
+
+if (import.meta.main) {
+  const path = join(ROOT, "dist", "ipcauth");
+  await bundle(path);
+  console.log(`built ${path}`);
+}

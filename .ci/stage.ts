@@ -1,0 +1,35 @@
+/**
+ * A place where every user of the machine can run the program: Deno often lies below a home directory
+ * that others may not enter.
+ */
+import { join } from "@std/path";
+import { bundle } from "./bundle.ts";
+
+/** A directory with the program and the Deno that runs it. */
+export interface Stage {
+  readonly directory: string;
+  /** Holds `ipcauth` and `deno`: put it on PATH. */
+  readonly bin: string;
+}
+
+/**
+ * Builds the program into a new directory that all may read and only we may write.
+ *
+ * @param prefix The beginning of the directory's name, below the temporary directory.
+ */
+export async function stage(prefix: string): Promise<Stage> {
+  const directory = await Deno.makeTempDir({ prefix });
+  await Deno.chmod(directory, 0o755);
+  const bin = join(directory, "bin");
+  await Deno.mkdir(bin, { mode: 0o755 });
+  const deno = join(bin, "deno");
+  try {
+    await Deno.link(Deno.execPath(), deno);
+  } catch {
+    // Another file system, or links are protected: a copy does as well.
+    await Deno.copyFile(Deno.execPath(), deno);
+  }
+  await Deno.chmod(deno, 0o755);
+  await bundle(join(bin, "ipcauth"));
+  return { directory, bin };
+}

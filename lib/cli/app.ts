@@ -1,0 +1,139 @@
+/**
+ * The table of commands: a parsed command line in, an exit code out. Each command's room is entered only
+ * when it is asked for, so that `run-as` does not pay for the server.
+ *
+ * @module
+ */
+import manifest from "../../deno.json" with { type: "json" };
+import { VARIABLES } from "../config/locate.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import {
+  type Command,
+  DEFAULT,
+  type Invocation,
+  type OrDefault,
+  parseCommandLine,
+} from "./args.ts";
+import type { Context } from "./context.ts";
+import { writeAll } from "./output.ts";
+import { report } from "./report.ts";
+
+/** The program's version. */
+export const VERSION: string = manifest.version;
+
+/** What a shell reports for a program that `SIGPIPE` ended. */
+const SIGPIPE_STATUS = 141;
+
+/** What the program is run with. */
+export interface Run {
+  readonly argv: readonly string[];
+  /** The address of the program's own module, from which the data plane is started. */
+  readonly self: string;
+}
+
+/**
+ * Runs the program.
+ *
+ * @returns The exit code. Nothing is thrown.
+ */
+export async function run({ argv, self }: Run): Promise<ExitCode> {
+  let color = false;
+  try {
+    const invocation = parseCommandLine(argv);
+    color = mayColor(invocation.everywhere.color);
+    return await execute(invocation, color, self);
+  } catch (error) {
+    // The reader of our output has seen enough, as in `… | head -1`.
+    if (error instanceof Deno.errors.BrokenPipe) return SIGPIPE_STATUS;
+    const { text, exit } = report(error, color);
+    writeAll(Deno.stderr, text);
+    return exit;
+  }
+}
+
+async function execute(
+  { command, everywhere }: Invocation,
+  color: boolean,
+  self: string,
+): Promise<ExitCode> {
+  switch (command.kind) {
+    case "version":
+      writeAll(Deno.stdout, `ipcauth ${VERSION}\n`);
+      return ExitCode.ok;
+    case "help": {
+      const { usageText } = await import("./usage.ts");
+      writeAll(Deno.stdout, usageText(command.topic));
+      return ExitCode.ok;
+    }
+    case "completions": {
+      const { completionScript } = await import("./completions.ts");
+      writeAll(Deno.stdout, completionScript(command.shell));
+      return ExitCode.ok;
+    }
+    case "run-as": {
+      const { runAs } = await import("./run_as.ts");
+      return runAs(command, await contextOf(everywhere.config, color));
+    }
+    case "users": {
+      const { users } = await import("./users.ts");
+      return users(command.action, command.json, await contextOf(everywhere.config, color));
+    }
+    case "serve": {
+      const { serve } = await import("./serve.ts");
+      return serve(command, {
+        ...await contextOf(everywhere.config, color),
+        logLevel: everywhere.logLevel,
+        logFormat: everywhere.logFormat,
+        logIsTerminal: Deno.stderr.isTerminal(),
+        version: VERSION,
+        self,
+      });
+    }
+    case "connect": {
+      const { connect } = await import("./connect.ts");
+      return connect(connectRequest(command), await contextOf(everywhere.config, color));
+    }
+    case "gen-key":
+    case "show-key":
+      throw notYet("gen-key");
+  }
+}
+
+function connectRequest(command: Command & { kind: "connect" }) {
+  if (command.to.kind === "tcp") throw notYet("connect over TCP");
+  if (command.mode.kind !== "console") throw notYet(`connect --${command.mode.kind}`);
+  return {
+    unix: named(command.to.path),
+    serverUser: command.serverUser,
+    user: command.user,
+    commands: command.mode.commands,
+  };
+}
+
+function named(value: OrDefault | null): string | null {
+  return value === DEFAULT ? null : value;
+}
+
+function notYet(what: string): Failure {
+  return new Failure(`${what} is not built yet`, { exit: ExitCode.usage });
+}
+
+async function contextOf(config: string | null, color: boolean): Promise<Context> {
+  const { effectiveUid } = await import("../libc/ids.ts");
+  return {
+    surroundings: { uid: effectiveUid(), env: environment() },
+    config,
+    color,
+    out: (text) => writeAll(Deno.stdout, text),
+    err: (text) => writeAll(Deno.stderr, text),
+  };
+}
+
+function environment(): Record<string, string | undefined> {
+  return Object.fromEntries(VARIABLES.map((name) => [name, Deno.env.get(name)]));
+}
+
+function mayColor(choice: "auto" | "always" | "never"): boolean {
+  if (choice !== "auto") return choice === "always";
+  return !Deno.env.get("NO_COLOR") && Deno.stderr.isTerminal() && Deno.stdout.isTerminal();
+}

@@ -1,0 +1,415 @@
+/**
+ * The command line as a value: pure, argv → one of the commands or a usage error. What contradicts itself
+ * is refused here, before any file is opened.
+ *
+ * @module
+ */
+import { ExitCode, Failure } from "../errors.ts";
+import type { ForwardIdentity, LogLevel } from "../config/types.ts";
+import { parseId } from "../policy/id.ts";
+import { type Flags, readFlags } from "./flags.ts";
+import type { UsersAction } from "./users.ts";
+
+/** Where a flag may be given without a value. */
+export type OrDefault = string | typeof DEFAULT;
+/** A flag that was given without a value. */
+export const DEFAULT: unique symbol = Symbol("default");
+
+/** Flags every command takes. */
+export interface Everywhere {
+  readonly config: string | null;
+  readonly logLevel: LogLevel | null;
+  readonly logFormat: "text" | "json" | null;
+  readonly color: "auto" | "always" | "never";
+}
+
+/** `ipcauth serve`. */
+export interface ServeCommand {
+  readonly kind: "serve";
+  readonly unix: OrDefault | null;
+  readonly tcp: OrDefault | null;
+  readonly keys: readonly OrDefault[];
+  readonly service:
+    | { readonly kind: "forward"; readonly target: string; readonly identity: ForwardIdentity }
+    | { readonly kind: "exec"; readonly argv: readonly string[] }
+    | null;
+}
+
+/** `ipcauth connect`. */
+export interface ConnectCommand {
+  readonly kind: "connect";
+  readonly to:
+    | { readonly kind: "unix"; readonly path: OrDefault | null }
+    | { readonly kind: "tcp"; readonly address: OrDefault; readonly key: OrDefault };
+  readonly user: string | null;
+  readonly serverUser: string | null;
+  readonly mode:
+    | { readonly kind: "console"; readonly commands: readonly string[] }
+    | { readonly kind: "pipe" }
+    | { readonly kind: "listen"; readonly address: string };
+}
+
+/** What the program was asked to do. */
+export type Command =
+  | ServeCommand
+  | ConnectCommand
+  | { readonly kind: "run-as"; readonly who: string; readonly program: readonly string[] }
+  | { readonly kind: "gen-key"; readonly file: string | null; readonly force: boolean }
+  | { readonly kind: "show-key"; readonly file: string }
+  | { readonly kind: "users"; readonly action: UsersAction; readonly json: boolean }
+  | { readonly kind: "completions"; readonly shell: "bash" | "zsh" | "fish" }
+  | { readonly kind: "help"; readonly topic: string | null }
+  | { readonly kind: "version" };
+
+/** A parsed command line. */
+export interface Invocation {
+  readonly command: Command;
+  readonly everywhere: Everywhere;
+}
+
+const EVERYWHERE = { values: ["config", "log-level", "log-format", "color"], switches: ["help"] };
+
+/** The subcommands, in the order in which help lists them. */
+export const COMMANDS = [
+  "serve",
+  "connect",
+  "run-as",
+  "gen-key",
+  "users",
+  "help",
+  "completions",
+] as const;
+
+/**
+ * Parses a command line.
+ *
+ * @param argv The arguments, without the program's name.
+ * @throws {Failure} 64, with the command whose help explains it.
+ */
+export function parseCommandLine(argv: readonly string[]): Invocation {
+  const head = readFlags(argv, {
+    values: EVERYWHERE.values,
+    switches: [...EVERYWHERE.switches, "version"],
+    aliases: { h: "help", V: "version" },
+    stopEarly: true,
+  });
+  const [name, ...rest] = head.words;
+  if (head.has("version")) return { command: { kind: "version" }, everywhere: everywhere(head) };
+  if (name === undefined) {
+    if (head.has("help")) return { command: help(null), everywhere: everywhere(head) };
+    throw usage("No command was given", null);
+  }
+  // What `readFlags` set apart behind the first `--` belongs to the subcommand.
+  const tail = head.rest === null ? rest : [...rest, "--", ...head.rest];
+  const parse = (parsers as Record<string, Parser | undefined>)[name];
+  if (!Object.hasOwn(parsers, name) || parse === undefined) {
+    throw usage(`There is no command "${name}"`, null);
+  }
+  const { command, flags } = parse(tail);
+  const both = everywhere(head, flags);
+  return {
+    command: head.has("help") || flags.has("help") ? help(name) : command(),
+    everywhere: both,
+  };
+}
+
+/** A command's flags, and the command itself once they are known to be wanted (and not its help). */
+interface Parsed {
+  readonly flags: Flags;
+  readonly command: () => Command;
+}
+type Parser = (argv: readonly string[]) => Parsed;
+
+const parsers = {
+  "serve": parseServe,
+  "connect": parseConnect,
+  "run-as": parseRunAs,
+  "gen-key": parseGenKey,
+  "users": parseUsers,
+  "help": parseHelp,
+  "completions": parseCompletions,
+} satisfies Record<typeof COMMANDS[number], Parser>;
+
+function flagsOf(
+  argv: readonly string[],
+  topic: string,
+  own: { values?: string[]; optional?: string[]; switches?: string[]; stopEarly?: boolean } = {},
+): Flags {
+  return readFlags(argv, {
+    topic,
+    values: [...EVERYWHERE.values, ...own.values ?? []],
+    optional: own.optional ?? [],
+    switches: [...EVERYWHERE.switches, ...own.switches ?? []],
+    aliases: topic === "connect" ? { h: "help", c: "command" } : { h: "help" },
+    stopEarly: own.stopEarly ?? false,
+  });
+}
+
+function parseServe(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "serve", {
+    optional: ["unix", "tcp", "key"],
+    values: ["forward", "identity", "drop-to"],
+    switches: ["exec"],
+  });
+  return { flags, command: () => serveCommand(flags) };
+}
+
+function serveCommand(flags: Flags): ServeCommand {
+  noWords(flags, "serve");
+  if (flags.has("drop-to")) throw notYet("serve --drop-to");
+  const forward = flags.one("forward");
+  const identity = flags.oneOf("identity", ["none", "proxy-v2", "impersonate"]);
+  if (forward !== null && flags.has("exec")) {
+    throw usage(
+      "--forward and --exec exclude each other: a connection goes to one service",
+      "serve",
+    );
+  }
+  if (identity !== null && forward === null) {
+    throw usage("--identity says what --forward passes on, and there is no --forward", "serve");
+  }
+  const argv = flags.rest ?? [];
+  if (flags.has("exec") && argv.length === 0) {
+    throw usage("--exec needs a program behind --", "serve");
+  }
+  if (!flags.has("exec") && flags.rest !== null) {
+    throw usage("A program behind -- needs --exec", "serve");
+  }
+  const keys = flags.all("key").map(orDefault);
+  const tcp = flags.one("tcp");
+  if (keys.length > 0 && tcp === null) {
+    throw usage("--key is for TCP, and there is no --tcp", "serve");
+  }
+  return {
+    kind: "serve",
+    unix: optional(flags.one("unix")),
+    tcp: optional(tcp),
+    keys,
+    service: forward !== null
+      ? { kind: "forward", target: forward, identity: identity ?? "none" }
+      : flags.has("exec")
+      ? { kind: "exec", argv }
+      : null,
+  };
+}
+
+function parseConnect(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "connect", {
+    optional: ["unix", "tcp", "key"],
+    values: ["user", "server-user", "listen", "command"],
+    switches: ["pipe"],
+  });
+  return { flags, command: () => connectCommand(flags) };
+}
+
+function connectCommand(flags: Flags): ConnectCommand {
+  noWords(flags, "connect");
+  if (flags.rest !== null) {
+    throw usage("connect starts no program: nothing goes behind --", "connect");
+  }
+  const unix = flags.one("unix");
+  const tcp = flags.one("tcp");
+  const key = flags.one("key");
+  if (unix !== null && tcp !== null) throw usage("--unix and --tcp exclude each other", "connect");
+  if (unix !== null && key !== null) {
+    throw usage("--key is for TCP; on a Unix socket the kernel says who you are", "connect");
+  }
+  const commands = flags.all("command");
+  const listen = flags.one("listen");
+  const ways = [
+    commands.length > 0 && "-c",
+    flags.has("pipe") && "--pipe",
+    listen !== null && "--listen",
+  ]
+    .filter((way) => way !== false);
+  if (ways.length > 1) throw usage(`${ways.join(" and ")} exclude each other`, "connect");
+  return {
+    kind: "connect",
+    to: tcp !== null || key !== null
+      ? { kind: "tcp", address: orDefault(tcp ?? ""), key: orDefault(key ?? "") }
+      : { kind: "unix", path: optional(unix) },
+    user: flags.one("user"),
+    serverUser: flags.one("server-user"),
+    mode: listen !== null
+      ? { kind: "listen", address: listen }
+      : flags.has("pipe")
+      ? { kind: "pipe" }
+      : { kind: "console", commands },
+  };
+}
+
+function parseRunAs(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "run-as", { stopEarly: true });
+  return {
+    flags,
+    command: () => {
+      const [who, ...words] = flags.words;
+      if (who === undefined) throw usage("run-as needs a user", "run-as", 125);
+      // Only the first `--` is ours; one that comes after the program is the program's.
+      const program = words.length > 0
+        ? flags.rest === null ? words : [...words, "--", ...flags.rest]
+        : flags.rest ?? [];
+      if (program.length === 0) throw usage("run-as needs a program", "run-as", 125);
+      return { kind: "run-as", who, program };
+    },
+  };
+}
+
+function parseGenKey(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "gen-key", { switches: ["force"], values: ["show"] });
+  return {
+    flags,
+    command: () => {
+      const show = flags.one("show");
+      if (show !== null) {
+        noWords(flags, "gen-key");
+        if (flags.has("force")) {
+          throw usage("--show writes nothing: --force is out of place", "gen-key");
+        }
+        return { kind: "show-key", file: show };
+      }
+      const [file, ...more] = flags.words;
+      if (more.length > 0) throw usage("gen-key makes one key at a time", "gen-key");
+      return { kind: "gen-key", file: file ?? null, force: flags.has("force") };
+    },
+  };
+}
+
+function parseUsers(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "users", {
+    values: ["uid", "gid"],
+    switches: ["local-ipc-access", "admin", "json"],
+  });
+  return {
+    flags,
+    command: () => ({ kind: "users", action: usersAction(flags), json: flags.has("json") }),
+  };
+}
+
+function usersAction(flags: Flags): UsersAction {
+  const [verb = "list", ...words] = flags.words;
+  if (verb !== "add") {
+    for (const flag of ["uid", "gid", "local-ipc-access", "admin"]) {
+      if (flags.has(flag)) throw usage(`--${flag} goes with users add only`, "users");
+    }
+  }
+  const take = (...names: string[]): string[] => {
+    if (words.length === names.length) return words;
+    throw usage(`Usage: ipcauth users ${[verb, ...names].join(" ")}`, "users");
+  };
+  switch (verb) {
+    case "list":
+      take();
+      return { verb };
+    case "show":
+    case "allow":
+    case "deny":
+    case "remove": {
+      const [name] = take("NAME");
+      return { verb, name: name! };
+    }
+    case "set": {
+      const [name, field, value] = take("NAME", "FIELD", "VALUE");
+      return { verb, name: name!, field: field!, value: value! };
+    }
+    case "check": {
+      const [who] = take("UID|NAME");
+      return { verb, who: who! };
+    }
+    case "add": {
+      const [name] = take("NAME");
+      const uid = id(flags, "uid");
+      if (uid === null) throw usage("users add needs --uid N", "users");
+      return {
+        verb,
+        name: name!,
+        uid,
+        gid: id(flags, "gid"),
+        localIpcAccess: flags.has("local-ipc-access"),
+        admin: flags.has("admin"),
+      };
+    }
+    default:
+      throw usage(`There is no "users ${verb}"`, "users");
+  }
+}
+
+function id(flags: Flags, name: string): number | null {
+  const text = flags.one(name);
+  if (text === null) return null;
+  const value = parseId(text);
+  if (value === null) {
+    throw usage(
+      `--${name}: "${text}" is not an id; it is a whole number from 0 to 4294967294`,
+      "users",
+    );
+  }
+  return value;
+}
+
+function parseHelp(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "help");
+  return {
+    flags,
+    command: () => {
+      const [topic, ...more] = flags.words;
+      if (more.length > 0) throw usage("help explains one command at a time", null);
+      if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic)) {
+        throw usage(`There is no command "${topic}"`, null);
+      }
+      return help(topic ?? null);
+    },
+  };
+}
+
+function parseCompletions(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "completions");
+  return {
+    flags,
+    command: () => {
+      const [shell, ...more] = flags.words;
+      if (more.length > 0 || (shell !== "bash" && shell !== "zsh" && shell !== "fish")) {
+        throw usage("Usage: ipcauth completions bash|zsh|fish", "completions");
+      }
+      return { kind: "completions", shell };
+    },
+  };
+}
+
+function everywhere(...levels: Flags[]): Everywhere {
+  const last = <T>(read: (flags: Flags) => T | null): T | null =>
+    levels.map(read).reduce((before, value) => value ?? before, null);
+  return {
+    config: last((flags) => flags.one("config")),
+    logLevel: last((flags) => flags.oneOf("log-level", ["debug", "info", "warn", "error"])),
+    logFormat: last((flags) => flags.oneOf("log-format", ["text", "json"])),
+    color: last((flags) => flags.oneOf("color", ["auto", "always", "never"])) ?? "auto",
+  };
+}
+
+function help(topic: string | null): Command {
+  return { kind: "help", topic };
+}
+
+function optional(value: string | null): OrDefault | null {
+  return value === null ? null : orDefault(value);
+}
+
+function orDefault(value: string): OrDefault {
+  return value === "" ? DEFAULT : value;
+}
+
+function noWords(flags: Flags, topic: string): void {
+  if (flags.words.length > 0) throw usage(`"${flags.words[0]}" is out of place`, topic);
+}
+
+function usage(message: string, topic: string | null, exit: number = ExitCode.usage): Failure {
+  return new Failure(message, {
+    exit,
+    hint: topic === null ? "ipcauth help" : `ipcauth help ${topic}`,
+  });
+}
+
+function notYet(what: string): Failure {
+  return new Failure(`${what} is not built yet`, { exit: ExitCode.usage });
+}

@@ -1,0 +1,102 @@
+/**
+ * Where things lie when nobody says: the configuration, the sockets, the key. Pure: the environment is
+ * an argument.
+ *
+ * @module
+ */
+import { ExitCode, Failure } from "../errors.ts";
+
+/** The port of the access check, as in the scheme this generalises. */
+export const DEFAULT_PORT = 4569;
+/** The TCP address nobody has to name. */
+export const DEFAULT_HOST = "127.0.0.1";
+/** The socket of a server that runs as root. */
+export const SYSTEM_SOCKET = "/run/ipcauth/ipc.sock";
+/** The configuration of the machine. */
+export const SYSTEM_CONFIG = "/etc/ipcauth/config.yaml";
+/** The key of the machine. */
+export const SYSTEM_KEY = "/etc/ipcauth/ipc.key";
+
+/** Who runs the program, and where. */
+export interface Surroundings {
+  /** Effective uid. */
+  readonly uid: number;
+  /** The environment variables this program reads, by name; an empty one counts as absent. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** The environment variables this program reads, and no others. */
+export const VARIABLES = [
+  "HOME",
+  "IPCAUTH_ADDR",
+  "IPCAUTH_CONFIG",
+  "IPCAUTH_KEY_FILE",
+  "IPCAUTH_PATH",
+  "IPCAUTH_PORT",
+  "NO_COLOR",
+  "XDG_CONFIG_HOME",
+  "XDG_RUNTIME_DIR",
+] as const;
+
+function configHome({ uid, env }: Surroundings): string | null {
+  // Root's own dotfiles are not where a machine's access is decided.
+  if (uid === 0) return null;
+  // The XDG base directory specification: relative paths are invalid and ignored.
+  if (env.XDG_CONFIG_HOME?.startsWith("/")) return env.XDG_CONFIG_HOME;
+  return env.HOME?.startsWith("/") ? `${env.HOME}/.config` : null;
+}
+
+/** The places of a configuration. */
+export interface ConfigPlaces {
+  /** In order; the first that exists is the one. */
+  readonly paths: readonly string[];
+  /** Whether somebody named the file, so that its absence is an error. */
+  readonly explicit: boolean;
+}
+
+/**
+ * Where the configuration may lie: `--config`, `IPCAUTH_CONFIG`, the user's own (not for root), the
+ * machine's.
+ *
+ * @param flag The value of `--config`, or null.
+ */
+export function configPlaces(flag: string | null, surroundings: Surroundings): ConfigPlaces {
+  const named = flag ?? surroundings.env.IPCAUTH_CONFIG;
+  if (named) return { paths: [named], explicit: true };
+  const home = configHome(surroundings);
+  return {
+    paths: home === null ? [SYSTEM_CONFIG] : [`${home}/ipcauth/config.yaml`, SYSTEM_CONFIG],
+    explicit: false,
+  };
+}
+
+/** Where the key lies when neither a flag, the environment nor the configuration names one. */
+export function keyPaths(surroundings: Surroundings): readonly string[] {
+  const home = configHome(surroundings);
+  return home === null ? [SYSTEM_KEY] : [`${home}/ipcauth/ipc.key`, SYSTEM_KEY];
+}
+
+function runtimeSocket({ uid, env }: Surroundings): string | null {
+  if (uid === 0) return SYSTEM_SOCKET;
+  return env.XDG_RUNTIME_DIR?.startsWith("/") ? `${env.XDG_RUNTIME_DIR}/ipcauth/ipc.sock` : null;
+}
+
+/**
+ * The socket of a server that was told none.
+ *
+ * @throws {Failure} When the user has no runtime directory to put it in.
+ */
+export function serverSocket(surroundings: Surroundings): string {
+  const path = runtimeSocket(surroundings);
+  if (path !== null) return path;
+  throw new Failure("There is no default socket path: XDG_RUNTIME_DIR is not set", {
+    exit: ExitCode.usage,
+    hint: "ipcauth serve --unix=PATH",
+  });
+}
+
+/** The sockets a client tries, in order: its own user's server, then the machine's. */
+export function clientSockets(surroundings: Surroundings): readonly string[] {
+  const own = runtimeSocket(surroundings);
+  return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];
+}

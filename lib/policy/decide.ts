@@ -1,0 +1,127 @@
+/**
+ * Who gets in: the pure function from facts about a peer and the configuration to a decision.
+ *
+ * No I/O, no clock, no exception: whatever is missing or odd ends in a refusal with a reason. The order
+ * of the rules is the order of the lines below, and nothing else.
+ *
+ * @module
+ */
+import type {
+  AccessTable,
+  Admission,
+  AllowList,
+  AllowRule,
+  Decision,
+  DenyReason,
+  Ground,
+  Occupancy,
+  PeerCredentials,
+  Rule,
+  UnixPeer,
+  User,
+} from "./types.ts";
+import { MAX_ID } from "./id.ts";
+
+/**
+ * Decides about a peer on a Unix socket.
+ *
+ * @param peer What the kernel says of it.
+ * @param table Who is listed.
+ * @param allow The listener's own list, or null for everyone who has access.
+ * @param ground What is known about the machine and the server.
+ * @param occupancy How full the house is.
+ * @returns Allow or deny, with the rule or reason and the line of the file it rests on.
+ */
+export function decide(
+  peer: UnixPeer,
+  table: AccessTable,
+  allow: AllowList | null,
+  ground: Ground,
+  occupancy: Occupancy,
+): Decision {
+  const credentials = peer.credentials;
+  if (credentials === null) return deny("no-credentials");
+  // The overflow uid stands for everyone without a mapping: a listed user of that number could be anyone.
+  if (credentials.uid === ground.overflowUid || credentials.uid > MAX_ID) {
+    return deny("unmapped-uid");
+  }
+  const decision = byIdentity(credentials, peer.groups, table, ground);
+  if (!decision.allow) return decision;
+  // A trusted peer could edit the list; shutting it out would only look like a protection.
+  if (allow !== null && !decision.as.trusted && !isOnList(allow, decision.as, peer.groups)) {
+    return deny("not-on-listener", { what: "allow", at: allow.at });
+  }
+  if (
+    occupancy.connections >= occupancy.maxConnections ||
+    occupancy.connectionsOfUser >= occupancy.maxConnectionsPerUser
+  ) return deny("over-limit");
+  return decision;
+}
+
+function byIdentity(
+  credentials: PeerCredentials,
+  groups: readonly number[] | null,
+  table: AccessTable,
+  ground: Ground,
+): Decision {
+  const user = table.usersByUid.get(credentials.uid) ?? null;
+  if (credentials.uid === 0) return admit("root", credentials, user, true, null);
+  if (credentials.uid === ground.serverUid) {
+    return admit("server-user", credentials, user, true, null);
+  }
+  if (user !== null) {
+    const by: Rule = { what: `user ${user.name}`, at: user.accessAt };
+    return user.localIpcAccess
+      ? admit("user", credentials, user, false, by)
+      : deny("user-denied", by);
+  }
+  return byGroup(credentials, groups, table);
+}
+
+function byGroup(
+  credentials: PeerCredentials,
+  groups: readonly number[] | null,
+  table: AccessTable,
+): Decision {
+  if (table.groups.length === 0) return deny("unknown-uid");
+  // Not knowing the groups is not the same as having none: a denying one might be among them.
+  if (groups === null) return deny("no-credentials");
+  let allowing: Rule = null;
+  for (const group of table.groups) {
+    if (group.gid !== credentials.gid && !groups.includes(group.gid)) continue;
+    const by: Rule = { what: `group ${group.name}`, at: group.accessAt };
+    if (!group.localIpcAccess) return deny("group-denied", by);
+    allowing ??= by;
+  }
+  return allowing === null
+    ? deny("unknown-uid")
+    : admit("group", credentials, null, false, allowing);
+}
+
+function isOnList(
+  allow: AllowList,
+  as: Admission,
+  groups: readonly number[] | null,
+): boolean {
+  if (as.user !== null && allow.users.has(as.user.name)) return true;
+  return allow.gids.has(as.gid) || (groups !== null && groups.some((gid) => allow.gids.has(gid)));
+}
+
+function admit(
+  rule: AllowRule,
+  credentials: PeerCredentials,
+  user: User | null,
+  trusted: boolean,
+  by: Rule,
+): Decision {
+  return {
+    allow: true,
+    as: { user, uid: credentials.uid, gid: credentials.gid, trusted },
+    rule,
+    by,
+  };
+}
+
+function deny(reason: DenyReason, by: Rule = null): Decision {
+  return { allow: false, reason, by };
+}

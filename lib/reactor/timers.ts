@@ -1,0 +1,83 @@
+/**
+ * Deadlines, kept in a binary heap.
+ *
+ * @module
+ */
+
+/** A moment at which something is to be done, once. */
+export interface Timer {
+  /** Milliseconds on the reactor's clock. */
+  readonly due: number;
+  readonly run: () => void;
+  cancelled: boolean;
+}
+
+/** Timers in the order of their deadlines. */
+export class Timers {
+  readonly #heap: Timer[] = [];
+
+  /** How many are waiting, cancelled ones included until their moment comes. */
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /**
+   * Adds a deadline.
+   *
+   * @param due Milliseconds on the clock that is later given to {@linkcode runDue}.
+   * @param run What to do then.
+   */
+  add(due: number, run: () => void): Timer {
+    const timer: Timer = { due, run, cancelled: false };
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(timer);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (heap[parent]!.due <= due) break;
+      heap[index] = heap[parent]!;
+      index = parent;
+    }
+    heap[index] = timer;
+    return timer;
+  }
+
+  /**
+   * How long until the next deadline.
+   *
+   * @param now The clock.
+   * @returns Whole milliseconds, rounded up so that waking is never too early; −1 when none waits.
+   */
+  timeout(now: number): number {
+    while (this.#heap[0]?.cancelled) this.#pop();
+    const next = this.#heap[0];
+    return next === undefined ? -1 : Math.max(0, Math.ceil(next.due - now));
+  }
+
+  /** Runs everything that is due. What a run adds waits for the next call. */
+  runDue(now: number): void {
+    const due: Timer[] = [];
+    while (this.#heap[0] !== undefined && this.#heap[0].due <= now) due.push(this.#pop());
+    for (const timer of due) {
+      if (!timer.cancelled) timer.run();
+    }
+  }
+
+  #pop(): Timer {
+    const heap = this.#heap;
+    const top = heap[0]!;
+    const last = heap.pop()!;
+    if (heap.length === 0) return top;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && heap[child + 1]!.due < heap[child]!.due) child++;
+      if (heap[child]!.due >= last.due) break;
+      heap[index] = heap[child]!;
+      index = child;
+    }
+    heap[index] = last;
+    return top;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The audit log: one line for each event, JSON for programs, `key=value` text for people.
+ *
+ * Whatever comes from outside is quoted, so no name can end a line, forge a field or move a terminal's
+ * cursor.
+ *
+ * @module
+ */
+import type { LogLevel } from "../config/types.ts";
+import type { JournalEntry, JournalPeer } from "../session/journal.ts";
+
+/** One line of the log. A field that is absent or null is left out. */
+export interface AuditLine {
+  readonly event: "listen" | "allow" | "deny" | "close" | "reload" | "revoke" | "stop" | "error";
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly listener?: string | null;
+  readonly session?: number;
+  readonly peer?: JournalPeer | null;
+  readonly remote?: string;
+  readonly key?: string;
+  readonly user?: string | null;
+  readonly service?: string;
+  readonly reason?: string | null;
+  readonly bytesIn?: number;
+  readonly bytesOut?: number;
+  readonly duration?: number;
+  /** A sentence, for `reload` and `error`. */
+  readonly message?: string | null;
+}
+
+const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+function severity(line: AuditLine): number {
+  if (line.event === "error") return SEVERITY.error;
+  if (line.event === "deny" || line.event === "revoke") return SEVERITY.warn;
+  return line.event === "reload" && line.message ? SEVERITY.error : SEVERITY.info;
+}
+
+/** How the log is written. */
+export interface AuditFormat {
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+}
+
+/** Writes the audit log. */
+export class Audit {
+  readonly #write: (text: string) => void;
+  format: AuditFormat;
+
+  /** @param write Takes whole lines. */
+  constructor(format: AuditFormat, write: (text: string) => void) {
+    this.format = format;
+    this.#write = write;
+  }
+
+  /** Writes events, in one piece. */
+  record(...lines: AuditLine[]): void {
+    const { level, format } = this.format;
+    const render = format === "json" ? renderJson : renderText;
+    let text = "";
+    for (const line of lines) {
+      if (severity(line) >= SEVERITY[level]) text += render(line) + "\n";
+    }
+    if (text !== "") this.#write(text);
+  }
+
+  /** Writes what the data plane gathered. */
+  entries(batch: readonly JournalEntry[]): void {
+    this.record(...batch);
+  }
+}
+
+/** A line under its public names, in their order. What is absent or null is undefined, and left out. */
+function publicOf(line: AuditLine): Record<string, unknown> {
+  const { peer } = line;
+  return {
+    time: new Date(line.time).toISOString(),
+    event: line.event,
+    listener: line.listener ?? undefined,
+    session: line.session,
+    peer: peer
+      ? { pid: peer.pid, uid: peer.uid, gid: peer.gid, exe: peer.exe ?? undefined }
+      : undefined,
+    remote: line.remote,
+    key: line.key,
+    user: line.user ?? undefined,
+    service: line.service,
+    reason: line.reason ?? undefined,
+    bytes_in: line.bytesIn,
+    bytes_out: line.bytesOut,
+    duration_ms: line.duration,
+    message: line.message ?? undefined,
+  };
+}
+
+function renderJson(line: AuditLine): string {
+  return escapeControls(JSON.stringify(publicOf(line)));
+}
+
+function renderText(line: AuditLine): string {
+  const { time, event, peer, ...rest } = publicOf(line);
+  const { listener, session, ...more } = rest;
+  const words = Object.entries({ listener, session, ...peer as object, ...more })
+    .filter(([, value]) => value !== undefined)
+    .map(pair);
+  return [time, String(event).padEnd(6), ...words].join(" ");
+}
+
+function pair([name, value]: [string, unknown]): string {
+  const text = String(value);
+  const plain = /^[\p{L}\p{N}_.,:;/@+()*-]+$/u.test(text);
+  return `${name}=${plain ? text : escapeControls(JSON.stringify(text))}`;
+}
+
+/**
+ * JSON escapes the C0 controls only. DEL, the C1 controls (`CSI` is one of them), the line separators and
+ * the marks that reverse a line's direction would reach a terminal as they are.
+ */
+function escapeControls(json: string): string {
+  // Nearly every line is plain ASCII, and this is on the way of every connection's two lines.
+  if (/^[\x20-\x7e]*$/.test(json)) return json;
+  return json.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) =>
+      Array.from(
+        { length: character.length },
+        (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+      ).join(""),
+  );
+}

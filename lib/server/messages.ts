@@ -1,0 +1,67 @@
+/**
+ * What the two planes say to each other. Nothing else passes between them.
+ *
+ * @module
+ */
+import type { ConfigPlaces } from "../config/locate.ts";
+import type { UnixListenerConfig } from "../config/types.ts";
+import type { Ground } from "../policy/types.ts";
+import type { ConsoleHandOver } from "../service/console/greeting.ts";
+import type { JournalEntry } from "../session/journal.ts";
+
+/** The first message to the data plane, through the Worker itself: what to serve. */
+export interface Orders {
+  readonly kind: "serve";
+  readonly listeners: readonly UnixListenerConfig[];
+  readonly places: ConfigPlaces;
+  readonly ground: Ground;
+  readonly host: string;
+  readonly version: string;
+  /** The name of the server's own user. */
+  readonly serverUser: string;
+  /** An eventfd, now the data plane's: it is raised after every message on the port. */
+  readonly wake: number;
+}
+
+/** Control plane → data plane, through the message port. */
+export type ToData =
+  /** A console session's connection is closed. */
+  | {
+    readonly kind: "ended";
+    readonly session: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly failed: boolean;
+  }
+  /** An administrator wants a session gone. */
+  | { readonly kind: "evict"; readonly session: number }
+  /** Look at the configuration now. */
+  | { readonly kind: "refresh" }
+  /** Stop accepting, let the sessions end, and after `grace` milliseconds end them. */
+  | { readonly kind: "stop"; readonly grace: number | null };
+
+/** Data plane → control plane. */
+export type ToControl =
+  /** The Worker has loaded and waits for its orders. */
+  | { readonly kind: "up" }
+  /** A listener accepts connections. */
+  | { readonly kind: "listening"; readonly listener: string }
+  /** All of them do. */
+  | { readonly kind: "ready" }
+  /** The data plane cannot start. */
+  | {
+    readonly kind: "failed";
+    readonly message: string;
+    readonly exit: number;
+    readonly hint: string | undefined;
+  }
+  | { readonly kind: "journal"; readonly batch: readonly JournalEntry[] }
+  | { readonly kind: "fault"; readonly message: string }
+  /** A console session, with its connection: the number is the control plane's to close. */
+  | { readonly kind: "adopt"; readonly descriptor: number; readonly handOver: ConsoleHandOver }
+  /** End a console session that was adopted. */
+  | { readonly kind: "evict"; readonly session: number }
+  /** The configuration was looked at and differs: loaded, or refused and left as it was. */
+  | { readonly kind: "reloaded"; readonly problem: string | null }
+  /** Every listener and session is closed. */
+  | { readonly kind: "stopped" };

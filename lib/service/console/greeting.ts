@@ -1,0 +1,142 @@
+/**
+ * The console's half in the data plane: it greets, and waits for the peer to say something.
+ *
+ * Most of what a console session does is wait. Until the first byte arrives it costs a place in the
+ * reactor and nothing in the control plane; a peer that only looks never gets any further.
+ *
+ * @module
+ */
+import type { Descriptor } from "../../libc/descriptor.ts";
+import { BROKEN, peek, send } from "../../libc/sockets.ts";
+import {
+  EPOLLIN,
+  EPOLLOUT,
+  type Reactor,
+  type Registration,
+  type Watcher,
+} from "../../reactor/reactor.ts";
+import type { Occupant, Service } from "../../session/service.ts";
+import type { Session } from "../../session/sessions.ts";
+import type { Welcome } from "./protocol.ts";
+
+/** A console session on its way to the control plane. */
+export interface ConsoleHandOver {
+  readonly session: number;
+  readonly trusted: boolean;
+  /** The configured user the session runs as, or null. */
+  readonly actsAs: string | null;
+  readonly welcome: Welcome;
+  /** The bytes of the greeting that have been sent. */
+  readonly greeted: number;
+  /** The bytes that the socket would not take yet; they come before anything else. */
+  readonly unsent: Uint8Array | null;
+}
+
+/** The control plane, as the greeter sees it. */
+export interface ConsoleOffice {
+  /** Takes over a connection: the number, and the duty to close it. */
+  adopt(descriptor: number, handOver: ConsoleHandOver): void;
+  /** Asks for the end of a session that was taken over. */
+  evict(session: number): void;
+}
+
+/** What every greeting says. */
+export interface GreetingFacts {
+  readonly version: string;
+  readonly host: string;
+}
+
+/** The service `console`. */
+export class ConsoleGreeter implements Service {
+  readonly name = "console";
+  readonly #reactor: Reactor;
+  readonly #office: ConsoleOffice;
+  readonly #facts: GreetingFacts;
+  readonly #buffer = new Uint8Array(4096);
+  readonly #encoder = new TextEncoder();
+
+  constructor(reactor: Reactor, office: ConsoleOffice, facts: GreetingFacts) {
+    this.#reactor = reactor;
+    this.#office = office;
+    this.#facts = facts;
+  }
+
+  open(session: Session, connection: Descriptor): Occupant {
+    const { as, user } = session.facts;
+    const welcome: Welcome = {
+      server: "ipcauth",
+      version: this.#facts.version,
+      user,
+      admin: as.trusted || (as.user !== null && as.user.admin),
+      trusted: as.trusted,
+      // A Unix peer is on this machine; the loopback address says so where people expect an address.
+      from: "127.0.0.1",
+      host: this.#facts.host,
+      session: session.id,
+    };
+    const line = `{"jsonrpc":"2.0","method":"welcome","params":${JSON.stringify(welcome)}}\n`;
+    const { written } = this.#encoder.encodeInto(line, this.#buffer);
+    const sent = Math.max(0, send(connection, this.#buffer, written));
+    // What the socket does not take at once is an oddity; the control plane has the patience for it.
+    const unsent = sent < written ? this.#buffer.slice(sent, written) : null;
+    return new WaitingConsole(this.#reactor, this.#office, session, connection, {
+      session: session.id,
+      trusted: as.trusted,
+      actsAs: as.trusted || as.user === null ? null : as.user.name,
+      welcome,
+      greeted: sent,
+      unsent,
+    });
+  }
+}
+
+/** A console session that has been greeted. */
+class WaitingConsole implements Watcher, Occupant {
+  readonly #office: ConsoleOffice;
+  readonly #session: Session;
+  readonly #handOver: ConsoleHandOver;
+  #registration: Registration | null;
+
+  constructor(
+    reactor: Reactor,
+    office: ConsoleOffice,
+    session: Session,
+    connection: Descriptor,
+    handOver: ConsoleHandOver,
+  ) {
+    this.#office = office;
+    this.#session = session;
+    this.#handOver = handOver;
+    const mask = handOver.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
+    this.#registration = reactor.watch(connection, mask, this);
+  }
+
+  onEvents(): void {
+    const registration = this.#registration;
+    if (registration === null) return;
+    const found = peek(registration.descriptor);
+    if (found === 0 || found === BROKEN) {
+      this.#close(found === BROKEN ? "error" : "end");
+    } else if (found > 0 || this.#handOver.unsent !== null) {
+      // The peer has spoken, or will not take the greeting: the control plane goes on.
+      this.#registration = null;
+      this.#office.adopt(registration.release(), this.#handOver);
+    }
+  }
+
+  onFault(): void {
+    this.#close("error");
+  }
+
+  evict(): void {
+    // Without a registration the connection is the control plane's to close.
+    if (this.#registration === null) this.#office.evict(this.#session.id);
+    else this.#close("end");
+  }
+
+  #close(reason: "end" | "error"): void {
+    this.#registration?.close();
+    this.#registration = null;
+    this.#session.end(0, this.#handOver.greeted, reason);
+  }
+}

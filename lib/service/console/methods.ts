@@ -1,0 +1,221 @@
+/**
+ * The console's methods: what each needs to be allowed, what it reads, what it answers.
+ *
+ * @module
+ */
+import { ExitCode, Failure } from "../../errors.ts";
+import type { ConfigSource } from "../../config/source.ts";
+import type { User } from "../../policy/types.ts";
+import { Params } from "./params.ts";
+import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
+import { type Request, RequestError } from "./request.ts";
+import type { Caller, Methods } from "./session.ts";
+import { show } from "./show.ts";
+import { Accounts } from "./accounts.ts";
+
+/** What the methods work on. */
+export interface MethodsPlan {
+  readonly source: ConfigSource;
+  readonly accounts: Accounts;
+  readonly sessions: {
+    list(): SessionRecord[];
+    get(id: number): SessionRecord | undefined;
+    stats(): Record<string, number>;
+  };
+  /** Asks for the end of a session. */
+  evict(session: number): void;
+  /** An error that is nobody's mistake but ours. */
+  fault(error: unknown): void;
+}
+
+interface Method {
+  /** Writing wants an administrator or a trusted peer. */
+  readonly writes: boolean;
+  /** Names of its parameters. */
+  readonly params: readonly string[];
+  run(params: Params, caller: Caller): unknown;
+}
+
+/** Carries the console's requests out. */
+export class ConsoleMethods implements Methods {
+  readonly #plan: MethodsPlan;
+  readonly #table: ReadonlyMap<string, Method>;
+
+  constructor(plan: MethodsPlan) {
+    this.#plan = plan;
+    this.#table = new Map(Object.entries(this.#methods()));
+  }
+
+  async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
+    try {
+      // No answer and no right rests on an older configuration than the file on disk.
+      this.#plan.source.refresh();
+      const params = request.params;
+      if (request.method === "login") {
+        const next = this.#login(new Params(params, "user"), caller);
+        return { result: next.welcome, caller: next };
+      }
+      const method = this.#table.get(request.method);
+      if (method === undefined) {
+        throw new RequestError(
+          RpcCode.methodNotFound,
+          `There is no method "${request.method}"`,
+          `the methods are ${["login", ...this.#table.keys()].join(", ")}`,
+        );
+      }
+      if (method.writes) this.#demandWriter(caller);
+      return { result: await method.run(new Params(params, ...method.params), caller), caller };
+    } catch (error) {
+      if (error instanceof RequestError) throw error;
+      if (error instanceof Failure) throw asRequestError(error);
+      this.#plan.fault(error);
+      throw error;
+    }
+  }
+
+  #methods(): Record<string, Method> {
+    const { source, sessions, accounts } = this.#plan;
+    const reads = (params: string[], run: Method["run"]): Method => ({
+      writes: false,
+      params,
+      run,
+    });
+    const writes = (params: string[], run: Method["run"]): Method => ({
+      writes: true,
+      params,
+      run,
+    });
+    return {
+      "users.list": reads([], () => source.config.access.users.map(userRecord)),
+      "users.get": reads(["name"], (params) => userRecord(this.#user(params.text("name")))),
+      "users.set": writes(["name", "field", "value"], async (params) => {
+        const { name } = this.#user(params.text("name"));
+        await accounts.set(name, params.text("field"), params.value("value"));
+        return this.#written(name);
+      }),
+      "users.add": writes(
+        ["name", "uid", "gid", "local_ipc_access", "admin"],
+        async (params) => {
+          const name = params.text("name");
+          await accounts.add({
+            name,
+            uid: params.id("uid"),
+            gid: params.has("gid") ? params.id("gid") : null,
+            localIpcAccess: params.flag("local_ipc_access"),
+            admin: params.flag("admin"),
+          });
+          return this.#written(name);
+        },
+      ),
+      "users.remove": writes(["name"], async (params) => {
+        const user = this.#user(params.text("name"));
+        await accounts.remove(user.name);
+        source.refresh();
+        return userRecord(user);
+      }),
+      "sessions.list": reads([], () => sessions.list()),
+      "sessions.close": writes(["id"], (params) => {
+        const id = params.count("id");
+        const session = sessions.get(id);
+        if (session === undefined) throw notFound(`There is no session ${id}`);
+        this.#plan.evict(id);
+        return session;
+      }),
+      "access.check": reads(["uid", "name"], (params) => {
+        if (params.has("uid") === params.has("name")) {
+          throw new RequestError(RpcCode.invalidParams, 'One of "uid" and "name" is needed');
+        }
+        return params.has("uid")
+          ? accounts.checkUid(params.id("uid"))
+          : accounts.checkName(params.text("name"));
+      }),
+      "config.show": reads([], () => show(source)),
+      "config.reload": writes([], () => {
+        // `call` has looked already; what is left to say is how it came out.
+        const { problem, config } = source;
+        if (problem !== null) {
+          throw new RequestError(
+            RpcCode.invalidValue,
+            problem.failure.message,
+            problem.failure.hint,
+          );
+        }
+        return { path: config.path };
+      }),
+      "stats": reads([], () => sessions.stats()),
+    };
+  }
+
+  /**
+   * A trusted peer says whom it acts as. It is that user from then on, with that user's rights and no
+   * others: there is no way back in this session.
+   */
+  #login(params: Params, caller: Caller): Caller {
+    const name = params.text("user");
+    if (!caller.trusted) {
+      throw new RequestError(
+        RpcCode.permissionDenied,
+        `Only root and the server's own user may say whom they act as; you are ${caller.welcome.user}`,
+      );
+    }
+    const user = this.#user(name);
+    if (!user.localIpcAccess) {
+      throw new RequestError(
+        RpcCode.permissionDenied,
+        `${name} has no access, so nobody may act as ${name}`,
+        `ipcauth users allow ${name}`,
+      );
+    }
+    return {
+      trusted: false,
+      actsAs: name,
+      welcome: { ...caller.welcome, user: name, admin: user.admin, trusted: false },
+    };
+  }
+
+  #demandWriter(caller: Caller): void {
+    if (caller.trusted) return;
+    const user = caller.actsAs === null
+      ? undefined
+      : this.#plan.source.config.access.usersByName.get(caller.actsAs);
+    if (user?.admin === true && user.localIpcAccess) return;
+    throw new RequestError(
+      RpcCode.permissionDenied,
+      `${caller.welcome.user} may read but not change anything`,
+      `root or a user with admin: true may; ipcauth users set ${caller.welcome.user} admin true`,
+    );
+  }
+
+  #user(name: string): User {
+    const user = this.#plan.source.config.access.usersByName.get(name);
+    if (user === undefined) throw notFound(`There is no user "${name}"`);
+    return user;
+  }
+
+  #written(name: string): UserRecord {
+    this.#plan.source.refresh();
+    return userRecord(this.#user(name));
+  }
+}
+
+function userRecord(user: User): UserRecord {
+  return {
+    name: user.name,
+    uid: user.uid,
+    gid: user.gid,
+    local_ipc_access: user.localIpcAccess,
+    admin: user.admin,
+  };
+}
+
+function notFound(message: string): RequestError {
+  return new RequestError(RpcCode.notFound, message);
+}
+
+/** A failure with a sentence for a user is one for a caller, too. */
+function asRequestError(failure: Failure): RequestError {
+  const code = failure.exit === ExitCode.refused || failure.exit === ExitCode.os
+    ? RpcCode.internalError
+    : RpcCode.invalidValue;
+  return new RequestError(code, failure.message, failure.hint);
+}

@@ -1,0 +1,84 @@
+/**
+ * Parameters of a console method, each read by its kind. What a method does not know is refused: a
+ * misspelt name must not pass for a default.
+ *
+ * @module
+ */
+import { MAX_ID } from "../../policy/id.ts";
+import { RpcCode } from "./protocol.ts";
+import { RequestError } from "./request.ts";
+
+/** Reads the parameters of one request. */
+export class Params {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  /**
+   * @param values The parameters.
+   * @param names Those the method knows.
+   * @throws {RequestError} For a parameter it does not know.
+   */
+  constructor(values: Readonly<Record<string, unknown>>, ...names: string[]) {
+    for (const name of Object.keys(values)) {
+      if (!names.includes(name)) {
+        throw invalid(
+          names.length === 0
+            ? `There is no parameter "${name}": the method takes none`
+            : `There is no parameter "${name}"; the method takes ${names.join(", ")}`,
+        );
+      }
+    }
+    this.#values = values;
+  }
+
+  /** Whether a parameter is given. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.#values, name);
+  }
+
+  /** A text. */
+  text(name: string): string {
+    const value = this.#values[name];
+    if (typeof value !== "string") throw invalid(`"${name}" is a string`);
+    return value;
+  }
+
+  /** A uid or gid. */
+  id(name: string): number {
+    const value = this.#values[name];
+    if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > MAX_ID) {
+      throw invalid(`"${name}" is a whole number from 0 to ${MAX_ID}`);
+    }
+    return value;
+  }
+
+  /** A session's number. */
+  count(name: string): number {
+    const value = this.#values[name];
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
+      throw invalid(`"${name}" is a whole number from 1`);
+    }
+    return value;
+  }
+
+  /** A truth value; false where it is left out. */
+  flag(name: string): boolean {
+    const value = this.#values[name];
+    if (value !== undefined && typeof value !== "boolean") {
+      throw invalid(`"${name}" is true or false`);
+    }
+    return value === true;
+  }
+
+  /** The value of a field, given as what it is or as its text. */
+  value(name: string): string {
+    const value = this.#values[name];
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      return String(value);
+    }
+    throw invalid(`"${name}" is a string, a number, true or false`);
+  }
+}
+
+function invalid(message: string): RequestError {
+  return new RequestError(RpcCode.invalidParams, message);
+}

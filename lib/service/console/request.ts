@@ -1,0 +1,82 @@
+/**
+ * A line of the console as a request: pure, text → request or error.
+ *
+ * @module
+ */
+import { RpcCode, type RpcError } from "./protocol.ts";
+
+/** What a request is answered under; null where it cannot be known. */
+export type RequestId = string | number | null;
+
+/** A request or, without an id, a notification, which gets no answer. */
+export interface Request {
+  readonly id: RequestId | undefined;
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A request that cannot be carried out, with what is answered. */
+export class RequestError extends Error {
+  override readonly name = "RequestError";
+  readonly code: number;
+  readonly hint: string | undefined;
+  /** The id to answer under, where it was readable. */
+  readonly id: RequestId;
+
+  constructor(code: number, message: string, hint?: string, id: RequestId = null) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+    this.id = id;
+  }
+
+  /** The JSON-RPC error object. */
+  toJSON(): RpcError {
+    return {
+      code: this.code,
+      message: this.message,
+      ...this.hint === undefined ? {} : { data: { hint: this.hint } },
+    };
+  }
+}
+
+/**
+ * Reads a request.
+ *
+ * @throws {RequestError} Parse error, invalid request, or parameters that are not named.
+ */
+export function parseRequest(line: string): Request {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new RequestError(RpcCode.parseError, "This line is not JSON");
+  }
+  if (!isRecord(value)) {
+    throw new RequestError(RpcCode.invalidRequest, "A request is one JSON object a line");
+  }
+  const { jsonrpc, id, method, params } = value;
+  const known = isId(id) ? id : null;
+  const invalid = (message: string) =>
+    new RequestError(RpcCode.invalidRequest, message, undefined, known);
+  if (jsonrpc !== "2.0") throw invalid('A request has "jsonrpc": "2.0"');
+  if (id !== undefined && !isId(id)) throw invalid("An id is a string, a number or null");
+  if (typeof method !== "string") throw invalid("A method is a string");
+  if (params !== undefined && !isRecord(params)) {
+    throw new RequestError(
+      RpcCode.invalidParams,
+      "Parameters are given by name, in an object",
+      undefined,
+      known,
+    );
+  }
+  return { id: isId(id) ? id : undefined, method, params: params ?? {} };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isId(value: unknown): value is RequestId {
+  return value === null || typeof value === "string" || typeof value === "number";
+}

@@ -1,0 +1,159 @@
+/**
+ * What happened at the doors, gathered for the audit log.
+ *
+ * Entries are handed on in batches: one message for each connection would cost more than deciding about
+ * it. They leave in order, at the latest {@linkcode DELAY} after they were made.
+ *
+ * @module
+ */
+import type { AllowRule, Decision, DenyReason, UnixPeer } from "../policy/types.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import type { CloseReason, Session } from "./sessions.ts";
+
+/** How long an entry may wait for others, in milliseconds. */
+const DELAY = 5;
+/** How many entries make a batch that waits no longer. */
+const BATCH = 256;
+
+/** The peer of an entry. */
+export interface JournalPeer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly exe: string | null;
+}
+
+interface Common {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly listener: string;
+  readonly peer: JournalPeer | null;
+  readonly user: string | null;
+}
+
+/** One event at a door. */
+export type JournalEntry =
+  | (Common & {
+    readonly event: "allow";
+    readonly session: number;
+    readonly reason: AllowRule;
+    readonly service: string;
+  })
+  | (Common & { readonly event: "deny"; readonly reason: DenyReason })
+  | (Common & { readonly event: "revoke"; readonly session: number; readonly reason: string })
+  | (Common & {
+    readonly event: "close";
+    readonly session: number;
+    readonly reason: CloseReason;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    readonly duration: number;
+  });
+
+/** Where entries and faults go. */
+export interface JournalReader {
+  entries(batch: readonly JournalEntry[]): void;
+  /** An error that is a bug of ours or the machine's trouble; text without secrets. */
+  fault(message: string): void;
+}
+
+/** Gathers entries and hands them on. */
+export class Journal {
+  readonly #reactor: Reactor;
+  readonly #reader: JournalReader;
+  #batch: JournalEntry[] = [];
+  #scheduled = false;
+
+  constructor(reactor: Reactor, reader: JournalReader) {
+    this.#reactor = reactor;
+    this.#reader = reader;
+  }
+
+  /** Someone was let in. */
+  allowed(session: Session, rule: AllowRule): void {
+    this.#add({
+      ...commonOf(session, session.facts.since),
+      event: "allow",
+      session: session.id,
+      reason: rule,
+      service: session.facts.service,
+    });
+  }
+
+  /** Someone was not. */
+  denied(
+    listener: string,
+    peer: UnixPeer,
+    decision: Decision & { allow: false },
+    user: string | null,
+    executable: string | null,
+  ): void {
+    this.#add({
+      time: Date.now(),
+      event: "deny",
+      listener,
+      peer: peer.credentials && { ...peer.credentials, exe: executable },
+      user,
+      reason: decision.reason,
+    });
+  }
+
+  /** Someone who was in would be refused now. */
+  revoked(session: Session, reason: string): void {
+    this.#add({
+      ...commonOf(session, Date.now()),
+      event: "revoke",
+      session: session.id,
+      reason,
+    });
+  }
+
+  /** A session ended. */
+  closed(session: Session, bytesIn: number, bytesOut: number): void {
+    const now = Date.now();
+    this.#add({
+      ...commonOf(session, now),
+      event: "close",
+      session: session.id,
+      reason: session.reason,
+      bytesIn,
+      bytesOut,
+      // The wall clock may be set back while a session is open; a duration is never negative.
+      duration: Math.max(0, now - session.facts.since),
+    });
+  }
+
+  /** Something went wrong that is nobody's decision. */
+  fault(error: unknown): void {
+    this.flush();
+    this.#reader.fault(error instanceof Error ? error.message : String(error));
+  }
+
+  /** Hands on what there is, now. */
+  flush(): void {
+    if (this.#batch.length === 0) return;
+    const batch = this.#batch;
+    this.#batch = [];
+    this.#reader.entries(batch);
+  }
+
+  #add(entry: JournalEntry): void {
+    this.#batch.push(entry);
+    if (this.#batch.length >= BATCH) this.flush();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#reactor.after(DELAY, () => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+}
+
+function commonOf({ facts, executable }: Session, time: number): Common {
+  return {
+    time,
+    listener: facts.listener,
+    peer: { ...facts.credentials, exe: executable },
+    user: facts.user,
+  };
+}

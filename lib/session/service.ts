@@ -1,0 +1,28 @@
+/**
+ * What the way of a connection asks of a service, and what a service asks of it.
+ *
+ * @module
+ */
+import type { Descriptor } from "../libc/descriptor.ts";
+import type { Session } from "./sessions.ts";
+
+/** What an accepted connection is handed to. */
+export interface Service {
+  /** Its name in the configuration and the log. */
+  readonly name: string;
+
+  /**
+   * Takes a connection over. From here on the service owns it, also when this throws, and calls
+   * {@linkcode Session.end} exactly once, when the connection is closed. That is never before this has
+   * returned: what ends at once ends with the reactor's next turn.
+   *
+   * @returns The handle by which the session can be ended from outside.
+   */
+  open(session: Session, connection: Descriptor): Occupant;
+}
+
+/** A session from the point of view of whoever has to end it. */
+export interface Occupant {
+  /** Ends the connection at once, both directions. Leads to {@linkcode Session.end}. */
+  evict(): void;
+}

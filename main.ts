@@ -1,0 +1,13 @@
+/**
+ * ipcauth: argv in, exit code out. Started again as a Worker, the same file is the data plane.
+ *
+ * @module
+ */
+import { run } from "./lib/cli/app.ts";
+
+if (!("WorkerGlobalScope" in globalThis)) {
+  Deno.exit(await run({ argv: Deno.args, self: import.meta.url }));
+} else {
+  const { workAsDataPlane } = await import("./lib/server/worker.ts");
+  workAsDataPlane();
+}

@@ -1,0 +1,203 @@
+/**
+ * The real program for tests: built once a test file, run as real users, and waited for by what it says,
+ * never by the clock.
+ */
+import { join } from "@std/path";
+import { stage } from "../../.ci/stage.ts";
+
+/** What a finished run left. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run the program. */
+export interface Options {
+  /** Run as this uid (and gid), with no other groups unless named. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly groups?: readonly number[];
+  readonly env?: Record<string, string>;
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
+/** Whether this test process may become other users. */
+export const isRoot = Deno.uid() === 0;
+
+/** The installed program and a directory for a test's files. */
+export class Program {
+  readonly directory: string;
+  readonly bin: string;
+
+  private constructor(directory: string, bin: string) {
+    this.directory = directory;
+    this.bin = bin;
+  }
+
+  /** Builds it. */
+  static async install(): Promise<Program> {
+    const { directory, bin } = await stage("ipcauth-test-");
+    return new Program(directory, bin);
+  }
+
+  /** Removes it. */
+  async remove(): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  /** Removes it at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.remove();
+  }
+
+  /** A path below the program's directory. */
+  path(...names: string[]): string {
+    return join(this.directory, ...names);
+  }
+
+  /** Writes a file that only we may write. */
+  async write(name: string, text: string, mode = 0o644): Promise<string> {
+    const path = this.path(name);
+    await Deno.writeTextFile(path, text);
+    await Deno.chmod(path, mode);
+    return path;
+  }
+
+  /** A command line that runs `argv` as the user of the options. */
+  command(argv: readonly string[], options: Options = {}): Deno.Command {
+    const line = options.uid === undefined ? [...argv] : [
+      "setpriv",
+      `--reuid=${options.uid}`,
+      `--regid=${options.gid ?? options.uid}`,
+      options.groups?.length ? `--groups=${options.groups.join(",")}` : "--clear-groups",
+      "--",
+      ...argv,
+    ];
+    return new Deno.Command(line[0]!, {
+      args: line.slice(1),
+      clearEnv: true,
+      env: {
+        PATH: `${this.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+        LANG: "C.UTF-8",
+        ...options.env,
+      },
+      cwd: options.cwd ?? this.directory,
+      stdin: options.input === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    });
+  }
+
+  /** Runs `ipcauth` to its end. */
+  run(args: readonly string[], options: Options = {}): Promise<Outcome> {
+    return this.execute(["ipcauth", ...args], options);
+  }
+
+  /** Runs any command to its end. */
+  async execute(argv: readonly string[], options: Options = {}): Promise<Outcome> {
+    const child = this.command(argv, options).spawn();
+    if (options.input !== undefined) {
+      const writer = child.stdin.getWriter();
+      // A program that ends without reading closes its side: that is its right.
+      await writer.write(new TextEncoder().encode(options.input)).catch(() => {});
+      await writer.close().catch(() => {});
+    }
+    const { code, stdout, stderr } = await child.output();
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  /** Starts a server and waits until it listens. */
+  async serve(args: readonly string[], options: Options = {}): Promise<RunningServer> {
+    const argv = ["ipcauth", "serve", ...args];
+    const server = new RunningServer(this.command(argv, options).spawn());
+    await server.event("listen");
+    return server;
+  }
+}
+
+/** One line of the audit log. */
+export type AuditEvent = Record<string, unknown> & { readonly event: string };
+
+/** A server under test. */
+export class RunningServer {
+  readonly child: Deno.ChildProcess;
+  /** Everything it has logged. */
+  readonly log: AuditEvent[] = [];
+  /** What it wrote that is not a log line. */
+  text = "";
+  readonly #waiting = new Set<() => void>();
+  readonly #reading: Promise<void>;
+  #ended = false;
+
+  constructor(child: Deno.ChildProcess) {
+    this.child = child;
+    this.#reading = this.#read();
+    child.stdout.cancel().catch(() => {});
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** The first event of a kind that fits, waiting for it. */
+  async event(
+    kind: string,
+    fits: (event: AuditEvent) => boolean = () => true,
+  ): Promise<AuditEvent> {
+    for (;;) {
+      const found = this.log.find((event) => event.event === kind && fits(event));
+      if (found !== undefined) return found;
+      if (this.#ended) {
+        throw new Error(
+          `the server ended without "${kind}":\n${this.text}${JSON.stringify(this.log)}`,
+        );
+      }
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /** Ends it with a signal. @returns Its exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    try {
+      this.child.kill(signal);
+    } catch {
+      // It has ended by itself; the status tells how.
+    }
+    const { code } = await this.child.status;
+    await this.#reading;
+    return code;
+  }
+
+  /** Ends it at the end of an `await using` block, whatever happened. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) await this.stop("SIGKILL");
+  }
+
+  async #read(): Promise<void> {
+    let rest = "";
+    for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.#note(line);
+      this.#wake();
+    }
+    this.#ended = true;
+    this.#wake();
+  }
+
+  #note(line: string): void {
+    try {
+      this.log.push(JSON.parse(line));
+    } catch {
+      this.text += line + "\n";
+    }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}

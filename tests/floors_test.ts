@@ -1,0 +1,121 @@
+/** The shape of the house: imports only ever point down, and some things have one owner. */
+import { assertEquals } from "@std/assert";
+import { dirname, fromFileUrl, join, relative } from "@std/path";
+
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
+
+/** From the roof to the ground. A file may import its own floor and those below. */
+const FLOORS = [
+  "main.ts",
+  "lib/cli",
+  "lib/console",
+  "lib/server",
+  "lib/client",
+  "lib/service",
+  "lib/session",
+  "lib/access",
+  "lib/noise",
+  "lib/config",
+  "lib/policy",
+  "lib/reactor",
+  "lib/libc",
+  "lib/errors.ts",
+];
+
+interface Source {
+  readonly path: string;
+  /** The text without comments. */
+  readonly code: string;
+}
+
+function* walk(directory: string): Generator<string> {
+  for (const entry of Deno.readDirSync(directory)) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory) yield* walk(path);
+    else if (entry.name.endsWith(".ts")) yield path;
+  }
+}
+
+function read(path: string): Source {
+  const code = Deno.readTextFileSync(path)
+    .replaceAll(/\/\*[\s\S]*?\*\//g, "")
+    .replaceAll(/(^|\s)\/\/.*$/gm, "");
+  return { path: relative(ROOT, path), code };
+}
+
+const sources: Source[] = [join(ROOT, "main.ts"), ...walk(join(ROOT, "lib"))].map(read);
+
+function floorOf(path: string): number {
+  const floor = FLOORS.findIndex((name) => path === name || path.startsWith(name + "/"));
+  if (floor < 0) throw new Error(`${path} is on no floor`);
+  return floor;
+}
+
+function importsOf({ code }: Source): string[] {
+  return [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"/g)].map((match) => match[1]!);
+}
+
+function ownersOf(pattern: RegExp): string[] {
+  return sources.filter(({ code }) => pattern.test(code)).map(({ path }) => path).sort();
+}
+
+Deno.test("every file of the program is on a floor", () => {
+  sources.forEach(({ path }) => floorOf(path));
+});
+
+Deno.test("imports only ever point down", () => {
+  const climbing: string[] = [];
+  for (const source of sources) {
+    for (const specifier of importsOf(source)) {
+      if (!specifier.startsWith(".")) continue;
+      const target = relative(ROOT, join(ROOT, dirname(source.path), specifier));
+      if (target === "deno.json") continue;
+      if (floorOf(target) < floorOf(source.path)) climbing.push(`${source.path} → ${target}`);
+    }
+  }
+  assertEquals(climbing, []);
+});
+
+Deno.test("the policy is pure: it imports nothing but itself, and knows no Deno, clock or await", () => {
+  for (const source of sources.filter(({ path }) => path.startsWith("lib/policy/"))) {
+    for (const specifier of importsOf(source)) {
+      assertEquals(specifier.startsWith("./"), true, `${source.path} imports ${specifier}`);
+    }
+    assertEquals(/\bDeno\.|\bawait\b|\bDate\b|performance\.|Math\.random/.test(source.code), false);
+  }
+});
+
+for (
+  const [what, pattern, owners] of [
+    ["opens a library", /Deno\.dlopen/, ["lib/libc/symbols.ts"]],
+    ["closes a descriptor", /\blibc\.close\b/, ["lib/libc/descriptor.ts"]],
+    ["ends the process", /Deno\.exit\b/, ["main.ts"]],
+    ["calls the policy for a connection", /\bdecide\(/, [
+      "lib/policy/decide.ts",
+      "lib/policy/survey.ts",
+      "lib/session/judge.ts",
+    ]],
+    ["adopts a descriptor", /new Socket\(/, ["lib/service/adopted_socket.ts"]],
+    ["turns an error into text", /\bhint:\"/, ["lib/cli/report.ts"]],
+    ["uses cryptography", /node:crypto|crypto\.subtle/, ["lib/noise/primitives.ts"]],
+  ] as const
+) {
+  Deno.test(`only one place ${what}`, () => {
+    assertEquals(ownersOf(pattern), [...owners]);
+  });
+}
+
+Deno.test("nobody asks for more rights than there are names for", () => {
+  const texts = [
+    ...sources.map(({ code }) => code),
+    Deno.readTextFileSync(join(ROOT, "deno.json")),
+  ];
+  for (const text of texts) {
+    assertEquals(/--allow-all|\s-A\b|\sdeno run --allow-run(?!=)/.test(text), false);
+  }
+});
+
+Deno.test("no file hides behind a name that says nothing", () => {
+  const vague = /(^|\/)(utils?|helpers?|common|misc)(\.ts|\/)/;
+  assertEquals(sources.filter(({ path }) => vague.test(path)).map(({ path }) => path), []);
+});

@@ -1,0 +1,181 @@
+import { assertEquals } from "@std/assert";
+import { decide } from "../../lib/policy/decide.ts";
+import type {
+  AccessTable,
+  AllowList,
+  Decision,
+  Group,
+  Occupancy,
+  UnixPeer,
+  User,
+} from "../../lib/policy/types.ts";
+
+const GROUND = { serverUid: 900, overflowUid: 65534 };
+const ROOM: Occupancy = {
+  connections: 0,
+  maxConnections: 10,
+  connectionsOfUser: 0,
+  maxConnectionsPerUser: 5,
+};
+const AT = { line: 1, column: 1 };
+
+function user(name: string, uid: number, localIpcAccess: boolean): User {
+  return {
+    name,
+    uid,
+    gid: uid,
+    localIpcAccess,
+    admin: false,
+    at: AT,
+    accessAt: { line: uid, column: 1 },
+  };
+}
+
+function group(name: string, gid: number, localIpcAccess: boolean): Group {
+  return { name, gid, localIpcAccess, at: AT, accessAt: { line: gid, column: 1 } };
+}
+
+function table(users: User[], groups: Group[] = []): AccessTable {
+  return {
+    users,
+    usersByUid: new Map(users.map((user) => [user.uid, user])),
+    usersByName: new Map(users.map((user) => [user.name, user])),
+    groups,
+  };
+}
+
+const alice = user("alice", 578, false);
+const bob = user("bob", 579, true);
+const TABLE = table([alice, bob]);
+
+function peer(uid: number, gid = uid, groups: readonly number[] | null = []): UnixPeer {
+  return { credentials: { pid: 1, uid, gid }, groups };
+}
+
+function allowList(users: string[], gids: number[] = []): AllowList {
+  return { users: new Set(users), gids: new Set(gids), at: { line: 7, column: 3 } };
+}
+
+function outcome(decision: Decision): string {
+  return decision.allow ? decision.rule : decision.reason;
+}
+
+function decided(who: UnixPeer, options: {
+  table?: AccessTable;
+  allow?: AllowList | null;
+  occupancy?: Occupancy;
+} = {}): string {
+  return outcome(
+    decide(who, options.table ?? TABLE, options.allow ?? null, GROUND, options.occupancy ?? ROOM),
+  );
+}
+
+Deno.test("decide() denies a peer without credentials", () => {
+  assertEquals(decided({ credentials: null, groups: [] }), "no-credentials");
+});
+
+Deno.test("decide() denies an unmapped uid even when it is listed", () => {
+  const listed = table([user("nobody", 65534, true)]);
+  assertEquals(decided(peer(65534), { table: listed }), "unmapped-uid");
+});
+
+Deno.test("decide() denies the uid -1 even when it is listed", () => {
+  const listed = table([user("minus", 0xffff_ffff, true)]);
+  assertEquals(decided(peer(0xffff_ffff), { table: listed }), "unmapped-uid");
+});
+
+Deno.test("decide() denies an unmapped uid even where the server runs as it", () => {
+  const ground = { serverUid: 65534, overflowUid: 65534 };
+  assertEquals(outcome(decide(peer(65534), TABLE, null, ground, ROOM)), "unmapped-uid");
+});
+
+Deno.test("decide() lets root in as trusted, also when root is listed without access", () => {
+  const decision = decide(peer(0), table([user("root", 0, false)]), null, GROUND, ROOM);
+  assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["root", true]);
+});
+
+Deno.test("decide() lets the server's own user in as trusted", () => {
+  const decision = decide(peer(900), TABLE, null, GROUND, ROOM);
+  assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["server-user", true]);
+});
+
+Deno.test("decide() lets a user in whose local_ipc_access is true, not as trusted", () => {
+  const decision = decide(peer(579), TABLE, null, GROUND, ROOM);
+  assertEquals(
+    decision.allow && [decision.rule, decision.as.trusted, decision.as.user?.name],
+    ["user", false, "bob"],
+  );
+  assertEquals(decision.by, { what: "user bob", at: bob.accessAt });
+});
+
+Deno.test("decide() denies a user whose local_ipc_access is false, and says where it stands", () => {
+  const decision = decide(peer(578), TABLE, null, GROUND, ROOM);
+  assertEquals(decision, {
+    allow: false,
+    reason: "user-denied",
+    by: { what: "user alice", at: alice.accessAt },
+  });
+});
+
+Deno.test("decide() denies a uid that nobody listed", () => {
+  assertEquals(decided(peer(12345)), "unknown-uid");
+});
+
+Deno.test("decide() looks for groups among the primary and the supplementary ones", () => {
+  const groups = table([], [group("netops", 2000, true)]);
+  assertEquals(decided(peer(700, 2000), { table: groups }), "group");
+  assertEquals(decided(peer(700, 700, [5, 2000]), { table: groups }), "group");
+  assertEquals(decided(peer(700, 700, [5]), { table: groups }), "unknown-uid");
+});
+
+Deno.test("decide() denies if any of the peer's groups denies, whatever the order", () => {
+  const yes = group("netops", 2000, true);
+  const no = group("interns", 3000, false);
+  for (const groups of [[yes, no], [no, yes]]) {
+    assertEquals(decided(peer(700, 2000, [3000]), { table: table([], groups) }), "group-denied");
+  }
+});
+
+Deno.test("decide() asks no group about a user who is listed", () => {
+  const both = table([alice, bob], [group("all", 1, true), group("none", 2, false)]);
+  assertEquals(decided(peer(578, 1), { table: both }), "user-denied");
+  assertEquals(decided(peer(579, 2), { table: both }), "user");
+});
+
+Deno.test("decide() denies when the groups could not be read and a rule asks about them", () => {
+  const groups = table([], [group("netops", 2000, true)]);
+  assertEquals(decided(peer(700, 2000, null), { table: groups }), "no-credentials");
+  assertEquals(decided(peer(700, 2000, null)), "unknown-uid");
+});
+
+Deno.test("decide() lets only those of the listener's list in, by name or by group", () => {
+  const carol = user("carol", 580, true);
+  const three = table([alice, bob, carol]);
+  const allow = allowList(["bob"], [2000]);
+  assertEquals(decided(peer(579), { table: three, allow }), "user");
+  assertEquals(decided(peer(580), { table: three, allow }), "not-on-listener");
+  assertEquals(decided(peer(580, 580, [2000]), { table: three, allow }), "user");
+  assertEquals(decided(peer(580, 580, null), { table: three, allow }), "not-on-listener");
+});
+
+Deno.test("decide() never lets a listener's list widen the access", () => {
+  assertEquals(decided(peer(578), { allow: allowList(["alice"]) }), "user-denied");
+});
+
+Deno.test("decide() lets trusted peers past the listener's list", () => {
+  assertEquals(decided(peer(0), { allow: allowList(["bob"]) }), "root");
+  assertEquals(decided(peer(900), { allow: allowList(["bob"]) }), "server-user");
+});
+
+Deno.test("decide() denies at either limit, root as well", () => {
+  const full = { ...ROOM, connections: 10 };
+  const many = { ...ROOM, connectionsOfUser: 5 };
+  for (const occupancy of [full, many]) {
+    assertEquals(decided(peer(579), { occupancy }), "over-limit");
+    assertEquals(decided(peer(0), { occupancy }), "over-limit");
+  }
+});
+
+Deno.test("decide() tells a refusal's own reason before that of a limit", () => {
+  assertEquals(decided(peer(578), { occupancy: { ...ROOM, connections: 10 } }), "user-denied");
+});
