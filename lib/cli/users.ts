@@ -1,0 +1,223 @@
+/**
+ * `ipcauth users`: see, edit and explain who gets in.
+ *
+ * @module
+ */
+import { addUser, type EditGround, removeUser, setUserField } from "../config/edit.ts";
+import { loadConfig, loadGround } from "../config/load.ts";
+import { type ConfigPlaces, configPlaces } from "../config/locate.ts";
+import { editConfigFile } from "../config/store.ts";
+import { survey, uidOf } from "../config/survey.ts";
+import type { Config } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { gidByName } from "../libc/ids.ts";
+import { parseId } from "../policy/id.ts";
+import type { Ground, User } from "../policy/types.ts";
+import type { Context } from "./context.ts";
+import { table } from "./table.ts";
+
+/** What is to be done. */
+export type UsersAction =
+  | { readonly verb: "list" }
+  | { readonly verb: "show" | "allow" | "deny" | "remove"; readonly name: string }
+  | {
+    readonly verb: "add";
+    readonly name: string;
+    readonly uid: number;
+    readonly gid: number | null;
+    readonly localIpcAccess: boolean;
+    readonly admin: boolean;
+  }
+  | {
+    readonly verb: "set";
+    readonly name: string;
+    readonly field: string;
+    readonly value: string;
+  }
+  | { readonly verb: "check"; readonly who: string };
+
+/**
+ * Carries it out.
+ *
+ * @param json Whether a program reads the answer.
+ * @returns 0; for `check`, 77 when the answer is a refusal.
+ * @throws {Failure} When it cannot be done. Nothing is changed then.
+ */
+export function users(action: UsersAction, json: boolean, context: Context): Promise<ExitCode> {
+  return new Users(json, context).run(action);
+}
+
+class Users {
+  readonly #json: boolean;
+  readonly #context: Context;
+  readonly #places: ConfigPlaces;
+  readonly #ground: Ground;
+
+  constructor(json: boolean, context: Context) {
+    this.#json = json;
+    this.#context = context;
+    this.#places = configPlaces(context.config, context.surroundings);
+    this.#ground = loadGround(context.surroundings.uid);
+  }
+
+  async run(action: UsersAction): Promise<ExitCode> {
+    switch (action.verb) {
+      case "list":
+        return this.#list();
+      case "show":
+        return this.#show(action.name);
+      case "check":
+        return this.#check(action.who);
+      case "allow":
+        return await this.#set(action.name, "local_ipc_access", "true");
+      case "deny":
+        return await this.#set(action.name, "local_ipc_access", "false");
+      case "set":
+        return await this.#set(action.name, action.field, action.value);
+      case "add": {
+        const path = await this.#edit((text, ground) => addUser(text, action, ground));
+        return this.#tell(action.name, `added ${action.name} (uid ${action.uid}) to ${path}`);
+      }
+      case "remove": {
+        // What it was is told, so it is looked at before it is gone.
+        const user = this.#find(this.#load(), action.name);
+        const path = await this.#edit((text, ground) => removeUser(text, action.name, ground));
+        this.#print(user, `removed ${action.name} from ${path}`);
+        return ExitCode.ok;
+      }
+    }
+  }
+
+  #list(): ExitCode {
+    const all = this.#load().access.users;
+    if (this.#json) this.#context.out(JSON.stringify(all.map(record)) + "\n");
+    else {
+      this.#context.out(table(
+        ["NAME", "UID", "GID", "LOCAL_IPC_ACCESS", "ADMIN"],
+        all.map(({ name, uid, gid, localIpcAccess, admin }) =>
+          [name, uid, gid ?? "-", localIpcAccess, admin].map(String)
+        ),
+      ));
+    }
+    return ExitCode.ok;
+  }
+
+  #show(name: string): ExitCode {
+    const fields = Object.entries(record(this.#find(this.#load(), name)));
+    this.#context.out(
+      this.#json
+        ? JSON.stringify(Object.fromEntries(fields)) + "\n"
+        : fields.map(([field, value]) => `${field}: ${value ?? "-"}\n`).join(""),
+    );
+    return ExitCode.ok;
+  }
+
+  #check(who: string): ExitCode {
+    const config = this.#load();
+    const uid = parseId(who) ?? uidOf(who, config);
+    if (uid === null) {
+      throw new Failure(
+        `Nobody is called "${who}", neither in the configuration nor on this machine`,
+        {
+          exit: ExitCode.data,
+          hint: "ipcauth users check UID",
+        },
+      );
+    }
+    const found = survey(uid, config, this.#ground, this.#flags());
+    if (this.#json) {
+      const answer = (one: Pick<typeof found, "decision" | "explanation">) => ({
+        allow: one.decision.allow,
+        rule: one.explanation.rule,
+        where: one.explanation.where,
+        change: one.explanation.change,
+      });
+      this.#context.out(
+        JSON.stringify({
+          uid,
+          user: found.name,
+          ...answer(found),
+          listeners: found.listeners.map((one) => ({ listener: one.listener, ...answer(one) })),
+        }) + "\n",
+      );
+    } else {
+      const { sentence, what, where, change } = found.explanation;
+      this.#context.out(`${sentence}\n`);
+      if (where !== null) this.#context.out(`  decided by ${what}, ${where}\n`);
+      if (change !== null) this.#context.out(`  to change it: ${change}\n`);
+      for (const { listener, decision, explanation } of found.listeners) {
+        if (decision.allow === found.decision.allow) continue;
+        this.#context.out(
+          `  but not on ${listener}: ${explanation.rule}, ${explanation.where}\n`,
+        );
+      }
+    }
+    return found.decision.allow ? ExitCode.ok : ExitCode.refused;
+  }
+
+  async #set(name: string, field: string, value: string): Promise<ExitCode> {
+    let written = true;
+    const path = await this.#edit((text, ground) => {
+      const edited = setUserField(text, name, field, value, ground);
+      written = edited !== text;
+      return edited;
+    });
+    return this.#tell(
+      name,
+      written
+        ? `${name}: ${field} is now ${value} in ${path}`
+        : `${name}: ${field} is ${value} already`,
+    );
+  }
+
+  /** Edits the file that is in force, or makes the one that would be. @returns Its path. */
+  async #edit(edit: (text: string, ground: EditGround) => string): Promise<string> {
+    const path = this.#file();
+    const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
+    await editConfigFile(path, this.#ground, (text) => edit(text, { path, machine }));
+    return path;
+  }
+
+  #file(): string {
+    for (const path of this.#places.paths) {
+      try {
+        Deno.statSync(path);
+        return path;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) return path;
+      }
+    }
+    return this.#places.paths[0]!;
+  }
+
+  #load(): Config {
+    return loadConfig(this.#places, this.#ground);
+  }
+
+  #find(config: Config, name: string): User {
+    const user = config.access.usersByName.get(name);
+    if (user !== undefined) return user;
+    throw new Failure(`There is no user "${name}"`, {
+      exit: ExitCode.data,
+      hint: `ipcauth users list${this.#flags()}`,
+    });
+  }
+
+  #tell(name: string, line: string): ExitCode {
+    this.#print(this.#find(this.#load(), name), line);
+    return ExitCode.ok;
+  }
+
+  #print(user: User, line: string): void {
+    this.#context.out(`${this.#json ? JSON.stringify(record(user)) : line}\n`);
+  }
+
+  /** What a command needs to reach the same configuration. */
+  #flags(): string {
+    return this.#context.config === null ? "" : ` --config ${this.#context.config}`;
+  }
+}
+
+function record({ name, uid, gid, localIpcAccess, admin }: User) {
+  return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
+}

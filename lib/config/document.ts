@@ -1,0 +1,164 @@
+/**
+ * YAML as a tree of nodes that know their places: pure, text → nodes or problems.
+ *
+ * One parser reads the configuration for decisions, for explanations and for edits, so that all three
+ * mean the same thing. What could make a reader see something else than the program does (anchors, tags,
+ * merge keys, several documents, a key twice) is refused.
+ *
+ * @module
+ */
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  type ParsedNode,
+  type Scalar,
+} from "yaml";
+import type { Position } from "../policy/types.ts";
+
+/** Something wrong in a configuration, and where. */
+export interface Problem {
+  readonly at: Position;
+  /** Such as `users[1].uid`; empty for the whole file. */
+  readonly key: string;
+  readonly what: string;
+  readonly hint?: string;
+}
+
+/** Gathers problems, so that all of a file's are told at once. */
+export class Problems {
+  readonly all: Problem[] = [];
+
+  add(node: Place, what: string, hint?: string): void {
+    this.all.push({ at: node.at, key: node.key, what, ...hint === undefined ? {} : { hint } });
+  }
+}
+
+/** Where something stands. */
+export interface Place {
+  readonly at: Position;
+  readonly key: string;
+}
+
+/** A value of the file. */
+export type Value = MapValue | ListValue | ScalarValue;
+
+/** A mapping. */
+export interface MapValue extends Place {
+  readonly kind: "map";
+  readonly entries: ReadonlyMap<string, { readonly key: Place; readonly value: Value }>;
+}
+
+/** A sequence. */
+export interface ListValue extends Place {
+  readonly kind: "list";
+  readonly items: readonly Value[];
+}
+
+/** A scalar, as it was written and as YAML's core schema understands it. */
+export interface ScalarValue extends Place {
+  readonly kind: "scalar";
+  readonly value: unknown;
+  /** The characters in the file, without quotes. */
+  readonly source: string;
+  readonly quoted: boolean;
+}
+
+/**
+ * Reads a document.
+ *
+ * @param text The file.
+ * @param problems Where problems go.
+ * @returns The root, or null for an empty file or one with problems.
+ */
+export function readDocument(text: string, problems: Problems): Value | null {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, {
+    lineCounter: lines,
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    strict: true,
+    uniqueKeys: true,
+    prettyErrors: false,
+    logLevel: "silent",
+  });
+  const documents = Array.isArray(parsed) ? parsed : [];
+  const at = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  const root: Place = { at: { line: 1, column: 1 }, key: "" };
+  for (const document of documents) {
+    for (const error of [...document.errors, ...document.warnings]) {
+      problems.add({ at: at(error.pos[0]), key: "" }, firstLine(error.message));
+    }
+  }
+  if (problems.all.length > 0) return null;
+  if (documents.length > 1) {
+    problems.add(root, "the file holds more than one YAML document");
+    return null;
+  }
+  const contents = documents[0]?.contents ?? null;
+  if (contents === null || (isScalar(contents) && contents.value === null)) return null;
+  return convert(contents, "", at, problems);
+}
+
+function firstLine(text: string): string {
+  return text.split("\n")[0]!;
+}
+
+type Locate = (offset: number) => Position;
+
+function convert(node: ParsedNode, key: string, locate: Locate, problems: Problems): Value {
+  const place: Place = { at: locate(node.range[0]), key };
+  const empty: ScalarValue = { ...place, kind: "scalar", value: null, source: "", quoted: false };
+  if (isAlias(node) || node.anchor !== undefined) {
+    problems.add(place, "anchors and aliases are not accepted: write the value out");
+    return empty;
+  }
+  if (node.tag !== undefined) {
+    problems.add(place, `the tag ${node.tag} is not accepted`);
+    return empty;
+  }
+  if (isScalar(node)) return scalar(node, place);
+  if (isSeq(node)) {
+    const items = node.items.map((item, index) =>
+      convert(item as ParsedNode, `${key}[${index}]`, locate, problems)
+    );
+    return { ...place, kind: "list", items };
+  }
+  if (isMap(node)) {
+    const entries = new Map<string, { key: Place; value: Value }>();
+    for (const pair of node.items) {
+      const name = pair.key as ParsedNode;
+      const where: Place = { at: locate(name.range[0]), key };
+      if (!isScalar(name) || typeof name.value !== "string") {
+        problems.add(where, "a key is a plain word");
+        continue;
+      }
+      const path = key === "" ? name.value : `${key}.${name.value}`;
+      const value = pair.value === null
+        ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
+        : convert(pair.value as ParsedNode, path, locate, problems);
+      entries.set(name.value, { key: { ...where, key: path }, value });
+    }
+    return { ...place, kind: "map", entries };
+  }
+  problems.add(place, "this is no value");
+  return empty;
+}
+
+function scalar(node: Scalar.Parsed, place: Place): ScalarValue {
+  const quoted = node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE";
+  return {
+    ...place,
+    kind: "scalar",
+    value: node.value,
+    source: quoted ? String(node.value) : node.source,
+    quoted,
+  };
+}

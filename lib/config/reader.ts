@@ -1,0 +1,164 @@
+/**
+ * Typed reading of nodes: each function answers a value or reports a problem and answers null.
+ *
+ * @module
+ */
+import { MAX_ID, parseId } from "../policy/id.ts";
+import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
+
+/** A mapping's entries, and a watch over the keys that nobody asked for. */
+export interface Fields extends Place {
+  /** The value of a key, or null where it is absent. */
+  get(name: string): Value | null;
+}
+
+/** Reads values out of nodes. */
+export class Reader {
+  readonly #problems: Problems;
+
+  constructor(problems: Problems) {
+    this.#problems = problems;
+  }
+
+  /** Reports a problem. @returns null, for use in a return statement. */
+  refuse(place: Place, what: string, hint?: string): null {
+    this.#problems.add(place, what, hint);
+    return null;
+  }
+
+  /** A mapping with known keys. */
+  fields(value: Value, known: readonly string[]): Fields | null {
+    if (value.kind !== "map") return this.refuse(value, `this is ${a(value)}, not a mapping`);
+    for (const [name, { key }] of value.entries) {
+      if (known.includes(name)) continue;
+      const near = nearest(name, known);
+      this.refuse(
+        key,
+        `there is no key "${name}" here` + (near === null ? "" : `; did you mean "${near}"?`),
+        `the keys are ${known.join(", ")}`,
+      );
+    }
+    const entries = (value as MapValue).entries;
+    return { at: value.at, key: value.key, get: (name) => entries.get(name)?.value ?? null };
+  }
+
+  /** A sequence; an absent value is an empty one. */
+  list(value: Value | null): readonly Value[] {
+    if (value === null || isEmpty(value)) return [];
+    if (value.kind === "list") return (value as ListValue).items;
+    this.refuse(value, `this is ${a(value)}, not a list`);
+    return [];
+  }
+
+  /** A text, not empty. */
+  text(value: Value | null, place: Place, what: string): string | null {
+    if (value === null || isEmpty(value)) return this.refuse(value ?? place, `${what} is missing`);
+    if (value.kind !== "scalar" || typeof value.value !== "string") {
+      return this.refuse(value, `${what} is a text, not ${a(value)}`);
+    }
+    if (value.value === "") return this.refuse(value, `${what} is empty`);
+    if (/[\p{Cc}]/u.test(value.value)) {
+      return this.refuse(value, `${what} holds a control character`);
+    }
+    return value.value;
+  }
+
+  /** true or false; an absent value is false. */
+  flag(value: Value | null): boolean {
+    if (value === null) return false;
+    if (value.kind === "scalar" && typeof value.value === "boolean") return value.value;
+    this.refuse(value, `this is true or false, not ${written(value)}`);
+    return false;
+  }
+
+  /** A uid or gid, written in plain decimal digits. */
+  id(value: Value | null, place: Place, what: "uid" | "gid"): number | null {
+    if (value === null || isEmpty(value)) {
+      return this.refuse(value ?? place, `the ${what} is missing`);
+    }
+    const plain = value.kind === "scalar" && !value.quoted ? parseId(value.source) : null;
+    if (plain !== null) return plain;
+    return this.refuse(
+      value,
+      `${written(value)} is not a ${what}: it is a whole number from 0 to ${MAX_ID}, in digits`,
+    );
+  }
+
+  /** A whole number within bounds. */
+  count(value: Value, least: number, most: number): number | null {
+    const scalar = value.kind === "scalar" && !value.quoted ? value.source : "";
+    const number = /^(0|[1-9][0-9]{0,9})$/.test(scalar) ? Number(scalar) : NaN;
+    if (number >= least && number <= most) return number;
+    return this.refuse(value, `${written(value)} is not a whole number from ${least} to ${most}`);
+  }
+
+  /** A time such as `5s`, in milliseconds. */
+  duration(value: Value): number | null {
+    const source = value.kind === "scalar" ? value.source : "";
+    const match = /^([0-9]{1,9})(ms|s|m|h)$/.exec(source);
+    const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+    const time = match ? Number(match[1]) * factor[match[2] as keyof typeof factor] : NaN;
+    if (time <= LONGEST) return time;
+    return this.refuse(
+      value,
+      `${written(value)} is not a time: write a number and its unit, such as 500ms, 5s, 2m or 24h`,
+    );
+  }
+
+  /** One of a few words. */
+  choice<T extends string>(value: Value, choices: readonly T[]): T | null {
+    const word = value.kind === "scalar" ? value.value : null;
+    return choices.find((choice) => choice === word) ??
+      this.refuse(value, `${written(value)} is none of ${choices.join(", ")}`);
+  }
+}
+
+/** A timer counts in 31 bits of milliseconds. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Whether a key stands without a value, or with YAML's null. */
+export function isEmpty(value: Value): boolean {
+  return value.kind === "scalar" && value.value === null;
+}
+
+/** How a value was written, for a sentence. */
+export function written(value: Value): string {
+  if (value.kind !== "scalar") return a(value);
+  const { source, quoted } = value as ScalarValue;
+  return quoted ? `"${source}"` : source === "" ? "nothing" : source;
+}
+
+function a(value: Value): string {
+  switch (value.kind) {
+    case "map":
+      return "a mapping";
+    case "list":
+      return "a list";
+    case "scalar":
+      return value.value === null ? "nothing" : written(value);
+  }
+}
+
+/** The known word that is at most two letters away. */
+function nearest(word: string, known: readonly string[]): string | null {
+  let best: string | null = null;
+  let least = 3;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase().replaceAll("-", "_"), candidate);
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const substitution = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, substitution));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}

@@ -1,0 +1,65 @@
+/**
+ * Who is listed, as the console sees and edits it: the same file, the same rules as on the command line.
+ *
+ * @module
+ */
+import { gidByName } from "../../libc/ids.ts";
+import {
+  addUser,
+  type EditGround,
+  type NewUser,
+  removeUser,
+  setUserField,
+} from "../../config/edit.ts";
+import type { ConfigSource } from "../../config/source.ts";
+import { editConfigFile } from "../../config/store.ts";
+import { survey, uidOf } from "../../config/survey.ts";
+import type { Ground } from "../../policy/types.ts";
+import { type AccessRecord, RpcCode } from "./protocol.ts";
+import { RequestError } from "./request.ts";
+
+/** Edits and explains. */
+export class Accounts {
+  readonly #source: ConfigSource;
+  readonly #ground: Ground;
+
+  constructor(source: ConfigSource, ground: Ground) {
+    this.#source = source;
+    this.#ground = ground;
+  }
+
+  /** Adds a user. @throws {Failure} When it cannot be. */
+  add(user: NewUser): Promise<void> {
+    return this.#edit((text, ground) => addUser(text, user, ground));
+  }
+
+  /** Sets a field of a user. @throws {Failure} When it cannot be. */
+  set(name: string, field: string, value: string): Promise<void> {
+    return this.#edit((text, ground) => setUserField(text, name, field, value, ground));
+  }
+
+  /** Removes a user. @throws {Failure} When it cannot be. */
+  remove(name: string): Promise<void> {
+    return this.#edit((text, ground) => removeUser(text, name, ground));
+  }
+
+  /** What would be decided about a uid. */
+  checkUid(uid: number): AccessRecord {
+    const { name, decision, explanation } = survey(uid, this.#source.config, this.#ground, "");
+    const { rule, where, change } = explanation;
+    return { uid, user: name, allow: decision.allow, rule, where, change };
+  }
+
+  /** What would be decided about a name. @throws {RequestError} When nobody has it. */
+  checkName(name: string): AccessRecord {
+    const uid = uidOf(name, this.#source.config);
+    if (uid !== null) return this.checkUid(uid);
+    throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
+  }
+
+  async #edit(edit: (text: string, ground: EditGround) => string): Promise<void> {
+    const path = this.#source.home;
+    const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
+    await editConfigFile(path, this.#ground, (text) => edit(text, { path, machine }));
+  }
+}

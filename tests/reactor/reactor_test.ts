@@ -1,0 +1,197 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Descriptor } from "../../lib/libc/descriptor.ts";
+import { receive, send, unixSocketPair, WOULD_BLOCK } from "../../lib/libc/sockets.ts";
+import { EPOLLIN, Reactor, type Registration, type Watcher } from "../../lib/reactor/reactor.ts";
+
+function watcher(onEvents: (mask: number) => void): Watcher {
+  return {
+    onEvents,
+    onFault(error) {
+      throw error;
+    },
+  };
+}
+
+function text(descriptor: Descriptor): string | null {
+  const buffer = new Uint8Array(1024);
+  const count = receive(descriptor, buffer);
+  return count === WOULD_BLOCK ? null : new TextDecoder().decode(buffer.subarray(0, count));
+}
+
+Deno.test("Reactor hands an event to its watcher", () => {
+  const reactor = new Reactor();
+  const [near, far] = unixSocketPair();
+  const heard: string[] = [];
+  const registration = reactor.watch(near, EPOLLIN, watcher(() => heard.push(text(near)!)));
+  send(far, new TextEncoder().encode("hello"));
+  reactor.turn(1000);
+  assertEquals(heard, ["hello"]);
+  registration.close();
+  far.close();
+});
+
+Deno.test("Reactor drops an event of a connection that the same batch has closed", () => {
+  const reactor = new Reactor();
+  const pairs = [unixSocketPair(), unixSocketPair()];
+  const registrations: Registration[] = [];
+  const late: string[] = [];
+  const newcomers: Registration[] = [];
+  const [third, thirdFar] = unixSocketPair();
+  for (const [index, [near]] of pairs.entries()) {
+    registrations.push(reactor.watch(
+      near,
+      EPOLLIN,
+      watcher(() => {
+        // Whoever comes first closes the other and lets a newcomer take its slot.
+        const other = registrations[1 - index]!;
+        other.close();
+        const newcomer = reactor.watch(
+          third,
+          EPOLLIN,
+          watcher(() => late.push("event of the dead")),
+        );
+        newcomers.push(newcomer);
+        assertEquals(newcomer.slot, other.slot);
+      }),
+    ));
+  }
+  for (const [, far] of pairs) send(far, new Uint8Array([1]));
+  reactor.turn(1000);
+  assertEquals(newcomers.length, 1);
+  assertEquals(late, []);
+  for (const registration of [...registrations, ...newcomers]) registration.close();
+  for (const descriptor of [...pairs.map(([, far]) => far), thirdFar]) descriptor.close();
+  assertEquals(reactor.size, 0);
+});
+
+Deno.test("Reactor closes a registration once, however often it is told to", () => {
+  const reactor = new Reactor();
+  const [near, far] = unixSocketPair();
+  const registration = reactor.watch(near, EPOLLIN, watcher(() => {}));
+  const number = near.number;
+  registration.close();
+  // The kernel gives the same number to the next file; a second close must not reach it.
+  const [next, nextFar] = unixSocketPair();
+  assert([next.number, nextFar.number].includes(number));
+  registration.close();
+  assertEquals(send(next, new Uint8Array([7])), 1);
+  assertEquals(receive(nextFar, new Uint8Array(4)), 1);
+  for (const descriptor of [far, next, nextFar]) descriptor.close();
+});
+
+Deno.test("Registration.release() gives the connection away, open and no longer watched", () => {
+  const reactor = new Reactor();
+  const [near, far] = unixSocketPair();
+  let events = 0;
+  const registration = reactor.watch(near, EPOLLIN, watcher(() => events++));
+  const owner = new Descriptor(registration.release());
+  send(far, new TextEncoder().encode("for the new owner"));
+  reactor.turn(0);
+  assertEquals(events, 0);
+  assertEquals(reactor.size, 0);
+  assertEquals(text(owner), "for the new owner");
+  assertThrows(() => near.number, Error, "gave it up");
+  owner.close();
+  far.close();
+});
+
+Deno.test("Reactor goes on after a watcher's fault, and tells the watcher of it", () => {
+  const reactor = new Reactor();
+  const [near, far] = unixSocketPair();
+  const faults: unknown[] = [];
+  const registration: Registration = reactor.watch(near, EPOLLIN, {
+    onEvents() {
+      throw new Error("a bug");
+    },
+    onFault(error) {
+      faults.push(error);
+      registration.close();
+    },
+  });
+  send(far, new Uint8Array([1]));
+  reactor.turn(1000);
+  assertEquals(faults.map(String), ["Error: a bug"]);
+  assertEquals(reactor.size, 0);
+  far.close();
+});
+
+Deno.test("Reactor closes a descriptor that the kernel cannot watch", () => {
+  const reactor = new Reactor();
+  const [near, far] = unixSocketPair();
+  reactor.watch(near, EPOLLIN, watcher(() => {}));
+  // The same open file twice in one set is EEXIST (epoll_ctl(2)).
+  assertThrows(() => reactor.watch(near, EPOLLIN, watcher(() => {})));
+  assertEquals(near.isOpen, false);
+  far.close();
+});
+
+Deno.test("Reactor carries thousands of pairs, closing at random, and mixes up none", () => {
+  const reactor = new Reactor();
+  const random = generator(20_260_101);
+  interface Pair {
+    readonly name: string;
+    readonly far: Descriptor;
+    readonly registration: Registration;
+    heard: string;
+    sent: string;
+  }
+  const open = new Set<Pair>();
+  const begin = (index: number): void => {
+    const [near, far] = unixSocketPair();
+    const buffer = new Uint8Array(4096);
+    const pair: Pair = {
+      name: `<${index}>`,
+      far,
+      heard: "",
+      sent: "",
+      registration: reactor.watch(
+        near,
+        EPOLLIN,
+        watcher(() => {
+          const count = receive(near, buffer);
+          if (count > 0) pair.heard += new TextDecoder().decode(buffer.subarray(0, count));
+          // In the middle of a batch, somebody else's connection goes, and a new one comes.
+          if (random() < 0.3) end(any());
+          if (random() < 0.3) begin(next++);
+        }),
+      ),
+    };
+    open.add(pair);
+  };
+  const any = (): Pair => [...open][Math.floor(random() * open.size)]!;
+  const end = (pair: Pair | undefined): void => {
+    if (pair === undefined || open.size < 50) return;
+    assert(pair.sent.startsWith(pair.heard), `${pair.name} heard ${pair.heard}`);
+    open.delete(pair);
+    pair.registration.close();
+    pair.far.close();
+  };
+  let next = 0;
+  while (next < 200) begin(next++);
+  for (let round = 0; round < 300; round++) {
+    for (const pair of open) {
+      if (random() < 0.2 && send(pair.far, new TextEncoder().encode(pair.name)) > 0) {
+        pair.sent += pair.name;
+      }
+    }
+    reactor.turn(0);
+  }
+  assert(next > 2000, `only ${next} connections`);
+  while (open.size > 0) {
+    const [pair] = open;
+    open.delete(pair!);
+    pair!.registration.close();
+    pair!.far.close();
+  }
+  assertEquals(reactor.size, 0);
+});
+
+/** A small generator of numbers from 0 to 1, the same ones every time (mulberry32). */
+function generator(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let value = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,52 @@
+import { assertEquals } from "@std/assert";
+import { Timers } from "../../lib/reactor/timers.ts";
+
+Deno.test("Timers run in the order of their deadlines, whatever the order of adding", () => {
+  const timers = new Timers();
+  const ran: number[] = [];
+  const dues = Array.from({ length: 500 }, (_, index) => (index * 7919) % 500);
+  for (const due of dues) timers.add(due, () => ran.push(due));
+  timers.runDue(250);
+  assertEquals(ran, Array.from({ length: 251 }, (_, index) => index));
+  timers.runDue(1000);
+  assertEquals(ran, Array.from({ length: 500 }, (_, index) => index));
+  assertEquals(timers.size, 0);
+});
+
+Deno.test("Timers never run what was cancelled, and do not wake up for it", () => {
+  const timers = new Timers();
+  let ran = 0;
+  const first = timers.add(10, () => ran++);
+  timers.add(20, () => ran++);
+  first.cancelled = true;
+  assertEquals(timers.timeout(0), 20);
+  timers.runDue(100);
+  assertEquals(ran, 1);
+  assertEquals(timers.timeout(100), -1);
+});
+
+Deno.test("Timers can be cancelled by one that is due at the same moment", () => {
+  const timers = new Timers();
+  let ran = 0;
+  timers.add(1, () => second.cancelled = true);
+  const second = timers.add(2, () => ran++);
+  timers.runDue(5);
+  assertEquals(ran, 0);
+});
+
+Deno.test("Timers added while running wait for the next call", () => {
+  const timers = new Timers();
+  let ran = 0;
+  timers.add(1, () => timers.add(0, () => ran++));
+  timers.runDue(5);
+  assertEquals(ran, 0);
+  timers.runDue(5);
+  assertEquals(ran, 1);
+});
+
+Deno.test("Timers round a wait up, so that waking is never too early", () => {
+  const timers = new Timers();
+  timers.add(10.2, () => {});
+  assertEquals(timers.timeout(9.9), 1);
+  assertEquals(timers.timeout(11), 0);
+});
