@@ -197,7 +197,9 @@ async function main(args: readonly string[]): Promise<number> {
     return 64;
   }
   if (Deno.uid() !== 0) {
-    console.error("error: the demo becomes alice and bob, which needs root\nhint: sudo deno task demo");
+    console.error(
+      "error: the demo becomes alice and bob, which needs root\nhint: sudo deno task demo",
+    );
     return 77;
   }
   const { directory, bin } = await stage(PREFIX);
@@ -213,7 +215,9 @@ async function main(args: readonly string[]): Promise<number> {
     else await tell(demo);
     const code = await demo.stopServer();
     if (code !== 0) fail(`the server ended with ${code}`);
-    if (!interactive) say("Every step came out as it must. The server is stopped, nothing is left.");
+    if (!interactive) {
+      say("Every step came out as it must. The server is stopped, nothing is left.");
+    }
     return 0;
   } catch (error) {
     if (!(error instanceof DemoError)) throw error;

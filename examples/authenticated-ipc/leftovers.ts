@@ -3,6 +3,7 @@
  * its files as well.
  */
 import { join } from "@std/path";
+import { readProc } from "../../lib/libc/files.ts";
 
 /** How the directories of demos begin. */
 export const PREFIX = "ipcauth-demo-";
@@ -22,7 +23,7 @@ function* leftovers(): Generator<string> {
 function serverOf(directory: string): number | null {
   try {
     const pid = Number(Deno.readTextFileSync(join(directory, "server.pid")));
-    const commandLine = Deno.readTextFileSync(`/proc/${pid}/cmdline`);
+    const commandLine = readProc(`/proc/${pid}/cmdline`);
     return commandLine.includes(join(directory, "bin", "ipcauth")) ? pid : null;
   } catch {
     return null;

@@ -72,7 +72,7 @@ async function execute(
     }
     case "run-as": {
       const { runAs } = await import("./run_as.ts");
-      return runAs(command, await contextOf(everywhere.config, color));
+      return runAs(command);
     }
     case "users": {
       const { users } = await import("./users.ts");

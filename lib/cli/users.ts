@@ -14,7 +14,7 @@ import { gidByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import type { Ground, User } from "../policy/types.ts";
 import type { Context } from "./context.ts";
-import { table } from "./table.ts";
+import { table } from "../console/table.ts";
 
 /** What is to be done. */
 export type UsersAction =

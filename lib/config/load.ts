@@ -5,6 +5,7 @@
  */
 import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
+import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
 import { judgeConfig, judgeDirectory, judgeKey } from "../policy/file_mode.ts";
 import type { Ground } from "../policy/types.ts";
@@ -32,7 +33,7 @@ export function loadGround(uid: number): Ground {
 
 /** The uid that stands for every uid without a mapping (`proc_sys_kernel(5)`, `overflowuid`). */
 function overflowUid(): number {
-  const text = Deno.readTextFileSync("/proc/sys/kernel/overflowuid");
+  const text = readProc("/proc/sys/kernel/overflowuid");
   const uid = Number(text);
   if (!Number.isInteger(uid)) throw new Error(`/proc/sys/kernel/overflowuid holds "${text}"`);
   return uid;

@@ -145,6 +145,18 @@ export function fileStatus(path: string): FileStatus {
   return statusOf(AT_FDCWD, cString(path), 0);
 }
 
+/**
+ * The text of a small file of `/proc`, which Deno lets nobody read who has not every right there is.
+ *
+ * @throws {SystemError} When it cannot be read.
+ */
+export function readProc(path: string): string {
+  using file = new Descriptor(check("open", libc.open(cString(path), O_CLOEXEC, 0)));
+  const buffer = new Uint8Array(4096);
+  const count = check("read", libc.read(file.number, buffer, BigInt(buffer.length)));
+  return new TextDecoder().decode(buffer.subarray(0, count));
+}
+
 /** A lock on a file of its own, held until {@linkcode LockFile.release} or the end of the process. */
 export class LockFile {
   readonly #descriptor: Descriptor;

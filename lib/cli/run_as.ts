@@ -1,0 +1,129 @@
+/**
+ * `ipcauth run-as`: become another user, and then the program.
+ *
+ * @module
+ */
+import { Failure } from "../errors.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
+import { becomeIdentity, IdentityError, isNotPermitted } from "../libc/identity.ts";
+import { type Account, accountByName, accountByUid, gidByName, groupsOf } from "../libc/ids.ts";
+import type { ProcessIdentity } from "../libc/identity.ts";
+import { exec, restoreDefaults, setVariable } from "../libc/process.ts";
+import { parseId } from "../policy/id.ts";
+
+/** What is to be run, and as whom. */
+export interface RunAsRequest {
+  /** `USER`, `UID`, `USER:GROUP`, `UID:GID` … */
+  readonly who: string;
+  readonly program: readonly string[];
+}
+
+/** The exit codes of programs that run programs: `env(1)`, `nohup(1)`, `chroot(1)`. */
+const Status = { ownFailure: 125, notExecutable: 126, notFound: 127 } as const;
+
+/**
+ * Becomes the user and the program. Returns only to throw.
+ *
+ * @throws {Failure} 125 when the user cannot be had, 126 or 127 when the program cannot.
+ */
+export function runAs({ who, program }: RunAsRequest): never {
+  const [command, ...args] = program;
+  if (command === undefined) throw refuse("run-as needs a program", "ipcauth help run-as");
+  const { identity, account } = resolve(who);
+  restoreDefaults();
+  try {
+    becomeIdentity(identity);
+  } catch (error) {
+    throw notBecome(who, error);
+  }
+  setAccount(account);
+  return become(command, args);
+}
+
+function resolve(who: string): { identity: ProcessIdentity; account: Account | null } {
+  const [user, group, ...more] = who.split(":");
+  if (more.length > 0 || user === "" || user === undefined || group === "") throw malformed(who);
+  const { uid, account } = resolveUser(user);
+  if (group !== undefined) {
+    return { identity: { uid, gid: resolveGroup(group), groups: [] }, account };
+  }
+  // A uid that nobody knows gets the group of the same number, and never one of root's.
+  const identity = account === null
+    ? { uid, gid: uid, groups: [] }
+    : { uid, gid: account.gid, groups: groupsOf(account.name, account.gid) };
+  return { identity, account };
+}
+
+function resolveUser(user: string): { uid: number; account: Account | null } {
+  const uid = parseId(user);
+  if (uid !== null) return { uid, account: accountByUid(uid) };
+  if (looksLikeNumber(user)) throw malformed(user);
+  const account = accountByName(user);
+  if (account !== null) return { uid: account.uid, account };
+  throw refuse(
+    `There is no user ${JSON.stringify(user)} on this machine`,
+    "ipcauth run-as UID -- PROGRAM takes a number that has no name",
+  );
+}
+
+function resolveGroup(group: string): number {
+  const gid = parseId(group);
+  if (gid !== null) return gid;
+  if (looksLikeNumber(group)) throw malformed(group);
+  const named = gidByName(group);
+  if (named !== null) return named;
+  throw refuse(
+    `There is no group ${JSON.stringify(group)} on this machine`,
+    "ipcauth run-as UID:GID -- PROGRAM takes a number that has no name",
+  );
+}
+
+/** What begins like a number, or has a blank in it, was never meant as a name. */
+function looksLikeNumber(text: string): boolean {
+  return /^[-+]?\p{Nd}|[\s\p{C}]/u.test(text);
+}
+
+/** The variables that follow the user, as a login sets them (`login(1)`); others are passed on. */
+function setAccount(account: Account | null): void {
+  // Someone without an account has no home; root's would be the wrong one to write to.
+  setVariable("HOME", account?.home || "/");
+  if (account === null) return;
+  setVariable("USER", account.name);
+  setVariable("LOGNAME", account.name);
+  setVariable("SHELL", account.shell || "/bin/sh");
+}
+
+function become(command: string, args: readonly string[]): never {
+  try {
+    return exec([command, ...args]);
+  } catch (error) {
+    if (error instanceof TypeError) throw refuse(error.message);
+    if (!(error instanceof SystemError)) throw error;
+    const found = error.errno !== Errno.ENOENT;
+    throw new Failure(`Cannot run ${JSON.stringify(command)}: ${describe(error.errno)}`, {
+      exit: found ? Status.notExecutable : Status.notFound,
+      cause: error,
+    });
+  }
+}
+
+function malformed(text: string): Failure {
+  return refuse(
+    `${JSON.stringify(text)} names no user: a name, or a whole number from 0 to 4294967294`,
+    "ipcauth help run-as",
+  );
+}
+
+function notBecome(who: string, error: unknown): Failure {
+  if (isNotPermitted(error)) {
+    return refuse(`Only root can become ${who}`, `sudo ipcauth run-as ${who} -- …`, error);
+  }
+  if (error instanceof SystemError || error instanceof IdentityError) {
+    return refuse(`Cannot become ${who}: ${error.message}`, undefined, error);
+  }
+  throw error;
+}
+
+function refuse(message: string, hint?: string, cause?: unknown): Failure {
+  return new Failure(message, { exit: Status.ownFailure, hint, cause });
+}

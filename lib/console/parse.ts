@@ -1,0 +1,67 @@
+/**
+ * A line typed at the console → a command: pure. Keywords may be cut short as long as they stay clear.
+ *
+ * @module
+ */
+import { type ConsoleCommand, GRAMMAR, type Node } from "./grammar.ts";
+
+/** A line that is no command. The message says which word is wrong. */
+export class ParseError extends Error {
+  override readonly name = "ParseError";
+}
+
+/** The words of a line. */
+export function wordsOf(line: string): string[] {
+  return line.trim().split(/\s+/).filter((word) => word !== "");
+}
+
+/** Whether a line says nothing: blank, or a comment as in scripts (`#`) and configurations (`!`). */
+export function isSilent(line: string): boolean {
+  return /^\s*([#!].*)?$/.test(line);
+}
+
+/**
+ * Parses a line.
+ *
+ * @throws {ParseError} When it is no command.
+ */
+export function parseLine(line: string): ConsoleCommand {
+  const filled: Record<string, string> = {};
+  let node = GRAMMAR;
+  for (const word of wordsOf(line)) {
+    const next = follow(node, word);
+    if (next === null) throw new ParseError(unknownWord(node, word));
+    if (next.slot !== null) filled[next.slot] = word;
+    node = next.node;
+  }
+  if (node.command === null) throw new ParseError(`something is missing: ${expected(node)}`);
+  return { kind: node.command.kind, words: { ...filled, ...node.command.words } };
+}
+
+/**
+ * One step down the tree.
+ *
+ * @returns Null when nothing fits.
+ * @throws {ParseError} When the word is the beginning of several keywords.
+ */
+export function follow(
+  node: Node,
+  word: string,
+): { readonly node: Node; readonly slot: string | null } | null {
+  const exact = node.keywords.get(word);
+  if (exact !== undefined) return { node: exact, slot: null };
+  const near = [...node.keywords.keys()].filter((keyword) => keyword.startsWith(word));
+  if (near.length > 1) throw new ParseError(`"${word}" may mean ${near.join(" or ")}`);
+  if (near.length === 1) return { node: node.keywords.get(near[0]!)!, slot: null };
+  return node.slot === null ? null : { node: node.slot.next, slot: node.slot.name };
+}
+
+function unknownWord(node: Node, word: string): string {
+  const more = expected(node);
+  return more === "" ? `"${word}" is one word too many` : `"${word}" does not fit here: ${more}`;
+}
+
+function expected(node: Node): string {
+  const words = [...node.keywords.keys(), ...node.slot ? [`<${node.slot.name}>`] : []];
+  return words.length === 0 ? "" : `expected ${words.join(", ")}`;
+}
