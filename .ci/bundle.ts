@@ -2,7 +2,7 @@
  * Builds `dist/ipcauth`: one executable script that needs nothing but `deno` on PATH.
  *
  * The first lines are a shell script to a shell and a comment to JavaScript. They start `deno` with the
- * program's rights, and give it a cache directory where there is no home to keep one in.
+ * program's rights, and tell it where there is no home to keep a cache in: it starts without one then.
  */
 import { dirname, fromFileUrl, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
@@ -10,7 +10,7 @@ import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
 const HEADER = `#!/bin/sh
-":" //; [ -n "$HOME$DENO_DIR" ] || export DENO_DIR=/nonexistent
+":" //; [ -n "$DENO_DIR" ] || [ -w "$HOME/.cache" ] || [ -w "\${HOME:-/nonexistent}" ] || export DENO_DIR=/nonexistent
 ":" //; exec deno run --quiet --no-config --no-lock --no-remote --no-npm --ext=js ${
   PERMISSION_FLAGS.join(" ")
 } "$0" "$@"

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
 import { RemoteConsole, RemoteError } from "../client/console.ts";
 import { notConnected } from "../client/failure.ts";
 import { connectUnix } from "../client/unix.ts";
@@ -14,6 +13,7 @@ import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../service/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import type { Context } from "./context.ts";
+import { socketPath } from "./socket_path.ts";
 
 /** What to connect to, and what to do there. */
 export interface ConnectRequest {
@@ -57,7 +57,7 @@ export async function connect(request: ConnectRequest, context: Context): Promis
 async function socketPaths(request: ConnectRequest, context: Context): Promise<readonly string[]> {
   const { surroundings } = context;
   const named = request.unix ?? surroundings.env.IPCAUTH_PATH;
-  if (named) return [resolve(named)];
+  if (named) return [socketPath(named)];
   const configured = await configuredSocket(context);
   return configured === null ? clientSockets(surroundings) : [configured];
 }

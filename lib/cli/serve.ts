@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
 import { loadGround } from "../config/load.ts";
-import { configPlaces } from "../config/locate.ts";
+import { configPlaces, type Surroundings } from "../config/locate.ts";
 import { ConfigSource } from "../config/source.ts";
 import type { LogLevel } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
@@ -16,6 +15,7 @@ import { Server } from "../server/server.ts";
 import { nameByUid } from "../session/names.ts";
 import { DEFAULT, type ServeCommand } from "./args.ts";
 import type { Context } from "./context.ts";
+import { socketPath } from "./socket_path.ts";
 
 /** What `serve` is given beside the command line. */
 export interface ServeContext extends Context {
@@ -43,11 +43,11 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
   const source = new ConfigSource(places, ground);
   const listeners = chooseListeners(
     {
-      unix: command.unix === DEFAULT ? true : command.unix && resolve(command.unix),
+      unix: command.unix === DEFAULT ? true : command.unix && socketPath(command.unix),
       tcp: command.tcp !== null,
     },
     source.config,
-    surroundings,
+    withAbsoluteSocket(surroundings),
   );
   const format = (): AuditFormat => ({
     level: context.logLevel ?? source.config.log.level,
@@ -70,4 +70,10 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
     onReload: () => audit.format = format(),
   });
   return await server.run();
+}
+
+function withAbsoluteSocket(surroundings: Surroundings): Surroundings {
+  const path = surroundings.env.IPCAUTH_PATH;
+  if (!path) return surroundings;
+  return { ...surroundings, env: { ...surroundings.env, IPCAUTH_PATH: socketPath(path) } };
 }

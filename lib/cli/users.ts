@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "@std/path";
 import { addUser, type EditGround, removeUser, setUserField } from "../config/edit.ts";
 import { loadConfig, loadGround } from "../config/load.ts";
 import { type ConfigPlaces, configPlaces } from "../config/locate.ts";
@@ -11,7 +12,9 @@ import { survey, uidOf } from "../config/survey.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { gidByName } from "../libc/ids.ts";
+import { SystemError } from "../libc/errno.ts";
 import { parseId } from "../policy/id.ts";
+import { shellWord } from "../policy/shell_word.ts";
 import type { Ground, User } from "../policy/types.ts";
 import type { Context } from "./context.ts";
 import { table } from "../console/table.ts";
@@ -43,24 +46,31 @@ export type UsersAction =
  * @returns 0; for `check`, 77 when the answer is a refusal.
  * @throws {Failure} When it cannot be done. Nothing is changed then.
  */
-export function users(action: UsersAction, json: boolean, context: Context): Promise<ExitCode> {
-  return new Users(json, context).run(action);
+export async function users(
+  action: UsersAction,
+  json: boolean,
+  context: Context,
+): Promise<ExitCode> {
+  return await new Users(action, json, context).run();
 }
 
 class Users {
+  readonly #action: UsersAction;
   readonly #json: boolean;
   readonly #context: Context;
   readonly #places: ConfigPlaces;
   readonly #ground: Ground;
 
-  constructor(json: boolean, context: Context) {
+  constructor(action: UsersAction, json: boolean, context: Context) {
+    this.#action = action;
     this.#json = json;
     this.#context = context;
     this.#places = configPlaces(context.config, context.surroundings);
     this.#ground = loadGround(context.surroundings.uid);
   }
 
-  async run(action: UsersAction): Promise<ExitCode> {
+  async run(): Promise<ExitCode> {
+    const action = this.#action;
     switch (action.verb) {
       case "list":
         return this.#list();
@@ -114,17 +124,17 @@ class Users {
 
   #check(who: string): ExitCode {
     const config = this.#load();
-    const uid = parseId(who) ?? uidOf(who, config);
+    const uid = parseId(who) ?? askNames(who, () => uidOf(who, config));
     if (uid === null) {
       throw new Failure(
-        `Nobody is called "${who}", neither in the configuration nor on this machine`,
+        `Nobody is called ${JSON.stringify(who)}, neither in the configuration nor on this machine`,
         {
           exit: ExitCode.data,
-          hint: "ipcauth users check UID",
+          hint: `ipcauth users check UID${this.#flags()}`,
         },
       );
     }
-    const found = survey(uid, config, this.#ground, this.#flags());
+    const found = askNames(who, () => survey(uid, config, this.#ground, this.#flags()));
     if (this.#json) {
       const answer = (one: Pick<typeof found, "decision" | "explanation">) => ({
         allow: one.decision.allow,
@@ -166,7 +176,7 @@ class Users {
       name,
       written
         ? `${name}: ${field} is now ${value} in ${path}`
-        : `${name}: ${field} is ${value} already`,
+        : `${name}: ${field} is ${value} already in ${path}`,
     );
   }
 
@@ -174,7 +184,14 @@ class Users {
   async #edit(edit: (text: string, ground: EditGround) => string): Promise<string> {
     const path = this.#file();
     const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
-    await editConfigFile(path, this.#ground, (text) => edit(text, { path, machine }));
+    const ground = { path, machine, flags: this.#flags() };
+    try {
+      await editConfigFile(path, this.#ground, (text) => edit(text, ground));
+    } catch (error) {
+      throw error instanceof Failure && error.exit === ExitCode.refused
+        ? this.#asRoot(error, path)
+        : error;
+    }
     return path;
   }
 
@@ -190,6 +207,13 @@ class Users {
     return this.#places.paths[0]!;
   }
 
+  /** The same failure, and the command that does not fail. Root has another environment: the file is named. */
+  #asRoot({ message, cause }: Failure, path: string): Failure {
+    const words = ["sudo", "ipcauth", "users", ...wordsOf(this.#action), "--config", resolve(path)];
+    const hint = words.map(shellWord).join(" ");
+    return new Failure(message, { exit: ExitCode.refused, hint, cause });
+  }
+
   #load(): Config {
     return loadConfig(this.#places, this.#ground);
   }
@@ -197,7 +221,8 @@ class Users {
   #find(config: Config, name: string): User {
     const user = config.access.usersByName.get(name);
     if (user !== undefined) return user;
-    throw new Failure(`There is no user "${name}"`, {
+    const where = config.path ?? this.#places.paths.join(" nor in ");
+    throw new Failure(`There is no user ${JSON.stringify(name)} in ${where}`, {
       exit: ExitCode.data,
       hint: `ipcauth users list${this.#flags()}`,
     });
@@ -214,10 +239,51 @@ class Users {
 
   /** What a command needs to reach the same configuration. */
   #flags(): string {
-    return this.#context.config === null ? "" : ` --config ${this.#context.config}`;
+    return this.#context.config === null ? "" : ` --config ${shellWord(this.#context.config)}`;
   }
 }
 
 function record({ name, uid, gid, localIpcAccess, admin }: User) {
   return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
+}
+
+/** An action as it is typed. */
+function wordsOf(action: UsersAction): string[] {
+  switch (action.verb) {
+    case "list":
+      return [action.verb];
+    case "check":
+      return [action.verb, action.who];
+    case "set":
+      return [action.verb, action.name, action.field, action.value];
+    case "add":
+      return [
+        action.verb,
+        action.name,
+        "--uid",
+        String(action.uid),
+        ...action.gid === null ? [] : ["--gid", String(action.gid)],
+        ...action.localIpcAccess ? ["--local-ipc-access"] : [],
+        ...action.admin ? ["--admin"] : [],
+      ];
+    default:
+      return [action.verb, action.name];
+  }
+}
+
+/** Asks the name service. A name service that fails is the machine's fault and not ours. */
+function askNames<T>(who: string, ask: () => T): T {
+  try {
+    return ask();
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    throw new Failure(
+      `Cannot ask the name service about ${JSON.stringify(who)}: ${cause.message}`,
+      {
+        exit: ExitCode.os,
+        hint: `getent passwd ${shellWord(who)}`,
+        cause,
+      },
+    );
+  }
 }

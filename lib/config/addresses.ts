@@ -21,6 +21,7 @@ function checkSocketPath(path: string, place: Place, reader: Reader): string | n
     return reader.refuse(place, `"${path}" is an abstract name, which has no file permissions`);
   }
   if (!path.startsWith("/")) return reader.refuse(place, `the path ${path} does not begin with /`);
+  if (/\/\.{0,2}$/.test(path)) return reader.refuse(place, `${path} is the path of a directory`);
   if (new TextEncoder().encode(path).length >= UNIX_PATH_MAX) {
     return reader.refuse(place, `a socket path has at most ${UNIX_PATH_MAX - 1} bytes`);
   }
@@ -35,10 +36,23 @@ export interface HostPort {
 
 /** `HOST:PORT`, `[IPV6]:PORT`; null when it is neither. */
 export function parseHostPort(text: string): HostPort | null {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]/]+)):([0-9]{1,5})$/.exec(text);
-  const port = match === null ? NaN : Number(match[3]);
-  if (match === null || !(port >= 1 && port <= 65535)) return null;
-  return { host: (match[1] ?? match[2])!, port };
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):([1-9][0-9]{0,4})$/.exec(text);
+  if (match === null) return null;
+  const [, address, name] = match;
+  const port = Number(match[3]);
+  const valid = address === undefined ? isHost(name!) : URL.canParse(`http://[${address}]/`);
+  return valid && port <= 65535 ? { host: (address ?? name)!, port } : null;
+}
+
+/** A host name (RFC 1123), or an IPv4 address with all its four numbers. */
+function isHost(text: string): boolean {
+  const labels = text.split(".");
+  // A last label of digits alone makes it an address; a resolver would read 127.1 and 010.0.0.1 its own way.
+  if (!/^[0-9]+$/.test(labels.at(-1)!)) {
+    return labels.every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
+  }
+  return labels.length === 4 &&
+    labels.every((label) => /^(0|[1-9][0-9]{0,2})$/.test(label) && Number(label) <= 255);
 }
 
 /** The address of a TCP listener. */

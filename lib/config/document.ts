@@ -62,8 +62,9 @@ export interface ListValue extends Place {
 export interface ScalarValue extends Place {
   readonly kind: "scalar";
   readonly value: unknown;
-  /** The characters in the file, without quotes. */
+  /** The characters in the file, without quotes, and with a text's lines joined as YAML joins them. */
   readonly source: string;
+  /** Whether it is marked as a text, by quotes or as a block. */
   readonly quoted: boolean;
 }
 
@@ -75,6 +76,24 @@ export interface ScalarValue extends Place {
  * @returns The root, or null for an empty file or one with problems.
  */
 export function readDocument(text: string, problems: Problems): Value | null {
+  try {
+    return read(text, problems);
+  } catch (error) {
+    // The parser calls itself for every level of nesting.
+    if (!isStackOverflow(error)) throw error;
+    problems.add({ at: { line: 1, column: 1 }, key: "" }, TOO_DEEP);
+    return null;
+  }
+}
+
+const TOO_DEEP = "the file is nested too deeply";
+
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("Maximum call stack size exceeded");
+}
+
+function read(text: string, problems: Problems): Value | null {
+  const root: Place = { at: { line: 1, column: 1 }, key: "" };
   const lines = new LineCounter();
   const parsed = parseAllDocuments(text, {
     lineCounter: lines,
@@ -91,9 +110,10 @@ export function readDocument(text: string, problems: Problems): Value | null {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
   };
-  const root: Place = { at: { line: 1, column: 1 }, key: "" };
   for (const document of documents) {
     for (const error of [...document.errors, ...document.warnings]) {
+      // Some of the parser's steps report it as a mistake of the file, and then all that follows from it.
+      if (isStackOverflow(error)) throw error;
       problems.add({ at: at(error.pos[0]), key: "" }, firstLine(error.message));
     }
   }
@@ -102,8 +122,12 @@ export function readDocument(text: string, problems: Problems): Value | null {
     problems.add(root, "the file holds more than one YAML document");
     return null;
   }
+  if (documents[0]?.directives.yaml.explicit) {
+    problems.add(root, "a %YAML directive is not accepted: the file is YAML 1.2");
+    return null;
+  }
   const contents = documents[0]?.contents ?? null;
-  if (contents === null || (isScalar(contents) && contents.value === null)) return null;
+  if (contents === null || isPlainNull(contents)) return null;
   return convert(contents, "", at, problems);
 }
 
@@ -136,11 +160,12 @@ function convert(node: ParsedNode, key: string, locate: Locate, problems: Proble
     for (const pair of node.items) {
       const name = pair.key as ParsedNode;
       const where: Place = { at: locate(name.range[0]), key };
-      if (!isScalar(name) || typeof name.value !== "string") {
+      if (!isScalar(name) || typeof name.value !== "string" || isDecorated(name)) {
         problems.add(where, "a key is a plain word");
         continue;
       }
-      const path = key === "" ? name.value : `${key}.${name.value}`;
+      const word = /^[\w-]+$/.test(name.value) ? name.value : JSON.stringify(name.value);
+      const path = key === "" ? word : `${key}.${word}`;
       const value = pair.value === null
         ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
         : convert(pair.value as ParsedNode, path, locate, problems);
@@ -152,13 +177,22 @@ function convert(node: ParsedNode, key: string, locate: Locate, problems: Proble
   return empty;
 }
 
+function isPlainNull(node: ParsedNode): boolean {
+  return isScalar(node) && node.value === null && !isDecorated(node);
+}
+
+function isDecorated({ anchor, tag }: Scalar.Parsed): boolean {
+  return anchor !== undefined || tag !== undefined;
+}
+
 function scalar(node: Scalar.Parsed, place: Place): ScalarValue {
-  const quoted = node.type === "QUOTE_DOUBLE" || node.type === "QUOTE_SINGLE";
+  // A block scalar is a text whatever it says, as a quoted one is.
+  const quoted = node.type !== "PLAIN";
   return {
     ...place,
     kind: "scalar",
     value: node.value,
-    source: quoted ? String(node.value) : node.source,
+    source: typeof node.value === "string" ? node.value : node.source,
     quoted,
   };
 }

@@ -6,6 +6,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { isName, MAX_ID, parseId } from "../policy/id.ts";
+import { shellWord } from "../policy/shell_word.ts";
 import type { User } from "../policy/types.ts";
 import { type Machine, parseConfig } from "./schema.ts";
 import { scalarText, type UserFields, UsersText } from "./splice.ts";
@@ -19,6 +20,8 @@ export interface EditGround {
   /** How the file is named in messages. */
   readonly path: string;
   readonly machine: Machine;
+  /** What the commands of hints need to reach the same file, such as ` --config FILE`; empty if left out. */
+  readonly flags?: string;
 }
 
 /** The fields that can be set. */
@@ -40,10 +43,10 @@ export function addUser(text: string, user: NewUser, ground: EditGround): string
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
-      hint: `ipcauth users set ${user.name} FIELD VALUE`,
+      hint: `ipcauth users set ${shellWord(user.name)} FIELD VALUE${ground.flags ?? ""}`,
     });
   }
-  demandUid(user.uid, null, before, ground.machine);
+  demandUid(user.uid, null, before, ground);
   const fields: UserFields = {
     name: scalarText(user.name),
     uid: scalarText(user.uid),
@@ -58,11 +61,13 @@ export function addUser(text: string, user: NewUser, ground: EditGround): string
 /**
  * Removes a user.
  *
- * @throws {Failure} 65 when there is none of that name, 78 when the file is bad.
+ * @throws {Failure} 65 when there is none of that name, 78 when the file is bad or a listener names the
+ * user, too.
  */
 export function removeUser(text: string, name: string, ground: EditGround): string {
   const before = parseConfig(text, ground.path, ground.machine);
-  demandUser(name, before);
+  demandUser(name, before, ground);
+  demandUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
   return verified(new UsersText(text).remove(name), before, users, ground);
 }
@@ -81,8 +86,8 @@ export function setUserField(
   ground: EditGround,
 ): string {
   const before = parseConfig(text, ground.path, ground.machine);
-  const user = demandUser(name, before);
-  const changed = change(user, field, value, before, ground.machine);
+  const user = demandUser(name, before, ground);
+  const changed = change(user, field, value, before, ground);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
   return verified(new UsersText(text).set(name, field, value), before, users, ground);
@@ -93,7 +98,7 @@ function change(
   field: string,
   value: string,
   config: Config,
-  machine: Machine,
+  ground: EditGround,
 ): NewUser {
   const flag = (): boolean => {
     if (value === "true" || value === "false") return value === "true";
@@ -114,23 +119,45 @@ function change(
     case "gid":
       return { ...user, gid: id() };
     case "uid":
-      demandUid(id(), user.name, config, machine);
+      demandUid(id(), user.name, config, ground);
       return { ...user, uid: id() };
     default:
-      throw invalid(`A user has no field "${field}"; the fields are ${SETTABLE.join(", ")}`);
+      throw invalid(
+        `A user has no field ${JSON.stringify(field)}; the fields are ${SETTABLE.join(", ")}`,
+      );
   }
 }
 
-function demandUser(name: string, config: Config): User {
+function demandUser(name: string, config: Config, { flags = "" }: EditGround): User {
   const user = config.access.usersByName.get(name);
   if (user !== undefined) return user;
-  throw new Failure(`There is no user "${name}" in ${config.path}`, {
+  throw new Failure(`There is no user ${JSON.stringify(name)} in ${config.path}`, {
     exit: ExitCode.data,
-    hint: "ipcauth users list",
+    hint: `ipcauth users list${flags}`,
   });
 }
 
-function demandUid(uid: number, own: string | null, config: Config, machine: Machine): void {
+/** A listener that names somebody who is not listed would make the configuration a bad one. */
+function demandUnnamed(name: string, { listeners, path }: Config): void {
+  for (const { allow, service, at, ...rest } of listeners ?? []) {
+    const key = "keys" in rest ? rest.keys.find(({ user }) => user === name) : undefined;
+    const runs = service.kind === "exec" && typeof service.runAs === "object" &&
+      service.runAs.user === name;
+    const place = key?.at ?? (allow?.users.has(name) ? allow.at : runs ? at : null);
+    if (place === null) continue;
+    throw new Failure(
+      `Cannot remove ${name}: ${path}:${place.line}:${place.column} names this user, too`,
+      { exit: ExitCode.config, hint: `edit ${path}, line ${place.line}` },
+    );
+  }
+}
+
+function demandUid(
+  uid: number,
+  own: string | null,
+  config: Config,
+  { machine, flags = "" }: EditGround,
+): void {
   if (uid === machine.overflowUid) {
     throw invalid(`${uid} is the overflow uid: it stands for everyone without a mapping`);
   }
@@ -138,7 +165,7 @@ function demandUid(uid: number, own: string | null, config: Config, machine: Mac
   if (holder === undefined || holder.name === own) return;
   throw new Failure(`The uid ${uid} is ${holder.name}'s already`, {
     exit: ExitCode.exists,
-    hint: `ipcauth users show ${holder.name}`,
+    hint: `ipcauth users show ${shellWord(holder.name)}${flags}`,
   });
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { normalize } from "@std/path";
 import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
@@ -29,7 +30,10 @@ export function readListeners(
     .filter((listener) => listener !== null);
   const seen = new Map<string, number>();
   for (const listener of listeners) {
-    const address = listener.kind === "unix" ? listener.path : `${listener.host}:${listener.port}`;
+    // Two spellings of one path are one socket.
+    const address = listener.kind === "unix"
+      ? normalize(listener.path)
+      : `${listener.host.toLowerCase()}:${listener.port}`;
     const line = seen.get(address);
     if (line === undefined) seen.set(address, listener.at.line);
     else {

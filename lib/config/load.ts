@@ -5,12 +5,21 @@
  */
 import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
+import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
-import { judgeConfig, judgeDirectory, judgeKey } from "../policy/file_mode.ts";
+import {
+  type FileFacts,
+  type FileProblem,
+  judgeConfig,
+  judgeDirectory,
+  judgeKey,
+} from "../policy/file_mode.ts";
+import { parseId } from "../policy/id.ts";
+import { shellWord } from "../policy/shell_word.ts";
 import type { Ground } from "../policy/types.ts";
 import type { ConfigPlaces } from "./locate.ts";
-import { parseConfig } from "./schema.ts";
+import { LARGEST, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
 /** The configuration of a machine that has none: nobody is listed, so only root and the server get in. */
@@ -33,9 +42,16 @@ export function loadGround(uid: number): Ground {
 
 /** The uid that stands for every uid without a mapping (`proc_sys_kernel(5)`, `overflowuid`). */
 function overflowUid(): number {
-  const text = readProc("/proc/sys/kernel/overflowuid");
-  const uid = Number(text);
-  if (!Number.isInteger(uid)) throw new Error(`/proc/sys/kernel/overflowuid holds "${text}"`);
+  let text: string;
+  try {
+    text = readProc("/proc/sys/kernel/overflowuid");
+  } catch (error) {
+    // Without /proc the kernel's own default holds (DEFAULT_OVERFLOWUID of linux/highuid.h).
+    if (error instanceof SystemError && error.errno === Errno.ENOENT) return 65534;
+    throw error;
+  }
+  const uid = parseId(text.trimEnd());
+  if (uid === null) throw new Error(`/proc/sys/kernel/overflowuid holds "${text}"`);
   return uid;
 }
 
@@ -81,23 +97,18 @@ export function findConfig(places: ConfigPlaces, ground: Ground): ConfigFile | n
 export function readConfigFile(path: string, ground: Ground): string | null {
   let file: Deno.FsFile;
   try {
+    // Opening a FIFO would wait for its writer, so what is no file is not opened at all.
+    refuse(judgeFile(Deno.statSync(path), path, ground));
     file = Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw unreadable(path, error);
+    throw error instanceof Failure ? error : unreadable(path, error);
   }
   try {
     // The opened file is judged, not whatever the name points to a moment later.
-    const facts = file.statSync();
-    const problem = judgeConfig({ mode: facts.mode!, uid: facts.uid! }, path, ground.serverUid) ??
-      directoryProblem(path, ground);
-    if (problem !== null) {
-      throw new Failure(`The configuration ${problem.sentence}`, {
-        exit: ExitCode.config,
-        hint: problem.fix,
-      });
-    }
-    return decode(path, readAll(file, facts.size));
+    refuse(judgeFile(file.statSync(), path, ground));
+    refuse(judgePlace(path, ground));
+    return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
   } finally {
@@ -115,30 +126,72 @@ export function parse({ text, path }: ConfigFile, ground: Ground): Config {
   return config;
 }
 
-function directoryProblem(path: string, ground: Ground) {
-  // A link may lead elsewhere; who may replace the real file is asked of its own directory.
-  const directory = dirname(Deno.realPathSync(path));
-  const { mode, uid } = Deno.statSync(directory);
-  return judgeDirectory({ mode: mode!, uid: uid! }, directory, ground.serverUid);
+/**
+ * Judges where a configuration lies: who could put another file in its place. A link's own directory and
+ * that of the file it leads to count both.
+ *
+ * @param path An existing file, or a link to one.
+ */
+function judgePlace(path: string, ground: Ground): FileProblem | null {
+  const link = Deno.lstatSync(path);
+  if (!link.isSymlink) return judgeParent(path, ground);
+  // In a sticky directory anybody may make a link, and only its owner may turn it elsewhere.
+  if (link.uid !== 0 && link.uid !== ground.serverUid) {
+    return {
+      sentence: `${path} is a link of uid ${link.uid}, who is neither root nor us ` +
+        `(uid ${ground.serverUid})`,
+      fix: `chown -h ${ground.serverUid} ${shellWord(path)}`,
+    };
+  }
+  return judgeParent(path, ground) ?? judgeParent(Deno.realPathSync(path), ground);
+}
+
+/**
+ * Judges the directory of a file that need not exist.
+ *
+ * @returns What is wrong with it, or null.
+ */
+export function judgeParent(path: string, ground: Ground): FileProblem | null {
+  const directory = Deno.realPathSync(dirname(path));
+  return judgeDirectory(factsOf(Deno.statSync(directory)), directory, ground.serverUid);
+}
+
+function judgeFile(info: Deno.FileInfo, path: string, ground: Ground): FileProblem | null {
+  return judgeConfig(factsOf(info), path, ground.serverUid);
+}
+
+function factsOf({ mode, uid }: Deno.FileInfo): FileFacts {
+  if (mode === null || uid === null) throw new TypeError("this system knows no owners");
+  return { mode, uid };
+}
+
+/** @throws {Failure} 78 when there is a problem. */
+export function refuse(problem: FileProblem | null): void {
+  if (problem === null) return;
+  throw new Failure(`The configuration ${problem.sentence}`, {
+    exit: ExitCode.config,
+    hint: problem.fix,
+  });
 }
 
 /** Key files are looked at with the configuration that names them; what they hold is read later. */
 function judgeKeys(config: Config, ground: Ground): void {
-  for (const listener of config.listeners ?? []) {
+  for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
-    for (const { file, at } of listener.keys) {
-      const where = `${config.path}:${at.line}:${at.column}: keys`;
+    for (const [number, { file, at }] of listener.keys.entries()) {
+      const where = `${config.path}:${at.line}:${at.column}: ` +
+        `listeners[${index}].keys[${number}].file`;
       let facts: Deno.FileInfo;
       try {
         facts = Deno.statSync(file);
       } catch (error) {
         throw new Failure(`${where}: cannot look at the key file ${file}: ${reason(error)}`, {
           exit: ExitCode.config,
-          hint: `ipcauth gen-key ${file}`,
+          hint: `ipcauth gen-key ${shellWord(file)}`,
           cause: error,
         });
       }
-      const problem = judgeKey({ mode: facts.mode!, uid: facts.uid! }, file, ground.serverUid);
+      const problem = judgeKey(factsOf(facts), file, ground.serverUid);
       if (problem !== null) {
         throw new Failure(`${where}: the key file ${problem.sentence}`, {
           exit: ExitCode.config,
@@ -149,27 +202,24 @@ function judgeKeys(config: Config, ground: Ground): void {
   }
 }
 
-function readAll(file: Deno.FsFile, size: number): Uint8Array {
-  const chunks: Uint8Array[] = [];
+function readAll(path: string, file: Deno.FsFile): Uint8Array {
+  // One byte more than is accepted: a file that grew meanwhile is seen to go on.
+  const bytes = new Uint8Array(Math.min(file.statSync().size, LARGEST) + 1);
   let length = 0;
-  // One byte more than it has: a file that grew is seen to go on.
-  const chunk = new Uint8Array(size + 1);
-  for (let count = file.readSync(chunk); count !== null; count = file.readSync(chunk)) {
-    chunks.push(chunk.slice(0, count));
+  while (length < bytes.length) {
+    const count = file.readSync(bytes.subarray(length));
+    if (count === null) return bytes.subarray(0, length);
     length += count;
-    if (length > LARGEST) break;
   }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const part of chunks) {
-    bytes.set(part, offset);
-    offset += part.length;
+  if (length > LARGEST) {
+    throw new Failure(`${path}:1:1: the file is larger than 4 MiB`, {
+      exit: ExitCode.config,
+      hint: `ls -lh ${shellWord(path)}`,
+    });
   }
-  return bytes;
+  // It grew between the look at its size and the end of reading.
+  throw new Failure(`The configuration ${path} is being written`, { exit: ExitCode.config });
 }
-
-/** Past this the parser refuses the text anyway. */
-const LARGEST = 8 << 20;
 
 function decode(path: string, bytes: Uint8Array): string {
   try {
@@ -178,7 +228,7 @@ function decode(path: string, bytes: Uint8Array): string {
   } catch (cause) {
     throw new Failure(`${path}:1:1: the file is not UTF-8`, {
       exit: ExitCode.config,
-      hint: `iconv -t UTF-8 ${path}`,
+      hint: `iconv -f ISO-8859-1 -t UTF-8 ${shellWord(path)}`,
       cause,
     });
   }
@@ -187,14 +237,14 @@ function decode(path: string, bytes: Uint8Array): string {
 function missing(path: string): Failure {
   return new Failure(`There is no configuration ${path}`, {
     exit: ExitCode.config,
-    hint: `ipcauth users add NAME --uid N --local-ipc-access --config ${path}`,
+    hint: `ipcauth users add NAME --uid N --local-ipc-access --config ${shellWord(path)}`,
   });
 }
 
 function unreadable(path: string, cause: unknown): Failure {
   return new Failure(`Cannot read the configuration ${path}: ${reason(cause)}`, {
     exit: ExitCode.config,
-    hint: `ls -ld ${path}`,
+    hint: `ls -ld ${shellWord(path)}`,
     cause,
   });
 }

@@ -34,7 +34,8 @@ export class Reader {
       const near = nearest(name, known);
       this.refuse(
         key,
-        `there is no key "${name}" here` + (near === null ? "" : `; did you mean "${near}"?`),
+        `there is no key ${JSON.stringify(name)} here` +
+          (near === null ? "" : `; did you mean "${near}"?`),
         `the keys are ${known.join(", ")}`,
       );
     }
@@ -125,7 +126,7 @@ export function isEmpty(value: Value): boolean {
 export function written(value: Value): string {
   if (value.kind !== "scalar") return a(value);
   const { source, quoted } = value as ScalarValue;
-  return quoted ? `"${source}"` : source === "" ? "nothing" : source;
+  return quoted ? JSON.stringify(source) : source === "" ? "nothing" : source;
 }
 
 function a(value: Value): string {

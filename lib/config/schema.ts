@@ -14,8 +14,8 @@ export type { Machine } from "./people.ts";
 
 /** How many problems are told at once. */
 const TOLD = 20;
-/** Larger than any configuration somebody wrote; reading more would only stop the server. */
-const MAX_CHARACTERS = 4 << 20;
+/** In bytes: larger than any configuration somebody wrote; reading more would only stop the server. */
+export const LARGEST = 4 << 20;
 
 /**
  * Reads a configuration.
@@ -28,14 +28,26 @@ const MAX_CHARACTERS = 4 << 20;
 export function parseConfig(text: string, path: string, machine: Machine): Config {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
-  if (text.length > MAX_CHARACTERS) problems.add(root, "the file is larger than 4 MiB");
-  else if (text.includes("\0")) problems.add(root, "the file holds a NUL: it is not a text");
+  if (text.length > LARGEST) problems.add(root, "the file is larger than 4 MiB");
+  else refuseControls(text, problems);
   const document = problems.all.length > 0
     ? null
     : readDocument(text.replace(/^\ufeff/, ""), problems);
   const config = build(document, path, machine, new Reader(problems));
   if (problems.all.length > 0) throw badConfig(path, problems.all);
   return config;
+}
+
+/** YAML knows no control characters, its parser is more patient, and a terminal obeys them. */
+function refuseControls(text: string, problems: Problems): void {
+  const lines = text.replace(/^\ufeff/, "").split("\n");
+  for (const [index, line] of lines.entries()) {
+    // deno-lint-ignore no-control-regex -- that is what is looked for
+    const column = line.search(/[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|\r(?!$)/);
+    if (column < 0) continue;
+    const place = { at: { line: index + 1, column: column + 1 }, key: "" };
+    problems.add(place, "there is a control character: this is not a text");
+  }
 }
 
 function build(document: Value | null, path: string, machine: Machine, reader: Reader): Config {
@@ -92,14 +104,17 @@ function readLog(value: Value | null, reader: Reader): LogConfig {
 }
 
 function badConfig(path: string, problems: readonly Problem[]): Failure {
-  const lines = problems.slice(0, TOLD).map(({ at, key, what }) =>
+  const inOrder = problems.toSorted((one, other) =>
+    one.at.line - other.at.line || one.at.column - other.at.column
+  );
+  const lines = inOrder.slice(0, TOLD).map(({ at, key, what }) =>
     `${path}:${at.line}:${at.column}: ${key === "" ? "" : `${key}: `}${what}`
   );
   const more = problems.length - lines.length;
   if (more > 0) lines.push(`and ${more} more`);
   return new Failure(lines.join("\n"), {
     exit: ExitCode.config,
-    hint: problems.find(({ hint }) => hint !== undefined)?.hint ??
-      `correct ${path}, line ${problems[0]!.at.line}`,
+    hint: inOrder.find(({ hint }) => hint !== undefined)?.hint ??
+      `correct ${path}, line ${inOrder[0]!.at.line}`,
   });
 }

@@ -40,7 +40,14 @@ export function readService(
     const whose = identity === null
       ? "none"
       : reader.choice(identity, ["none", "proxy-v2", "impersonate"]);
-    return target === null || whose === null ? null : { kind: "forward", target, identity: whose };
+    if (target === null || whose === null) return null;
+    if (whose === "impersonate" && target.kind === "tcp") {
+      return reader.refuse(
+        identity!,
+        "impersonate goes with a unix: target: over TCP a backend does not see who connects",
+      );
+    }
+    return { kind: "forward", target, identity: whose };
   }
   const identity = fields.get("identity");
   if (identity !== null) reader.refuse(identity, "identity goes with forward");

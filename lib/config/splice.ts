@@ -11,6 +11,8 @@ import { isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YA
 /** Fields of a user, in the order in which they are written. */
 export type UserFields = Readonly<Record<string, string>>;
 
+const BYTE_ORDER_MARK = "\ufeff";
+
 type Range = readonly [number, number, number];
 
 /** A configuration as an editable text. The text has been read without problems before. */
@@ -18,6 +20,8 @@ export class UsersText {
   readonly #text: string;
   readonly #newline: string;
   readonly #root: YAMLMap | null;
+  /** Whether keys are written in quotes, as in JSON, which is YAML too. */
+  readonly #quotesKeys: boolean;
 
   constructor(text: string) {
     this.#text = text;
@@ -26,8 +30,11 @@ export class UsersText {
       version: "1.2",
       schema: "core",
       logLevel: "silent",
+      keepSourceTokens: true,
     });
     this.#root = isMap(contents) ? contents : null;
+    const first = this.#root?.items[0]?.key;
+    this.#quotesKeys = isScalar(first) && first.type === "QUOTE_DOUBLE";
   }
 
   /** The text with a user's field set. */
@@ -49,9 +56,9 @@ export class UsersText {
     if (!isSeq(pair.value) || pair.value.items.length === 0) return this.#fillList(pair, fields);
     const last = pair.value.items.at(-1) as YAMLMap;
     const end = rangeOf(last)[1];
-    if (pair.value.flow) return this.#replace(end, end, `, ${flow(fields)}`);
-    const indent = this.#columnOf(this.#dashOf(last));
-    const entry = last.flow === true ? flow(fields) : this.#block(fields, `${indent}  `);
+    if (pair.value.flow) return this.#replace(end, end, `, ${this.#flow(fields)}`);
+    const indent = this.#columnOf(dashOf(pair.value, last));
+    const entry = last.flow === true ? this.#flow(fields) : this.#block(fields, `${indent}  `);
     const at = this.#lineEnd(lastCharacter(last));
     return this.#replace(at, at, `${this.#newline}${indent}- ${entry}`);
   }
@@ -62,12 +69,11 @@ export class UsersText {
     const item = this.#item(name);
     const index = list.items.indexOf(item);
     if (list.flow) return this.#removeFromFlow(list, index);
-    const start = this.#lineStart(this.#dashOf(item));
+    const start = this.#lineStart(dashOf(list, item));
     const end = this.#nextLine(lastCharacter(item));
     const rest = this.#replace(start, end, "");
     if (list.items.length > 1) return rest;
-    const key = rangeOf(this.#root!.items.find((one) => keyOf(one) === "users")!.key)[1];
-    const colon = this.#text.indexOf(":", key) + 1;
+    const colon = this.#afterColon(this.#root!.items.find((one) => keyOf(one) === "users")!);
     return `${rest.slice(0, colon)} []${rest.slice(colon)}`;
   }
 
@@ -87,25 +93,71 @@ export class UsersText {
   #addField(item: YAMLMap, field: string, value: string): string {
     const last = item.items.at(-1)!;
     const end = lastCharacterOf(last);
-    if (item.flow) return this.#replace(end, end, `, ${field}: ${value}`);
+    if (item.flow) return this.#replace(end, end, `, ${this.#pair(field, value)}`);
     const indent = this.#columnOf(rangeOf(item.items[0]!.key)[0]);
     const at = this.#lineEnd(end);
-    return this.#replace(at, at, `${this.#newline}${indent}${field}: ${value}`);
+    return this.#replace(at, at, `${this.#newline}${indent}${this.#pair(field, value)}`);
   }
 
   /** A file without `users:`. */
   #addList(fields: UserFields): string {
-    const gap = this.#text === "" || this.#text.endsWith("\n") ? "" : this.#newline;
-    return `${this.#text}${gap}users:${this.#newline}  - ${flow(fields)}${this.#newline}`;
+    const root = this.#root;
+    if (root?.flow) {
+      const last = root.items.at(-1);
+      const at = last === undefined ? rangeOf(root)[0] + 1 : lastCharacterOf(last);
+      const comma = last === undefined ? "" : ", ";
+      return this.#replace(at, at, comma + this.#pair("users", `[${this.#flow(fields)}]`));
+    }
+    const indent = root === null ? "" : this.#columnOf(rangeOf(root)[0]);
+    // What follows the mark `...` would be a second document.
+    const from = root === null ? 0 : rangeOf(root)[1];
+    const mark = this.#text.slice(from).search(/^\.\.\.(?=\s|$)/m);
+    const at = mark < 0 ? this.#text.length : from + mark;
+    const before = this.#text.slice(0, at);
+    const gap = before === "" || before.endsWith("\n") || before === BYTE_ORDER_MARK
+      ? ""
+      : this.#newline;
+    const list = [`users:`, `  - ${this.#flow(fields)}`, ""];
+    return this.#replace(
+      at,
+      at,
+      gap + list.map((line) => line && indent + line).join(this.#newline),
+    );
   }
 
   /** `users:` without a value, or with an empty list. */
   #fillList(pair: Pair, fields: UserFields): string {
-    const colon = this.#text.indexOf(":", rangeOf(pair.key)[1]) + 1;
-    const [start, end] = isSeq(pair.value) ? rangeOf(pair.value) : [colon, colon];
+    const entry = this.#flow(fields);
+    const colon = pair.value === null ? -1 : this.#afterColon(pair);
+    if (isSeq(pair.value)) {
+      const [start, end] = rangeOf(pair.value);
+      const inside = this.#text.slice(start + 1, end - 1);
+      // A comment in the brackets stays.
+      if (this.#root?.flow || inside.trim() !== "") {
+        return this.#replace(start + 1, start + 1, inside === "" ? entry : `${entry} `);
+      }
+      return this.#beginList(pair, start, end, entry);
+    }
+    if (!this.#root?.flow) {
+      const [start, end] = rangeOf(pair.value);
+      return start === end
+        ? this.#beginList(pair, colon, colon, entry)
+        : this.#beginList(pair, start, end, entry);
+    }
+    const [start, end] = pair.value === null ? [colon, colon] : rangeOf(pair.value);
+    if (start !== end) return this.#replace(start, end, `[${entry}]`);
+    const key = rangeOf(pair.key)[1];
+    return colon < 0
+      ? this.#replace(key, key, `: [${entry}]`)
+      : this.#replace(colon, colon, ` [${entry}]`);
+  }
+
+  /** Puts a first item below `users:`, in the place of the characters that said that there is none. */
+  #beginList(pair: Pair, start: number, end: number, entry: string): string {
     const at = this.#lineEnd(end);
+    const indent = this.#columnOf(rangeOf(pair.key)[0]);
     const before = this.#text.slice(0, start).replace(/[ \t]+$/, "");
-    return `${before}${this.#text.slice(end, at)}${this.#newline}  - ${flow(fields)}${
+    return `${before}${this.#text.slice(end, at)}${this.#newline}${indent}  - ${entry}${
       this.#text.slice(at)
     }`;
   }
@@ -118,18 +170,30 @@ export class UsersText {
   }
 
   #block(fields: UserFields, indent: string): string {
-    return Object.entries(fields).map(([field, value]) => `${field}: ${value}`)
-      .join(`${this.#newline}${indent}`);
+    return this.#pairs(fields).join(`${this.#newline}${indent}`);
   }
 
-  /** Where the dash before a list's item stands. */
-  #dashOf(item: YAMLMap): number {
-    return this.#text.lastIndexOf("-", rangeOf(item)[0] - 1);
+  #flow(fields: UserFields): string {
+    return `{ ${this.#pairs(fields).join(", ")} }`;
+  }
+
+  #pairs(fields: UserFields): string[] {
+    return Object.entries(fields).map(([field, value]) => this.#pair(field, value));
+  }
+
+  #pair(field: string, value: string): string {
+    if (!this.#quotesKeys) return `${field}: ${value}`;
+    return `"${field}": ${/^[A-Za-z_]/.test(value) && !isFlag(value) ? `"${value}"` : value}`;
+  }
+
+  #afterColon(pair: Pair): number {
+    return this.#text.indexOf(":", rangeOf(pair.key)[1]) + 1;
   }
 
   /** The blanks that bring a line to the column of a character. */
   #columnOf(offset: number): string {
-    return " ".repeat(offset - this.#lineStart(offset));
+    const line = this.#text.slice(this.#lineStart(offset), offset);
+    return " ".repeat(line.replace(BYTE_ORDER_MARK, "").length);
   }
 
   #lineStart(offset: number): number {
@@ -160,8 +224,19 @@ export function scalarText(value: string | number | boolean): string {
   return plain ? value : JSON.stringify(value);
 }
 
-function flow(fields: UserFields): string {
-  return `{ ${Object.entries(fields).map(([field, value]) => `${field}: ${value}`).join(", ")} }`;
+function isFlag(text: string): boolean {
+  return text === "true" || text === "false";
+}
+
+/** Where the dash before an item of a list in block style stands. */
+function dashOf(list: YAMLSeq, item: YAMLMap): number {
+  const token = list.srcToken;
+  const start = rangeOf(item)[0];
+  const dashes = token?.type !== "block-seq" ? [] : token.items.flatMap((one) => one.start)
+    .filter(({ type, offset }) => type === "seq-item-ind" && offset < start);
+  const last = dashes.at(-1);
+  if (last === undefined) throw new RangeError("an item has no dash");
+  return last.offset;
 }
 
 function keyOf(pair: Pair): unknown {

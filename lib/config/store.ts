@@ -7,8 +7,9 @@ import { basename, dirname, join } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { LockFile } from "../libc/files.ts";
+import { shellWord } from "../policy/shell_word.ts";
 import type { Ground } from "../policy/types.ts";
-import { readConfigFile } from "./load.ts";
+import { judgeParent, readConfigFile, refuse } from "./load.ts";
 
 /** How long another writer is waited for, in milliseconds, and how often it is looked whether it is done. */
 const PATIENCE = 10_000;
@@ -36,6 +37,7 @@ export async function editConfigFile(
     const real = realPath(path);
     using _lock = await acquire(`${real}.lock`);
     const old = readConfigFile(real, ground);
+    if (old === null) refuse(judgeParent(real, ground));
     const text = edit(old ?? "");
     if (text === old) return false;
     replace(real, text, old === null ? null : Deno.statSync(real));
@@ -52,8 +54,23 @@ function realPath(path: string): string {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+  if (isLink(path)) {
+    throw new Failure(`The configuration ${path} is a link to a file that is not there`, {
+      exit: ExitCode.config,
+      hint: `rm ${shellWord(path)}`,
+    });
+  }
   Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   return join(Deno.realPathSync(dirname(path)), basename(path));
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function acquire(path: string): Promise<LockFile> {
@@ -66,7 +83,7 @@ async function acquire(path: string): Promise<LockFile> {
         `Somebody else has been editing for ${PATIENCE / 1000} s: ${path} is locked`,
         {
           exit: ExitCode.os,
-          hint: `fuser -v ${path}`,
+          hint: `fuser -v ${shellWord(path)}`,
         },
       );
     }
@@ -118,7 +135,7 @@ function refused(path: string, error: unknown): Failure {
   if (denied) {
     return new Failure(`Cannot write ${path}: permission denied`, {
       exit: ExitCode.refused,
-      hint: "sudo ipcauth users …, as the owner of the file",
+      hint: `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}`,
       cause: error,
     });
   }

@@ -10,6 +10,7 @@ import { ExitCode, type Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import { Commander } from "./commander.ts";
 import { complete } from "./completion.ts";
+import { keyboard } from "./keyboard.ts";
 import { isSilent } from "./parse.ts";
 import { renderBanner, renderPrompt } from "./render.ts";
 
@@ -62,15 +63,37 @@ export class Shell {
   }
 
   async #runPrompt(): Promise<ExitCode> {
-    let users: string[] = await this.#commander.userNames();
+    let users = await this.#commander.userNames();
     const prompt = createInterface({
-      input: process.stdin,
+      input: keyboard(),
       output: process.stdout,
       terminal: true,
       prompt: renderPrompt(this.#welcome),
       completer: (line: string) => complete(line, { users }),
     });
     const gone = this.#watch(prompt);
+    const ended = Promise.withResolvers<void>();
+    const typed: string[] = [];
+    let busy = false;
+    // Lines that are pasted come faster than they are carried out: they wait their turn.
+    const work = async (): Promise<void> => {
+      if (busy) return;
+      busy = true;
+      for (let line = typed.shift(); line !== undefined; line = typed.shift()) {
+        if (isSilent(line)) continue;
+        if (await this.#run(line)) return prompt.close();
+        users = await this.#commander.userNames();
+      }
+      busy = false;
+      prompt.prompt();
+    };
+    prompt.on("line", (line) => {
+      typed.push(line);
+      work().catch((error) => {
+        ended.reject(error);
+        prompt.close();
+      });
+    });
     // Ctrl-C drops the line that is being typed, as in a shell.
     prompt.on("SIGINT", () => {
       this.#output.out("^C\n");
@@ -78,19 +101,14 @@ export class Shell {
       prompt.write(null, { ctrl: true, name: "u" });
       prompt.prompt();
     });
+    prompt.on("close", () => ended.resolve());
     prompt.prompt();
-    for await (const line of prompt) {
-      if (!isSilent(line)) {
-        if (await this.#run(line)) {
-          prompt.close();
-          return ExitCode.ok;
-        }
-        users = await this.#commander.userNames();
-      }
-      prompt.prompt();
+    await ended.promise;
+    if (gone.failure !== null) {
+      // The message must not stand behind the prompt.
+      this.#output.out("\n");
+      throw gone.failure;
     }
-    this.#output.out("\n");
-    if (gone.failure !== null) throw gone.failure;
     return ExitCode.ok;
   }
 

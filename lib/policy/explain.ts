@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shellWord } from "./shell_word.ts";
 import type { Decision } from "./types.ts";
 
 /** Whom and what the explanation is about. */
@@ -44,11 +45,12 @@ export function explain(decision: Decision, subject: Subject): Explanation {
 }
 
 function change(decision: Decision, { uid, name, path, flags }: Subject): string | null {
-  const newcomer = `${name ?? "NAME"} --uid ${uid}`;
+  const word = name === null ? "NAME" : shellWord(name);
+  const newcomer = `${word} --uid ${uid}`;
   if (decision.allow) {
     switch (decision.rule) {
       case "user":
-        return `ipcauth users deny ${decision.as.user?.name ?? newcomer}${flags}`;
+        return `ipcauth users deny ${word}${flags}`;
       case "group":
         // A user's own entry comes before every group.
         return `ipcauth users add ${newcomer}${flags}`;
@@ -58,7 +60,7 @@ function change(decision: Decision, { uid, name, path, flags }: Subject): string
   }
   switch (decision.reason) {
     case "user-denied":
-      return `ipcauth users allow ${name ?? "NAME"}${flags}`;
+      return `ipcauth users allow ${word}${flags}`;
     case "group-denied":
     case "unknown-uid":
       return `ipcauth users add ${newcomer} --local-ipc-access${flags}`;

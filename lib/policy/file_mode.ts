@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shellWord } from "./shell_word.ts";
 
 /** What is known about a file or directory. */
 export interface FileFacts {
@@ -30,7 +31,7 @@ function owner(facts: FileFacts, path: string, ourUid: number): FileProblem | nu
   if (facts.uid === 0 || facts.uid === ourUid) return null;
   return {
     sentence: `${path} belongs to uid ${facts.uid}, who is neither root nor us (uid ${ourUid})`,
-    fix: `chown ${ourUid} ${path}`,
+    fix: `chown ${ourUid} ${shellWord(path)}`,
   };
 }
 
@@ -47,12 +48,12 @@ function octal(mode: number): string {
  */
 export function judgeConfig(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
   if ((facts.mode & TYPE) !== REGULAR) {
-    return { sentence: `${path} is not a regular file`, fix: `ls -ld ${path}` };
+    return { sentence: `${path} is not a regular file`, fix: `ls -ld ${shellWord(path)}` };
   }
   if (facts.mode & WRITABLE_BY_OTHERS) {
     return {
       sentence: `${path} is writable by others (mode ${octal(facts.mode)})`,
-      fix: `chmod go-w ${path}`,
+      fix: `chmod go-w ${shellWord(path)}`,
     };
   }
   return owner(facts, path, ourUid);
@@ -60,10 +61,11 @@ export function judgeConfig(facts: FileFacts, path: string, ourUid: number): Fil
 
 /** A key file: as a configuration, and not readable by others either; a group of clients may read it. */
 export function judgeKey(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
-  if (facts.mode & READABLE_BY_OTHERS) {
+  // What is no file has no use for a key file's mode.
+  if ((facts.mode & TYPE) === REGULAR && facts.mode & READABLE_BY_OTHERS) {
     return {
       sentence: `${path} is readable by others (mode ${octal(facts.mode)})`,
-      fix: `chmod o-rwx,g-w ${path}`,
+      fix: `chmod o-rwx,g-w ${shellWord(path)}`,
     };
   }
   return judgeConfig(facts, path, ourUid);
@@ -75,12 +77,12 @@ export function judgeKey(facts: FileFacts, path: string, ourUid: number): FilePr
  */
 export function judgeDirectory(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
   if ((facts.mode & TYPE) !== DIRECTORY) {
-    return { sentence: `${path} is not a directory`, fix: `ls -ld ${path}` };
+    return { sentence: `${path} is not a directory`, fix: `ls -ld ${shellWord(path)}` };
   }
   if (facts.mode & WRITABLE_BY_OTHERS && !(facts.mode & STICKY)) {
     return {
       sentence: `${path} is writable by others (mode ${octal(facts.mode)})`,
-      fix: `chmod go-w ${path}`,
+      fix: `chmod go-w ${shellWord(path)}`,
     };
   }
   return owner(facts, path, ourUid);

@@ -9,7 +9,7 @@ import type { UnixListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { fileStatus, FileType, linkStatus, LockFile } from "../libc/files.ts";
-import { bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
+import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
 import { withUmask } from "../libc/umask.ts";
 import { judgeDirectory } from "../policy/file_mode.ts";
 
@@ -45,7 +45,7 @@ export class UnixListener {
    */
   static open(config: UnixListenerConfig, serverUid: number): UnixListener {
     const { path } = config;
-    const address = unixAddress(path);
+    const address = addressOf(path);
     prepareDirectory(dirname(path), serverUid);
     const lock = takeLock(path);
     try {
@@ -86,6 +86,15 @@ export class UnixListener {
   /** Lets the next server in. The socket itself is closed by whoever watches it. */
   release(): void {
     this.#lock.release();
+  }
+}
+
+function addressOf(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return unixAddress(path);
+  } catch (cause) {
+    if (!(cause instanceof AddressError)) throw cause;
+    throw new Failure(`Cannot listen: ${cause.message}`, { exit: ExitCode.usage, cause });
   }
 }
 

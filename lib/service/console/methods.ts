@@ -155,14 +155,14 @@ export class ConsoleMethods implements Methods {
     if (!caller.trusted) {
       throw new RequestError(
         RpcCode.permissionDenied,
-        `Only root and the server's own user may say whom they act as; you are ${caller.welcome.user}`,
+        `Permission denied: only root and the server's own user may say whom they act as; you are ${caller.welcome.user}`,
       );
     }
     const user = this.#user(name);
     if (!user.localIpcAccess) {
       throw new RequestError(
         RpcCode.permissionDenied,
-        `${name} has no access, so nobody may act as ${name}`,
+        `Permission denied: ${name} has no access, so nobody may act as ${name}`,
         `ipcauth users allow ${name}`,
       );
     }
@@ -181,7 +181,7 @@ export class ConsoleMethods implements Methods {
     if (user?.admin === true && user.localIpcAccess) return;
     throw new RequestError(
       RpcCode.permissionDenied,
-      `${caller.welcome.user} may read but not change anything`,
+      `Permission denied: ${caller.welcome.user} may read but not change anything`,
       `root or a user with admin: true may; ipcauth users set ${caller.welcome.user} admin true`,
     );
   }

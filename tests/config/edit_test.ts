@@ -1,0 +1,321 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { addUser, type NewUser, removeUser, setUserField } from "../../lib/config/edit.ts";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { ExitCode, Failure } from "../../lib/errors.ts";
+
+const MACHINE = { overflowUid: 65534, groupId: () => null };
+const GROUND = { path: "/c.yaml", machine: MACHINE, flags: " --config /c.yaml" };
+const ZED: NewUser = { name: "zed", uid: 700, gid: null, localIpcAccess: true, admin: false };
+const ENTRY = "{ name: zed, uid: 700, local_ipc_access: true }";
+
+const add = (text: string, user: NewUser = ZED) => addUser(text, user, GROUND);
+const remove = (text: string, name = "bob") => removeUser(text, name, GROUND);
+const set = (text: string, field: string, value: string, name = "bob") =>
+  setUserField(text, name, field, value, GROUND);
+
+function refused(exit: number, edit: () => unknown): Failure {
+  const failure = assertThrows(edit, Failure) as Failure;
+  assertEquals(failure.exit, exit, failure.message);
+  return failure;
+}
+
+const FLOW = `# who gets in
+users:
+  - { name: alice, uid: 578, gid: 578, local_ipc_access: false } # on leave
+  - { name: bob,   uid: 579,           local_ipc_access: true }  # at work
+# the end
+log: { level: info }   # as ever
+`;
+
+const BLOCK = `users:
+    # the first
+-   name:   "alice"   # quoted
+    uid: 578
+
+    local_ipc_access: false
+-
+    uid: 579 # before the name
+    # about bob
+    name: bob
+# below
+limits:
+  grace: 5s
+`;
+
+Deno.test("a value is replaced, and nothing beside it", () => {
+  assertEquals(
+    set(FLOW, "local_ipc_access", "false"),
+    FLOW.replace("local_ipc_access: true }  # at", "local_ipc_access: false }  # at"),
+  );
+  assertEquals(
+    set(BLOCK, "uid", "9"),
+    BLOCK.replace("uid: 579 # before", "uid: 9 # before"),
+  );
+});
+
+Deno.test("a missing field is added in the style of its entry", () => {
+  assertEquals(
+    set(FLOW, "gid", "5"),
+    FLOW.replace("true }  # at work", "true, gid: 5 }  # at work"),
+  );
+  assertEquals(
+    set(BLOCK, "admin", "true"),
+    BLOCK.replace("    name: bob\n", "    name: bob\n    admin: true\n"),
+  );
+  assertEquals(
+    set(BLOCK, "admin", "true", "alice"),
+    BLOCK.replace("access: false\n", "access: false\n    admin: true\n"),
+  );
+});
+
+Deno.test("a user is added behind the last one, in the style of that one", () => {
+  assertEquals(add(FLOW), FLOW.replace("# at work\n", `# at work\n  - ${ENTRY}\n`));
+  assertEquals(
+    add(BLOCK),
+    BLOCK.replace(
+      "name: bob\n",
+      "name: bob\n- name: zed\n  uid: 700\n  local_ipc_access: true\n",
+    ),
+  );
+});
+
+Deno.test("a user is removed with its line, and the comments around it stay", () => {
+  assertEquals(remove(FLOW), FLOW.replace(/ {2}- \{ name: bob.*\n/, ""));
+  assertEquals(remove(FLOW, "alice"), FLOW.replace(/ {2}- \{ name: alice.*\n/, ""));
+  assertEquals(remove(BLOCK), BLOCK.replace(/-\n {4}uid: 579[\s\S]*name: bob\n/, ""));
+});
+
+Deno.test("the last user leaves an empty list, and the next one fills it", () => {
+  const empty = remove(remove(FLOW, "alice"));
+  assertEquals(
+    empty,
+    "# who gets in\nusers: []\n# the end\nlog: { level: info }   # as ever\n",
+  );
+  assertEquals(add(empty), empty.replace("users: []\n", `users:\n  - ${ENTRY}\n`));
+});
+
+const ADDED: readonly [what: string, before: string, after: string][] = [
+  ["an empty file", "", `users:\n  - ${ENTRY}\n`],
+  ["a file of a comment", "# none", `# none\nusers:\n  - ${ENTRY}\n`],
+  ["a byte order mark", "\ufeff", `\ufeffusers:\n  - ${ENTRY}\n`],
+  ["a file without users", "log: {}\n", `log: {}\nusers:\n  - ${ENTRY}\n`],
+  ["an indented file", "  log: {}\n", `  log: {}\n  users:\n    - ${ENTRY}\n`],
+  ["a file with an end mark", "log: {}\n...\n", `log: {}\nusers:\n  - ${ENTRY}\n...\n`],
+  ["a file with a start mark", "---\n", `---\nusers:\n  - ${ENTRY}\n`],
+  ["users without a value", "users: # c\nlog: {}\n", `users: # c\n  - ${ENTRY}\nlog: {}\n`],
+  ["users that are null", "users: ~ # c\n", `users: # c\n  - ${ENTRY}\n`],
+  ["an empty list", "users:   []  # c\n", `users:  # c\n  - ${ENTRY}\n`],
+  ["an empty list with a comment", "users: [\n  # c\n]\n", `users: [${ENTRY} \n  # c\n]\n`],
+  ["a list in brackets", "users: [{ name: a, uid: 1 }]", `users: [{ name: a, uid: 1 }, ${ENTRY}]`],
+  ["a trailing comma", "users: [{ name: a, uid: 1 },]", `users: [{ name: a, uid: 1 }, ${ENTRY},]`],
+  ["braces", "{}", `{users: [${ENTRY}]}`],
+  ["braces with something", "{ log: {} }", `{ log: {}, users: [${ENTRY}] }`],
+  ["braces with no users", "{ users: [] }", `{ users: [${ENTRY}] }`],
+  ["braces with null users", "{ users: null }", `{ users: [${ENTRY}] }`],
+  ["braces with a bare key", "{ users }", `{ users: [${ENTRY}] }`],
+  [
+    "JSON",
+    '{"users":[{"name":"a","uid":1}]}',
+    '{"users":[{"name":"a","uid":1}, { "name": "zed", "uid": 700, "local_ipc_access": true }]}',
+  ],
+  ["no last newline", "users:\n- {name: a, uid: 1}", `users:\n- {name: a, uid: 1}\n- ${ENTRY}`],
+  [
+    "dashes in comments",
+    "users:\n  - # a - b\n    # c - d\n    name: a\n    uid: 1\n",
+    "users:\n  - # a - b\n    # c - d\n    name: a\n    uid: 1\n" +
+    "  - name: zed\n    uid: 700\n    local_ipc_access: true\n",
+  ],
+  [
+    "carriage returns",
+    "users:\r\n  - name: a\r\n    uid: 1 # c\r\nlog: {}\r\n",
+    "users:\r\n  - name: a\r\n    uid: 1 # c\r\n" +
+    "  - name: zed\r\n    uid: 700\r\n    local_ipc_access: true\r\nlog: {}\r\n",
+  ],
+];
+
+for (const [what, before, after] of ADDED) {
+  Deno.test(`a user is added to ${what}`, () => {
+    assertEquals(add(before), after);
+    assertEquals(parseConfig(after, "/c.yaml", MACHINE).access.users.at(-1)?.name, "zed");
+  });
+}
+
+Deno.test("a JSON file stays JSON", () => {
+  const json = '{"users":[{"name":"bob","uid":1}],"log":{}}';
+  for (const text of [add(json), set(json, "admin", "true"), remove(json), add("{}")]) {
+    if (text.startsWith('{"')) JSON.parse(text);
+  }
+});
+
+Deno.test("an edit of a file with carriage returns adds no bare newline", () => {
+  const text = FLOW.replaceAll("\n", "\r\n");
+  for (const edited of [add(text), set(text, "admin", "true"), remove(text)]) {
+    assert(!/(^|[^\r])\n/.test(edited));
+  }
+});
+
+Deno.test("setting what is set already gives the text back as it was", () => {
+  assertEquals(set(FLOW, "local_ipc_access", "true"), FLOW);
+  assertEquals(set(FLOW, "admin", "false"), FLOW, "left out is false");
+});
+
+Deno.test("all fields of a new user are written", () => {
+  assertStringIncludes(
+    add("", { ...ZED, gid: 5, admin: true, localIpcAccess: false }),
+    "{ name: zed, uid: 700, gid: 5, local_ipc_access: false, admin: true }",
+  );
+});
+
+Deno.test("a name that YAML would take for something else is quoted", () => {
+  for (
+    const name of ["true", "Null", "yes", "a#b", "x{", "é", "1e3", "~a", "*", "&a", "!a", "a]"]
+  ) {
+    const user = { ...ZED, name };
+    for (const text of ["", "{}", "users:\n- name: a\n  uid: 1\n"]) {
+      const { users } = parseConfig(add(text, user), "/c.yaml", MACHINE).access;
+      assertEquals(users.at(-1)?.name, name);
+    }
+  }
+});
+
+Deno.test("a user or uid that is listed is not added again", () => {
+  const name = refused(ExitCode.exists, () => add(FLOW, { ...ZED, name: "bob" }));
+  assertEquals(name.hint, "ipcauth users set bob FIELD VALUE --config /c.yaml");
+  const uid = refused(ExitCode.exists, () => add(FLOW, { ...ZED, uid: 579 }));
+  assertEquals(uid.hint, "ipcauth users show bob --config /c.yaml");
+  refused(ExitCode.exists, () => set(FLOW, "uid", "578"));
+});
+
+Deno.test("what cannot be a user is not added", () => {
+  for (const name of ["", "12", "a b", "@a", "-a", "a:b", "a,b", "a\n", "\x1b", "x".repeat(65)]) {
+    refused(ExitCode.usage, () => add(FLOW, { ...ZED, name }));
+  }
+  refused(ExitCode.usage, () => add(FLOW, { ...ZED, uid: 65534 }));
+});
+
+Deno.test("a value that cannot be is not set", () => {
+  for (const value of ["", "-1", "0x10", "1e3", "05", "4294967295", "65534", "5 ", "5}"]) {
+    refused(ExitCode.usage, () => set(FLOW, "uid", value));
+  }
+  for (const value of ["yes", "TRUE", "1", "", "true }", "true\n"]) {
+    refused(ExitCode.usage, () => set(FLOW, "admin", value));
+  }
+});
+
+Deno.test("a field that is none, or the name, is not set", () => {
+  for (const field of ["name", "shell", "", "__proto__", "Admin"]) {
+    refused(ExitCode.usage, () => set(FLOW, field, "true"));
+  }
+});
+
+Deno.test("nobody who is not there is edited", () => {
+  const { hint } = refused(ExitCode.data, () => set(FLOW, "admin", "true", "eve"));
+  assertEquals(hint, "ipcauth users list --config /c.yaml");
+  refused(ExitCode.data, () => remove(FLOW, "eve"));
+  refused(ExitCode.data, () => remove("", "eve"));
+});
+
+Deno.test("a user whom something else names is not removed", () => {
+  for (
+    const names of [
+      "{ unix: /a, allow: [bob] }",
+      "{ tcp: a:1, keys: [{ file: /k, user: bob }] }",
+      "{ unix: /a, service: { exec: [/b], run_as: bob } }",
+    ]
+  ) {
+    const text = `${FLOW}listeners: [${names}]\n`;
+    const { message, hint } = refused(ExitCode.config, () => remove(text));
+    assertStringIncludes(message, "Cannot remove bob: /c.yaml:7:");
+    assertEquals(hint, "edit /c.yaml, line 7");
+    remove(text, "alice");
+  }
+});
+
+Deno.test("a bad file is not edited", () => {
+  refused(ExitCode.config, () => add("users: [{ name: bob, uid: x }]\n"));
+  refused(ExitCode.config, () => set(`${FLOW}typo: 1\n`, "admin", "true"));
+});
+
+/** A small generator of numbers that come out the same in every run (xorshift32). */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) % below;
+  };
+}
+
+/** A file somebody might have typed, with as many styles as entries. */
+function typed(random: (below: number) => number): string {
+  const newline = random(4) === 0 ? "\r\n" : "\n";
+  const pick = <T>(...choices: T[]): T => choices[random(choices.length)]!;
+  const comment = () => pick("", "", " # a - b: c", "  # { x: 1 } [", "\t# tab");
+  const line = () => pick([], [], [], ["# on its own - line"], [""], ["      # far: in"]);
+  const indent = pick("", "  ", "    ");
+  const lines: string[] = [...line(), ...pick([], ["---"]), ...pick([], [`log: {}${comment()}`])];
+  const count = random(5);
+  lines.push(count === 0 ? pick("users:", "users: []", "users: ~") : `users:${comment()}`);
+  for (let number = 0; number < count; number++) {
+    const name = pick(`u${number}`, `"u${number}"`, `'u${number}'`);
+    const fields = [`name: ${name}`, `uid:  ${number + 1}`];
+    if (random(2)) fields.push(`gid: ${random(9)}`);
+    if (random(2)) fields.push(`local_ipc_access: ${pick("true", "false")}`);
+    if (random(2)) fields.reverse();
+    lines.push(...line());
+    if (random(2)) {
+      lines.push(
+        `${indent}- ${pick("{", "{ ")}${fields.join(pick(",", ", ", ",  "))} }${comment()}`,
+      );
+    } else {
+      const dash = pick("- ", "-   ");
+      const inner = " ".repeat(indent.length + dash.length);
+      lines.push(indent + dash + fields.map((field) => field + comment()).join(newline + inner));
+    }
+  }
+  lines.push(...line(), ...pick([], ["limits:", `  grace: 5s${comment()}`]));
+  return lines.join(newline) + pick("", newline, newline);
+}
+
+/** How many characters at the beginning and at the end are the same. */
+function untouched(before: string, after: string): number {
+  const most = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < most && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < most - start && before.at(-1 - end) === after.at(-1 - end)) end++;
+  return start + end;
+}
+
+Deno.test("random edits of random files change one place and leave every other byte", () => {
+  const random = numbers(20_250_101);
+  for (let round = 0; round < 1_500; round++) {
+    const text = typed(random);
+    const before = parseConfig(text, "/c.yaml", MACHINE).access.users;
+    const added = add(text);
+    // A list that begins takes the place of what said that there is none.
+    const spared = before.length === 0 ? "users: []".length : 0;
+    assert(untouched(text, added) >= text.length - spared, `${text}\n=>\n${added}`);
+    if (before.length === 0) continue;
+    const { name, localIpcAccess, gid } = before[random(before.length)]!;
+    const flipped = set(text, "local_ipc_access", String(!localIpcAccess), name);
+    assert(untouched(text, flipped) >= text.length - "false".length, `${text}\n=>\n${flipped}`);
+    const grouped = set(text, "gid", "12345", name);
+    assert(untouched(text, grouped) >= text.length - (gid === null ? 0 : 1));
+    const removed = remove(text, name);
+    assertEquals(lost(text, removed), [], `${text}\n=>\n${removed}`);
+    // There and back again.
+    assertEquals(remove(added, "zed").trimEnd(), text.trimEnd());
+    const back = set(flipped, "local_ipc_access", String(localIpcAccess), name);
+    // A field that had been left out stays, now that it is there.
+    assert(back === text || back.length > text.length);
+  }
+});
+
+/** The lines that stand neither in the edited text nor within the entry that was removed. */
+function lost(before: string, after: string): string[] {
+  const left = after.split(/\r?\n/);
+  return before.split(/\r?\n/).filter((line) => line.trimStart().startsWith("#"))
+    .filter((line) => !left.includes(line));
+}

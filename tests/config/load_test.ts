@@ -1,0 +1,244 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { join } from "@std/path";
+import { BUILT_IN, loadConfig, loadGround } from "../../lib/config/load.ts";
+import { ExitCode, Failure } from "../../lib/errors.ts";
+import { effectiveUid } from "../../lib/libc/ids.ts";
+
+const GROUND = loadGround(effectiveUid());
+const needsRoot = { ignore: effectiveUid() !== 0 };
+const USER = "users: [{ name: bob, uid: 579 }]\n";
+
+/** A directory with a configuration in it, for one test. */
+class Place {
+  readonly directory = Deno.realPathSync(Deno.makeTempDirSync());
+  readonly path = join(this.directory, "config.yaml");
+
+  constructor(content: string | Uint8Array = USER) {
+    if (typeof content === "string") Deno.writeTextFileSync(this.path, content);
+    else Deno.writeFileSync(this.path, content);
+    Deno.chmodSync(this.path, 0o644);
+  }
+
+  load(path: string = this.path) {
+    return loadConfig({ paths: [path], explicit: true }, GROUND);
+  }
+
+  refused(message: string, hint: string, path: string = this.path): void {
+    const failure = assertThrows(() => this.load(path), Failure) as Failure;
+    assertEquals(failure.exit, ExitCode.config);
+    assertStringIncludes(failure.message, message);
+    assertEquals(failure.hint, hint);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+Deno.test("a configuration of ours is loaded", () => {
+  using place = new Place();
+  const config = place.load();
+  assertEquals(config.path, place.path);
+  assertEquals(config.access.users.map(({ name }) => name), ["bob"]);
+});
+
+Deno.test("the first place that has a file is the one", () => {
+  using first = new Place();
+  using second = new Place("users: []\n");
+  const paths = [join(first.directory, "none"), second.path, first.path];
+  assertEquals(loadConfig({ paths, explicit: false }, GROUND).path, second.path);
+});
+
+Deno.test("a bad file in the first place is refused, though there is a good one in the second", () => {
+  using bad = new Place("typo: 1\n");
+  using good = new Place();
+  const paths = [bad.path, good.path];
+  assertThrows(() => loadConfig({ paths, explicit: false }, GROUND), Failure);
+});
+
+Deno.test("without a file nobody is listed", () => {
+  const config = loadConfig({ paths: ["/nowhere/config.yaml"], explicit: false }, GROUND);
+  assertEquals(config, BUILT_IN);
+  assertEquals([config.path, config.listeners, config.access.users], [null, null, []]);
+});
+
+Deno.test("a named file that is missing is refused", () => {
+  using place = new Place();
+  const path = join(place.directory, "none.yaml");
+  place.refused(
+    `There is no configuration ${path}`,
+    `ipcauth users add NAME --uid N --local-ipc-access --config ${path}`,
+    path,
+  );
+});
+
+Deno.test("a file that others may write is refused", () => {
+  for (const mode of [0o664, 0o646, 0o666]) {
+    using place = new Place();
+    Deno.chmodSync(place.path, mode);
+    place.refused("is writable by others (mode 06", `chmod go-w ${place.path}`);
+  }
+});
+
+Deno.test("a file in a directory that others may write is refused, unless it is sticky", () => {
+  using place = new Place();
+  Deno.chmodSync(place.directory, 0o777);
+  place.refused(`${place.directory} is writable by others`, `chmod go-w ${place.directory}`);
+  Deno.chmodSync(place.directory, 0o1777);
+  place.load();
+});
+
+Deno.test({
+  name: "a file or directory of a third user is refused (needs root)",
+  ...needsRoot,
+  fn() {
+    using place = new Place();
+    Deno.chownSync(place.path, 579, 579);
+    place.refused(`${place.path} belongs to uid 579`, `chown 0 ${place.path}`);
+    Deno.chownSync(place.path, 0, 0);
+    Deno.chownSync(place.directory, 579, 579);
+    place.refused(`${place.directory} belongs to uid 579`, `chown 0 ${place.directory}`);
+  },
+});
+
+Deno.test("a link is followed, and the file behind it is judged", () => {
+  using place = new Place();
+  using other = new Place();
+  const link = join(other.directory, "link.yaml");
+  Deno.symlinkSync(place.path, link);
+  assertEquals(place.load(link).access.users.length, 1);
+  Deno.chmodSync(place.path, 0o666);
+  place.refused("is writable by others (mode 0666)", `chmod go-w ${link}`, link);
+});
+
+Deno.test("a link in a directory that others may write is refused", () => {
+  using place = new Place();
+  using other = new Place();
+  const link = join(other.directory, "link.yaml");
+  Deno.symlinkSync(place.path, link);
+  Deno.chmodSync(other.directory, 0o777);
+  place.refused(`${other.directory} is writable`, `chmod go-w ${other.directory}`, link);
+});
+
+Deno.test("a link to a directory that others may write is refused", () => {
+  using place = new Place();
+  using other = new Place();
+  const link = join(other.directory, "link.yaml");
+  Deno.symlinkSync(place.path, link);
+  Deno.chmodSync(place.directory, 0o777);
+  place.refused(`${place.directory} is writable`, `chmod go-w ${place.directory}`, link);
+});
+
+Deno.test({
+  name: "a link that a third user made is refused (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    using other = new Place();
+    const link = join(other.directory, "link.yaml");
+    Deno.symlinkSync(place.path, link);
+    await new Deno.Command("chown", { args: ["-h", "579", link] }).output();
+    place.refused("is a link of uid 579", `chown -h 0 ${link}`, link);
+  },
+});
+
+Deno.test("what is no regular file is refused, and nobody waits for a FIFO's writer", async () => {
+  using place = new Place();
+  const fifo = join(place.directory, "fifo");
+  await new Deno.Command("mkfifo", { args: [fifo] }).output();
+  place.refused(`${fifo} is not a regular file`, `ls -ld ${fifo}`, fifo);
+  place.refused("is not a regular file", `ls -ld ${place.directory}`, place.directory);
+});
+
+Deno.test("a path through a file, and a link in a circle, are refused", () => {
+  using place = new Place();
+  const circle = join(place.directory, "circle");
+  Deno.symlinkSync(circle, circle);
+  for (const path of [circle, join(place.path, "x")]) {
+    place.refused(`Cannot read the configuration ${path}: `, `ls -ld ${path}`, path);
+  }
+});
+
+Deno.test("what is not UTF-8 is refused", () => {
+  using place = new Place(new Uint8Array([0x23, 0xff, 0x0a]));
+  place.refused(
+    `${place.path}:1:1: the file is not UTF-8`,
+    `iconv -f ISO-8859-1 -t UTF-8 ${place.path}`,
+  );
+});
+
+Deno.test("a file larger than 4 MiB is refused unread, even one of many terabytes", () => {
+  using place = new Place();
+  for (const size of [(4 << 20) + 1, 2 ** 42]) {
+    Deno.truncateSync(place.path, size);
+    place.refused("the file is larger than 4 MiB", `ls -lh ${place.path}`);
+  }
+});
+
+Deno.test("a file of exactly 4 MiB is read", () => {
+  using place = new Place("#".repeat((4 << 20) - USER.length - 1) + "\n" + USER);
+  assertEquals(place.load().access.users.length, 1);
+});
+
+/** A configuration whose only listener has a key at `key`. */
+function keyed(key: string): string {
+  return `listeners:\n  - tcp: 127.0.0.1:4569\n    keys: [{ file: ${key} }]\n`;
+}
+
+Deno.test("a missing key file is refused at its line", () => {
+  using place = new Place();
+  const key = join(place.directory, "ipc.key");
+  Deno.writeTextFileSync(place.path, keyed(key));
+  place.refused(
+    `${place.path}:3:12: listeners[0].keys[0].file: cannot look at the key file ${key}: ` +
+      "there is no such file",
+    `ipcauth gen-key ${key}`,
+  );
+});
+
+Deno.test("a key file that others may read or write is refused at its line", () => {
+  using place = new Place();
+  const key = join(place.directory, "ipc.key");
+  Deno.writeTextFileSync(place.path, keyed(key));
+  Deno.writeTextFileSync(key, "");
+  for (const [mode, fix] of [[0o644, "o-rwx,g-w"], [0o660, "go-w"], [0o602, "go-w"]] as const) {
+    Deno.chmodSync(key, mode);
+    place.refused(
+      `:3:12: listeners[0].keys[0].file: the key file ${key} is `,
+      `chmod ${fix} ${key}`,
+    );
+  }
+  for (const mode of [0o600, 0o640]) {
+    Deno.chmodSync(key, mode);
+    assertEquals(place.load().listeners?.length, 1);
+  }
+});
+
+Deno.test({
+  name: "a key file of a third user is refused (needs root)",
+  ...needsRoot,
+  fn() {
+    using place = new Place();
+    const key = join(place.directory, "ipc.key");
+    Deno.writeTextFileSync(place.path, keyed(key));
+    Deno.writeTextFileSync(key, "");
+    Deno.chmodSync(key, 0o600);
+    Deno.chownSync(key, 579, 579);
+    place.refused("belongs to uid 579", `chown 0 ${key}`);
+  },
+});
+
+Deno.test("a group without a gid is looked up in the name service", () => {
+  using place = new Place("groups: [{ name: root }, { name: nobody-has-this-name, gid: 9 }]\n");
+  assertEquals(place.load().access.groups.map(({ gid }) => gid), [0, 9]);
+});
+
+Deno.test("the overflow uid is the kernel's, and refused in a file", () => {
+  const uid = Number(Deno.readTextFileSync("/proc/sys/kernel/overflowuid"));
+  assertEquals(GROUND.overflowUid, uid);
+  using place = new Place(`users: [{ name: nobody, uid: ${uid} }]\n`);
+  const failure = assertThrows(() => place.load(), Failure) as Failure;
+  assert(
+    failure.message.startsWith(`${place.path}:1:30: users[0].uid: ${uid} is the overflow uid`),
+  );
+});
