@@ -209,6 +209,7 @@ Deno.test("what is mended outside the file is noticed without touching the file"
   Deno.chmodSync(place.directory, 0o777);
   place.write(bob(false));
   failed(source.refresh());
+  settle(source);
   Deno.chmodSync(place.directory, 0o700);
   assertEquals([source.refresh(), allowed(source)], ["changed", false]);
 });
@@ -219,6 +220,7 @@ Deno.test("a key file that is made later ends the problem without touching the c
   const key = join(place.directory, "ipc.key");
   place.write(`listeners: [{ tcp: "127.0.0.1:1", keys: [{ file: ${key} }] }]\n`);
   assertStringIncludes(failed(source.refresh()).message, "cannot look at the key file");
+  settle(source);
   Deno.writeTextFileSync(key, "", { mode: 0o600 });
   const deadline = performance.now() + 5_000;
   while (source.refresh() !== "changed") assert(performance.now() < deadline, "never noticed");

@@ -159,6 +159,15 @@ export class RunningServer {
     }
   }
 
+  /** The first events of a kind, as many as asked for, waiting for them. */
+  async events(kind: string, count: number): Promise<AuditEvent[]> {
+    await this.event(
+      kind,
+      (last) => this.log.filter(({ event }) => event === kind).indexOf(last) === count - 1,
+    );
+    return this.log.filter(({ event }) => event === kind);
+  }
+
   /** Ends it with a signal. @returns Its exit code. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
     try {
@@ -199,5 +208,35 @@ export class RunningServer {
   #wake(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
+  }
+}
+
+/** Lines out of a stream, one at a time. */
+export class Lines {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next line, or null at the end. */
+  async next(): Promise<string | null> {
+    for (;;) {
+      const end = this.#text.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 1);
+        return line;
+      }
+      const { done, value } = await this.#reader.read();
+      if (done) return null;
+      this.#text += value;
+    }
+  }
+
+  /** Reads no more. */
+  async cancel(): Promise<void> {
+    await this.#reader.cancel();
   }
 }

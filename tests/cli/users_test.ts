@@ -1,0 +1,325 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import type { Context } from "../../lib/cli/context.ts";
+import { users, type UsersAction } from "../../lib/cli/users.ts";
+import { ExitCode, Failure } from "../../lib/errors.ts";
+import { effectiveUid } from "../../lib/libc/ids.ts";
+import { isRoot, Program } from "../end_to_end/program.ts";
+
+const FILE = `users:
+  - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
+  - { name: bob, uid: 579, local_ipc_access: true, admin: true } # at work
+`;
+
+/** A configuration, and the subcommand run on it. */
+class Desk {
+  readonly directory = Deno.realPathSync(Deno.makeTempDirSync());
+  readonly path = join(this.directory, "config.yaml");
+  #out = "";
+
+  constructor(text: string | null = FILE) {
+    if (text !== null) Deno.writeTextFileSync(this.path, text, { mode: 0o644 });
+  }
+
+  /** Runs it, with the file named by `--config` or, where `flag` is false, by the environment. */
+  async run(action: UsersAction, { json = false, flag = true } = {}) {
+    this.#out = "";
+    const context: Context = {
+      surroundings: { uid: effectiveUid(), env: flag ? {} : { IPCAUTH_CONFIG: this.path } },
+      config: flag ? this.path : null,
+      color: false,
+      out: (text) => this.#out += text,
+      err: (text) => assertEquals(text, "", "nothing belongs on standard error"),
+    };
+    const exit = await users(action, json, context);
+    return { exit, out: this.#out };
+  }
+
+  async json(action: UsersAction): Promise<unknown> {
+    return JSON.parse((await this.run(action, { json: true })).out);
+  }
+
+  async refused(exit: number, action: UsersAction): Promise<Failure> {
+    const before = this.text();
+    const failure = await assertRejects(() => this.run(action), Failure) as Failure;
+    assertEquals([failure.exit, this.text(), this.#out], [exit, before, ""], failure.message);
+    return failure;
+  }
+
+  text(): string {
+    return Deno.readTextFileSync(this.path);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+function add(name: string, uid: number): UsersAction {
+  return { verb: "add", name, uid, gid: null, localIpcAccess: true, admin: false };
+}
+
+Deno.test("users list is an aligned table", async () => {
+  using desk = new Desk();
+  assertEquals(await desk.run({ verb: "list" }), {
+    exit: ExitCode.ok,
+    out: `NAME   UID  GID  LOCAL_IPC_ACCESS  ADMIN
+alice  578  578  false             false
+bob    579  -    true              true
+`,
+  });
+});
+
+Deno.test("users list --json is one array", async () => {
+  using desk = new Desk();
+  assertEquals(await desk.json({ verb: "list" }), [
+    { name: "alice", uid: 578, gid: 578, local_ipc_access: false, admin: false },
+    { name: "bob", uid: 579, gid: null, local_ipc_access: true, admin: true },
+  ]);
+});
+
+Deno.test("users show is one field a line, or one object", async () => {
+  using desk = new Desk();
+  assertEquals(await desk.run({ verb: "show", name: "bob" }), {
+    exit: ExitCode.ok,
+    out: "name: bob\nuid: 579\ngid: -\nlocal_ipc_access: true\nadmin: true\n",
+  });
+  assertEquals(await desk.json({ verb: "show", name: "bob" }), {
+    name: "bob",
+    uid: 579,
+    gid: null,
+    local_ipc_access: true,
+    admin: true,
+  });
+});
+
+Deno.test("users deny and allow change one word and say so", async () => {
+  using desk = new Desk();
+  assertEquals(
+    (await desk.run({ verb: "deny", name: "bob" })).out,
+    `bob: local_ipc_access is now false in ${desk.path}\n`,
+  );
+  assertEquals(desk.text(), FILE.replace("true, admin", "false, admin"));
+  assertEquals(
+    (await desk.run({ verb: "allow", name: "bob" })).out,
+    `bob: local_ipc_access is now true in ${desk.path}\n`,
+  );
+  assertEquals(desk.text(), FILE);
+});
+
+Deno.test("users allow of somebody who is allowed says so, and writes nothing", async () => {
+  using desk = new Desk();
+  const { ino } = Deno.statSync(desk.path);
+  const { exit, out } = await desk.run({ verb: "allow", name: "bob" });
+  assertEquals(exit, ExitCode.ok);
+  assertStringIncludes(out, "bob: local_ipc_access is true already");
+  assertEquals(Deno.statSync(desk.path).ino, ino);
+});
+
+Deno.test("users set sets each of the fields, and answers the user with --json", async () => {
+  using desk = new Desk();
+  const set = (field: string, value: string) =>
+    desk.json({ verb: "set", name: "alice", field, value });
+  await set("uid", "600");
+  await set("gid", "601");
+  await set("admin", "true");
+  assertEquals(await set("local_ipc_access", "true"), {
+    name: "alice",
+    uid: 600,
+    gid: 601,
+    local_ipc_access: true,
+    admin: true,
+  });
+});
+
+Deno.test("users set of a field or value that cannot be is a usage error", async () => {
+  using desk = new Desk();
+  const wrong = [["name", "eve"], ["shell", "x"], ["uid", "0x10"], ["uid", "-1"], ["admin", "yes"]];
+  for (const [field, value] of wrong) {
+    await desk.refused(ExitCode.usage, {
+      verb: "set",
+      name: "bob",
+      field: field!,
+      value: value!,
+    });
+  }
+});
+
+Deno.test("nobody who is not there is shown or edited, and the hint reaches the same file", async () => {
+  using desk = new Desk();
+  const actions: UsersAction[] = [
+    { verb: "show", name: "eve" },
+    { verb: "allow", name: "eve" },
+    { verb: "deny", name: "eve" },
+    { verb: "remove", name: "eve" },
+    { verb: "set", name: "eve", field: "admin", value: "true" },
+  ];
+  for (const action of actions) {
+    const { message, hint } = await desk.refused(ExitCode.data, action);
+    assertEquals(message, `There is no user "eve" in ${desk.path}`);
+    assertEquals(hint, `ipcauth users list --config ${desk.path}`);
+  }
+});
+
+Deno.test("a hint names no --config where none was given", async () => {
+  using desk = new Desk();
+  const failure = await assertRejects(
+    () => desk.run({ verb: "show", name: "eve" }, { flag: false }),
+    Failure,
+  ) as Failure;
+  assertEquals(failure.hint, "ipcauth users list");
+});
+
+Deno.test("users add adds, and refuses a name or uid that is listed", async () => {
+  using desk = new Desk();
+  assertEquals(
+    (await desk.run(add("carol", 580))).out,
+    `added carol (uid 580) to ${desk.path}\n`,
+  );
+  assertEquals(desk.text(), `${FILE}  - { name: carol, uid: 580, local_ipc_access: true }\n`);
+  await desk.refused(ExitCode.exists, add("carol", 999));
+  await desk.refused(ExitCode.exists, add("dave", 580));
+  await desk.refused(ExitCode.usage, add("1000", 581));
+});
+
+Deno.test("users add makes the file where there is none", async () => {
+  using desk = new Desk(null);
+  assertEquals(await desk.run(add("carol", 580), { json: true }), {
+    exit: ExitCode.ok,
+    out: '{"name":"carol","uid":580,"gid":null,"local_ipc_access":true,"admin":false}\n',
+  });
+  assertEquals(desk.text(), "users:\n  - { name: carol, uid: 580, local_ipc_access: true }\n");
+});
+
+Deno.test("users remove removes, and answers who it was", async () => {
+  using desk = new Desk();
+  assertEquals(
+    (await desk.run({ verb: "remove", name: "alice" })).out,
+    `removed alice from ${desk.path}\n`,
+  );
+  assertStringIncludes(
+    (await desk.run({ verb: "remove", name: "bob" }, { json: true })).out,
+    '"name":"bob"',
+  );
+  assertEquals(desk.text(), "users: []\n");
+});
+
+Deno.test("users check explains a refusal: rule, line and the command that changes it", async () => {
+  using desk = new Desk();
+  for (const who of ["578", "alice"]) {
+    const { exit, out } = await desk.run({ verb: "check", who });
+    assertEquals(exit, ExitCode.refused);
+    assertEquals(
+      out,
+      `uid 578 (alice) would be refused: user-denied
+  decided by user alice, ${desk.path}:2:58
+  to change it: ipcauth users allow alice --config ${desk.path}
+`,
+    );
+  }
+});
+
+Deno.test("the command of an explanation does change it", async () => {
+  using desk = new Desk();
+  await desk.run({ verb: "allow", name: "alice" });
+  const { exit, out } = await desk.run({ verb: "check", who: "alice" });
+  assertEquals(exit, ExitCode.ok);
+  assertStringIncludes(out, "uid 578 (alice) would be let in: user\n");
+});
+
+Deno.test("users check --json is one object", async () => {
+  using desk = new Desk();
+  assertEquals(await desk.json({ verb: "check", who: "578" }), {
+    uid: 578,
+    user: "alice",
+    allow: false,
+    rule: "user-denied",
+    where: `${desk.path}:2:58`,
+    change: `ipcauth users allow alice --config ${desk.path}`,
+    listeners: [],
+  });
+});
+
+Deno.test("users check tells the listeners that decide otherwise", async () => {
+  using desk = new Desk(
+    `${FILE}listeners:\n  - { unix: /a }\n  - { unix: /b, allow: [alice] }\n`,
+  );
+  const { exit, out } = await desk.run({ verb: "check", who: "bob" });
+  assertEquals(exit, ExitCode.ok);
+  assertStringIncludes(out, `but not on unix:/b: not-on-listener, ${desk.path}:6:24`);
+  const { listeners } = await desk.json({ verb: "check", who: "bob" }) as {
+    listeners: { listener: string; allow: boolean; rule: string }[];
+  };
+  assertEquals(listeners.map(({ listener, allow, rule }) => [listener, allow, rule]), [
+    ["unix:/b", false, "not-on-listener"],
+  ]);
+});
+
+Deno.test("users check knows root, strangers and the overflow uid", async () => {
+  using desk = new Desk();
+  const rule = async (who: string) => {
+    const { exit, out } = await desk.run({ verb: "check", who });
+    return [exit, out.split("\n")[0]!.replace(/^uid \d+( \(\S+\))? would be /, "")];
+  };
+  assertEquals(await rule("0"), [ExitCode.ok, "let in: root"]);
+  assertEquals(await rule("root"), [ExitCode.ok, "let in: root"]);
+  assertEquals(await rule("4000000000"), [ExitCode.refused, "refused: unknown-uid"]);
+  assertEquals(await rule("65534"), [ExitCode.refused, "refused: unmapped-uid"]);
+});
+
+Deno.test("users check asks the groups of the name service", async () => {
+  using desk = new Desk("groups: [{ name: daemon, local_ipc_access: true }]\n");
+  const { exit, out } = await desk.run({ verb: "check", who: "daemon" });
+  assertEquals(exit, ExitCode.ok);
+  assertStringIncludes(out, "would be let in: group\n  decided by group daemon, ");
+});
+
+Deno.test("users check of nobody is an error, and no id is made up", async () => {
+  using desk = new Desk();
+  for (const who of ["nobody-has-this-name", "-1", "4294967295", "0x0", "", "00", " 0", "1e3"]) {
+    await desk.refused(ExitCode.data, { verb: "check", who });
+  }
+});
+
+Deno.test("a bad configuration is refused by every verb, and stays as it is", async () => {
+  using desk = new Desk(`${FILE}typo: 1\n`);
+  const actions: UsersAction[] = [
+    { verb: "list" },
+    { verb: "show", name: "bob" },
+    { verb: "check", who: "bob" },
+    { verb: "deny", name: "bob" },
+    { verb: "remove", name: "bob" },
+    add("carol", 580),
+  ];
+  for (const action of actions) {
+    const { message } = await desk.refused(ExitCode.config, action);
+    assertStringIncludes(message, `${desk.path}:4:1: typo: there is no key "typo"`);
+  }
+});
+
+Deno.test({
+  name: "who may not write is refused with the command that may (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const path = await program.write("its config.yaml", FILE);
+    const refused = async (...action: string[]) => {
+      const outcome = await program.run(["users", ...action, "--config", path], { uid: 579 });
+      assertEquals([outcome.code, outcome.stdout], [ExitCode.refused, ""], outcome.stderr);
+      return outcome.stderr;
+    };
+    assertEquals(
+      await refused("allow", "alice"),
+      `ipcauth: error: Cannot write ${path}: permission denied\n` +
+        `hint: sudo ipcauth users allow alice --config '${path}'\n`,
+    );
+    assertStringIncludes(
+      await refused("add", "carol", "--uid", "580", "--gid", "5", "--admin"),
+      `hint: sudo ipcauth users add carol --uid 580 --gid 5 --admin --config '${path}'\n`,
+    );
+    assertStringIncludes(await refused("remove", "bob"), "hint: sudo ipcauth users remove bob ");
+    assertEquals(await Deno.readTextFile(path), FILE);
+    const list = await program.run(["users", "list", "--config", path], { uid: 579 });
+    assert(list.code === 0 && list.stdout.includes("alice"), list.stderr);
+  },
+});

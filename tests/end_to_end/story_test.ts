@@ -1,0 +1,322 @@
+/** The story over a Unix socket: real program, real uids. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { isRoot, Program } from "./program.ts";
+
+const USERS = `users:
+  - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
+  - { name: bob,   uid: 579, gid: 579, local_ipc_access: true, admin: false }
+`;
+
+const options = { ignore: !isRoot };
+
+/** The program, a configuration and a server on it. */
+async function house(config = USERS) {
+  const program = await Program.install();
+  const file = await program.write("config.yaml", config);
+  const socket = program.path("ipc.sock");
+  const server = await program.serve([`--unix=${socket}`, "--config", file]);
+  return {
+    program,
+    server,
+    file,
+    socket,
+    async connect(uid: number, input = "", ...flags: string[]) {
+      return await program.run(["connect", `--unix=${socket}`, ...flags], { uid, input });
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await program.remove();
+    },
+  };
+}
+
+Deno.test(
+  "alice is refused, bob gets in, and a flipped flag counts at the next connection (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    const users = (...args: string[]) => at.program.run(["users", ...args, "--config", at.file]);
+
+    const alice = await at.connect(578);
+    assertEquals(alice.code, 77);
+    assertMatch(alice.stderr, /^Failed to connect to server: /);
+    assertEquals(alice.stdout, "");
+
+    const bob = await at.connect(579, "show running-config aaa authentication users user alice\n");
+    assertEquals(bob.code, 0);
+    assertMatch(bob.stdout, /^bob connected from 127\.0\.0\.1 using console on \S+\n/);
+    assertStringIncludes(
+      bob.stdout,
+      "aaa authentication users user alice\n uid 578\n gid 578\n local_ipc_access false\n",
+    );
+
+    assertEquals((await users("allow", "alice")).code, 0);
+    assertEquals((await users("deny", "bob")).code, 0);
+    assertStringIncludes((await at.connect(578)).stdout, "alice connected from 127.0.0.1");
+    assertEquals((await at.connect(579)).code, 77);
+  },
+);
+
+Deno.test(
+  "root and the server's own user are always let in, whoever is listed (needs root)",
+  options,
+  async () => {
+    await using at = await house("users: [{ name: root, uid: 0, local_ipc_access: false }]\n");
+    assertStringIncludes((await at.connect(0)).stdout, "root connected from");
+    const own = at.program.path("own");
+    await Deno.mkdir(own);
+    await Deno.chown(own, 600, 600);
+    const path = `${own}/ipc.sock`;
+    await using server = await at.program.serve([`--unix=${path}`], { uid: 600 });
+    const connect = (uid: number) =>
+      at.program.run(["connect", `--unix=${path}`, "--server-user", "600"], { uid, input: "" });
+    assertEquals((await connect(600)).code, 0);
+    assertEquals((await connect(0)).code, 0);
+    assertEquals((await connect(579)).code, 77);
+    assertEquals((await server.event("allow")).reason, "server-user");
+    assertEquals((await server.event("deny")).reason, "unknown-uid");
+  },
+);
+
+Deno.test("a uid that nobody listed is refused (needs root)", options, async () => {
+  await using at = await house();
+  assertEquals((await at.connect(580)).code, 77);
+  assertEquals((await at.server.event("deny")).reason, "unknown-uid");
+});
+
+Deno.test(
+  "a uid without a mapping is refused, even when the overflow uid's name is listed (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    // Inside a new user namespace with no map at all, everybody is the overflow uid to the outside… and the
+    // kernel still names the outer uid. So the server itself is put where it cannot see who connects.
+    const own = at.program.path("own");
+    await Deno.mkdir(own);
+    await Deno.chown(own, 600, 600);
+    const path = `${own}/ipc.sock`;
+    const child = at.program.command(
+      ["unshare", "--user", "--map-user=0", "--", "ipcauth", "serve", `--unix=${path}`],
+      { uid: 600, env: { XDG_CONFIG_HOME: own } },
+    ).spawn();
+    const { RunningServer } = await import("./program.ts");
+    await using server = new RunningServer(child);
+    await server.event("listen");
+    const outcome = await at.program.run(["connect", `--unix=${path}`, "--server-user", "600"], {
+      uid: 579,
+      input: "",
+    });
+    assertEquals(outcome.code, 77);
+    assertEquals((await server.event("deny")).reason, "unmapped-uid");
+  },
+);
+
+Deno.test(
+  "groups let in and keep out, by gid and by name, primary and supplementary (needs root)",
+  options,
+  async () => {
+    await using at = await house(`users: []
+groups:
+  - { name: netops, gid: 2000, local_ipc_access: true }
+  - { name: daemon, local_ipc_access: true }
+  - { name: interns, gid: 3000, local_ipc_access: false }
+`);
+    const outcome = async (gid: number, groups: number[]) =>
+      (await at.program.run(["connect", `--unix=${at.socket}`], {
+        uid: 700,
+        gid,
+        groups,
+        input: "",
+      }))
+        .code;
+    assertEquals(await outcome(700, []), 77);
+    assertEquals(await outcome(2000, []), 0);
+    assertEquals(await outcome(700, [5, 2000]), 0);
+    assertEquals(await outcome(700, [1]), 0);
+    assertEquals(await outcome(2000, [3000]), 77);
+    const reasons = (await at.server.events("deny", 2)).map(({ reason }) => reason);
+    assertEquals(reasons, ["unknown-uid", "group-denied"]);
+  },
+);
+
+Deno.test("a listener's own list narrows, and never widens (needs root)", options, async () => {
+  await using program = await Program.install();
+  const socket = program.path("ipc.sock");
+  const file = await program.write(
+    "config.yaml",
+    `listeners:
+  - { unix: ${socket}, allow: [bob, alice] }
+${USERS}  - { name: carol, uid: 580, local_ipc_access: true }
+`,
+  );
+  await using server = await program.serve(["--config", file]);
+  const code = async (uid: number) =>
+    (await program.run(["connect", `--unix=${socket}`], { uid, input: "" })).code;
+  assertEquals([await code(0), await code(579), await code(580), await code(578)], [0, 0, 77, 77]);
+  const reasons = (await server.events("deny", 2)).map(({ reason }) => reason);
+  assertEquals(reasons, ["not-on-listener", "user-denied"]);
+});
+
+Deno.test(
+  "without a configuration only root and the server's own user get in, and the first file counts (needs root)",
+  options,
+  async () => {
+    await using program = await Program.install();
+    const home = program.path("home");
+    await Deno.mkdir(`${home}/run`, { recursive: true });
+    for (const path of [home, `${home}/run`]) await Deno.chown(path, 600, 600);
+    const as600 = { uid: 600, env: { HOME: home, XDG_RUNTIME_DIR: `${home}/run` } };
+    await using server = await program.serve([], as600);
+    const socket = `${home}/run/ipcauth/ipc.sock`;
+    const code = async (uid: number) =>
+      (await program.run(["connect", `--unix=${socket}`, "--server-user=600"], { uid, input: "" }))
+        .code;
+    assertEquals([await code(0), await code(579)], [0, 77]);
+    // The client of the same user finds the socket by itself.
+    assertEquals((await program.run(["connect", "-c", "who"], as600)).code, 0);
+    const added = await program.run(
+      ["users", "add", "bob", "--uid", "579", "--local-ipc-access"],
+      as600,
+    );
+    assertEquals([added.code, added.stderr], [0, ""]);
+    assertEquals(await code(579), 0);
+    assertEquals(await server.stop(), 0);
+  },
+);
+
+Deno.test(
+  "root may act as a user, with that user's rights and no others (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    const bob = await at.connect(0, "", "--user", "bob", "-c", "deny bob");
+    assertEquals(bob.code, 77);
+    assertStringIncludes(bob.stderr, "ermission denied");
+    for (const name of ["alice", "nosuch"]) {
+      const refused = await at.connect(0, "", "--user", name, "-c", "who");
+      assertEquals(refused.code, 77);
+      assertMatch(refused.stderr, /^Failed to connect to server: /);
+    }
+    const other = await at.connect(579, "", "--user", "bob", "-c", "who");
+    assertEquals(other.code, 77);
+    assertMatch(other.stderr, /^Failed to connect to server: /);
+  },
+);
+
+Deno.test(
+  "an administrator's word takes effect at once, a mere user's none (needs root)",
+  options,
+  async () => {
+    await using at = await house(
+      USERS.replace("admin: false", "admin: true") +
+        "  - { name: carol, uid: 580, local_ipc_access: true }\n",
+    );
+    const carol = await at.connect(580, "", "-c", "allow alice");
+    assertEquals(carol.code, 77);
+    assertEquals((await at.connect(578)).code, 77);
+    const bob = await at.connect(
+      579,
+      "set aaa authentication users user alice local_ipc_access true\n",
+    );
+    assertEquals([bob.code, bob.stderr], [0, ""]);
+    assertEquals((await at.connect(578)).code, 0);
+    // Comments, order and spacing of the file are as they were.
+    assertStringIncludes(await Deno.readTextFile(at.file), "{ name: bob,   uid: 579,");
+  },
+);
+
+Deno.test(
+  "a change that would refuse an open session ends it within a second (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    // One session that has spoken, and one that only listens: the two planes hold one each.
+    for (const words of ['{"jsonrpc":"2.0","id":1,"method":"sessions.list"}', ""]) {
+      const child = at.program.command([
+        "sh",
+        "-c",
+        `(echo '${words}'; exec sleep 20) | exec socat -t0 - UNIX-CONNECT:${at.socket}`,
+      ], { uid: 579 }).spawn();
+      const seen = at.server.log.length;
+      await at.server.event("allow", (event) => at.server.log.indexOf(event) >= seen);
+      const before = performance.now();
+      assertEquals((await at.program.run(["users", "deny", "bob", "--config", at.file])).code, 0);
+      const revoke = await at.server.event(
+        "revoke",
+        (event) => at.server.log.indexOf(event) >= seen,
+      );
+      assertEquals(revoke.reason, "user-denied");
+      const close = await at.server.event("close", (event) => at.server.log.indexOf(event) >= seen);
+      assertEquals(close.reason, "revoked");
+      assertEquals(performance.now() - before < 2000, true);
+      child.kill("SIGKILL");
+      await child.output();
+      assertEquals((await at.program.run(["users", "allow", "bob", "--config", at.file])).code, 0);
+    }
+  },
+);
+
+Deno.test(
+  "a client that knows nothing of us reads the greeting, and a denied one end-of-file and not one byte (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    const read = `
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.settimeout(10)
+try: s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"stats"}\\n' * 100)
+except BrokenPipeError: pass
+data = b""
+while not data.endswith(b"\\n"):
+    part = s.recv(65536)
+    if not part: break
+    data += part
+sys.stdout.buffer.write(data)
+`;
+    const run = (uid: number) => at.program.execute(["python3", "-c", read, at.socket], { uid });
+    for (let round = 0; round < 20; round++) {
+      // Unread bytes would turn the end-of-file into a reset; python would raise then.
+      assertEquals(await run(578), { code: 0, stdout: "", stderr: "" });
+    }
+    const bob = await run(579);
+    assertEquals(bob.code, 0);
+    const { method, params } = JSON.parse(bob.stdout.split("\n")[0]!);
+    assertEquals(method, "welcome");
+    assertEquals([params.server, params.user, params.admin, params.trusted, params.from], [
+      "ipcauth",
+      "bob",
+      false,
+      false,
+      "127.0.0.1",
+    ]);
+  },
+);
+
+Deno.test(
+  "each decision leaves one line in the log, with who, where and why (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    await at.connect(578);
+    await at.connect(579, "", "-c", "who");
+    const close = await at.server.event("close");
+    const deny = await at.server.event("deny");
+    const allow = await at.server.event("allow");
+    const peer = (event: Record<string, unknown>) => event.peer as Record<string, unknown>;
+    assertEquals([deny.user, deny.reason, peer(deny).uid, peer(deny).gid], [
+      "alice",
+      "user-denied",
+      578,
+      578,
+    ]);
+    assertEquals([allow.user, allow.reason, peer(allow).uid], ["bob", "user", 579]);
+    assertEquals(allow.listener, `unix:${at.socket}`);
+    assertEquals(allow.session, close.session);
+    assertMatch(String(peer(deny).exe), /deno$/);
+    assertEquals(typeof close.duration_ms, "number");
+    assertEquals((close.bytes_in as number) > 0 && (close.bytes_out as number) > 100, true);
+    assertMatch(String(close.time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  },
+);

@@ -1,0 +1,37 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { LineError, LineSplitter } from "../../../lib/service/console/lines.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+Deno.test("LineSplitter gives the same lines wherever the chunks end, also within a character", () => {
+  const bytes = encode("one\n\nzwölf €\r\n😀 last\nrest");
+  for (let size = 1; size <= bytes.length; size++) {
+    const splitter = new LineSplitter(100);
+    const lines: string[] = [];
+    for (let start = 0; start < bytes.length; start += size) {
+      lines.push(...splitter.push(bytes.subarray(start, start + size)));
+    }
+    assertEquals(lines, ["one", "", "zwölf €\r", "😀 last"]);
+    assertEquals(splitter.partial, true);
+  }
+});
+
+Deno.test("LineSplitter keeps its lines when the caller uses the chunk's memory again", () => {
+  const splitter = new LineSplitter(100);
+  const chunk = encode("ab");
+  assertEquals([...splitter.push(chunk)], []);
+  chunk.fill(0x78);
+  assertEquals([...splitter.push(encode("c\n"))], ["abc"]);
+});
+
+Deno.test("LineSplitter refuses a line that is too long before its end has come", () => {
+  const splitter = new LineSplitter(10);
+  assertEquals([...splitter.push(encode("0123456789\n"))], ["0123456789"]);
+  assertThrows(() => [...splitter.push(encode("0123456789a"))], LineError, "longer than 10");
+});
+
+Deno.test("LineSplitter refuses bytes that are not UTF-8", () => {
+  for (const bytes of [[0xff, 0x0a], [0xc3, 0x0a], [0xed, 0xa0, 0x80, 0x0a]]) {
+    assertThrows(() => [...new LineSplitter(10).push(new Uint8Array(bytes))], LineError, "UTF-8");
+  }
+});
