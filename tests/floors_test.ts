@@ -101,7 +101,10 @@ for (
   ] as const
 ) {
   Deno.test(`only one place ${what}`, () => {
-    assertEquals(ownersOf(pattern).filter((path) => !(owners as readonly string[]).includes(path)), []);
+    assertEquals(
+      ownersOf(pattern).filter((path) => !(owners as readonly string[]).includes(path)),
+      [],
+    );
   });
 }
 

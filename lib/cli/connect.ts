@@ -8,7 +8,7 @@ import { notConnected } from "../client/failure.ts";
 import { connectUnix } from "../client/unix.ts";
 import { clientSockets, configPlaces } from "../config/locate.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { accountByName } from "../libc/ids.ts";
+import { accountByName, gidByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../service/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
@@ -65,9 +65,18 @@ async function socketPaths(request: ConnectRequest, context: Context): Promise<r
 /** The first Unix listener of the configuration, where there is one that we may read. */
 async function configuredSocket({ config, surroundings }: Context): Promise<string | null> {
   const places = configPlaces(config, surroundings);
-  if (!places.explicit && !places.paths.some(isReadable)) return null;
-  const { loadConfig, loadGround } = await import("../config/load.ts");
-  const { listeners } = loadConfig(places, loadGround(surroundings.uid));
+  const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
+  if (paths.length === 0) return null;
+  const { findConfig, loadGround } = await import("../config/load.ts");
+  const ground = loadGround(surroundings.uid);
+  const file = findConfig({ ...places, paths }, ground);
+  if (file === null) return null;
+  const { parseConfig } = await import("../config/schema.ts");
+  // The text alone: the key files it names are the server's, and their rights none of a client's concern.
+  const { listeners } = parseConfig(file.text, file.path, {
+    overflowUid: ground.overflowUid,
+    groupId: gidByName,
+  });
   return listeners?.find((listener) => listener.kind === "unix")?.path ?? null;
 }
 

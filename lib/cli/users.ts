@@ -66,7 +66,7 @@ class Users {
     this.#json = json;
     this.#context = context;
     this.#places = configPlaces(context.config, context.surroundings);
-    this.#ground = loadGround(context.surroundings.uid);
+    this.#ground = loadGround(readerOf(this.#places, context.surroundings.uid));
   }
 
   async run(): Promise<ExitCode> {
@@ -241,6 +241,22 @@ class Users {
   #flags(): string {
     return this.#context.config === null ? "" : ` --config ${shellWord(this.#context.config)}`;
   }
+}
+
+/**
+ * Whose server reads the configuration. Root looks after the files of services that run as somebody else,
+ * and judges such a file as its owner's server does.
+ */
+function readerOf({ paths }: ConfigPlaces, ownUid: number): number {
+  if (ownUid !== 0) return ownUid;
+  for (const path of paths) {
+    try {
+      return Deno.statSync(path).uid ?? ownUid;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) return ownUid;
+    }
+  }
+  return ownUid;
 }
 
 function record({ name, uid, gid, localIpcAccess, admin }: User) {

@@ -6,8 +6,9 @@
 import type { Socket } from "node:net";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
-import { MAX_LINE, type Welcome } from "../service/console/protocol.ts";
+import { MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { notConnected } from "./failure.ts";
+import { harmless } from "./harmless.ts";
 
 /** The server answered a call with an error. */
 export class RemoteError extends Error {
@@ -16,10 +17,11 @@ export class RemoteError extends Error {
   readonly code: number;
   readonly hint: string | undefined;
 
+  /** The words are the server's: they are made harmless for a terminal here, wherever they end up. */
   constructor(code: number, message: string, hint: string | undefined) {
-    super(message);
+    super(harmless(message));
     this.code = code;
-    this.hint = hint;
+    this.hint = hint === undefined ? undefined : harmless(hint);
   }
 }
 
@@ -59,17 +61,19 @@ export class RemoteConsole {
    * @param socket A connection to a server.
    * @param where How the server is named in messages.
    * @param uid Who we are, for the hint of a refusal.
+   * @param patience How long the greeting may take, in milliseconds.
    * @throws {Failure} 77 when the server closes without a word, 65 when it is not a console.
    */
   static async open(
     socket: Socket,
     where: string,
     uid: number,
+    patience: number = GREETING,
   ): Promise<{ remote: RemoteConsole; welcome: Welcome }> {
     const remote = new RemoteConsole(socket);
     const timer = setTimeout(() => {
       remote.#greeting.reject(notAConsole(where, "it says nothing"));
-    }, GREETING);
+    }, patience);
     try {
       const welcome = await Promise.race([
         remote.#greeting.promise,
@@ -101,19 +105,27 @@ export class RemoteConsole {
    * Calls a method.
    *
    * @returns The result, whose shape is for the caller to check.
-   * @throws {RemoteError} When the server answers with an error.
+   * @throws {RemoteError} When the server answers with an error, or the call is longer than it accepts.
    * @throws {Failure} 69 when it is gone.
    */
   call(method: string, params: Record<string, unknown> = {}): Promise<unknown> {
     const id = ++this.#lastId;
-    const request = JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n";
+    const line = JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n";
+    const request = new TextEncoder().encode(line);
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed || this.#socket.readableEnded) {
         reject(serverGone());
         return;
       }
+      // The server would end the session over it.
+      if (request.length - 1 > MAX_LINE) {
+        reject(
+          new RemoteError(RpcCode.invalidValue, "This is longer than a server reads", undefined),
+        );
+        return;
+      }
       this.#calls.set(id, { resolve, reject });
-      this.#socket.write(new TextEncoder().encode(request));
+      this.#socket.write(request);
     });
   }
 

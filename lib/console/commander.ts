@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { harmless } from "../client/harmless.ts";
 import { type RemoteConsole, RemoteError } from "../client/console.ts";
 import { ExitCode } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
@@ -10,7 +11,6 @@ import { asAccess, asSession, asSessions, asUser, asUsers } from "./answers.ts";
 import type { ConsoleCommand } from "./grammar.ts";
 import { ParseError, parseLine } from "./parse.ts";
 import {
-  harmless,
   renderAccess,
   renderHelp,
   renderRunningConfig,
@@ -61,9 +61,14 @@ export class Commander {
     }
   }
 
-  /** The names the Tab key offers. */
+  /** The names the Tab key offers; none where the server will not tell them. */
   async userNames(): Promise<string[]> {
-    return asUsers(await this.#remote.call("users.list")).map(({ name }) => name);
+    try {
+      return asUsers(await this.#remote.call("users.list")).map(({ name }) => harmless(name));
+    } catch (error) {
+      if (error instanceof RemoteError) return [];
+      throw error;
+    }
   }
 
   async #execute({ kind, words }: ConsoleCommand): Promise<string> {

@@ -101,25 +101,16 @@ export const RULES: readonly Rule[] = [
   { pattern: "set user <user> <field> <value>", kind: "set", help: "change a field of a user" },
   { pattern: `set ${PATH} <user> <field> <value>`, kind: "set" },
   { pattern: "add user <user> uid <uid>", kind: "add", help: "add a user without access" },
-  {
-    pattern: "add user <user> uid <uid> local_ipc_access <access:flag>",
-    kind: "add",
-    help: "add a user",
-  },
-  { pattern: "add user <user> uid <uid> gid <gid>", kind: "add" },
-  {
-    pattern: "add user <user> uid <uid> gid <gid> local_ipc_access <access:flag>",
-    kind: "add",
-  },
-  {
-    pattern: "add user <user> uid <uid> local_ipc_access <access:flag> admin <admin:flag>",
-    kind: "add",
-  },
+  ...withOptions("add user <user> uid <uid>", [
+    "gid <gid>",
+    "local_ipc_access <access:flag>",
+    "admin <admin:flag>",
+  ]).map((pattern): Rule => ({ pattern, kind: "add" })),
   {
     pattern:
       "add user <user> uid <uid> gid <gid> local_ipc_access <access:flag> admin <admin:flag>",
     kind: "add",
-    help: "add a user, with everything",
+    help: "the same; all but the uid may be left out",
   },
   { pattern: "remove user <user>", kind: "remove", help: "remove a user" },
   { pattern: "close session <session>", kind: "close", help: "end somebody's session" },
@@ -133,6 +124,14 @@ export const RULES: readonly Rule[] = [
 
 /** The tree of all rules. */
 export const GRAMMAR: Node = grow(RULES);
+
+/** A pattern with each choice of options, in their order. */
+function withOptions(pattern: string, options: readonly string[]): string[] {
+  return options.reduce(
+    (patterns, option) => [...patterns, ...patterns.map((begun) => `${begun} ${option}`)],
+    [pattern],
+  );
+}
 
 function leaf(): Node {
   return { keywords: new Map(), slot: null, command: null };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { harmless } from "../client/harmless.ts";
 import type {
   AccessRecord,
   SessionRecord,
@@ -11,14 +12,6 @@ import type {
 } from "../service/console/protocol.ts";
 import { RULES } from "./grammar.ts";
 import { table } from "./table.ts";
-
-/** A text without characters that would move a terminal's cursor or turn its letters round. */
-export function harmless(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
-}
 
 /** The line that says who came in, from where, and where to. */
 export function renderBanner({ user, from, host }: Welcome): string {

@@ -14,6 +14,9 @@ import { keyboard } from "./keyboard.ts";
 import { isSilent } from "./parse.ts";
 import { renderBanner, renderPrompt } from "./render.ts";
 
+/** What a shell reports for a program that `SIGINT` ended. */
+const INTERRUPTED = 130;
+
 /** Where the shell writes. */
 export interface ShellOutput {
   out(text: string): void;
@@ -39,6 +42,7 @@ export class Shell {
   /** Runs the commands of `-c`, each in turn. @returns The exit code. */
   async runCommands(commands: readonly string[]): Promise<ExitCode> {
     for (const command of commands) {
+      if (isSilent(command)) continue;
       if (await this.#run(command)) break;
     }
     return this.#exit;
@@ -69,47 +73,62 @@ export class Shell {
       output: process.stdout,
       terminal: true,
       prompt: renderPrompt(this.#welcome),
-      completer: (line: string) => complete(line, { users }),
+      completer: (line: string) => {
+        const [words, begun] = complete(line, { users });
+        // A word that is certain is finished, and the next one can be typed.
+        return [words.length === 1 ? [`${words[0]} `] : words, begun];
+      },
     });
     const gone = this.#watch(prompt);
-    const ended = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<ExitCode>();
     const typed: string[] = [];
     let busy = false;
+    let closed = false;
     // Lines that are pasted come faster than they are carried out: they wait their turn.
     const work = async (): Promise<void> => {
       if (busy) return;
       busy = true;
       for (let line = typed.shift(); line !== undefined; line = typed.shift()) {
         if (isSilent(line)) continue;
-        if (await this.#run(line)) return prompt.close();
+        if (await this.#run(line)) return ended.resolve(ExitCode.ok);
         users = await this.#commander.userNames();
       }
       busy = false;
-      prompt.prompt();
+      if (closed) ended.resolve(ExitCode.ok);
+      else prompt.prompt();
     };
     prompt.on("line", (line) => {
       typed.push(line);
-      work().catch((error) => {
-        ended.reject(error);
-        prompt.close();
-      });
+      work().catch(ended.reject);
     });
-    // Ctrl-C drops the line that is being typed, as in a shell.
+    // Ctrl-C drops the line that is being typed, as in a shell. While a server owes an answer there is none
+    // to drop, and a person must get away from one that never gives it.
     prompt.on("SIGINT", () => {
       this.#output.out("^C\n");
+      if (busy) return ended.resolve(INTERRUPTED);
       prompt.write(null, { ctrl: true, name: "e" });
       prompt.write(null, { ctrl: true, name: "u" });
       prompt.prompt();
     });
-    prompt.on("close", () => ended.resolve());
+    // Ctrl-D, or the server is gone. What was typed before is carried out to the end.
+    prompt.on("close", () => {
+      closed = true;
+      if (!busy) {
+        // What comes next must not stand behind the prompt.
+        this.#output.out("\n");
+        ended.resolve(ExitCode.ok);
+      }
+    });
     prompt.prompt();
-    await ended.promise;
-    if (gone.failure !== null) {
-      // The message must not stand behind the prompt.
-      this.#output.out("\n");
-      throw gone.failure;
+    try {
+      const exit = await ended.promise;
+      if (gone.failure !== null) throw gone.failure;
+      return exit;
+    } finally {
+      // Our own close is no Ctrl-D.
+      busy = true;
+      prompt.close();
     }
-    return ExitCode.ok;
   }
 
   /** Runs a line. @returns Whether the session is over. */

@@ -180,6 +180,11 @@ Deno.test(
     );
     assertEquals([added.code, added.stderr], [0, ""]);
     assertEquals(await code(579), 0);
+    // Root edits the file of somebody else's server, which stays that somebody's.
+    const file = `${home}/.config/ipcauth/config.yaml`;
+    assertEquals((await program.run(["users", "deny", "bob", "--config", file])).code, 0);
+    assertEquals(Deno.statSync(file).uid, 600);
+    assertEquals(await code(579), 77);
     assertEquals(await server.stop(), 0);
   },
 );

@@ -1,0 +1,71 @@
+/* A client that connects to a Unix socket, reads at least one byte and closes, COUNT times, with IN_FLIGHT
+   connections open at once. Prints "connections seconds failures p50_us p99_us". */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+static int dial(void) {
+  for (;;) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) { perror("socket"); exit(1); }
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    /* A full backlog is EAGAIN at once; let the server run. */
+    if (errno != EAGAIN) { perror("connect"); exit(1); }
+    close(fd);
+    usleep(50);
+  }
+}
+
+static int compare(const void *a, const void *b) {
+  float x = *(const float *)a, y = *(const float *)b;
+  return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) return 64;
+  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+  int count = atoi(argv[2]), in_flight = atoi(argv[3]), started = 0, done = 0, failures = 0;
+  float *times = malloc(sizeof *times * count);
+  double *begun = calloc(65536, sizeof *begun);
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  char buffer[4096];
+  double start = now();
+  while (done < count) {
+    while (started < count && started - done < in_flight) {
+      double at = now();
+      int fd = dial();
+      begun[fd] = at;
+      struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+      epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+      started++;
+    }
+    struct epoll_event events[64];
+    int ready = epoll_wait(epoll, events, 64, 10000);
+    if (ready <= 0) { fprintf(stderr, "stalled\n"); return 1; }
+    for (int i = 0; i < ready; i++) {
+      int fd = events[i].data.fd;
+      if (read(fd, buffer, sizeof buffer) <= 0) failures++;
+      times[done++] = (now() - begun[fd]) * 1e6;
+      close(fd);
+    }
+  }
+  double seconds = now() - start;
+  qsort(times, count, sizeof *times, compare);
+  printf("%d %f %d %.1f %.1f\n", count, seconds, failures, times[count / 2], times[count * 99 / 100]);
+  return 0;
+}

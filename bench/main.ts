@@ -1,0 +1,227 @@
+/**
+ * Beside the peers, in one run on one machine: `deno task bench [ROW]...`, `--json` for programs.
+ *
+ * The machine may be noisy, so each row is measured in rounds, ours and the peer's in turn; what counts is the
+ * median of the rounds' ratios. Nothing here fails because of a figure.
+ */
+import { Missing, Workshop } from "./workshop.ts";
+
+const ROUNDS = 7;
+
+/** What a row measures, and against whom. */
+interface Row {
+  readonly name: string;
+  readonly peer: string;
+  /** The least ratio that is promised, ours over the peer's (or the peer's over ours for a time). */
+  readonly floor: number | null;
+  readonly unit: string;
+  /** Whether more is better. */
+  readonly more: boolean;
+  prepare(workshop: Workshop): Promise<{ ours(): Promise<number>; peers(): Promise<number> }>;
+}
+
+async function ourServer(workshop: Workshop): Promise<string> {
+  const path = workshop.path("ours.sock");
+  const config = workshop.path("config.yaml");
+  await Deno.writeTextFile(
+    config,
+    "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n" +
+      "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
+    { mode: 0o644 },
+  );
+  await workshop.start("stderr", "ipcauth", "serve", `--unix=${path}`, "--config", config);
+  return path;
+}
+
+async function rate(
+  workshop: Workshop,
+  load: string,
+  path: string,
+  count: number,
+  inFlight: number,
+): Promise<number> {
+  const [done, seconds, failures] =
+    (await workshop.run(load, path, String(count), String(inFlight)))
+      .split(" ").map(Number);
+  if (failures !== 0) throw new Error(`${failures} of ${done} connections failed`);
+  return done! / seconds!;
+}
+
+async function seconds(run: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await run();
+  return (performance.now() - start) / 1000;
+}
+
+function acceptRow(inFlight: number, floor: number | null): Row {
+  return {
+    name: `accept, authenticate, first byte, ${inFlight} in flight`,
+    peer: "C loop",
+    floor,
+    unit: "/s",
+    more: true,
+    async prepare(workshop) {
+      const load = await workshop.compile("load");
+      const peer = await workshop.compile("peer_accept");
+      const path = workshop.path(`peer${inFlight}.sock`);
+      await workshop.start("stdout", peer, path);
+      const ours = await ourServer(workshop);
+      const measure = (where: string) => () => rate(workshop, load, where, 20_000, inFlight);
+      return { ours: measure(ours), peers: measure(path) };
+    },
+  };
+}
+
+const ROWS: readonly Row[] = [
+  acceptRow(1, 0.7),
+  acceptRow(16, null),
+  {
+    name: "accept, authenticate, first byte, 1 in flight",
+    peer: "s6-ipcserver + access",
+    floor: 20,
+    unit: "/s",
+    more: true,
+    async prepare(workshop) {
+      await workshop.demand("s6-ipcserver");
+      const load = await workshop.compile("load");
+      const program = await workshop.compile("one_byte", "-static");
+      const rules = workshop.path("rules");
+      await Deno.mkdir(`${rules}/uid/0`, { recursive: true });
+      await Deno.writeTextFile(`${rules}/uid/0/allow`, "");
+      const path = workshop.path("s6.sock");
+      await workshop.start(
+        "stdout",
+        ...["s6-ipcserver", "-1", "-c", "1000", "-C", "1000", path],
+        ...["s6-ipcserver-access", "-v0", "-i", rules, program],
+      );
+      const ours = await ourServer(workshop);
+      return {
+        ours: () => rate(workshop, load, ours, 20_000, 1),
+        peers: () => rate(workshop, load, path, 1_000, 1),
+      };
+    },
+  },
+  {
+    name: "run-as UID -- true, whole process",
+    peer: "python3 setuid script",
+    floor: 4,
+    unit: "s",
+    more: false,
+    async prepare(workshop) {
+      await workshop.demand("python3");
+      const script = workshop.path("run_as.py");
+      await Deno.writeTextFile(
+        script,
+        "import os, sys\nos.setgroups([]); os.setgid(579); os.setuid(579); os.execvp(sys.argv[1], sys.argv[1:])\n",
+      );
+      return {
+        ours: () => seconds(() => workshop.run("ipcauth", "run-as", "579", "--", "true")),
+        peers: () => seconds(() => workshop.run("python3", script, "true")),
+      };
+    },
+  },
+  {
+    name: "serve, from start to ready",
+    peer: "120 ms",
+    floor: 1,
+    unit: "s",
+    more: false,
+    prepare(workshop) {
+      let count = 0;
+      return Promise.resolve({
+        ours: () =>
+          seconds(() =>
+            workshop.start(
+              "stderr",
+              "ipcauth",
+              "serve",
+              `--unix=${workshop.path(`ready${count++}.sock`)}`,
+            )
+          ),
+        peers: () => Promise.resolve(0.12),
+      });
+    },
+  },
+];
+
+interface Result {
+  readonly row: string;
+  readonly peer: string;
+  readonly ours: number;
+  readonly peers: number;
+  readonly ratio: number;
+  readonly floor: number | null;
+  readonly unit: string;
+}
+
+async function measure(row: Row): Promise<Result> {
+  const workshop = await Workshop.open();
+  const stop = () => void workshop.close().finally(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", stop);
+  try {
+    const { ours, peers } = await row.prepare(workshop);
+    // The first round warms the compilers and the caches of both.
+    await ours();
+    await peers();
+    const rounds: { ours: number; peers: number }[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      rounds.push({ ours: await ours(), peers: await peers() });
+    }
+    return {
+      row: row.name,
+      peer: row.peer,
+      ours: median(rounds.map((round) => round.ours)),
+      peers: median(rounds.map((round) => round.peers)),
+      ratio: median(
+        rounds.map((round) => row.more ? round.ours / round.peers : round.peers / round.ours),
+      ),
+      floor: row.floor,
+      unit: row.unit,
+    };
+  } finally {
+    Deno.removeSignalListener("SIGINT", stop);
+    await workshop.close();
+  }
+}
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
+}
+
+function figure(value: number, unit: string): string {
+  return unit === "s" ? `${(value * 1000).toFixed(1)} ms` : `${Math.round(value)}${unit}`;
+}
+
+function render({ row, peer, ours, peers, ratio, floor, unit }: Result): string {
+  const verdict = floor === null ? "" : ratio >= floor ? `≥ ${floor} reached` : `≥ ${floor} MISSED`;
+  return [
+    row.padEnd(48),
+    `${figure(ours, unit)}`.padStart(10),
+    `${figure(peers, unit)} ${peer}`.padEnd(34),
+    `${ratio.toFixed(2)} ×`.padStart(9),
+    verdict,
+  ].join("  ");
+}
+
+const json = Deno.args.includes("--json");
+const wanted = Deno.args.filter((arg) => arg !== "--json");
+const results: Result[] = [];
+if (!json) {
+  console.log(
+    `${navigator.hardwareConcurrency} cores, Linux ${Deno.osRelease()}, Deno ${Deno.version.deno}`,
+  );
+}
+for (const row of ROWS) {
+  if (wanted.length > 0 && !wanted.some((word) => `${row.name} ${row.peer}`.includes(word))) {
+    continue;
+  }
+  try {
+    const result = await measure(row);
+    results.push(result);
+    if (!json) console.log(render(result));
+  } catch (error) {
+    if (!(error instanceof Missing)) throw error;
+    console.error(`left out: ${row.name}, against ${row.peer}: ${error.message}`);
+  }
+}
+if (json) console.log(JSON.stringify(results, null, 2));

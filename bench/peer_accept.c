@@ -1,0 +1,31 @@
+/* What the kernel alone can do: accept, SO_PEERCRED, a look into a table, one write, close. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+  if (argc != 2) return 64;
+  static const unsigned allowed[] = {0, 579};
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) return 1;
+  puts("ready");
+  fflush(stdout);
+  for (;;) {
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) continue;
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0)
+      for (unsigned i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        if (allowed[i] == peer.uid) {
+          if (write(fd, "x", 1) != 1) break;
+          break;
+        }
+    close(fd);
+  }
+}

@@ -1,0 +1,100 @@
+/** What every row needs: compiled tools, our program, servers that are started and always ended. */
+import { fromFileUrl, join } from "@std/path";
+import { stage } from "../.ci/stage.ts";
+
+/** A row cannot be measured here; the message says what is missing. */
+export class Missing extends Error {}
+
+/** A server that answers on a path. */
+export interface Contestant {
+  readonly path: string;
+  readonly pid: number;
+}
+
+/** A directory with everything built, and the processes that run in it. */
+export class Workshop {
+  readonly directory: string;
+  readonly bin: string;
+  readonly #children: Deno.ChildProcess[] = [];
+
+  private constructor(directory: string, bin: string) {
+    this.directory = directory;
+    this.bin = bin;
+  }
+
+  /** Builds our program. */
+  static async open(): Promise<Workshop> {
+    const { directory, bin } = await stage("ipcauth-bench-");
+    return new Workshop(directory, bin);
+  }
+
+  /** Ends every process and removes every file. */
+  async close(): Promise<void> {
+    for (const child of this.#children) {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended already.
+      }
+      await child.status;
+    }
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  path(name: string): string {
+    return join(this.directory, name);
+  }
+
+  /** Compiles a C source that lies beside this file. @returns The program. */
+  async compile(name: string, ...flags: string[]): Promise<string> {
+    await this.demand("cc");
+    const source = fromFileUrl(new URL(`${name}.c`, import.meta.url));
+    const output = this.path(name);
+    await this.run("cc", "-O2", ...flags, "-o", output, source);
+    return output;
+  }
+
+  /** Refuses a row whose tool is not installed. */
+  async demand(tool: string): Promise<void> {
+    const { success } = await new Deno.Command("sh", {
+      args: ["-c", `command -v ${tool}`],
+      stdout: "null",
+    })
+      .output();
+    if (!success) throw new Missing(`${tool} is not installed`);
+  }
+
+  /** Runs a command to its end. @returns What it printed. */
+  async run(...argv: string[]): Promise<string> {
+    const { code, stdout, stderr } = await new Deno.Command(argv[0]!, {
+      args: argv.slice(1),
+      env: this.#env(),
+    }).output();
+    const text = new TextDecoder();
+    if (code !== 0) throw new Error(`${argv.join(" ")}: ${text.decode(stderr)}`);
+    return text.decode(stdout);
+  }
+
+  /** Starts a server that says when it is ready: with its first line of output or of log. */
+  async start(says: "stdout" | "stderr", ...argv: string[]): Promise<number> {
+    const child = new Deno.Command(argv[0]!, {
+      args: argv.slice(1),
+      env: this.#env(),
+      stdin: "null",
+      stdout: says === "stdout" ? "piped" : "null",
+      stderr: says === "stderr" ? "piped" : "null",
+    }).spawn();
+    this.#children.push(child);
+    const reader = (says === "stdout" ? child.stdout : child.stderr).getReader();
+    const { done } = await reader.read();
+    if (done) throw new Error(`${argv.join(" ")} ended at once`);
+    (async () => {
+      while (!(await reader.read()).done);
+    })();
+    return child.pid;
+  }
+
+  #env(): Record<string, string> {
+    return { PATH: `${this.bin}:${Deno.env.get("PATH") ?? "/usr/bin:/bin"}` };
+  }
+}

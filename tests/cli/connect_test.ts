@@ -1,0 +1,245 @@
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { connect, type ConnectRequest } from "../../lib/cli/connect.ts";
+import type { Context } from "../../lib/cli/context.ts";
+import { ExitCode, Failure } from "../../lib/errors.ts";
+import { effectiveUid } from "../../lib/libc/ids.ts";
+import {
+  type Answer,
+  answerCalls,
+  type Call,
+  FakeServer,
+  WELCOME,
+  welcomeLine,
+} from "../client/fake_console.ts";
+import { isRoot, Program } from "../end_to_end/program.ts";
+
+const PLAIN: ConnectRequest = { unix: null, serverUser: null, user: null, commands: ["who"] };
+
+/** What a client is run in, and what it printed. */
+class Desk implements Context {
+  readonly surroundings: Context["surroundings"];
+  readonly config: string | null;
+  readonly color = false;
+  printed = "";
+  complained = "";
+
+  constructor(env: Record<string, string> = {}, config: string | null = null) {
+    this.surroundings = { uid: effectiveUid(), env };
+    this.config = config;
+  }
+
+  out(text: string): void {
+    this.printed += text;
+  }
+
+  err(text: string): void {
+    this.complained += text;
+  }
+}
+
+function openConsole(answer: (call: Call) => Answer = () => ({ result: [] })) {
+  const calls: Call[] = [];
+  const opened = FakeServer.open((socket) => {
+    socket.write(welcomeLine({ trusted: true }));
+    answerCalls(socket, (call) => {
+      calls.push(call);
+      return answer(call);
+    });
+  });
+  return { opened, calls };
+}
+
+function refusal(request: ConnectRequest, desk = new Desk()): Promise<Failure> {
+  return assertRejects(() => connect(request, desk), Failure);
+}
+
+async function configuration(server: FakeServer, text: string): Promise<string> {
+  const path = join(server.directory, "config.yaml");
+  await Deno.writeTextFile(path, text, { mode: 0o600 });
+  return path;
+}
+
+Deno.test("connect -c runs each command in turn and prints its answer", async () => {
+  const { opened, calls } = openConsole(() => ({ result: [] }));
+  await using server = await opened;
+  const desk = new Desk();
+  const request = { ...PLAIN, unix: server.path, commands: ["who", "# no", "show users"] };
+  assertEquals(await connect(request, desk), ExitCode.ok);
+  assertEquals(calls.map(({ method }) => method), ["sessions.list", "users.list"]);
+  assertEquals(desk.printed.split("\n")[1], "NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN");
+  assertEquals(desk.complained, "");
+});
+
+Deno.test("connect finds the socket by flag, then IPCAUTH_PATH, then the configuration", async () => {
+  const { opened } = openConsole();
+  await using server = await opened;
+  const elsewhere = join(server.directory, "elsewhere");
+  const config = await configuration(
+    server,
+    `listeners:\n  - { tcp: 127.0.0.1:4569, keys: [{ file: ${elsewhere}/key }] }\n` +
+      `  - { unix: ${server.path}, service: console }\n` +
+      `  - { unix: ${elsewhere}, service: console }\n`,
+  );
+  const good = server.path;
+  assertEquals(await connect({ ...PLAIN, unix: good }, new Desk({ IPCAUTH_PATH: elsewhere })), 0);
+  assertEquals(await connect(PLAIN, new Desk({ IPCAUTH_PATH: good }, elsewhere)), 0);
+  // The key file that it names is not there, and no client's concern.
+  assertEquals(await connect(PLAIN, new Desk({}, config)), 0);
+  assertEquals(await connect(PLAIN, new Desk({ IPCAUTH_PATH: "", IPCAUTH_CONFIG: config })), 0);
+});
+
+Deno.test("connect does not read a configuration when it was told a path", async () => {
+  const { opened } = openConsole();
+  await using server = await opened;
+  const config = await configuration(server, "nonsense: [");
+  assertEquals(await connect({ ...PLAIN, unix: server.path }, new Desk({}, config)), 0);
+  assertEquals((await refusal(PLAIN, new Desk({}, config))).exit, ExitCode.config);
+  assertEquals((await refusal(PLAIN, new Desk({}, `${config}.none`))).exit, ExitCode.config);
+});
+
+Deno.test("connect refuses a configuration that others may write", async () => {
+  const { opened } = openConsole();
+  await using server = await opened;
+  const config = await configuration(server, `listeners: [{ unix: ${server.path} }]\n`);
+  await Deno.chmod(config, 0o666);
+  const { message, exit } = await refusal(PLAIN, new Desk({}, config));
+  assertEquals(exit, ExitCode.config);
+  assertStringIncludes(message, "writable by others");
+});
+
+Deno.test("connect refuses an abstract name, and never takes it for a file", async () => {
+  const { message, exit } = await refusal({ ...PLAIN, unix: "@ipcauth" });
+  assertStringIncludes(message, "abstract");
+  assertEquals(exit, ExitCode.usage);
+});
+
+Deno.test("connect --server-user refuses a name that nobody has", async () => {
+  for (const serverUser of ["no-such-user-here", "0day", "-1", "4294967295"]) {
+    const { exit, message } = await refusal({ ...PLAIN, serverUser });
+    assertEquals(exit, ExitCode.usage);
+    assertStringIncludes(message, "--server-user");
+  }
+});
+
+Deno.test("connect --user says whom it acts as before anything else", async () => {
+  const { opened, calls } = openConsole(({ method }) => ({
+    result: method === "login" ? { ...WELCOME, user: "alice" } : [],
+  }));
+  await using server = await opened;
+  assertEquals(await connect({ ...PLAIN, unix: server.path, user: "alice" }, new Desk()), 0);
+  assertEquals(calls.map(({ method, params }) => [method, params]), [
+    ["login", { user: "alice" }],
+    ["sessions.list", {}],
+  ]);
+});
+
+Deno.test("connect --user that is refused does not get in, and runs nothing", async () => {
+  const { opened, calls } = openConsole(() => ({
+    error: { code: -32001, message: "not you\x1b[2J", data: { hint: "ask\nroot" } },
+  }));
+  await using server = await opened;
+  const failure = await refusal({ ...PLAIN, unix: server.path, user: "alice" });
+  assertEquals(failure.message, "Failed to connect to server: not you\\u{1b}[2J");
+  assertEquals(failure.hint, "ask\\u{a}root");
+  assertEquals(failure.exit, ExitCode.refused);
+  assertEquals(calls.length, 1);
+});
+
+Deno.test("an answer that no console gives ends the session and shows nothing", async () => {
+  const { opened } = openConsole(() => ({ result: [{ name: 1 }] }));
+  await using server = await opened;
+  const desk = new Desk();
+  const request = { ...PLAIN, unix: server.path, commands: ["show users"] };
+  assertEquals((await refusal(request, desk)).exit, ExitCode.data);
+  assertEquals(desk.printed, "");
+});
+
+Deno.test({
+  name: "connect passes over a configuration that nobody named and it may not read (needs root)",
+  ignore: !isRoot,
+  fn: async () => {
+    await using program = await Program.install();
+    const config = await program.write(
+      "config.yaml",
+      "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n",
+    );
+    await Deno.mkdir(program.path("ipcauth"), { mode: 0o755 });
+    await program.write("ipcauth/config.yaml", "nonsense: [", 0o600);
+    const socket = program.path("ipcauth/ipc.sock");
+    await using _server = await program.serve([`--unix=${socket}`, "--config", config]);
+    const env = { XDG_CONFIG_HOME: program.directory, XDG_RUNTIME_DIR: program.directory };
+    const connecting = (more: Record<string, string>) =>
+      program.run(["connect", "-c", "who"], { uid: 579, env: { ...env, ...more } });
+    const { code, stderr } = await connecting({});
+    assertEquals([code, stderr], [0, ""]);
+    // The same file, once somebody names it, is meant.
+    const named = await connecting({ IPCAUTH_CONFIG: program.path("ipcauth/config.yaml") });
+    assertEquals(named.code, 78, named.stderr);
+  },
+});
+
+Deno.test({
+  name: "the five ways not to get in, word for word (needs root)",
+  ignore: !isRoot,
+  fn: async (t) => {
+    await using program = await Program.install();
+    const path = program.path("ipc.sock");
+    const attempt = (to: string) =>
+      program.run(["connect", `--unix=${to}`, "-c", "who"], { uid: 578 });
+    await t.step("refused", async () => {
+      await using _server = await program.serve([`--unix=${path}`]);
+      assertEquals(await attempt(path), {
+        code: 77,
+        stdout: "",
+        stderr: `Failed to connect to server: ${path} refuses uid 578\n` +
+          "hint: ipcauth users check 578, run by the server's administrator, says why\n",
+      });
+    });
+    await t.step("no socket", async () => {
+      const none = program.path("none");
+      assertEquals(await attempt(none), {
+        code: 69,
+        stdout: "",
+        stderr: `Failed to connect to server: there is no socket ${none}\n` +
+          `hint: ipcauth serve --unix=${none}\n`,
+      });
+    });
+    await t.step("nobody listening", async () => {
+      const killed = program.path("killed.sock");
+      const server = await program.serve([`--unix=${killed}`]);
+      await server.stop("SIGKILL");
+      assertEquals(await attempt(killed), {
+        code: 69,
+        stdout: "",
+        stderr: `Failed to connect to server: nobody is listening on ${killed}\n` +
+          `hint: ipcauth serve --unix=${killed}\n`,
+      });
+    });
+    await t.step("not a console", async () => {
+      await using server = await FakeServer.open((socket) => socket.end("220 ESMTP\r\n"));
+      await Deno.chmod(server.directory, 0o755);
+      await Deno.chmod(server.path, 0o666);
+      const { code, stderr } = await attempt(server.path);
+      assertEquals(code, 65);
+      assertEquals(
+        stderr.split("\n")[0],
+        `Failed to connect to server: ${server.path} is not an ipcauth console: ` +
+          "its first line is no greeting",
+      );
+    });
+    await t.step("gone in mid-session", async () => {
+      await using server = await FakeServer.open((socket) => {
+        socket.write(welcomeLine());
+        answerCalls(socket, () => ({ hangUp: true }));
+      });
+      await Deno.chmod(server.directory, 0o755);
+      await Deno.chmod(server.path, 0o666);
+      assertEquals(await attempt(server.path), {
+        code: 69,
+        stdout: "",
+        stderr: "ipcauth: error: The server has closed the session\n",
+      });
+    });
+  },
+});

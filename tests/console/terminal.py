@@ -1,0 +1,62 @@
+"""A person at a terminal: runs a program in a pseudo-terminal and follows a script.
+
+The script is a JSON list of ["expect", text] and ["send", text]. Everything the program writes is copied to
+standard output; the status is the program's own, or 99 when an expected text does not come.
+"""
+
+import json
+import os
+import pty
+import select
+import signal
+import sys
+
+PATIENCE = 20
+
+script, program = json.loads(sys.argv[1]), sys.argv[2:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp(program[0], program)
+
+
+def give_up(*_):
+    os.kill(pid, signal.SIGKILL)
+    sys.stderr.write("the program has not ended\n")
+    os._exit(99)
+
+
+signal.signal(signal.SIGALRM, give_up)
+signal.alarm(2 * PATIENCE)
+seen = b""
+
+
+def read():
+    """What the program writes next; nothing when it has ended."""
+    if not select.select([terminal], [], [], PATIENCE)[0]:
+        return b""
+    try:
+        chunk = os.read(terminal, 4096)
+    except OSError:
+        return b""
+    os.write(1, chunk)
+    return chunk
+
+
+for verb, text in script:
+    wanted = text.encode()
+    if verb == "send":
+        os.write(terminal, wanted)
+        continue
+    while wanted not in seen:
+        chunk = read()
+        if not chunk:
+            sys.stderr.write("did not come: %r\n" % text)
+            os.kill(pid, 9)
+            sys.exit(99)
+        seen += chunk
+    seen = seen.split(wanted, 1)[1]
+
+while read():
+    pass
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.exit(status if status >= 0 else 128 - status)

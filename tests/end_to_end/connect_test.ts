@@ -1,0 +1,277 @@
+/** `connect`: what it says when it does not get in, or not to the end; and at a terminal. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { isRoot, Lines, type Outcome, Program } from "./program.ts";
+
+function failed(outcome: Outcome, code: number, words: string): void {
+  assertStringIncludes(outcome.stderr, words);
+  assertMatch(outcome.stderr, /^Failed to connect to server: /);
+  assertEquals(outcome.code, code);
+  assertEquals(outcome.stdout, "");
+}
+
+/** A server that does what a few lines of python say with each connection `c`. */
+async function serverOf(
+  program: Program,
+  name: string,
+  lines: string,
+  options: { uid?: number } = {},
+) {
+  const path = program.path(name);
+  const child = program.command([
+    "python3",
+    "-u",
+    "-c",
+    `
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o666); s.listen(8)
+print("listening", flush=True)
+while True:
+    c, _ = s.accept()
+    try:
+${lines.split("\n").map((line) => `        ${line}`).join("\n")}
+    except OSError: pass
+`,
+    path,
+  ], options).spawn();
+  const output = new Lines(child.stdout);
+  await output.next();
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await output.cancel();
+      await child.stderr.cancel();
+      await child.status;
+    },
+  };
+}
+
+const WELCOME = JSON.stringify({
+  jsonrpc: "2.0",
+  method: "welcome",
+  params: {
+    server: "ipcauth",
+    version: "0",
+    user: "me",
+    admin: true,
+    trusted: true,
+    from: "127.0.0.1",
+    host: "h",
+    session: 1,
+  },
+});
+
+Deno.test("connect tells five ways of not getting through from each other, each with its code", async () => {
+  await using program = await Program.install();
+  const connect = (path: string) => program.run(["connect", `--unix=${path}`], { input: "who\n" });
+  failed(await connect(program.path("none")), 69, "there is no socket");
+  {
+    await using server = await serverOf(program, "dead", "pass");
+    server.path;
+  }
+  failed(await connect(program.path("dead")), 69, "nobody is listening");
+  await using refusing = await serverOf(program, "refusing", "c.close()");
+  failed(await connect(refusing.path), 77, "refuse");
+  await using odd = await serverOf(
+    program,
+    "odd",
+    'c.sendall(b"HTTP/1.1 400 Bad Request\\r\\n\\r\\n"); c.close()',
+  );
+  failed(await connect(odd.path), 65, "is not an ipcauth console");
+  await using half = await serverOf(program, "half", 'c.sendall(b"{\\"jsonrpc\\":"); c.close()');
+  failed(await connect(half.path), 65, "is not an ipcauth console");
+  await using dying = await serverOf(
+    program,
+    "dying",
+    `c.sendall(b'''${WELCOME}\\n'''); c.recv(4096); c.close()`,
+  );
+  const gone = await connect(dying.path);
+  assertEquals(gone.code, 69);
+  assertMatch(gone.stdout, /^me connected from/);
+  assertEquals(gone.stderr, "ipcauth: error: The server has closed the session\n");
+});
+
+Deno.test("connect waits for a greeting only so long", async () => {
+  await using program = await Program.install();
+  await using silent = await serverOf(
+    program,
+    "silent",
+    "held = globals().setdefault('held', []); held.append(c)",
+  );
+  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it says nothing");
+});
+
+Deno.test("connect does not show a terminal what a server sends to move its cursor", async () => {
+  await using program = await Program.install();
+  const nasty = WELCOME.replace('"h"', '"\\u001b[2Jh"').replace('"me"', '"m\\u202ee"');
+  await using server = await serverOf(
+    program,
+    "nasty",
+    `c.sendall(b'''${
+      nasty.replaceAll("\\", "\\\\")
+    }\\n'''); c.recv(4096); c.sendall(b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"\\\\u001b]0;x\\\\u0007"}}\\n')`,
+  );
+  const { stdout, stderr } = await program.run(["connect", `--unix=${server.path}`], {
+    input: "who\nexit\n",
+  });
+  assertEquals(/[^\n\x20-\x7e]/.test(stdout + stderr), false);
+  assertStringIncludes(stdout, "\\u{1b}[2Jh");
+});
+
+Deno.test("connect refuses an answer that is not what it asked for", async () => {
+  await using program = await Program.install();
+  await using server = await serverOf(
+    program,
+    "liar",
+    `c.sendall(b'''${WELCOME}\\n'''); c.recv(4096); c.sendall(b'{"jsonrpc":"2.0","id":1,"result":[{"name":7}]}\\n')`,
+  );
+  const { code, stderr } = await program.run([
+    "connect",
+    `--unix=${server.path}`,
+    "-c",
+    "show users",
+  ]);
+  assertEquals(code, 65);
+  assertStringIncludes(stderr, "not what this client expects");
+});
+
+Deno.test({
+  name: "connect refuses a server run by a stranger, unless it is told to expect him (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    await Deno.mkdir(program.path("d"));
+    await Deno.chmod(program.path("d"), 0o1777);
+    await using server = await serverOf(program, "d/s", `c.sendall(b'''${WELCOME}\\n''')`, {
+      uid: 578,
+    });
+    const connect = (uid: number, ...flags: string[]) =>
+      program.run(["connect", `--unix=${server.path}`, ...flags], { uid, input: "" });
+    failed(await connect(0), 77, "runs as uid 578");
+    failed(await connect(579), 77, "runs as uid 578");
+    failed(await connect(579, "--server-user", "577"), 77, "runs as uid 578");
+    assertEquals((await connect(579, "--server-user", "578")).code, 0);
+    assertEquals((await connect(578)).code, 0);
+  },
+});
+
+Deno.test({
+  name: "connect says so when the socket's own mode keeps it out (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const file = await program.write(
+      "c.yaml",
+      `listeners: [{ unix: ${program.path("s")}, mode: "0600" }]\n`,
+    );
+    await using _server = await program.serve(["--config", file]);
+    failed(
+      await program.run(["connect", `--unix=${program.path("s")}`], { uid: 579 }),
+      77,
+      "permission denied",
+    );
+  },
+});
+
+Deno.test("connect runs every command and ends with the code of the first that failed", async () => {
+  await using program = await Program.install();
+  const file = await program.write("c.yaml", "users: [{ name: bob, uid: 579 }]\n");
+  const flags = [`--unix=${program.path("s")}`];
+  await using _server = await program.serve([...flags, "--config", file]);
+  const run = (...lines: string[]) =>
+    program.run(["connect", ...flags, ...lines.flatMap((line) => ["-c", line])]);
+  const mixed = await run(
+    "show users",
+    "bogus",
+    "show running-config aaa authentication users user eve",
+    "sh u",
+  );
+  assertEquals(mixed.code, 64);
+  assertEquals(mixed.stdout.split("bob   579").length, 3);
+  assertEquals((await run("show running-config aaa authentication users user eve")).code, 65);
+  assertEquals((await run("set user bob local_ipc_access maybe")).code, 65);
+  const piped = await program.run(["connect", ...flags], {
+    input: "# a comment\n\nshow users\nexit\nbogus\n",
+  });
+  assertEquals([piped.code, piped.stderr], [0, ""]);
+  assertMatch(piped.stdout, /^\S+ connected from 127\.0\.0\.1 using console on \S+\nNAME /);
+});
+
+Deno.test("connect finds the socket through the environment, then the configuration", async () => {
+  await using program = await Program.install();
+  const socket = program.path("s");
+  const file = await program.write("c.yaml", `listeners: [{ unix: ${socket} }]\n`);
+  await using _server = await program.serve(["--config", file]);
+  const code = async (env: Record<string, string>) =>
+    (await program.run(["connect", "-c", "who"], { env })).code;
+  assertEquals(await code({ IPCAUTH_PATH: socket }), 0);
+  assertEquals(await code({ IPCAUTH_CONFIG: file }), 0);
+  assertEquals(await code({ IPCAUTH_CONFIG: file, IPCAUTH_PATH: program.path("none") }), 69);
+});
+
+/** A person at a pseudo-terminal: types each piece once the screen shows what it waits for. */
+const PERSON = `
+import os, pty, select, sys, time
+steps = eval(sys.argv[1]); pid, fd = pty.fork()
+if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
+screen = b""; seen = 0; deadline = time.time() + 30
+def read():
+    global screen
+    ready, _, _ = select.select([fd], [], [], 1)
+    if ready:
+        try: part = os.read(fd, 65536)
+        except OSError: part = b""
+        if not part: return False
+        screen += part
+    return time.time() < deadline
+for expected, keys in steps:
+    while expected.encode() not in screen[seen:]:
+        if not read(): break
+    seen = len(screen)
+    os.write(fd, keys.encode())
+while read(): pass
+sys.stdout.buffer.write(screen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`;
+
+Deno.test({
+  name:
+    "connect at a terminal has a prompt, completes, forgets a line at Ctrl-C, and leaves at Ctrl-D (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const file = await program.write(
+      "c.yaml",
+      "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n",
+    );
+    const env = { IPCAUTH_PATH: program.path("s"), TERM: "xterm" };
+    await using _server = await program.serve(["--unix", "--config", file], { env });
+    const type = (steps: [string, string][], ...argv: string[]) =>
+      program.execute(["python3", "-c", PERSON, JSON.stringify(steps), ...argv], { env });
+    const prompt = "bob@ipcauth# ";
+    const bob = await type(
+      [
+        [prompt, "nonsense"],
+        ["nonsense", "\x03"],
+        [prompt, "sh"],
+        ["sh", "\t"],
+        ["show ", "use"],
+        ["use", "\t"],
+        ["users", "\r"],
+        ["579", "\x04"],
+      ],
+      "ipcauth",
+      "run-as",
+      "579",
+      "--",
+      "ipcauth",
+      "connect",
+    );
+    assertEquals(bob.code, 0);
+    assertStringIncludes(bob.stdout, "bob connected from 127.0.0.1 using console on ");
+    assertStringIncludes(bob.stdout, "LOCAL_IPC_ACCESS");
+    assertEquals(bob.stdout.includes("does not fit"), false);
+    const root = await type([["root@ipcauth# ", "exit\r"]], "ipcauth", "connect");
+    assertEquals(root.code, 0);
+  },
+});

@@ -1,0 +1,235 @@
+/** `run-as`: the ids, the program, the refusals. Real uids, real exec. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { isRoot, type Options, Program } from "./program.ts";
+
+const options = { ignore: !isRoot };
+
+async function withProgram<T>(
+  use: (
+    run: (argv: string[], more?: Options) => ReturnType<Program["run"]>,
+    program: Program,
+  ) => Promise<T>,
+): Promise<T> {
+  await using program = await Program.install();
+  return await use((argv, more) => program.run(["run-as", ...argv], more), program);
+}
+
+Deno.test(
+  "run-as sets real, effective, saved and file system ids and the groups (needs root)",
+  options,
+  () =>
+    withProgram(async (run) => {
+      const ids = async (who: string) => {
+        const { stdout, code } = await run([
+          who,
+          "--",
+          "grep",
+          "-E",
+          "^(Uid|Gid|Groups)",
+          "/proc/self/status",
+        ]);
+        assertEquals(code, 0);
+        return stdout.replaceAll(/[ \t]+/g, " ").replaceAll(/ $/gm, "");
+      };
+      assertEquals(await ids("579"), "Uid: 579 579 579 579\nGid: 579 579 579 579\nGroups:\n");
+      assertEquals(
+        await ids("579:2000"),
+        "Uid: 579 579 579 579\nGid: 2000 2000 2000 2000\nGroups:\n",
+      );
+      assertEquals(await ids("579:daemon"), "Uid: 579 579 579 579\nGid: 1 1 1 1\nGroups:\n");
+      const daemon = await ids("daemon");
+      assertStringIncludes(daemon, "Uid: 1 1 1 1\nGid: 1 1 1 1\n");
+      assertEquals(await ids("1"), daemon);
+    }),
+);
+
+Deno.test(
+  "run-as takes all groups of a user of the name service (needs root)",
+  options,
+  () =>
+    withProgram(async (run) => {
+      const own = new TextDecoder().decode(
+        (await new Deno.Command("id", { args: ["-G", "man"] }).output()).stdout,
+      ).trim();
+      assertEquals((await run(["man", "--", "id", "-G"])).stdout.trim(), own);
+    }),
+);
+
+Deno.test(
+  "run-as becomes the program: the same process, its status, its signals (needs root)",
+  options,
+  () =>
+    withProgram(async (run, program) => {
+      assertEquals((await run(["579", "--", "sh", "-c", "exit 7"])).code, 7);
+      const child = program.command([
+        "ipcauth",
+        "run-as",
+        "579",
+        "--",
+        "sh",
+        "-c",
+        "echo $$; exec sleep 60",
+      ]).spawn();
+      const reader = child.stdout.getReader();
+      assertEquals(new TextDecoder().decode((await reader.read()).value).trim(), String(child.pid));
+      child.kill("SIGTERM");
+      assertEquals((await child.status).signal, "SIGTERM");
+      await reader.cancel();
+      await child.stderr.cancel();
+    }),
+);
+
+Deno.test(
+  "run-as gives the program what a direct start would: signals, limits, descriptors, mask (needs root)",
+  options,
+  () =>
+    withProgram(async (_run, program) => {
+      const look = // Signals 32 and 33 are the C library's own (nptl(7)).
+        "grep -E '^Sig(Blk|Ign)|^Umask' /proc/self/status | sed -E 's/^(Sig...:).*(.{7})$/\\1 \\2/'; ulimit -Sn; ls -l /proc/$$/fd | sed -E 's/.* ([0-9]+) -> (.*)/\\1 \\2/' | grep -E '^[0-9]' | sed -E 's/:\\[[0-9]+\\]//'; pwd";
+      const wrap = (
+        start: string,
+      ) => [
+        "sh",
+        "-c",
+        `ulimit -Sn 321; umask 027; exec 7</dev/zero; cd /usr; ${start} sh -c "$1"`,
+        "sh",
+        look,
+      ];
+      const direct = await program.execute(wrap(""), { uid: 0 });
+      const through = await program.execute(wrap("ipcauth run-as 0 --"), { uid: 0 });
+      assertEquals(direct.code, 0);
+      assertEquals(through, direct);
+      assertStringIncludes(through.stdout, "\n321\n");
+      assertStringIncludes(through.stdout, "7 /dev/zero");
+    }),
+);
+
+Deno.test(
+  "run-as hands the arguments over as they are (needs root)",
+  options,
+  () =>
+    withProgram(async (run) => {
+      const args = ["", "a b", "--", "-x", "ü€😀", "line\nbreak", "$HOME", "*"];
+      const { stdout } = await run([
+        "579",
+        "--",
+        "python3",
+        "-c",
+        "import sys; print(ascii(sys.argv[1:]))",
+        ...args,
+      ]);
+      assertEquals(
+        stdout.trim(),
+        `['', 'a b', '--', '-x', '\\xfc\\u20ac\\U0001f600', 'line\\nbreak', '$HOME', '*']`,
+      );
+    }),
+);
+
+Deno.test(
+  "run-as sets the variables that follow the user, and no others (needs root)",
+  options,
+  () =>
+    withProgram(async (run) => {
+      const env = { HOME: "/root", USER: "root", LOGNAME: "root", SHELL: "/bin/odd", KEPT: "yes" };
+      const read = async (who: string) =>
+        (await run([who, "--", "sh", "-c", 'echo "$HOME $USER $LOGNAME $SHELL $KEPT"'], { env }))
+          .stdout.trim();
+      assertEquals(await read("daemon"), "/usr/sbin daemon daemon /usr/sbin/nologin yes");
+      // Somebody without an account has no home, and must not write to root's.
+      assertEquals(await read("579"), "/ root root /bin/odd yes");
+    }),
+);
+
+Deno.test("run-as puts SIGPIPE back (needs root)", options, () =>
+  withProgram(async (run) => {
+    const { stdout } = await run([
+      "579",
+      "--",
+      "bash",
+      "-c",
+      "yes | head -1; echo ${PIPESTATUS[0]}",
+    ]);
+    assertEquals(stdout, "y\n141\n");
+  }));
+
+for (
+  const who of [
+    "0day",
+    "-1",
+    "4294967295",
+    "4294967296",
+    "",
+    " 5",
+    "5 ",
+    "1e3",
+    "0x10",
+    "05",
+    "+5",
+    "5:",
+    ":5",
+    "5:6:7",
+    "5:0day",
+    "5:-1",
+    "５",
+    "nosuchuser",
+    "5:nosuchgroup",
+    "a\nb",
+  ]
+) {
+  Deno.test(
+    `run-as refuses ${JSON.stringify(who)} with 125 and starts nothing (needs root)`,
+    options,
+    () =>
+      withProgram(async (run) => {
+        const { code, stdout, stderr } = await run([who, "--", "echo", "started"]);
+        assertEquals([code, stdout], [125, ""]);
+        assertMatch(stderr, /^ipcauth: error: .*\nhint: .*\n$/);
+      }),
+  );
+}
+
+Deno.test(
+  "run-as says whether there is no program or it cannot be executed (needs root)",
+  options,
+  () =>
+    withProgram(async (run, program) => {
+      assertEquals((await run(["579", "--", "nosuchprogram"])).code, 127);
+      assertEquals((await run(["579", "--", "/nosuch/program"])).code, 127);
+      assertEquals((await run(["579", "--", "/etc/passwd"])).code, 126);
+      assertEquals((await run(["579", "--", "/tmp"])).code, 126);
+      // Root could; the user that it becomes cannot.
+      const secret = await program.write("secret", "#!/bin/sh\necho started\n", 0o700);
+      const outcome = await run(["579", "--", secret]);
+      assertEquals([outcome.code, outcome.stdout], [126, ""]);
+    }),
+);
+
+Deno.test(
+  "run-as by somebody who is not root is refused, unless it changes nothing (needs root)",
+  options,
+  () =>
+    withProgram(async (run) => {
+      const refused = await run(["580", "--", "echo", "started"], { uid: 579 });
+      assertEquals([refused.code, refused.stdout], [125, ""]);
+      assertStringIncludes(refused.stderr, "hint: sudo ipcauth run-as 580");
+      assertEquals((await run(["579:0", "--", "true"], { uid: 579 })).code, 125);
+      assertEquals((await run(["579", "--", "id", "-u"], { uid: 579 })).stdout.trim(), "579");
+    }),
+);
+
+Deno.test(
+  "ipcauth run-as 579 -- ipcauth connect is a line that works (needs root)",
+  options,
+  () =>
+    withProgram(async (run, program) => {
+      const file = await program.write(
+        "c.yaml",
+        "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n",
+      );
+      const env = { IPCAUTH_PATH: program.path("s"), IPCAUTH_CONFIG: file };
+      await using _server = await program.serve(["--unix"], { env });
+      const { code, stdout } = await run(["579", "--", "ipcauth", "connect"], { env, input: "" });
+      assertEquals(code, 0);
+      assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on /);
+    }),
+);
