@@ -23,11 +23,12 @@ for (const [name, target] of Object.entries(TARGETS)) {
       join(ROOT, "main.ts"),
     ],
     cwd: ROOT,
+    env: { NO_COLOR: "1" },
     stdout: "null",
     stderr: "piped",
   }).output();
   if (!success) {
-    const [reason] = new TextDecoder().decode(stderr).replaceAll(/\x1b\[\d+m/g, "").trim().split("\n");
+    const [reason] = new TextDecoder().decode(stderr).trim().split("\n");
     console.error(
       `compile: the base runtime of ${target} cannot be had (${reason}); set DENORT_BIN to a denort, ` +
         "or use deno task bundle",
