@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { harmless } from "../client/harmless.ts";
 import { ExitCode, Failure } from "../errors.ts";
 
 /** What is printed, and how the process ends. */
@@ -41,5 +42,5 @@ function paint(text: string, code: number, color: boolean): string {
 }
 
 function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").trim();
+  return harmless(text.replaceAll(/\s+/g, " ").trim());
 }

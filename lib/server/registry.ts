@@ -28,6 +28,12 @@ export class Registry {
     return this.#open.get(id);
   }
 
+  /** A trusted peer has said whom it acts as. */
+  actsAs(id: number, user: string): void {
+    const session = this.#open.get(id);
+    if (session !== undefined) this.#open.set(id, { ...session, user });
+  }
+
   /** The counts since the start; times in seconds. */
   stats(): Record<string, number> {
     const reasons = [...this.#denied].sort(([a], [b]) => a < b ? -1 : 1);

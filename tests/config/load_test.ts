@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { join } from "@std/path";
 import { BUILT_IN, loadConfig, loadGround } from "../../lib/config/load.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
+import { readProc } from "../../lib/libc/files.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
 const GROUND = loadGround(effectiveUid());
@@ -234,7 +235,7 @@ Deno.test("a group without a gid is looked up in the name service", () => {
 });
 
 Deno.test("the overflow uid is the kernel's, and refused in a file", () => {
-  const uid = Number(Deno.readTextFileSync("/proc/sys/kernel/overflowuid"));
+  const uid = Number(readProc("/proc/sys/kernel/overflowuid"));
   assertEquals(GROUND.overflowUid, uid);
   using place = new Place(`users: [{ name: nobody, uid: ${uid} }]\n`);
   const failure = assertThrows(() => place.load(), Failure) as Failure;

@@ -84,23 +84,21 @@ Deno.test(
   options,
   () =>
     withProgram(async (_run, program) => {
-      const look = // Signals 32 and 33 are the C library's own (nptl(7)).
-        "grep -E '^Sig(Blk|Ign)|^Umask' /proc/self/status | sed -E 's/^(Sig...:).*(.{7})$/\\1 \\2/'; ulimit -Sn; ls -l /proc/$$/fd | sed -E 's/.* ([0-9]+) -> (.*)/\\1 \\2/' | grep -E '^[0-9]' | sed -E 's/:\\[[0-9]+\\]//'; pwd";
-      const wrap = (
-        start: string,
-      ) => [
+      const wrap = (start: string) => [
         "sh",
         "-c",
-        `ulimit -Sn 321; umask 027; exec 7</dev/zero; cd /usr; ${start} sh -c "$1"`,
+        `ulimit -Sn 321; umask 027; exec 7</dev/zero; cd /usr; ${start} python3 -c "$1"; exit $?`,
         "sh",
-        look,
+        LOOK,
       ];
       const direct = await program.execute(wrap(""), { uid: 0 });
       const through = await program.execute(wrap("ipcauth run-as 0 --"), { uid: 0 });
       assertEquals(direct.code, 0);
       assertEquals(through, direct);
-      assertStringIncludes(through.stdout, "\n321\n");
-      assertStringIncludes(through.stdout, "7 /dev/zero");
+      assertStringIncludes(through.stdout, "files 321\n");
+      assertStringIncludes(through.stdout, "'7 /dev/zero'");
+      const other = await program.execute(wrap("ipcauth run-as 579 --"), { uid: 0 });
+      assertEquals(other, direct);
     }),
 );
 
@@ -151,6 +149,19 @@ Deno.test("run-as puts SIGPIPE back (needs root)", options, () =>
     ]);
     assertEquals(stdout, "y\n141\n");
   }));
+
+/** What a program finds: its mask, signals (32 and 33 are the C library's own), limit, descriptors, place. */
+const LOOK = `
+import os, re, resource
+status = open("/proc/self/status").read()
+print(*re.findall("Umask:.*", status), *re.findall("Sig(?:Blk|Ign):.*(.{7})\\\\b", status))
+print("files", resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+own = []
+for fd in sorted(map(int, os.listdir("/proc/self/fd"))):
+    try: own.append(re.sub(":.*", "", f"{fd} {os.readlink(f'/proc/self/fd/{fd}')}"))
+    except OSError: pass
+print(own, os.getcwd())
+`;
 
 for (
   const who of [

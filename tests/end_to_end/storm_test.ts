@@ -1,12 +1,14 @@
 /** Thousands of sessions at once, opening, stopping, resetting, being revoked: nothing leaks, nothing mixes. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { readProc } from "../../lib/libc/files.ts";
 import { isRoot, Program, type RunningServer } from "./program.ts";
 
 const STORM = fromFileUrl(new URL("storm.ts", import.meta.url));
 
-function descriptors(server: RunningServer): number {
-  return [...Deno.readDirSync(`/proc/${server.pid}/fd`)].length;
+async function descriptors(program: Program, server: RunningServer): Promise<number> {
+  const { stdout } = await program.execute(["ls", `/proc/${server.pid}/fd`]);
+  return stdout.split("\n").length;
 }
 
 Deno.test({
@@ -35,7 +37,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
       );
 
     assertEquals((await run(200, 1, 579)).code, 0);
-    const before = descriptors(server);
+    const before = await descriptors(program, server);
     const storms = Promise.all([run(3000, 2, 0), run(3000, 3, 579), run(3000, 4, 579)]);
     let over = false;
     storms.finally(() => over = true);
@@ -72,7 +74,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
         .size,
       count("allow"),
     );
-    assertEquals(descriptors(server), before);
+    assertEquals(await descriptors(program, server), before);
     assertEquals(await server.stop(), 0);
   },
 });
@@ -110,7 +112,7 @@ Deno.test({
     await first.write(new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'));
     assert((await first.read(new Uint8Array(4096)))! > 10);
     const ticks = () => {
-      const fields = Deno.readTextFileSync(`/proc/${server.pid}/stat`).split(" ");
+      const fields = readProc(`/proc/${server.pid}/stat`).split(" ");
       return Number(fields[13]) + Number(fields[14]);
     };
     const before = ticks();

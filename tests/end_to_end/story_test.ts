@@ -9,6 +9,18 @@ const USERS = `users:
 
 const options = { ignore: !isRoot };
 
+/** Connects, says something, and reads to the end. */
+const LISTENER = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+if sys.argv[2]: s.sendall(sys.argv[2].encode() + b"\\n")
+while True:
+    part = s.recv(65536)
+    if not part: break
+    sys.stdout.write(part.decode())
+`;
+
 /** The program, a configuration and a server on it. */
 async function house(config = USERS) {
   const program = await Program.install();
@@ -237,11 +249,9 @@ Deno.test(
     await using at = await house();
     // One session that has spoken, and one that only listens: the two planes hold one each.
     for (const words of ['{"jsonrpc":"2.0","id":1,"method":"sessions.list"}', ""]) {
-      const child = at.program.command([
-        "sh",
-        "-c",
-        `(echo '${words}'; exec sleep 20) | exec socat -t0 - UNIX-CONNECT:${at.socket}`,
-      ], { uid: 579 }).spawn();
+      // It reads to the end, which comes when it is thrown out.
+      const child = at.program.command(["python3", "-c", LISTENER, at.socket, words], { uid: 579 })
+        .spawn();
       const seen = at.server.log.length;
       await at.server.event("allow", (event) => at.server.log.indexOf(event) >= seen);
       const before = performance.now();
@@ -254,8 +264,9 @@ Deno.test(
       const close = await at.server.event("close", (event) => at.server.log.indexOf(event) >= seen);
       assertEquals(close.reason, "revoked");
       assertEquals(performance.now() - before < 2000, true);
-      child.kill("SIGKILL");
-      await child.output();
+      const { code, stdout } = await child.output();
+      assertEquals(code, 0);
+      assertStringIncludes(new TextDecoder().decode(stdout), "welcome");
       assertEquals((await at.program.run(["users", "allow", "bob", "--config", at.file])).code, 0);
     }
   },
