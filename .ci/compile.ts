@@ -16,22 +16,20 @@ const UNAVAILABLE = 69;
 
 for (const [name, target] of Object.entries(TARGETS)) {
   const output = join(ROOT, "dist", `ipcauth-linux-${name}`);
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { success } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["compile", "--quiet", "--target", target, "--output", output],
       ...PERMISSION_FLAGS,
       join(ROOT, "main.ts"),
     ],
     cwd: ROOT,
-    env: { NO_COLOR: "1" },
     stdout: "null",
-    stderr: "piped",
+    stderr: "null",
   }).output();
   if (!success) {
-    const [reason] = new TextDecoder().decode(stderr).trim().split("\n");
     console.error(
-      `compile: the base runtime of ${target} cannot be had (${reason}); set DENORT_BIN to a denort, ` +
-        "or use deno task bundle",
+      `compile: the base runtime of ${target} cannot be had here; set DENORT_BIN to one, ` +
+        "or build the script with deno task bundle",
     );
     Deno.exit(UNAVAILABLE);
   }

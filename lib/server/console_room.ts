@@ -36,16 +36,20 @@ export class ConsoleRoom {
       source: plan.source,
       accounts: new Accounts(plan.source, plan.ground),
       sessions: plan.registry,
-      evict: (session) => plan.tell({ kind: "evict", session }),
+      evict: (session) => plan.tell({ kind: "evict", session, reason: "closed" }),
       fault: (error) => this.#fault(error),
     });
   }
 
   /** Takes a session in; the descriptor is the room's from here on. */
   admit(connection: Descriptor, handOver: ConsoleHandOver): void {
-    const { session: id, welcome, trusted, actsAs, greeted, unsent } = handOver;
+    const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handOver;
+    const socket = adoptSocket(connection.release());
+    socket.setTimeout(idleTimeout, () => {
+      this.#plan.tell({ kind: "evict", session: id, reason: "idle" });
+    });
     const session = new ConsoleSession(
-      adoptSocket(connection.release()),
+      socket,
       { welcome, trusted, actsAs },
       this.#methods,
     );
@@ -80,7 +84,7 @@ export class ConsoleRoom {
     for (const [id, { caller }] of this.#sessions) {
       if (caller.actsAs === null) continue;
       if (usersByName.get(caller.actsAs)?.localIpcAccess !== true) {
-        this.#plan.tell({ kind: "evict", session: id });
+        this.#plan.tell({ kind: "evict", session: id, reason: "revoked" });
       }
     }
   }

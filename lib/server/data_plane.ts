@@ -74,7 +74,7 @@ class DataPlane implements Watcher {
       sessions,
       journal,
       judge: new Judge(source, orders.ground, sessions),
-      refresh: () => this.#refresh(),
+      refresh: () => void this.#refresh(),
       nameOf: (as) => names.of(as),
     };
     const greeter = new ConsoleGreeter(reactor, {
@@ -84,6 +84,7 @@ class DataPlane implements Watcher {
         tell({ kind: "adopt", descriptor, handOver });
       },
       evict: (session) => tell({ kind: "evict", session }),
+      idleTimeout: () => source.config.limits.idleTimeout,
     }, orders);
     this.#open(orders, greeter);
   }
@@ -136,10 +137,12 @@ class DataPlane implements Watcher {
         );
         return;
       case "evict":
-        sessions.get(message.session)?.evict("closed");
+        sessions.get(message.session)?.evict(message.reason);
         return;
       case "refresh":
-        this.#refresh();
+        if (this.#refresh()) return;
+        // Whoever asked for it wants to hear that it was done.
+        this.#tell({ kind: "reloaded", outcome: "unchanged", problem: null });
         return;
       case "stop":
         this.#stop(message.grace ?? this.#house.source.config.limits.grace);
@@ -152,12 +155,17 @@ class DataPlane implements Watcher {
     this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
   }
 
-  #refresh(): void {
+  /** Looks at the configuration. @returns Whether there was something to tell. */
+  #refresh(): boolean {
     const outcome = this.#house.source.refresh();
-    if (outcome === "same") return;
-    const problem = outcome === "changed" ? null : outcome.message;
-    this.#tell({ kind: "reloaded", problem });
-    if (problem === null) this.#revoke();
+    if (outcome === "same") return false;
+    if (outcome === "changed") {
+      this.#tell({ kind: "reloaded", outcome, problem: null });
+      this.#revoke();
+    } else {
+      this.#tell({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
+    }
+    return true;
   }
 
   /** Ends the sessions that would be refused now. */

@@ -33,8 +33,12 @@ export type ToData =
     readonly bytesOut: number;
     readonly failed: boolean;
   }
-  /** An administrator wants a session gone. */
-  | { readonly kind: "evict"; readonly session: number }
+  /** A session is to end: an administrator wants it, or it was silent too long. */
+  | {
+    readonly kind: "evict";
+    readonly session: number;
+    readonly reason: "closed" | "idle" | "revoked";
+  }
   /** Look at the configuration now. */
   | { readonly kind: "refresh" }
   /** Stop accepting, let the sessions end, and after `grace` milliseconds end them. */
@@ -61,7 +65,11 @@ export type ToControl =
   | { readonly kind: "adopt"; readonly descriptor: number; readonly handOver: ConsoleHandOver }
   /** End a console session that was adopted. */
   | { readonly kind: "evict"; readonly session: number }
-  /** The configuration was looked at and differs: loaded, or refused and left as it was. */
-  | { readonly kind: "reloaded"; readonly problem: string | null }
+  /** The configuration was looked at: loaded, refused and left as it was, or (if asked for) the same. */
+  | {
+    readonly kind: "reloaded";
+    readonly outcome: "changed" | "unchanged" | "bad-config";
+    readonly problem: string | null;
+  }
   /** Every listener and session is closed. */
   | { readonly kind: "stopped" };

@@ -131,7 +131,7 @@ export class Server {
         audit.record({
           event: "reload",
           time: Date.now(),
-          reason: message.problem === null ? "changed" : "bad-config",
+          reason: message.outcome,
           message: message.problem,
         });
         return;

@@ -8,7 +8,7 @@ import type { Admission, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import type { Occupant } from "./service.ts";
 
 /** Why a session ended. */
-export type CloseReason = "end" | "error" | "revoked" | "closed" | "shutdown";
+export type CloseReason = "end" | "error" | "idle" | "revoked" | "closed" | "shutdown";
 
 /** What is known of a session from its beginning. */
 export interface SessionFacts {

@@ -336,3 +336,73 @@ Deno.test(
     assertMatch(String(close.time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   },
 );
+
+/** Connects, and says whether it got in. */
+async function dial(path: string): Promise<{ connection: Deno.UnixConn; in: boolean }> {
+  const connection = await Deno.connect({ transport: "unix", path });
+  return { connection, in: await connection.read(new Uint8Array(4096)) !== null };
+}
+
+Deno.test(
+  "at a limit the newcomer is refused, and a place that is given back can be taken (needs root)",
+  options,
+  async () => {
+    await using at = await house("limits: { max_connections: 4, max_connections_per_user: 2 }\n");
+    const inside = [await dial(at.socket), await dial(at.socket)];
+    assertEquals(inside.map((one) => one.in), [true, true]);
+    const third = await dial(at.socket);
+    assertEquals(third.in, false);
+    assertEquals((await at.server.event("deny")).reason, "over-limit");
+    inside[0]!.connection.close();
+    await at.server.event("close");
+    const again = await dial(at.socket);
+    assertEquals(again.in, true);
+    for (const { connection } of [inside[1]!, third, again]) connection.close();
+  },
+);
+
+Deno.test(
+  "a session that is silent too long is ended, whether it has ever spoken or not (needs root)",
+  options,
+  async () => {
+    await using at = await house("limits: { idle_timeout: 200ms }\n");
+    const silent = await dial(at.socket);
+    const once = await dial(at.socket);
+    await once.connection.write(
+      new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'),
+    );
+    assertEquals(await silent.connection.read(new Uint8Array(10)), null);
+    while (await once.connection.read(new Uint8Array(4096)) !== null);
+    const closes = await at.server.events("close", 2);
+    assertEquals(closes.map(({ reason }) => reason), ["idle", "idle"]);
+    silent.connection.close();
+    once.connection.close();
+  },
+);
+
+Deno.test(
+  "SIGHUP is answered with a line of the log, whether something changed or not (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    at.server.child.kill("SIGHUP");
+    assertEquals((await at.server.event("reload")).reason, "unchanged");
+    await Deno.writeTextFile(at.file, "users: []\n");
+    at.server.child.kill("SIGHUP");
+    await at.server.event("reload", ({ reason }) => reason === "changed");
+  },
+);
+
+Deno.test("an administrator can end somebody's session (needs root)", options, async () => {
+  await using at = await house();
+  const one = await dial(at.socket);
+  const { session } = await at.server.event("allow");
+  assertEquals((await at.connect(0, "", "-c", `close session ${session}`)).code, 0);
+  assertEquals(await one.connection.read(new Uint8Array(10)), null);
+  assertEquals(
+    (await at.server.event("close", (event) => event.session === session)).reason,
+    "closed",
+  );
+  assertEquals((await at.connect(579, "", "-c", "close session 1")).code, 77);
+  one.connection.close();
+});

@@ -15,6 +15,7 @@ import {
   type Registration,
   type Watcher,
 } from "../../reactor/reactor.ts";
+import type { Timer } from "../../reactor/timers.ts";
 import type { Occupant, Service } from "../../session/service.ts";
 import type { Session } from "../../session/sessions.ts";
 import type { Welcome } from "./protocol.ts";
@@ -28,6 +29,8 @@ export interface ConsoleHandOver {
   readonly welcome: Welcome;
   /** The bytes of the greeting that have been sent. */
   readonly greeted: number;
+  /** How long it may be silent, in milliseconds; 0 for ever. */
+  readonly idleTimeout: number;
   /** The bytes that the socket would not take yet; they come before anything else. */
   readonly unsent: Uint8Array | null;
 }
@@ -38,6 +41,8 @@ export interface ConsoleOffice {
   adopt(descriptor: number, handOver: ConsoleHandOver): void;
   /** Asks for the end of a session that was taken over. */
   evict(session: number): void;
+  /** How long a session may be silent, in milliseconds; 0 for ever. */
+  idleTimeout(): number;
 }
 
 /** What every greeting says. */
@@ -85,6 +90,7 @@ export class ConsoleGreeter implements Service {
       actsAs: as.trusted || as.user === null ? null : as.user.name,
       welcome,
       greeted: sent,
+      idleTimeout: this.#office.idleTimeout(),
       unsent,
     });
   }
@@ -96,6 +102,7 @@ class WaitingConsole implements Watcher, Occupant {
   readonly #session: Session;
   readonly #handOver: ConsoleHandOver;
   #registration: Registration | null;
+  readonly #silence: Timer | null;
 
   constructor(
     reactor: Reactor,
@@ -109,6 +116,10 @@ class WaitingConsole implements Watcher, Occupant {
     this.#handOver = handOver;
     const mask = handOver.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
     this.#registration = reactor.watch(connection, mask, this);
+    const { idleTimeout } = handOver;
+    this.#silence = idleTimeout > 0
+      ? reactor.after(idleTimeout, () => session.evict("idle"))
+      : null;
   }
 
   onEvents(): void {
@@ -120,6 +131,7 @@ class WaitingConsole implements Watcher, Occupant {
     } else if (found > 0 || this.#handOver.unsent !== null) {
       // The peer has spoken, or will not take the greeting: the control plane goes on.
       this.#registration = null;
+      if (this.#silence !== null) this.#silence.cancelled = true;
       this.#office.adopt(registration.release(), this.#handOver);
     }
   }
@@ -137,6 +149,7 @@ class WaitingConsole implements Watcher, Occupant {
   #close(reason: "end" | "error"): void {
     this.#registration?.close();
     this.#registration = null;
+    if (this.#silence !== null) this.#silence.cancelled = true;
     this.#session.end(0, this.#handOver.greeted, reason);
   }
 }
