@@ -5,11 +5,30 @@
  */
 import { Failure } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { becomeIdentity, IdentityError, isNotPermitted } from "../libc/identity.ts";
-import { type Account, accountByName, accountByUid, gidByName, groupsOf } from "../libc/ids.ts";
-import type { ProcessIdentity } from "../libc/identity.ts";
-import { exec, restoreDefaults, setVariable } from "../libc/process.ts";
+import {
+  becomeIdentity,
+  IdentityError,
+  isNotPermitted,
+  type ProcessIdentity,
+} from "../libc/identity.ts";
+import {
+  type Account,
+  accountByName,
+  accountByUid,
+  effectiveUid,
+  gidByName,
+  groupsOf,
+} from "../libc/ids.ts";
+import {
+  argumentBytes,
+  exec,
+  removeVariable,
+  restoreDefaults,
+  setVariable,
+  variable,
+} from "../libc/process.ts";
 import { parseId } from "../policy/id.ts";
+import { shellWord } from "../policy/shell_word.ts";
 
 /** What is to be run, and as whom. */
 export interface RunAsRequest {
@@ -21,23 +40,49 @@ export interface RunAsRequest {
 /** The exit codes of programs that run programs: `env(1)`, `nohup(1)`, `chroot(1)`. */
 const Status = { ownFailure: 125, notExecutable: 126, notFound: 127 } as const;
 
+/** The cache of a launcher that found no home to keep one in: the runtime's, not the program's. */
+const NO_CACHE = { name: "DENO_DIR", value: "/nonexistent" } as const;
+
 /**
  * Becomes the user and the program. Returns only to throw.
  *
  * @throws {Failure} 125 when the user cannot be had, 126 or 127 when the program cannot.
  */
-export function runAs({ who, program }: RunAsRequest): never {
-  const [command, ...args] = program;
+export function runAs(request: RunAsRequest): never {
+  const [command] = request.program;
   if (command === undefined) throw refuse("run-as needs a program", "ipcauth help run-as");
-  const { identity, account } = resolve(who);
+  const argv = argumentsOf(request.program);
+  const { identity, account } = lookUp(request.who);
   restoreDefaults();
   try {
     becomeIdentity(identity);
   } catch (error) {
-    throw notBecome(who, error);
+    throw notBecome(request, identity.uid, error);
   }
-  setAccount(account);
-  return become(command, args);
+  prepareEnvironment(account);
+  return become(command, argv);
+}
+
+function argumentsOf(program: readonly string[]): Uint8Array<ArrayBuffer>[] {
+  try {
+    return argumentBytes(program);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw refuse(
+      `Cannot hand over arguments that are not UTF-8: ${error.message}`,
+      "mount -t proc proc /proc",
+      error,
+    );
+  }
+}
+
+function lookUp(who: string): { identity: ProcessIdentity; account: Account | null } {
+  try {
+    return resolve(who);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw refuse(`The name service cannot say who ${who} is: ${error.message}`, undefined, error);
+  }
 }
 
 function resolve(who: string): { identity: ProcessIdentity; account: Account | null } {
@@ -84,7 +129,8 @@ function looksLikeNumber(text: string): boolean {
 }
 
 /** The variables that follow the user, as a login sets them (`login(1)`); others are passed on. */
-function setAccount(account: Account | null): void {
+function prepareEnvironment(account: Account | null): void {
+  if (variable(NO_CACHE.name) === NO_CACHE.value) removeVariable(NO_CACHE.name);
   // Someone without an account has no home; root's would be the wrong one to write to.
   setVariable("HOME", account?.home || "/");
   if (account === null) return;
@@ -93,14 +139,14 @@ function setAccount(account: Account | null): void {
   setVariable("SHELL", account.shell || "/bin/sh");
 }
 
-function become(command: string, args: readonly string[]): never {
+function become(command: string, argv: readonly Uint8Array<ArrayBuffer>[]): never {
   try {
-    return exec([command, ...args]);
+    return exec(argv);
   } catch (error) {
-    if (error instanceof TypeError) throw refuse(error.message);
     if (!(error instanceof SystemError)) throw error;
     const found = error.errno !== Errno.ENOENT;
-    throw new Failure(`Cannot run ${JSON.stringify(command)}: ${describe(error.errno)}`, {
+    const where = command.includes("/") ? "" : " (searched in PATH, as the new user)";
+    throw new Failure(`Cannot run ${JSON.stringify(command)}: ${describe(error.errno)}${where}`, {
       exit: found ? Status.notExecutable : Status.notFound,
       cause: error,
     });
@@ -114,14 +160,24 @@ function malformed(text: string): Failure {
   );
 }
 
-function notBecome(who: string, error: unknown): Failure {
-  if (isNotPermitted(error)) {
-    return refuse(`Only root can become ${who}`, `sudo ipcauth run-as ${who} -- …`, error);
-  }
-  if (error instanceof SystemError || error instanceof IdentityError) {
+function notBecome({ who, program }: RunAsRequest, uid: number, error: unknown): Failure {
+  if (!(error instanceof SystemError || error instanceof IdentityError)) throw error;
+  if (!isNotPermitted(error)) {
     return refuse(`Cannot become ${who}: ${error.message}`, undefined, error);
   }
-  throw error;
+  const ours = effectiveUid();
+  if (ours === 0) {
+    const why = "root's rights are limited in this container or user namespace";
+    return refuse(`Cannot become ${who}: ${error.message}; ${why}`, undefined, error);
+  }
+  const what = ours === uid ? `take on the groups of ${who}` : `become ${who}`;
+  // A hint is one line, and none of its bytes may speak to the terminal.
+  const words = /\p{C}/u.test(program.join("")) ? "…" : program.map(shellWord).join(" ");
+  return refuse(
+    `Only root can ${what}`,
+    `sudo ipcauth run-as ${shellWord(who)} -- ${words}`,
+    error,
+  );
 }
 
 function refuse(message: string, hint?: string, cause?: unknown): Failure {

@@ -146,25 +146,46 @@ export function fileStatus(path: string): FileStatus {
 }
 
 /**
- * The text of a small file of `/proc`, which Deno lets nobody read who has not every right there is.
+ * The content of a file of `/proc`, which Deno lets nobody read who has not every right there is.
+ *
+ * @throws {SystemError} When it cannot be read.
+ */
+export function readProcBytes(path: string): Uint8Array<ArrayBuffer> {
+  using file = new Descriptor(check("open", libc.open(cString(path), O_CLOEXEC, 0)));
+  let buffer = new Uint8Array(4096);
+  let filled = 0;
+  for (;;) {
+    const rest = buffer.subarray(filled);
+    const count = check("read", libc.read(file.number, rest, BigInt(rest.length)));
+    if (count === 0) return buffer.slice(0, filled);
+    filled += count;
+    if (filled === buffer.length) {
+      const larger = new Uint8Array(2 * filled);
+      larger.set(buffer);
+      buffer = larger;
+    }
+  }
+}
+
+/**
+ * The text of a file of `/proc`.
  *
  * @throws {SystemError} When it cannot be read.
  */
 export function readProc(path: string): string {
-  using file = new Descriptor(check("open", libc.open(cString(path), O_CLOEXEC, 0)));
-  const buffer = new Uint8Array(4096);
-  const count = check("read", libc.read(file.number, buffer, BigInt(buffer.length)));
-  return new TextDecoder().decode(buffer.subarray(0, count));
+  return new TextDecoder().decode(readProcBytes(path));
 }
 
 /** A lock on a file of its own, held until {@linkcode LockFile.release} or the end of the process. */
 export class LockFile {
   readonly #descriptor: Descriptor;
-  readonly #path: Uint8Array<ArrayBuffer>;
+  readonly #path: string;
+  readonly #identity: string;
 
-  private constructor(descriptor: Descriptor, path: Uint8Array<ArrayBuffer>) {
+  private constructor(descriptor: Descriptor, path: string, identity: string) {
     this.#descriptor = descriptor;
     this.#path = path;
+    this.#identity = identity;
   }
 
   /**
@@ -192,7 +213,9 @@ export class LockFile {
         }
         // The holder before us may have removed the name between our open and our lock; a lock on a
         // file without a name excludes nobody.
-        if (linkStatus(path)?.identity === opened.identity) return new LockFile(descriptor, name);
+        if (linkStatus(path)?.identity === opened.identity) {
+          return new LockFile(descriptor, path, opened.identity);
+        }
       } catch (error) {
         descriptor.close();
         throw error;
@@ -201,10 +224,23 @@ export class LockFile {
     }
   }
 
-  /** Removes the file and lets the next one in. */
+  /**
+   * Removes the file and lets the next one in. Where somebody removed it from under us, the file of that
+   * name is another one's lock by now, and stays.
+   */
   release(): void {
-    libc.unlink(this.#path);
+    if (!this.#descriptor.isOpen) return;
+    if (this.#isOurs()) libc.unlink(cString(this.#path));
     this.#descriptor.close();
+  }
+
+  #isOurs(): boolean {
+    try {
+      return linkStatus(this.#path)?.identity === this.#identity;
+    } catch {
+      // Who may no longer look, having given up root, may not remove either. The lock ends all the same.
+      return false;
+    }
   }
 
   /** Releases at the end of a `using` block. */

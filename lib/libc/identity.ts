@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { check, Errno, errno, SystemError } from "./errno.ts";
+import { check, Errno, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
 /** Whom a process runs as. */
@@ -21,38 +21,44 @@ export class IdentityError extends Error {
 
 /**
  * Takes on an identity: supplementary groups, then the three group ids, then the three user ids
- * (`setgroups(2)`, `setresgid(2)`, `setresuid(2)`; the C library changes every thread), reads all of
- * them back, and makes sure that there is no way back.
+ * (`setgroups(2)`, `setresgid(2)`, `setresuid(2)`; the C library changes every thread, and ends the process
+ * if one of them cannot follow), reads all of them back, and makes sure that there is no way back.
  *
- * Groups come first because the right to change them goes with the uid.
+ * Groups come first because the right to change them goes with the uid. Whether the primary group stands
+ * among the supplementary ones makes no difference to any right (`credentials(7)`), so who is that user
+ * already, and may not change groups, needs no right for it.
  *
  * @throws {SystemError} When the kernel refuses.
  * @throws {IdentityError} When what is read back differs.
  */
 export function becomeIdentity(identity: ProcessIdentity): void {
-  const { uid, gid } = identity;
-  const groups = [...new Set(identity.groups)].sort((a, b) => a - b);
-  // Who is that user already, and may not change groups, keeps everything as it is.
-  if (isIdentity(uid, gid, groups)) return;
-  const list = new Uint32Array(Math.max(1, groups.length));
-  list.set(groups);
-  check("setgroups", libc.setgroups(BigInt(groups.length), new Uint8Array(list.buffer)));
-  check("setresgid", libc.setresgid(gid, gid, gid));
-  check("setresuid", libc.setresuid(uid, uid, uid));
-  if (!isIdentity(uid, gid, groups)) {
+  if (!hasIdentity(identity)) takeOn(identity);
+  if (!hasIdentity(identity)) {
+    const { uid, gid } = identity;
     throw new IdentityError(`the kernel did not give uid ${uid}, gid ${gid} and their groups`);
   }
-  if (uid !== 0 && libc.setresuid(NO_CHANGE, 0, NO_CHANGE) === 0) {
+  if (identity.uid !== 0 && libc.setresuid(NO_CHANGE, 0, NO_CHANGE) === 0) {
     throw new IdentityError("root could be taken back");
   }
 }
 
 const NO_CHANGE = 0xffff_ffff;
 
-function isIdentity(uid: number, gid: number, groups: readonly number[]): boolean {
+function takeOn({ uid, gid, ...identity }: ProcessIdentity): void {
+  const groups = [...new Set(identity.groups)];
+  const list = new Uint32Array(Math.max(1, groups.length));
+  list.set(groups);
+  check("setgroups", libc.setgroups(BigInt(groups.length), new Uint8Array(list.buffer)));
+  check("setresgid", libc.setresgid(gid, gid, gid));
+  check("setresuid", libc.setresuid(uid, uid, uid));
+}
+
+function hasIdentity({ uid, gid, groups }: ProcessIdentity): boolean {
+  const wanted = new Set([gid, ...groups]);
+  const held = new Set([gid, ...readGroups()]);
   return readIds(libc.getresuid).every((id) => id === uid) &&
     readIds(libc.getresgid).every((id) => id === gid) &&
-    readGroups().join() === groups.join();
+    held.size === wanted.size && wanted.isSubsetOf(held);
 }
 
 function readIds(call: typeof libc.getresuid): number[] {
@@ -68,15 +74,19 @@ function readIds(call: typeof libc.getresuid): number[] {
 function readGroups(): number[] {
   const groups = new Uint32Array(65536);
   const count = libc.getgroups(groups.length, bytes(groups));
-  if (count < 0) throw new SystemError("getgroups", errno());
-  return [...groups.subarray(0, count)].sort((a, b) => a - b);
+  if (count < 0) throw new SystemError("getgroups");
+  return [...groups.subarray(0, count)];
 }
 
 function bytes(words: Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array(words.buffer);
 }
 
-/** Whether an error says that only root may do this. */
+/**
+ * Whether an error says that the kernel grants this to root alone, or not even to the root of this user
+ * namespace (`user_namespaces(7)`: an id without a mapping is `EINVAL`).
+ */
 export function isNotPermitted(error: unknown): boolean {
-  return error instanceof SystemError && error.errno === Errno.EPERM;
+  return error instanceof SystemError &&
+    (error.errno === Errno.EPERM || error.errno === Errno.EINVAL);
 }

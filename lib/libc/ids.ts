@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { describe, Errno, SystemError } from "./errno.ts";
+import { Errno, SystemError } from "./errno.ts";
 import { cString, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
@@ -58,7 +58,7 @@ function lookUp<T>(
     }
     if (result[0] !== 0n) {
       const entry = read(new DataView(record.buffer));
-      // The record points into `strings`: this last use keeps it from being collected before.
+      // The record points into `strings`: this last use keeps them from being collected before.
       strings.fill(0);
       return entry;
     }
@@ -137,5 +137,5 @@ export function groupsOf(name: string, gid: number): number[] {
     );
     if (result >= 0) return [...new Set(gids.subarray(0, count[0]))];
   }
-  throw new SystemError(`getgrouplist: ${describe(Errno.ERANGE)}`, Errno.ERANGE);
+  throw new SystemError("getgrouplist", Errno.ERANGE);
 }

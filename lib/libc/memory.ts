@@ -33,12 +33,11 @@ export function stringAt(address: bigint, limit = 4096): string {
   return decoder.decode(bytes);
 }
 
-/** A `char *[]` that ends in NULL, as `execv` wants it, and the strings it points to. */
-export function cStringArray(
-  texts: readonly string[],
-): { readonly pointers: Uint8Array<ArrayBuffer>; readonly strings: readonly Uint8Array[] } {
-  const strings = texts.map(cString);
-  const pointers = new BigUint64Array(texts.length + 1);
+/** A `char *[]` that ends in NULL, as `execv` wants it. The caller keeps the strings alive. */
+export function pointersTo(
+  strings: readonly Uint8Array<ArrayBuffer>[],
+): Uint8Array<ArrayBuffer> {
+  const pointers = new BigUint64Array(strings.length + 1);
   strings.forEach((string, index) => pointers[index] = addressOf(string));
-  return { pointers: new Uint8Array(pointers.buffer), strings };
+  return new Uint8Array(pointers.buffer);
 }

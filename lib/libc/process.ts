@@ -3,17 +3,38 @@
  *
  * @module
  */
-import { SystemError } from "./errno.ts";
-import { cString, cStringArray } from "./memory.ts";
+import { check, Errno, SystemError } from "./errno.ts";
+import { fileStatus, FileType, readProcBytes } from "./files.ts";
+import { cString, pointersTo, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
 const RLIMIT_NOFILE = 7;
 
-/** Sets a variable of the environment that {@linkcode exec} passes on. */
+/** Where `execvp(3)` searches when there is no PATH: `confstr(_CS_PATH)` of glibc. */
+const DEFAULT_PATH = "/bin:/usr/bin";
+
+/** What the runtime puts for bytes that are not UTF-8. */
+const REPLACEMENT = "\ufffd";
+
+/** A variable of the environment that {@linkcode exec} passes on, or null. */
+export function variable(name: string): string | null {
+  const address = libc.getenv(cString(name));
+  return address === 0n ? null : stringAt(address, MAX_VARIABLE);
+}
+
+/** `MAX_ARG_STRLEN` (`linux/binfmts.h`): no variable that came from outside is longer. */
+const MAX_VARIABLE = 32 * 4096;
+
+/** Sets a variable of that environment. */
 export function setVariable(name: string, value: string): void {
-  libc.setenv(cString(name), cString(value), 1);
+  check("setenv", libc.setenv(cString(name), cString(value), 1));
+}
+
+/** Takes a variable out of that environment. */
+export function removeVariable(name: string): void {
+  check("unsetenv", libc.unsetenv(cString(name)));
 }
 
 /**
@@ -35,17 +56,68 @@ export function restoreDefaults(): void {
 }
 
 /**
+ * The last arguments of this process as C strings, byte for byte as they came. The runtime shows them as
+ * text, where U+FFFD stands for every byte that is not UTF-8; a file name may hold any.
+ *
+ * @param texts The arguments as the runtime shows them.
+ * @throws {SystemError} When `/proc/self/cmdline` cannot be read, or holds other arguments.
+ * @throws {TypeError} When a text holds a NUL.
+ */
+export function argumentBytes(texts: readonly string[]): Uint8Array<ArrayBuffer>[] {
+  const strings = texts.map(cString);
+  if (!texts.some((text) => text.includes(REPLACEMENT))) return strings;
+  const given = splitAfterNul(readProcBytes("/proc/self/cmdline")).slice(-texts.length);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const same = given.length === texts.length &&
+    given.every((bytes, index) => decoder.decode(bytes) === texts[index] + "\0");
+  if (!same) throw new SystemError("/proc/self/cmdline", Errno.EINVAL);
+  return given;
+}
+
+function splitAfterNul(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for (let start = 0; start < bytes.length;) {
+    const end = bytes.indexOf(0, start) + 1 || bytes.length;
+    parts.push(bytes.slice(start, end));
+    start = end;
+  }
+  return parts;
+}
+
+/**
  * Becomes a program (`execvp(3)`): searched in PATH unless its name holds a slash, with the environment of
  * this process. Returns only to throw.
  *
- * @param argv The program and its arguments, at least one.
- * @throws {SystemError} When there is no such program, or it cannot be executed.
+ * @param argv The program and its arguments as C strings, at least one.
+ * @throws {SystemError} When there is no such program (`ENOENT`), or it cannot be executed.
  */
-export function exec(argv: readonly [string, ...string[]]): never {
-  const { pointers, strings } = cStringArray(argv);
-  libc.execvp(cString(argv[0]), pointers);
+export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
+  const [program] = argv;
+  if (program === undefined) throw new TypeError("no program");
+  libc.execvp(program, pointersTo(argv));
   const error = new SystemError("execvp");
   // This last use keeps the strings alive for as long as the kernel may read them.
-  strings.forEach((string) => string.fill(0));
+  const name = new TextDecoder().decode(program.subarray(0, -1));
+  argv.forEach((string) => string.fill(0));
+  if (error.errno === Errno.EACCES && !name.includes("/") && !isInPath(name)) {
+    throw new SystemError("execvp", Errno.ENOENT);
+  }
   throw error;
+}
+
+/**
+ * Whether a directory of PATH holds a file of that name. `execvp(3)` answers `EACCES` for a program that is
+ * nowhere as soon as one directory may not be entered, as root's own may not by others.
+ */
+function isInPath(name: string): boolean {
+  const directories = (variable("PATH") ?? DEFAULT_PATH).split(":");
+  return directories.some((directory) => isFile(directory === "" ? name : `${directory}/${name}`));
+}
+
+function isFile(path: string): boolean {
+  try {
+    return (fileStatus(path).mode & FileType.mask) !== FileType.directory;
+  } catch {
+    return false;
+  }
 }

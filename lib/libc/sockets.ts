@@ -107,6 +107,9 @@ const credentialsBytes = new Uint8Array(credentials.buffer);
 const length = new Uint32Array(1);
 const lengthBytes = new Uint8Array(length.buffer);
 
+/** What {@linkcode ucred} holds where the kernel gave no answer: nobody's id (`(uid_t) -1`). */
+const NO_PEER = 0xffff_ffff;
+
 /** A `struct ucred`, reused: copy what has to outlive the next call of {@linkcode peerCredentials}. */
 export const ucred = {
   get pid(): number {
@@ -135,7 +138,10 @@ export function peerCredentials(socket: Descriptor): boolean {
     credentialsBytes,
     lengthBytes,
   );
-  return result === 0 && length[0] === credentialsBytes.length;
+  if (result === 0 && length[0] === credentialsBytes.length) return true;
+  // What the last peer left must not be taken for this one's.
+  credentials.fill(NO_PEER);
+  return false;
 }
 
 const number = new Int32Array(1);
@@ -210,12 +216,15 @@ export function peek(socket: Descriptor): number {
  * Writes what fits.
  *
  * @returns The number of bytes taken, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
+ * @throws {RangeError} When there are not so many bytes.
  */
 export function send(
   socket: Descriptor,
   bytes: Uint8Array<ArrayBuffer>,
   count: number = bytes.length,
 ): number {
+  // The kernel would go on reading behind the buffer, and send what lies there.
+  if (count > bytes.length) throw new RangeError(`${count} bytes of a buffer of ${bytes.length}`);
   const taken = libc.send(socket.number, bytes, BigInt(count), MSG_DONTWAIT | MSG_NOSIGNAL);
   return taken >= 0 ? taken : outcome();
 }

@@ -70,6 +70,8 @@ const definitions = {
   gethostname: { parameters: ["buffer", "usize"], result: "i32" },
 
   // becoming another program
+  getenv: { parameters: ["buffer"], result: "u64" },
+  unsetenv: { parameters: ["buffer"], result: "i32" },
   setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "u64" },

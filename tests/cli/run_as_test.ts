@@ -1,0 +1,184 @@
+/** What the end-to-end tests of `run-as` leave out: the corners of what it hands over, and of its refusals. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { runAs } from "../../lib/cli/run_as.ts";
+import { Failure } from "../../lib/errors.ts";
+import { isRoot, type Outcome, Program } from "../end_to_end/program.ts";
+
+const options = { ignore: !isRoot };
+
+function failureOf(who: string, program: string[]): Failure {
+  try {
+    return runAs({ who, program });
+  } catch (error) {
+    if (error instanceof Failure) return error;
+    throw error;
+  }
+}
+
+for (
+  const who of ["", ":", "no-such-user", "4294967295", "0x0", "０", "root:", "root:-1", "0:0:0"]
+) {
+  Deno.test(`runAs() refuses ${JSON.stringify(who)} before it changes anything`, () => {
+    // Were it not refused, this process would become that program, and fail.
+    const failure = failureOf(who, ["false"]);
+    assertEquals([failure.exit, failure.message.includes("\n")], [125, false]);
+    assertStringIncludes(failure.hint!, "ipcauth ");
+  });
+}
+
+Deno.test("runAs() without a program is refused", () => {
+  assertEquals(failureOf("0", []).exit, 125);
+});
+
+/** Runs a shell script that has `ipcauth` in its PATH. */
+async function script(
+  text: string,
+  more: { env?: Record<string, string>; uid?: number; groups?: number[] } = {},
+): Promise<Outcome> {
+  await using program = await Program.install();
+  return await program.execute(["sh", "-c", text], more);
+}
+
+Deno.test("run-as hands over arguments that are not UTF-8 (needs root)", options, async () => {
+  const { stdout } = await script(
+    `ipcauth run-as 579 -- printf %s "$(printf 'a\\377b')" ü | od -An -tx1`,
+  );
+  assertEquals(stdout.trim(), "61 ff 62 c3 bc");
+});
+
+Deno.test(
+  "run-as leaves standard input to the program, to the byte (needs root)",
+  options,
+  async () => {
+    const { stdout } = await script(
+      `printf 'first\\nsecond\\nthird\\n' | { read a; ipcauth run-as 579 -- sh -c 'read b; echo $b'; cat; }`,
+    );
+    assertEquals(stdout, "second\nthird\n");
+  },
+);
+
+Deno.test(
+  "run-as gives a program its SIGPIPE, so that a pipeline ends (needs root)",
+  options,
+  async () => {
+    const { stdout } = await script(
+      `{ { ipcauth run-as 579 -- yes; echo "ended with $?" >&3; } | head -1; } 3>&1`,
+    );
+    assertEquals(stdout, "y\nended with 141\n");
+  },
+);
+
+Deno.test("run-as keeps the terminal (needs root)", options, async () => {
+  const ask = "import os, sys; t = open('/dev/tty'); " +
+    "print(os.isatty(0), os.isatty(1), os.tcgetpgrp(t.fileno()) == os.getpgrp())";
+  const pty = `import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`;
+  const { stdout, code } = await script(
+    `python3 -c "${pty}" ipcauth run-as 579 -- /usr/bin/env python3 -c "${ask}"`,
+    { env: { PYENV_VERSION: "system" } },
+  );
+  assertEquals([stdout.trim().split("\r\n").at(-1), code], ["True True True", 0]);
+});
+
+Deno.test(
+  "run-as adds nothing to the environment but what follows the user (needs root)",
+  options,
+  async () => {
+    // A home that cannot be written to makes the launcher tell its runtime to keep no cache.
+    const { stdout } = await script("ipcauth run-as 579 -- env | sort | cut -d= -f1", {
+      env: { HOME: "/nonexistent/home", PWD: "/" },
+    });
+    assertEquals(stdout.trim().split("\n"), ["HOME", "LANG", "PATH", "PWD"]);
+  },
+);
+
+Deno.test(
+  "run-as says that a program is not found though root's part of PATH is closed (needs root)",
+  options,
+  async () => {
+    const { code, stderr } = await script(
+      `mkdir -m 700 closed; PATH="$PWD/closed:$PATH"; ipcauth run-as 579 -- no-such-program`,
+    );
+    assertEquals(code, 127);
+    assertStringIncludes(stderr, 'Cannot run "no-such-program": no such file or directory');
+  },
+);
+
+Deno.test("run-as tells why a program cannot be executed (needs root)", options, async () => {
+  const { code, stderr } = await script(
+    `printf '#!/bin/sh\\n' > p; chmod 755 p; exec 9>>p; ipcauth run-as 579 -- ./p`,
+  );
+  assertEquals(code, 126);
+  assertStringIncludes(stderr, 'Cannot run "./p": somebody is writing to it');
+});
+
+Deno.test("run-as names the whole command that would work (needs root)", options, async () => {
+  const { code, stdout, stderr } = await script(`ipcauth run-as 580 -- sh -c 'echo "a  b"'`, {
+    uid: 579,
+  });
+  assertEquals([code, stdout], [125, ""]);
+  assertEquals(
+    stderr,
+    "ipcauth: error: Only root can become 580\n" +
+      `hint: sudo ipcauth run-as 580 -- sh -c 'echo "a  b"'\n`,
+  );
+});
+
+Deno.test(
+  "run-as hints on one line, whatever the arguments hold (needs root)",
+  options,
+  async () => {
+    const { stderr } = await script(`ipcauth run-as 580 -- "$(printf 'a\\nb\\033[31m')"`, {
+      uid: 579,
+    });
+    assertEquals(stderr.split("\n").slice(1), ["hint: sudo ipcauth run-as 580 -- …", ""]);
+  },
+);
+
+Deno.test(
+  "run-as without root keeps no group that was not asked for (needs root)",
+  options,
+  async () => {
+    const { code, stdout, stderr } = await script("ipcauth run-as 579 -- echo started", {
+      uid: 579,
+      groups: [2000],
+    });
+    assertEquals([code, stdout], [125, ""]);
+    assertStringIncludes(stderr, "Only root can take on the groups of 579");
+  },
+);
+
+Deno.test("run-as needs no root for who is that user already (needs root)", options, async () => {
+  const { stdout } = await script("ipcauth run-as 579 -- id -G", { uid: 579, groups: [579] });
+  assertEquals(stdout, "579\n");
+});
+
+Deno.test(
+  "run-as says so when root may not change ids, and starts nothing (needs root)",
+  options,
+  async () => {
+    const limited = "setpriv --bounding-set=-setuid,-setgid";
+    const { code, stdout, stderr } = await script(`${limited} ipcauth run-as 579 -- echo started`);
+    assertEquals([code, stdout], [125, ""]);
+    assertStringIncludes(stderr, "root's rights are limited");
+  },
+);
+
+Deno.test(
+  "run-as starts nothing when root could be taken back (needs root)",
+  options,
+  async () => {
+    const kept = "setpriv --securebits=+no_setuid_fixup";
+    const { code, stdout, stderr } = await script(`${kept} ipcauth run-as 579 -- echo started`);
+    assertEquals([code, stdout], [125, ""]);
+    assertStringIncludes(stderr, "root could be taken back");
+  },
+);
+
+Deno.test(
+  "run-as gives up no more than it says: root to root changes no id (needs root)",
+  options,
+  async () => {
+    const { stdout } = await script("ipcauth run-as root -- id -u; ipcauth run-as 0:0 -- id -g");
+    assertEquals(stdout, "0\n0\n");
+  },
+);

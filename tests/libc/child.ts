@@ -1,0 +1,112 @@
+/**
+ * Another process for the tests of the C library's floor: `child.ts VERB ARG...`. It says a line when it has
+ * done its part, and holds what it has until its standard input ends.
+ */
+import { check, SystemError } from "../../lib/libc/errno.ts";
+import { LockFile } from "../../lib/libc/files.ts";
+import { becomeIdentity, IdentityError, type ProcessIdentity } from "../../lib/libc/identity.ts";
+import { argumentBytes, exec } from "../../lib/libc/process.ts";
+import { libc } from "../../lib/libc/symbols.ts";
+import { connect, unixAddress, unixSocket } from "../../lib/libc/sockets.ts";
+
+const [verb, ...args] = Deno.args;
+
+async function untilInputEnds(): Promise<void> {
+  const buffer = new Uint8Array(1024);
+  while (await Deno.stdin.read(buffer) !== null);
+}
+
+/** The ids of every thread, each line once. */
+function idsOfThreads(): string[] {
+  const lines = new Set<string>();
+  for (const { name } of Deno.readDirSync("/proc/self/task")) {
+    const status = Deno.readTextFileSync(`/proc/self/task/${name}/status`);
+    for (const line of status.split("\n")) {
+      if (/^(Uid|Gid|Groups):/.test(line)) lines.add(line.replaceAll(/\s+/g, " ").trim());
+    }
+  }
+  return [...lines].sort();
+}
+
+function attempt(action: () => unknown): unknown {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof SystemError) return error.code;
+    if (error instanceof IdentityError) return error.message;
+    throw error;
+  }
+}
+
+/** Only the calls, and none of the checks that {@linkcode becomeIdentity} adds. */
+function changeIds({ uid, gid, groups }: ProcessIdentity): void {
+  const list = new Uint8Array(new Uint32Array([...groups, 0]).buffer);
+  check("setgroups", libc.setgroups(BigInt(groups.length), list));
+  check("setresgid", libc.setresgid(gid, gid, gid));
+  check("setresuid", libc.setresuid(uid, uid, uid));
+}
+
+const verbs: Record<string, () => void | Promise<void>> = {
+  /** `identity FIRST... LAST`: takes identities on, and says what all threads have then. */
+  identity() {
+    const steps = args.map((text) => JSON.parse(text) as ProcessIdentity);
+    const last = steps.pop()!;
+    steps.forEach(changeIds);
+    const failure = attempt(() => becomeIdentity(last));
+    console.log(JSON.stringify(failure ?? idsOfThreads()));
+  },
+
+  /** `connect PATH BEFORE AFTER`: connects between two identities, and holds the connection. */
+  async connect() {
+    using socket = unixSocket();
+    for (const step of [args[1]!, "connect", args[2]!]) {
+      if (step === "connect") {
+        const error = connect(socket, unixAddress(args[0]!));
+        if (error !== 0) throw new SystemError("connect", error);
+      } else if (step !== "") {
+        changeIds(JSON.parse(step));
+      }
+    }
+    console.log("connected");
+    await untilInputEnds();
+  },
+
+  /** `lock PATH`: holds a lock. */
+  async lock() {
+    const lock = LockFile.tryAcquire(args[0]!);
+    console.log(lock === null ? "taken" : "held");
+    await untilInputEnds();
+    lock?.release();
+  },
+
+  /** `contend PATH TIMES`: takes a lock again and again; dies if it ever shares it. */
+  contend() {
+    for (let done = 0; done < Number(args[1]);) {
+      const lock = LockFile.tryAcquire(args[0]!);
+      if (lock === null) continue;
+      Deno.writeTextFileSync(`${args[0]}.inside`, "", { createNew: true });
+      Deno.removeSync(`${args[0]}.inside`);
+      lock.release();
+      done++;
+    }
+    console.log("done");
+  },
+
+  /** `exec PROGRAM ARG...`: becomes it, or says why not. */
+  exec() {
+    console.log(attempt(() => exec(argumentBytes(args))));
+  },
+
+  /** `exec-as IDENTITY PROGRAM ARG...`: the same as somebody else. */
+  "exec-as"() {
+    changeIds(JSON.parse(args.shift()!));
+    console.log(attempt(() => exec(argumentBytes(args))));
+  },
+
+  /** `arguments ARG...`: the bytes of the arguments. */
+  arguments() {
+    console.log(JSON.stringify(argumentBytes(args).map((bytes) => [...bytes])));
+  },
+};
+
+await verbs[verb!]!();

@@ -1,0 +1,116 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { cString } from "../../lib/libc/memory.ts";
+import {
+  argumentBytes,
+  exec,
+  removeVariable,
+  setVariable,
+  variable,
+} from "../../lib/libc/process.ts";
+import { childLine, isRoot, output } from "./processes.ts";
+
+Deno.test("a variable of the environment is set, read and removed", () => {
+  const name = `VARIABLE_${crypto.randomUUID().replaceAll("-", "_")}`;
+  assertEquals(variable(name), null);
+  setVariable(name, "ü =");
+  assertEquals(variable(name), "ü =");
+  setVariable(name, "");
+  assertEquals(variable(name), "");
+  removeVariable(name);
+  removeVariable(name);
+  assertEquals(variable(name), null);
+});
+
+Deno.test("a variable is read whole, however long", () => {
+  const value = "x".repeat(100_000);
+  setVariable("LONG_VARIABLE", value);
+  assertEquals(variable("LONG_VARIABLE"), value);
+  removeVariable("LONG_VARIABLE");
+});
+
+Deno.test("a variable's name cannot hold what would make it another one", () => {
+  assertThrows(() => setVariable("A=B", "c"), SystemError);
+  assertThrows(() => setVariable("", "c"), SystemError);
+  assertThrows(() => setVariable("A\0B", "c"), TypeError);
+});
+
+Deno.test("exec() tells a program that is not there from one that cannot be executed", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.writeTextFile(`${directory}/plain`, "#!/bin/sh\n", { mode: 0o644 });
+  const code = (program: string) => assertThrows(() => exec([cString(program)]), SystemError).errno;
+  assertEquals(code(`${directory}/absent`), Errno.ENOENT);
+  assertEquals(code(`${directory}/plain`), Errno.EACCES);
+  assertEquals(code(`${directory}/plain/below`), Errno.ENOTDIR);
+  assertEquals(code(directory), Errno.EACCES);
+  assertEquals(code(""), Errno.ENOENT);
+  assertThrows(() => exec([]), TypeError);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("exec() searches PATH, and sees the difference there too", async () => {
+  const directory = await Deno.makeTempDir();
+  await Deno.mkdir(`${directory}/folder`);
+  await Deno.writeTextFile(`${directory}/plain`, "", { mode: 0o644 });
+  await Deno.writeTextFile(`${directory}/program`, "#!/bin/sh\necho ran\n", { mode: 0o755 });
+  await Deno.writeTextFile(`${directory}/script`, "echo ran without a first line\n", {
+    mode: 0o755,
+  });
+  const run = (name: string) =>
+    output(childLine("exec", name), { PATH: `/nonexistent:${directory}` });
+  assertEquals(await run("program"), "ran\n");
+  assertEquals(await run("absent"), "ENOENT\n");
+  assertEquals(await run("plain"), "EACCES\n");
+  assertEquals(await run("folder"), "ENOENT\n");
+  // As execvp(3), env(1) and every shell have it.
+  assertEquals(await run("script"), "ran without a first line\n");
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test(
+  "exec() does not take a directory that may not be entered for the program (needs root)",
+  { ignore: !isRoot },
+  async () => {
+    const directory = await Deno.makeTempDir();
+    await Deno.chmod(directory, 0o700);
+    await Deno.writeTextFile(`${directory}/program`, "#!/bin/sh\necho ran\n", { mode: 0o755 });
+    const run = (uid: number, name: string) => {
+      const identity = JSON.stringify({ uid, gid: uid, groups: [] });
+      return output(childLine("exec-as", identity, name), { PATH: directory });
+    };
+    assertEquals(await run(0, "program"), "ran\n");
+    assertEquals(await run(579, "program"), "ENOENT\n");
+    assertEquals(await run(579, "absent"), "ENOENT\n");
+    await Deno.remove(directory, { recursive: true });
+  },
+);
+
+Deno.test("argumentBytes() are the arguments as they came, UTF-8 or not", async () => {
+  const line = childLine("arguments").map((word) => `'${word}'`).join(" ");
+  const bytes = await output([
+    "sh",
+    "-c",
+    `${line} plain '' ü "$(printf 'a\\377\\376b')" "$(printf '\\357\\277\\275')" "$(printf '\\357\\273\\277')"`,
+  ]);
+  assertEquals(JSON.parse(bytes), [
+    [...new TextEncoder().encode("plain\0")],
+    [0],
+    [0xc3, 0xbc, 0],
+    [0x61, 0xff, 0xfe, 0x62, 0],
+    [0xef, 0xbf, 0xbd, 0],
+    [0xef, 0xbb, 0xbf, 0],
+  ]);
+});
+
+Deno.test("argumentBytes() finds them behind any number of others", async () => {
+  const line = childLine("arguments").map((word) => `'${word}'`).join(" ");
+  const many = Array.from({ length: 3000 }, (_, index) => `argument-${index}`);
+  const bytes = await output(["sh", "-c", `${line} "$@" "$(printf '\\377')"`, "sh", ...many]);
+  assertEquals(JSON.parse(bytes).length, 3001);
+  assertEquals(JSON.parse(bytes).at(-1), [0xff, 0]);
+});
+
+Deno.test("argumentBytes() refuses to guess", () => {
+  assertThrows(() => argumentBytes(["\ufffd this process has no such argument"]), SystemError);
+  assertThrows(() => argumentBytes(["a\0b"]), TypeError);
+});
