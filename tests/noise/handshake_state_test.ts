@@ -1,0 +1,157 @@
+import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { HandshakeState } from "../../lib/noise/handshake_state.ts";
+import { NoiseFailure, type NoiseFailureReason } from "../../lib/noise/noise_failure.ts";
+import { KeyPair } from "../../lib/noise/primitives.ts";
+import { connected, decrypt, NOTHING, read, write } from "./vectors.ts";
+
+const PSK = new Uint8Array(32).fill(3);
+
+function pair(): [HandshakeState, HandshakeState] {
+  const prologue = Uint8Array.of(1, 2, 3);
+  return [
+    new HandshakeState({ initiator: true, prologue, psk: PSK }),
+    new HandshakeState({ initiator: false, prologue, psk: PSK }),
+  ];
+}
+
+function assertFails(reason: NoiseFailureReason, action: () => unknown): void {
+  assertEquals(assertThrows(action, NoiseFailure).reason, reason);
+}
+
+function assertOver(state: HandshakeState): void {
+  for (
+    const use of [() => write(state), () => read(state, new Uint8Array(48)), () => state.split()]
+  ) {
+    assertThrows(use, Error, "out of turn");
+  }
+}
+
+function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  const copy = new Uint8Array(bytes);
+  copy[bit >> 3]! ^= 1 << (bit & 7);
+  return copy;
+}
+
+Deno.test("two sides with the same key and prologue agree on everything", () => {
+  const { initiator, responder } = connected();
+  assertEquals(initiator.handshakeHash, responder.handshakeHash);
+  const sealed = new Uint8Array(17);
+  initiator.send.encryptWithAd(NOTHING, Uint8Array.of(42), sealed);
+  assertEquals(decrypt(responder.receive, sealed), Uint8Array.of(42));
+});
+
+Deno.test("message 1 with any bit flipped is refused, and the state is over", () => {
+  const message = write(pair()[0]);
+  for (let bit = 0; bit < message.length * 8; bit++) {
+    const responder = pair()[1];
+    assertFails("unauthentic", () => read(responder, flipped(message, bit)));
+    assertOver(responder);
+  }
+});
+
+Deno.test("message 2 with any bit flipped is refused, and the state is over", () => {
+  for (let bit = 0; bit < 48 * 8; bit++) {
+    const [initiator, responder] = pair();
+    read(responder, write(initiator));
+    assertFails("unauthentic", () => read(initiator, flipped(write(responder), bit)));
+    assertOver(initiator);
+  }
+});
+
+Deno.test("a message cut short at any byte is refused, and so is one that is too long", () => {
+  const message = write(pair()[0]);
+  for (let length = 0; length < message.length; length++) {
+    const responder = pair()[1];
+    assertFails("malformed", () => read(responder, message.subarray(0, length)));
+    assertOver(responder);
+  }
+  assertFails("malformed", () => read(pair()[1], new Uint8Array(65536)));
+  assertFails("unauthentic", () => read(pair()[1], new Uint8Array(65535)));
+});
+
+Deno.test("another key or another prologue is refused", () => {
+  const message = write(pair()[0]);
+  const setup = { initiator: false, prologue: Uint8Array.of(1, 2, 3), psk: PSK };
+  const psk = new Uint8Array(32).fill(4);
+  assertFails("unauthentic", () => read(new HandshakeState({ ...setup, psk }), message));
+  const prologue = Uint8Array.of(1, 2, 4);
+  assertFails("unauthentic", () => read(new HandshakeState({ ...setup, prologue }), message));
+});
+
+Deno.test("a message sent back to its sender is refused", () => {
+  const [initiator] = pair();
+  const message = write(initiator);
+  assertFails("unauthentic", () => read(initiator, message));
+  assertOver(initiator);
+});
+
+Deno.test("a message 2 of another handshake is refused", () => {
+  const [initiator] = pair();
+  write(initiator);
+  const [other, responder] = pair();
+  read(responder, write(other));
+  assertFails("unauthentic", () => read(initiator, write(responder)));
+});
+
+Deno.test("a responder's public key of low order is refused by the initiator", () => {
+  // A responder that holds the key but sends the zero point, as a Noise message that is else correct:
+  // it is refused before anything is decrypted.
+  const [initiator] = pair();
+  write(initiator);
+  assertFails("weak-key", () => read(initiator, new Uint8Array(48)));
+  assertOver(initiator);
+});
+
+Deno.test("an initiator's public key of low order is refused by the responder", () => {
+  const prologue = NOTHING;
+  const zero = Object.create(KeyPair.generate(), { publicKey: { value: new Uint8Array(32) } });
+  const initiator = new HandshakeState({ initiator: true, prologue, psk: PSK, ephemeral: zero });
+  const responder = new HandshakeState({ initiator: false, prologue, psk: PSK });
+  read(responder, write(initiator));
+  assertFails("weak-key", () => write(responder));
+  assertOver(responder);
+});
+
+Deno.test("messages out of turn are refused", () => {
+  const [initiator, responder] = pair();
+  assertThrows(() => write(responder), Error, "out of turn");
+  assertThrows(() => read(initiator, new Uint8Array(48)), Error, "out of turn");
+  assertThrows(() => initiator.split(), Error, "out of turn");
+  const message = write(initiator);
+  assertThrows(() => write(initiator), Error, "out of turn");
+  read(responder, message);
+  assertThrows(() => read(responder, message), Error, "out of turn");
+  read(initiator, write(responder));
+  initiator.split();
+  assertOver(initiator);
+  responder.wipe();
+  assertOver(responder);
+});
+
+Deno.test("every handshake has ephemerals of its own", () => {
+  assertNotEquals(write(pair()[0]), write(pair()[0]));
+  assertNotEquals(connected().initiator.handshakeHash, connected().initiator.handshakeHash);
+});
+
+Deno.test("the caller's key is neither changed nor kept as it is", () => {
+  const psk = Buffer.alloc(32, 9);
+  const prologue = NOTHING;
+  const initiator = new HandshakeState({ initiator: true, prologue, psk });
+  const responder = new HandshakeState({ initiator: false, prologue, psk });
+  read(responder, write(initiator));
+  read(initiator, write(responder));
+  initiator.split();
+  responder.wipe();
+  assertEquals(psk, Buffer.alloc(32, 9));
+});
+
+Deno.test("a key of another length than 32 bytes is a mistake of the caller", () => {
+  for (const length of [0, 31, 33]) {
+    const psk = new Uint8Array(length);
+    assertThrows(
+      () => new HandshakeState({ initiator: true, prologue: NOTHING, psk }),
+      RangeError,
+    );
+  }
+});
