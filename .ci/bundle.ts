@@ -2,19 +2,22 @@
  * Builds `dist/ipcauth`: one executable script that needs nothing but `deno` on PATH.
  *
  * The first lines are a shell script to a shell and a comment to JavaScript. They start `deno` with the
- * program's rights, and tell it where there is no home to keep a cache in: it starts without one then.
+ * program's rights, tell it where there is no home to keep a cache in (it starts without one then), and
+ * say in a line what `deno` would say in a stack trace: that the current directory was removed.
  */
 import { dirname, fromFileUrl, join } from "@std/path";
-import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { NO_CACHE, PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
-const HEADER = `#!/bin/sh
-":" //; [ -n "$DENO_DIR" ] || [ -w "$HOME/.cache" ] || [ -w "\${HOME:-/nonexistent}" ] || export DENO_DIR=/nonexistent
-":" //; exec deno run --quiet --no-config --no-lock --no-remote --no-npm --ext=js ${
-  PERMISSION_FLAGS.join(" ")
-} "$0" "$@"
-`;
+const HEADER = [
+  `[ . -ef "$PWD" ] || { echo "ipcauth: error: The current directory is gone" >&2; ` +
+  `echo "hint: cd /" >&2; [ "$1" = run-as ] && exit 125; exit 71; }`,
+  `[ -n "$DENO_DIR" ] || [ -w "$HOME/.cache" ] || [ -w "\${HOME:-/nonexistent}" ] || ` +
+  `export ${NO_CACHE.name}=${NO_CACHE.value}`,
+  "exec deno run --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache --ext=js " +
+  `${PERMISSION_FLAGS.join(" ")} "$0" "$@"`,
+].reduce((header, command) => `${header}":" //; ${command}\n`, "#!/bin/sh\n");
 
 /**
  * Builds the script.

@@ -29,6 +29,7 @@ import {
 } from "../libc/process.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../policy/shell_word.ts";
+import { NO_CACHE } from "./permissions.ts";
 
 /** What is to be run, and as whom. */
 export interface RunAsRequest {
@@ -39,9 +40,6 @@ export interface RunAsRequest {
 
 /** The exit codes of programs that run programs: `env(1)`, `nohup(1)`, `chroot(1)`. */
 const Status = { ownFailure: 125, notExecutable: 126, notFound: 127 } as const;
-
-/** The cache of a launcher that found no home to keep one in: the runtime's, not the program's. */
-const NO_CACHE = { name: "DENO_DIR", value: "/nonexistent" } as const;
 
 /**
  * Becomes the user and the program. Returns only to throw.

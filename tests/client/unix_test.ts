@@ -172,7 +172,7 @@ Deno.test({
           ...[join(program.bin, "deno"), "run", "--no-config", "--no-lock"],
           ...["--allow-ffi", "--allow-read", "--allow-env", dial, ...paths],
         ],
-        { uid: 579, env: { DENO_DIR: "/nonexistent" } },
+        { uid: 579, env: { DENO_DIR: "/dev/null/none" } },
       );
       return JSON.parse(stdout || `{"stderr":${JSON.stringify(stderr)}}`);
     };

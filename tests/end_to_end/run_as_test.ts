@@ -244,3 +244,16 @@ Deno.test(
       assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on /);
     }),
 );
+
+Deno.test("a current directory that was removed is told in a line, by every command", () =>
+  withProgram(async (_run, program) => {
+    const gone = program.path("gone");
+    for (const [command, status] of [["--version", 71], ["run-as 5 -- true", 125]] as const) {
+      await Deno.mkdir(gone);
+      const line = `cd ${gone} && rmdir ${gone} && exec ipcauth ${command}`;
+      const { code, stderr } = await program.execute(["sh", "-c", line]);
+      assertStringIncludes(stderr, "ipcauth: error: The current directory is gone\nhint: cd /\n");
+      assertEquals(stderr.includes("Stack"), false);
+      assertEquals(code, status);
+    }
+  }));

@@ -30,7 +30,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
       program.execute([
         ...["deno", "run", "--quiet", "--no-config", "--no-lock", "--allow-read", "--allow-write"],
         ...["--allow-net", storm, socket, String(count), String(seed)],
-      ], { uid, env: { DENO_DIR: "/nonexistent" } });
+      ], { uid, env: { DENO_DIR: "/dev/null/none" } });
     const users = (verb: string) =>
       program.run(["users", verb, "bob", "--config", file]).then(({ code }) =>
         assertEquals(code, 0)
