@@ -14,6 +14,7 @@ import type {
   Decision,
   DenyReason,
   Ground,
+  KeyedPeer,
   Occupancy,
   PeerCredentials,
   Rule,
@@ -46,9 +47,73 @@ export function decide(
     return deny("unmapped-uid");
   }
   const decision = byIdentity(credentials, peer.groups, table, ground);
+  return narrow(decision, peer.groups, allow, occupancy);
+}
+
+/**
+ * Decides about a peer on TCP that holds a key. Whoever does not hold one never gets as far as this.
+ *
+ * @param peer What the access check has shown.
+ * @param table Who is listed.
+ * @param allow The listener's own list, or null for everyone who has access.
+ * @param now Milliseconds since the epoch.
+ * @param occupancy How full the house is.
+ * @returns Allow or deny, with the rule or reason and the line of the file it rests on.
+ */
+export function decideKeyed(
+  peer: KeyedPeer,
+  table: AccessTable,
+  allow: AllowList | null,
+  now: number,
+  occupancy: Occupancy,
+): Decision {
+  const { grant } = peer;
+  if (grant === null) return deny("bad-key");
+  const by: Rule = { what: "key", at: grant.at };
+  if (grant.notAfter !== null && now >= grant.notAfter) return deny("expired-key", by);
+  return narrow(byKey(peer.actsAs, grant.user, table, by), peer.groups, allow, occupancy);
+}
+
+function byKey(
+  actsAs: string | null,
+  owner: string | null,
+  table: AccessTable,
+  by: Rule,
+): Decision {
+  // Only who is trusted says whom it acts as; the others have said it with their key.
+  if (owner !== null && actsAs !== null) return deny("user-denied", by);
+  const name = owner ?? actsAs;
+  if (name === null) {
+    return {
+      allow: true,
+      as: { user: null, uid: 0, gid: 0, trusted: true },
+      rule: "trusted-key",
+      by,
+    };
+  }
+  const user = table.usersByName.get(name);
+  if (user === undefined) return deny("user-denied", by);
+  if (!user.localIpcAccess) {
+    return deny("user-denied", { what: `user ${user.name}`, at: user.accessAt });
+  }
+  return {
+    allow: true,
+    as: { user, uid: user.uid, gid: user.gid, trusted: false },
+    rule: owner === null ? "trusted-key" : "key",
+    by,
+  };
+}
+
+/** What a listener's list and the limits leave of a decision. */
+function narrow(
+  decision: Decision,
+  groups: readonly number[] | null,
+  allow: AllowList | null,
+  occupancy: Occupancy,
+): Decision {
   if (!decision.allow) return decision;
   // A trusted peer could edit the list; shutting it out would only look like a protection.
-  if (allow !== null && !decision.as.trusted && !isOnList(allow, decision.as, peer.groups)) {
+  if (allow !== null && !decision.as.trusted && !isOnList(allow, decision.as, groups)) {
     return deny("not-on-listener", { what: "allow", at: allow.at });
   }
   if (
@@ -104,7 +169,8 @@ function isOnList(
   groups: readonly number[] | null,
 ): boolean {
   if (as.user !== null && allow.users.has(as.user.name)) return true;
-  return allow.gids.has(as.gid) || (groups !== null && groups.some((gid) => allow.gids.has(gid)));
+  if (as.gid !== null && allow.gids.has(as.gid)) return true;
+  return groups !== null && groups.some((gid) => allow.gids.has(gid));
 }
 
 function admit(

@@ -65,6 +65,25 @@ export interface UnixPeer {
   readonly groups: readonly number[] | null;
 }
 
+/** What the configuration says of a key. */
+export interface KeyGrant {
+  /** Whose key it is; null: a trusted key. */
+  readonly user: string | null;
+  /** Milliseconds since the epoch, or null for never. */
+  readonly notAfter: number | null;
+  readonly at: Position;
+}
+
+/** What is known about a peer on TCP that has proved that it holds a key. */
+export interface KeyedPeer {
+  /** What the configuration says of that key, or null where it no longer names it. */
+  readonly grant: KeyGrant | null;
+  /** Whom the peer wants to act as, or null. */
+  readonly actsAs: string | null;
+  /** The primary and supplementary groups of the user whose key it is; empty when no rule asks. */
+  readonly groups: readonly number[];
+}
+
 /** What is known about the machine and the server itself. */
 export interface Ground {
   /** The effective uid of the server. */
@@ -103,7 +122,8 @@ export interface Admission {
   /** The configured user, or null for a trusted or group peer that is not listed. */
   readonly user: User | null;
   readonly uid: number;
-  readonly gid: number;
+  /** The primary group, or null where nobody has said which. */
+  readonly gid: number | null;
   /** Root, the server's own user, or the holder of a key without a user. */
   readonly trusted: boolean;
 }

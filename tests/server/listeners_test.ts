@@ -15,8 +15,9 @@ const NONE = parseConfig("", "c.yaml", { overflowUid: 65534, groupId: () => null
 const root = (env: Record<string, string> = {}) => ({ uid: 0, env });
 
 function paths(unix: string | true | null, config = CONFIG, surroundings = root()) {
-  return chooseListeners({ unix, tcp: false }, config, surroundings).map(({ path, mode }) =>
-    `${path} ${mode.toString(8)}`
+  const flags = { unix, tcp: null, keys: [], service: null };
+  return chooseListeners(flags, config, surroundings).map((listener) =>
+    listener.kind === "unix" ? `${listener.path} ${listener.mode.toString(8)}` : listener.kind
   );
 }
 
