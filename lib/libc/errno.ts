@@ -36,10 +36,16 @@ export const Errno = {
   EPROTOTYPE: 91,
   ENOPROTOOPT: 92,
   EADDRINUSE: 98,
+  EADDRNOTAVAIL: 99,
+  ENETUNREACH: 101,
   ENOBUFS: 105,
   ECONNABORTED: 103,
   ECONNRESET: 104,
+  ETIMEDOUT: 110,
   ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+  EALREADY: 114,
+  EINPROGRESS: 115,
 } as const;
 
 const sentences: Record<number, string> = {
@@ -62,7 +68,12 @@ const sentences: Record<number, string> = {
   [Errno.ENAMETOOLONG]: "the name is too long",
   [Errno.ELOOP]: "it is a symbolic link, or there are too many of them",
   [Errno.EADDRINUSE]: "the address is in use",
+  [Errno.EADDRNOTAVAIL]: "the address is not one of this machine",
+  [Errno.ENETUNREACH]: "there is no way to this network",
+  [Errno.ECONNRESET]: "the connection was reset",
+  [Errno.ETIMEDOUT]: "it does not answer",
   [Errno.ECONNREFUSED]: "nobody is listening",
+  [Errno.EHOSTUNREACH]: "there is no way to this host",
 };
 
 const names = new Map(Object.entries(Errno).map(([name, number]) => [number as number, name]));

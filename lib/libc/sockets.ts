@@ -18,6 +18,7 @@ const SO_PEERPIDFD = 77;
 const MSG_PEEK = 0x2;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const SHUT_RD = 0;
 const SHUT_RDWR = 2;
 
 /** `sizeof(sun_path)`: a pathname and its NUL must fit (`unix(7)`). */
@@ -237,4 +238,9 @@ function outcome(): number {
 /** Ends both directions, whoever else may hold the connection. A dead connection is no error. */
 export function shutdown(socket: Descriptor): void {
   libc.shutdown(socket.number, SHUT_RDWR);
+}
+
+/** Takes nothing more: on a Unix socket whoever goes on sending gets `EPIPE` (`unix(7)`). */
+export function refuseInput(socket: Descriptor): void {
+  libc.shutdown(socket.number, SHUT_RD);
 }

@@ -11,11 +11,11 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { Epoll } from "../libc/epoll.ts";
 import { type Timer, Timers } from "./timers.ts";
 
-export { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../libc/epoll.ts";
+export { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../libc/epoll.ts";
 
 /** Who hears of a descriptor's events. */
 export interface Watcher {
-  /** @param mask The events, `EPOLLIN` and so on. */
+  /** @param mask The events, `EPOLLIN` and so on; 0 for a turn that was asked for. */
   onEvents(mask: number): void;
 
   /**
@@ -50,6 +50,11 @@ export class Registration {
     this.#reactor.update(this, mask);
   }
 
+  /** Asks for a turn without an event: there is more to do, and others shall not wait for it. */
+  again(): void {
+    this.#reactor.again(this);
+  }
+
   /** Ends the generation and closes the descriptor; a second call does nothing. */
   close(): void {
     if (this.#reactor.forget(this)) this.#descriptor.close();
@@ -75,6 +80,7 @@ export class Reactor {
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   readonly #timers = new Timers();
+  #again: Registration[] = [];
   #open = 0;
   #running = false;
 
@@ -135,6 +141,11 @@ export class Reactor {
     return true;
   }
 
+  /** Gives a registration's watcher a turn after the events of this one. */
+  again(registration: Registration): void {
+    this.#again.push(registration);
+  }
+
   /** Does something once, after a number of milliseconds. */
   after(milliseconds: number, run: () => void): Timer {
     return this.#timers.add(this.now() + milliseconds, run);
@@ -154,19 +165,28 @@ export class Reactor {
    */
   turn(timeout: number): void {
     const epoll = this.#epoll;
-    const count = epoll.wait(timeout);
+    const count = epoll.wait(this.#again.length > 0 ? 0 : timeout);
     for (let index = 0; index < count; index++) {
-      const slot = epoll.slot(index);
-      if (this.#generations[slot] !== epoll.generation(index)) continue;
-      const watcher = this.#watchers[slot];
-      if (!watcher) continue;
-      try {
-        watcher.onEvents(epoll.mask(index));
-      } catch (error) {
-        watcher.onFault(error);
-      }
+      this.#dispatch(epoll.slot(index), epoll.generation(index), epoll.mask(index));
+    }
+    if (this.#again.length > 0) {
+      // What asks again meanwhile waits for the next turn.
+      const again = this.#again;
+      this.#again = [];
+      for (const { slot, generation } of again) this.#dispatch(slot, generation, 0);
     }
     if (this.#timers.size > 0) this.#timers.runDue(this.now());
+  }
+
+  #dispatch(slot: number, generation: number, mask: number): void {
+    if (this.#generations[slot] !== generation) return;
+    const watcher = this.#watchers[slot];
+    if (!watcher) return;
+    try {
+      watcher.onEvents(mask);
+    } catch (error) {
+      watcher.onFault(error);
+    }
   }
 
   /** Ends {@linkcode run} after the current turn. */

@@ -1,0 +1,297 @@
+/**
+ * Two connections joined: what one sends, the other gets, in both directions, until both have ended.
+ *
+ * Half-closing passes through. What does not fit into one connection at once is kept, and nothing more is
+ * read from the other until it has gone, so a relay holds at most one buffer a direction. Nothing that was
+ * read is lost, in whatever order the ends are closed.
+ *
+ * Events are edge-triggered: a connection is told to the kernel once, and never again.
+ *
+ * @module
+ */
+import { endSending } from "../libc/inet.ts";
+import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { EPOLLOUT, type Reactor } from "./reactor.ts";
+import { End, type EndHolder, type RelayEnd } from "./relay_end.ts";
+import type { Timer } from "./timers.ts";
+
+/** How many bytes are read at once. */
+const CHUNK = 256 * 1024;
+/** How many chunks one direction moves before others have their turn. */
+const ROUNDS = 4;
+/** How long a peer may go on sending to nobody after it has been told everything, in milliseconds. */
+const LINGER = 2_000;
+
+/**
+ * How a relay ended: `end` when both sides were done, `error` when a connection broke, what a seal refused
+ * (`truncated`, `corrupt` …), or the word it was aborted with.
+ */
+export interface RelayOutcome {
+  /** Bytes of plaintext that the first end sent. */
+  readonly bytesIn: number;
+  /** And the second. */
+  readonly bytesOut: number;
+  readonly reason: string;
+}
+
+/** The buffers that all relays of a thread share. Between two calls nothing is in them. */
+export class RelayBuffers {
+  readonly read = new Uint8Array(CHUNK);
+  opened = new Uint8Array(CHUNK);
+  sealed = new Uint8Array(CHUNK);
+
+  /** {@linkcode opened}, at least so long. */
+  roomToOpen(length: number): Uint8Array<ArrayBuffer> {
+    if (this.opened.length < length) this.opened = new Uint8Array(length);
+    return this.opened;
+  }
+
+  /** {@linkcode sealed}, at least so long. */
+  roomToSeal(length: number): Uint8Array<ArrayBuffer> {
+    if (this.sealed.length < length) this.sealed = new Uint8Array(length);
+    return this.sealed;
+  }
+}
+
+/** Two joined connections. They belong to the relay, which closes them. */
+export class Relay implements EndHolder {
+  readonly #reactor: Reactor;
+  readonly #buffers: RelayBuffers;
+  readonly #onEnd: (outcome: RelayOutcome) => void;
+  readonly #first: End;
+  readonly #second: End;
+  /** Why it has to end as soon as what was read has been passed on. */
+  #failure: string | null = null;
+  /** When its end is no longer waited for. */
+  #deadline: Timer | null = null;
+  #over = false;
+
+  /**
+   * Joins two connections.
+   *
+   * @param onEnd Called once, when both are closed, and never before this has returned.
+   * @throws {SystemError} When the kernel cannot watch them; both are closed then.
+   */
+  constructor(
+    reactor: Reactor,
+    buffers: RelayBuffers,
+    first: RelayEnd,
+    second: RelayEnd,
+    onEnd: (outcome: RelayOutcome) => void,
+  ) {
+    this.#reactor = reactor;
+    this.#buffers = buffers;
+    this.#onEnd = onEnd;
+    this.#first = new End(this, first);
+    this.#second = new End(this, second);
+    try {
+      this.#first.watch(reactor);
+    } catch (error) {
+      second.descriptor.close();
+      throw error;
+    }
+    try {
+      this.#second.watch(reactor);
+    } catch (error) {
+      this.#first.close(false);
+      throw error;
+    }
+  }
+
+  /** When a byte last went either way, on the reactor's clock. */
+  lastMove = performance.now();
+
+  /** Closes both connections at once. */
+  abort(reason: string): void {
+    this.#close(reason, true);
+  }
+
+  /** Something happened at an end, or more is to be done. */
+  onEvents(end: End, mask: number): void {
+    const other = end === this.#first ? this.#second : this.#first;
+    end.note(mask);
+    if (this.#isDone) {
+      this.#linger();
+      return;
+    }
+    this.#pump(end, other);
+    if (this.#over || (mask & EPOLLOUT) === 0) return;
+    if (end.unsent !== null || other.mayPump) this.#pump(other, end);
+  }
+
+  /** Moves bytes from one end to the other until there are no more, or they no longer fit. */
+  #pump(from: End, to: End): void {
+    for (let round = 0; round < ROUNDS; round++) {
+      if (to.unsent !== null && !this.#flush(to)) break;
+      if (this.#failure !== null) {
+        this.#close(this.#failure, true);
+        return;
+      }
+      if (from.ended) {
+        this.#passEnd(to);
+        return;
+      }
+      if (!this.#move(from, to)) break;
+      if (this.#over) return;
+    }
+    if (this.#over) return;
+    if (from.mayPump && to.unsent === null) from.again();
+    this.#settle();
+  }
+
+  /** Reads once and passes it on. @returns Whether there may be more. */
+  #move(from: End, to: End): boolean {
+    const early = from.received;
+    if (early !== null) {
+      from.received = null;
+      this.#pass(from, to, early);
+      return true;
+    }
+    if (!from.readable) return false;
+    const { read } = this.#buffers;
+    // Whole records: the rest of a chunk would travel in one of its own.
+    const whole = to.seal === null ? read : read.subarray(0, CHUNK - CHUNK % to.seal.maxBody);
+    const count = receive(from.descriptor, whole);
+    if (count === WOULD_BLOCK) {
+      from.readable = false;
+      return false;
+    }
+    if (count === BROKEN) {
+      from.broken = true;
+      this.#fail("error", to);
+      return false;
+    }
+    if (count === 0) {
+      if (from.seal !== null && !to.broken) this.#fail("truncated", to);
+      else from.ended = true;
+      return true;
+    }
+    // An end that is near will not be told again, so reading goes on until it is found.
+    if (count < whole.length && !from.hungUp) from.readable = false;
+    this.#pass(from, to, read.subarray(0, count));
+    return true;
+  }
+
+  #pass(from: End, to: End, chunk: Uint8Array<ArrayBuffer>): void {
+    this.lastMove = this.#reactor.now();
+    // Nobody is there to take it; reading on lets the peer come to its own end.
+    if (to.broken) return;
+    if (from.seal === null) {
+      from.bytes += chunk.length;
+      this.#write(to, chunk);
+      return;
+    }
+    const out = this.#buffers.roomToOpen(from.seal.roomFor(chunk.length));
+    const { length, ended, refusal } = from.seal.open(chunk, out);
+    from.bytes += length;
+    if (length > 0) this.#write(to, out.subarray(0, length));
+    if (ended) from.ended = true;
+    if (refusal !== null) this.#fail(refusal, to);
+  }
+
+  #write(to: End, data: Uint8Array<ArrayBuffer>): void {
+    if (to.seal === null) {
+      this.#send(to, data, data.length);
+      return;
+    }
+    const out = this.#buffers.roomToSeal(to.seal.sealedLength(data.length));
+    this.#send(to, out, to.seal.sealData(data, out));
+  }
+
+  #send(to: End, bytes: Uint8Array<ArrayBuffer>, count: number): void {
+    const taken = to.writable ? send(to.descriptor, bytes, count) : WOULD_BLOCK;
+    if (taken === BROKEN) this.#break(to);
+    else if (taken < count) {
+      to.writable = false;
+      to.unsent = bytes.slice(Math.max(0, taken), count);
+    }
+  }
+
+  /** Sends what was kept. @returns Whether nothing is kept any more. */
+  #flush(to: End): boolean {
+    if (!to.writable || to.unsent === null) return false;
+    const rest = to.unsent;
+    to.unsent = null;
+    this.lastMove = this.#reactor.now();
+    this.#send(to, rest, rest.length);
+    return to.unsent === null;
+  }
+
+  /** One side has sent its last byte, and the other has it: tell it so. */
+  #passEnd(to: End): void {
+    if (to.seal !== null && !to.sealedEnd && !to.broken) {
+      to.sealedEnd = true;
+      const out = this.#buffers.roomToSeal(to.seal.sealedLength(1));
+      this.#send(to, out, to.seal.sealFin(out));
+      if (to.unsent !== null) return;
+    }
+    if (!to.finished && !to.broken) {
+      to.finished = true;
+      endSending(to.descriptor);
+    }
+    this.#settle();
+  }
+
+  /** An end takes nothing any more. What it still has to say goes on. */
+  #break(end: End): void {
+    end.broken = true;
+    end.unsent = null;
+    const other = end === this.#first ? this.#second : this.#first;
+    // On a Unix socket the peer learns of it, as it would have from the backend itself.
+    if (other.kind === "unix") refuseInput(other.descriptor);
+    other.readable = true;
+  }
+
+  /** Ends both after what was read has been passed on, but does not wait for that for ever. */
+  #fail(reason: string, to: End): void {
+    this.#failure = reason;
+    if (to.unsent === null) this.#close(reason, true);
+    else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));
+  }
+
+  /** Whether everything has been passed on that ever will be. */
+  get #isDone(): boolean {
+    const one = this.#first;
+    const other = this.#second;
+    return (one.finished || one.broken) && (other.finished || other.broken);
+  }
+
+  /** Closes when there is nothing left to do. */
+  #settle(): void {
+    this.#first.noticeHangUp();
+    this.#second.noticeHangUp();
+    if (this.#isDone && !this.#over) this.#linger();
+  }
+
+  /**
+   * Closes, once nothing unread is left. A close with unread input is a reset on TCP, which may overtake
+   * what was sent (RFC 1122, section 4.2.2.13).
+   */
+  #linger(): void {
+    if (this.#hasRead(this.#first) && this.#hasRead(this.#second)) this.#close("end", false);
+    else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close("end", false));
+  }
+
+  /** Throws away what an end still says. @returns Whether it has come to its end. */
+  #hasRead(end: End): boolean {
+    if (end.kind === "unix" || end.ended || end.broken) return true;
+    const { read } = this.#buffers;
+    for (let round = 0; round < ROUNDS; round++) {
+      const count = receive(end.descriptor, read);
+      if (count > 0) continue;
+      end.ended = count !== WOULD_BLOCK;
+      return end.ended;
+    }
+    end.again();
+    return false;
+  }
+
+  #close(reason: string, abruptly: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#deadline !== null) this.#deadline.cancelled = true;
+    this.#first.close(abruptly);
+    this.#second.close(abruptly);
+    this.#onEnd({ bytesIn: this.#first.bytes, bytesOut: this.#second.bytes, reason });
+  }
+}
