@@ -39,6 +39,8 @@ export function sealedLength(length: number): number {
 
 /** A connection whose two ends know that they hold the same key. */
 export class Channel {
+  /** The most data that one record holds, in bytes. */
+  readonly maxBody = MAX_BODY;
   readonly #send: CipherState;
   readonly #receive: CipherState;
   readonly #reader = new FrameReader();
@@ -50,6 +52,11 @@ export class Channel {
   constructor(send: CipherState, receive: CipherState) {
     this.#send = send;
     this.#receive = receive;
+  }
+
+  /** How long some data is when sealed, in bytes. */
+  sealedLength(length: number): number {
+    return sealedLength(length);
   }
 
   /**

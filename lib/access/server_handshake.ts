@@ -68,6 +68,11 @@ export class ServerHandshake {
     this.#ephemeral = ephemeral;
   }
 
+  /** The id the client has claimed, or null when it has not come that far. For the log only. */
+  get claimedKeyId(): string | null {
+    return this.#keyId;
+  }
+
   /**
    * Takes the next bytes.
    *

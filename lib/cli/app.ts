@@ -7,13 +7,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { VARIABLES } from "../config/locate.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import {
-  type Command,
-  DEFAULT,
-  type Invocation,
-  type OrDefault,
-  parseCommandLine,
-} from "./args.ts";
+import { type Invocation, parseCommandLine } from "./args.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { report } from "./report.ts";
@@ -91,27 +85,16 @@ async function execute(
     }
     case "connect": {
       const { connect } = await import("./connect.ts");
-      return connect(connectRequest(command), await contextOf(everywhere.config, color));
+      return connect(command, {
+        ...await contextOf(everywhere.config, color),
+        version: VERSION,
+        self,
+      });
     }
     case "gen-key":
     case "show-key":
       throw notYet("gen-key");
   }
-}
-
-function connectRequest(command: Command & { kind: "connect" }) {
-  if (command.to.kind === "tcp") throw notYet("connect over TCP");
-  if (command.mode.kind !== "console") throw notYet(`connect --${command.mode.kind}`);
-  return {
-    unix: named(command.to.path),
-    serverUser: command.serverUser,
-    user: command.user,
-    commands: command.mode.commands,
-  };
-}
-
-function named(value: OrDefault | null): string | null {
-  return value === DEFAULT ? null : value;
 }
 
 function notYet(what: string): Failure {

@@ -177,7 +177,7 @@ function serveCommand(flags: Flags): ServeCommand {
   }
   const keys = flags.all("key").map(orDefault);
   const tcp = flags.one("tcp");
-  if (keys.length > 0 && tcp === null) {
+  if (keys.length > 0 && tcp === null && flags.has("unix")) {
     throw usage("--key is for TCP, and there is no --tcp", "serve");
   }
   return {

@@ -1,93 +1,154 @@
 /**
- * `ipcauth connect`: the console of a server.
+ * `ipcauth connect`: the client.
  *
  * @module
  */
+import type { Duplex } from "node:stream";
 import { RemoteConsole, RemoteError } from "../client/console.ts";
-import { notConnected } from "../client/failure.ts";
+import { asNotConnected, notConnected } from "../client/failure.ts";
 import { connectUnix } from "../client/unix.ts";
-import { clientSockets, configPlaces } from "../config/locate.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { accountByName, gidByName } from "../libc/ids.ts";
+import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../service/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
+import type { ConnectCommand } from "./args.ts";
 import type { Context } from "./context.ts";
-import { socketPath } from "./socket_path.ts";
+import { type Destination, findDestination } from "./destination.ts";
 
-/** What to connect to, and what to do there. */
-export interface ConnectRequest {
-  /** `--unix=PATH`, or null for the default. */
-  readonly unix: string | null;
-  /** `--server-user`, or null. */
-  readonly serverUser: string | null;
-  /** `--user`, or null. */
-  readonly user: string | null;
-  /** The commands of `-c`. */
-  readonly commands: readonly string[];
+/** What `connect` is given beside the command line. */
+export interface ConnectContext extends Context {
+  readonly version: string;
+  /** The address of the program's own module. */
+  readonly self: string;
+}
+
+/** An open connection, plain to whoever reads and writes it. */
+interface Connection {
+  readonly stream: Duplex;
+  /** How it is named in messages. */
+  readonly where: string;
+  /** What the server has handed it to, where it says so. */
+  readonly service: string | null;
 }
 
 /**
- * Opens a console and runs it to its end.
+ * Connects, and does what was asked for there.
  *
  * @returns 0, or the code of the first command that failed.
  * @throws {Failure} When it does not get in, or the server goes away.
  */
-export async function connect(request: ConnectRequest, context: Context): Promise<ExitCode> {
-  const { uid } = context.surroundings;
-  const { connection, path } = await connectUnix(await socketPaths(request, context), {
-    ownUid: uid,
-    serverUid: request.serverUser === null ? null : serverUid(request.serverUser),
+export async function connect(command: ConnectCommand, context: ConnectContext): Promise<ExitCode> {
+  const { mode } = command;
+  if (mode.kind === "listen") {
+    const { tunnel } = await import("./tunnel.ts");
+    return await tunnel(mode.address, command, context);
+  }
+  const connection = await beforeSession(async () =>
+    await open(await findDestination(command, context), command, context)
+  );
+  if (mode.kind === "console") return await runConsole(connection, mode.commands, command, context);
+  const { pipe } = await import("../client/pipe.ts");
+  const { writeAllAsync } = await import("./output.ts");
+  await pipe(connection.stream, {
+    input: Deno.stdin.readable,
+    write: (chunk) => writeAllAsync(Deno.stdout, chunk),
+    closeOutput: () => Deno.stdout.close(),
   });
-  const socket = adoptSocket(connection.release());
-  const { remote, welcome } = await RemoteConsole.open(socket, path, uid);
+  return ExitCode.ok;
+}
+
+/** Until there is a session, every failure is one to connect. */
+export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
   try {
-    const session = request.user === null ? welcome : await actAs(request.user, remote, welcome);
+    return await step();
+  } catch (error) {
+    throw error instanceof Failure ? asNotConnected(error) : error;
+  }
+}
+
+async function open(
+  destination: Destination,
+  command: ConnectCommand,
+  context: ConnectContext,
+): Promise<Connection> {
+  if (destination.kind === "unix") return await openUnix(destination.paths, command, context);
+  const [{ connectKeyed }, { readKeyFile }, { SealedStream }, { endpointText }] = await Promise.all(
+    [
+      import("../client/keyed.ts"),
+      import("../access/key_store.ts"),
+      import("../client/sealed_stream.ts"),
+      import("../libc/inet.ts"),
+    ],
+  );
+  const { key } = readKeyFile(destination.key, context.surroundings.uid);
+  try {
+    const hello = { client: `ipcauth/${context.version}`, user: command.user };
+    const { descriptor, channel, rest, service } = connectKeyed(destination.address, key, hello);
+    const stream = new SealedStream(adoptSocket(descriptor.release()), channel, rest);
+    return { stream, where: endpointText(destination.address), service };
+  } finally {
+    key.fill(0);
+  }
+}
+
+async function openUnix(
+  paths: readonly string[],
+  { serverUser, user, mode }: ConnectCommand,
+  { surroundings }: Context,
+): Promise<Connection> {
+  if (user !== null && mode.kind !== "console") {
+    throw new Failure("--user goes with the console, or with a key", {
+      exit: ExitCode.usage,
+      hint: "ipcauth help connect",
+    });
+  }
+  const { connection, path } = await connectUnix(paths, {
+    ownUid: surroundings.uid,
+    serverUid: serverUser === null ? null : serverUid(serverUser),
+  });
+  return { stream: adoptSocket(connection.release()), where: path, service: null };
+}
+
+async function runConsole(
+  { stream, where, service }: Connection,
+  commands: readonly string[],
+  { user }: ConnectCommand,
+  context: Context,
+): Promise<ExitCode> {
+  if (service !== null && service !== "console") {
+    stream.destroy();
+    throw notConnected(
+      `${where} is not a console but the service ${service}`,
+      ExitCode.data,
+      "ipcauth connect --pipe, or --listen for other programs",
+    );
+  }
+  const { remote, welcome } = await RemoteConsole.open(stream, where, context.surroundings.uid);
+  try {
+    // Over TCP the access check has said it already.
+    const session = user === null || service !== null
+      ? welcome
+      : await actAs(user, remote, welcome);
     // Loaded while nothing waits for it: a refused client never needs it.
     const { Shell } = await import("../console/shell.ts");
     const shell = new Shell(remote, session, context);
-    return request.commands.length > 0
-      ? await shell.runCommands(request.commands)
+    return commands.length > 0
+      ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
+    if (service !== null) await hangUp(stream);
     remote.close();
   }
 }
 
-async function socketPaths(request: ConnectRequest, context: Context): Promise<readonly string[]> {
-  const { surroundings } = context;
-  const named = request.unix ?? surroundings.env.IPCAUTH_PATH;
-  if (named) return [socketPath(named)];
-  const configured = await configuredSocket(context);
-  return configured === null ? clientSockets(surroundings) : [configured];
-}
-
-/** The first Unix listener of the configuration, where there is one that we may read. */
-async function configuredSocket({ config, surroundings }: Context): Promise<string | null> {
-  const places = configPlaces(config, surroundings);
-  const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
-  if (paths.length === 0) return null;
-  const { findConfig, loadGround } = await import("../config/load.ts");
-  const ground = loadGround(surroundings.uid);
-  const file = findConfig({ ...places, paths }, ground);
-  if (file === null) return null;
-  const { parseConfig } = await import("../config/schema.ts");
-  // The text alone: the key files it names are the server's, and their rights none of a client's concern.
-  const { listeners } = parseConfig(file.text, file.path, {
-    overflowUid: ground.overflowUid,
-    groupId: gidByName,
+/** Over TCP an end that nobody has announced is an error to the other side. */
+async function hangUp(stream: Duplex): Promise<void> {
+  if (stream.destroyed || stream.writableEnded) return;
+  await new Promise<void>((resolve) => {
+    stream.once("close", resolve);
+    stream.end(resolve);
   });
-  return listeners?.find((listener) => listener.kind === "unix")?.path ?? null;
-}
-
-/** A client need not be able to read the server's own configuration. */
-function isReadable(path: string): boolean {
-  try {
-    Deno.openSync(path).close();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function serverUid(name: string): number {

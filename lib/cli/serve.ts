@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { resolve } from "@std/path";
+import { parseTarget } from "../config/addresses.ts";
 import { loadGround } from "../config/load.ts";
 import { configPlaces, type Surroundings } from "../config/locate.ts";
 import { ConfigSource } from "../config/source.ts";
-import type { LogLevel } from "../config/types.ts";
+import type { LogLevel, ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { hostName } from "../libc/ids.ts";
 import { Audit, type AuditFormat } from "../server/audit.ts";
@@ -16,6 +18,7 @@ import { nameByUid } from "../session/names.ts";
 import { DEFAULT, type ServeCommand } from "./args.ts";
 import type { Context } from "./context.ts";
 import { socketPath } from "./socket_path.ts";
+import { listenAddress } from "./tcp_address.ts";
 
 /** What `serve` is given beside the command line. */
 export interface ServeContext extends Context {
@@ -35,19 +38,22 @@ export interface ServeContext extends Context {
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
   const { surroundings } = context;
-  if (command.service !== null) {
-    throw new Failure(`serve --${command.service.kind} is not built yet`, { exit: Exit.usage });
-  }
   const places = configPlaces(context.config, surroundings);
   const ground = loadGround(surroundings.uid);
   const source = new ConfigSource(places, ground);
   const listeners = chooseListeners(
     {
       unix: command.unix === DEFAULT ? true : command.unix && socketPath(command.unix),
-      tcp: command.tcp !== null,
+      tcp: command.tcp === DEFAULT
+        ? true
+        : command.tcp === null
+        ? null
+        : listenAddress(command.tcp),
+      keys: command.keys.map((key) => key === DEFAULT ? null : resolve(key)),
+      service: serviceOf(command),
     },
     source.config,
-    withAbsoluteSocket(surroundings),
+    withAbsolutePaths(surroundings),
   );
   const format = (): AuditFormat => ({
     level: context.logLevel ?? source.config.log.level,
@@ -72,8 +78,31 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
   return await server.run();
 }
 
-function withAbsoluteSocket(surroundings: Surroundings): Surroundings {
-  const path = surroundings.env.IPCAUTH_PATH;
-  if (!path) return surroundings;
-  return { ...surroundings, env: { ...surroundings.env, IPCAUTH_PATH: socketPath(path) } };
+function serviceOf({ service }: ServeCommand): ServiceConfig | null {
+  if (service === null) return null;
+  if (service.kind === "exec") return { ...service, runAs: "server" };
+  const target = parseTarget(service.target);
+  if (target === null) {
+    throw new Failure(`--forward: "${service.target}" is neither unix:PATH nor tcp:HOST:PORT`, {
+      exit: Exit.usage,
+      hint: "ipcauth help serve",
+    });
+  }
+  return {
+    ...service,
+    target: target.kind === "unix" ? { ...target, path: socketPath(target.path) } : target,
+  };
+}
+
+/** The server works where it was started, but its log and its hints are read elsewhere. */
+function withAbsolutePaths(surroundings: Surroundings): Surroundings {
+  const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = surroundings.env;
+  return {
+    ...surroundings,
+    env: {
+      ...surroundings.env,
+      ...IPCAUTH_PATH ? { IPCAUTH_PATH: socketPath(IPCAUTH_PATH) } : {},
+      ...IPCAUTH_KEY_FILE ? { IPCAUTH_KEY_FILE: resolve(IPCAUTH_KEY_FILE) } : {},
+    },
+  };
 }

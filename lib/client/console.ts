@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
 import { MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
@@ -35,7 +35,7 @@ interface Waiting {
 
 /** An open console. */
 export class RemoteConsole {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #splitter = new LineSplitter(MAX_LINE);
   readonly #calls = new Map<number, Waiting>();
   readonly #greeting = Promise.withResolvers<Welcome>();
@@ -44,7 +44,7 @@ export class RemoteConsole {
   #leaving = false;
   #lastId = 0;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Duplex) {
     this.#socket = socket;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("end", () => this.#end());
@@ -65,7 +65,7 @@ export class RemoteConsole {
    * @throws {Failure} 77 when the server closes without a word, 65 when it is not a console.
    */
   static async open(
-    socket: Socket,
+    socket: Duplex,
     where: string,
     uid: number,
     patience: number = GREETING,

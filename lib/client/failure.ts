@@ -23,3 +23,9 @@ export function notConnected(
 ): Failure {
   return new Failure(`${PREFIX}: ${why}`, { exit, hint, cause });
 }
+
+/** Any failure on the way to a session, in the same words. */
+export function asNotConnected(failure: Failure): Failure {
+  if (failure.message.startsWith(PREFIX)) return failure;
+  return notConnected(failure.message, failure.exit, failure.hint, failure);
+}

@@ -34,14 +34,20 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** `HOST:PORT`, `[IPV6]:PORT`; null when it is neither. */
-export function parseHostPort(text: string): HostPort | null {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):([1-9][0-9]{0,4})$/.exec(text);
+/**
+ * `HOST:PORT`, `[IPV6]:PORT`; null when it is neither.
+ *
+ * @param anyPort Whether the port may be 0: one that the kernel chooses.
+ */
+export function parseHostPort(text: string, anyPort = false): HostPort | null {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):(0|[1-9][0-9]{0,4})$/.exec(text);
   if (match === null) return null;
   const [, address, name] = match;
   const port = Number(match[3]);
   const valid = address === undefined ? isHost(name!) : URL.canParse(`http://[${address}]/`);
-  return valid && port <= 65535 ? { host: (address ?? name)!, port } : null;
+  return valid && port <= 65535 && (port > 0 || anyPort)
+    ? { host: (address ?? name)!, port }
+    : null;
 }
 
 /** A host name (RFC 1123), or an IPv4 address with all its four numbers. */
@@ -67,11 +73,16 @@ export function readHostPort(value: Value, reader: Reader): HostPort | null {
 export function readTarget(value: Value, reader: Reader): Target | null {
   const text = reader.text(value, value, "the target");
   if (text === null) return null;
-  if (text.startsWith("unix:")) {
-    const path = checkSocketPath(text.slice("unix:".length), value, reader);
-    return path === null ? null : { kind: "unix", path };
+  const target = parseTarget(text);
+  if (target?.kind === "unix") {
+    return checkSocketPath(target.path, value, reader) === null ? null : target;
   }
+  return target ?? reader.refuse(value, `"${text}" is neither unix:/PATH nor tcp:HOST:PORT`);
+}
+
+/** `unix:PATH`, `tcp:HOST:PORT`; null when it is neither. A path is not looked at any closer. */
+export function parseTarget(text: string): Target | null {
+  if (text.startsWith("unix:")) return { kind: "unix", path: text.slice("unix:".length) };
   const address = text.startsWith("tcp:") ? parseHostPort(text.slice("tcp:".length)) : null;
-  if (address !== null) return { kind: "tcp", ...address };
-  return reader.refuse(value, `"${text}" is neither unix:/PATH nor tcp:HOST:PORT`);
+  return address === null ? null : { kind: "tcp", ...address };
 }

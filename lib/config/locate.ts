@@ -5,6 +5,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
+import { type HostPort, parseHostPort } from "./addresses.ts";
 
 /** The port of the access check, as in the scheme this generalises. */
 export const DEFAULT_PORT = 4569;
@@ -99,4 +100,30 @@ export function serverSocket(surroundings: Surroundings): string {
 export function clientSockets(surroundings: Surroundings): readonly string[] {
   const own = runtimeSocket(surroundings);
   return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];
+}
+
+/** The TCP address nobody has to name. */
+export const DEFAULT_ADDRESS: HostPort = { host: DEFAULT_HOST, port: DEFAULT_PORT };
+
+/**
+ * The TCP address of the environment: `IPCAUTH_ADDR` and `IPCAUTH_PORT`, each with its default.
+ *
+ * @returns Null when neither is set.
+ * @throws {Failure} 64 when they are no address.
+ */
+export function addressFromEnvironment({ env }: Surroundings): HostPort | null {
+  const { IPCAUTH_ADDR, IPCAUTH_PORT } = env;
+  if (!IPCAUTH_ADDR && !IPCAUTH_PORT) return null;
+  const host = IPCAUTH_ADDR || DEFAULT_HOST;
+  const port = IPCAUTH_PORT || String(DEFAULT_PORT);
+  // Without brackets an address of IPv6 cannot be told from a host and a port, and here there is none.
+  const text = host.includes(":") && !host.startsWith("[")
+    ? `[${host}]:${port}`
+    : `${host}:${port}`;
+  const address = parseHostPort(text);
+  if (address !== null) return address;
+  throw new Failure(`IPCAUTH_ADDR and IPCAUTH_PORT are no address: ${JSON.stringify(text)}`, {
+    exit: ExitCode.usage,
+    hint: `export IPCAUTH_ADDR=${DEFAULT_HOST} IPCAUTH_PORT=${DEFAULT_PORT}`,
+  });
 }

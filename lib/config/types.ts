@@ -50,6 +50,8 @@ export interface TcpListenerConfig {
   readonly host: string;
   readonly port: number;
   readonly keys: readonly KeyConfig[];
+  /** Whether the keys are those of the command line, which no configuration changes. */
+  readonly pinned?: boolean;
   readonly allow: AllowList | null;
   readonly service: ServiceConfig;
   readonly at: Position;

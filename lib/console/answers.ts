@@ -20,7 +20,7 @@ const SESSION: Shape = {
   id: "number",
   user: "string",
   uid: "number",
-  pid: "number",
+  pid: "number?",
   from: "string",
   listener: "string",
   service: "string",

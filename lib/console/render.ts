@@ -48,7 +48,7 @@ export function renderSessions(sessions: readonly SessionRecord[], own: number):
   return table(
     ["", "SESSION", "USER", "UID", "PID", "FROM", "SERVICE", "SINCE"],
     sessions.map(({ id, user, uid, pid, from, service, since }) =>
-      [id === own ? "*" : "", id, user, uid, pid, from, service, since]
+      [id === own ? "*" : "", id, user, uid, pid ?? "-", from, service, since]
         .map((cell) => harmless(String(cell)))
     ),
   );

@@ -17,16 +17,16 @@ export interface AuditLine {
   readonly listener?: string | null;
   readonly session?: number;
   readonly peer?: JournalPeer | null;
-  readonly remote?: string;
-  readonly key?: string;
+  readonly remote?: string | undefined;
+  readonly key?: string | undefined;
   readonly user?: string | null;
   readonly service?: string;
   readonly reason?: string | null;
   readonly bytesIn?: number;
   readonly bytesOut?: number;
   readonly duration?: number;
-  /** A sentence, for `reload` and `error`. */
-  readonly message?: string | null;
+  /** A sentence for `reload` and `error`; for `deny` what the reason leaves open. */
+  readonly message?: string | null | undefined;
 }
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };

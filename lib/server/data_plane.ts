@@ -5,18 +5,26 @@
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { ConfigSource } from "../config/source.ts";
+import type { ListenerConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { Wake } from "../libc/epoll.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
 import { ConsoleGreeter } from "../service/console/greeting.ts";
-import { FrontDoor, type House } from "../session/front_door.ts";
+import { RelayBuffers } from "../reactor/relay.ts";
+import { Forwarder } from "../service/forward.ts";
+import { FrontDoor } from "../session/front_door.ts";
+import type { House } from "../session/house.ts";
 import { Journal } from "../session/journal.ts";
 import { Judge } from "../session/judge.ts";
+import { KeyedDoor } from "../session/keyed_door.ts";
 import { Names } from "../session/names.ts";
-import { type CloseReason, Sessions } from "../session/sessions.ts";
+import type { Service } from "../session/service.ts";
+import { type Eviction, type Session, Sessions } from "../session/sessions.ts";
+import { TcpListener } from "../session/tcp_listener.ts";
 import { UnixListener } from "../session/unix_listener.ts";
+import { WaitingRoom } from "../session/waiting_room.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
 
 /** How often the file is looked at when nobody connects, in milliseconds: half of what is promised. */
@@ -50,7 +58,8 @@ class DataPlane implements Watcher {
   readonly #tell: (message: ToControl) => void;
   readonly #wake: Wake;
   readonly #house: House;
-  readonly #doors: FrontDoor[] = [];
+  readonly #greeter: ConsoleGreeter;
+  readonly #doors: (FrontDoor | KeyedDoor)[] = [];
   #stopping = false;
 
   constructor(orders: Orders, port: MessagePort, tell: (message: ToControl) => void) {
@@ -68,16 +77,22 @@ class DataPlane implements Watcher {
       if (this.#stopping && sessions.size === 0) this.#end();
     });
     const names = new Names(orders.ground.serverUid, orders.serverUser);
+    const buffers = new RelayBuffers();
     this.#house = {
       reactor,
+      buffers,
       source,
       sessions,
       journal,
-      judge: new Judge(source, orders.ground, sessions),
+      judge: new Judge(source, orders.ground, sessions, names),
+      waiting: new WaitingRoom(() => source.config.limits.maxPendingHandshakes),
+      ownUid: orders.ground.serverUid,
       refresh: () => void this.#refresh(),
+      complain: ({ message: problem }) =>
+        tell({ kind: "reloaded", outcome: "bad-config", problem }),
       nameOf: (as) => names.of(as),
     };
-    const greeter = new ConsoleGreeter(reactor, {
+    this.#greeter = new ConsoleGreeter(reactor, buffers, {
       adopt: (descriptor, handOver) => {
         // The control plane must know of the session before it holds its connection.
         journal.flush();
@@ -86,7 +101,7 @@ class DataPlane implements Watcher {
       evict: (session) => tell({ kind: "evict", session }),
       idleTimeout: () => source.config.limits.idleTimeout,
     }, orders);
-    this.#open(orders, greeter);
+    this.#open(orders);
   }
 
   /** Serves until everything is closed. */
@@ -113,16 +128,40 @@ class DataPlane implements Watcher {
     this.#house.journal.fault(error);
   }
 
-  #open(orders: Orders, greeter: ConsoleGreeter): void {
+  #open(orders: Orders): void {
     try {
       for (const config of orders.listeners) {
-        const listener = UnixListener.open(config, orders.ground.serverUid);
-        this.#doors.push(new FrontDoor(this.#house, listener, greeter));
-        this.#tell({ kind: "listening", listener: `unix:${config.path}` });
+        const door = this.#openDoor(config, orders.ground.serverUid);
+        this.#doors.push(door);
+        this.#tell({ kind: "listening", listener: door.name });
       }
     } catch (error) {
       for (const door of this.#doors) door.close();
       throw error;
+    }
+  }
+
+  #openDoor(config: ListenerConfig, serverUid: number): FrontDoor | KeyedDoor {
+    const service = this.#serviceOf(config);
+    return config.kind === "unix"
+      ? new FrontDoor(this.#house, UnixListener.open(config, serverUid), service)
+      : new KeyedDoor(this.#house, TcpListener.open(config), service);
+  }
+
+  #serviceOf({ service }: ListenerConfig): Service {
+    const { reactor, buffers, source } = this.#house;
+    switch (service.kind) {
+      case "console":
+        return this.#greeter;
+      case "forward":
+        return new Forwarder(
+          reactor,
+          buffers,
+          service.target,
+          () => source.config.limits.idleTimeout,
+        );
+      case "exec":
+        throw new Error("a service that is not built was ordered");
     }
   }
 
@@ -152,6 +191,7 @@ class DataPlane implements Watcher {
 
   #reviewRegularly(): void {
     this.#refresh();
+    this.#reviewKeys();
     this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
   }
 
@@ -170,32 +210,47 @@ class DataPlane implements Watcher {
 
   /** Ends the sessions that would be refused now. */
   #revoke(): void {
-    const { sessions, judge, journal } = this.#house;
-    for (const session of sessions) {
-      const decision = judge.review(session);
-      if (decision.allow) continue;
-      journal.revoked(session, decision.reason);
-      session.evict("revoked");
+    for (const door of this.#doors) if (door instanceof KeyedDoor) door.refresh();
+    for (const session of this.#house.sessions) this.#review(session);
+  }
+
+  #review(session: Session): void {
+    const { judge, journal } = this.#house;
+    // It has been told to go already.
+    if (session.reason !== "end") return;
+    const decision = judge.review(session);
+    if (decision.allow) return;
+    journal.revoked(session, decision.reason);
+    session.evict("revoked");
+  }
+
+  /** A key may expire, or its file change, without a word in the configuration. */
+  #reviewKeys(): void {
+    for (const door of this.#doors) if (door instanceof KeyedDoor) door.refresh();
+    for (const session of this.#house.sessions) {
+      if (session.facts.origin.kind === "tcp") this.#review(session);
     }
   }
 
   #stop(grace: number): void {
-    const { reactor, sessions } = this.#house;
+    const { reactor, sessions, waiting } = this.#house;
     if (!this.#stopping) {
       this.#stopping = true;
       for (const door of this.#doors) door.close();
+      waiting.clear();
     }
     if (sessions.size === 0) this.#end();
     else reactor.after(grace, () => this.#evictAll("shutdown"));
   }
 
-  #evictAll(reason: CloseReason): void {
+  #evictAll(reason: Eviction): void {
     const { reactor, sessions } = this.#house;
     for (const session of sessions) session.evict(reason);
     if (sessions.size > 0) reactor.after(LAST_WORDS, () => this.#end());
   }
 
   #end(): void {
+    for (const door of this.#doors) if (door instanceof KeyedDoor) door.wipe();
     this.#house.journal.flush();
     this.#house.reactor.stop();
   }

@@ -1,74 +1,183 @@
 /**
- * Which addresses a server listens on: pure, (flags, environment, configuration) → listeners.
+ * Which addresses a server listens on: (flags, environment, configuration) → listeners.
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
-import { serverSocket, type Surroundings } from "../config/locate.ts";
+import { findKeyFile } from "../access/key_store.ts";
+import type { HostPort } from "../config/addresses.ts";
+import {
+  addressFromEnvironment,
+  DEFAULT_ADDRESS,
+  serverSocket,
+  type Surroundings,
+} from "../config/locate.ts";
 import {
   type Config,
   DEFAULT_SOCKET_MODE,
+  type KeyConfig,
   type ListenerConfig,
+  type ServiceConfig,
+  type TcpListenerConfig,
   type UnixListenerConfig,
 } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
 
 /** What the command line says of listeners. */
 export interface ListenerFlags {
   /** A path, true for `--unix` alone, null for no `--unix`. */
   readonly unix: string | true | null;
-  /** Whether `--tcp` was given. */
-  readonly tcp: boolean;
+  /** An address, true for `--tcp` alone, null for no `--tcp`. */
+  readonly tcp: HostPort | true | null;
+  /** Key files, absolute; null for `--key` alone. */
+  readonly keys: readonly (string | null)[];
+  /** What `--forward` or `--exec` says, or null. */
+  readonly service: ServiceConfig | null;
 }
+
+const NOWHERE = { line: 1, column: 1 };
 
 /**
  * Chooses the listeners. The first that says something wins: flags, the environment, the configuration,
  * the built-in console.
  *
- * @throws {Failure} When what is asked for is not built yet, or there is no default socket path.
+ * @throws {Failure} When what is asked for is not built yet, there is no default socket path, or a TCP
+ * listener would have no key.
  */
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
   surroundings: Surroundings,
-): readonly UnixListenerConfig[] {
-  if (flags.tcp) throw notYet("serve --tcp", ExitCode.usage);
-  if (typeof flags.unix === "string") return [consoleAt(flags.unix, config)];
-  const { IPCAUTH_PATH, IPCAUTH_ADDR, IPCAUTH_PORT } = surroundings.env;
-  if (IPCAUTH_PATH) return [consoleAt(IPCAUTH_PATH, config)];
-  if (flags.unix === null && (IPCAUTH_ADDR || IPCAUTH_PORT)) {
-    throw notYet("serving TCP (IPCAUTH_ADDR, IPCAUTH_PORT)", ExitCode.usage);
-  }
-  const configured = (config.listeners ?? []).filter((listener) =>
-    flags.unix === null || listener.kind === "unix"
-  );
-  if (configured.length > 0) return configured.map((listener) => buildable(listener, config));
-  return [consoleAt(serverSocket(surroundings), config)];
+): readonly ListenerConfig[] {
+  return new Choice(flags, config, surroundings).listeners()
+    .map((listener) => buildable(listener, config));
 }
 
-/** The configured listener of a path, or a console that nothing is configured of. */
-function consoleAt(path: string, config: Config): UnixListenerConfig {
-  for (const listener of config.listeners ?? []) {
-    if (listener.kind === "unix" && listener.path === path) return buildable(listener, config);
+class Choice {
+  readonly #flags: ListenerFlags;
+  readonly #config: Config;
+  readonly #surroundings: Surroundings;
+
+  constructor(flags: ListenerFlags, config: Config, surroundings: Surroundings) {
+    this.#flags = flags;
+    this.#config = config;
+    this.#surroundings = surroundings;
   }
-  return {
-    kind: "unix",
-    path,
-    mode: DEFAULT_SOCKET_MODE,
-    allow: null,
-    service: { kind: "console" },
-    at: { line: 1, column: 1 },
-  };
+
+  listeners(): readonly ListenerConfig[] {
+    const { unix, tcp, keys } = this.#flags;
+    if (unix === null && tcp === null && keys.length === 0) return this.#unasked();
+    return [
+      ...unix === null ? [] : this.#unix(unix),
+      ...tcp === null && keys.length === 0 ? [] : this.#tcp(tcp ?? true),
+    ];
+  }
+
+  /** Nobody has named an address on the command line. */
+  #unasked(): readonly ListenerConfig[] {
+    const { IPCAUTH_PATH } = this.#surroundings.env;
+    if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
+    const address = addressFromEnvironment(this.#surroundings);
+    if (address !== null) return [this.#tcpAt(address)];
+    const { listeners } = this.#config;
+    if (listeners === null) return [this.#unixAt(serverSocket(this.#surroundings))];
+    return this.#all(listeners);
+  }
+
+  #unix(flag: string | true): readonly ListenerConfig[] {
+    if (flag !== true) return [this.#unixAt(flag)];
+    const { IPCAUTH_PATH } = this.#surroundings.env;
+    if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
+    const configured = this.#configured("unix");
+    if (configured.length > 0) return this.#all(configured);
+    return [this.#unixAt(serverSocket(this.#surroundings))];
+  }
+
+  #tcp(flag: HostPort | true): readonly ListenerConfig[] {
+    if (flag !== true) return [this.#tcpAt(flag)];
+    const address = addressFromEnvironment(this.#surroundings);
+    if (address !== null) return [this.#tcpAt(address)];
+    const configured = this.#configured("tcp");
+    if (configured.length === 0) return [this.#tcpAt(DEFAULT_ADDRESS)];
+    return this.#all(configured.map((listener) => this.#withKeys(listener)));
+  }
+
+  /** Listeners of the file. */
+  #all(listeners: readonly ListenerConfig[]): readonly ListenerConfig[] {
+    const { service } = this.#flags;
+    if (service === null) return listeners;
+    if (listeners.length > 1) {
+      throw new Failure(
+        `The configuration has ${listeners.length} listeners: which one is meant?`,
+        {
+          exit: ExitCode.usage,
+          hint: "ipcauth serve --unix=PATH, or --tcp=HOST:PORT, beside --forward or --exec",
+        },
+      );
+    }
+    return listeners.map((listener) => ({ ...listener, service }));
+  }
+
+  /** The configured listener of a path, or one that nothing is configured of. */
+  #unixAt(path: string): UnixListenerConfig {
+    const configured = this.#configured("unix").find((listener) => listener.path === path);
+    const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
+    if (configured !== undefined) return { ...configured, service };
+    return { kind: "unix", path, mode: DEFAULT_SOCKET_MODE, allow: null, service, at: NOWHERE };
+  }
+
+  /** The configured listener of an address, or one that nothing is configured of. */
+  #tcpAt(address: HostPort): TcpListenerConfig {
+    const configured = this.#configured("tcp").find(({ host, port }) =>
+      host === address.host && port === address.port
+    );
+    const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
+    return this.#withKeys(
+      configured === undefined
+        ? { kind: "tcp", ...address, keys: [], allow: null, service, at: NOWHERE }
+        : { ...configured, service },
+    );
+  }
+
+  /** The keys of the command line, else of the environment, else of the file, else the one everybody has. */
+  #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
+    const { keys } = this.#flags;
+    const { IPCAUTH_KEY_FILE } = this.#surroundings.env;
+    if (keys.length === 0 && !IPCAUTH_KEY_FILE && listener.keys.length > 0) return listener;
+    const files = keys.length > 0 ? keys : [null];
+    const paths = files.map((file) => file ?? findKeyFile(null, this.#surroundings, null));
+    return {
+      ...listener,
+      keys: [...new Set(paths)].map((path) => this.#keyOf(path)),
+      pinned: true,
+    };
+  }
+
+  /** What the file says of a key that the command line names: whose it is, and until when. */
+  #keyOf(path: string): KeyConfig {
+    const named = this.#configured("tcp").flatMap(({ keys }) => keys)
+      .find(({ file }) => file === path);
+    return named ?? { file: path, user: null, notAfter: null, at: NOWHERE };
+  }
+
+  #configured<Kind extends ListenerConfig["kind"]>(
+    kind: Kind,
+  ): (ListenerConfig & { kind: Kind })[] {
+    return (this.#config.listeners ?? []).filter((listener) =>
+      listener.kind === kind
+    ) as (ListenerConfig & { kind: Kind })[];
+  }
 }
 
-function buildable(listener: ListenerConfig, config: Config): UnixListenerConfig {
-  const where = `${config.path ?? ""}:${listener.at.line}:${listener.at.column}`;
-  if (listener.kind === "tcp") throw notYet(`${where}: a tcp listener`, ExitCode.config);
-  if (listener.service.kind !== "console") {
-    throw notYet(`${where}: the service ${listener.service.kind}`, ExitCode.config);
+function buildable(listener: ListenerConfig, config: Config): ListenerConfig {
+  const where = `${config.path ?? "serve"}:${listener.at.line}:${listener.at.column}`;
+  const { service } = listener;
+  if (service.kind === "exec") throw notYet(`${where}: the service exec`);
+  if (service.kind === "forward" && service.identity !== "none") {
+    throw notYet(`${where}: identity ${service.identity}`);
   }
   return listener;
 }
 
-function notYet(what: string, exit: ExitCode): Failure {
-  return new Failure(`${what} is not built yet`, { exit });
+function notYet(what: string): Failure {
+  return new Failure(`${what} is not built yet`, { exit: ExitCode.config });
 }

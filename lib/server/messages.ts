@@ -4,7 +4,7 @@
  * @module
  */
 import type { ConfigPlaces } from "../config/locate.ts";
-import type { UnixListenerConfig } from "../config/types.ts";
+import type { ListenerConfig } from "../config/types.ts";
 import type { Ground } from "../policy/types.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
 import type { JournalEntry } from "../session/journal.ts";
@@ -12,7 +12,7 @@ import type { JournalEntry } from "../session/journal.ts";
 /** The first message to the data plane, through the Worker itself: what to serve. */
 export interface Orders {
   readonly kind: "serve";
-  readonly listeners: readonly UnixListenerConfig[];
+  readonly listeners: readonly ListenerConfig[];
   readonly places: ConfigPlaces;
   readonly ground: Ground;
   readonly host: string;

@@ -51,13 +51,13 @@ export class Registry {
     switch (entry.event) {
       case "allow":
         this.#counts.allowed++;
-        if (entry.peer === null || entry.user === null) return;
+        if (entry.user === null) return;
         this.#open.set(entry.session, {
           id: entry.session,
           user: entry.user,
-          uid: entry.peer.uid,
-          pid: entry.peer.pid,
-          from: "127.0.0.1",
+          uid: entry.uid,
+          pid: entry.peer === null ? null : entry.peer.pid,
+          from: entry.from,
           listener: entry.listener,
           service: entry.service,
           since: new Date(entry.time).toISOString(),

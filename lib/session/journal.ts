@@ -6,7 +6,8 @@
  *
  * @module
  */
-import type { AllowRule, Decision, DenyReason, UnixPeer } from "../policy/types.ts";
+import { endpointText } from "../libc/inet.ts";
+import type { AllowRule, DenyReason } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { CloseReason, Session } from "./sessions.ts";
 
@@ -27,8 +28,20 @@ interface Common {
   /** Milliseconds since the epoch. */
   readonly time: number;
   readonly listener: string;
+  /** The peer of a Unix socket. */
   readonly peer: JournalPeer | null;
+  /** `HOST:PORT` of a peer on TCP. */
+  readonly remote?: string | undefined;
+  /** The id of the key it holds, or claims to hold. */
+  readonly key?: string | undefined;
   readonly user: string | null;
+}
+
+/** Someone who is refused. */
+export interface Refused extends Pick<Common, "listener" | "peer" | "remote" | "key" | "user"> {
+  readonly reason: DenyReason;
+  /** What exactly was wrong, where the reason leaves it open. */
+  readonly message?: string | undefined;
 }
 
 /** One event at a door. */
@@ -38,8 +51,15 @@ export type JournalEntry =
     readonly session: number;
     readonly reason: AllowRule;
     readonly service: string;
+    /** Whom the session acts as, and from where; for those who list sessions. */
+    readonly uid: number;
+    readonly from: string;
   })
-  | (Common & { readonly event: "deny"; readonly reason: DenyReason })
+  | (Common & {
+    readonly event: "deny";
+    readonly reason: DenyReason;
+    readonly message?: string | undefined;
+  })
   | (Common & { readonly event: "revoke"; readonly session: number; readonly reason: string })
   | (Common & {
     readonly event: "close";
@@ -77,25 +97,14 @@ export class Journal {
       session: session.id,
       reason: rule,
       service: session.facts.service,
+      uid: session.facts.as.uid,
+      from: session.from,
     });
   }
 
   /** Someone was not. */
-  denied(
-    listener: string,
-    peer: UnixPeer,
-    decision: Decision & { allow: false },
-    user: string | null,
-    executable: string | null,
-  ): void {
-    this.#add({
-      time: Date.now(),
-      event: "deny",
-      listener,
-      peer: peer.credentials && { ...peer.credentials, exe: executable },
-      user,
-      reason: decision.reason,
-    });
+  denied(refused: Refused): void {
+    this.#add({ ...refused, time: Date.now(), event: "deny" });
   }
 
   /** Someone who was in would be refused now. */
@@ -150,10 +159,8 @@ export class Journal {
 }
 
 function commonOf({ facts, executable }: Session, time: number): Common {
-  return {
-    time,
-    listener: facts.listener,
-    peer: { ...facts.credentials, exe: executable },
-    user: facts.user,
-  };
+  const { origin, listener, user } = facts;
+  return origin.kind === "unix"
+    ? { time, listener, peer: { ...origin.credentials, exe: executable }, user }
+    : { time, listener, peer: null, remote: endpointText(origin.remote), key: origin.keyId, user };
 }

@@ -4,45 +4,91 @@
  * @module
  */
 import type { ConfigSource } from "../config/source.ts";
-import type { Config, UnixListenerConfig } from "../config/types.ts";
-import { decide } from "../policy/decide.ts";
-import type { AllowList, Decision, Ground, UnixPeer } from "../policy/types.ts";
+import type { Config, ListenerConfig } from "../config/types.ts";
+import { decide, decideKeyed } from "../policy/decide.ts";
+import type {
+  AllowList,
+  Decision,
+  Ground,
+  KeyedPeer,
+  KeyGrant,
+  Occupancy,
+  UnixPeer,
+} from "../policy/types.ts";
+import type { Names } from "./names.ts";
 import type { Session, Sessions } from "./sessions.ts";
+
+/** Someone who is in has room. */
+const ROOM: Occupancy = {
+  connections: 0,
+  maxConnections: Infinity,
+  connectionsOfUser: 0,
+  maxConnectionsPerUser: Infinity,
+};
 
 /** Decides about peers, and again about those who are in. */
 export class Judge {
   readonly #source: ConfigSource;
   readonly #ground: Ground;
   readonly #sessions: Sessions;
+  readonly #names: Names;
 
-  constructor(source: ConfigSource, ground: Ground, sessions: Sessions) {
+  constructor(source: ConfigSource, ground: Ground, sessions: Sessions, names: Names) {
     this.#source = source;
     this.#ground = ground;
     this.#sessions = sessions;
+    this.#names = names;
   }
 
   /** Decides about a newcomer. The configuration has to have been refreshed just before. */
-  admit(peer: UnixPeer, listener: UnixListenerConfig): Decision {
-    const config = this.#source.config;
-    return decide(peer, config.access, allowOf(config, listener), this.#ground, {
-      connections: this.#sessions.size,
-      maxConnections: config.limits.maxConnections,
-      connectionsOfUser: peer.credentials === null
-        ? Infinity
-        : this.#sessions.ofUid(peer.credentials.uid),
-      maxConnectionsPerUser: config.limits.maxConnectionsPerUser,
-    });
+  admit(peer: UnixPeer, listener: ListenerConfig): Decision {
+    const { access } = this.#source.config;
+    const allow = allowOf(this.#source.config, listener);
+    const occupancy = this.#occupancy(peer.credentials?.uid);
+    return decide(peer, access, allow, this.#ground, occupancy);
+  }
+
+  /** Decides about a newcomer who has shown a key. Configuration and keys have been refreshed just before. */
+  admitKeyed(grant: KeyGrant | null, actsAs: string | null, listener: ListenerConfig): Decision {
+    const { access } = this.#source.config;
+    const name = grant?.user ?? actsAs;
+    // A trusted key that names nobody is counted with root.
+    const uid = name === null ? 0 : access.usersByName.get(name)?.uid;
+    return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid));
   }
 
   /** Decides about someone who is in, as if there were always room. */
-  review({ facts }: Session): Decision {
-    const config = this.#source.config;
-    return decide(facts.peer, config.access, allowOf(config, facts.door), this.#ground, {
-      connections: 0,
-      maxConnections: Infinity,
-      connectionsOfUser: 0,
-      maxConnectionsPerUser: Infinity,
-    });
+  review({ facts: { origin, door } }: Session): Decision {
+    if (origin.kind === "tcp") {
+      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, door, ROOM);
+    }
+    const { config } = this.#source;
+    return decide(origin.peer, config.access, allowOf(config, door), this.#ground, ROOM);
+  }
+
+  #decideKeyed(
+    grant: KeyGrant | null,
+    actsAs: string | null,
+    listener: ListenerConfig,
+    occupancy: Occupancy,
+  ): Decision {
+    const { config } = this.#source;
+    const allow = allowOf(config, listener);
+    const user = config.access.usersByName.get(grant?.user ?? actsAs ?? "");
+    // The name service may be slow, so it is asked only where a rule wants to know.
+    const groups = user === undefined || !allow?.gids.size ? [] : this.#names.groupsOf(user.uid);
+    const peer: KeyedPeer = { grant, actsAs, groups };
+    return decideKeyed(peer, config.access, allow, Date.now(), occupancy);
+  }
+
+  #occupancy(uid: number | undefined): Occupancy {
+    const { limits } = this.#source.config;
+    return {
+      connections: this.#sessions.size,
+      maxConnections: limits.maxConnections,
+      connectionsOfUser: uid === undefined ? Infinity : this.#sessions.ofUid(uid),
+      maxConnectionsPerUser: limits.maxConnectionsPerUser,
+    };
   }
 }
 
@@ -50,9 +96,13 @@ export class Judge {
  * The `allow:` list that is in force for a listener now. One that is not in the file (any more) keeps
  * the list it was opened with.
  */
-function allowOf(config: Config, listener: UnixListenerConfig): AllowList | null {
-  for (const candidate of config.listeners ?? []) {
-    if (candidate.kind === "unix" && candidate.path === listener.path) return candidate.allow;
-  }
-  return listener.allow;
+function allowOf(config: Config, listener: ListenerConfig): AllowList | null {
+  const current = config.listeners?.find((one) => isSame(one, listener));
+  return current === undefined ? listener.allow : current.allow;
+}
+
+function isSame(one: ListenerConfig, other: ListenerConfig): boolean {
+  return one.kind === "unix"
+    ? other.kind === "unix" && one.path === other.path
+    : other.kind === "tcp" && one.host === other.host && one.port === other.port;
 }

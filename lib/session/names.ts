@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { accountByUid } from "../libc/ids.ts";
+import { accountByUid, groupsOf } from "../libc/ids.ts";
 import type { Admission } from "../policy/types.ts";
 
 /** How many names of the name service are remembered. */
@@ -22,6 +22,19 @@ export class Names {
   constructor(serverUid: number, serverUser: string) {
     this.#serverUid = serverUid;
     this.#serverUser = serverUser;
+  }
+
+  /**
+   * The groups a user of this machine is in; empty where there is no such user, or nobody to ask. They are
+   * asked for where a list names groups: who is in none is not on it.
+   */
+  groupsOf(uid: number): readonly number[] {
+    try {
+      const account = accountByUid(uid);
+      return account === null ? [] : groupsOf(account.name, account.gid);
+    } catch {
+      return [];
+    }
   }
 
   /** The configured name, else what the name service says, else the uid in digits. */

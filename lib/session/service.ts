@@ -3,8 +3,26 @@
  *
  * @module
  */
+import type { Channel } from "../access/channel.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { Session } from "./sessions.ts";
+
+/** A connection whose peer was let in. */
+export interface Line {
+  readonly descriptor: Descriptor;
+  readonly kind: "unix" | "tcp";
+  /** The cipher of a connection that passed the access check, or null. */
+  readonly channel: Channel | null;
+  /** What the peer has sent already, still sealed. */
+  readonly received: Uint8Array | null;
+  /** What we have to send before anything else, sealed already. */
+  readonly unsent: Uint8Array | null;
+}
+
+/** A Unix connection, as it was accepted. */
+export function plainLine(descriptor: Descriptor): Line {
+  return { descriptor, kind: "unix", channel: null, received: null, unsent: null };
+}
 
 /** What an accepted connection is handed to. */
 export interface Service {
@@ -18,7 +36,7 @@ export interface Service {
    *
    * @returns The handle by which the session can be ended from outside.
    */
-  open(session: Session, connection: Descriptor): Occupant;
+  open(session: Session, line: Line): Occupant;
 }
 
 /** A session from the point of view of whoever has to end it. */

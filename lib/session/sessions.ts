@@ -3,22 +3,58 @@
  *
  * @module
  */
-import type { UnixListenerConfig } from "../config/types.ts";
+import type { ListenerConfig } from "../config/types.ts";
+import type { Endpoint } from "../libc/inet.ts";
 import type { Admission, PeerCredentials, UnixPeer } from "../policy/types.ts";
+import type { KeyRing } from "./key_ring.ts";
 import type { Occupant } from "./service.ts";
 
-/** Why a session ended. */
-export type CloseReason = "end" | "error" | "idle" | "revoked" | "closed" | "shutdown";
+/**
+ * Why a session ended: `end` when both sides were done, `error` when the connection broke, `truncated`,
+ * `corrupt` and so on when what came over TCP could no longer be believed, `backend-refused`,
+ * `backend-timeout` and `backend-error` when what it was joined to was not there or broke, and otherwise
+ * what ended it from outside.
+ */
+export type CloseReason =
+  | "end"
+  | "error"
+  | "truncated"
+  | "corrupt"
+  | "malformed"
+  | "oversized"
+  | "unexpected"
+  | "exhausted"
+  | "backend-refused"
+  | "backend-timeout"
+  | "backend-error"
+  | Eviction;
+
+/** Why a session is ended from outside. */
+export type Eviction = "idle" | "revoked" | "closed" | "shutdown";
+
+/** How a peer has proved who it is. */
+export type Origin =
+  /** The kernel has said it. */
+  | { readonly kind: "unix"; readonly peer: UnixPeer; readonly credentials: PeerCredentials }
+  /** It holds a key. */
+  | {
+    readonly kind: "tcp";
+    readonly remote: Endpoint;
+    readonly keyId: string;
+    /** The keys of the listener it came to. */
+    readonly ring: KeyRing;
+    /** Whom it wanted to act as, or null. */
+    readonly actsAs: string | null;
+  };
 
 /** What is known of a session from its beginning. */
 export interface SessionFacts {
   /** The listener as the log names it, such as `unix:/run/ipcauth/ipc.sock`. */
   readonly listener: string;
   /** The listener's configuration when it was opened. */
-  readonly door: UnixListenerConfig;
+  readonly door: ListenerConfig;
   readonly service: string;
-  readonly peer: UnixPeer;
-  readonly credentials: PeerCredentials;
+  readonly origin: Origin;
   readonly as: Admission;
   /** The name the session runs under. */
   readonly user: string;
@@ -35,7 +71,9 @@ export class Session {
   readonly #onEnd: (session: Session, bytesIn: number, bytesOut: number) => void;
   #occupant: Occupant | null = null;
   #reason: CloseReason = "end";
-  #ended = false;
+  #parties = 1;
+  #bytesIn = 0;
+  #bytesOut = 0;
 
   /** Made by {@linkcode Sessions.open}. */
   constructor(
@@ -48,6 +86,12 @@ export class Session {
     this.#onEnd = onEnd;
   }
 
+  /** The host it comes from. A Unix peer is on this machine, which has this address for it. */
+  get from(): string {
+    const { origin } = this.facts;
+    return origin.kind === "tcp" ? origin.remote.host : "127.0.0.1";
+  }
+
   /** Why it ended, or would if it ended now. */
   get reason(): CloseReason {
     return this.#reason;
@@ -55,7 +99,17 @@ export class Session {
 
   /** Whether its connection is closed. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#parties === 0;
+  }
+
+  /**
+   * Makes the session last until somebody else is done with its connection, too.
+   *
+   * @returns What they have to call then, once.
+   */
+  hold(): () => void {
+    this.#parties++;
+    return () => this.#leave();
   }
 
   /** Says who holds the connection now. */
@@ -64,18 +118,29 @@ export class Session {
   }
 
   /** Ends the connection from outside. A session that is being ended already keeps its first reason. */
-  evict(reason: CloseReason): void {
-    if (this.#ended || this.#reason !== "end") return;
+  evict(reason: Eviction): void {
+    if (this.ended || this.#reason !== "end") return;
     this.#reason = reason;
     this.#occupant?.evict();
   }
 
+  /** Something went wrong on the way. The first thing that does is why the session ends. */
+  note(reason: CloseReason): void {
+    if (this.#reason === "end") this.#reason = reason;
+  }
+
   /** The service calls this once its connection is closed. */
   end(bytesIn: number, bytesOut: number, reason?: CloseReason): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    if (reason !== undefined && this.#reason === "end") this.#reason = reason;
-    this.#onEnd(this, bytesIn, bytesOut);
+    if (this.ended) return;
+    this.#bytesIn = bytesIn;
+    this.#bytesOut = bytesOut;
+    if (reason !== undefined) this.note(reason);
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#parties--;
+    if (this.#parties === 0) this.#onEnd(this, this.#bytesIn, this.#bytesOut);
   }
 }
 

@@ -20,6 +20,8 @@ const BACKLOG = 4096;
 export class UnixListener {
   readonly config: UnixListenerConfig;
   readonly socket: Descriptor;
+  /** As the log names it, such as `unix:/run/ipcauth/ipc.sock`. */
+  readonly name: string;
   readonly #lock: LockFile;
   readonly #identity: string;
 
@@ -30,6 +32,7 @@ export class UnixListener {
     identity: string,
   ) {
     this.config = config;
+    this.name = `unix:${config.path}`;
     this.socket = socket;
     this.#lock = lock;
     this.#identity = identity;

@@ -115,7 +115,7 @@ for (
     ["serve --forward unix:/a --identity me", "--identity is one of"],
     ["serve --exec", "needs a program"],
     ["serve -- id", "needs --exec"],
-    ["serve --key", "there is no --tcp"],
+    ["serve --unix --key", "there is no --tcp"],
     ["connect --unix --tcp", "--unix and --tcp exclude each other"],
     ["connect --unix --key", "--key is for TCP"],
     ["connect --pipe --listen unix:/a", "--pipe and --listen exclude each other"],

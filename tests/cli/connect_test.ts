@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { connect, type ConnectRequest } from "../../lib/cli/connect.ts";
-import type { Context } from "../../lib/cli/context.ts";
+import type { ConnectCommand } from "../../lib/cli/args.ts";
+import { connect as run, type ConnectContext } from "../../lib/cli/connect.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import {
@@ -14,11 +14,24 @@ import {
 } from "../client/fake_console.ts";
 import { isRoot, Program } from "../end_to_end/program.ts";
 
+/** What the tests ask for, without what is the same in all of them. */
+interface ConnectRequest extends Pick<ConnectCommand, "serverUser" | "user"> {
+  readonly unix: string | null;
+  readonly commands: readonly string[];
+}
+
 const PLAIN: ConnectRequest = { unix: null, serverUser: null, user: null, commands: ["who"] };
 
+function connect({ unix, commands, ...request }: ConnectRequest, desk: Desk): Promise<ExitCode> {
+  const to = { kind: "unix", path: unix } as const;
+  return run({ ...request, kind: "connect", to, mode: { kind: "console", commands } }, desk);
+}
+
 /** What a client is run in, and what it printed. */
-class Desk implements Context {
-  readonly surroundings: Context["surroundings"];
+class Desk implements ConnectContext {
+  readonly surroundings: ConnectContext["surroundings"];
+  readonly version = "0";
+  readonly self = "";
   readonly config: string | null;
   readonly color = false;
   printed = "";

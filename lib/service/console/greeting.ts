@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { Descriptor } from "../../libc/descriptor.ts";
 import { BROKEN, peek, send } from "../../libc/sockets.ts";
 import {
   EPOLLIN,
@@ -15,8 +14,10 @@ import {
   type Registration,
   type Watcher,
 } from "../../reactor/reactor.ts";
+import type { RelayBuffers } from "../../reactor/relay.ts";
 import type { Timer } from "../../reactor/timers.ts";
-import type { Occupant, Service } from "../../session/service.ts";
+import { type PlainSide, plainSide } from "../../session/bridge.ts";
+import type { Line, Occupant, Service } from "../../session/service.ts";
 import type { Session } from "../../session/sessions.ts";
 import type { Welcome } from "./protocol.ts";
 
@@ -57,16 +58,23 @@ export class ConsoleGreeter implements Service {
   readonly #reactor: Reactor;
   readonly #office: ConsoleOffice;
   readonly #facts: GreetingFacts;
+  readonly #buffers: RelayBuffers;
   readonly #buffer = new Uint8Array(4096);
   readonly #encoder = new TextEncoder();
 
-  constructor(reactor: Reactor, office: ConsoleOffice, facts: GreetingFacts) {
+  constructor(
+    reactor: Reactor,
+    buffers: RelayBuffers,
+    office: ConsoleOffice,
+    facts: GreetingFacts,
+  ) {
     this.#reactor = reactor;
+    this.#buffers = buffers;
     this.#office = office;
     this.#facts = facts;
   }
 
-  open(session: Session, connection: Descriptor): Occupant {
+  open(session: Session, line: Line): Occupant {
     const { as, user } = session.facts;
     const welcome: Welcome = {
       server: "ipcauth",
@@ -74,17 +82,17 @@ export class ConsoleGreeter implements Service {
       user,
       admin: as.trusted || (as.user !== null && as.user.admin),
       trusted: as.trusted,
-      // A Unix peer is on this machine; the loopback address says so where people expect an address.
-      from: "127.0.0.1",
+      from: session.from,
       host: this.#facts.host,
       session: session.id,
     };
-    const line = `{"jsonrpc":"2.0","method":"welcome","params":${JSON.stringify(welcome)}}\n`;
-    const { written } = this.#encoder.encodeInto(line, this.#buffer);
-    const sent = Math.max(0, send(connection, this.#buffer, written));
+    const text = `{"jsonrpc":"2.0","method":"welcome","params":${JSON.stringify(welcome)}}\n`;
+    const { written } = this.#encoder.encodeInto(text, this.#buffer);
+    const side = plainSide(this.#reactor, this.#buffers, session, line);
+    const sent = Math.max(0, send(side.descriptor, this.#buffer, written));
     // What the socket does not take at once is an oddity; the control plane has the patience for it.
     const unsent = sent < written ? this.#buffer.slice(sent, written) : null;
-    return new WaitingConsole(this.#reactor, this.#office, session, connection, {
+    return new WaitingConsole(this.#reactor, this.#office, session, side, {
       session: session.id,
       trusted: as.trusted,
       actsAs: as.trusted || as.user === null ? null : as.user.name,
@@ -102,20 +110,22 @@ class WaitingConsole implements Watcher, Occupant {
   readonly #session: Session;
   readonly #handOver: ConsoleHandOver;
   #registration: Registration | null;
+  readonly #cut: () => void;
   readonly #silence: Timer | null;
 
   constructor(
     reactor: Reactor,
     office: ConsoleOffice,
     session: Session,
-    connection: Descriptor,
+    { descriptor, cut }: PlainSide,
     handOver: ConsoleHandOver,
   ) {
     this.#office = office;
     this.#session = session;
     this.#handOver = handOver;
+    this.#cut = cut;
     const mask = handOver.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
-    this.#registration = reactor.watch(connection, mask, this);
+    this.#registration = reactor.watch(descriptor, mask, this);
     const { idleTimeout } = handOver;
     this.#silence = idleTimeout > 0
       ? reactor.after(idleTimeout, () => session.evict("idle"))
@@ -144,6 +154,8 @@ class WaitingConsole implements Watcher, Occupant {
     // Without a registration the connection is the control plane's to close.
     if (this.#registration === null) this.#office.evict(this.#session.id);
     else this.#close("end");
+    // What the control plane has still to say is not for this peer any more.
+    this.#cut();
   }
 
   #close(reason: "end" | "error"): void {

@@ -53,7 +53,8 @@ export interface SessionRecord {
   readonly id: number;
   readonly user: string;
   readonly uid: number;
-  readonly pid: number;
+  /** Null where the peer came over TCP. */
+  readonly pid: number | null;
   readonly from: string;
   readonly listener: string;
   readonly service: string;

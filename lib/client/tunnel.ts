@@ -1,0 +1,161 @@
+/**
+ * `connect --listen`: a local socket, every connection of which goes through the access check of a server.
+ * It runs in a thread of its own, as its loop knows nothing of signals.
+ *
+ * @module
+ */
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { ClientHandshake } from "../access/client_handshake.ts";
+import { WatchedKey } from "../access/watched_key.ts";
+import type { HostPort } from "../config/addresses.ts";
+import type { Target } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import { Wake } from "../libc/epoll.ts";
+import { endpointText } from "../libc/inet.ts";
+import { separateUmask } from "../libc/umask.ts";
+import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
+import { RelayBuffers } from "../reactor/relay.ts";
+import { Acceptor, type Porter } from "../session/acceptor.ts";
+import { TcpListener } from "../session/tcp_listener.ts";
+import { UnixListener } from "../session/unix_listener.ts";
+import { addressesOf } from "./keyed.ts";
+import { Passage, type PassagePlan } from "./passage.ts";
+
+/** What a tunnel is to do. */
+export interface TunnelOrders {
+  readonly kind: "tunnel";
+  /** The local socket. */
+  readonly listen: Target;
+  readonly server: HostPort;
+  /** The key file. */
+  readonly key: string;
+  /** Whom to act as, or null. */
+  readonly user: string | null;
+  /** What the client calls itself. */
+  readonly client: string;
+  readonly ownUid: number;
+  /** An eventfd, now the tunnel's: it is raised after every message on the port. */
+  readonly wake: number;
+}
+
+/** What a tunnel has to say. */
+export type TunnelNews =
+  | { readonly kind: "up" }
+  | { readonly kind: "listening"; readonly where: string }
+  | {
+    readonly kind: "failed" | "complaint";
+    readonly message: string;
+    readonly exit: number;
+    readonly hint: string | undefined;
+  }
+  | { readonly kind: "stopped" };
+
+/**
+ * Serves until it hears anything on its port. Blocks the thread.
+ *
+ * @param tell Where news go.
+ */
+export function runTunnel(
+  orders: TunnelOrders,
+  port: MessagePort,
+  tell: (news: TunnelNews) => void,
+): void {
+  try {
+    separateUmask();
+    new Tunnel(orders, port, tell).run();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tell({ kind: "failed", message: error.message, exit: error.exit, hint: error.hint });
+  }
+}
+
+class Tunnel implements Porter, Watcher {
+  readonly #port: MessagePort;
+  readonly #tell: (news: TunnelNews) => void;
+  readonly #wake: Wake;
+  readonly #reactor = new Reactor();
+  readonly #passages = new Set<Passage>();
+  readonly #plan: PassagePlan;
+  readonly #kind: "unix" | "tcp";
+  readonly #acceptor: Acceptor;
+  readonly #listener: UnixListener | TcpListener;
+
+  constructor(orders: TunnelOrders, port: MessagePort, tell: (news: TunnelNews) => void) {
+    this.#port = port;
+    this.#tell = tell;
+    this.#wake = new Wake(new Descriptor(orders.wake));
+    const key = new WatchedKey(orders.key, orders.ownUid);
+    const failure = key.refresh();
+    if (failure !== null) throw failure;
+    this.#plan = {
+      reactor: this.#reactor,
+      buffers: new RelayBuffers(),
+      where: endpointText(orders.server),
+      addresses: addressesOf(orders.server),
+      handshake: () => {
+        const failure = key.refresh();
+        if (key.key === null) throw failure ?? noKey(orders.key);
+        return new ClientHandshake(key.key, { client: orders.client, user: orders.user });
+      },
+      complain: ({ message, exit, hint }) => tell({ kind: "complaint", message, exit, hint }),
+      over: (passage) => void this.#passages.delete(passage),
+    };
+    this.#kind = orders.listen.kind;
+    this.#listener = open(orders.listen, orders.ownUid);
+    this.#acceptor = new Acceptor(this.#reactor, this.#listener.socket, this);
+    tell({ kind: "listening", where: this.#listener.name });
+  }
+
+  run(): void {
+    this.#reactor.watch(this.#wake.descriptor, EPOLLIN, this);
+    this.#reactor.run();
+    this.#tell({ kind: "stopped" });
+  }
+
+  receive(connection: Descriptor): void {
+    const passage = new Passage(this.#plan, connection, this.#kind);
+    this.#passages.add(passage);
+    passage.begin();
+  }
+
+  noRoom(connection: Descriptor): void {
+    connection.close();
+  }
+
+  fault(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.#tell({ kind: "complaint", message, exit: ExitCode.os, hint: undefined });
+  }
+
+  /** The word to stop. */
+  onEvents(): void {
+    this.#wake.clear();
+    if (receiveMessageOnPort(this.#port) === undefined) return;
+    if (this.#listener instanceof UnixListener) this.#listener.unlink();
+    this.#acceptor.close();
+    if (this.#listener instanceof UnixListener) this.#listener.release();
+    for (const passage of [...this.#passages]) passage.abort();
+    this.#reactor.stop();
+  }
+
+  onFault(error: unknown): void {
+    this.fault(error);
+  }
+}
+
+function open(target: Target, ownUid: number): UnixListener | TcpListener {
+  const at = { line: 1, column: 1 };
+  const service = { kind: "console" } as const;
+  return target.kind === "unix"
+    // The tunnel passes on what its owner may do, so it is for the owner alone.
+    ? UnixListener.open({ ...target, mode: 0o600, allow: null, service, at }, ownUid)
+    : TcpListener.open({ ...target, keys: [], allow: null, service, at });
+}
+
+function noKey(path: string): Failure {
+  return new Failure(`There is no usable key in ${path}`, {
+    exit: ExitCode.config,
+    hint: `ipcauth gen-key --show ${path}`,
+  });
+}

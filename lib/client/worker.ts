@@ -1,0 +1,26 @@
+/**
+ * The Worker's first and only message from its parent: from then on the thread is the tunnel's.
+ *
+ * @module
+ */
+import type { MessagePort } from "node:worker_threads";
+import { runTunnel, type TunnelNews, type TunnelOrders } from "./tunnel.ts";
+
+/** The part of a Worker's global scope that is used here. */
+interface Scope {
+  onmessage: ((event: MessageEvent<TunnelOrders>) => void) | null;
+  postMessage(message: TunnelNews): void;
+  close(): void;
+}
+
+/** Waits for the orders, and carries them out. */
+export function workAsTunnel(): void {
+  const scope = self as unknown as Scope;
+  scope.onmessage = (event) => {
+    const port = event.ports[0] as unknown as MessagePort;
+    runTunnel(event.data, port, (news) => scope.postMessage(news));
+    scope.close();
+  };
+  // A message that comes while the Worker's modules are still loading is lost; so it says when.
+  scope.postMessage({ kind: "up" });
+}

@@ -1,0 +1,118 @@
+/**
+ * Takes connections from a listening socket, a batch a turn, and never spins.
+ *
+ * @module
+ */
+import type { Descriptor } from "../libc/descriptor.ts";
+import { SystemError } from "../libc/errno.ts";
+import { accept, receive, shutdown } from "../libc/sockets.ts";
+import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
+
+/** How many connections one turn of the reactor takes before the others' events are served. */
+const BATCH = 64;
+/** How long a listener rests when the machine has no room for another connection, in milliseconds. */
+const REST = 100;
+
+/** Who is given the connections. */
+export interface Porter {
+  /** Someone has come. The connection is the porter's from here on, also when this throws. */
+  receive(connection: Descriptor): void;
+  /** There is no room for someone: to be turned away, and noted. */
+  noRoom(connection: Descriptor): void;
+  /** A bug of ours, or the machine's trouble. */
+  fault(error: unknown): void;
+}
+
+/** Accepts, for as long as it is not closed. */
+export class Acceptor implements Watcher {
+  readonly #reactor: Reactor;
+  readonly #socket: Descriptor;
+  readonly #porter: Porter;
+  readonly #registration: Registration;
+  // Given up to take in, and send away, a connection that no descriptor is left for.
+  #spare: Descriptor | null;
+
+  /** Starts accepting. @param socket The listening socket, which is the acceptor's from here on. */
+  constructor(reactor: Reactor, socket: Descriptor, porter: Porter) {
+    this.#reactor = reactor;
+    this.#socket = socket;
+    this.#porter = porter;
+    this.#spare = socket.duplicate();
+    this.#registration = reactor.watch(socket, EPOLLIN, this);
+  }
+
+  /** Takes the connections that are waiting. */
+  onEvents(): void {
+    for (let count = 0; count < BATCH; count++) {
+      const connection = this.#accept();
+      if (connection === null) return;
+      this.#porter.receive(connection);
+    }
+  }
+
+  /** A bug while deciding about one peer: that peer is refused, the door stays open. */
+  onFault(error: unknown): void {
+    this.#porter.fault(error);
+  }
+
+  /** Stops accepting. */
+  close(): void {
+    this.#registration.close();
+    this.#spare?.close();
+  }
+
+  /** The next waiting connection, or null when nobody is waiting or there is no room. */
+  #accept(): Descriptor | null {
+    try {
+      return accept(this.#socket);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#sendOneAway(error);
+      return null;
+    }
+  }
+
+  /**
+   * Out of descriptors or memory: a waiting connection keeps the listener ready, so the loop would spin.
+   * The spare descriptor's place takes one connection in and sends it away; where even that fails, the
+   * listener rests a moment. Those who are inside notice nothing.
+   */
+  #sendOneAway(error: SystemError): void {
+    this.#spare?.close();
+    this.#spare = null;
+    try {
+      const connection = accept(this.#socket);
+      if (connection !== null) this.#porter.noRoom(connection);
+      this.#spare = this.#socket.duplicate();
+    } catch {
+      this.#porter.fault(error);
+      this.#registration.update(0);
+      this.#reactor.after(REST, () => this.#wakeUp());
+    }
+  }
+
+  #wakeUp(): void {
+    if (!this.#socket.isOpen) return;
+    try {
+      this.#spare ??= this.#socket.duplicate();
+    } catch {
+      // Still no room; the next connection that does not fit rests the listener again.
+    }
+    this.#registration.update(EPOLLIN);
+  }
+}
+
+/**
+ * Ends a connection so that the peer reads end-of-file and nothing else.
+ *
+ * The kernel answers `ECONNRESET` instead where unread bytes are left behind (`unix(7)`,
+ * `unix_release_sock`), so what the peer sent unasked is thrown away, after its direction was shut: it
+ * can add nothing, and what there is has an end.
+ */
+export function turnAway(connection: Descriptor): void {
+  shutdown(connection);
+  while (receive(connection, dustbin) > 0);
+  connection.close();
+}
+
+const dustbin = new Uint8Array(64 * 1024);

@@ -1,0 +1,139 @@
+/**
+ * The way of a connection on TCP: listener → access check → policy → service.
+ *
+ * @module
+ */
+import type { Channel } from "../access/channel.ts";
+import type { Refusal } from "../access/refusal.ts";
+import { ServerHandshake } from "../access/server_handshake.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import { type Endpoint, endpointText, peerEndpoint, tuneTcp } from "../libc/inet.ts";
+import type { Decision, DenyReason } from "../policy/types.ts";
+import { Acceptor, type Porter, turnAway } from "./acceptor.ts";
+import { Arrival, type Host, type Knock } from "./arrival.ts";
+import { beginSession, serve } from "./hand_over.ts";
+import { type House, OUT_OF_ROOM } from "./house.ts";
+import { KeyRing } from "./key_ring.ts";
+import type { Service } from "./service.ts";
+import type { TcpListener } from "./tcp_listener.ts";
+
+/** One TCP listener and the service behind it. */
+export class KeyedDoor implements Porter, Host {
+  readonly #house: House;
+  readonly #listener: TcpListener;
+  readonly #service: Service;
+  readonly #acceptor: Acceptor;
+  readonly #ring: KeyRing;
+  readonly name: string;
+
+  /** Starts accepting. */
+  constructor(house: House, listener: TcpListener, service: Service) {
+    this.#house = house;
+    this.#listener = listener;
+    this.#service = service;
+    this.#ring = new KeyRing(house.source, listener.config, house.ownUid);
+    this.name = listener.name;
+    this.refresh();
+    this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
+  }
+
+  /** Looks at the configuration and the key files. */
+  refresh(): void {
+    this.#house.refresh();
+    this.#ring.refresh().forEach((failure) => this.#house.complain(failure));
+  }
+
+  /** Someone has come, and has everything to prove. */
+  receive(connection: Descriptor): void {
+    let arrived = false;
+    try {
+      const remote = peerEndpoint(connection);
+      // Gone before it was looked at: there is nobody to note.
+      if (remote === null) return;
+      tuneTcp(connection);
+      arrived = true;
+      const handshake = new ServerHandshake((id) => this.#keyOf(id));
+      new Arrival(this.#house, this, connection, remote, handshake);
+    } finally {
+      if (!arrived) connection.close();
+    }
+  }
+
+  noRoom(connection: Descriptor): void {
+    const remote = peerEndpoint(connection);
+    turnAway(connection);
+    if (remote !== null) this.refuse({ remote, keyId: null }, OUT_OF_ROOM.reason);
+  }
+
+  fault(error: unknown): void {
+    this.#house.journal.fault(error);
+  }
+
+  /** Someone holds a key. */
+  admit(knock: Knock): void {
+    this.refresh();
+    const grant = this.#ring.grant(knock.keyId);
+    const decision = this.#house.judge.admitKeyed(grant, knock.actsAs, this.#listener.config);
+    if (decision.allow) this.#welcome(knock, decision);
+    else {
+      knock.reject(decision.reason);
+      this.refuse(knock, decision.reason, grant?.user ?? null);
+    }
+  }
+
+  /** Someone is refused, whose connection is closed already. */
+  refuse(
+    { remote, keyId }: { readonly remote: Endpoint; readonly keyId: string | null },
+    reason: DenyReason,
+    user: string | null = null,
+    detail?: Refusal,
+  ): void {
+    this.#house.journal.denied({
+      listener: this.name,
+      peer: null,
+      remote: endpointText(remote),
+      key: keyId ?? undefined,
+      user,
+      reason,
+      message: detail === reason ? undefined : detail,
+    });
+  }
+
+  /** Stops accepting. */
+  close(): void {
+    this.#acceptor.close();
+  }
+
+  /** Forgets the keys, once nobody's session depends on them. */
+  wipe(): void {
+    this.#ring.wipe();
+  }
+
+  #keyOf(id: string): Uint8Array | null {
+    this.refresh();
+    return this.#ring.key(id);
+  }
+
+  #welcome(knock: Knock, decision: Decision & { allow: true }): void {
+    const session = beginSession(this.#house, this.#service, decision, {
+      listener: this.name,
+      door: this.#listener.config,
+      origin: {
+        kind: "tcp",
+        remote: knock.remote,
+        keyId: knock.keyId,
+        ring: this.#ring,
+        actsAs: knock.actsAs,
+      },
+    });
+    let opened: { descriptor: Descriptor; channel: Channel; unsent: Uint8Array | null };
+    try {
+      opened = knock.accept({ user: session.facts.user, service: this.#service.name });
+    } catch (error) {
+      session.end(0, 0, "error");
+      throw error;
+    }
+    const line = { ...opened, kind: "tcp" as const, received: knock.rest };
+    serve(this.#house, this.#service, session, line, decision);
+  }
+}
