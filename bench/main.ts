@@ -72,6 +72,71 @@ function acceptRow(inFlight: number, floor: number | null): Row {
   };
 }
 
+/** A backend, and two ways to it over TCP: our tunnel and our server, a pair of spiped. */
+async function twoTunnels(workshop: Workshop, backend: string): Promise<[string, string]> {
+  await workshop.demand("spiped");
+  const [ours, theirs] = [workshop.path("ours.sock"), workshop.path("theirs.sock")];
+  const key = workshop.path("bench.key");
+  const secret = crypto.getRandomValues(new Uint8Array(32));
+  const text = secret.toBase64({ alphabet: "base64url", omitPadding: true });
+  await Deno.writeTextFile(key, `${text}\n`, { mode: 0o600 });
+  const config = workshop.path("config.yaml");
+  const [port, otherPort] = [freePort(), freePort()];
+  await Deno.writeTextFile(
+    config,
+    `listeners: [{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key} }],\n` +
+      `              service: { forward: "unix:${backend}" } }]\n` +
+      "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
+    { mode: 0o644 },
+  );
+  await workshop.start("stderr", "ipcauth", "serve", "--config", config);
+  await workshop.start(
+    "stderr",
+    ...["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`],
+    ...["--listen", `unix:${ours}`],
+  );
+  const pair = ["spiped", "-F", "-k", key, "-n", "1000"];
+  // The far one first: a spiped that finds nobody at its target drops the connection.
+  await workshop.startSilently(
+    { hostname: "127.0.0.1", port: otherPort },
+    ...pair,
+    ...["-d", "-s", `[127.0.0.1]:${otherPort}`, "-t", backend],
+  );
+  await workshop.startSilently(
+    theirs,
+    ...[...pair, "-e", "-s", theirs, "-t", `[127.0.0.1]:${otherPort}`],
+  );
+  return [ours, theirs];
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+function tunnelRow(streams: number): Row {
+  return {
+    name: `tunnel, bulk, ${streams} ${streams === 1 ? "stream" : "streams"}`,
+    peer: "spiped pair",
+    floor: 2.5,
+    unit: " MB/s",
+    more: true,
+    async prepare(workshop) {
+      const bulk = await workshop.compile("bulk");
+      const backend = workshop.path("backend.sock");
+      await workshop.start("stdout", bulk, "sink", backend);
+      const [ours, theirs] = await twoTunnels(workshop, backend);
+      const measure = (path: string, bytes: number) => async () => {
+        const line = await workshop.run(bulk, "send", path, String(bytes), String(streams));
+        const [sent, time] = line.split(" ").map(Number);
+        return sent! / time! / 1e6;
+      };
+      const bytes = 1 << 29;
+      return { ours: measure(ours, bytes / streams), peers: measure(theirs, bytes / 2 / streams) };
+    },
+  };
+}
+
 const ROWS: readonly Row[] = [
   acceptRow(1, 0.7),
   acceptRow(16, null),
@@ -101,6 +166,25 @@ const ROWS: readonly Row[] = [
       };
     },
   },
+  {
+    name: "tunnel, handshake and one byte, 16 in flight",
+    peer: "spiped pair",
+    floor: 3,
+    unit: "/s",
+    more: true,
+    async prepare(workshop) {
+      const load = await workshop.compile("load");
+      const backend = workshop.path("backend.sock");
+      await workshop.start("stdout", await workshop.compile("peer_accept"), backend);
+      const [ours, theirs] = await twoTunnels(workshop, backend);
+      return {
+        ours: () => rate(workshop, load, ours, 4_000, 16),
+        peers: () => rate(workshop, load, theirs, 1_000, 16),
+      };
+    },
+  },
+  tunnelRow(1),
+  tunnelRow(8),
   {
     name: "run-as UID -- true, whole process",
     peer: "python3 setuid script",

@@ -94,6 +94,32 @@ export class Workshop {
     return child.pid;
   }
 
+  /** Starts a server that says nothing, and waits until somebody answers. */
+  async startSilently(
+    where: string | { hostname: string; port: number },
+    ...argv: string[]
+  ): Promise<number> {
+    const child = new Deno.Command(argv[0]!, {
+      args: argv.slice(1),
+      env: this.#env(),
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    this.#children.push(child);
+    for (let attempt = 0; attempt < 500; attempt++) {
+      try {
+        if (typeof where === "string") await Deno.lstat(where);
+        else (await Deno.connect(where)).close();
+        return child.pid;
+      } catch {
+        // Nothing tells when it listens.
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+    throw new Error(`${argv.join(" ")} does not answer`);
+  }
+
   #env(): Record<string, string> {
     return { PATH: `${this.bin}:${Deno.env.get("PATH") ?? "/usr/bin:/bin"}` };
   }

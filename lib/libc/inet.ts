@@ -96,6 +96,8 @@ export function listenTcp(address: SocketAddress, backlog: number): Descriptor {
   const socket = tcpSocket(address);
   try {
     setOption(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+    // Whoever is accepted inherits it (tcp(7)).
+    tuneTcp(socket);
     check("bind", libc.bind(socket.number, address, address.length));
     check("listen", libc.listen(socket.number, backlog));
     return socket;
@@ -125,7 +127,7 @@ export function connectOutcome(socket: Descriptor): number {
   return number[0]!;
 }
 
-/** What a connection of ours wants: small messages leave at once, and a peer that is gone is noticed. */
+/** What a connection wants, or the listener it comes from: small messages leave at once, and a peer that is gone is noticed. */
 export function tuneTcp(socket: Descriptor): void {
   setOption(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);

@@ -18,6 +18,7 @@ const SO_PEERPIDFD = 77;
 const MSG_PEEK = 0x2;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
 const SHUT_RD = 0;
 const SHUT_RDWR = 2;
 
@@ -216,6 +217,7 @@ export function peek(socket: Descriptor): number {
 /**
  * Writes what fits.
  *
+ * @param endFollows Whether the next call ends our direction: on TCP both leave in one segment (`MSG_MORE`).
  * @returns The number of bytes taken, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
  * @throws {RangeError} When there are not so many bytes.
  */
@@ -223,10 +225,12 @@ export function send(
   socket: Descriptor,
   bytes: Uint8Array<ArrayBuffer>,
   count: number = bytes.length,
+  endFollows = false,
 ): number {
   // The kernel would go on reading behind the buffer, and send what lies there.
   if (count > bytes.length) throw new RangeError(`${count} bytes of a buffer of ${bytes.length}`);
-  const taken = libc.send(socket.number, bytes, BigInt(count), MSG_DONTWAIT | MSG_NOSIGNAL);
+  const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (endFollows ? MSG_MORE : 0);
+  const taken = libc.send(socket.number, bytes, BigInt(count), flags);
   return taken >= 0 ? taken : outcome();
 }
 

@@ -19,6 +19,8 @@ import type { Timer } from "./timers.ts";
 const CHUNK = 256 * 1024;
 /** How many chunks one direction moves before others have their turn. */
 const ROUNDS = 4;
+/** Enough for the sealed end of a stream, in bytes. */
+const END_ROOM = 256;
 /** How long a peer may go on sending to nobody after it has been told everything, in milliseconds. */
 const LINGER = 2_000;
 
@@ -151,7 +153,7 @@ export class Relay implements EndHolder {
     const { read } = this.#buffers;
     // Whole records: the rest of a chunk would travel in one of its own.
     const whole = to.seal === null ? read : read.subarray(0, CHUNK - CHUNK % to.seal.maxBody);
-    const count = receive(from.descriptor, whole);
+    let count = receive(from.descriptor, whole);
     if (count === WOULD_BLOCK) {
       from.readable = false;
       return false;
@@ -166,8 +168,16 @@ export class Relay implements EndHolder {
       else from.ended = true;
       return true;
     }
-    // An end that is near will not be told again, so reading goes on until it is found.
-    if (count < whole.length && !from.hungUp) from.readable = false;
+    // An end that is near will not be told again, so reading goes on until it is found. Found at once, it
+    // leaves with the last bytes and not after them.
+    if (count < whole.length) {
+      if (!from.hungUp) from.readable = false;
+      else if (from.seal === null) {
+        const more = receive(from.descriptor, whole.subarray(count));
+        from.ended = more === 0;
+        count += Math.max(0, more);
+      }
+    }
     this.#pass(from, to, read.subarray(0, count));
     return true;
   }
@@ -178,28 +188,34 @@ export class Relay implements EndHolder {
     if (to.broken) return;
     if (from.seal === null) {
       from.bytes += chunk.length;
-      this.#write(to, chunk);
+      this.#write(to, chunk, from.ended);
       return;
     }
     const out = this.#buffers.roomToOpen(from.seal.roomFor(chunk.length));
     const { length, ended, refusal } = from.seal.open(chunk, out);
     from.bytes += length;
-    if (length > 0) this.#write(to, out.subarray(0, length));
     if (ended) from.ended = true;
+    if (length > 0) this.#write(to, out.subarray(0, length), ended);
     if (refusal !== null) this.#fail(refusal, to);
   }
 
-  #write(to: End, data: Uint8Array<ArrayBuffer>): void {
+  /** @param last Whether the end follows. */
+  #write(to: End, data: Uint8Array<ArrayBuffer>, last: boolean): void {
     if (to.seal === null) {
       this.#send(to, data, data.length);
       return;
     }
-    const out = this.#buffers.roomToSeal(to.seal.sealedLength(data.length));
-    this.#send(to, out, to.seal.sealData(data, out));
+    const out = this.#buffers.roomToSeal(to.seal.sealedLength(data.length) + END_ROOM);
+    let length = to.seal.sealData(data, out);
+    if (last) {
+      to.sealedEnd = true;
+      length += to.seal.sealFin(out.subarray(length));
+    }
+    this.#send(to, out, length, last);
   }
 
-  #send(to: End, bytes: Uint8Array<ArrayBuffer>, count: number): void {
-    const taken = to.writable ? send(to.descriptor, bytes, count) : WOULD_BLOCK;
+  #send(to: End, bytes: Uint8Array<ArrayBuffer>, count: number, endFollows = false): void {
+    const taken = to.writable ? send(to.descriptor, bytes, count, endFollows) : WOULD_BLOCK;
     if (taken === BROKEN) this.#break(to);
     else if (taken < count) {
       to.writable = false;
@@ -221,8 +237,8 @@ export class Relay implements EndHolder {
   #passEnd(to: End): void {
     if (to.seal !== null && !to.sealedEnd && !to.broken) {
       to.sealedEnd = true;
-      const out = this.#buffers.roomToSeal(to.seal.sealedLength(1));
-      this.#send(to, out, to.seal.sealFin(out));
+      const out = this.#buffers.roomToSeal(END_ROOM);
+      this.#send(to, out, to.seal.sealFin(out), true);
       if (to.unsent !== null) return;
     }
     if (!to.finished && !to.broken) {

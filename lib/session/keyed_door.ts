@@ -7,7 +7,7 @@ import type { Channel } from "../access/channel.ts";
 import type { Refusal } from "../access/refusal.ts";
 import { ServerHandshake } from "../access/server_handshake.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { type Endpoint, endpointText, peerEndpoint, tuneTcp } from "../libc/inet.ts";
+import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
 import type { Decision, DenyReason } from "../policy/types.ts";
 import { Acceptor, type Porter, turnAway } from "./acceptor.ts";
 import { Arrival, type Host, type Knock } from "./arrival.ts";
@@ -26,14 +26,22 @@ export class KeyedDoor implements Porter, Host {
   readonly #ring: KeyRing;
   readonly name: string;
 
-  /** Starts accepting. */
+  /**
+   * Starts accepting.
+   *
+   * @throws {Failure} When one of the keys cannot be used. Once it runs, such a key opens nothing.
+   */
   constructor(house: House, listener: TcpListener, service: Service) {
     this.#house = house;
     this.#listener = listener;
     this.#service = service;
     this.#ring = new KeyRing(house.source, listener.config, house.ownUid);
     this.name = listener.name;
-    this.refresh();
+    const [failure] = this.#ring.refresh();
+    if (failure !== undefined) {
+      listener.socket.close();
+      throw failure;
+    }
     this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
   }
 
@@ -50,7 +58,6 @@ export class KeyedDoor implements Porter, Host {
       const remote = peerEndpoint(connection);
       // Gone before it was looked at: there is nobody to note.
       if (remote === null) return;
-      tuneTcp(connection);
       arrived = true;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
       new Arrival(this.#house, this, connection, remote, handshake);

@@ -1,0 +1,162 @@
+/** Keys come and go while the server runs: the next connection knows, and open sessions, too. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { KeyedHouse, writeKey } from "./keys.ts";
+import { Lines } from "./program.ts";
+
+const USERS = "users:\n  - { name: bob, uid: 579, local_ipc_access: true }\n" +
+  "  - { name: carol, uid: 580, local_ipc_access: true }\n";
+
+function listener(port: number, ...keys: string[]): string {
+  return `listeners:\n  - tcp: 127.0.0.1:${port}\n    keys:\n${
+    keys.map((key) => `      - ${key}\n`).join("")
+  }`;
+}
+
+/** A server with bob's key. */
+function bobsHouse(more = ""): Promise<KeyedHouse> {
+  return KeyedHouse.open(async (program, port) => {
+    const key = await writeKey(program, "bob.key");
+    return listener(port, `{ file: ${key}, user: bob${more} }`) + USERS;
+  });
+}
+
+/** A session that stays open until it is ended from the other side. */
+async function openSession(house: KeyedHouse, key = "bob.key") {
+  const child = house.program.command([
+    ...["ipcauth", "connect", `--tcp=${house.address}`, `--key=${house.program.path(key)}`],
+  ], { input: "" }).spawn();
+  const lines = new Lines(child.stdout);
+  assertStringIncludes((await lines.next())!, "using console on");
+  return {
+    /** Resolves when it has been ended. */
+    async ended(): Promise<{ code: number; stderr: string }> {
+      while (await lines.next() !== null);
+      const stderr = await new Response(child.stderr).text();
+      const { code } = await child.status;
+      return { code, stderr };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await child.stdin.close().catch(() => {});
+      await child.status;
+    },
+  };
+}
+
+async function write(house: KeyedHouse, text: string): Promise<void> {
+  const path = house.config;
+  await Deno.writeTextFile(`${path}.next`, text, { mode: 0o644 });
+  await Deno.rename(`${path}.next`, path);
+}
+
+for (
+  const [what, change] of [
+    ["the flag", async (house: KeyedHouse) => {
+      const { code } = await house.program.run(["users", "deny", "bob", "--config", house.config]);
+      assertEquals(code, 0);
+    }],
+    ["taking the key out of the configuration", async (house: KeyedHouse) => {
+      const other = await writeKey(house.program, "other.key");
+      await write(house, listener(house.port, `{ file: ${other}, user: bob }`) + USERS);
+    }],
+    ["giving the key an end that has passed", (house: KeyedHouse) =>
+      write(
+        house,
+        listener(
+          house.port,
+          `{ file: ${house.program.path("bob.key")}, user: bob, not_after: 2020-01-01T00:00:00Z }`,
+        ) + USERS,
+      )],
+    ["another key in the same file", async (house: KeyedHouse) => {
+      await Deno.rename(await writeKey(house.program, "next.key"), house.program.path("bob.key"));
+    }],
+    ["removing the key file", (house: KeyedHouse) => Deno.remove(house.program.path("bob.key"))],
+    [
+      "opening the key file to everyone",
+      (house: KeyedHouse) => Deno.chmod(house.program.path("bob.key"), 0o644),
+    ],
+    ["a list that bob is not on", (house: KeyedHouse) =>
+      write(
+        house,
+        listener(house.port, `{ file: ${house.program.path("bob.key")}, user: bob }`) +
+          "    allow: [carol]\n" + USERS,
+      )],
+  ] as const
+) {
+  Deno.test(`${what} ends a session over TCP, and lets nobody in any more`, async () => {
+    await using house = await bobsHouse();
+    await Deno.copyFile(house.program.path("bob.key"), house.program.path("copy.key"));
+    await using session = await openSession(house, "copy.key");
+    await change(house);
+    const refused = await house.connect("copy.key", "-c", "who");
+    assertEquals(refused.code, 77);
+    assertStringIncludes(refused.stderr, "Failed to connect to server");
+    const { code, stderr } = await session.ended();
+    assertEquals(code, 69);
+    assertStringIncludes(stderr, "The server has closed the session");
+    assertEquals((await house.server.event("close")).reason, "revoked");
+    assertEquals(house.server.log.filter(({ event }) => event === "revoke").length, 1);
+  });
+}
+
+Deno.test("a key that expires while a session is open ends it", async () => {
+  const end = new Date(Date.now() + 1_500).toISOString();
+  await using house = await bobsHouse(`, not_after: ${end}`);
+  await using session = await openSession(house);
+  assertEquals((await session.ended()).code, 69);
+  assert(Date.now() >= Date.parse(end));
+  const revoke = await house.server.event("revoke");
+  assertEquals([revoke.reason, revoke.user], ["expired-key", "bob"]);
+  assert(Date.parse(String(revoke.time)) - Date.parse(end) < 1_000);
+});
+
+Deno.test("a key file that cannot be used is told once, and does not stop the server", async () => {
+  await using house = await bobsHouse();
+  await Deno.writeTextFile(house.program.path("bob.key"), "nonsense\n");
+  for (let count = 0; count < 3; count++) {
+    assertEquals((await house.connect("bob.key", "-c", "who")).code, 65);
+  }
+  const reload = await house.server.event("reload");
+  assertEquals(reload.reason, "bad-config");
+  assertStringIncludes(String(reload.message), "bob.key");
+  assertEquals(String(reload.message).includes("nonsense"), false);
+  const again = await writeKey(house.program, "again.key");
+  await Deno.rename(again, house.program.path("bob.key"));
+  assertEquals((await house.connect("bob.key", "-c", "who")).code, 0);
+  assertEquals(house.server.log.filter(({ event }) => event === "reload").length, 1);
+});
+
+Deno.test("a key is changed under load, and no client is refused in between", async () => {
+  await using house = await bobsHouse();
+  const { program } = house;
+  let current = program.path("bob.key");
+  let going = true;
+  const outcomes: number[] = [];
+  let wake = () => {};
+  const clients = Array.from({ length: 3 }, async () => {
+    while (going) {
+      outcomes.push((await house.connect(current, "-c", "who")).code);
+      wake();
+    }
+  });
+  const some = async () => {
+    const enough = outcomes.length + 6;
+    while (outcomes.length < enough) await new Promise<void>((resolve) => wake = resolve);
+  };
+  await some();
+  const next = await writeKey(program, "next.key");
+  const both = [
+    `{ file: ${program.path("bob.key")}, user: bob }`,
+    `{ file: ${next}, user: bob }`,
+  ] as const;
+  await write(house, listener(house.port, ...both) + USERS);
+  await some();
+  current = next;
+  await some();
+  // Whoever began with the old key is through by now; every client has begun with the new one since.
+  await write(house, listener(house.port, both[1]) + USERS);
+  await some();
+  going = false;
+  await Promise.all(clients);
+  assertEquals(outcomes.filter((code) => code !== 0), []);
+  assertEquals((await house.connect("bob.key", "-c", "who")).code, 77);
+});

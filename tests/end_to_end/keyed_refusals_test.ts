@@ -1,0 +1,340 @@
+/** Every way to come without a key over TCP, or with one and bad manners: each ends that connection alone. */
+import { assert, assertEquals } from "@std/assert";
+import { ClientHandshake } from "../../lib/access/client_handshake.ts";
+import type { Channel } from "../../lib/access/channel.ts";
+import { drain, KeyedHouse, readKey, sendAll, writeKey } from "./keys.ts";
+import type { AuditEvent } from "./program.ts";
+
+const LIMIT = "limits: { handshake_timeout: 300ms, max_pending_handshakes: 64 }\n";
+
+/** A server whose console opens to bob's key, soon tired of whoever does not say anything. */
+function house(limits = LIMIT): Promise<KeyedHouse> {
+  return KeyedHouse.open(async (program, port) => {
+    const key = await writeKey(program, "bob.key");
+    await writeKey(program, "wrong.key");
+    return `listeners:
+  - { tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }] }
+users: [{ name: bob, uid: 579, local_ipc_access: true }]
+${limits}`;
+  });
+}
+
+/** A client by hand, with everything it sent and received. */
+class Hand {
+  readonly connection: Deno.TcpConn;
+  readonly handshake: ClientHandshake;
+  readonly sent: Uint8Array[] = [];
+
+  private constructor(connection: Deno.TcpConn, handshake: ClientHandshake) {
+    this.connection = connection;
+    this.handshake = handshake;
+  }
+
+  static async dial(server: KeyedHouse, key = "bob.key"): Promise<Hand> {
+    const secret = readKey(server.program.path(key));
+    const handshake = new ClientHandshake(secret, { client: "hand/1", user: null });
+    return new Hand(await server.dial(), handshake);
+  }
+
+  async send(bytes: Uint8Array): Promise<void> {
+    this.sent.push(bytes.slice());
+    await sendAll(this.connection, bytes);
+  }
+
+  /** Goes on until the server's answer. */
+  async enter(): Promise<Channel> {
+    await this.send(this.handshake.start());
+    const buffer = new Uint8Array(4096);
+    for (;;) {
+      const count = await this.connection.read(buffer);
+      if (count === null) throw new Error("the server has closed the connection");
+      for (const event of this.handshake.push(buffer.subarray(0, count))) {
+        if (event.kind === "send") await this.send(event.bytes);
+        else if (event.kind === "accepted") return event.channel;
+        else throw new Error(event.reason);
+      }
+    }
+  }
+}
+
+function concatenate(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function opening(server: KeyedHouse, key = "bob.key"): Uint8Array {
+  const secret = readKey(server.program.path(key));
+  return new ClientHandshake(secret, { client: "hand/1", user: null }).start();
+}
+
+/** Whether a client with the right key still gets in. */
+async function works(server: KeyedHouse): Promise<void> {
+  const hand = await Hand.dial(server);
+  await hand.enter();
+  hand.connection.close();
+}
+
+/** Sends bytes, and reads what comes of it: nothing, and one line in the log. */
+async function refusedWithoutAByte(
+  server: KeyedHouse,
+  bytes: Uint8Array,
+  closes: boolean,
+): Promise<AuditEvent> {
+  using connection = await server.dial();
+  await sendAll(connection, bytes);
+  if (closes) await connection.closeWrite().catch(() => {});
+  const { bytes: answer } = await drain(connection);
+  assertEquals(answer.length, 0);
+  const deny = await server.denied(connection);
+  assertEquals(server.eventsOf(connection), [deny]);
+  return deny;
+}
+
+Deno.test("whoever has not shown the key gets not one byte, and one line in the log", async (test) => {
+  await using server = await house();
+  const start = opening(server);
+  const other = opening(server, "wrong.key");
+  const unknownId = start.slice();
+  unknownId.fill(0xee, 8, 16);
+  const header = (length: number) => Uint8Array.of(length >> 8, length & 0xff);
+  const cases: readonly (readonly [string, Uint8Array, boolean, string, string | undefined])[] = [
+    ["nothing, and the end", new Uint8Array(), true, "bad-key", "truncated"],
+    ["half a preamble, and the end", start.subarray(0, 9), true, "bad-key", "truncated"],
+    ["half a message, and the end", start.subarray(0, 40), true, "bad-key", "truncated"],
+    ["garbage", crypto.getRandomValues(new Uint8Array(200)), false, "bad-key", "malformed"],
+    [
+      "another protocol",
+      new TextEncoder().encode("GET / HTTP/1.1\r\n\r\n"),
+      false,
+      "bad-key",
+      "malformed",
+    ],
+    [
+      "an older version",
+      concatenate(new TextEncoder().encode("IPCAUTH0"), start.subarray(8)),
+      false,
+      "bad-key",
+      "malformed",
+    ],
+    ["an unknown key", other, false, "bad-key", undefined],
+    ["a key id that nobody has", unknownId, false, "bad-key", undefined],
+    [
+      "a message of no length",
+      concatenate(start.subarray(0, 16), header(0)),
+      false,
+      "bad-key",
+      "malformed",
+    ],
+    [
+      "a message that is too short",
+      concatenate(start.subarray(0, 16), header(47)),
+      false,
+      "bad-key",
+      "malformed",
+    ],
+    [
+      "a message that is too long",
+      concatenate(start.subarray(0, 16), header(49)),
+      false,
+      "bad-key",
+      "oversized",
+    ],
+    [
+      "a message of 64 KiB",
+      concatenate(start.subarray(0, 16), header(65535)),
+      false,
+      "bad-key",
+      "oversized",
+    ],
+    ["silence", new Uint8Array(), false, "handshake-timeout", undefined],
+    ["half a message, and silence", start.subarray(0, 40), false, "handshake-timeout", undefined],
+  ];
+  for (const [name, bytes, closes, reason, message] of cases) {
+    await test.step(name, async () => {
+      const deny = await refusedWithoutAByte(server, bytes, closes);
+      assertEquals([deny.reason, deny.message], [reason, message]);
+    });
+  }
+  await test.step("and who holds it still gets in", () => works(server));
+});
+
+Deno.test("a flipped bit at any place of the opening is no way in", async () => {
+  await using server = await house();
+  const start = opening(server);
+  const denied: AuditEvent[] = [];
+  for (let first = 0; first < start.length; first += 4) {
+    // No more at once than may wait, so that nobody has to give way.
+    const bits = Math.min(4, start.length - first) * 8;
+    const batch = Array.from({ length: bits }, (_, bit) => {
+      const bytes = start.slice();
+      bytes[first + (bit >> 3)]! ^= 1 << (bit & 7);
+      // Some of them make a longer message of it, which is waited for.
+      return refusedWithoutAByte(server, bytes, true);
+    });
+    denied.push(...await Promise.all(batch));
+  }
+  assertEquals(denied.length, start.length * 8);
+  assertEquals(new Set(denied.map(({ reason }) => reason)), new Set(["bad-key"]));
+  await works(server);
+});
+
+Deno.test("one byte at a time is no hurry: the time is for all of it", async () => {
+  await using server = await house();
+  const start = opening(server);
+  using connection = await server.dial();
+  await connection.setNoDelay();
+  const ended = drain(connection);
+  const over = ended.then(() => true);
+  const start_ = performance.now();
+  for (const byte of start) {
+    if (await Promise.race([over, later(50)])) break;
+    await sendAll(connection, Uint8Array.of(byte));
+  }
+  assertEquals((await ended).bytes.length, 0);
+  assert(performance.now() - start_ < 50 * start.length);
+  assertEquals((await server.denied(connection)).reason, "handshake-timeout");
+  await works(server);
+});
+
+/** The pause of somebody who sends a byte now and then. */
+function later(milliseconds: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
+}
+
+Deno.test("a whole client side that was recorded opens nothing when it is played again", async () => {
+  await using server = await house();
+  const hand = await Hand.dial(server);
+  const channel = await hand.enter();
+  const record = new Uint8Array(1024);
+  const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
+  await hand.send(record.slice(0, channel.sealData(request, record)));
+  await hand.connection.read(new Uint8Array(4096));
+  hand.connection.close();
+  await server.server.event("close");
+
+  using again = await server.dial();
+  await sendAll(again, concatenate(...hand.sent));
+  const { bytes } = await drain(again);
+  // Message 2, which any holder of message 1 gets; it cannot be read without the key.
+  assertEquals(bytes.length, 50);
+  const deny = await server.denied(again);
+  assertEquals([deny.reason, server.eventsOf(again).length], ["bad-key", 1]);
+  assertEquals(server.server.log.filter(({ event }) => event === "allow").length, 1);
+});
+
+Deno.test("a server's own words, sent back to it, are refused", async () => {
+  await using server = await house();
+  using connection = await server.dial();
+  await sendAll(connection, opening(server));
+  const answer = new Uint8Array(50);
+  for (let at = 0; at < answer.length;) {
+    const count = await connection.read(answer.subarray(at));
+    if (count === null) throw new Error("the server has closed the connection");
+    at += count;
+  }
+  await sendAll(connection, answer);
+  assertEquals((await drain(connection)).bytes.length, 0);
+  assertEquals((await server.denied(connection)).reason, "bad-key");
+});
+
+Deno.test("an unknown key id and a wrong key look the same", async () => {
+  await using server = await house();
+  const wrong = opening(server, "wrong.key");
+  // The id of a key that the server has, and a message that was made with another one.
+  const known = wrong.slice();
+  known.set(opening(server).subarray(8, 16), 8);
+  for (const bytes of [wrong, known]) {
+    using connection = await server.dial();
+    await sendAll(connection, bytes);
+    assertEquals(await drain(connection), { bytes: new Uint8Array(), reset: false });
+    const deny = await server.denied(connection);
+    assertEquals([deny.reason, deny.message, deny.user], ["bad-key", undefined, undefined]);
+  }
+});
+
+Deno.test("a session that breaks the protocol ends, alone, with its reason", async (test) => {
+  await using server = await house();
+  const bystander = await Hand.dial(server);
+  await bystander.enter();
+  const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
+  const sealed = (channel: Channel, data = request) => {
+    const out = new Uint8Array(channel.sealedLength(data.length));
+    return out.slice(0, channel.sealData(data, out));
+  };
+  const cases: readonly (readonly [string, (channel: Channel) => Uint8Array, string])[] = [
+    ["a flipped bit", (channel) => {
+      const record = sealed(channel);
+      record[9]! ^= 1;
+      return record;
+    }, "corrupt"],
+    ["a record that is left out", (channel) => {
+      sealed(channel);
+      return sealed(channel);
+    }, "corrupt"],
+    ["a record twice", (channel) => {
+      const record = sealed(channel);
+      return concatenate(record, record);
+    }, "corrupt"],
+    ["two records in the wrong order", (channel) => {
+      const [one, two] = [sealed(channel), sealed(channel)];
+      return concatenate(two, one);
+    }, "corrupt"],
+    ["a record of no length", () => Uint8Array.of(0, 0), "malformed"],
+    ["a word behind the last one", (channel) => {
+      const end = new Uint8Array(256);
+      const last = end.slice(0, channel.sealFin(end));
+      return concatenate(last, last);
+    }, "unexpected"],
+  ];
+  for (const [name, attack, reason] of cases) {
+    await test.step(name, async () => {
+      const hand = await Hand.dial(server);
+      const channel = await hand.enter();
+      await hand.send(attack(channel));
+      await drain(hand.connection);
+      const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
+      const close = await server.server.event("close", (event) => event.remote === remote);
+      assertEquals(close.reason, reason);
+      hand.connection.close();
+    });
+  }
+  await test.step("an end that nobody has announced", async () => {
+    const hand = await Hand.dial(server);
+    await hand.enter();
+    const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
+    hand.connection.close();
+    const close = await server.server.event("close", (event) => event.remote === remote);
+    assertEquals(close.reason, "truncated");
+  });
+  // Those who behave notice nothing.
+  const remote = `127.0.0.1:${(bystander.connection.localAddr as Deno.NetAddr).port}`;
+  assertEquals(
+    server.server.log.some((one) => one.event === "close" && one.remote === remote),
+    false,
+  );
+  bystander.connection.close();
+});
+
+Deno.test("two thousand who say nothing do not keep out who holds a key", async () => {
+  await using server = await house(
+    "limits: { handshake_timeout: 60s, max_pending_handshakes: 128, max_connections: 4 }\n",
+  );
+  const silent: Deno.TcpConn[] = [];
+  try {
+    for (let count = 0; count < 2_000; count++) silent.push(await server.dial());
+    const { code } = await server.connect("bob.key", "-c", "who");
+    assertEquals(code, 0);
+    // Those who gave way are noted, each once, and those who wait count for nobody's connections.
+    await server.server.events("deny", 2_000 - 128);
+    const reasons = server.server.log.filter(({ event }) => event === "deny")
+      .map(({ reason }) => reason);
+    assertEquals(new Set(reasons), new Set(["over-limit"]));
+  } finally {
+    for (const connection of silent) connection.close();
+  }
+});

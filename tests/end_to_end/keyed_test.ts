@@ -1,0 +1,216 @@
+/** The second half of the story: over TCP, with keys. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { drain, freePort, KeyedHouse, writeKey } from "./keys.ts";
+import { Program } from "./program.ts";
+
+const USERS = `users:
+  - { name: alice, uid: 578, local_ipc_access: false }
+  - { name: bob, uid: 579, local_ipc_access: true }
+`;
+
+/** A console whose keys are bob's, alice's, an expired one of bob's, and a trusted one. */
+function consoleHouse(): Promise<KeyedHouse> {
+  return KeyedHouse.open(async (program, port) => {
+    const [bob, alice, old, trusted] = [
+      await writeKey(program, "bob.key"),
+      await writeKey(program, "alice.key"),
+      await writeKey(program, "old.key"),
+      await writeKey(program, "trusted.key"),
+    ];
+    await writeKey(program, "wrong.key");
+    return `listeners:
+  - tcp: 127.0.0.1:${port}
+    keys:
+      - { file: ${bob}, user: bob }
+      - { file: ${alice}, user: alice }
+      - { file: ${old}, user: bob, not_after: 2020-01-01T00:00:00Z }
+      - { file: ${trusted} }
+${USERS}`;
+  });
+}
+
+Deno.test("a key opens the console over TCP, and nothing else does", async (test) => {
+  await using house = await consoleHouse();
+  const first = (text: string) => text.split("\n")[0]!;
+
+  await test.step("bob's key", async () => {
+    const { code, stdout } = await house.connect("bob.key", "-c", "who");
+    assertEquals(code, 0);
+    assertMatch(stdout, /\* +\d+ +bob +579 +- +127\.0\.0\.1 +console/);
+    const allow = await house.server.event("allow");
+    assertMatch(String(allow.remote), /^127\.0\.0\.1:\d+$/);
+    assertMatch(String(allow.key), /^[0-9a-f]{16}$/);
+    assertEquals([allow.user, allow.reason, allow.peer], ["bob", "key", undefined]);
+    const close = await house.server.event("close");
+    assertEquals([close.reason, close.key], ["end", allow.key]);
+    assert(Number(close.bytes_in) > 0 && Number(close.bytes_out) > 0);
+  });
+
+  await test.step("the banner, piped", async () => {
+    const { program, address } = house;
+    const { stdout, code } = await program.run(
+      ["connect", `--tcp=${address}`, `--key=${program.path("bob.key")}`],
+      { input: "show users\n" },
+    );
+    assertEquals(code, 0);
+    assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on \S+\n/);
+  });
+
+  for (
+    const [key, code, why, reason] of [
+      ["wrong.key", 77, "does not know this key", "bad-key"],
+      ["alice.key", 77, "(user-denied)", "user-denied"],
+      ["old.key", 77, "the key has expired (expired-key)", "expired-key"],
+    ] as const
+  ) {
+    await test.step(key, async () => {
+      const before = house.server.log.length;
+      const outcome = await house.connect(key, "-c", "who");
+      assertEquals([outcome.code, outcome.stdout], [code, ""]);
+      assertStringIncludes(first(outcome.stderr), "Failed to connect to server: ");
+      assertStringIncludes(first(outcome.stderr), why);
+      const deny = await house.server.event(
+        "deny",
+        (event) => house.server.log.indexOf(event) >= before,
+      );
+      assertEquals(deny.reason, reason);
+    });
+  }
+
+  await test.step("a key file that is not there", async () => {
+    const { code, stderr } = await house.connect("none.key", "-c", "who");
+    assertEquals(code, 78);
+    assertStringIncludes(stderr, "Failed to connect to server: ");
+    assertStringIncludes(stderr, "none.key");
+    assertStringIncludes(stderr, "hint: ipcauth gen-key");
+  });
+
+  await test.step("nobody there", async () => {
+    const { program } = house;
+    const key = program.path("bob.key");
+    const port = freePort();
+    const { code, stderr } = await program.run([
+      "connect",
+      `--tcp=127.0.0.1:${port}`,
+      `--key=${key}`,
+    ]);
+    assertEquals(code, 69);
+    assertStringIncludes(
+      stderr,
+      `Failed to connect to server: nobody is listening on 127.0.0.1:${port}`,
+    );
+  });
+
+  await test.step("the environment names server and key", async () => {
+    const { program, port } = house;
+    const { code } = await program.run(["connect", "-c", "who"], {
+      env: { IPCAUTH_PORT: String(port), IPCAUTH_KEY_FILE: program.path("bob.key") },
+    });
+    assertEquals(code, 0);
+  });
+
+  await test.step("a trusted key acts as root, or as whom it says", async () => {
+    assertMatch((await house.connect("trusted.key", "-c", "who")).stdout, /\* +\d+ +root +0 /);
+    const bob = await house.connect("trusted.key", "--user", "bob", "-c", "who");
+    assertMatch(bob.stdout, /\* +\d+ +bob +579 /);
+    // Whoever acts as somebody has that one's rights, and no others.
+    const set = await house.connect(
+      ...["trusted.key", "--user", "bob", "-c", "allow alice"] as const,
+    );
+    assertEquals(set.code, 77);
+    for (const name of ["alice", "nobody-knows"]) {
+      const { code, stderr } = await house.connect("trusted.key", "--user", name, "-c", "who");
+      assertEquals(code, 77);
+      assertStringIncludes(stderr, "user-denied");
+    }
+  });
+
+  await test.step("anyone else who says whom it acts as is refused", async () => {
+    for (const name of ["alice", "bob"]) {
+      const { code, stderr } = await house.connect("bob.key", "--user", name, "-c", "who");
+      assertEquals(code, 77);
+      assertStringIncludes(stderr, "user-denied");
+    }
+  });
+});
+
+Deno.test("what is no ipcauth server is told apart from one that refuses", async (test) => {
+  await using program = await Program.install();
+  const key = await writeKey(program, "a.key");
+  const answers: readonly (readonly [string, string | null, number, string])[] = [
+    ["another protocol", "HTTP/1.1 400 Bad Request\r\n\r\n", 65, "is not an ipcauth server"],
+    ["an end in the middle", "\x00\x30half", 65, "ended in the middle of the access check"],
+    ["an end without a byte", "", 77, "does not know this key"],
+  ];
+  for (const [name, answer, code, why] of answers) {
+    await test.step(name, async () => {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr as Deno.NetAddr;
+      const serving = (async () => {
+        using connection = await listener.accept();
+        await connection.read(new Uint8Array(1024));
+        await connection.write(new TextEncoder().encode(answer!));
+        await connection.closeWrite();
+        await drain(connection);
+      })();
+      const outcome = await program.run(["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`]);
+      await serving;
+      assertStringIncludes(outcome.stderr, "Failed to connect to server: ");
+      assertStringIncludes(outcome.stderr, why);
+      assertEquals(outcome.code, code);
+    });
+  }
+});
+
+Deno.test("serve --tcp does not start without a key that is safe", async () => {
+  await using program = await Program.install();
+  const serve = (...args: string[]) =>
+    program.run(["serve", `--tcp=127.0.0.1:${freePort()}`, ...args], {
+      env: { HOME: program.path("home") },
+    });
+  const without = await serve();
+  assertEquals(without.code, 78);
+  assertStringIncludes(without.stderr, "hint: ipcauth gen-key");
+  const key = await writeKey(program, "open.key");
+  await Deno.chmod(key, 0o644);
+  const open = await serve(`--key=${key}`);
+  assertEquals(open.code, 78);
+  assertStringIncludes(open.stderr, "readable by others");
+  assertStringIncludes(open.stderr, "hint: chmod");
+  const bad = await program.write("bad.key", "this is no key\n", 0o600);
+  const malformed = await serve(`--key=${bad}`);
+  assertEquals(malformed.code, 65);
+  assertEquals(malformed.stderr.includes("this is no key"), false);
+  const missing = await serve(`--key=${program.path("none.key")}`);
+  assertEquals(missing.code, 78);
+});
+
+Deno.test("serve --tcp --key on IPv6, and a port that is taken", async () => {
+  await using program = await Program.install();
+  const key = await writeKey(program, "a.key");
+  const port = freePort("::1");
+  await using server = await program.serve([`--tcp=[::1]:${port}`, `--key=${key}`]);
+  assertEquals((await server.event("listen")).listener, `tcp:[::1]:${port}`);
+  const { code, stdout } = await program.run(
+    ["connect", `--tcp=[::1]:${port}`, `--key=${key}`, "-c", "who"],
+  );
+  assertEquals(code, 0);
+  assertStringIncludes(stdout, "::1");
+  assertMatch(String((await server.event("allow")).remote), /^\[::1\]:\d+$/);
+  const second = await program.run(["serve", `--tcp=[::1]:${port}`, `--key=${key}`]);
+  assertEquals(second.code, 69);
+  assertStringIncludes(second.stderr, "A server is already running");
+});
+
+Deno.test("serve --unix --tcp --key opens both doors", async () => {
+  await using program = await Program.install();
+  const key = await writeKey(program, "a.key");
+  const [socket, port] = [program.path("ipc.sock"), freePort()];
+  await using server = await program.serve([
+    ...[`--unix=${socket}`, `--tcp=127.0.0.1:${port}`, `--key=${key}`],
+  ]);
+  await server.events("listen", 2);
+  for (const to of [[`--unix=${socket}`], [`--tcp=127.0.0.1:${port}`, `--key=${key}`]]) {
+    assertEquals((await program.run(["connect", ...to, "-c", "who"])).code, 0);
+  }
+});
