@@ -6,7 +6,7 @@
  */
 import manifest from "../../deno.json" with { type: "json" };
 import { VARIABLES } from "../config/locate.ts";
-import { ExitCode, Failure } from "../errors.ts";
+import { ExitCode } from "../errors.ts";
 import { type Invocation, parseCommandLine } from "./args.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
@@ -91,14 +91,15 @@ async function execute(
         self,
       });
     }
-    case "gen-key":
-    case "show-key":
-      throw notYet("gen-key");
+    case "gen-key": {
+      const { genKey } = await import("./gen_key.ts");
+      return genKey(command.file, command.force, await contextOf(everywhere.config, color));
+    }
+    case "show-key": {
+      const { showKey } = await import("./gen_key.ts");
+      return showKey(command.file, await contextOf(everywhere.config, color));
+    }
   }
-}
-
-function notYet(what: string): Failure {
-  return new Failure(`${what} is not built yet`, { exit: ExitCode.usage });
 }
 
 async function contextOf(config: string | null, color: boolean): Promise<Context> {

@@ -1,0 +1,153 @@
+/** `gen-key`, as it is typed. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { isRoot, Program } from "./program.ts";
+
+function fields(text: string): Record<string, string> {
+  return Object.fromEntries(
+    text.trimEnd().split("\n").map((line) => [line.slice(0, 8).trim(), line.slice(9)]),
+  );
+}
+
+function modeOf(path: string): string {
+  return (Deno.statSync(path).mode! & 0o7777).toString(8);
+}
+
+Deno.test("gen-key makes a file for its owner alone, and says how to use it", async () => {
+  await using program = await Program.install();
+  const path = program.path("a b", "new.key");
+  const { code, stdout, stderr } = await program.execute([
+    ...["sh", "-c", 'umask 0; exec ipcauth gen-key "$1"', "sh", path],
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  const text = await Deno.readTextFile(path);
+  assertMatch(text, /^[A-Za-z0-9_-]{43}\n$/);
+  assertEquals(stdout.includes(text.trim()), false);
+  assertEquals(modeOf(path), "600");
+  const said = fields(stdout);
+  assertMatch(said["key id"]!, /^[0-9a-f]{16}$/);
+  assertEquals(said.file, path);
+  assertEquals(said.server, `keys: [{ file: "${path}", user: NAME }]`);
+  assertEquals(said.client, `ipcauth connect --tcp=HOST:PORT --key='${path}'`);
+  const shown = fields((await program.run(["gen-key", "--show", path])).stdout);
+  assertEquals([shown["key id"], shown.file, shown.mode], [said["key id"], path, "0600"]);
+  assertMatch(shown.written!, /^\d{4}-\d\d-\d\dT.*Z \(less than a day old\)$/);
+});
+
+Deno.test("gen-key never overwrites a key without --force", async () => {
+  await using program = await Program.install();
+  const path = program.path("a.key");
+  assertEquals((await program.run(["gen-key", path])).code, 0);
+  const before = await Deno.readTextFile(path);
+  const { code, stderr, stdout } = await program.run(["gen-key", path]);
+  assertEquals([code, stdout], [73, ""]);
+  assertStringIncludes(stderr, `${path} exists already`);
+  assertStringIncludes(stderr, `hint: ipcauth gen-key --show ${path}`);
+  assertEquals(await Deno.readTextFile(path), before);
+  assertEquals((await program.run(["gen-key", path, "--force"])).code, 0);
+  assert(await Deno.readTextFile(path) !== before);
+  assertEquals([...Deno.readDirSync(program.directory)].map(({ name }) => name).sort(), [
+    "a.key",
+    "bin",
+  ]);
+});
+
+Deno.test("gen-key --force keeps the group that may read, and nobody else", async () => {
+  await using program = await Program.install();
+  const path = program.path("a.key");
+  await program.run(["gen-key", path]);
+  for (const [before, after] of [[0o640, "640"], [0o644, "600"], [0o600, "600"]] as const) {
+    await Deno.chmod(path, before);
+    assertEquals((await program.run(["gen-key", "--force", path])).code, 0);
+    assertEquals(modeOf(path), after);
+  }
+});
+
+Deno.test("gen-key replaces nothing but a key", async () => {
+  await using program = await Program.install();
+  const hanging = program.path("hanging");
+  await Deno.symlink(program.path("nowhere"), hanging);
+  const directory = program.path("directory");
+  await Deno.mkdir(directory);
+  for (const path of [hanging, directory]) {
+    for (const force of [[], ["--force"]]) {
+      assertEquals((await program.run(["gen-key", path, ...force])).code, 73);
+    }
+  }
+  assertEquals(await Deno.readLink(hanging), program.path("nowhere"));
+  // A link to a key is a name for it: the key is replaced, and the link stays.
+  const [key, link] = [program.path("a.key"), program.path("link.key")];
+  await program.run(["gen-key", key]);
+  await Deno.symlink(key, link);
+  const before = await Deno.readTextFile(key);
+  assertEquals((await program.run(["gen-key", "--force", link])).code, 0);
+  assert((await Deno.lstat(link)).isSymlink);
+  assert(await Deno.readTextFile(key) !== before);
+});
+
+Deno.test("gen-key puts no key where others could replace it", async () => {
+  await using program = await Program.install();
+  const open = program.path("open");
+  await Deno.mkdir(open);
+  await Deno.chmod(open, 0o777);
+  const { code, stderr } = await program.run(["gen-key", `${open}/a.key`]);
+  assertEquals(code, 78);
+  assertStringIncludes(stderr, "writable by others");
+  assertEquals([...Deno.readDirSync(open)], []);
+});
+
+Deno.test("gen-key --show tells what is wrong, and never the key", async (test) => {
+  await using program = await Program.install();
+  const path = program.path("a.key");
+  await program.run(["gen-key", path]);
+  const secret = (await Deno.readTextFile(path)).trim();
+  await test.step("a mode that lets others read", async () => {
+    await Deno.chmod(path, 0o644);
+    const { code, stdout } = await program.run(["gen-key", "--show", path]);
+    assertEquals(code, 78);
+    assertStringIncludes(stdout, "readable by others (mode 0644)");
+    assertStringIncludes(stdout, `chmod o-rwx,g-w ${path}`);
+    assertEquals(stdout.includes(secret), false);
+  });
+  await test.step("a file made elsewhere, with and without a newline, and with a comment", async () => {
+    for (const text of [secret, `${secret}\n`, `${secret}\r\n`, `# bob's\n\n${secret}\n`]) {
+      const other = await program.write("other.key", text, 0o600);
+      assertEquals((await program.run(["gen-key", "--show", other])).code, 0);
+    }
+  });
+  await test.step("no key in it", async () => {
+    for (const text of ["", `${secret}x\n`, `${secret}\n${secret}\n`, "hunter2hunter2\n"]) {
+      const other = await program.write("other.key", text, 0o600);
+      const { code, stdout, stderr } = await program.run(["gen-key", "--show", other]);
+      assertEquals([code, stdout], [65, ""]);
+      assertEquals(stderr.includes("hunter2") || stderr.includes(secret), false);
+    }
+  });
+  await test.step("no file, no regular file", async () => {
+    assertEquals((await program.run(["gen-key", "--show", program.path("none")])).code, 78);
+    const fifo = program.path("fifo");
+    await program.execute(["mkfifo", fifo]);
+    assertEquals((await program.run(["gen-key", "--show", fifo])).code, 78);
+  });
+});
+
+Deno.test(
+  "gen-key without a file goes to the user's own place; others cannot be written to (needs root)",
+  { ignore: !isRoot },
+  async () => {
+    await using program = await Program.install();
+    const home = program.path("home");
+    await Deno.mkdir(home);
+    await Deno.chown(home, 579, 579);
+    const options = { uid: 579, env: { HOME: home } };
+    const path = `${home}/.config/ipcauth/ipc.key`;
+    assertEquals(fields((await program.run(["gen-key"], options)).stdout).file, path);
+    assertEquals(modeOf(`${home}/.config/ipcauth`), "700");
+    const { code, stderr } = await program.run(["gen-key", program.path("a.key")], options);
+    assertEquals(code, 77);
+    assertStringIncludes(stderr, "hint: ");
+    // Somebody else's key is not ours to look at.
+    await program.run(["gen-key", program.path("root.key")]);
+    const shown = await program.run(["gen-key", "--show", program.path("root.key")], options);
+    assertEquals(shown.code, 77);
+  },
+);
