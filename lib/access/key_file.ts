@@ -65,7 +65,7 @@ export function parseKeyFile(text: Uint8Array, path: string): Uint8Array {
  * @param key 32 bytes.
  * @returns One line with its newline, for the caller to wipe.
  */
-export function formatKey(key: Uint8Array): Uint8Array {
+export function formatKey(key: Uint8Array): Uint8Array<ArrayBuffer> {
   if (key.length !== KEY_LENGTH) throw new RangeError(`a key has ${KEY_LENGTH} bytes`);
   const text = new Uint8Array(CHARACTERS + 1);
   let length = 0;

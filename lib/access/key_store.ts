@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "@std/path";
+import { basename, dirname, resolve } from "@std/path";
 import { keyPaths, type Surroundings } from "../config/locate.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { Directory, putInPlace } from "../libc/directory.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { type FileProblem, judgeDirectory, judgeKey } from "../policy/file_mode.ts";
 import { shellWord } from "../policy/shell_word.ts";
 import { formatKey, parseKeyFile } from "./key_file.ts";
@@ -142,7 +144,7 @@ function isThere(path: string): boolean {
  * Puts a key into a file that only its owner may read, and makes it durable. The directory is made where
  * there is none.
  *
- * @param path The file. A link is followed only to replace what it leads to.
+ * @param path The file. A link stays, and what it leads to is replaced.
  * @param key 32 bytes; not changed.
  * @param options `force`: whether a key that is there may be replaced; it keeps its owner, and its group
  * may go on reading. `ourUid`: who we are.
@@ -156,36 +158,36 @@ export function storeKey(
   { force, ourUid }: { readonly force: boolean; readonly ourUid: number },
 ): string {
   const absolute = resolve(path);
-  const old = existing(absolute, force);
+  const replaces = existing(absolute, force);
   const text = formatKey(key);
   try {
     Deno.mkdirSync(dirname(absolute), { recursive: true, mode: ourUid === 0 ? 0o755 : 0o700 });
-    const place = old === null ? absolute : Deno.realPathSync(absolute);
+    const place = replaces ? Deno.realPathSync(absolute) : absolute;
     demandSafe(dirname(place), ourUid);
-    if (old === null) create(place, text, null);
-    else replace(place, text, old);
+    if (replaces) replace(place, text);
+    else create(place, text);
     return absolute;
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) throw alreadyThere(absolute);
+    if (error instanceof SystemError && error.errno === Errno.EEXIST) throw alreadyThere(absolute);
     throw error instanceof Failure ? error : unwritable(absolute, error);
   } finally {
     text.fill(0);
   }
 }
 
-/** What is there already, where it may be replaced. @throws {Failure} 73 where it may not. */
-function existing(path: string, force: boolean): Deno.FileInfo | null {
+/** Whether there is one already that may be replaced. @throws {Failure} 73 where it may not. */
+function existing(path: string, force: boolean): boolean {
   let link: Deno.FileInfo;
   try {
     link = Deno.lstatSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (error instanceof Deno.errors.NotFound) return false;
     throw unwritable(path, error);
   }
   if (!force) throw alreadyThere(path);
   try {
     const info = link.isSymlink ? Deno.statSync(path) : link;
-    if (info.isFile) return info;
+    if (info.isFile) return true;
   } catch (error) {
     throw new Failure(`${path} is a link to a file that is not there`, {
       exit: ExitCode.exists,
@@ -211,45 +213,31 @@ function demandSafe(directory: string, ourUid: number): void {
   });
 }
 
-/** Beside the old one first, so that a reader sees the one or the other, whole. */
-function replace(path: string, text: Uint8Array, old: Deno.FileInfo): void {
-  const beside = join(dirname(path), `.${crypto.randomUUID()}.key`);
-  create(beside, text, old);
+/** Replaces a key. It keeps its owner, and its group may go on reading it. */
+function replace(path: string, text: Uint8Array<ArrayBuffer>): void {
+  using directory = new Directory(dirname(path));
+  using old = directory.open(basename(path));
+  // A mode that let others read was a mistake, and the whole of it is not taken over.
+  const isSafe = (old.status().mode & 0o777 & ~0o640) === 0;
+  putInPlace(directory, basename(path), text, {
+    beside: `.${crypto.randomUUID()}.key`,
+    model: old,
+    mode: isSafe ? 0o640 : 0o600,
+  });
+}
+
+/** Makes a key where there is none. */
+function create(path: string, text: Uint8Array<ArrayBuffer>): void {
+  using directory = new Directory(dirname(path));
+  using file = directory.create(basename(path), 0o600);
   try {
-    Deno.renameSync(beside, path);
+    file.write(text);
+    file.sync();
+    directory.sync();
   } catch (error) {
-    Deno.removeSync(beside);
+    directory.remove(basename(path));
     throw error;
   }
-  syncDirectory(path);
-}
-
-function create(path: string, text: Uint8Array, old: Deno.FileInfo | null): void {
-  using file = Deno.openSync(path, { write: true, createNew: true, mode: 0o600 });
-  try {
-    for (let rest = text; rest.length > 0;) rest = rest.subarray(file.writeSync(rest));
-    if (old !== null) keepOwner(path, file, old);
-    file.syncSync();
-  } catch (error) {
-    Deno.removeSync(path);
-    throw error;
-  }
-  syncDirectory(path);
-}
-
-function keepOwner(path: string, file: Deno.FsFile, { uid, gid, mode }: Deno.FileInfo): void {
-  const made = file.statSync();
-  if (uid !== null && gid !== null && (made.uid !== uid || made.gid !== gid)) {
-    Deno.chownSync(path, uid, gid);
-  }
-  // A group of clients may go on reading; nobody else ever could.
-  if (mode !== null && (mode & 0o777) === 0o640) Deno.chmodSync(path, 0o640);
-}
-
-/** A name is durable when its directory is. */
-function syncDirectory(path: string): void {
-  using directory = Deno.openSync(dirname(path), { read: true });
-  directory.syncSync();
 }
 
 function alreadyThere(path: string): Failure {
@@ -283,7 +271,7 @@ function unreadable(path: string, cause: unknown): Failure {
 }
 
 function unwritable(path: string, cause: unknown): Failure {
-  const denied = cause instanceof Deno.errors.PermissionDenied;
+  const denied = isDenied(cause);
   return new Failure(`Cannot write the key file ${path}: ${reason(cause)}`, {
     exit: denied ? ExitCode.refused : ExitCode.os,
     hint: `ls -ld ${shellWord(dirname(path))}`,
@@ -291,7 +279,13 @@ function unwritable(path: string, cause: unknown): Failure {
   });
 }
 
+function isDenied(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied ||
+    error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
+}
+
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  if (error instanceof SystemError) return describe(error.errno);
   return error instanceof Error ? error.message : String(error);
 }

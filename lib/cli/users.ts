@@ -66,7 +66,10 @@ class Users {
     this.#json = json;
     this.#context = context;
     this.#places = configPlaces(context.config, context.surroundings);
-    this.#ground = loadGround(readerOf(this.#places, context.surroundings.uid));
+    const { uid } = context.surroundings;
+    // Root looks after the files of services that run as somebody else, and judges such a file as its
+    // owner's server does.
+    this.#ground = loadGround(uid === 0 ? ownerOf(this.#places) ?? uid : uid);
   }
 
   async run(): Promise<ExitCode> {
@@ -134,7 +137,9 @@ class Users {
         },
       );
     }
-    const found = askNames(who, () => survey(uid, config, this.#ground, this.#flags()));
+    // Whoever asks, the answer is that of the server whose configuration it is.
+    const ground = { ...this.#ground, serverUid: ownerOf(this.#places) ?? this.#ground.serverUid };
+    const found = askNames(who, () => survey(uid, config, ground, this.#flags()));
     if (this.#json) {
       const answer = (one: Pick<typeof found, "decision" | "explanation">) => ({
         allow: one.decision.allow,
@@ -188,11 +193,23 @@ class Users {
     try {
       await editConfigFile(path, this.#ground, (text) => edit(text, ground));
     } catch (error) {
-      throw error instanceof Failure && error.exit === ExitCode.refused
+      const isRoot = this.#context.surroundings.uid === 0;
+      throw error instanceof Failure && error.exit === ExitCode.refused && !isRoot
         ? this.#asRoot(error, path)
         : error;
     }
+    this.#warnOfOwner(path);
     return path;
+  }
+
+  /** Root edits files that a server of its own would not believe: said, so that nobody is surprised. */
+  #warnOfOwner(path: string): void {
+    const { serverUid } = this.#ground;
+    if (serverUid === this.#context.surroundings.uid) return;
+    this.#context.err(
+      `ipcauth: note: ${path} belongs to uid ${serverUid}: only a server that runs as uid ` +
+        `${serverUid} believes it\n`,
+    );
   }
 
   #file(): string {
@@ -243,20 +260,16 @@ class Users {
   }
 }
 
-/**
- * Whose server reads the configuration. Root looks after the files of services that run as somebody else,
- * and judges such a file as its owner's server does.
- */
-function readerOf({ paths }: ConfigPlaces, ownUid: number): number {
-  if (ownUid !== 0) return ownUid;
+/** The owner of the configuration in force; null when there is none, or nobody may know. */
+function ownerOf({ paths }: ConfigPlaces): number | null {
   for (const path of paths) {
     try {
-      return Deno.statSync(path).uid ?? ownUid;
+      return Deno.statSync(path).uid;
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) return ownUid;
+      if (!(error instanceof Deno.errors.NotFound)) return null;
     }
   }
-  return ownUid;
+  return null;
 }
 
 function record({ name, uid, gid, localIpcAccess, admin }: User) {

@@ -3,22 +3,16 @@
  *
  * @module
  */
-import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
-import {
-  type FileFacts,
-  type FileProblem,
-  judgeConfig,
-  judgeDirectory,
-  judgeKey,
-} from "../policy/file_mode.ts";
+import { type FileProblem, judgeConfig, judgeKey } from "../policy/file_mode.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../policy/shell_word.ts";
 import type { Ground } from "../policy/types.ts";
 import type { ConfigPlaces } from "./locate.ts";
+import { factsOf, judgeWay } from "./place.ts";
 import { LARGEST, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
@@ -107,7 +101,7 @@ export function readConfigFile(path: string, ground: Ground): string | null {
   try {
     // The opened file is judged, not whatever the name points to a moment later.
     refuse(judgeFile(file.statSync(), path, ground));
-    refuse(judgePlace(path, ground));
+    refuse(judgeWay(path, ground.serverUid));
     return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
@@ -126,43 +120,8 @@ export function parse({ text, path }: ConfigFile, ground: Ground): Config {
   return config;
 }
 
-/**
- * Judges where a configuration lies: who could put another file in its place. A link's own directory and
- * that of the file it leads to count both.
- *
- * @param path An existing file, or a link to one.
- */
-function judgePlace(path: string, ground: Ground): FileProblem | null {
-  const link = Deno.lstatSync(path);
-  if (!link.isSymlink) return judgeParent(path, ground);
-  // In a sticky directory anybody may make a link, and only its owner may turn it elsewhere.
-  if (link.uid !== 0 && link.uid !== ground.serverUid) {
-    return {
-      sentence: `${path} is a link of uid ${link.uid}, who is neither root nor us ` +
-        `(uid ${ground.serverUid})`,
-      fix: `chown -h ${ground.serverUid} ${shellWord(path)}`,
-    };
-  }
-  return judgeParent(path, ground) ?? judgeParent(Deno.realPathSync(path), ground);
-}
-
-/**
- * Judges the directory of a file that need not exist.
- *
- * @returns What is wrong with it, or null.
- */
-export function judgeParent(path: string, ground: Ground): FileProblem | null {
-  const directory = Deno.realPathSync(dirname(path));
-  return judgeDirectory(factsOf(Deno.statSync(directory)), directory, ground.serverUid);
-}
-
 function judgeFile(info: Deno.FileInfo, path: string, ground: Ground): FileProblem | null {
   return judgeConfig(factsOf(info), path, ground.serverUid);
-}
-
-function factsOf({ mode, uid }: Deno.FileInfo): FileFacts {
-  if (mode === null || uid === null) throw new TypeError("this system knows no owners");
-  return { mode, uid };
 }
 
 /** @throws {Failure} 78 when there is a problem. */

@@ -5,11 +5,13 @@
  */
 import { basename, dirname, join } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
+import { Directory, putInPlace } from "../libc/directory.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { LockFile } from "../libc/files.ts";
 import { shellWord } from "../policy/shell_word.ts";
 import type { Ground } from "../policy/types.ts";
-import { judgeParent, readConfigFile, refuse } from "./load.ts";
+import { readConfigFile, refuse } from "./load.ts";
+import { judgeWay } from "./place.ts";
 
 /** How long another writer is waited for, in milliseconds, and how often it is looked whether it is done. */
 const PATIENCE = 10_000;
@@ -35,12 +37,12 @@ export async function editConfigFile(
 ): Promise<boolean> {
   try {
     const real = realPath(path);
-    using _lock = await acquire(`${real}.lock`);
+    using _lock = await acquire(`${real}.lock`, ground);
     const old = readConfigFile(real, ground);
-    if (old === null) refuse(judgeParent(real, ground));
+    if (old === null) refuse(judgeWay(path, ground.serverUid));
     const text = edit(old ?? "");
     if (text === old) return false;
-    replace(real, text, old === null ? null : Deno.statSync(real));
+    replace(real, text, old === null);
     return true;
   } catch (error) {
     throw error instanceof Failure ? error : refused(path, error);
@@ -73,10 +75,10 @@ function isLink(path: string): boolean {
   }
 }
 
-async function acquire(path: string): Promise<LockFile> {
+async function acquire(path: string, { serverUid }: Ground): Promise<LockFile> {
   const deadline = performance.now() + PATIENCE;
   for (;;) {
-    const lock = LockFile.tryAcquire(path);
+    const lock = LockFile.tryAcquire(path, serverUid);
     if (lock !== null) return lock;
     if (performance.now() > deadline) {
       throw new Failure(
@@ -91,42 +93,15 @@ async function acquire(path: string): Promise<LockFile> {
   }
 }
 
-/**
- * Puts a text in a file's place: written beside it, made durable, then renamed over it, then the rename
- * made durable. A reader sees the old file or the new one, whole.
- */
-function replace(path: string, text: string, old: Deno.FileInfo | null): void {
-  const beside = `${path}.new`;
-  // We hold the lock, so a file of this name was left by somebody who died.
-  removeIfThere(beside);
-  try {
-    using file = Deno.openSync(beside, { write: true, createNew: true, mode: 0o600 });
-    let bytes: Uint8Array = new TextEncoder().encode(text);
-    while (bytes.length > 0) bytes = bytes.subarray(file.writeSync(bytes));
-    // The owner first: a change of owner may clear bits of the mode.
-    if (old !== null) keepOwner(beside, old);
-    Deno.chmodSync(beside, (old?.mode ?? NEW_MODE) & 0o7777);
-    file.syncSync();
-    Deno.renameSync(beside, path);
-  } catch (error) {
-    removeIfThere(beside);
-    throw error;
-  }
-  using directory = Deno.openSync(dirname(path), { read: true });
-  directory.syncSync();
-}
-
-function keepOwner(path: string, { uid, gid }: Deno.FileInfo): void {
-  const made = Deno.statSync(path);
-  if (made.uid !== uid || made.gid !== gid) Deno.chownSync(path, uid, gid);
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+/** Puts a text in the file's place, by the directory itself: whoever may rename it may redirect a path. */
+function replace(path: string, text: string, isNew: boolean): void {
+  using directory = new Directory(dirname(path));
+  using old = isNew ? null : directory.open(basename(path));
+  putInPlace(directory, basename(path), new TextEncoder().encode(text), {
+    beside: `${basename(path)}.new`,
+    model: old,
+    mode: old === null ? NEW_MODE : 0o777,
+  });
 }
 
 function refused(path: string, error: unknown): Failure {

@@ -146,6 +146,15 @@ export function fileStatus(path: string): FileStatus {
 }
 
 /**
+ * The status of an open file.
+ *
+ * @throws {SystemError} When it cannot be looked at.
+ */
+export function descriptorStatus(descriptor: Descriptor): FileStatus {
+  return statusOf(descriptor.number, cString(""), AT_EMPTY_PATH);
+}
+
+/**
  * The content of a file of `/proc`, which Deno lets nobody read who has not every right there is.
  *
  * @throws {SystemError} When it cannot be read.
@@ -191,18 +200,20 @@ export class LockFile {
   /**
    * Takes the lock (`flock(2)`), creating the file with mode 0600.
    *
+   * @param path The file.
+   * @param holder A uid whose lock counts too, beside root's and ours; −1 for nobody else.
    * @returns The lock, or null when somebody else holds it.
    * @throws {SystemError} When the file cannot be opened; `ELOOP` for a symbolic link, `EPERM` when it
-   * belongs to somebody who is neither root nor us.
+   * belongs to a third user.
    */
-  static tryAcquire(path: string): LockFile | null {
+  static tryAcquire(path: string, holder = -1): LockFile | null {
     const name = cString(path);
     for (;;) {
       const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
       const descriptor = new Descriptor(check("open", libc.open(name, flags, 0o600)));
       try {
-        const opened = statusOf(descriptor.number, cString(""), AT_EMPTY_PATH);
-        if (opened.uid !== 0 && opened.uid !== libc.geteuid()) {
+        const opened = descriptorStatus(descriptor);
+        if (![0, libc.geteuid(), holder].includes(opened.uid)) {
           throw new SystemError("open", Errno.EPERM);
         }
         if (libc.flock(descriptor.number, LOCK_EX | LOCK_NB) !== 0) {

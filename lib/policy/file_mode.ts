@@ -71,6 +71,15 @@ export function judgeKey(facts: FileFacts, path: string, ourUid: number): FilePr
   return judgeConfig(facts, path, ourUid);
 }
 
+/** A symbolic link: in a sticky directory anybody may make one, and only its owner may turn it elsewhere. */
+export function judgeLink(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
+  if (facts.uid === 0 || facts.uid === ourUid) return null;
+  return {
+    sentence: `${path} is a link of uid ${facts.uid}, who is neither root nor us (uid ${ourUid})`,
+    fix: `chown -h ${ourUid} ${shellWord(path)}`,
+  };
+}
+
 /**
  * A directory whose entries we rely on: of root's or ours, and nobody else may replace what lies in it.
  * The sticky bit is enough for that (`inode(7)`).

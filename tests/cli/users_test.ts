@@ -323,3 +323,39 @@ Deno.test({
     assert(list.code === 0 && list.stdout.includes("alice"), list.stderr);
   },
 });
+
+Deno.test({
+  name: "whoever asks, users check answers for the server whose file it is (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const config = await program.write("config.yaml", FILE);
+    const options = { uid: 577 };
+    const { code, stdout } = await program.run(
+      ["users", "check", "577", "--config", config],
+      options,
+    );
+    assertEquals(code, ExitCode.refused, stdout);
+    assertStringIncludes(stdout, "unknown-uid");
+  },
+});
+
+Deno.test({
+  name: "root edits a service's file, and is told whose server believes it (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    await Deno.mkdir(program.path("own"));
+    const config = await program.write("own/config.yaml", FILE);
+    await Deno.chown(program.path("own"), 579, 579);
+    await Deno.chown(config, 579, 579);
+    const { code, stderr } = await program.run(["users", "allow", "alice", "--config", config]);
+    assertEquals([code, stderr], [
+      0,
+      `ipcauth: note: ${config} belongs to uid 579: only a server that runs as uid 579 believes it\n`,
+    ]);
+    const { uid } = await Deno.stat(config);
+    assertEquals(uid, 579);
+    assertEquals((await program.run(["users", "check", "579", "--config", config])).code, 0);
+  },
+});

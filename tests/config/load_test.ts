@@ -143,6 +143,43 @@ Deno.test({
   },
 });
 
+Deno.test("every directory above the file counts, not only the last one", () => {
+  using place = new Place();
+  const inner = join(place.directory, "a", "b");
+  Deno.mkdirSync(inner, { recursive: true });
+  const path = join(inner, "config.yaml");
+  Deno.copyFileSync(place.path, path);
+  place.load(path);
+  const above = join(place.directory, "a");
+  Deno.chmodSync(above, 0o777);
+  place.refused(`${above} is writable by others`, `chmod go-w ${above}`, path);
+  Deno.chmodSync(above, 0o1777);
+  place.load(path);
+});
+
+Deno.test("every link on the way counts, and where it lies", () => {
+  using place = new Place();
+  using other = new Place();
+  const open = join(other.directory, "open");
+  Deno.mkdirSync(open);
+  // first → open/second → the directory of the file
+  Deno.symlinkSync(place.directory, join(open, "second"));
+  Deno.symlinkSync("open/second", join(other.directory, "first"));
+  const path = join(other.directory, "first", "config.yaml");
+  place.load(path);
+  Deno.chmodSync(open, 0o777);
+  place.refused(`${open} is writable by others`, `chmod go-w ${open}`, path);
+});
+
+Deno.test("links in a circle are refused", () => {
+  using place = new Place();
+  const one = join(place.directory, "one");
+  Deno.symlinkSync("two", one);
+  Deno.symlinkSync("one", join(place.directory, "two"));
+  const failure = assertThrows(() => place.load(join(one, "config.yaml")), Failure) as Failure;
+  assertEquals(failure.exit, ExitCode.config);
+});
+
 Deno.test("what is no regular file is refused, and nobody waits for a FIFO's writer", async () => {
   using place = new Place();
   const fifo = join(place.directory, "fifo");

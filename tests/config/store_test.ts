@@ -179,6 +179,40 @@ Deno.test("what somebody who died has left is in nobody's way", async () => {
   assertEquals([place.text(), place.names()], ["users: []\n", ["config.yaml"]]);
 });
 
+Deno.test({
+  name: "root edits a service's file, past the lock and the links its user left (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    using other = new Place(null);
+    const victim = join(other.directory, "victim");
+    Deno.writeTextFileSync(victim, "victim", { mode: 0o600 });
+    Deno.writeTextFileSync(`${place.path}.lock`, "", { mode: 0o600 });
+    Deno.symlinkSync(victim, `${place.path}.new`);
+    for (const path of [place.directory, place.path, `${place.path}.lock`]) {
+      Deno.chownSync(path, 579, 579);
+    }
+    const ofService = { ...GROUND, serverUid: 579 };
+    await editConfigFile(place.path, ofService, () => "users: []\n");
+    assertEquals([place.text(), place.names()], ["users: []\n", ["config.yaml"]]);
+    assertEquals(Deno.statSync(place.path).uid, 579);
+    const { uid, mode } = Deno.statSync(victim);
+    assertEquals([uid, mode! & 0o777, Deno.readTextFileSync(victim)], [0, 0o600, "victim"]);
+  },
+});
+
+Deno.test({
+  name: "the lock of a third user is nobody's to believe (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    Deno.writeTextFileSync(`${place.path}.lock`, "", { mode: 0o600 });
+    Deno.chownSync(`${place.path}.lock`, 579, 579);
+    await place.refused(ExitCode.refused);
+    assertEquals(place.text(), TEXT);
+  },
+});
+
 Deno.test("a writer waits for the one before it", async () => {
   using place = new Place();
   const lock = LockFile.tryAcquire(`${place.path}.lock`);
