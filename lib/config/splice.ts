@@ -15,6 +15,9 @@ const BYTE_ORDER_MARK = "\ufeff";
 
 type Range = readonly [number, number, number];
 
+/** Characters that go: from the first offset to before the second. */
+type Cut = readonly [number, number];
+
 /** A configuration as an editable text. The text has been read without problems before. */
 export class UsersText {
   readonly #text: string;
@@ -55,8 +58,7 @@ export class UsersText {
     if (pair === undefined) return this.#addList(fields);
     if (!isSeq(pair.value) || pair.value.items.length === 0) return this.#fillList(pair, fields);
     const last = pair.value.items.at(-1) as YAMLMap;
-    const end = rangeOf(last)[1];
-    if (pair.value.flow) return this.#replace(end, end, `, ${this.#flow(fields)}`);
+    if (pair.value.flow) return this.#addToFlow(pair.value, fields);
     const indent = this.#columnOf(dashOf(pair.value, last));
     const entry = last.flow === true ? this.#flow(fields) : this.#block(fields, `${indent}  `);
     const at = this.#lineEnd(lastCharacter(last));
@@ -162,11 +164,64 @@ export class UsersText {
     }`;
   }
 
+  /** An item with lines of its own goes with them, as in block style; others go with one of their commas. */
   #removeFromFlow(list: YAMLSeq, index: number): string {
     const [start, end] = rangeOf(list.items[index]);
-    if (index > 0) return this.#replace(rangeOf(list.items[index - 1])[1], end, "");
-    const next = list.items[1];
-    return this.#replace(start, next === undefined ? end : rangeOf(next)[0], "");
+    const [before, after] = [commaOf(list, index), commaOf(list, index + 1)];
+    const isLast = index === list.items.length - 1;
+    const line = this.#ownLines(start, after === null ? end : after + 1);
+    if (line !== null) {
+      // What came before the last item would end in a comma that it did not end in.
+      const isCommaLeft = after === null && before !== null && before < line[0];
+      return this.#cut(isCommaLeft ? [[before, before + 1], line] : [line]);
+    }
+    if (isLast && before !== null && this.#isBlank(before + 1, start)) {
+      return this.#cut([[before, end]]);
+    }
+    const comma = isLast ? before ?? after : after;
+    if (comma === null) return this.#cut([[start, end]]);
+    if (comma >= end && this.#isBlank(end, comma)) {
+      return this.#cut([[start, this.#skipBlanks(comma + 1)]]);
+    }
+    return this.#cut([[start, end], [comma, comma + 1]]);
+  }
+
+  /** The lines of what stands between two offsets; null when something else stands on them. */
+  #ownLines(start: number, end: number): Cut | null {
+    const from = this.#lineStart(start);
+    const rest = this.#text.slice(end, this.#lineEnd(end));
+    const isAlone = this.#isBlank(from, start) && /^[ \t]*($|[ \t]#)/.test(rest);
+    return isAlone && from > 0 ? [from, this.#nextLine(end)] : null;
+  }
+
+  #isBlank(start: number, end: number): boolean {
+    return /^[ \t]*$/.test(this.#text.slice(start, end));
+  }
+
+  /** The end of the blanks at an offset, but for those that a comment wants before it. */
+  #skipBlanks(offset: number): number {
+    let end = offset;
+    while (this.#text[end] === " ") end++;
+    return this.#text[end] === "#" ? offset : end;
+  }
+
+  #cut(cuts: readonly Cut[]): string {
+    return cuts.toSorted(([one], [other]) => other - one)
+      .reduce((text, [start, end]) => text.slice(0, start) + text.slice(end), this.#text);
+  }
+
+  /** Behind the last item: on a line of its own where that one has one. */
+  #addToFlow(list: YAMLSeq, fields: UserFields): string {
+    const index = list.items.length - 1;
+    const [start, end] = rangeOf(list.items[index]);
+    const comma = commaOf(list, index + 1);
+    const entry = this.#flow(fields);
+    const line = this.#ownLines(start, comma === null ? end : comma + 1);
+    if (line === null) return this.#replace(end, end, `, ${entry}`);
+    const at = this.#lineEnd(comma ?? end);
+    const added = `${this.#newline}${this.#columnOf(start)}${entry}${comma === null ? "" : ","}`;
+    const text = this.#replace(at, at, added);
+    return comma === null ? `${text.slice(0, end)},${text.slice(end)}` : text;
   }
 
   #block(fields: UserFields, indent: string): string {
@@ -239,6 +294,13 @@ function dashOf(list: YAMLSeq, item: YAMLMap): number {
   return last.offset;
 }
 
+/** Where the comma before an item of a list in brackets stands; null when there is none. */
+function commaOf(list: YAMLSeq, index: number): number | null {
+  const token = list.srcToken;
+  const parts = token?.type === "flow-collection" ? token.items[index]?.start ?? [] : [];
+  return parts.find(({ type }) => type === "comma")?.offset ?? null;
+}
+
 function keyOf(pair: Pair): unknown {
   return isScalar(pair.key) ? pair.key.value : undefined;
 }
@@ -255,5 +317,9 @@ function lastCharacter(item: YAMLMap): number {
 }
 
 function lastCharacterOf(pair: Pair): number {
-  return pair.value === null ? rangeOf(pair.key)[1] : rangeOf(pair.value)[1];
+  if (pair.value === null) return rangeOf(pair.key)[1];
+  const end = rangeOf(pair.value)[1];
+  // A block's range goes on to the beginning of the line behind it.
+  const isBlock = isScalar(pair.value) && /^BLOCK_/.test(pair.value.type ?? "");
+  return isBlock ? end - 1 : end;
 }

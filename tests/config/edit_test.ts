@@ -140,6 +140,51 @@ for (const [what, before, after] of ADDED) {
   });
 }
 
+const A = "{ name: alice, uid: 578 }";
+const B = "{ name: bob, uid: 579 }";
+
+for (
+  const [before, after] of [
+    [`[ ${A}, ${B} ]`, `[ ${A} ]`],
+    [`[ ${B}, ${A} ]`, `[ ${A} ]`],
+    [`[${A} , ${B}, ]`, `[${A} , ]`],
+    [`[ ${B}, ]`, "[ ]"],
+    [`[ ${B} # his\n , ] # end`, "[  # his\n  ] # end"],
+    [`[\n  ${A}, # hers\n  ${B}, # his\n]`, `[\n  ${A}, # hers\n]`],
+    [`[\n  ${A}, # hers\n  ${B} # his\n]`, `[\n  ${A} # hers\n]`],
+    [`[\n  ${B}, # his\n  # her\n  ${A} # hers\n]`, `[\n  # her\n  ${A} # hers\n]`],
+    [`[${A}, # hers\n  ${B}]`, `[${A} # hers\n  ]`],
+    [`[${B}, # his\n  ${A}]`, `[ # his\n  ${A}]`],
+    [`[\n  ${A}\n  , # hers\n  ${B} # his\n]`, `[\n  ${A}\n   # hers\n]`],
+  ] as const
+) {
+  Deno.test(`a user is removed from ${JSON.stringify(before)}`, () => {
+    assertEquals(remove(`users: ${before}\n`), `users: ${after}\n`);
+  });
+}
+
+for (
+  const [before, after] of [
+    [`[ ${A} ]`, `[ ${A}, ${ENTRY} ]`],
+    [`[ ${A}, ] # end`, `[ ${A}, ${ENTRY}, ] # end`],
+    [`[\n  ${A} # hers\n]`, `[\n  ${A}, # hers\n  ${ENTRY}\n]`],
+    [`[\n  ${A}, # hers\n]`, `[\n  ${A}, # hers\n  ${ENTRY},\n]`],
+  ] as const
+) {
+  Deno.test(`a user is added to ${JSON.stringify(before)}, and comments stay with their own`, () => {
+    assertEquals(add(`users: ${before}\n`), `users: ${after}\n`);
+  });
+}
+
+Deno.test("a name in a block is edited and removed with its lines", () => {
+  const text =
+    "users:\n- uid: 578\n  name: |-\n    alice\n- uid: 579\n  name: >-\n    bob\n\n# end\n";
+  assertEquals(set(text, "admin", "true"), text.replace("bob\n", "bob\n  admin: true\n"));
+  assertEquals(set(text, "gid", "5", "alice"), text.replace("alice\n", "alice\n  gid: 5\n"));
+  assertEquals(remove(text, "alice"), "users:\n- uid: 579\n  name: >-\n    bob\n\n# end\n");
+  assertEquals(remove(text), "users:\n- uid: 578\n  name: |-\n    alice\n\n# end\n");
+});
+
 Deno.test("a JSON file stays JSON", () => {
   const json = '{"users":[{"name":"bob","uid":1}],"log":{}}';
   for (const text of [add(json), set(json, "admin", "true"), remove(json), add("{}")]) {
@@ -256,6 +301,11 @@ function typed(random: (below: number) => number): string {
   const indent = pick("", "  ", "    ");
   const lines: string[] = [...line(), ...pick([], ["---"]), ...pick([], [`log: {}${comment()}`])];
   const count = random(5);
+  if (count > 0 && random(3) === 0) {
+    lines.push(...bracketed(count, random, pick, comment, line));
+    lines.push(...line(), ...pick([], ["limits:", `  grace: 5s${comment()}`]));
+    return lines.join(newline) + pick("", newline, newline);
+  }
   lines.push(count === 0 ? pick("users:", "users: []", "users: ~") : `users:${comment()}`);
   for (let number = 0; number < count; number++) {
     const name = pick(`u${number}`, `"u${number}"`, `'u${number}'`);
@@ -278,6 +328,29 @@ function typed(random: (below: number) => number): string {
   return lines.join(newline) + pick("", newline, newline);
 }
 
+/** A list in brackets, on one line or on many, with or without a comma at its end. */
+function bracketed(
+  count: number,
+  random: (below: number) => number,
+  pick: <T>(...choices: T[]) => T,
+  comment: () => string,
+  line: () => string[],
+): string[] {
+  const item = (number: number) =>
+    `{ name: u${number}, uid: ${number + 1}${pick("", `, gid: ${number}`)} }`;
+  const items = Array.from({ length: count }, (_, number) => item(number));
+  const last = pick("", ",", " ,");
+  if (random(2)) {
+    return [`users: [${pick("", " ")}${items.join(pick(",  ", " , "))}${last}]${comment()}`];
+  }
+  const lines = items.flatMap((text, number) => {
+    const comma = number < count - 1 ? pick(",", " ,") : last;
+    const own = line().map((one) => one === "" ? "" : `  ${one}`);
+    return [...own, `  ${text}${comma}${comment()}`];
+  });
+  return [`users: [${comment()}`, ...lines, ...line().map((one) => ` ${one}`), " ]" + comment()];
+}
+
 /** How many characters at the beginning and at the end are the same. */
 function untouched(before: string, after: string): number {
   const most = Math.min(before.length, after.length);
@@ -288,16 +361,25 @@ function untouched(before: string, after: string): number {
   return start + end;
 }
 
+/** Whether a text comes out of another by leaving characters away. */
+function isWithin(text: string, longer: string): boolean {
+  let at = 0;
+  for (const character of longer) if (text[at] === character) at++;
+  return at === text.length;
+}
+
 Deno.test("random edits of random files change one place and leave every other byte", () => {
   const random = numbers(20_250_101);
   for (let round = 0; round < 1_500; round++) {
     const text = typed(random);
     const before = parseConfig(text, "/c.yaml", MACHINE).access.users;
     const added = add(text);
-    // A list that begins takes the place of what said that there is none.
-    const spared = before.length === 0 ? "users: []".length : 0;
-    assert(untouched(text, added) >= text.length - spared, `${text}\n=>\n${added}`);
-    if (before.length === 0) continue;
+    if (before.length === 0) {
+      // A list that begins takes the place of what said that there is none.
+      assert(untouched(text, added) >= text.length - "users: []".length, `${text}\n=>\n${added}`);
+      continue;
+    }
+    assert(isWithin(text, added), `${text}\n=>\n${added}`);
     const { name, localIpcAccess, gid } = before[random(before.length)]!;
     const flipped = set(text, "local_ipc_access", String(!localIpcAccess), name);
     assert(untouched(text, flipped) >= text.length - "false".length, `${text}\n=>\n${flipped}`);
