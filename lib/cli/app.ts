@@ -40,7 +40,11 @@ export async function run({ argv, self }: Run): Promise<ExitCode> {
     // The reader of our output has seen enough, as in `… | head -1`.
     if (error instanceof Deno.errors.BrokenPipe) return SIGPIPE_STATUS;
     const { text, exit } = report(error, color);
-    writeAll(Deno.stderr, text);
+    try {
+      writeAll(Deno.stderr, text);
+    } catch {
+      // Nobody can be told; the code still says what happened.
+    }
     return exit;
   }
 }

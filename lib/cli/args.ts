@@ -88,6 +88,8 @@ export const COMMANDS = [
  */
 export function parseCommandLine(argv: readonly string[]): Invocation {
   const head = readFlags(argv, {
+    // Whoever runs a program through us tells our failures from the program's by their code.
+    ...argv.includes("run-as") ? { topic: "run-as" } : {},
     values: EVERYWHERE.values,
     switches: [...EVERYWHERE.switches, "version"],
     aliases: { h: "help", V: "version" },
@@ -262,13 +264,13 @@ function parseGenKey(argv: readonly string[]): Parsed {
     command: () => {
       const show = flags.one("show");
       if (show !== null) {
-        noWords(flags, "gen-key");
+        noOperands(flags, "gen-key");
         if (flags.has("force")) {
           throw usage("--show writes nothing: --force is out of place", "gen-key");
         }
         return { kind: "show-key", file: show };
       }
-      const [file, ...more] = flags.words;
+      const [file, ...more] = operands(flags);
       if (more.length > 0) throw usage("gen-key makes one key at a time", "gen-key");
       return { kind: "gen-key", file: file ?? null, force: flags.has("force") };
     },
@@ -287,7 +289,7 @@ function parseUsers(argv: readonly string[]): Parsed {
 }
 
 function usersAction(flags: Flags): UsersAction {
-  const [verb = "list", ...words] = flags.words;
+  const [verb = "list", ...words] = operands(flags);
   if (verb !== "add") {
     for (const flag of ["uid", "gid", "local-ipc-access", "admin"]) {
       if (flags.has(flag)) throw usage(`--${flag} goes with users add only`, "users");
@@ -352,7 +354,7 @@ function parseHelp(argv: readonly string[]): Parsed {
   return {
     flags,
     command: () => {
-      const [topic, ...more] = flags.words;
+      const [topic, ...more] = operands(flags);
       if (more.length > 0) throw usage("help explains one command at a time", null);
       if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic)) {
         throw usage(`There is no command "${topic}"`, null);
@@ -367,7 +369,7 @@ function parseCompletions(argv: readonly string[]): Parsed {
   return {
     flags,
     command: () => {
-      const [shell, ...more] = flags.words;
+      const [shell, ...more] = operands(flags);
       if (more.length > 0 || (shell !== "bash" && shell !== "zsh" && shell !== "fish")) {
         throw usage("Usage: ipcauth completions bash|zsh|fish", "completions");
       }
@@ -397,6 +399,16 @@ function optional(value: string | null): OrDefault | null {
 
 function orDefault(value: string): OrDefault {
   return value === "" ? DEFAULT : value;
+}
+
+/** Words that no flag is among; behind `--` they may begin like one (POSIX, utility conventions, 10). */
+function operands(flags: Flags): readonly string[] {
+  return [...flags.words, ...flags.rest ?? []];
+}
+
+function noOperands(flags: Flags, topic: string): void {
+  const [word] = operands(flags);
+  if (word !== undefined) throw usage(`"${word}" is out of place`, topic);
 }
 
 function noWords(flags: Flags, topic: string): void {

@@ -6,7 +6,7 @@
 import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
-import { MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
+import { MAX_ANSWER, MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { notConnected } from "./failure.ts";
 import { harmless } from "./harmless.ts";
 
@@ -36,7 +36,7 @@ interface Waiting {
 /** An open console. */
 export class RemoteConsole {
   readonly #socket: Duplex;
-  readonly #splitter = new LineSplitter(MAX_LINE);
+  readonly #splitter = new LineSplitter(MAX_ANSWER);
   readonly #calls = new Map<number, Waiting>();
   readonly #greeting = Promise.withResolvers<Welcome>();
   readonly #gone = Promise.withResolvers<Failure | null>();

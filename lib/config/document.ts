@@ -101,7 +101,8 @@ function read(text: string, problems: Problems): Value | null {
     schema: "core",
     merge: false,
     strict: true,
-    uniqueKeys: true,
+    // Looked at in convert(): the parser compares each key with every other.
+    uniqueKeys: false,
     prettyErrors: false,
     logLevel: "silent",
   });
@@ -169,6 +170,9 @@ function convert(node: ParsedNode, key: string, locate: Locate, problems: Proble
       const value = pair.value === null
         ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
         : convert(pair.value as ParsedNode, path, locate, problems);
+      if (entries.has(name.value)) {
+        problems.add(where, "this key is here already, and keys are unique");
+      }
       entries.set(name.value, { key: { ...where, key: path }, value });
     }
     return { ...place, kind: "map", entries };

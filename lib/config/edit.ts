@@ -43,7 +43,7 @@ export function addUser(text: string, user: NewUser, ground: EditGround): string
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
-      hint: `ipcauth users set ${shellWord(user.name)} FIELD VALUE${ground.flags ?? ""}`,
+      hint: `ipcauth users show ${shellWord(user.name)}${ground.flags ?? ""}`,
     });
   }
   demandUid(user.uid, null, before, ground);

@@ -33,6 +33,7 @@ export class UsersText {
       version: "1.2",
       schema: "core",
       logLevel: "silent",
+      uniqueKeys: false,
       keepSourceTokens: true,
     });
     this.#root = isMap(contents) ? contents : null;

@@ -81,7 +81,8 @@ function list(value: unknown): unknown[] {
   throw strange();
 }
 
-function strange(): Failure {
+/** The failure of an answer that makes no sense. */
+export function strange(): Failure {
   return new Failure("The server's answer is not what this client expects", {
     exit: ExitCode.data,
     hint: "ipcauth --version, on both sides",

@@ -10,8 +10,12 @@ import type {
   UserRecord,
   Welcome,
 } from "../service/console/protocol.ts";
+import { strange } from "./answers.ts";
 import { RULES } from "./grammar.ts";
 import { table } from "./table.ts";
+
+/** How many levels a tree has at most. No server of ours has more than a few. */
+const DEEPEST = 32;
 
 /** The line that says who came in, from where, and where to. */
 export function renderBanner({ user, from, host }: Welcome): string {
@@ -67,13 +71,14 @@ export function renderAccess({ uid, user, allow, rule, where, change }: AccessRe
 }
 
 /** A nested answer, one leaf a line under the path to it. */
-export function renderTree(value: unknown, path = ""): string {
+export function renderTree(value: unknown, path = "", depth = 0): string {
+  if (depth > DEEPEST) throw strange();
   if (Array.isArray(value)) {
-    return value.map((item, index) => renderTree(item, `${path}[${index}]`)).join("");
+    return value.map((item, index) => renderTree(item, `${path}[${index}]`, depth + 1)).join("");
   }
   if (typeof value === "object" && value !== null) {
     return Object.entries(value)
-      .map(([name, item]) => renderTree(item, path === "" ? name : `${path}.${name}`))
+      .map(([name, item]) => renderTree(item, path === "" ? name : `${path}.${name}`, depth + 1))
       .join("");
   }
   return `${harmless(path)} ${harmless(value === null ? "-" : String(value))}\n`;

@@ -16,6 +16,9 @@ import { renderBanner, renderPrompt } from "./render.ts";
 
 /** What a shell reports for a program that `SIGINT` ended. */
 const INTERRUPTED = 130;
+/** The same of `SIGTERM` and `SIGHUP`. */
+const TERMINATED = 143;
+const HUNG_UP = 129;
 
 /** Where the shell writes. */
 export interface ShellOutput {
@@ -119,6 +122,10 @@ export class Shell {
         ended.resolve(ExitCode.ok);
       }
     });
+    // Whoever ends the program gets the terminal back as it was.
+    const end = (status: ExitCode) => () => ended.resolve(status);
+    const signals = [["SIGTERM", end(TERMINATED)], ["SIGHUP", end(HUNG_UP)]] as const;
+    for (const [signal, handler] of signals) Deno.addSignalListener(signal, handler);
     prompt.prompt();
     try {
       const exit = await ended.promise;
@@ -127,6 +134,7 @@ export class Shell {
     } finally {
       // Our own close is no Ctrl-D.
       busy = true;
+      for (const [signal, handler] of signals) Deno.removeSignalListener(signal, handler);
       prompt.close();
     }
   }

@@ -130,6 +130,11 @@ for (
     ["users add bob --uid 4294967295", "is not an id"],
     ["users list --uid 5", "goes with users add only"],
     ["users set bob admin", "Usage: ipcauth users set NAME FIELD VALUE"],
+    ["users list -- more", "Usage: ipcauth users list"],
+    ["gen-key a -- b", "one key at a time"],
+    ["gen-key --show a -- b", "out of place"],
+    ["help serve -- connect", "one command at a time"],
+    ["completions bash -- zsh", "bash|zsh|fish"],
     ["gen-key a b", "one key at a time"],
     ["gen-key --show a --force", "out of place"],
     ["help nosuch", "There is no command"],
@@ -146,7 +151,21 @@ for (
   });
 }
 
-for (const line of ["run-as", "run-as bob", "run-as --nosuch bob -- id", "run-as bob --"]) {
+Deno.test("parseCommandLine() takes a word behind -- for what it is, not for a flag", () => {
+  const { command } = parseCommandLine(["gen-key", "--", "--force"]);
+  assertEquals(command, { kind: "gen-key", file: "--force", force: false });
+});
+
+for (
+  const line of [
+    "run-as",
+    "run-as bob",
+    "run-as --nosuch bob -- id",
+    "run-as bob --",
+    "--nosuch run-as bob -- id",
+    "--color=maybe run-as bob -- id",
+  ]
+) {
   Deno.test(`parseCommandLine() refuses "${line}" with the code of programs that run programs`, () => {
     assertEquals(refusal(line).exit, 125);
   });

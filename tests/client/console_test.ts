@@ -187,3 +187,11 @@ Deno.test("a server that stops speaking the console's language ends the session"
   assertStringIncludes(message, "The server speaks something else than the console");
   assertEquals(exit, ExitCode.data);
 });
+
+Deno.test("an answer may be longer than a request: the users of a large configuration", async () => {
+  const name = "x".repeat(64);
+  const many = Array.from({ length: 40_000 }, () => name);
+  await withConsole(() => ({ result: many }), async (remote) => {
+    assertEquals(await remote.call("users.list"), many);
+  });
+});

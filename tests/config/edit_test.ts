@@ -225,7 +225,7 @@ Deno.test("a name that YAML would take for something else is quoted", () => {
 
 Deno.test("a user or uid that is listed is not added again", () => {
   const name = refused(ExitCode.exists, () => add(FLOW, { ...ZED, name: "bob" }));
-  assertEquals(name.hint, "ipcauth users set bob FIELD VALUE --config /c.yaml");
+  assertEquals(name.hint, "ipcauth users show bob --config /c.yaml");
   const uid = refused(ExitCode.exists, () => add(FLOW, { ...ZED, uid: 579 }));
   assertEquals(uid.hint, "ipcauth users show bob --config /c.yaml");
   refused(ExitCode.exists, () => set(FLOW, "uid", "578"));

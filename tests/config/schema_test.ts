@@ -223,7 +223,7 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a group nobody knows", "groups: [{ name: x }]", 'this machine knows no group "x"'],
   ["a document that is no mapping", "- a\n", "this is a list, not a mapping"],
   ["two documents", "users: []\n---\nusers: []\n", "more than one YAML document"],
-  ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: Map keys must be unique"],
+  ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: this key is here already"],
   ["an anchor", "users: &a []\n", "anchors and aliases are not accepted"],
   ["an anchor on nothing", "&a\n", "anchors and aliases are not accepted"],
   ["an alias", "users: &a []\ngroups: *a\n", "anchors and aliases are not accepted"],
@@ -436,4 +436,9 @@ Deno.test("no refusal carries a control character to a terminal", () => {
     // deno-lint-ignore no-control-regex -- that is what is looked for
     assert(!/[\x00-\x09\x0b-\x1f\x7f]/.test(refused(text).message), text);
   }
+});
+
+Deno.test("a file of very many keys is read in a time that grows with its length", () => {
+  const keys = Array.from({ length: 100_000 }, (_, number) => `k${number}: 1\n`).join("");
+  assertStringIncludes(refused(`users: []\n${keys}`).message, "and 99980 more");
 });

@@ -146,3 +146,9 @@ Deno.test("an answer of another shape is refused and not shown", () => {
 Deno.test("an answer's fields are those that are known, whatever else is there", () => {
   assertEquals(asUser({ extra: 1, ...BOB, password: "x" }), BOB);
 });
+
+Deno.test("renderTree() refuses an answer that is nested without end", () => {
+  let deep: unknown = 1;
+  for (let level = 0; level < 100_000; level++) deep = [deep];
+  assertThrows(() => renderTree(deep), Failure, "not what this client expects");
+});

@@ -13,7 +13,12 @@ const CONFIG = `users:
 const BOB = { uid: 579 };
 const CAROL = { uid: 580 };
 
-type Script = readonly (readonly ["expect" | "send", string])[];
+type Script = readonly (readonly ["expect" | "send" | "run", string])[];
+
+/** A shell command that sends a signal to the program below the terminal's shell. */
+function killChild(signal: string): string {
+  return `kill -${signal} $(pgrep -P $PROGRAM)`;
+}
 
 class House implements AsyncDisposable {
   constructor(readonly program: Program, readonly server: RunningServer, readonly path: string) {}
@@ -283,6 +288,28 @@ Deno.test("Ctrl-C gets a person away from a server that does not answer", () =>
       assertEquals(code, 130, stdout);
     },
   ));
+
+for (const [signal, code] of [["TERM", 143], ["HUP", 129]] as const) {
+  Deno.test(`SIG${signal} at the prompt gives the terminal back as it was`, () =>
+    before(
+      () => ({ result: [] }),
+      async (program, path) => {
+        const script = `before=$(stty -g); ipcauth connect --unix=${path}; code=$?
+          [ "$(stty -g)" = "$before" ] && echo same terminal; exit $code`;
+        const { code: status, stdout } = await program.execute([
+          "/usr/bin/python3",
+          "-c",
+          Deno.readTextFileSync(TERMINAL),
+          JSON.stringify([["expect", "bob@ipcauth# "], ["run", killChild(signal)], [
+            "expect",
+            "same terminal",
+          ]]),
+          ...["sh", "-c", script],
+        ], { env: { TERM: "xterm" } });
+        assertEquals(status, code, stdout);
+      },
+    ));
+}
 
 Deno.test("a server that keeps its users' names to itself still has a prompt", () =>
   before(

@@ -1,6 +1,7 @@
 """A person at a terminal: runs a program in a pseudo-terminal and follows a script.
 
-The script is a JSON list of ["expect", text] and ["send", text]. Everything the program writes is copied to
+The script is a JSON list of ["expect", text], ["send", text] and ["run", a shell command that may use
+$PROGRAM, the number of the process]. Everything the program writes is copied to
 standard output; the status is the program's own, or 99 when an expected text does not come.
 """
 
@@ -9,6 +10,7 @@ import os
 import pty
 import select
 import signal
+import subprocess
 import sys
 
 PATIENCE = 20
@@ -46,6 +48,9 @@ for verb, text in script:
     wanted = text.encode()
     if verb == "send":
         os.write(terminal, wanted)
+        continue
+    if verb == "run":
+        subprocess.run(text, shell=True, check=True, env={**os.environ, "PROGRAM": str(pid)})
         continue
     while wanted not in seen:
         chunk = read()

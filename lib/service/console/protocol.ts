@@ -5,8 +5,10 @@
  * @module
  */
 
-/** The longest line either end accepts, in bytes, without its newline. */
+/** The longest request a server accepts, in bytes, without its newline. */
 export const MAX_LINE = 1 << 20;
+/** The longest answer a client accepts: the users of the largest configuration, and more. */
+export const MAX_ANSWER = 64 << 20;
 
 /** JSON-RPC's own error codes, and ours. */
 export const RpcCode = {
