@@ -8,6 +8,7 @@ import { RemoteConsole, RemoteError } from "../client/console.ts";
 import { asNotConnected, notConnected } from "../client/failure.ts";
 import { connectUnix } from "../client/unix.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { endStandardOutput } from "../libc/standard_output.ts";
 import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../service/adopted_socket.ts";
@@ -53,9 +54,18 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
   await pipe(connection.stream, {
     input: Deno.stdin.readable,
     write: (chunk) => writeAllAsync(Deno.stdout, chunk),
-    closeOutput: () => Deno.stdout.close(),
+    closeOutput: endStandardOutput,
+    silence: connection.service === null ? closedAtOnce(connection.where, context) : null,
   });
   return ExitCode.ok;
+}
+
+function closedAtOnce(where: string, { surroundings: { uid } }: Context): Failure {
+  return notConnected(
+    `${where} has closed without a word: it refuses uid ${uid}, or its service has ended`,
+    ExitCode.refused,
+    `ipcauth users check ${uid}, run by the server's administrator, says why`,
+  );
 }
 
 /** Until there is a session, every failure is one to connect. */

@@ -29,43 +29,65 @@ Exit codes:
 `;
 
 const TOPICS: Readonly<Record<string, string>> = {
-  serve: `Usage: ipcauth serve [--unix[=PATH]] [--config FILE]
+  serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
+                     [--forward TARGET]
 
 Listens, proves who is connecting, and only then hands the connection over.
 Without a flag it serves the listeners of the configuration; without a
 configuration, one console on the default socket, for root and its own user.
 
-  --unix[=PATH]   listen on this Unix socket; alone: IPCAUTH_PATH, the
-                  configuration's Unix listeners, or the default socket
+  --unix[=PATH]      listen on this Unix socket, where the kernel says who
+                     connects; alone: IPCAUTH_PATH, the configuration's Unix
+                     listeners, or the default socket
+  --tcp[=HOST:PORT]  listen on TCP, where a client proves that it holds a key;
+                     alone: IPCAUTH_ADDR and IPCAUTH_PORT, the configuration's
+                     TCP listeners, or 127.0.0.1:4569
+  --key[=FILE]       a key that lets in, with every right, as root's uid does;
+                     may be given again. Keys of users stand in the
+                     configuration. Alone: IPCAUTH_KEY_FILE, or the default
+                     key. It means --tcp where no --tcp is given
+  --forward TARGET   join whoever is let in to unix:PATH or tcp:HOST:PORT,
+                     instead of the console
 
 SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
 look at the configuration, which it also does before every decision.
 
-TCP (--tcp, --key) and the services forward and exec are not built yet.
+The service exec, and --identity other than none, are not built yet.
 
 Examples:
   ipcauth serve --unix
   ipcauth serve --unix=/run/ipcauth/ipc.sock --config /etc/ipcauth/config.yaml
+  ipcauth serve --tcp=0.0.0.0:4569 --key=/etc/ipcauth/ipc.key \\
+    --forward unix:/run/postgresql/.s.PGSQL.5432
 `,
-  connect: `Usage: ipcauth connect [--unix[=PATH]] [--user NAME] [--server-user NAME]
-                       [-c COMMAND]...
+  connect: `Usage: ipcauth connect [--unix[=PATH] | --tcp[=HOST:PORT]] [--key[=FILE]]
+                       [--user NAME] [--server-user NAME]
+                       [-c COMMAND]... | --pipe | --listen unix:PATH|tcp:HOST:PORT
 
 Opens the console of a server: at a prompt on a terminal, else one command a
-line from standard input.
+line from standard input. With --pipe or --listen it reaches any service.
 
   --unix[=PATH]       the socket; default: IPCAUTH_PATH, the configuration,
                       your own server's socket, the machine's
-  --user NAME         act as this user (trusted clients only: root, and the
-                      server's own user)
+  --tcp[=HOST:PORT]   a server that wants a key; alone: IPCAUTH_ADDR and
+                      IPCAUTH_PORT, the configuration, or 127.0.0.1:4569
+  --key[=FILE]        the key; default: IPCAUTH_KEY_FILE, the configuration,
+                      or the default key. It means --tcp where there is none
+  --user NAME         act as this user (trusted clients only: root, the
+                      server's own user, and keys without a user)
   --server-user NAME  the server may run as this user; otherwise it must be
-                      root or you
+                      root or you (Unix sockets only)
   -c COMMAND          run a command and leave; may be given again
-
-TCP (--tcp, --key), --pipe and --listen are not built yet.
+  --pipe              join standard input and output to the service
+  --listen ADDRESS    open a local socket (a Unix one with mode 0600), and take
+                      every connection on it to the server
 
 Examples:
   ipcauth connect
   ipcauth connect -c 'show users' -c who
+  ipcauth connect --tcp=db.example:4569 --key=bob.key --pipe < in > out
+  ipcauth connect --tcp=db.example:4569 --key=bob.key \\
+    --listen unix:/tmp/db/.s.PGSQL.5432
 `,
   "run-as": `Usage: ipcauth run-as USER|UID[:GROUP|GID] -- PROGRAM [ARG]...
 
@@ -86,7 +108,17 @@ Examples:
   "gen-key": `Usage: ipcauth gen-key [FILE] [--force]
        ipcauth gen-key --show FILE
 
-Makes a secret key for TCP. Not built yet.
+Makes a secret key for TCP, 32 random bytes in a file that only its owner may
+read, and says how to use it. Without FILE: IPCAUTH_KEY_FILE,
+~/.config/ipcauth/ipc.key, for root /etc/ipcauth/ipc.key.
+
+  --force  replace a key that is there; who holds the old one stays outside
+  --show   print the id, the age, and what is wrong with owner or mode of a
+           key; never the key
+
+Examples:
+  ipcauth gen-key bob.key
+  ipcauth gen-key --show /etc/ipcauth/ipc.key
 `,
   users: `Usage: ipcauth users [list] [--json]
        ipcauth users show NAME [--json]

@@ -14,6 +14,11 @@ export interface Pipes {
   write(chunk: Uint8Array): Promise<void>;
   /** Tells the reader of our output that there is no more. */
   closeOutput(): void;
+  /**
+   * What it means that the server closes first and without a byte; null where it has said before that we
+   * are in. On a Unix socket that is all a refused client ever hears.
+   */
+  readonly silence: Failure | null;
 }
 
 /**
@@ -23,18 +28,27 @@ export interface Pipes {
  */
 export async function pipe(service: Duplex, pipes: Pipes): Promise<void> {
   let gone = false;
+  let heard = false;
   service.once("close", () => gone = true);
-  const sending = sendAll(service, pipes.input, () => gone);
+  const sender = { sent: 0, done: false };
+  const sending = sendAll(service, pipes.input, () => gone, sender);
   // What goes wrong with the connection is told once, by whoever reads from it.
   sending.catch(() => {});
   try {
     const chunks: AsyncIterable<Uint8Array> = service.iterator({ destroyOnReturn: false });
-    for await (const chunk of chunks) await pipes.write(chunk);
+    for await (const chunk of chunks) {
+      heard = true;
+      await pipes.write(chunk);
+    }
   } catch (error) {
+    if (!heard && pipes.silence !== null) throw pipes.silence;
     throw error instanceof Error && !(error instanceof Deno.errors.BrokenPipe)
       ? ended(error)
       : error;
   }
+  // Who has taken all that was sent may well have nothing to answer.
+  const isTaken = sender.done && sender.sent > 0;
+  if (!heard && !isTaken && pipes.silence !== null) throw pipes.silence;
   pipes.closeOutput();
   await sending;
 }
@@ -43,11 +57,14 @@ async function sendAll(
   service: Duplex,
   input: ReadableStream<Uint8Array>,
   isGone: () => boolean,
+  sender: { sent: number; done: boolean },
 ): Promise<void> {
   for await (const chunk of input) {
     // The server has ended, and takes nothing any more.
     if (isGone() || !await write(service, chunk)) return;
+    sender.sent += chunk.length;
   }
+  sender.done = true;
   await new Promise<void>((resolve) => service.end(resolve));
 }
 

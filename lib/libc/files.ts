@@ -27,6 +27,7 @@ export const FileType = {
   socket: 0o140000,
   regular: 0o100000,
   directory: 0o040000,
+  fifo: 0o010000,
 } as const;
 
 /** What `statx(2)` says of one file. */
@@ -151,7 +152,16 @@ export function fileStatus(path: string): FileStatus {
  * @throws {SystemError} When it cannot be looked at.
  */
 export function descriptorStatus(descriptor: Descriptor): FileStatus {
-  return statusOf(descriptor.number, cString(""), AT_EMPTY_PATH);
+  return numberStatus(descriptor.number);
+}
+
+/**
+ * The status of an open file that has no owner of ours, such as a standard stream.
+ *
+ * @throws {SystemError} `EBADF` when no file has this number.
+ */
+export function numberStatus(number: number): FileStatus {
+  return statusOf(number, cString(""), AT_EMPTY_PATH);
 }
 
 /**

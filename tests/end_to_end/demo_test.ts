@@ -76,3 +76,12 @@ Deno.test({
     assertEquals([...Deno.readDirSync(temporary)], []);
   },
 });
+
+Deno.test("the demo over TCP works, and leaves nothing behind", async () => {
+  const temporary = await temporaryDirectory();
+  const [code, text] = await outcome(task("demo-tcp", temporary));
+  assertEquals(code, 0, text);
+  assertStringIncludes(text, "Failed to connect to server: ");
+  assertStringIncludes(text, "bob connected from 127.0.0.1 using console on ");
+  assertEquals([...Deno.readDirSync(temporary)], []);
+});

@@ -1,0 +1,258 @@
+/** `connect --pipe`: any bytes, both ways, to their end. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Backend, echo, forwardHouse, Wiretap, writeAll } from "./backend.ts";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import type { KeyedHouse } from "./keys.ts";
+import { isRoot, Program } from "./program.ts";
+
+/** A gigabyte that is the same every time, and unlike itself at every other place. */
+const GIGABYTE = "seq 1 120000000 | head -c 1073741824";
+
+function pipe(house: KeyedHouse, port = house.port): Deno.ChildProcess {
+  const { program } = house;
+  const key = `--key=${program.path("bob.key")}`;
+  const line = ["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, key, "--pipe"];
+  return program.command(line, { input: "" }).spawn();
+}
+
+async function all(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array>).arrayBuffer());
+}
+
+/** Pseudo-random bytes with every value among them. */
+function bytes(length: number): Uint8Array {
+  let state = 0x2545f491;
+  return Uint8Array.from({ length }, () => {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    return state >>> 24;
+  });
+}
+
+Deno.test("a gigabyte goes through the pipe and back, and compares equal", async () => {
+  await using house = await forwardHouse();
+  using _backend = new Backend(house.program.path("backend.sock"), echo);
+  const { program, address } = house;
+  const connect = `ipcauth connect --tcp=${address} --key=${program.path("bob.key")} --pipe`;
+  const { code, stdout, stderr } = await program.execute([
+    "bash",
+    "-c",
+    `set -o pipefail; ${GIGABYTE} | sha256sum; ${GIGABYTE} | ${connect} | sha256sum`,
+  ]);
+  // seq ends by SIGPIPE, which pipefail would call a failure: what counts is the two sums.
+  const [sent, received] = stdout.trim().split("\n");
+  assertEquals([received, stderr], [sent, ""], `code ${code}`);
+  assertMatch(sent!, /^[0-9a-f]{64} /);
+  const close = await house.server.event("close");
+  assertEquals([close.reason, close.bytes_in, close.bytes_out], ["end", 1 << 30, 1 << 30]);
+});
+
+/** Reads to the end of a connection. @returns How it can be told from others. */
+async function sumOf(connection: Deno.Conn): Promise<string> {
+  const hash = createHash("sha256");
+  const buffer = new Uint8Array(64 * 1024);
+  for (;;) {
+    const count = await connection.read(buffer);
+    if (count === null) return hash.digest("hex");
+    hash.update(buffer.subarray(0, count));
+  }
+}
+
+Deno.test("the client's end reaches the backend, which answers afterwards", async () => {
+  await using house = await forwardHouse();
+  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+    await writeAll(connection, new TextEncoder().encode(await sumOf(connection)));
+  });
+  const data = bytes(1_000_000);
+  const child = pipe(house);
+  const output = child.output();
+  await send(child, data);
+  const { code, stdout } = await output;
+  assertEquals(code, 0);
+  assertEquals(new TextDecoder().decode(stdout), createHash("sha256").update(data).digest("hex"));
+});
+
+Deno.test("the backend's end reaches the client, who goes on sending", async () => {
+  await using house = await forwardHouse();
+  const received = Promise.withResolvers<string>();
+  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+    await writeAll(connection, new TextEncoder().encode("all there is"));
+    await connection.closeWrite();
+    received.resolve(await sumOf(connection));
+  });
+  const data = bytes(1_000_000);
+  const child = pipe(house);
+  const heard = new TextDecoder().decode(await all(child.stdout));
+  await send(child, data);
+  assertEquals(heard, "all there is");
+  assertEquals(await received.promise, createHash("sha256").update(data).digest("hex"));
+  assertEquals((await child.status).code, 0);
+  await child.stderr.cancel();
+});
+
+Deno.test("a reader that does not read stops the sender, and loses nothing", async () => {
+  await using house = await forwardHouse();
+  const total = 256 << 20;
+  let sent = 0;
+  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+    const chunk = new Uint8Array(1 << 20);
+    for (; sent < total; sent += chunk.length) {
+      chunk.fill(sent >>> 20);
+      await writeAll(connection, chunk);
+    }
+  });
+  const child = pipe(house);
+  const reader = child.stdout.getReader();
+  let received = 0;
+  let most = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    for (let at = 0; at < value.length; at += 4096) {
+      assertEquals(value[at], ((received + at) >>> 20) & 255, `at byte ${received + at}`);
+    }
+    received += value.length;
+    most = Math.max(most, sent - received);
+    // Slower than anybody sends, so that what is not held back would pile up somewhere.
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  assertEquals(received, total);
+  assert(most < 32 << 20, `${most} bytes were on their way at once`);
+  await child.stdin.close();
+  assertEquals((await child.status).code, 0);
+  await child.stderr.cancel();
+});
+
+Deno.test("a stream that is cut is no end: the client says so", async (test) => {
+  await test.step("the server dies", async () => {
+    await using house = await forwardHouse();
+    using _backend = new Backend(house.program.path("backend.sock"), echo);
+    const child = pipe(house);
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode("hello"));
+    const reader = child.stdout.getReader();
+    assertEquals(new TextDecoder().decode((await reader.read()).value), "hello");
+    await house.server.stop("SIGKILL");
+    assertEquals((await reader.read()).done, true);
+    await writer.close().catch(() => {});
+    await assertCut(child);
+  });
+  for (
+    const [what, change] of [
+      ["the wire is cut", (chunk: Uint8Array, before: number) => before > 10_000 ? null : chunk],
+      ["a bit is flipped", (chunk: Uint8Array, before: number) => {
+        if (before > 10_000) chunk[chunk.length >> 1]! ^= 1;
+        return chunk;
+      }],
+    ] as const
+  ) {
+    await test.step(what, async () => {
+      await using house = await forwardHouse();
+      const data = bytes(10_000_000);
+      using _backend = new Backend(
+        house.program.path("backend.sock"),
+        (connection) => writeAll(connection, data),
+      );
+      using wire = new Wiretap(house.port, change);
+      const child = pipe(house, wire.port);
+      const heard = await all(child.stdout);
+      await child.stdin.close().catch(() => {});
+      await assertCut(child);
+      // What was believed before is genuine, and nothing behind it came through.
+      assert(heard.length < data.length);
+      assertEquals(Buffer.compare(heard, data.subarray(0, heard.length)), 0);
+    });
+  }
+});
+
+async function assertCut(child: Deno.ChildProcess): Promise<void> {
+  const stderr = new TextDecoder().decode(await all(child.stderr));
+  assertMatch(stderr, /^ipcauth: error: [^\n]+\n/);
+  assertEquals((await child.status).code, 65, stderr);
+}
+
+async function send(child: Deno.ChildProcess, data: Uint8Array): Promise<void> {
+  const writer = child.stdin.getWriter();
+  await writer.write(data as Uint8Array<ArrayBuffer>);
+  await writer.close();
+}
+
+Deno.test("nothing of a session crosses the wire in the clear", async () => {
+  await using house = await forwardHouse();
+  const secret = "the treasure is under the old oak";
+  const answer = "and nobody shall ever know of it";
+  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+    await sumOf(connection);
+    await writeAll(connection, new TextEncoder().encode(answer.repeat(1_000)));
+  });
+  using wire = new Wiretap(house.port);
+  const child = pipe(house, wire.port);
+  const output = child.output();
+  await send(child, new TextEncoder().encode(secret.repeat(1_000)));
+  const { code, stdout } = await output;
+  assertEquals([code, new TextDecoder().decode(stdout)], [0, answer.repeat(1_000)]);
+  const text = wire.text();
+  assert(text.length > 1_000 * (secret.length + answer.length), "the wiretap has heard it all");
+  // Neither what was said, nor who said it, nor the key itself: only the greeting and the key's id.
+  const key = (await Deno.readTextFile(house.program.path("bob.key"))).trim();
+  const raw = String.fromCharCode(...Uint8Array.fromBase64(key, { alphabet: "base64url" }));
+  for (const part of ["treasure", "nobody", "bob", "user", "client", "forward", key, raw]) {
+    assertEquals(text.includes(part), false, part);
+  }
+  assertStringIncludes(text, "IPCAUTH1");
+});
+
+Deno.test("a backend that is gone is an end without a word, and the log says which", async () => {
+  await using house = await forwardHouse();
+  const child = pipe(house);
+  await child.stdin.close();
+  await child.output();
+  const close = await house.server.event("close");
+  assertEquals(close.reason, "backend-refused");
+});
+
+Deno.test({
+  name:
+    "on a Unix socket the pipe is for those who are let in, and the others are told (needs root)",
+  ignore: !isRoot,
+  async fn(test) {
+    await using program = await Program.install();
+    const backend = program.path("backend.sock");
+    const path = program.path("door.sock");
+    const config = await program.write(
+      "config.yaml",
+      `users:
+  - { name: alice, uid: 578, local_ipc_access: false }
+  - { name: bob, uid: 579, local_ipc_access: true }
+`,
+    );
+    await using _server = await program.serve([
+      `--unix=${path}`,
+      "--forward",
+      `unix:${backend}`,
+      "--config",
+      config,
+    ]);
+    using _backend = new Backend(backend, async (connection) => {
+      const sum = await sumOf(connection);
+      // One word is taken without an answer.
+      if (sum !== createHash("sha256").update("quiet").digest("hex")) {
+        await writeAll(connection, new TextEncoder().encode(sum));
+      }
+    });
+    const pipe = (uid: number, input: string) =>
+      program.run(["connect", `--unix=${path}`, "--pipe"], { uid, input });
+    await test.step("bob", async () => {
+      const { code, stdout } = await pipe(579, "hello");
+      assertEquals([code, stdout], [0, createHash("sha256").update("hello").digest("hex")]);
+      assertEquals(await pipe(579, "quiet"), { code: 0, stdout: "", stderr: "" });
+    });
+    await test.step("alice, with much to say, a word, and nothing", async () => {
+      for (const input of ["x".repeat(1_000_000), "hello", ""]) {
+        const { code, stdout, stderr } = await pipe(578, input);
+        assertEquals([code, stdout], [77, ""]);
+        assertStringIncludes(stderr, `Failed to connect to server: ${path} has closed`);
+      }
+    });
+  },
+});
