@@ -1,0 +1,186 @@
+/** `connect --listen`: clients that know nothing of keys reach a service behind a keyed listener. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { Backend, echo, forwardHouse, RunningTunnel, Wiretap, writeAll } from "./backend.ts";
+import { drain, freePort, type KeyedHouse, writeKey } from "./keys.ts";
+
+const PAGE = "<h1>the page behind the door</h1>\n";
+
+/** A server of one page, as far as curl needs one. */
+async function page(connection: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  let request = "";
+  while (!request.includes("\r\n\r\n")) {
+    const count = await connection.read(buffer);
+    if (count === null) return;
+    request += new TextDecoder().decode(buffer.subarray(0, count));
+  }
+  const head = `HTTP/1.1 200 OK\r\nContent-Length: ${PAGE.length}\r\nConnection: close\r\n\r\n`;
+  await writeAll(connection, new TextEncoder().encode(head + PAGE));
+}
+
+function open(house: KeyedHouse, address: string, key = "bob.key"): Promise<RunningTunnel> {
+  const { program, port } = house;
+  return RunningTunnel.open(program, { port, key: program.path(key), address });
+}
+
+function dial(path: string): Promise<Deno.UnixConn> {
+  return Deno.connect({ transport: "unix", path });
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("curl reaches a service behind a keyed listener, over a Unix socket and over TCP", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  using _backend = new Backend(program.path("backend.sock"), page);
+  const path = program.path("tunnel.sock");
+  const port = freePort();
+  await using _unix = await open(house, `unix:${path}`);
+  await using _tcp = await open(house, `tcp:127.0.0.1:${port}`);
+  for (const where of [["--unix-socket", path, "http://any/"], [`http://127.0.0.1:${port}/`]]) {
+    const { code, stdout, stderr } = await program.execute(["curl", "-sS", ...where]);
+    assertEquals([code, stdout, stderr], [0, PAGE, ""]);
+  }
+});
+
+Deno.test("the tunnel's socket is its owner's alone, and goes with it", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  const path = program.path("tunnel.sock");
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    await using tunnel = await open(house, `unix:${path}`);
+    assertEquals(Deno.lstatSync(path).mode! & 0o777, 0o600);
+    assertEquals([await tunnel.stop(signal), exists(path)], [0, false]);
+  }
+});
+
+Deno.test("a tunnel does not displace another one, and a dead one's socket is in nobody's way", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  using _backend = new Backend(program.path("backend.sock"), echo);
+  const path = program.path("tunnel.sock");
+  const tunnel = await open(house, `unix:${path}`);
+  const second = await program.run([
+    "connect",
+    `--tcp=${house.address}`,
+    `--key=${program.path("bob.key")}`,
+    `--listen=unix:${path}`,
+  ]);
+  assertEquals(second.code, 69, second.stderr);
+  using _open = await dial(path);
+  await tunnel.stop("SIGKILL");
+  assertEquals(exists(path), true);
+  await using third = await open(house, `unix:${path}`);
+  using again = await dial(path);
+  await again.closeWrite();
+  assertEquals((await drain(again)).bytes.length, 0);
+  assertEquals(await third.stop(), 0);
+});
+
+Deno.test("many through one tunnel: to each its own, half-closes and all", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  // The backend answers only when the client has ended, and the client hears it afterwards.
+  using _backend = new Backend(program.path("backend.sock"), async (connection) => {
+    const { bytes } = await drain(connection);
+    await writeAll(connection, bytes);
+  });
+  const path = program.path("tunnel.sock");
+  await using _tunnel = await open(house, `unix:${path}`);
+  await Promise.all(Array.from({ length: 60 }, async (_, number) => {
+    using connection = await dial(path);
+    const bytes = new Uint8Array(50_000 + 997 * number).fill(number);
+    await writeAll(connection, bytes);
+    await connection.closeWrite();
+    assertEquals((await drain(connection)).bytes, bytes);
+  }));
+  const closes = await house.server.events("close", 60);
+  assertEquals(new Set(closes.map(({ reason }) => reason)), new Set(["end"]));
+  const sum = closes.reduce((all, { bytes_in }) => all + Number(bytes_in), 0);
+  assertEquals(sum, 60 * 50_000 + 997 * (60 * 59) / 2);
+});
+
+Deno.test("a wrong key lets nobody through, and says why; the right one needs no restart", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  using _backend = new Backend(program.path("backend.sock"), echo);
+  const path = program.path("tunnel.sock");
+  await writeKey(program, "own.key");
+  await using tunnel = await open(house, `unix:${path}`, "own.key");
+  using first = await dial(path);
+  assertEquals((await drain(first)).bytes.length, 0);
+  assertStringIncludes(
+    await tunnel.line("Failed to connect"),
+    `Failed to connect to server: ${house.address} does not know this key`,
+  );
+  assertEquals((await house.server.event("deny")).reason, "bad-key");
+  // As gen-key does it: another file in its place.
+  await Deno.copyFile(program.path("bob.key"), program.path("new.key"));
+  await Deno.chmod(program.path("new.key"), 0o600);
+  await Deno.rename(program.path("new.key"), program.path("own.key"));
+  using second = await dial(path);
+  await writeAll(second, new TextEncoder().encode("hello"));
+  await second.closeWrite();
+  assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
+});
+
+Deno.test("a tunnel does not start without a key, nor to a Unix socket", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  const listen = `--listen=unix:${program.path("tunnel.sock")}`;
+  const none = `--key=${program.path("none.key")}`;
+  const missing = await program.run(["connect", `--tcp=${house.address}`, none, listen]);
+  assertEquals(missing.code, 78, missing.stderr);
+  assertStringIncludes(missing.stderr, "There is no key file");
+  const local = await program.run(["connect", `--unix=${program.path("x.sock")}`, listen]);
+  assertEquals(local.code, 64, local.stderr);
+  const abstract = await program.run(
+    ["connect", `--tcp=${house.address}`, `--key=${program.path("bob.key")}`, "--listen=unix:@x"],
+  );
+  assert([64, 78].includes(abstract.code), abstract.stderr);
+  assertEquals(exists(program.path("tunnel.sock")), false);
+});
+
+Deno.test("a server that is gone is told at each try, and found again when it is back", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  using _backend = new Backend(program.path("backend.sock"), echo);
+  const path = program.path("tunnel.sock");
+  await using tunnel = await open(house, `unix:${path}`);
+  await house.server.stop();
+  using first = await dial(path);
+  assertEquals((await drain(first)).bytes.length, 0);
+  await tunnel.line("Failed to connect to server: ");
+  await using _back = await program.serve(["--config", house.config]);
+  using second = await dial(path);
+  await writeAll(second, new TextEncoder().encode("hello"));
+  await second.closeWrite();
+  assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
+});
+
+Deno.test("a wire that is cut is no end for the local client, where it can be told", async () => {
+  await using house = await forwardHouse();
+  const { program } = house;
+  using _backend = new Backend(
+    program.path("backend.sock"),
+    (connection) => writeAll(connection, new Uint8Array(10_000_000)),
+  );
+  using wire = new Wiretap(house.port, (chunk, before) => before > 100_000 ? null : chunk);
+  const port = freePort();
+  await using _tunnel = await RunningTunnel.open(program, {
+    port: wire.port,
+    key: program.path("bob.key"),
+    address: `tcp:127.0.0.1:${port}`,
+  });
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const { bytes, reset } = await drain(connection);
+  assert(bytes.length < 10_000_000);
+  assertEquals(reset, true);
+});
