@@ -162,7 +162,7 @@ export class Passage implements Watcher {
     const remote = this.#remote;
     if (remote === null) return;
     const { reactor, buffers } = this.#plan;
-    this.#deadline.cancelled = true;
+    this.#deadline.cancel();
     this.#remote = null;
     this.#relay = new Relay(
       reactor,
@@ -199,7 +199,7 @@ export class Passage implements Watcher {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#deadline.cancelled = true;
+    this.#deadline.cancel();
     this.#handshake?.wipe();
     this.#remote?.close();
     this.#remote = null;

@@ -62,8 +62,8 @@ export class Relay implements EndHolder {
   readonly #onEnd: (outcome: RelayOutcome) => void;
   readonly #first: End;
   readonly #second: End;
-  /** Why it has to end as soon as what was read has been passed on. */
-  #failure: string | null = null;
+  /** Why it has to end, as soon as the end it names has got what was read for it. */
+  #failure: { readonly reason: string; readonly to: End } | null = null;
   /** When its end is no longer waited for. */
   #deadline: Timer | null = null;
   #over = false;
@@ -126,7 +126,7 @@ export class Relay implements EndHolder {
     for (let round = 0; round < ROUNDS; round++) {
       if (to.unsent !== null && !this.#flush(to)) break;
       if (this.#failure !== null) {
-        this.#close(this.#failure, true);
+        if (this.#failure.to.unsent === null) this.#close(this.#failure.reason, true);
         return;
       }
       if (from.ended) {
@@ -159,8 +159,7 @@ export class Relay implements EndHolder {
       return false;
     }
     if (count === BROKEN) {
-      from.broken = true;
-      this.#fail("error", to);
+      this.#cut(from, to);
       return false;
     }
     if (count === 0) {
@@ -170,15 +169,18 @@ export class Relay implements EndHolder {
     }
     // An end that is near will not be told again, so reading goes on until it is found. Found at once, it
     // leaves with the last bytes and not after them.
+    let more = WOULD_BLOCK;
     if (count < whole.length) {
       if (!from.hungUp) from.readable = false;
       else if (from.seal === null) {
-        const more = receive(from.descriptor, whole.subarray(count));
+        more = receive(from.descriptor, whole.subarray(count));
         from.ended = more === 0;
         count += Math.max(0, more);
       }
     }
     this.#pass(from, to, read.subarray(0, count));
+    // The kernel tells of a broken connection once, and afterwards of an end.
+    if (more === BROKEN) this.#cut(from, to);
     return true;
   }
 
@@ -258,9 +260,16 @@ export class Relay implements EndHolder {
     other.readable = true;
   }
 
+  /** An end has broken off: what it meant to say is not known to be complete. */
+  #cut(from: End, to: End): void {
+    from.broken = true;
+    from.unsent = null;
+    this.#fail("error", to);
+  }
+
   /** Ends both after what was read has been passed on, but does not wait for that for ever. */
   #fail(reason: string, to: End): void {
-    this.#failure = reason;
+    this.#failure ??= { reason, to };
     if (to.unsent === null) this.#close(reason, true);
     else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));
   }
@@ -305,7 +314,7 @@ export class Relay implements EndHolder {
   #close(reason: string, abruptly: boolean): void {
     if (this.#over) return;
     this.#over = true;
-    if (this.#deadline !== null) this.#deadline.cancelled = true;
+    this.#deadline?.cancel();
     this.#first.close(abruptly);
     this.#second.close(abruptly);
     this.#onEnd({ bytesIn: this.#first.bytes, bytesOut: this.#second.bytes, reason });

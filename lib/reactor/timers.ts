@@ -5,11 +5,33 @@
  */
 
 /** A moment at which something is to be done, once. */
-export interface Timer {
+export class Timer {
   /** Milliseconds on the reactor's clock. */
   readonly due: number;
-  readonly run: () => void;
-  cancelled: boolean;
+  // Dropped with the reason to run it: a cancelled timer waits its time, and must hold nobody meanwhile.
+  #run: (() => void) | null;
+
+  constructor(due: number, run: () => void) {
+    this.due = due;
+    this.#run = run;
+  }
+
+  /** Whether nothing will be done any more: it was done, or it was cancelled. */
+  get over(): boolean {
+    return this.#run === null;
+  }
+
+  /** Does it, unless that is over. */
+  fire(): void {
+    const run = this.#run;
+    this.#run = null;
+    run?.();
+  }
+
+  /** Sees to it that nothing is done. */
+  cancel(): void {
+    this.#run = null;
+  }
 }
 
 /** Timers in the order of their deadlines. */
@@ -28,7 +50,7 @@ export class Timers {
    * @param run What to do then.
    */
   add(due: number, run: () => void): Timer {
-    const timer: Timer = { due, run, cancelled: false };
+    const timer = new Timer(due, run);
     const heap = this.#heap;
     let index = heap.length;
     heap.push(timer);
@@ -49,7 +71,7 @@ export class Timers {
    * @returns Whole milliseconds, rounded up so that waking is never too early; −1 when none waits.
    */
   timeout(now: number): number {
-    while (this.#heap[0]?.cancelled) this.#pop();
+    while (this.#heap[0]?.over) this.#pop();
     const next = this.#heap[0];
     return next === undefined ? -1 : Math.max(0, Math.ceil(next.due - now));
   }
@@ -58,9 +80,7 @@ export class Timers {
   runDue(now: number): void {
     const due: Timer[] = [];
     while (this.#heap[0] !== undefined && this.#heap[0].due <= now) due.push(this.#pop());
-    for (const timer of due) {
-      if (!timer.cancelled) timer.run();
-    }
+    for (const timer of due) timer.fire();
   }
 
   #pop(): Timer {

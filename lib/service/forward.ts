@@ -209,7 +209,7 @@ class Forwarding implements Occupant, Watcher {
 
   #cancelTimers(): void {
     for (const timer of [this.#deadline, this.#retry, this.#idle]) {
-      if (timer !== null) timer.cancelled = true;
+      timer?.cancel();
     }
   }
 }

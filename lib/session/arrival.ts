@@ -111,7 +111,7 @@ export class Arrival implements Watcher, Waiting {
         return;
       case "hello": {
         const { keyId, user: actsAs, rest } = event;
-        this.#deadline.cancelled = true;
+        this.#deadline.cancel();
         this.#house.waiting.leave(this);
         this.#host.admit({
           remote: this.#remote,
@@ -160,7 +160,7 @@ export class Arrival implements Watcher, Waiting {
     const registration = this.#registration;
     if (registration === null) return;
     this.#registration = null;
-    this.#deadline.cancelled = true;
+    this.#deadline.cancel();
     this.#house.waiting.leave(this);
     this.#handshake.wipe();
     turnAway(new Descriptor(registration.release()));

@@ -18,7 +18,7 @@ Deno.test("Timers never run what was cancelled, and do not wake up for it", () =
   let ran = 0;
   const first = timers.add(10, () => ran++);
   timers.add(20, () => ran++);
-  first.cancelled = true;
+  first.cancel();
   assertEquals(timers.timeout(0), 20);
   timers.runDue(100);
   assertEquals(ran, 1);
@@ -28,7 +28,7 @@ Deno.test("Timers never run what was cancelled, and do not wake up for it", () =
 Deno.test("Timers can be cancelled by one that is due at the same moment", () => {
   const timers = new Timers();
   let ran = 0;
-  timers.add(1, () => second.cancelled = true);
+  timers.add(1, () => second.cancel());
   const second = timers.add(2, () => ran++);
   timers.runDue(5);
   assertEquals(ran, 0);

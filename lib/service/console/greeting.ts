@@ -141,7 +141,7 @@ class WaitingConsole implements Watcher, Occupant {
     } else if (found > 0 || this.#handOver.unsent !== null) {
       // The peer has spoken, or will not take the greeting: the control plane goes on.
       this.#registration = null;
-      if (this.#silence !== null) this.#silence.cancelled = true;
+      this.#silence?.cancel();
       this.#office.adopt(registration.release(), this.#handOver);
     }
   }
@@ -161,7 +161,7 @@ class WaitingConsole implements Watcher, Occupant {
   #close(reason: "end" | "error"): void {
     this.#registration?.close();
     this.#registration = null;
-    if (this.#silence !== null) this.#silence.cancelled = true;
+    this.#silence?.cancel();
     this.#session.end(0, this.#handOver.greeted, reason);
   }
 }
