@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { decide } from "../../lib/policy/decide.ts";
+import { decide, decideKeyed } from "../../lib/policy/decide.ts";
 import type {
   AccessTable,
   AllowList,
   Decision,
   Group,
+  KeyedPeer,
+  KeyGrant,
   Occupancy,
   UnixPeer,
   User,
@@ -178,4 +180,100 @@ Deno.test("decide() denies at either limit, root as well", () => {
 
 Deno.test("decide() tells a refusal's own reason before that of a limit", () => {
   assertEquals(decided(peer(578), { occupancy: { ...ROOM, connections: 10 } }), "user-denied");
+});
+
+/** What the configuration says of a key. */
+function grant(of: string | null, notAfter: number | null = null): KeyGrant {
+  return { user: of, notAfter, at: { line: 9, column: 7 } };
+}
+
+const NOW = 1_000_000;
+
+function decidedKeyed(peer: Partial<KeyedPeer>, options: {
+  table?: AccessTable;
+  allow?: AllowList | null;
+  occupancy?: Occupancy;
+} = {}): Decision {
+  return decideKeyed(
+    { grant: grant("bob"), actsAs: null, groups: [], ...peer },
+    options.table ?? TABLE,
+    options.allow ?? null,
+    NOW,
+    options.occupancy ?? ROOM,
+  );
+}
+
+Deno.test("decideKeyed() lets in the user whose key it is, as that user", () => {
+  const decision = decidedKeyed({});
+  assertEquals(decision, {
+    allow: true,
+    as: { user: bob, uid: 579, gid: 579, trusted: false },
+    rule: "key",
+    by: { what: "key", at: { line: 9, column: 7 } },
+  });
+});
+
+for (
+  const [what, peer, reason] of [
+    ["a key that is no longer named", { grant: null }, "bad-key"],
+    ["a key that expired a moment ago", { grant: grant("bob", NOW - 1) }, "expired-key"],
+    ["a key that expires now", { grant: grant("bob", NOW) }, "expired-key"],
+    ["a trusted key that has expired", { grant: grant(null, 0) }, "expired-key"],
+    ["a key of a denied user", { grant: grant("alice") }, "user-denied"],
+    ["a key of a user that is gone", { grant: grant("carol") }, "user-denied"],
+    ["a user who wants to be another", { actsAs: "alice" }, "user-denied"],
+    ["a user who wants to be root", { actsAs: "root" }, "user-denied"],
+    [
+      "a user who names himself: only trusted keys say whom they act as",
+      { actsAs: "bob" },
+      "user-denied",
+    ],
+    ["a user who wants to be nobody", { actsAs: "" }, "user-denied"],
+    [
+      "a trusted key that acts as a denied user",
+      { grant: grant(null), actsAs: "alice" },
+      "user-denied",
+    ],
+    [
+      "a trusted key that acts as nobody listed",
+      { grant: grant(null), actsAs: "carol" },
+      "user-denied",
+    ],
+  ] as const
+) {
+  Deno.test(`decideKeyed() denies ${what}`, () => {
+    assertEquals(outcome(decidedKeyed(peer)), reason);
+  });
+}
+
+Deno.test("decideKeyed() lets in until the very end of a key's time", () => {
+  assertEquals(outcome(decidedKeyed({ grant: grant("bob", NOW + 1) })), "key");
+});
+
+Deno.test("decideKeyed() takes a key without a user for root, until it names whom it acts as", () => {
+  const trusted = decidedKeyed({ grant: grant(null) });
+  assertEquals([outcome(trusted), trusted.allow && trusted.as.trusted], ["trusted-key", true]);
+  const bobs = decidedKeyed({ grant: grant(null), actsAs: "bob" });
+  assertEquals(bobs.allow && [bobs.rule, bobs.as.user, bobs.as.trusted], [
+    "trusted-key",
+    bob,
+    false,
+  ]);
+});
+
+Deno.test("decideKeyed() narrows to the listener's list, by user and by group, and not for trusted keys", () => {
+  const allow = allowList(["carol"], [2000]);
+  assertEquals(outcome(decidedKeyed({}, { allow })), "not-on-listener");
+  assertEquals(outcome(decidedKeyed({ groups: [2000] }, { allow })), "key");
+  assertEquals(outcome(decidedKeyed({}, { allow: allowList(["bob"]) })), "key");
+  assertEquals(outcome(decidedKeyed({ grant: grant(null) }, { allow })), "trusted-key");
+  const asBob = { grant: grant(null), actsAs: "bob" };
+  assertEquals(outcome(decidedKeyed(asBob, { allow })), "not-on-listener");
+});
+
+Deno.test("decideKeyed() denies whoever comes when the house or the user's part of it is full", () => {
+  for (const occupancy of [{ ...ROOM, connections: 10 }, { ...ROOM, connectionsOfUser: 5 }]) {
+    assertEquals(outcome(decidedKeyed({}, { occupancy })), "over-limit");
+    assertEquals(outcome(decidedKeyed({ grant: grant(null) }, { occupancy })), "over-limit");
+  }
 });
