@@ -257,7 +257,6 @@ export class Relay implements EndHolder {
     const other = end === this.#first ? this.#second : this.#first;
     // On a Unix socket the peer learns of it, as it would have from the backend itself.
     if (other.kind === "unix") refuseInput(other.descriptor);
-    other.readable = true;
   }
 
   /** An end has broken off: what it meant to say is not known to be complete. */

@@ -14,6 +14,7 @@ import {
   accept,
   BROKEN,
   receive,
+  refuseInput,
   send,
   unixSocketPair,
   WOULD_BLOCK,
@@ -160,6 +161,11 @@ export class Person {
   #give(bytes: Uint8Array): void {
     if (bytes.length > 0) this.onData(bytes, this.received);
     this.received += bytes.length;
+  }
+
+  /** Takes nothing any more, and may go on speaking. */
+  refuse(): void {
+    refuseInput(this.#descriptor);
   }
 
   /** Leaves without a word. */
