@@ -286,12 +286,13 @@ Deno.test("TCP: the last answer arrives although the client is still sending", (
   for (let round = 0; round < 5; round++) {
     using stage = new Stage();
     const joint = stage.join("tcp", "unix");
-    joint.client.say(new Uint8Array(1 << 20));
+    joint.client.say(new Uint8Array(16 << 20));
     joint.backend.say("413 too large");
     joint.backend.refuse();
     joint.backend.finish();
     // The client sends all of it before it listens.
     stage.rest([]);
+    assertEquals([joint.client.broken, joint.client.unsent], [false, 0]);
     stage.until(() => joint.client.end !== "open", [joint.client]);
     assertEquals([joint.client.text, joint.client.end], ["413 too large", "end"]);
     joint.client.finish();
