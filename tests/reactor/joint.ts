@@ -291,10 +291,14 @@ export class Stage {
   }
 }
 
-/** How many files this process has open, as somebody else counts them: Deno lets nobody look. */
-export function openFiles(): number {
-  const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/fd`] }).outputSync();
-  return new TextDecoder().decode(stdout).trim().split("\n").length;
+/**
+ * The sockets that this process has open, as somebody else sees them: Deno lets nobody look. Other tests of the
+ * same process may close theirs meanwhile, so they are named and not counted.
+ */
+export function openSockets(): Set<string> {
+  const args = ["-l", `/proc/${Deno.pid}/fd`];
+  const { stdout } = new Deno.Command("ls", { args }).outputSync();
+  return new Set(new TextDecoder().decode(stdout).match(/socket:\[\d+\]/g));
 }
 
 /** A byte of the pattern that a person sends: different in every place, and from anybody else's. */
