@@ -52,19 +52,45 @@ function cases(): string {
     .join("\n");
 }
 
+/** Flags whose value is one of a few words. */
+const CHOICES = {
+  "--color": ["auto", "always", "never"],
+  "--log-level": ["debug", "info", "warn", "error"],
+  "--log-format": ["text", "json"],
+  "--identity": ["none", "proxy-v2", "impersonate"],
+} as const;
+
+function choices(name: string): string {
+  return Object.entries(CHOICES)
+    .map(([flag, words]) => `    ${flag}) ${name}="${words.join(" ")}" ;;`).join("\n");
+}
+
+// Flags that go before the command take a value, behind a blank or behind "=", which bash makes a word of.
 function bash(): string {
   return `# bash completion for ipcauth
 _ipcauth() {
-  local words command="\${COMP_WORDS[1]}"
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${COMMANDS.join(" ")} --help --version" -- "\${COMP_WORDS[1]}"))
-    return
-  fi
+  local words="" command="" i=1 current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
+  [ "$current" = "=" ] && current=""
+  [ "$before" = "=" ] && before="\${COMP_WORDS[COMP_CWORD-2]}"
+  while [ "$i" -lt "$COMP_CWORD" ]; do
+    case "\${COMP_WORDS[i]}" in
+      --config|--log-level|--log-format|--color)
+        [ "\${COMP_WORDS[i+1]}" = "=" ] && i=$((i + 1))
+        i=$((i + 1)) ;;
+      -*) ;;
+      *) command="\${COMP_WORDS[i]}"; break ;;
+    esac
+    i=$((i + 1))
+  done
   case "$command" in
+    "") words="${[...COMMANDS, ...EVERYWHERE, "--version"].join(" ")}" ;;
 ${cases()}
-    *) words="" ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  case "$before" in
+${choices("words")}
+    --config|--key|--show) words="" ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _ipcauth ipcauth
 `;
@@ -73,27 +99,42 @@ complete -o default -F _ipcauth ipcauth
 function zsh(): string {
   return `#compdef ipcauth
 _ipcauth() {
-  local words_
-  if (( CURRENT == 2 )); then
-    compadd -- ${COMMANDS.join(" ")} --help --version
+  local words_="" command_="" i
+  for (( i = 2; i < CURRENT; i++ )); do
+    case "$words[i]" in
+      --config|--log-level|--log-format|--color) (( i++ )) ;;
+      -*) ;;
+      *) command_="$words[i]"; break ;;
+    esac
+  done
+  case "$words[CURRENT-1]" in
+${choices("words_")}
+    --config|--key|--show) _files; return ;;
+  esac
+  if [[ -n "$words_" ]]; then
+    compadd -- \${=words_}
     return
   fi
-  case "$words[2]" in
+  case "$command_" in
+    "") words_="${[...COMMANDS, ...EVERYWHERE, "--version"].join(" ")}" ;;
 ${cases().replaceAll("words=", "words_=")}
   esac
   compadd -- \${=words_}
-  _files
+  case "$command_" in
+    serve|connect|run-as|gen-key) _files ;;
+  esac
 }
 compdef _ipcauth ipcauth
 `;
 }
 
 function fish(): string {
-  const lines = COMMANDS.map((command) =>
-    `complete -c ipcauth -n '__fish_seen_subcommand_from ${command}' -a '${
-      [...WORDS[command], ...EVERYWHERE].join(" ")
-    }'`
-  );
+  const lines = COMMANDS.map((command) => {
+    // Files only where a command takes some.
+    const files = ["serve", "connect", "run-as", "gen-key"].includes(command) ? "" : " -f";
+    const words = [...WORDS[command], ...EVERYWHERE].join(" ");
+    return `complete -c ipcauth -n '__fish_seen_subcommand_from ${command}'${files} -a '${words}'`;
+  });
   return `# fish completion for ipcauth
 complete -c ipcauth -n __fish_use_subcommand -f -a '${COMMANDS.join(" ")} --help --version'
 ${lines.join("\n")}

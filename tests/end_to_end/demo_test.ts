@@ -21,17 +21,23 @@ async function outcome(child: Deno.ChildProcess): Promise<[number, string]> {
   return [code, decoder.decode(stdout) + decoder.decode(stderr)];
 }
 
-async function temporaryDirectory(): Promise<string> {
+async function temporaryDirectory() {
   const path = await Deno.makeTempDir();
   await Deno.chmod(path, 0o755);
-  return path;
+  return {
+    path,
+    [Symbol.dispose]() {
+      Deno.removeSync(path, { recursive: true });
+    },
+  };
 }
 
 Deno.test({
   name: "the demo works, twice in a row and two at once, and leaves nothing behind (needs root)",
   ignore: !isRoot,
   async fn() {
-    const temporary = await temporaryDirectory();
+    using place = await temporaryDirectory();
+    const temporary = place.path;
     for (const count of [1, 2]) {
       const all = await Promise.all(
         Array.from({ length: count }, () => outcome(task("demo", temporary))),
@@ -54,7 +60,8 @@ Deno.test({
     "after a demo was killed another one works, and clean ends and removes what was left (needs root)",
   ignore: !isRoot,
   async fn() {
-    const temporary = await temporaryDirectory();
+    using place = await temporaryDirectory();
+    const temporary = place.path;
     const killed = task("demo", temporary);
     const reader = killed.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -78,7 +85,8 @@ Deno.test({
 });
 
 Deno.test("the demo over TCP works, and leaves nothing behind", async () => {
-  const temporary = await temporaryDirectory();
+  using place = await temporaryDirectory();
+  const temporary = place.path;
   const [code, text] = await outcome(task("demo-tcp", temporary));
   assertEquals(code, 0, text);
   assertStringIncludes(text, "Failed to connect to server: ");

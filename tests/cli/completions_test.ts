@@ -1,0 +1,52 @@
+/** The completion scripts, in the shells they are for. */
+import { assertEquals } from "@std/assert";
+import { completionScript } from "../../lib/cli/completions.ts";
+
+function has(shell: string): boolean {
+  return new Deno.Command("sh", { args: ["-c", `command -v ${shell}`], stdout: "null" })
+    .outputSync().success;
+}
+
+async function run(shell: string, ...args: string[]): Promise<string[]> {
+  const { stdout, stderr } = await new Deno.Command(shell, { args }).output();
+  assertEquals(new TextDecoder().decode(stderr), "");
+  return new TextDecoder().decode(stdout).split(/\s+/).filter((word) => word !== "");
+}
+
+/** What bash offers where a line ends, given the words as bash cuts them. */
+function bash(...words: string[]): Promise<string[]> {
+  const line = words.map((word) => `'${word}'`).join(" ");
+  return run(
+    "bash",
+    "-c",
+    `${completionScript("bash")}
+     COMP_WORDS=(${line}); COMP_CWORD=${words.length - 1}; _ipcauth; echo "\${COMPREPLY[@]}"`,
+  );
+}
+
+Deno.test("bash completes commands, flags and values, wherever the command stands", async () => {
+  assertEquals(await bash("ipcauth", "us"), ["users"]);
+  assertEquals(await bash("ipcauth", "--config", "/x", "us"), ["users"]);
+  assertEquals(await bash("ipcauth", "--config", "=", "/x", "us"), ["users"]);
+  assertEquals(await bash("ipcauth", "users", "al"), ["allow"]);
+  assertEquals(await bash("ipcauth", "--color", "never", "gen-key", "--f"), ["--force"]);
+  assertEquals(await bash("ipcauth", "connect", "--li"), ["--listen"]);
+  assertEquals(await bash("ipcauth", "--color", ""), ["auto", "always", "never"]);
+  assertEquals(await bash("ipcauth", "--color", "=", "n"), ["never"]);
+  // Names of files are bash's own.
+  assertEquals(await bash("ipcauth", "connect", "--key", ""), []);
+});
+
+Deno.test("zsh takes the script", { ignore: !has("zsh") }, async () => {
+  const script = `autoload -U compinit; compinit -u -D; ${completionScript("zsh")}
+    echo $_comps[ipcauth]`;
+  assertEquals(await run("zsh", "-fc", script), ["_ipcauth"]);
+});
+
+Deno.test("fish completes commands and their words", { ignore: !has("fish") }, async () => {
+  const offers = (line: string) =>
+    run("fish", "--no-config", "-c", `${completionScript("fish")}\ncomplete -C '${line}'`);
+  assertEquals(await offers("ipcauth us"), ["users"]);
+  assertEquals(await offers("ipcauth users al"), ["allow"]);
+  assertEquals(await offers("ipcauth connect --li"), ["--listen"]);
+});
