@@ -57,11 +57,13 @@ export class Program {
     return join(this.directory, ...names);
   }
 
-  /** Writes a file that only we may write. */
+  /** Writes a file that only we may write, whole: a server that looks meanwhile sees the old one or the new one. */
   async write(name: string, text: string, mode = 0o644): Promise<string> {
     const path = this.path(name);
-    await Deno.writeTextFile(path, text);
-    await Deno.chmod(path, mode);
+    const beside = `${path}.${crypto.randomUUID()}`;
+    await Deno.writeTextFile(beside, text);
+    await Deno.chmod(beside, mode);
+    await Deno.rename(beside, path);
     return path;
   }
 
