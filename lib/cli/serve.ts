@@ -88,6 +88,12 @@ function serviceOf({ service }: ServeCommand): ServiceConfig | null {
       hint: "ipcauth help serve",
     });
   }
+  if (service.identity === "impersonate" && target.kind === "tcp") {
+    throw new Failure(
+      "--identity impersonate goes with unix:PATH: over TCP a backend does not see who connects",
+      { exit: Exit.usage, hint: "ipcauth help serve" },
+    );
+  }
   return {
     ...service,
     target: target.kind === "unix" ? { ...target, path: socketPath(target.path) } : target,

@@ -30,7 +30,7 @@ Exit codes:
 
 const TOPICS: Readonly<Record<string, string>> = {
   serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
-                     [--forward TARGET]
+                     [--forward TARGET [--identity MODE]]
 
 Listens, proves who is connecting, and only then hands the connection over.
 Without a flag it serves the listeners of the configuration; without a
@@ -48,11 +48,15 @@ configuration, one console on the default socket, for root and its own user.
                      key. It means --tcp where no --tcp is given
   --forward TARGET   join whoever is let in to unix:PATH or tcp:HOST:PORT,
                      instead of the console
+  --identity MODE    what the backend is told: none (the default); proxy-v2, a
+                     PROXY protocol header with user, uid, gid, pid and key
+                     id; impersonate, which connects to a Unix socket with
+                     the peer's own uid, gid and groups (needs root)
 
 SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
 look at the configuration, which it also does before every decision.
 
-The service exec, and --identity other than none, are not built yet.
+The service exec is not built yet.
 
 Examples:
   ipcauth serve --unix

@@ -158,6 +158,7 @@ class DataPlane implements Watcher {
           reactor,
           buffers,
           service.target,
+          service.identity,
           () => source.config.limits.idleTimeout,
         );
       case "exec":

@@ -172,9 +172,6 @@ function buildable(listener: ListenerConfig, config: Config): ListenerConfig {
   const where = `${config.path ?? "serve"}:${listener.at.line}:${listener.at.column}`;
   const { service } = listener;
   if (service.kind === "exec") throw notYet(`${where}: the service exec`);
-  if (service.kind === "forward" && service.identity !== "none") {
-    throw notYet(`${where}: identity ${service.identity}`);
-  }
   return listener;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Target } from "../config/types.ts";
+import type { ForwardIdentity, Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
@@ -22,6 +22,7 @@ import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reac
 import { Relay, type RelayBuffers } from "../reactor/relay.ts";
 import type { RelayEnd } from "../reactor/relay_end.ts";
 import type { Timer } from "../reactor/timers.ts";
+import { type PassOn, passOn } from "./pass_on.ts";
 import type { Line, Occupant, Service } from "../session/service.ts";
 import type { CloseReason, Session } from "../session/sessions.ts";
 
@@ -37,19 +38,23 @@ export class Forwarder implements Service {
   readonly #buffers: RelayBuffers;
   readonly #kind: "unix" | "tcp";
   readonly #addresses: readonly [SocketAddress, ...SocketAddress[]];
+  readonly #passOn: PassOn;
   readonly #idleTimeout: () => number;
 
   /**
    * @param target The backend. The addresses of a host are asked for once, now.
+   * @param identity What the backend is told of the peer.
    * @param idleTimeout How long a session may be silent, in milliseconds; 0 for ever.
-   * @throws {Failure} 78 when the host has no address.
+   * @throws {Failure} 78 when the host has no address, or this process may not become others and is to.
    */
   constructor(
     reactor: Reactor,
     buffers: RelayBuffers,
     target: Target,
+    identity: ForwardIdentity,
     idleTimeout: () => number,
   ) {
+    this.#passOn = passOn(identity);
     this.#reactor = reactor;
     this.#buffers = buffers;
     this.#kind = target.kind;
@@ -58,7 +63,7 @@ export class Forwarder implements Service {
   }
 
   open(session: Session, line: Line): Occupant {
-    const forwarding = new Forwarding(this.#reactor, this.#buffers, session, line);
+    const forwarding = new Forwarding(this.#reactor, this.#buffers, this.#passOn, session, line);
     forwarding.begin(this.#kind, this.#addresses, this.#idleTimeout());
     return forwarding;
   }
@@ -68,6 +73,7 @@ export class Forwarder implements Service {
 class Forwarding implements Occupant, Watcher {
   readonly #reactor: Reactor;
   readonly #buffers: RelayBuffers;
+  readonly #passOn: PassOn;
   readonly #session: Session;
   readonly #peer: RelayEnd;
   #registration: Registration | null = null;
@@ -80,9 +86,16 @@ class Forwarding implements Occupant, Watcher {
   #idleTimeout = 0;
   #over = false;
 
-  constructor(reactor: Reactor, buffers: RelayBuffers, session: Session, line: Line) {
+  constructor(
+    reactor: Reactor,
+    buffers: RelayBuffers,
+    passOn: PassOn,
+    session: Session,
+    line: Line,
+  ) {
     this.#reactor = reactor;
     this.#buffers = buffers;
+    this.#passOn = passOn;
     this.#session = session;
     // What has come already lies in a buffer that others use while the backend is waited for.
     this.#peer = { ...line, seal: line.channel, received: line.received?.slice() ?? null };
@@ -126,7 +139,11 @@ class Forwarding implements Occupant, Watcher {
     const [address] = this.#addresses;
     if (address === undefined) throw new Error("a backend has no address");
     const backend = unixSocket();
-    const error = connect(backend, address);
+    const error = this.#passOn.connecting(
+      this.#session,
+      this.#peer.descriptor,
+      () => connect(backend, address),
+    );
     if (error === 0) {
       this.#join(backend, "unix");
       return;
@@ -168,11 +185,20 @@ class Forwarding implements Occupant, Watcher {
   #join(backend: Descriptor, kind: "unix" | "tcp"): void {
     this.#cancelTimers();
     if (kind === "tcp") tuneTcp(backend);
+    let unsent: Uint8Array | null;
+    try {
+      unsent = this.#passOn.before(this.#session, this.#peer.descriptor);
+    } catch {
+      // A backend that cannot be told who comes gets nobody.
+      backend.close();
+      this.#endSoon("backend-error");
+      return;
+    }
     this.#relay = new Relay(
       this.#reactor,
       this.#buffers,
       this.#peer,
-      { descriptor: backend, kind, seal: null },
+      { descriptor: backend, kind, seal: null, unsent },
       ({ bytesIn, bytesOut, reason }) => {
         this.#over = true;
         this.#cancelTimers();

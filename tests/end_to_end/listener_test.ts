@@ -258,7 +258,6 @@ Deno.test("what is not built yet is said at the start, never silently left out",
   await using program = await Program.install();
   for (
     const listener of [
-      `{ unix: ${program.path("a")}, service: { forward: unix:/tmp/x, identity: proxy-v2 } }`,
       `{ unix: ${program.path("a")}, service: { exec: [/bin/id] } }`,
     ]
   ) {
