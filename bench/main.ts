@@ -73,7 +73,7 @@ function acceptRow(inFlight: number, floor: number | null): Row {
 }
 
 /** A backend, and two ways to it over TCP: our tunnel and our server, a pair of spiped. */
-async function twoTunnels(workshop: Workshop, backend: string): Promise<[string, string]> {
+async function twoTunnels(workshop: Workshop, backend: string): Promise<Doors> {
   await workshop.demand("spiped");
   const [ours, theirs] = [workshop.path("ours.sock"), workshop.path("theirs.sock")];
   const key = workshop.path("bench.key");
@@ -114,18 +114,70 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-function tunnelRow(streams: number): Row {
+/** Two ways from a Unix socket to a backend: our `forward` and HAProxy, one thread each. */
+async function twoForwards(workshop: Workshop, backend: string): Promise<Doors> {
+  const [ours] = await ourForward(workshop, backend);
+  const [theirs] = await haproxy(workshop, backend);
+  return [ours, theirs];
+}
+
+/** A server that was just started. @returns Its socket and its pid. */
+async function ourForward(workshop: Workshop, backend: string): Promise<[string, number]> {
+  const name = `ours-${crypto.randomUUID()}`;
+  const [ours, config] = [workshop.path(`${name}.sock`), workshop.path(`${name}.yaml`)];
+  await Deno.writeTextFile(
+    config,
+    `listeners: [{ unix: ${ours}, service: { forward: "unix:${backend}" } }]\n` +
+      "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
+    { mode: 0o644 },
+  );
+  return [ours, await workshop.start("stderr", "ipcauth", "serve", "--config", config)];
+}
+
+/** The same of HAProxy's. */
+async function haproxy(workshop: Workshop, backend: string): Promise<[string, number]> {
+  await workshop.demand("haproxy");
+  const name = `theirs-${crypto.randomUUID()}`;
+  const [theirs, config] = [workshop.path(`${name}.sock`), workshop.path(`${name}.cfg`)];
+  await Deno.writeTextFile(
+    config,
+    `global
+  nbthread 1
+  maxconn 9000
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 1h
+  timeout server 1h
+listen door
+  bind unix@${theirs}
+  server backend unix@${backend}
+`,
+  );
+  return [theirs, await workshop.startSilently(theirs, "haproxy", "-db", "-f", config)];
+}
+
+/** Our door and the peer's. */
+type Doors = readonly [ours: string, theirs: string];
+
+function bulkRow(
+  what: string,
+  peer: string,
+  floor: number,
+  streams: number,
+  open: (workshop: Workshop, backend: string) => Promise<Doors>,
+): Row {
   return {
-    name: `tunnel, bulk, ${streams} ${streams === 1 ? "stream" : "streams"}`,
-    peer: "spiped pair",
-    floor: 2.5,
+    name: `${what}, bulk, ${streams} ${streams === 1 ? "stream" : "streams"}`,
+    peer,
+    floor,
     unit: " MB/s",
     more: true,
     async prepare(workshop) {
       const bulk = await workshop.compile("bulk");
       const backend = workshop.path("backend.sock");
       await workshop.start("stdout", bulk, "sink", backend);
-      const [ours, theirs] = await twoTunnels(workshop, backend);
+      const [ours, theirs] = await open(workshop, backend);
       const measure = (path: string, bytes: number) => async () => {
         const line = await workshop.run(bulk, "send", path, String(bytes), String(streams));
         const [sent, time] = line.split(" ").map(Number);
@@ -135,6 +187,42 @@ function tunnelRow(streams: number): Row {
       return { ours: measure(ours, bytes / streams), peers: measure(theirs, bytes / 2 / streams) };
     },
   };
+}
+
+/** How many idle sessions are open at once. */
+const IDLE = 4_000;
+
+/** A backend that takes whoever comes, and says a byte and nothing more. */
+function hold(path: string): void {
+  const listener = Deno.listen({ transport: "unix", path });
+  (async () => {
+    for await (const connection of listener) {
+      await connection.write(Uint8Array.of(1));
+      connection.read(new Uint8Array(1)).catch(() => {}).finally(() => connection.close());
+    }
+  })();
+}
+
+/** What the process holds more for each session, in KiB. */
+async function memoryOfIdle(path: string, pid: number): Promise<number> {
+  const before = await residentMemory(pid);
+  const connections: Deno.Conn[] = [];
+  for (let count = 0; count < IDLE; count++) {
+    const connection = await Deno.connect({ transport: "unix", path });
+    connections.push(connection);
+    // The byte has come all the way: the session is there.
+    await connection.read(new Uint8Array(1));
+  }
+  const after = await residentMemory(pid);
+  for (const connection of connections) connection.close();
+  return Math.max(after - before, 1) / IDLE;
+}
+
+/** The resident memory of a process, in KiB (`proc_pid_status(5)`, VmRSS). */
+async function residentMemory(pid: number): Promise<number> {
+  const { stdout } = await new Deno.Command("grep", { args: ["VmRSS", `/proc/${pid}/status`] })
+    .output();
+  return Number(new TextDecoder().decode(stdout).match(/[0-9]+/)![0]);
 }
 
 const ROWS: readonly Row[] = [
@@ -183,8 +271,43 @@ const ROWS: readonly Row[] = [
       };
     },
   },
-  tunnelRow(1),
-  tunnelRow(8),
+  bulkRow("tunnel", "spiped pair", 2.5, 1, twoTunnels),
+  bulkRow("tunnel", "spiped pair", 2.5, 8, twoTunnels),
+  {
+    name: "forward, connect and one byte, 16 in flight",
+    peer: "HAProxy, 1 thread",
+    floor: 1,
+    unit: "/s",
+    more: true,
+    async prepare(workshop) {
+      const load = await workshop.compile("load");
+      const backend = workshop.path("backend.sock");
+      await workshop.start("stdout", await workshop.compile("peer_accept"), backend);
+      const [ours, theirs] = await twoForwards(workshop, backend);
+      return {
+        ours: () => rate(workshop, load, ours, 20_000, 16),
+        peers: () => rate(workshop, load, theirs, 20_000, 16),
+      };
+    },
+  },
+  bulkRow("forward", "HAProxy, 1 thread", 1, 1, twoForwards),
+  bulkRow("forward", "HAProxy, 1 thread", 1, 8, twoForwards),
+  {
+    name: `forward, memory of an idle session, ${IDLE} open`,
+    peer: "HAProxy, 1 thread",
+    floor: 1,
+    unit: " KiB",
+    more: false,
+    prepare(workshop) {
+      const backend = workshop.path("backend.sock");
+      hold(backend);
+      // A server that has been full once keeps the room, so each round begins with new ones.
+      return Promise.resolve({
+        ours: async () => await memoryOfIdle(...await ourForward(workshop, backend)),
+        peers: async () => await memoryOfIdle(...await haproxy(workshop, backend)),
+      });
+    },
+  },
   {
     name: "run-as UID -- true, whole process",
     peer: "python3 setuid script",
