@@ -6,7 +6,8 @@
  * say in a line what `deno` would say in a stack trace: that the current directory was removed.
  */
 import { dirname, fromFileUrl, join } from "@std/path";
-import { NO_CACHE, PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { NO_CACHE } from "../lib/config/locate.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 

@@ -20,7 +20,7 @@ interface Row {
   prepare(workshop: Workshop): Promise<{ ours(): Promise<number>; peers(): Promise<number> }>;
 }
 
-async function ourServer(workshop: Workshop): Promise<string> {
+async function ourServer(workshop: Workshop, ...service: string[]): Promise<string> {
   const path = workshop.path("ours.sock");
   const config = workshop.path("config.yaml");
   await Deno.writeTextFile(
@@ -29,7 +29,8 @@ async function ourServer(workshop: Workshop): Promise<string> {
       "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
     { mode: 0o644 },
   );
-  await workshop.start("stderr", "ipcauth", "serve", `--unix=${path}`, "--config", config);
+  const where = [`--unix=${path}`, "--config", config];
+  await workshop.start("stderr", "ipcauth", "serve", ...where, ...service);
   return path;
 }
 
@@ -203,6 +204,43 @@ function hold(path: string): void {
   })();
 }
 
+/** The pair of s6 tools that starts a program for whoever root's rules let in. @returns Its socket. */
+async function s6Server(workshop: Workshop): Promise<string> {
+  await workshop.demand("s6-ipcserver");
+  const program = await workshop.compile("one_byte", "-static");
+  const rules = workshop.path("rules");
+  await Deno.mkdir(`${rules}/uid/0`, { recursive: true });
+  await Deno.writeTextFile(`${rules}/uid/0/allow`, "");
+  const path = workshop.path("s6.sock");
+  await workshop.start(
+    "stdout",
+    ...["s6-ipcserver", "-1", "-c", "1000", "-C", "1000", path],
+    ...["s6-ipcserver-access", "-v0", "-i", rules, program],
+  );
+  return path;
+}
+
+/** A program for each connection, which writes one byte. */
+function execRow(inFlight: number, floor: number | null): Row {
+  return {
+    name: `exec, connect and one byte, ${inFlight} in flight`,
+    peer: "s6-ipcserver + access",
+    floor,
+    unit: "/s",
+    more: true,
+    async prepare(workshop) {
+      const load = await workshop.compile("load");
+      const theirs = await s6Server(workshop);
+      const program = await workshop.compile("one_byte", "-static");
+      const ours = await ourServer(workshop, "--exec", "--", program);
+      return {
+        ours: () => rate(workshop, load, ours, 1_000, inFlight),
+        peers: () => rate(workshop, load, theirs, 1_000, inFlight),
+      };
+    },
+  };
+}
+
 /** What the process holds more for each session, in KiB. */
 async function memoryOfIdle(path: string, pid: number): Promise<number> {
   const before = await residentMemory(pid);
@@ -235,18 +273,8 @@ const ROWS: readonly Row[] = [
     unit: "/s",
     more: true,
     async prepare(workshop) {
-      await workshop.demand("s6-ipcserver");
       const load = await workshop.compile("load");
-      const program = await workshop.compile("one_byte", "-static");
-      const rules = workshop.path("rules");
-      await Deno.mkdir(`${rules}/uid/0`, { recursive: true });
-      await Deno.writeTextFile(`${rules}/uid/0/allow`, "");
-      const path = workshop.path("s6.sock");
-      await workshop.start(
-        "stdout",
-        ...["s6-ipcserver", "-1", "-c", "1000", "-C", "1000", path],
-        ...["s6-ipcserver-access", "-v0", "-i", rules, program],
-      );
+      const path = await s6Server(workshop);
       const ours = await ourServer(workshop);
       return {
         ours: () => rate(workshop, load, ours, 20_000, 1),
@@ -254,6 +282,8 @@ const ROWS: readonly Row[] = [
       };
     },
   },
+  execRow(1, 1.8),
+  execRow(16, null),
   {
     name: "tunnel, handshake and one byte, 16 in flight",
     peer: "spiped pair",

@@ -21,9 +21,3 @@ export const PERMISSION_FLAGS: readonly string[] = [
   `--allow-env=${[...VARIABLES, ...YAML_VARIABLES].sort().join(",")}`,
   `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
 ];
-
-/**
- * The cache of a launcher that found no home to keep one in: the runtime's, and not that of a program
- * that is run. It lies where not even root can make one.
- */
-export const NO_CACHE = { name: "DENO_DIR", value: "/dev/null/ipcauth" } as const;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NO_CACHE } from "../config/locate.ts";
 import { Failure } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
@@ -29,7 +30,6 @@ import {
 } from "../libc/process.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../policy/shell_word.ts";
-import { NO_CACHE } from "./permissions.ts";
 
 /** What is to be run, and as whom. */
 export interface RunAsRequest {

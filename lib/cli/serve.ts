@@ -10,7 +10,9 @@ import { configPlaces, type Surroundings } from "../config/locate.ts";
 import { ConfigSource } from "../config/source.ts";
 import type { LogLevel, ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
+import { readProcBytes } from "../libc/files.ts";
 import { hostName } from "../libc/ids.ts";
+import { findInPath } from "../libc/process.ts";
 import { Audit, type AuditFormat } from "../server/audit.ts";
 import { chooseListeners } from "../server/listeners.ts";
 import { Server } from "../server/server.ts";
@@ -72,6 +74,7 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
       host: hostName(),
       version: context.version,
       serverUser: nameByUid(ground.serverUid),
+      environment: readProcBytes("/proc/self/environ"),
     },
     onReload: () => audit.format = format(),
   });
@@ -80,7 +83,9 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
 
 function serviceOf({ service }: ServeCommand): ServiceConfig | null {
   if (service === null) return null;
-  if (service.kind === "exec") return { ...service, runAs: "server" };
+  if (service.kind === "exec") {
+    return { kind: "exec", argv: commandOf(service.argv), runAs: "server" };
+  }
   const target = parseTarget(service.target);
   if (target === null) {
     throw new Failure(`--forward: "${service.target}" is neither unix:PATH nor tcp:HOST:PORT`, {
@@ -98,6 +103,17 @@ function serviceOf({ service }: ServeCommand): ServiceConfig | null {
     ...service,
     target: target.kind === "unix" ? { ...target, path: socketPath(target.path) } : target,
   };
+}
+
+/** A bare name is looked for now, once: what PATH means later shall not change what is offered. */
+function commandOf([name, ...args]: readonly string[]): string[] {
+  if (name === undefined || name.includes("/")) return [resolve(name ?? ""), ...args];
+  const path = findInPath(name);
+  if (path !== null) return [path, ...args];
+  throw new Failure(`--exec: there is no program ${JSON.stringify(name)} in PATH`, {
+    exit: Exit.usage,
+    hint: "ipcauth serve --exec -- /PATH/TO/PROGRAM",
+  });
 }
 
 /** The server works where it was started, but its log and its hints are read elsewhere. */

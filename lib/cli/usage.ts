@@ -30,7 +30,7 @@ Exit codes:
 
 const TOPICS: Readonly<Record<string, string>> = {
   serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
-                     [--forward TARGET [--identity MODE]]
+                     [--forward TARGET [--identity MODE] | --exec -- PROGRAM ARG...]
 
 Listens, proves who is connecting, and only then hands the connection over.
 Without a flag it serves the listeners of the configuration; without a
@@ -53,16 +53,19 @@ configuration, one console on the default socket, for root and its own user.
                      id; impersonate, which connects to a Unix socket with
                      the peer's own uid, gid and groups (needs root)
 
+  --exec             start the program behind -- for whoever is let in, with
+                     the connection as its standard input and output, and
+                     UCSPI variables (IPCREMOTEEUID …) that say who it is
+
 SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
 look at the configuration, which it also does before every decision.
-
-The service exec is not built yet.
 
 Examples:
   ipcauth serve --unix
   ipcauth serve --unix=/run/ipcauth/ipc.sock --config /etc/ipcauth/config.yaml
   ipcauth serve --tcp=0.0.0.0:4569 --key=/etc/ipcauth/ipc.key \\
     --forward unix:/run/postgresql/.s.PGSQL.5432
+  ipcauth serve --unix=/run/report.sock --exec -- /usr/local/bin/report --today
 `,
   connect: `Usage: ipcauth connect [--unix[=PATH] | --tcp[=HOST:PORT]] [--key[=FILE]]
                        [--user NAME] [--server-user NAME]

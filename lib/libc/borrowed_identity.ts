@@ -34,12 +34,8 @@ export class IdentityLoan {
    * to be root again.
    */
   constructor() {
+    if (!mayBecomeOthers()) throw new SystemError("setresuid", Errno.EPERM);
     const status = readProc("/proc/thread-self/status");
-    const effective = BigInt(`0x${field(status, "CapEff")}`);
-    const wanted = CAP_SETGID | CAP_SETUID;
-    if (libc.geteuid() !== 0 || (effective & wanted) !== wanted) {
-      throw new SystemError("setresuid", Errno.EPERM);
-    }
     // Real, effective, saved, file system.
     this.#gid = Number(field(status, "Gid").split(/\s+/)[1]);
     const groups = field(status, "Groups").trim();
@@ -77,6 +73,13 @@ export class IdentityLoan {
       setGroups(this.#groups) === 0;
     if (!isBack) libc.abort();
   }
+}
+
+/** Whether this process is root, with every right to become somebody else. */
+export function mayBecomeOthers(): boolean {
+  const effective = BigInt(`0x${field(readProc("/proc/thread-self/status"), "CapEff")}`);
+  const wanted = CAP_SETGID | CAP_SETUID;
+  return libc.geteuid() === 0 && (effective & wanted) === wanted;
 }
 
 function setGroups(groups: Uint32Array<ArrayBuffer>): number {

@@ -31,6 +31,7 @@ export const Errno = {
   EPIPE: 32,
   ERANGE: 34,
   ENAMETOOLONG: 36,
+  ENOSYS: 38,
   ELOOP: 40,
   ENOTSOCK: 88,
   EPROTOTYPE: 91,

@@ -47,12 +47,25 @@ export function removeVariable(name: string): void {
  */
 export function restoreDefaults(): void {
   libc.signal(SIGPIPE, SIG_DFL);
+  const limit = inheritedFileLimit();
+  if (limit !== null) limitFiles(0, limit);
+}
+
+/** A soft and a hard limit of open files. */
+export type FileLimit = BigUint64Array<ArrayBuffer>;
+
+/** The limit of open files that a program shall inherit, or null where it is ours. */
+export function inheritedFileLimit(): FileLimit | null {
   const ours = new BigUint64Array(2);
   const parents = new BigUint64Array(2);
   const got = libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(ours.buffer)) === 0 &&
     libc.prlimit(libc.getppid(), RLIMIT_NOFILE, null, new Uint8Array(parents.buffer)) === 0;
-  if (!got || ours[1] !== parents[1] || ours[0] === parents[0]) return;
-  libc.prlimit(0, RLIMIT_NOFILE, new Uint8Array(parents.buffer), null);
+  return got && ours[1] === parents[1] && ours[0] !== parents[0] ? parents : null;
+}
+
+/** Gives a process a limit of open files; 0 is ourselves. */
+export function limitFiles(pid: number, limit: FileLimit): void {
+  libc.prlimit(pid, RLIMIT_NOFILE, new Uint8Array(limit.buffer), null);
 }
 
 /**
@@ -99,19 +112,20 @@ export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
   // This last use keeps the strings alive for as long as the kernel may read them.
   const name = new TextDecoder().decode(program.subarray(0, -1));
   argv.forEach((string) => string.fill(0));
-  if (error.errno === Errno.EACCES && !name.includes("/") && !isInPath(name)) {
+  if (error.errno === Errno.EACCES && !name.includes("/") && findInPath(name) === null) {
     throw new SystemError("execvp", Errno.ENOENT);
   }
   throw error;
 }
 
 /**
- * Whether a directory of PATH holds a file of that name. `execvp(3)` answers `EACCES` for a program that is
- * nowhere as soon as one directory may not be entered, as root's own may not by others.
+ * The first file of that name in PATH, or null. `execvp(3)` answers `EACCES` for a program that is nowhere as soon as
+ * one directory may not be entered, as root's own may not by others.
  */
-function isInPath(name: string): boolean {
+export function findInPath(name: string): string | null {
   const directories = (variable("PATH") ?? DEFAULT_PATH).split(":");
-  return directories.some((directory) => isFile(directory === "" ? name : `${directory}/${name}`));
+  const paths = directories.map((directory) => directory === "" ? name : `${directory}/${name}`);
+  return paths.find(isFile) ?? null;
 }
 
 function isFile(path: string): boolean {

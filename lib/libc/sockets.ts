@@ -187,6 +187,21 @@ export function peerProcess(socket: Descriptor): Descriptor | null {
   return result === 0 ? new Descriptor(number[0]!) : null;
 }
 
+const nameBytes = new Uint8Array(2 + UNIX_PATH_MAX);
+
+/**
+ * The path that the peer of a Unix connection has bound its own socket to (`getpeername(2)`).
+ *
+ * @returns An empty text where there is none, as with nearly every client, or none that can be printed.
+ */
+export function boundPath(socket: Descriptor): string {
+  length[0] = nameBytes.length;
+  if (libc.getpeername(socket.number, nameBytes, lengthBytes) !== 0) return "";
+  const path = nameBytes.subarray(2, Math.max(2, Math.min(length[0]!, nameBytes.length)));
+  const text = new TextDecoder().decode(path).replace(/\0+$/, "").replace(/^\0/, "@");
+  return /[\p{C}\ufffd]/u.test(text) ? "" : text;
+}
+
 /** What {@linkcode receive} and {@linkcode send} answer where the call would have to wait. */
 export const WOULD_BLOCK = -1;
 /** What {@linkcode receive} and {@linkcode send} answer where the connection is broken. */

@@ -11,7 +11,16 @@ import type { JournalEntry, JournalPeer } from "../session/journal.ts";
 
 /** One line of the log. A field that is absent or null is left out. */
 export interface AuditLine {
-  readonly event: "listen" | "allow" | "deny" | "close" | "reload" | "revoke" | "stop" | "error";
+  readonly event:
+    | "listen"
+    | "allow"
+    | "deny"
+    | "close"
+    | "reload"
+    | "revoke"
+    | "stop"
+    | "stderr"
+    | "error";
   /** Milliseconds since the epoch. */
   readonly time: number;
   readonly listener?: string | null;
@@ -22,9 +31,11 @@ export interface AuditLine {
   readonly user?: string | null;
   readonly service?: string;
   readonly reason?: string | null;
-  readonly bytesIn?: number;
-  readonly bytesOut?: number;
+  readonly bytesIn?: number | undefined;
+  readonly bytesOut?: number | undefined;
   readonly duration?: number;
+  /** The exit status of a session's program, or the signal that ended it. */
+  readonly status?: number | string | undefined;
   /** A sentence for `reload` and `error`; for `deny` what the reason leaves open. */
   readonly message?: string | null | undefined;
 }
@@ -90,6 +101,7 @@ function publicOf(line: AuditLine): Record<string, unknown> {
     bytes_in: line.bytesIn,
     bytes_out: line.bytesOut,
     duration_ms: line.duration,
+    status: line.status,
     message: line.message ?? undefined,
   };
 }

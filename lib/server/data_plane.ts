@@ -13,6 +13,7 @@ import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
 import { ConsoleGreeter } from "../service/console/greeting.ts";
 import { RelayBuffers } from "../reactor/relay.ts";
+import { Executor } from "../service/exec.ts";
 import { Forwarder } from "../service/forward.ts";
 import { FrontDoor } from "../session/front_door.ts";
 import type { House } from "../session/house.ts";
@@ -21,7 +22,7 @@ import { Judge } from "../session/judge.ts";
 import { KeyedDoor } from "../session/keyed_door.ts";
 import { Names } from "../session/names.ts";
 import type { Service } from "../session/service.ts";
-import { type Eviction, type Session, Sessions } from "../session/sessions.ts";
+import { type Session, Sessions } from "../session/sessions.ts";
 import { TcpListener } from "../session/tcp_listener.ts";
 import { UnixListener } from "../session/unix_listener.ts";
 import { WaitingRoom } from "../session/waiting_room.ts";
@@ -59,12 +60,14 @@ class DataPlane implements Watcher {
   readonly #wake: Wake;
   readonly #house: House;
   readonly #greeter: ConsoleGreeter;
+  readonly #environment: Uint8Array<ArrayBuffer>;
   readonly #doors: (FrontDoor | KeyedDoor)[] = [];
   #stopping = false;
 
   constructor(orders: Orders, port: MessagePort, tell: (message: ToControl) => void) {
     this.#port = port;
     this.#tell = tell;
+    this.#environment = orders.environment;
     this.#wake = new Wake(new Descriptor(orders.wake));
     const reactor = new Reactor();
     const source = new ConfigSource(orders.places, orders.ground);
@@ -72,8 +75,8 @@ class DataPlane implements Watcher {
       entries: (batch) => tell({ kind: "journal", batch }),
       fault: (message) => tell({ kind: "fault", message }),
     });
-    const sessions = new Sessions((session, bytesIn, bytesOut) => {
-      journal.closed(session, bytesIn, bytesOut);
+    const sessions = new Sessions((session) => {
+      journal.closed(session);
       if (this.#stopping && sessions.size === 0) this.#end();
     });
     const names = new Names(orders.ground.serverUid, orders.serverUser);
@@ -162,7 +165,7 @@ class DataPlane implements Watcher {
           () => source.config.limits.idleTimeout,
         );
       case "exec":
-        throw new Error("a service that is not built was ordered");
+        return new Executor(this.#house, service, this.#environment);
     }
   }
 
@@ -170,11 +173,7 @@ class DataPlane implements Watcher {
     const { sessions } = this.#house;
     switch (message.kind) {
       case "ended":
-        sessions.get(message.session)?.end(
-          message.bytesIn,
-          message.bytesOut,
-          message.failed ? "error" : "end",
-        );
+        this.#hasEnded(message);
         return;
       case "evict":
         sessions.get(message.session)?.evict(message.reason);
@@ -188,6 +187,13 @@ class DataPlane implements Watcher {
         this.#stop(message.grace ?? this.#house.source.config.limits.grace);
         return;
     }
+  }
+
+  /** A console session's connection is closed. */
+  #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToData & { kind: "ended" }): void {
+    const session = this.#house.sessions.get(id);
+    session?.carried({ in: bytesIn, out: bytesOut });
+    session?.end(failed ? "error" : "end");
   }
 
   #reviewRegularly(): void {
@@ -233,21 +239,37 @@ class DataPlane implements Watcher {
     }
   }
 
+  /** Lets the sessions end; asked a second time, ends them. */
   #stop(grace: number): void {
     const { reactor, sessions, waiting } = this.#house;
-    if (!this.#stopping) {
-      this.#stopping = true;
+    const again = this.#stopping;
+    this.#stopping = true;
+    if (!again) {
       for (const door of this.#doors) door.close();
       waiting.clear();
     }
     if (sessions.size === 0) this.#end();
-    else reactor.after(grace, () => this.#evictAll("shutdown"));
+    else if (again) this.#endAll();
+    else reactor.after(grace, () => this.#evictAll());
   }
 
-  #evictAll(reason: Eviction): void {
+  /** There is no more time: connections are closed, programs are told to end. */
+  #evictAll(): void {
+    const { reactor, sessions, source } = this.#house;
+    for (const session of sessions) session.evict("shutdown");
+    // A program has as long as the peers had before it is killed.
+    reactor.after(source.config.limits.grace, () => this.#endAll());
+  }
+
+  /** No patience at all. */
+  #endAll(): void {
     const { reactor, sessions } = this.#house;
-    for (const session of sessions) session.evict(reason);
-    if (sessions.size > 0) reactor.after(LAST_WORDS, () => this.#end());
+    for (const session of sessions) {
+      session.evict("shutdown");
+      session.kill();
+    }
+    if (sessions.size === 0) this.#end();
+    else reactor.after(LAST_WORDS, () => this.#end());
   }
 
   #end(): void {

@@ -40,16 +40,14 @@ const NOWHERE = { line: 1, column: 1 };
  * Chooses the listeners. The first that says something wins: flags, the environment, the configuration,
  * the built-in console.
  *
- * @throws {Failure} When what is asked for is not built yet, there is no default socket path, or a TCP
- * listener would have no key.
+ * @throws {Failure} When there is no default socket path, or a TCP listener would have no key.
  */
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
   surroundings: Surroundings,
 ): readonly ListenerConfig[] {
-  return new Choice(flags, config, surroundings).listeners()
-    .map((listener) => buildable(listener, config));
+  return new Choice(flags, config, surroundings).listeners();
 }
 
 class Choice {
@@ -166,15 +164,4 @@ class Choice {
       listener.kind === kind
     ) as (ListenerConfig & { kind: Kind })[];
   }
-}
-
-function buildable(listener: ListenerConfig, config: Config): ListenerConfig {
-  const where = `${config.path ?? "serve"}:${listener.at.line}:${listener.at.column}`;
-  const { service } = listener;
-  if (service.kind === "exec") throw notYet(`${where}: the service exec`);
-  return listener;
-}
-
-function notYet(what: string): Failure {
-  return new Failure(`${what} is not built yet`, { exit: ExitCode.config });
 }

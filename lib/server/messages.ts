@@ -19,6 +19,8 @@ export interface Orders {
   readonly version: string;
   /** The name of the server's own user. */
   readonly serverUser: string;
+  /** The server's environment as the kernel shows it, for programs that are started. */
+  readonly environment: Uint8Array<ArrayBuffer>;
   /** An eventfd, now the data plane's: it is raised after every message on the port. */
   readonly wake: number;
 }

@@ -73,8 +73,8 @@ export class Registry {
         return;
       case "close":
         this.#counts.closed++;
-        this.#counts.bytes_in += entry.bytesIn;
-        this.#counts.bytes_out += entry.bytesOut;
+        this.#counts.bytes_in += entry.bytesIn ?? 0;
+        this.#counts.bytes_out += entry.bytesOut ?? 0;
         this.#open.delete(entry.session);
         return;
     }

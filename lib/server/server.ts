@@ -24,7 +24,10 @@ export interface ServerPlan {
   onReload(): void;
 }
 
-/** How long the data plane may take to end after `grace`, in milliseconds, before it is given up. */
+/**
+ * How long the data plane may take to end after `grace` for the peers and as much for programs, in milliseconds,
+ * before it is given up.
+ */
 const PATIENCE = 5_000;
 
 /** A running server. */
@@ -149,7 +152,7 @@ export class Server {
     this.#tell({ kind: "stop", grace });
     const timer = setTimeout(() => {
       this.#outcome.reject(new Error("the data plane does not answer"));
-    }, grace + PATIENCE);
+    }, 2 * grace + PATIENCE);
     Deno.unrefTimer(timer);
   }
 }

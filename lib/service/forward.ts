@@ -202,7 +202,8 @@ class Forwarding implements Occupant, Watcher {
       ({ bytesIn, bytesOut, reason }) => {
         this.#over = true;
         this.#cancelTimers();
-        this.#session.end(bytesIn, bytesOut, reason as CloseReason);
+        this.#session.carried({ in: bytesIn, out: bytesOut });
+        this.#session.end(reason as CloseReason);
       },
     );
     this.#watchSilence();
@@ -230,7 +231,8 @@ class Forwarding implements Occupant, Watcher {
     this.#registration = null;
     this.#peer.seal?.wipe();
     this.#peer.descriptor.close();
-    this.#session.end(0, 0, reason);
+    this.#session.carried({ in: 0, out: 0 });
+    this.#session.end(reason);
   }
 
   #cancelTimers(): void {

@@ -8,11 +8,9 @@ import { ExitCode, Failure } from "../errors.ts";
 import { IdentityLoan } from "../libc/borrowed_identity.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import type { ProcessIdentity } from "../libc/identity.ts";
-import { accountByUid, groupsOf } from "../libc/ids.ts";
 import { type Endpoint, ownEndpoint, resolveHost } from "../libc/inet.ts";
-import { peerGroups } from "../libc/sockets.ts";
 import type { Session } from "../session/sessions.ts";
+import { peerIdentity } from "./peer_identity.ts";
 import { LOCAL, type ProxyAddress, proxyHeader } from "./proxy_header.ts";
 
 /** One way to tell it. */
@@ -84,7 +82,7 @@ class Impersonation implements PassOn {
 
   connecting(session: Session, peer: Descriptor, connect: () => number): number {
     try {
-      const identity = identityOf(session, peer);
+      const identity = peerIdentity(session, peer);
       return identity === null ? Errno.EPERM : this.#loan.as(identity, connect);
     } catch (error) {
       if (error instanceof SystemError) return error.errno;
@@ -95,18 +93,4 @@ class Impersonation implements PassOn {
   before(): null {
     return null;
   }
-}
-
-/** Whom the kernel, or the name service, says the peer to be; null where they do not say all of it. */
-function identityOf({ facts }: Session, peer: Descriptor): ProcessIdentity | null {
-  const { origin, as } = facts;
-  if (origin.kind === "unix") {
-    const groups = peerGroups(peer);
-    const { uid, gid } = origin.credentials;
-    return groups === null ? null : { uid, gid, groups };
-  }
-  const account = accountByUid(as.uid);
-  const gid = as.gid ?? account?.gid;
-  if (gid === undefined) return null;
-  return { uid: as.uid, gid, groups: account === null ? [] : groupsOf(account.name, gid) };
 }

@@ -45,7 +45,8 @@ export function plainSide(
       buffers,
       { ...line, seal: line.channel },
       { descriptor: near, kind: "unix", seal: null },
-      ({ reason }) => {
+      ({ bytesIn, bytesOut, reason }) => {
+        session.carried({ in: bytesIn, out: bytesOut });
         session.note(reason as CloseReason);
         release();
       },

@@ -46,7 +46,7 @@ export function serve(
       ? readExecutable(line.descriptor, origin.credentials)
       : null;
     house.journal.allowed(session, decision.rule);
-    if (occupant === null) session.end(0, 0, "error");
+    if (occupant === null) session.end("error");
     else session.occupy(occupant);
   }
 }

@@ -7,6 +7,7 @@
  * @module
  */
 import { endpointText } from "../libc/inet.ts";
+import { type Ending, signalName } from "../libc/spawn.ts";
 import type { AllowRule, DenyReason } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { CloseReason, Session } from "./sessions.ts";
@@ -61,13 +62,18 @@ export type JournalEntry =
     readonly message?: string | undefined;
   })
   | (Common & { readonly event: "revoke"; readonly session: number; readonly reason: string })
+  /** A line that a session's program has written to its standard error. */
+  | (Common & { readonly event: "stderr"; readonly session: number; readonly message: string })
   | (Common & {
     readonly event: "close";
     readonly session: number;
     readonly reason: CloseReason;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
+    /** Left out where the peer spoke with its program alone. */
+    readonly bytesIn: number | undefined;
+    readonly bytesOut: number | undefined;
     readonly duration: number;
+    /** The exit status of its program, or the signal that ended it. */
+    readonly status: number | string | undefined;
   });
 
 /** Where entries and faults go. */
@@ -117,16 +123,27 @@ export class Journal {
     });
   }
 
+  /** A session's program has written a line to its standard error. */
+  said(session: Session, message: string): void {
+    this.#add({
+      ...commonOf(session, Date.now()),
+      event: "stderr",
+      session: session.id,
+      message,
+    });
+  }
+
   /** A session ended. */
-  closed(session: Session, bytesIn: number, bytesOut: number): void {
+  closed(session: Session): void {
     const now = Date.now();
     this.#add({
       ...commonOf(session, now),
       event: "close",
       session: session.id,
       reason: session.reason,
-      bytesIn,
-      bytesOut,
+      bytesIn: session.bytes?.in,
+      bytesOut: session.bytes?.out,
+      status: session.ending === null ? undefined : statusOf(session.ending),
       // The wall clock may be set back while a session is open; a duration is never negative.
       duration: Math.max(0, now - session.facts.since),
     });
@@ -156,6 +173,10 @@ export class Journal {
       this.flush();
     });
   }
+}
+
+function statusOf(ending: Ending): number | string {
+  return "status" in ending ? ending.status : signalName(ending.signal);
 }
 
 function commonOf({ facts, executable }: Session, time: number): Common {

@@ -137,7 +137,7 @@ export class KeyedDoor implements Porter, Host {
     try {
       opened = knock.accept({ user: session.facts.user, service: this.#service.name });
     } catch (error) {
-      session.end(0, 0, "error");
+      session.end("error");
       throw error;
     }
     const line = { ...opened, kind: "tcp" as const, received: knock.rest };

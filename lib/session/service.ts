@@ -43,4 +43,6 @@ export interface Service {
 export interface Occupant {
   /** Ends the connection at once, both directions. Leads to {@linkcode Session.end}. */
   evict(): void;
+  /** Ends at once what takes its time to end, after {@linkcode evict}. */
+  kill?(): void;
 }

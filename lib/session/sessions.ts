@@ -5,6 +5,7 @@
  */
 import type { ListenerConfig } from "../config/types.ts";
 import type { Endpoint } from "../libc/inet.ts";
+import type { Ending } from "../libc/spawn.ts";
 import type { Admission, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { Occupant } from "./service.ts";
@@ -12,8 +13,8 @@ import type { Occupant } from "./service.ts";
 /**
  * Why a session ended: `end` when both sides were done, `error` when the connection broke, `truncated`,
  * `corrupt` and so on when what came over TCP could no longer be believed, `backend-refused`,
- * `backend-timeout` and `backend-error` when what it was joined to was not there or broke, and otherwise
- * what ended it from outside.
+ * `backend-timeout` and `backend-error` when what it was joined to was not there or broke, `exec-failed` when
+ * its program could not be started, and otherwise what ended it from outside.
  */
 export type CloseReason =
   | "end"
@@ -27,6 +28,7 @@ export type CloseReason =
   | "backend-refused"
   | "backend-timeout"
   | "backend-error"
+  | "exec-failed"
   | Eviction;
 
 /** Why a session is ended from outside. */
@@ -62,24 +64,33 @@ export interface SessionFacts {
   readonly since: number;
 }
 
+/** Bytes that passed, as the peer and the service know them: without the access check, in plain text. */
+export interface Carried {
+  /** From the peer. */
+  readonly in: number;
+  /** To the peer. */
+  readonly out: number;
+}
+
 /** An accepted connection in its service. */
 export class Session {
   readonly id: number;
   readonly facts: SessionFacts;
   /** The program the peer ran when it was let in, where known. For the log only. */
   executable: string | null = null;
-  readonly #onEnd: (session: Session, bytesIn: number, bytesOut: number) => void;
+  /** How its program ended, where it had one. */
+  ending: Ending | null = null;
+  readonly #onEnd: (session: Session) => void;
   #occupant: Occupant | null = null;
   #reason: CloseReason = "end";
   #parties = 1;
-  #bytesIn = 0;
-  #bytesOut = 0;
+  #bytes: Carried | null = null;
 
   /** Made by {@linkcode Sessions.open}. */
   constructor(
     id: number,
     facts: SessionFacts,
-    onEnd: (session: Session, bytesIn: number, bytesOut: number) => void,
+    onEnd: (session: Session) => void,
   ) {
     this.id = id;
     this.facts = facts;
@@ -95,6 +106,11 @@ export class Session {
   /** Why it ended, or would if it ended now. */
   get reason(): CloseReason {
     return this.#reason;
+  }
+
+  /** What passed, or null where it did not pass through us. */
+  get bytes(): Carried | null {
+    return this.#bytes;
   }
 
   /** Whether its connection is closed. */
@@ -124,28 +140,36 @@ export class Session {
     this.#occupant?.evict();
   }
 
+  /** Ends, without patience, what is left of a session that has been told to end. */
+  kill(): void {
+    this.#occupant?.kill?.();
+  }
+
   /** Something went wrong on the way. The first thing that does is why the session ends. */
   note(reason: CloseReason): void {
     if (this.#reason === "end") this.#reason = reason;
   }
 
+  /** Says what has passed. */
+  carried(bytes: Carried): void {
+    this.#bytes = bytes;
+  }
+
   /** The service calls this once its connection is closed. */
-  end(bytesIn: number, bytesOut: number, reason?: CloseReason): void {
+  end(reason?: CloseReason): void {
     if (this.ended) return;
-    this.#bytesIn = bytesIn;
-    this.#bytesOut = bytesOut;
     if (reason !== undefined) this.note(reason);
     this.#leave();
   }
 
   #leave(): void {
     this.#parties--;
-    if (this.#parties === 0) this.#onEnd(this, this.#bytesIn, this.#bytesOut);
+    if (this.#parties === 0) this.#onEnd(this);
   }
 }
 
 /** Who hears of a session's end. */
-export type EndListener = (session: Session, bytesIn: number, bytesOut: number) => void;
+export type EndListener = (session: Session) => void;
 
 /** The open sessions of a data plane. */
 export class Sessions {
@@ -177,9 +201,9 @@ export class Sessions {
 
   /** Begins a session. */
   open(facts: SessionFacts): Session {
-    const session = new Session(++this.#lastId, facts, (session, bytesIn, bytesOut) => {
+    const session = new Session(++this.#lastId, facts, (session) => {
       this.#forget(session);
-      this.#onEnd(session, bytesIn, bytesOut);
+      this.#onEnd(session);
     });
     this.#open.set(session.id, session);
     this.#perUid.set(facts.as.uid, this.ofUid(facts.as.uid) + 1);

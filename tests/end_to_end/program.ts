@@ -100,13 +100,15 @@ export class Program {
   /** Runs any command to its end. */
   async execute(argv: readonly string[], options: Options = {}): Promise<Outcome> {
     const child = this.command(argv, options).spawn();
+    // What it says is read while it is told: a program that answers as it listens would wait for us otherwise.
+    const output = child.output();
     if (options.input !== undefined) {
       const writer = child.stdin.getWriter();
       // A program that ends without reading closes its side: that is its right.
       await writer.write(new TextEncoder().encode(options.input)).catch(() => {});
       await writer.close().catch(() => {});
     }
-    const { code, stdout, stderr } = await child.output();
+    const { code, stdout, stderr } = await output;
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }

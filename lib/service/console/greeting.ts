@@ -162,6 +162,7 @@ class WaitingConsole implements Watcher, Occupant {
     this.#registration?.close();
     this.#registration = null;
     this.#silence?.cancel();
-    this.#session.end(0, this.#handOver.greeted, reason);
+    this.#session.carried({ in: 0, out: this.#handOver.greeted });
+    this.#session.end(reason);
   }
 }
