@@ -29,6 +29,8 @@ export interface ServeCommand {
   readonly unix: OrDefault | null;
   readonly tcp: OrDefault | null;
   readonly keys: readonly OrDefault[];
+  /** Whom to become once everything listens. */
+  readonly dropTo: string | null;
   readonly service:
     | { readonly kind: "forward"; readonly target: string; readonly identity: ForwardIdentity }
     | { readonly kind: "exec"; readonly argv: readonly string[] }
@@ -158,7 +160,6 @@ function parseServe(argv: readonly string[]): Parsed {
 
 function serveCommand(flags: Flags): ServeCommand {
   noWords(flags, "serve");
-  if (flags.has("drop-to")) throw notYet("serve --drop-to");
   const forward = flags.one("forward");
   const identity = flags.oneOf("identity", ["none", "proxy-v2", "impersonate"]);
   if (forward !== null && flags.has("exec")) {
@@ -187,6 +188,7 @@ function serveCommand(flags: Flags): ServeCommand {
     unix: optional(flags.one("unix")),
     tcp: optional(tcp),
     keys,
+    dropTo: flags.one("drop-to"),
     service: forward !== null
       ? { kind: "forward", target: forward, identity: identity ?? "none" }
       : flags.has("exec")
@@ -420,8 +422,4 @@ function usage(message: string, topic: string | null, exit: number = ExitCode.us
     exit,
     hint: topic === null ? "ipcauth help" : `ipcauth help ${topic}`,
   });
-}
-
-function notYet(what: string): Failure {
-  return new Failure(`${what} is not built yet`, { exit: ExitCode.usage });
 }

@@ -9,7 +9,7 @@ const EVERYWHERE = ["--config", "--log-level", "--log-format", "--color", "--hel
 
 /** What may follow each command. */
 const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
-  "serve": ["--unix", "--tcp", "--key", "--forward", "--identity", "--exec"],
+  "serve": ["--unix", "--tcp", "--key", "--forward", "--identity", "--exec", "--drop-to"],
   "connect": [
     "--unix",
     "--tcp",

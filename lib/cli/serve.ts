@@ -13,12 +13,14 @@ import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/files.ts";
 import { hostName } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
-import { Audit, type AuditFormat } from "../server/audit.ts";
-import { chooseListeners } from "../server/listeners.ts";
+import { identityToDropTo, refuseRootServices } from "../server/drop.ts";
+import { chooseListeners, type ListenerFlags } from "../server/listeners.ts";
 import { Server } from "../server/server.ts";
+import { inheritedSockets, ServiceManager } from "../server/service_manager.ts";
 import { nameByUid } from "../session/names.ts";
 import { DEFAULT, type ServeCommand } from "./args.ts";
 import type { Context } from "./context.ts";
+import { Log } from "./log.ts";
 import { socketPath } from "./socket_path.ts";
 import { listenAddress } from "./tcp_address.ts";
 
@@ -41,34 +43,25 @@ export interface ServeContext extends Context {
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
   const { surroundings } = context;
   const places = configPlaces(context.config, surroundings);
-  const ground = loadGround(surroundings.uid);
+  const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
+  const ground = loadGround(dropTo?.uid ?? surroundings.uid);
   const source = new ConfigSource(places, ground);
-  const listeners = chooseListeners(
-    {
-      unix: command.unix === DEFAULT ? true : command.unix && socketPath(command.unix),
-      tcp: command.tcp === DEFAULT
-        ? true
-        : command.tcp === null
-        ? null
-        : listenAddress(command.tcp),
-      keys: command.keys.map((key) => key === DEFAULT ? null : resolve(key)),
-      service: serviceOf(command),
-    },
-    source.config,
-    withAbsolutePaths(surroundings),
-  );
-  const format = (): AuditFormat => ({
-    level: context.logLevel ?? source.config.log.level,
-    format: context.logFormat ?? source.config.log.format ??
-      (context.logIsTerminal ? "text" : "json"),
-  });
-  const audit = new Audit(format(), context.err);
+  const flags = listenerFlags(command);
+  const around = withAbsolutePaths(surroundings);
+  const inherited = inheritedSockets(surroundings.env, Deno.pid);
+  const listeners = chooseListeners(flags, source.config, around, inherited);
+  if (dropTo !== null) refuseRootServices(listeners);
+  const log = new Log(context, source);
   const server = new Server({
     self: context.self,
     source,
-    audit,
+    audit: log.audit,
+    manager: new ServiceManager(surroundings.env, Deno.pid),
     orders: {
-      listeners,
+      flags,
+      surroundings: around,
+      inherited,
+      dropTo,
       places,
       ground,
       host: hostName(),
@@ -76,9 +69,19 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
       serverUser: nameByUid(ground.serverUid),
       environment: readProcBytes("/proc/self/environ"),
     },
-    onReload: () => audit.format = format(),
+    reopenLog: () => log.reopen(),
+    onReload: () => log.follow(),
   });
   return await server.run();
+}
+
+function listenerFlags(command: ServeCommand): ListenerFlags {
+  return {
+    unix: command.unix === DEFAULT ? true : command.unix && socketPath(command.unix),
+    tcp: command.tcp === DEFAULT ? true : command.tcp === null ? null : listenAddress(command.tcp),
+    keys: command.keys.map((key) => key === DEFAULT ? null : resolve(key)),
+    service: serviceOf(command),
+  };
 }
 
 function serviceOf({ service }: ServeCommand): ServiceConfig | null {

@@ -30,6 +30,7 @@ Exit codes:
 
 const TOPICS: Readonly<Record<string, string>> = {
   serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
+                     [--drop-to USER]
                      [--forward TARGET [--identity MODE] | --exec -- PROGRAM ARG...]
 
 Listens, proves who is connecting, and only then hands the connection over.
@@ -56,9 +57,12 @@ configuration, one console on the default socket, for root and its own user.
   --exec             start the program behind -- for whoever is let in, with
                      the connection as its standard input and output, and
                      UCSPI variables (IPCREMOTEEUID …) that say who it is
+  --drop-to USER     listen first, and then give root up for good
 
 SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
-look at the configuration, which it also does before every decision.
+look at the configuration, which it also does before every decision, and open
+its log file again. Started by systemd it serves the sockets it was passed
+(LISTEN_FDS), and says how it is (NOTIFY_SOCKET, WATCHDOG_USEC).
 
 Examples:
   ipcauth serve --unix

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { normalize } from "@std/path";
 import type { AccessTable, AllowList } from "../policy/types.ts";
-import { readHostPort, readSocketPath } from "./addresses.ts";
+import { listenerAddress, readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
 import type { Machine } from "./people.ts";
 import type { Fields, Reader } from "./reader.ts";
@@ -30,16 +29,13 @@ export function readListeners(
     .filter((listener) => listener !== null);
   const seen = new Map<string, number>();
   for (const listener of listeners) {
-    // Two spellings of one path are one socket.
-    const address = listener.kind === "unix"
-      ? normalize(listener.path)
-      : `${listener.host.toLowerCase()}:${listener.port}`;
+    const address = listenerAddress(listener);
     const line = seen.get(address);
     if (line === undefined) seen.set(address, listener.at.line);
     else {
       reader.refuse(
         { at: listener.at, key: "listeners" },
-        `${address} is listened on already by line ${line}`,
+        `${address.replace(/^(unix|tcp):/, "")} is listened on already by line ${line}`,
       );
     }
   }

@@ -93,14 +93,22 @@ function readLimits(value: Value | null, reader: Reader): Limits {
 }
 
 function readLog(value: Value | null, reader: Reader): LogConfig {
-  const fields = value && reader.fields(value, ["level", "format"]);
+  const fields = value && reader.fields(value, ["level", "format", "file"]);
+  const file = fields?.get("file");
   const level = fields?.get("level");
   const format = fields?.get("format");
   return {
     level: (level && reader.choice(level, ["debug", "info", "warn", "error"])) ??
       DEFAULT_LOG.level,
     format: (format && reader.choice(format, ["text", "json"])) ?? DEFAULT_LOG.format,
+    file: (file && readLogFile(file, reader)) ?? DEFAULT_LOG.file,
   };
+}
+
+function readLogFile(value: Value, reader: Reader): string | null {
+  const path = reader.text(value, value, "the log file");
+  if (path === null || path.startsWith("/") && !path.endsWith("/")) return path;
+  return reader.refuse(value, `the log file ${path} is not the path of a file that begins with /`);
 }
 
 function badConfig(path: string, problems: readonly Problem[]): Failure {

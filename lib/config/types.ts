@@ -73,6 +73,8 @@ export interface LogConfig {
   readonly level: LogLevel;
   /** Null: text on a terminal, JSON elsewhere. */
   readonly format: "text" | "json" | null;
+  /** Where it goes; null: standard error. */
+  readonly file: string | null;
 }
 
 /** A whole configuration. It is loaded whole or not at all. */
@@ -100,4 +102,4 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /** The log of a configuration that names none. */
-export const DEFAULT_LOG: LogConfig = { level: "info", format: null };
+export const DEFAULT_LOG: LogConfig = { level: "info", format: null, file: null };

@@ -60,6 +60,17 @@ export function asAccess(value: unknown): AccessRecord {
   return as(value, ACCESS) as unknown as AccessRecord;
 }
 
+/** Numbers by their names. */
+export function asCounts(value: unknown): Readonly<Record<string, number>> {
+  if (typeof value !== "object" || value === null) throw strange();
+  return Object.fromEntries(
+    Object.entries(value).map(([name, count]) => {
+      if (typeof count !== "number") throw strange();
+      return [name, count];
+    }),
+  );
+}
+
 /** The named fields of a record, in the order of the shape, and nothing else. */
 function as(value: unknown, shape: Shape): Record<string, unknown> {
   if (typeof value !== "object" || value === null) throw strange();

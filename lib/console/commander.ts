@@ -7,8 +7,9 @@ import { harmless } from "../client/harmless.ts";
 import { type RemoteConsole, RemoteError } from "../client/console.ts";
 import { ExitCode } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
-import { asAccess, asSession, asSessions, asUser, asUsers } from "./answers.ts";
+import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
 import type { ConsoleCommand } from "./grammar.ts";
+import { renderMetrics } from "./open_metrics.ts";
 import { ParseError, parseLine } from "./parse.ts";
 import {
   renderAccess,
@@ -89,6 +90,8 @@ export class Commander {
         return renderTree(await call("config.show"));
       case "stats":
         return renderTree(await call("stats"));
+      case "metrics":
+        return renderMetrics(asCounts(await call("stats")));
       case "check": {
         const who = words.who!;
         const asked = /^[0-9]+$/.test(who) ? { uid: Number(who) } : { name: who };

@@ -24,6 +24,7 @@ export interface ConsoleCommand {
     | "sessions"
     | "config"
     | "stats"
+    | "metrics"
     | "check"
     | "set"
     | "add"
@@ -84,6 +85,7 @@ export const RULES: readonly Rule[] = [
     help: "listeners, limits, and whether the file is good",
   },
   { pattern: "show stats", kind: "stats", help: "what was counted since the start" },
+  { pattern: "show metrics", kind: "metrics", help: "the same, as OpenMetrics text" },
   { pattern: "who", kind: "sessions", help: "the same as show sessions" },
   { pattern: "check <who>", kind: "check", help: "whether a user or uid would be let in, and why" },
   {

@@ -18,6 +18,10 @@ const O_RDWR = 2;
 const O_CREAT = 0o100;
 const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0o400000 : 0o100000;
 const O_CLOEXEC = 0o2000000;
+const O_WRONLY = 0o1;
+const O_APPEND = 0o2000;
+// asm-generic/fcntl.h; arm64 has numbers of its own for these
+const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0o200000 : 0o40000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
@@ -194,6 +198,39 @@ export function readProcBytes(path: string): Uint8Array<ArrayBuffer> {
 export function readProc(path: string): string {
   return new TextDecoder().decode(readProcBytes(path));
 }
+
+/**
+ * Opens a file to write behind its end, and makes it where there is none. Every write is one piece, whoever else
+ * writes there (`open(2)`, `O_APPEND`).
+ *
+ * @throws {SystemError} When it cannot be; `ELOOP` for a symbolic link.
+ */
+export function openToAppend(path: string, mode: number): Descriptor {
+  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+  return new Descriptor(check("open", libc.open(cString(path), flags, mode)));
+}
+
+/** Opens a file to read, and closes it again. @returns 0 or the error number. */
+export function tryToRead(path: string): number {
+  const number = libc.open(cString(path), O_CLOEXEC, 0);
+  if (number < 0) return errno();
+  new Descriptor(number).close();
+  return 0;
+}
+
+/** Writes to a file. @returns How many bytes were taken. */
+export function append(file: Descriptor, bytes: Uint8Array<ArrayBuffer>): number {
+  return check("write", libc.write(file.number, bytes, BigInt(bytes.length)));
+}
+
+/** Gives a directory that we have made to its user. */
+export function giveDirectory(path: string, uid: number): void {
+  const flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  using directory = new Descriptor(check("open", libc.open(cString(path), flags, 0)));
+  check("fchown", libc.fchown(directory.number, uid, NO_CHANGE));
+}
+
+const NO_CHANGE = 0xffff_ffff;
 
 /** A lock on a file of its own, held until {@linkcode LockFile.release} or the end of the process. */
 export class LockFile {

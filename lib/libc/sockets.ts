@@ -196,7 +196,16 @@ const nameBytes = new Uint8Array(2 + UNIX_PATH_MAX);
  */
 export function boundPath(socket: Descriptor): string {
   length[0] = nameBytes.length;
-  if (libc.getpeername(socket.number, nameBytes, lengthBytes) !== 0) return "";
+  return libc.getpeername(socket.number, nameBytes, lengthBytes) === 0 ? printableName() : "";
+}
+
+/** The path that a Unix socket is bound to (`getsockname(2)`); an abstract name begins with `@`. */
+export function boundName(socket: Descriptor): string {
+  length[0] = nameBytes.length;
+  return libc.getsockname(socket.number, nameBytes, lengthBytes) === 0 ? printableName() : "";
+}
+
+function printableName(): string {
   const path = nameBytes.subarray(2, Math.max(2, Math.min(length[0]!, nameBytes.length)));
   const text = new TextDecoder().decode(path).replace(/\0+$/, "").replace(/^\0/, "@");
   return /[\p{C}\ufffd]/u.test(text) ? "" : text;

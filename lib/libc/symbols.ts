@@ -58,6 +58,8 @@ const definitions = {
   umask: { parameters: ["u32"], result: "u32" },
   unshare: { parameters: ["i32"], result: "i32" },
 
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+
   // waiting
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },

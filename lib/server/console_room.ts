@@ -37,6 +37,7 @@ export class ConsoleRoom {
       accounts: new Accounts(plan.source, plan.ground),
       sessions: plan.registry,
       evict: (session) => plan.tell({ kind: "evict", session, reason: "closed" }),
+      reload: () => plan.tell({ kind: "refresh" }),
       fault: (error) => this.#fault(error),
     });
   }

@@ -5,7 +5,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { ConfigSource } from "../config/source.ts";
-import type { ListenerConfig } from "../config/types.ts";
+import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { Wake } from "../libc/epoll.ts";
@@ -15,17 +15,16 @@ import { ConsoleGreeter } from "../service/console/greeting.ts";
 import { RelayBuffers } from "../reactor/relay.ts";
 import { Executor } from "../service/exec.ts";
 import { Forwarder } from "../service/forward.ts";
-import { FrontDoor } from "../session/front_door.ts";
 import type { House } from "../session/house.ts";
 import { Journal } from "../session/journal.ts";
 import { Judge } from "../session/judge.ts";
-import { KeyedDoor } from "../session/keyed_door.ts";
 import { Names } from "../session/names.ts";
 import type { Service } from "../session/service.ts";
 import { type Session, Sessions } from "../session/sessions.ts";
-import { TcpListener } from "../session/tcp_listener.ts";
-import { UnixListener } from "../session/unix_listener.ts";
 import { WaitingRoom } from "../session/waiting_room.ts";
+import { Doors } from "./doors.ts";
+import { demandReadable, giveUpRoot } from "./drop.ts";
+import { chooseListeners } from "./listeners.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
 
 /** How often the file is looked at when nobody connects, in milliseconds: half of what is promised. */
@@ -61,7 +60,8 @@ class DataPlane implements Watcher {
   readonly #house: House;
   readonly #greeter: ConsoleGreeter;
   readonly #environment: Uint8Array<ArrayBuffer>;
-  readonly #doors: (FrontDoor | KeyedDoor)[] = [];
+  readonly #doors: Doors;
+  readonly #chosen: () => readonly ListenerConfig[];
   #stopping = false;
 
   constructor(orders: Orders, port: MessagePort, tell: (message: ToControl) => void) {
@@ -104,7 +104,17 @@ class DataPlane implements Watcher {
       evict: (session) => tell({ kind: "evict", session }),
       idleTimeout: () => source.config.limits.idleTimeout,
     }, orders);
-    this.#open(orders);
+    this.#doors = new Doors(this.#house, orders.inherited, {
+      serviceOf: (service) => this.#serviceOf(service),
+      opened: (listener) => tell({ kind: "listening", listener }),
+      closed: (listener) => tell({ kind: "unlistened", listener }),
+      failed: ({ message }) => tell({ kind: "fault", message }),
+    });
+    const { flags, surroundings, inherited } = orders;
+    this.#chosen = () => chooseListeners(flags, source.config, surroundings, inherited);
+    if (orders.dropTo !== null) demandReadable(orders.dropTo, source.config.path);
+    this.#doors.open(this.#chosen());
+    if (orders.dropTo !== null) giveUpRoot(orders.dropTo);
   }
 
   /** Serves until everything is closed. */
@@ -131,27 +141,7 @@ class DataPlane implements Watcher {
     this.#house.journal.fault(error);
   }
 
-  #open(orders: Orders): void {
-    try {
-      for (const config of orders.listeners) {
-        const door = this.#openDoor(config, orders.ground.serverUid);
-        this.#doors.push(door);
-        this.#tell({ kind: "listening", listener: door.name });
-      }
-    } catch (error) {
-      for (const door of this.#doors) door.close();
-      throw error;
-    }
-  }
-
-  #openDoor(config: ListenerConfig, serverUid: number): FrontDoor | KeyedDoor {
-    const service = this.#serviceOf(config);
-    return config.kind === "unix"
-      ? new FrontDoor(this.#house, UnixListener.open(config, serverUid), service)
-      : new KeyedDoor(this.#house, TcpListener.open(config), service);
-  }
-
-  #serviceOf({ service }: ListenerConfig): Service {
+  #serviceOf(service: ServiceConfig): Service {
     const { reactor, buffers, source } = this.#house;
     switch (service.kind) {
       case "console":
@@ -183,6 +173,9 @@ class DataPlane implements Watcher {
         // Whoever asked for it wants to hear that it was done.
         this.#tell({ kind: "reloaded", outcome: "unchanged", problem: null });
         return;
+      case "ping":
+        this.#tell({ kind: "pong" });
+        return;
       case "stop":
         this.#stop(message.grace ?? this.#house.source.config.limits.grace);
         return;
@@ -199,6 +192,7 @@ class DataPlane implements Watcher {
   #reviewRegularly(): void {
     this.#refresh();
     this.#reviewKeys();
+    if (this.#doors.isIncomplete && !this.#stopping) this.#doors.retry();
     this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
   }
 
@@ -208,6 +202,7 @@ class DataPlane implements Watcher {
     if (outcome === "same") return false;
     if (outcome === "changed") {
       this.#tell({ kind: "reloaded", outcome, problem: null });
+      this.#changeDoors();
       this.#revoke();
     } else {
       this.#tell({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
@@ -215,9 +210,19 @@ class DataPlane implements Watcher {
     return true;
   }
 
+  #changeDoors(): void {
+    if (this.#stopping) return;
+    try {
+      this.#doors.change(this.#chosen());
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#tell({ kind: "fault", message: error.message });
+    }
+  }
+
   /** Ends the sessions that would be refused now. */
   #revoke(): void {
-    for (const door of this.#doors) if (door instanceof KeyedDoor) door.refresh();
+    this.#doors.refreshKeys();
     for (const session of this.#house.sessions) this.#review(session);
   }
 
@@ -233,7 +238,7 @@ class DataPlane implements Watcher {
 
   /** A key may expire, or its file change, without a word in the configuration. */
   #reviewKeys(): void {
-    for (const door of this.#doors) if (door instanceof KeyedDoor) door.refresh();
+    this.#doors.refreshKeys();
     for (const session of this.#house.sessions) {
       if (session.facts.origin.kind === "tcp") this.#review(session);
     }
@@ -245,7 +250,7 @@ class DataPlane implements Watcher {
     const again = this.#stopping;
     this.#stopping = true;
     if (!again) {
-      for (const door of this.#doors) door.close();
+      this.#doors.close();
       waiting.clear();
     }
     if (sessions.size === 0) this.#end();
@@ -273,7 +278,7 @@ class DataPlane implements Watcher {
   }
 
   #end(): void {
-    for (const door of this.#doors) if (door instanceof KeyedDoor) door.wipe();
+    this.#doors.wipe();
     this.#house.journal.flush();
     this.#house.reactor.stop();
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { findKeyFile } from "../access/key_store.ts";
-import type { HostPort } from "../config/addresses.ts";
+import { type HostPort, listenerAddress } from "../config/addresses.ts";
 import {
   addressFromEnvironment,
   DEFAULT_ADDRESS,
@@ -36,18 +36,26 @@ export interface ListenerFlags {
 
 const NOWHERE = { line: 1, column: 1 };
 
+/** Where a socket listens that was opened for us. */
+export type OpenAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
 /**
  * Chooses the listeners. The first that says something wins: flags, the environment, the configuration,
  * the built-in console.
  *
+ * @param open Sockets that were opened for us. They are served in any case; where nobody names an address, they
+ * and no others.
  * @throws {Failure} When there is no default socket path, or a TCP listener would have no key.
  */
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
   surroundings: Surroundings,
+  open: readonly OpenAddress[] = [],
 ): readonly ListenerConfig[] {
-  return new Choice(flags, config, surroundings).listeners();
+  return new Choice(flags, config, surroundings).listeners(open);
 }
 
 class Choice {
@@ -61,7 +69,24 @@ class Choice {
     this.#surroundings = surroundings;
   }
 
-  listeners(): readonly ListenerConfig[] {
+  listeners(open: readonly OpenAddress[]): readonly ListenerConfig[] {
+    const named = open.length > 0 && this.#isUnasked ? [] : this.#named();
+    const addresses = new Set(named.map(listenerAddress));
+    const others = open.filter((one) => !addresses.has(listenerAddress(one)));
+    return [
+      ...named,
+      ...others.map((one) => one.kind === "unix" ? this.#unixAt(one.path) : this.#tcpAt(one)),
+    ];
+  }
+
+  /** Whether neither flags nor environment nor configuration name an address. */
+  get #isUnasked(): boolean {
+    const { unix, tcp } = this.#flags;
+    return unix === null && tcp === null && !this.#surroundings.env.IPCAUTH_PATH &&
+      addressFromEnvironment(this.#surroundings) === null && this.#config.listeners === null;
+  }
+
+  #named(): readonly ListenerConfig[] {
     const { unix, tcp, keys } = this.#flags;
     if (unix === null && tcp === null && keys.length === 0) return this.#unasked();
     return [
@@ -117,7 +142,9 @@ class Choice {
 
   /** The configured listener of a path, or one that nothing is configured of. */
   #unixAt(path: string): UnixListenerConfig {
-    const configured = this.#configured("unix").find((listener) => listener.path === path);
+    const configured = this.#configured("unix").find((one) =>
+      listenerAddress(one) === listenerAddress({ kind: "unix", path })
+    );
     const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
     if (configured !== undefined) return { ...configured, service };
     return { kind: "unix", path, mode: DEFAULT_SOCKET_MODE, allow: null, service, at: NOWHERE };

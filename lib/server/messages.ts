@@ -3,16 +3,24 @@
  *
  * @module
  */
-import type { ConfigPlaces } from "../config/locate.ts";
-import type { ListenerConfig } from "../config/types.ts";
+import type { ConfigPlaces, Surroundings } from "../config/locate.ts";
+import type { ProcessIdentity } from "../libc/identity.ts";
 import type { Ground } from "../policy/types.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
 import type { JournalEntry } from "../session/journal.ts";
+import type { ListenerFlags } from "./listeners.ts";
+import type { Inherited } from "./service_manager.ts";
 
 /** The first message to the data plane, through the Worker itself: what to serve. */
 export interface Orders {
   readonly kind: "serve";
-  readonly listeners: readonly ListenerConfig[];
+  /** What the command line says of listeners; the rest stands in the configuration, which may change. */
+  readonly flags: ListenerFlags;
+  readonly surroundings: Surroundings;
+  /** Sockets that were opened for us: now the data plane's to close. */
+  readonly inherited: readonly Inherited[];
+  /** Whom to become, for good, as soon as everything listens; null to stay who we are. */
+  readonly dropTo: ProcessIdentity | null;
   readonly places: ConfigPlaces;
   readonly ground: Ground;
   readonly host: string;
@@ -43,6 +51,8 @@ export type ToData =
   }
   /** Look at the configuration now. */
   | { readonly kind: "refresh" }
+  /** Say that you are alive. */
+  | { readonly kind: "ping" }
   /** Stop accepting, let the sessions end, and after `grace` milliseconds end them. */
   | { readonly kind: "stop"; readonly grace: number | null };
 
@@ -52,8 +62,12 @@ export type ToControl =
   | { readonly kind: "up" }
   /** A listener accepts connections. */
   | { readonly kind: "listening"; readonly listener: string }
+  /** It does no more: the configuration does not name it any longer. */
+  | { readonly kind: "unlistened"; readonly listener: string }
   /** All of them do. */
   | { readonly kind: "ready" }
+  /** The data plane is alive. */
+  | { readonly kind: "pong" }
   /** The data plane cannot start. */
   | {
     readonly kind: "failed";

@@ -12,6 +12,7 @@ import type { Audit } from "./audit.ts";
 import { ConsoleRoom } from "./console_room.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
 import { Registry } from "./registry.ts";
+import type { ServiceManager } from "./service_manager.ts";
 
 /** What a server is started with. */
 export interface ServerPlan {
@@ -20,6 +21,9 @@ export interface ServerPlan {
   readonly self: string;
   readonly source: ConfigSource;
   readonly audit: Audit;
+  readonly manager: ServiceManager;
+  /** Called when the log is to be opened again: whoever moved it away has asked for it. */
+  reopenLog(): void;
   /** Called after the configuration was loaded again. */
   onReload(): void;
 }
@@ -39,6 +43,7 @@ export class Server {
   readonly #registry = new Registry();
   readonly #console: ConsoleRoom;
   readonly #outcome = Promise.withResolvers<ExitCode>();
+  readonly #listeners = new Set<string>();
   #stops = 0;
 
   /** Starts it. */
@@ -67,7 +72,11 @@ export class Server {
    */
   async run(): Promise<ExitCode> {
     const stop = () => this.#stop();
-    const reload = () => this.#tell({ kind: "refresh" });
+    const reload = () => this.#reload();
+    const { manager } = this.#plan;
+    const watchdog = manager.watchdog === null
+      ? null
+      : setInterval(() => this.#tell({ kind: "ping" }), manager.watchdog);
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     Deno.addSignalListener("SIGHUP", reload);
@@ -77,6 +86,8 @@ export class Server {
       Deno.removeSignalListener("SIGTERM", stop);
       Deno.removeSignalListener("SIGINT", stop);
       Deno.removeSignalListener("SIGHUP", reload);
+      if (watchdog !== null) clearInterval(watchdog);
+      manager.close();
       this.#worker.terminate();
       this.#channel.port1.close();
       this.#wake.descriptor.close();
@@ -104,9 +115,19 @@ export class Server {
         this.#order();
         return;
       case "listening":
+        this.#listeners.add(message.listener);
         audit.record({ event: "listen", time: Date.now(), listener: message.listener });
         return;
+      case "unlistened":
+        this.#listeners.delete(message.listener);
+        if (this.#stops > 0) return;
+        audit.record({ event: "stop", time: Date.now(), listener: message.listener });
+        return;
       case "ready":
+        this.#sayReady();
+        return;
+      case "pong":
+        this.#plan.manager.alive();
         return;
       case "failed":
         this.#outcome.reject(
@@ -137,6 +158,7 @@ export class Server {
           reason: message.outcome,
           message: message.problem,
         });
+        this.#sayReady();
         return;
       case "stopped":
         audit.record({ event: "stop", time: Date.now() });
@@ -145,9 +167,27 @@ export class Server {
     }
   }
 
+  #reload(): void {
+    this.#plan.manager.reloading();
+    this.#plan.reopenLog();
+    this.#tell({ kind: "refresh" });
+  }
+
+  #sayReady(): void {
+    if (this.#stops > 0) return;
+    const { problem } = this.#plan.source;
+    const where = [...this.#listeners].join(", ");
+    this.#plan.manager.ready(
+      problem === null
+        ? `Listening on ${where}`
+        : `Listening on ${where}; the configuration on disk is bad`,
+    );
+  }
+
   /** The first signal lets the sessions end, the second one ends them. */
   #stop(): void {
     this.#stops++;
+    this.#plan.manager.stopping();
     const grace = this.#stops > 1 ? 0 : this.#plan.source.config.limits.grace;
     this.#tell({ kind: "stop", grace });
     const timer = setTimeout(() => {

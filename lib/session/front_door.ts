@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ListenerConfig, UnixListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import { Acceptor, type Porter, turnAway } from "./acceptor.ts";
@@ -16,7 +17,8 @@ import type { UnixListener } from "./unix_listener.ts";
 export class FrontDoor implements Porter {
   readonly #house: House;
   readonly #listener: UnixListener;
-  readonly #service: Service;
+  #service: Service;
+  #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
   readonly name: string;
 
@@ -25,8 +27,20 @@ export class FrontDoor implements Porter {
     this.#house = house;
     this.#listener = listener;
     this.#service = service;
+    this.#config = listener.config;
     this.name = listener.name;
     this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
+  }
+
+  /** What it was opened, or last changed, with. */
+  get config(): UnixListenerConfig {
+    return this.#config;
+  }
+
+  /** Gives those who come from now on to another service. */
+  serve(config: ListenerConfig, service: Service): void {
+    if (config.kind === "unix") this.#config = config;
+    this.#service = service;
   }
 
   receive(connection: Descriptor): void {
@@ -35,7 +49,7 @@ export class FrontDoor implements Porter {
     try {
       this.#house.refresh();
       const peer = readPeer(connection);
-      const decision = judge.admit(peer, this.#listener.config);
+      const decision = judge.admit(peer, this.#config);
       if (decision.allow && peer.credentials !== null) {
         handedOver = true;
         this.#admit(connection, peer, peer.credentials, decision);
@@ -71,7 +85,7 @@ export class FrontDoor implements Porter {
   ): void {
     handOver(this.#house, this.#service, plainLine(connection), decision, {
       listener: this.name,
-      door: this.#listener.config,
+      door: this.#config,
       origin: { kind: "unix", peer, credentials },
     });
   }

@@ -6,6 +6,7 @@
 import type { Channel } from "../access/channel.ts";
 import type { Refusal } from "../access/refusal.ts";
 import { ServerHandshake } from "../access/server_handshake.ts";
+import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
 import type { Decision, DenyReason } from "../policy/types.ts";
@@ -20,8 +21,8 @@ import type { TcpListener } from "./tcp_listener.ts";
 /** One TCP listener and the service behind it. */
 export class KeyedDoor implements Porter, Host {
   readonly #house: House;
-  readonly #listener: TcpListener;
-  readonly #service: Service;
+  #service: Service;
+  #config: TcpListenerConfig;
   readonly #acceptor: Acceptor;
   readonly #ring: KeyRing;
   readonly name: string;
@@ -33,8 +34,8 @@ export class KeyedDoor implements Porter, Host {
    */
   constructor(house: House, listener: TcpListener, service: Service) {
     this.#house = house;
-    this.#listener = listener;
     this.#service = service;
+    this.#config = listener.config;
     this.#ring = new KeyRing(house.source, listener.config, house.ownUid);
     this.name = listener.name;
     const [failure] = this.#ring.refresh();
@@ -43,6 +44,17 @@ export class KeyedDoor implements Porter, Host {
       throw failure;
     }
     this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
+  }
+
+  /** What it was opened, or last changed, with. */
+  get config(): TcpListenerConfig {
+    return this.#config;
+  }
+
+  /** Gives those who come from now on to another service. */
+  serve(config: ListenerConfig, service: Service): void {
+    if (config.kind === "tcp") this.#config = config;
+    this.#service = service;
   }
 
   /** Looks at the configuration and the key files. */
@@ -80,7 +92,7 @@ export class KeyedDoor implements Porter, Host {
   admit(knock: Knock): void {
     this.refresh();
     const grant = this.#ring.grant(knock.keyId);
-    const decision = this.#house.judge.admitKeyed(grant, knock.actsAs, this.#listener.config);
+    const decision = this.#house.judge.admitKeyed(grant, knock.actsAs, this.#config);
     if (decision.allow) this.#welcome(knock, decision);
     else {
       knock.reject(decision.reason);
@@ -124,7 +136,7 @@ export class KeyedDoor implements Porter, Host {
   #welcome(knock: Knock, decision: Decision & { allow: true }): void {
     const session = beginSession(this.#house, this.#service, decision, {
       listener: this.name,
-      door: this.#listener.config,
+      door: this.#config,
       origin: {
         kind: "tcp",
         remote: knock.remote,

@@ -35,10 +35,12 @@ export class TcpListener {
   /**
    * Opens a listener, on the first address of the host.
    *
+   * @param inherited A socket that listens there already, which becomes ours.
    * @throws {Failure} 69 when somebody listens there already, 78 when the host has no address, 71 when the
    * system refuses.
    */
-  static open(config: TcpListenerConfig): TcpListener {
+  static open(config: TcpListenerConfig, inherited: Descriptor | null = null): TcpListener {
+    if (inherited !== null) return new TcpListener(config, inherited);
     const where = endpointText(config);
     try {
       return new TcpListener(config, listenTcp(resolve(config), BACKLOG));

@@ -8,7 +8,8 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { UnixListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType, linkStatus, LockFile } from "../libc/files.ts";
+import { fileStatus, FileType, giveDirectory, linkStatus, LockFile } from "../libc/files.ts";
+import { effectiveUid } from "../libc/ids.ts";
 import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
 import { withUmask } from "../libc/umask.ts";
 import { judgeDirectory } from "../policy/file_mode.ts";
@@ -22,14 +23,15 @@ export class UnixListener {
   readonly socket: Descriptor;
   /** As the log names it, such as `unix:/run/ipcauth/ipc.sock`. */
   readonly name: string;
-  readonly #lock: LockFile;
-  readonly #identity: string;
+  /** Null where the socket is somebody else's, who opened it for us. */
+  readonly #lock: LockFile | null;
+  readonly #identity: string | null;
 
   private constructor(
     config: UnixListenerConfig,
     socket: Descriptor,
-    lock: LockFile,
-    identity: string,
+    lock: LockFile | null,
+    identity: string | null,
   ) {
     this.config = config;
     this.name = `unix:${config.path}`;
@@ -43,11 +45,20 @@ export class UnixListener {
    *
    * @param config Its path and mode.
    * @param serverUid Who may own the directory, beside root.
+   * @param inherited A socket that listens there already, opened by a service manager: name and mode are its own.
    * @throws {Failure} 69 when a server is there already, 73 when something else is, 78 when the directory
    * is not safe, 71 when the system refuses.
    */
-  static open(config: UnixListenerConfig, serverUid: number): UnixListener {
+  static open(
+    config: UnixListenerConfig,
+    serverUid: number,
+    inherited: Descriptor | null = null,
+  ): UnixListener {
     const { path } = config;
+    if (inherited !== null) {
+      demandSafe(dirname(path), serverUid);
+      return new UnixListener(config, inherited, null, null);
+    }
     const address = addressOf(path);
     prepareDirectory(dirname(path), serverUid);
     const lock = takeLock(path);
@@ -81,14 +92,18 @@ export class UnixListener {
 
   /** Takes the name away, so that nobody finds the socket any more. Only if it is still ours. */
   unlink(): void {
-    if (linkStatus(this.config.path)?.identity === this.#identity) {
+    if (this.#identity === null) return;
+    try {
+      if (linkStatus(this.config.path)?.identity !== this.#identity) return;
       Deno.removeSync(this.config.path);
+    } catch {
+      // Who has given up root may not be allowed to. The next server replaces a socket that nobody listens on.
     }
   }
 
   /** Lets the next server in. The socket itself is closed by whoever watches it. */
   release(): void {
-    this.#lock.release();
+    this.#lock?.release();
   }
 }
 
@@ -104,6 +119,8 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
 function prepareDirectory(directory: string, serverUid: number): void {
   try {
     Deno.mkdirSync(directory, { mode: 0o755 });
+    // Who is going to give up root has to be able to take the socket away at the end.
+    if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new Failure(`There is no directory ${dirname(directory)}`, {
@@ -118,6 +135,10 @@ function prepareDirectory(directory: string, serverUid: number): void {
       });
     }
   }
+  demandSafe(directory, serverUid);
+}
+
+function demandSafe(directory: string, serverUid: number): void {
   const problem = judgeDirectory(fileStatus(directory), directory, serverUid);
   if (problem !== null) {
     throw new Failure(`The socket directory ${problem.sentence}`, {

@@ -16,6 +16,7 @@ for (
     ["w", "sessions", {}],
     ["show config", "config", {}],
     ["show stats", "stats", {}],
+    ["show metrics", "metrics", {}],
     ["check 578", "check", { who: "578" }],
     ["check alice", "check", { who: "alice" }],
     ["set aaa authentication users user alice admin true", "set", {

@@ -253,17 +253,3 @@ Deno.test("a bad configuration stops the start with the exact place, and leaves 
   );
   assertEquals(server.log.filter(({ event }) => event === "reload").length, 1);
 });
-
-Deno.test("what is not built yet is said at the start, never silently left out", async () => {
-  await using program = await Program.install();
-  for (
-    const listener of [
-      `{ unix: ${program.path("a")}, service: { exec: [/bin/id] } }`,
-    ]
-  ) {
-    const file = await program.write("c.yaml", `listeners: [${listener}]\n`);
-    const outcome = await program.run(["serve", "--config", file]);
-    assertEquals(outcome.code, 78);
-    assertStringIncludes(outcome.stderr, "not built yet");
-  }
-});

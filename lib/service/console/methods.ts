@@ -25,6 +25,8 @@ export interface MethodsPlan {
   };
   /** Asks for the end of a session. */
   evict(session: number): void;
+  /** Has the data plane look at the configuration, too. */
+  reload(): void;
   /** An error that is nobody's mistake but ours. */
   fault(error: unknown): void;
 }
@@ -135,6 +137,7 @@ export class ConsoleMethods implements Methods {
       "config.reload": writes([], () => {
         // `call` has looked already; what is left to say is how it came out.
         const { problem, config } = source;
+        this.#plan.reload();
         if (problem !== null) {
           throw new RequestError(
             RpcCode.invalidValue,

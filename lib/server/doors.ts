@@ -1,0 +1,154 @@
+/**
+ * The doors of a data plane: opened together, and changed with the configuration while others go on.
+ *
+ * @module
+ */
+import { listenerAddress } from "../config/addresses.ts";
+import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
+import { Failure } from "../errors.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import { FrontDoor } from "../session/front_door.ts";
+import type { House } from "../session/house.ts";
+import { KeyedDoor } from "../session/keyed_door.ts";
+import type { Service } from "../session/service.ts";
+import { TcpListener } from "../session/tcp_listener.ts";
+import { UnixListener } from "../session/unix_listener.ts";
+import type { Inherited } from "./service_manager.ts";
+
+type Door = FrontDoor | KeyedDoor;
+
+/** Who hears of doors. */
+export interface DoorsOffice {
+  /** The service behind a door. @throws {Failure} When this process cannot offer it. */
+  serviceOf(service: ServiceConfig): Service;
+  opened(name: string): void;
+  closed(name: string): void;
+  /** A door that the configuration asks for cannot be opened now. */
+  failed(failure: Failure): void;
+}
+
+/** The doors, by their addresses. */
+export class Doors {
+  readonly #house: House;
+  readonly #office: DoorsOffice;
+  readonly #owner: number;
+  readonly #doors = new Map<string, Door>();
+  /** Doors that are closed, and whose keys those who came through them still depend on. */
+  #retired: KeyedDoor[] = [];
+  /** Sockets that were opened for us and are not served yet. */
+  readonly #inherited: Map<string, Inherited>;
+  /** What could not be opened, and why; tried again at times. */
+  readonly #missing = new Map<string, string>();
+  #wanted: readonly ListenerConfig[] = [];
+
+  /** @param inherited Sockets that were opened for us, with the duty to close them. */
+  constructor(house: House, inherited: readonly Inherited[], office: DoorsOffice) {
+    this.#house = house;
+    this.#office = office;
+    this.#owner = house.ownUid;
+    this.#inherited = new Map(inherited.map((one) => [listenerAddress(one), one]));
+  }
+
+  /**
+   * Opens all, or none.
+   *
+   * @throws {Failure} When one cannot be opened.
+   */
+  open(listeners: readonly ListenerConfig[]): void {
+    this.#wanted = listeners;
+    try {
+      for (const config of listeners) this.#openOne(config);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Opens what is new, closes what is gone, and changes the services of the others. Sessions go on. */
+  change(listeners: readonly ListenerConfig[]): void {
+    this.#wanted = listeners;
+    const wanted = new Map(listeners.map((config) => [listenerAddress(config), config]));
+    for (const [address, door] of this.#doors) {
+      const config = wanted.get(address);
+      if (config === undefined || !isSameSocket(door.config, config)) this.#closeOne(address, door);
+    }
+    this.#missing.clear();
+    this.retry();
+  }
+
+  /** Tries again what could not be opened before, and tells only what is new about it. */
+  retry(): void {
+    for (const config of this.#wanted) {
+      const address = listenerAddress(config);
+      try {
+        const door = this.#doors.get(address);
+        if (door === undefined) this.#openOne(config);
+        else this.#changeOne(door, config);
+        this.#missing.delete(address);
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        if (this.#missing.get(address) === error.message) continue;
+        this.#missing.set(address, error.message);
+        this.#office.failed(error);
+      }
+    }
+  }
+
+  /** Whether something could not be opened. */
+  get isIncomplete(): boolean {
+    return this.#missing.size > 0;
+  }
+
+  /** The names of those that are open. */
+  get names(): readonly string[] {
+    return [...this.#doors.values()].map(({ name }) => name);
+  }
+
+  /** Looks at the key files. */
+  refreshKeys(): void {
+    for (const door of [...this.#doors.values(), ...this.#retired]) {
+      if (door instanceof KeyedDoor) door.refresh();
+    }
+  }
+
+  /** Stops accepting everywhere. */
+  close(): void {
+    for (const [address, door] of this.#doors) this.#closeOne(address, door);
+  }
+
+  /** Forgets the keys, once nobody's session depends on them. */
+  wipe(): void {
+    for (const door of this.#retired) door.wipe();
+    this.#retired = [];
+  }
+
+  #openOne(config: ListenerConfig): void {
+    const service = this.#office.serviceOf(config.service);
+    const address = listenerAddress(config);
+    const inherited = this.#inherited.get(address);
+    this.#inherited.delete(address);
+    const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
+    const door = config.kind === "unix"
+      ? new FrontDoor(this.#house, UnixListener.open(config, this.#owner, socket), service)
+      : new KeyedDoor(this.#house, TcpListener.open(config, socket), service);
+    this.#doors.set(address, door);
+    this.#office.opened(door.name);
+  }
+
+  #changeOne(door: Door, config: ListenerConfig): void {
+    if (JSON.stringify(door.config.service) === JSON.stringify(config.service)) return;
+    door.serve(config, this.#office.serviceOf(config.service));
+  }
+
+  #closeOne(address: string, door: Door): void {
+    this.#doors.delete(address);
+    door.close();
+    if (door instanceof KeyedDoor) this.#retired.push(door);
+    this.#office.closed(door.name);
+  }
+}
+
+/** Whether two configurations are of the same socket: its mode is given to it when it is made. */
+function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
+  return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
+}
