@@ -81,8 +81,14 @@ export class Reactor {
   readonly #free: number[] = [];
   readonly #timers = new Timers();
   #again: Registration[] = [];
+  readonly #onFault: (error: unknown) => void;
   #open = 0;
   #running = false;
+
+  /** @param onFault Hears of what a timer's run threw, which is a bug of ours: everyone else's go on. */
+  constructor(onFault: (error: unknown) => void = rethrow) {
+    this.#onFault = onFault;
+  }
 
   /** How many descriptors are in its care. */
   get size(): number {
@@ -175,7 +181,7 @@ export class Reactor {
       this.#again = [];
       for (const { slot, generation } of again) this.#dispatch(slot, generation, 0);
     }
-    if (this.#timers.size > 0) this.#timers.runDue(this.now());
+    if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.#onFault);
   }
 
   #dispatch(slot: number, generation: number, mask: number): void {
@@ -193,4 +199,8 @@ export class Reactor {
   stop(): void {
     this.#running = false;
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

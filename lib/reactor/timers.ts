@@ -76,11 +76,21 @@ export class Timers {
     return next === undefined ? -1 : Math.max(0, Math.ceil(next.due - now));
   }
 
-  /** Runs everything that is due. What a run adds waits for the next call. */
-  runDue(now: number): void {
+  /**
+   * Runs everything that is due. What a run adds waits for the next call.
+   *
+   * @param onFault Hears of a run that threw; the others are run all the same.
+   */
+  runDue(now: number, onFault: (error: unknown) => void): void {
     const due: Timer[] = [];
     while (this.#heap[0] !== undefined && this.#heap[0].due <= now) due.push(this.#pop());
-    for (const timer of due) timer.fire();
+    for (const timer of due) {
+      try {
+        timer.fire();
+      } catch (error) {
+        onFault(error);
+      }
+    }
   }
 
   #pop(): Timer {

@@ -69,7 +69,7 @@ class DataPlane implements Watcher {
     this.#tell = tell;
     this.#environment = orders.environment;
     this.#wake = new Wake(new Descriptor(orders.wake));
-    const reactor = new Reactor();
+    const reactor = new Reactor((error) => journal.fault(error));
     const source = new ConfigSource(orders.places, orders.ground);
     const journal = new Journal(reactor, {
       entries: (batch) => tell({ kind: "journal", batch }),
@@ -190,10 +190,11 @@ class DataPlane implements Watcher {
   }
 
   #reviewRegularly(): void {
+    // Asked for first: whatever goes wrong on the way, there is a next time.
+    this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
     this.#refresh();
     this.#reviewKeys();
     if (this.#doors.isIncomplete && !this.#stopping) this.#doors.retry();
-    this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
   }
 
   /** Looks at the configuration. @returns Whether there was something to tell. */
@@ -230,10 +231,15 @@ class DataPlane implements Watcher {
     const { judge, journal } = this.#house;
     // It has been told to go already.
     if (session.reason !== "end") return;
-    const decision = judge.review(session);
-    if (decision.allow) return;
-    journal.revoked(session, decision.reason);
-    session.evict("revoked");
+    try {
+      const decision = judge.review(session);
+      if (decision.allow) return;
+      journal.revoked(session, decision.reason);
+      session.evict("revoked");
+    } catch (error) {
+      // A bug of ours with one session keeps no other one in.
+      journal.fault(error);
+    }
   }
 
   /** A key may expire, or its file change, without a word in the configuration. */

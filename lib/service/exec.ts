@@ -180,8 +180,10 @@ class Execution implements Occupant, Watcher {
   }
 
   evict(): void {
-    shutdown(this.#connection);
     this.#cut();
+    // The program has ended already, and only what it said last is still on its way.
+    if (!this.#connection.isOpen) return;
+    shutdown(this.#connection);
     this.#child.signal(Signal.SIGTERM);
     const { grace } = this.#house.source.config.limits;
     this.#killing = this.#house.reactor.after(grace, () => this.kill());

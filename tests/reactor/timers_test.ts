@@ -6,9 +6,9 @@ Deno.test("Timers run in the order of their deadlines, whatever the order of add
   const ran: number[] = [];
   const dues = Array.from({ length: 500 }, (_, index) => (index * 7919) % 500);
   for (const due of dues) timers.add(due, () => ran.push(due));
-  timers.runDue(250);
+  timers.runDue(250, rethrow);
   assertEquals(ran, Array.from({ length: 251 }, (_, index) => index));
-  timers.runDue(1000);
+  timers.runDue(1000, rethrow);
   assertEquals(ran, Array.from({ length: 500 }, (_, index) => index));
   assertEquals(timers.size, 0);
 });
@@ -20,7 +20,7 @@ Deno.test("Timers never run what was cancelled, and do not wake up for it", () =
   timers.add(20, () => ran++);
   first.cancel();
   assertEquals(timers.timeout(0), 20);
-  timers.runDue(100);
+  timers.runDue(100, rethrow);
   assertEquals(ran, 1);
   assertEquals(timers.timeout(100), -1);
 });
@@ -30,7 +30,7 @@ Deno.test("Timers can be cancelled by one that is due at the same moment", () =>
   let ran = 0;
   timers.add(1, () => second.cancel());
   const second = timers.add(2, () => ran++);
-  timers.runDue(5);
+  timers.runDue(5, rethrow);
   assertEquals(ran, 0);
 });
 
@@ -38,9 +38,9 @@ Deno.test("Timers added while running wait for the next call", () => {
   const timers = new Timers();
   let ran = 0;
   timers.add(1, () => timers.add(0, () => ran++));
-  timers.runDue(5);
+  timers.runDue(5, rethrow);
   assertEquals(ran, 0);
-  timers.runDue(5);
+  timers.runDue(5, rethrow);
   assertEquals(ran, 1);
 });
 
@@ -50,3 +50,21 @@ Deno.test("Timers round a wait up, so that waking is never too early", () => {
   assertEquals(timers.timeout(9.9), 1);
   assertEquals(timers.timeout(11), 0);
 });
+
+Deno.test("a run that throws keeps no other one from being run", () => {
+  const timers = new Timers();
+  const done: string[] = [];
+  timers.add(1, () => done.push("first"));
+  timers.add(2, () => {
+    throw new Error("a bug");
+  });
+  timers.add(3, () => done.push("third"));
+  const faults: unknown[] = [];
+  timers.runDue(5, (error) => faults.push(error));
+  assertEquals(done, ["first", "third"]);
+  assertEquals(String(faults), "Error: a bug");
+});
+
+function rethrow(error: unknown): never {
+  throw error;
+}
