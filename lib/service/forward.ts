@@ -64,7 +64,12 @@ export class Forwarder implements Service {
 
   open(session: Session, line: Line): Occupant {
     const forwarding = new Forwarding(this.#reactor, this.#buffers, this.#passOn, session, line);
-    forwarding.begin(this.#kind, this.#addresses, this.#idleTimeout());
+    try {
+      forwarding.begin(this.#kind, this.#addresses, this.#idleTimeout());
+    } catch {
+      // Out of descriptors, say: this session has no backend, and the others go on.
+      forwarding.giveUp();
+    }
     return forwarding;
   }
 }
@@ -157,7 +162,6 @@ class Forwarding implements Occupant, Watcher {
         try {
           this.#tryUnix(until);
         } catch {
-          // Out of descriptors, say: this session has no backend, and the others go on.
           this.#end("backend-error");
         }
       });
@@ -216,6 +220,11 @@ class Forwarding implements Occupant, Watcher {
     else {
       this.#idle = this.#reactor.after(this.#idleTimeout - silent, () => this.#watchSilence());
     }
+  }
+
+  /** The backend cannot even be asked. */
+  giveUp(): void {
+    this.#endSoon("backend-error");
   }
 
   #endSoon(reason: CloseReason): void {

@@ -1,0 +1,215 @@
+/** Limits hold for all services and transports together, and nothing is left of those who came and went. */
+import { assert, assertEquals } from "@std/assert";
+import { Backend, echo, writeAll } from "./backend.ts";
+import { drain, freePort, writeKey } from "./keys.ts";
+import { isRoot, Lines, Program, RunningServer } from "./program.ts";
+
+const greet = (connection: Deno.Conn) => writeAll(connection, Uint8Array.of(33));
+
+async function memoryOf(program: Program, { pid }: RunningServer): Promise<number> {
+  const { stdout } = await program.execute(["grep", "VmRSS", `/proc/${pid}/status`]);
+  return Number(stdout.match(/[0-9]+/)![0]);
+}
+
+Deno.test({
+  name: "20,000 connections leave no descriptor, no child and no memory behind",
+  async fn() {
+    await using program = await Program.install();
+    using _backend = new Backend(program.path("backend.sock"), greet);
+    const path = (name: string) => program.path(`${name}.sock`);
+    const config = await program.write(
+      "config.yaml",
+      `listeners:
+  - { unix: ${path("console")} }
+  - { unix: ${path("forward")}, service: { forward: "unix:${path("backend")}" } }
+  - { unix: ${path("exec")}, service: { exec: [/bin/echo] } }
+limits: { max_connections: 20000, max_connections_per_user: 20000 }
+`,
+    );
+    await using server = await program.serve(["--config", config]);
+    await server.events("listen", 3);
+    const visit = async (name: string, count: number) => {
+      let left = count;
+      await Promise.all(Array.from({ length: 32 }, async () => {
+        while (left-- > 0) {
+          using connection = await dial(path(name));
+          // Whatever comes first says that the service is there; some go without waiting for it.
+          if (left % 4 > 0) await connection.read(new Uint8Array(512));
+        }
+      }));
+    };
+    const round = async (share: number) => {
+      await visit("console", 14_000 * share);
+      await visit("forward", 5_000 * share);
+      await visit("exec", 1_000 * share);
+      const allowed = () => server.log.filter(({ event }) => event === "allow").length;
+      const closed = () => server.log.filter(({ event }) => event === "close").length;
+      while (closed() < allowed() || allowed() === 0) await server.events("close", closed() + 1);
+    };
+    const words = async (...argv: string[]) =>
+      (await program.execute(argv)).stdout.split("\n").filter((line) => line.trim() !== "");
+    await round(0.25);
+    const before = await memoryOf(program, server);
+    const descriptors = await words("ls", `/proc/${server.pid}/fd`);
+    await round(1);
+    const after = await memoryOf(program, server);
+    assertEquals((await words("ls", `/proc/${server.pid}/fd`)).length, descriptors.length);
+    assertEquals(await words("ps", "-o", "args=", "--ppid", String(server.pid)), []);
+    assertEquals(server.log.filter(({ event }) => event === "allow").length, 25_000);
+    // A kilobyte for each would be 20 MiB.
+    assert(after - before < 16 * 1024, `${after - before} KiB more than before`);
+    assertEquals(await server.stop(), 0);
+  },
+});
+
+async function dial(path: string): Promise<Deno.UnixConn> {
+  for (;;) {
+    try {
+      return await Deno.connect({ transport: "unix", path });
+    } catch (error) {
+      // A full backlog: try again, as any client would.
+      if (!/temporarily unavailable|os error 11/.test(String(error))) throw error;
+    }
+  }
+}
+
+Deno.test({
+  name: "one identity counts together over Unix and TCP, in all services (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    using _backend = new Backend(program.path("backend.sock"), async (connection) => {
+      await greet(connection);
+      await drain(connection);
+    });
+    const key = await writeKey(program, "bob.key");
+    const port = freePort();
+    const config = await program.write(
+      "config.yaml",
+      `listeners:
+  - { unix: ${program.path("console.sock")} }
+  - { unix: ${program.path("exec.sock")}, service: { exec: [/bin/cat] } }
+  - tcp: 127.0.0.1:${port}
+    keys: [{ file: ${key}, user: bob }]
+    service: { forward: "unix:${program.path("backend.sock")}" }
+users:
+  - { name: bob, uid: 579, local_ipc_access: true }
+  - { name: carol, uid: 580, local_ipc_access: true }
+limits: { max_connections: 6, max_connections_per_user: 3 }
+`,
+    );
+    await using server = await program.serve(["--config", config]);
+    await server.events("listen", 3);
+    const open: Deno.ChildProcess[] = [];
+    const start = (argv: string[], uid?: number) => {
+      const child = program.command(argv, { input: "", ...uid === undefined ? {} : { uid } })
+        .spawn();
+      open.push(child);
+      return child;
+    };
+    const unix = (name: string) => ["socat", "-t0", "-", `UNIX:${program.path(`${name}.sock`)}`];
+    const tcp = ["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"];
+    try {
+      const [first] = [start(unix("console"), 579), start(unix("exec"), 579), start(tcp)];
+      await server.events("allow", 3);
+      // The fourth is refused wherever it comes.
+      for (const name of ["console", "exec"]) {
+        assertEquals((await program.execute(unix(name), { uid: 579 })).stdout, "");
+      }
+      const { code, stderr } = await program.run(tcp.slice(1), { input: "" });
+      assertEquals([code, /over-limit/.test(stderr)], [77, true]);
+      const denied = await server.events("deny", 3);
+      assertEquals(denied.map(({ reason }) => reason), Array(3).fill("over-limit"));
+      // Others have room of their own, until everybody's is taken.
+      start(unix("console"), 580);
+      start(unix("console"), 580);
+      start(unix("exec"), 580);
+      await server.events("allow", 6);
+      assertEquals((await program.execute(unix("console"), { uid: 0 })).stdout, "");
+      assertEquals((await server.events("deny", 4))[3]!.reason, "over-limit");
+      // Those inside never notice.
+      const lines = new Lines(first!.stdout);
+      await lines.next();
+      const writer = first!.stdin.getWriter();
+      await writer.write(new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'));
+      assertEquals(JSON.parse((await lines.next())!).result.sessions, 6);
+      await writer.close();
+      // Where one leaves, the next one is let in.
+      while (await lines.next() !== null);
+      await server.events("close", 1);
+      start(unix("console"), 579);
+      await server.events("allow", 7);
+    } finally {
+      for (const child of open) {
+        try {
+          child.kill("SIGKILL");
+        } catch {
+          // It has ended.
+        }
+        await child.status;
+        if (!child.stdout.locked) await child.stdout.cancel();
+        await child.stderr.cancel();
+        if (!child.stdin.locked) await child.stdin.close().catch(() => {});
+      }
+    }
+  },
+});
+
+const forward = (backend: string) => `{ forward: "unix:${backend}" }`;
+const exec = () => "{ exec: [/bin/cat] }";
+
+// One more or less decides what is refused first: to accept, or what a session needs beside its connection.
+for (
+  const [name, service, most] of [
+    ["forward", forward, 100],
+    ["forward", forward, 101],
+    ["exec", exec, 100],
+    ["exec", exec, 101],
+    ["exec", exec, 102],
+  ] as const
+) {
+  Deno.test(`out of ${most} descriptors, ${name} refuses newcomers, serves those inside, and loses none`, async () => {
+    await using program = await Program.install();
+    using _backend = new Backend(program.path("backend.sock"), echo);
+    const path = program.path("door.sock");
+    const config = await program.write(
+      "config.yaml",
+      `listeners: [{ unix: ${path}, service: ${service(program.path("backend.sock"))} }]\n`,
+    );
+    const argv = ["prlimit", `--nofile=${most}:${most}`, "ipcauth", "serve", "--config", config];
+    await using server = new RunningServer(program.command(argv).spawn());
+    await server.event("listen");
+    const held = async () =>
+      (await program.execute(["ls", `/proc/${server.pid}/fd`])).stdout.split("\n").length;
+    const text = (one: string) => new TextEncoder().encode(one);
+    const ask = async (connection: Deno.Conn) => {
+      const answer = new Uint8Array(4);
+      await connection.write(text("ping")).catch(() => {});
+      return await connection.read(answer).catch(() => null) === 4;
+    };
+    const first = await dial(path);
+    assertEquals(await ask(first), true);
+    const before = await held();
+    for (let round = 0; round < 3; round++) {
+      const crowd: { connection: Deno.Conn; inside: boolean }[] = [];
+      for (let count = 0; count < 120; count++) {
+        const connection = await dial(path);
+        crowd.push({ connection, inside: await ask(connection) });
+      }
+      const inside = crowd.filter((one) => one.inside).length;
+      assert(inside > 5 && inside < 100, `${inside} of 120 were served`);
+      assertEquals(await ask(first), true);
+      for (const { connection } of crowd) connection.close();
+      const allowed = () => server.log.filter(({ event }) => event === "allow").length;
+      const closed = () => server.log.filter(({ event }) => event === "close").length;
+      while (closed() < allowed() - 1) await server.events("close", closed() + 1);
+      // There is room again.
+      using next = await dial(path);
+      assertEquals(await ask(next), true);
+    }
+    await server.events("close", server.log.filter(({ event }) => event === "allow").length - 1);
+    assertEquals(await held(), before);
+    first.close();
+    assertEquals(await server.stop(), 0);
+  });
+}
