@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The example, on sockets and a configuration of its own in a new directory. Prints each command and its output,
+# checks each, leaves nothing. Needs root, ipcauth on PATH, and socat.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+server=
+finish() {
+  code=$?
+  [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+  rm -rf "$work"
+  exit "$code"
+}
+trap finish EXIT
+fail() { echo "failed: $*" >&2; exit 1; }
+
+# try EXPECTED-OUTPUT COMMAND...: a peer that is refused reads end-of-file, and nothing else.
+try() {
+  local wanted=$1; shift
+  echo "\$ $*"
+  local said; said=$("$@" < /dev/null 2>&1)
+  [ -z "$said" ] || echo "$said"
+  [ "$said" = "$wanted" ] || fail "expected: $wanted"
+}
+
+chmod 755 "$work"
+mkdir -m 755 "$work/run"
+install -m 755 "$here/restart-web" "$work/restart-web"
+sed -e "s|/run/ipcauth|$work/run|; s|/usr/local/sbin|$work|" "$here/config.yaml" > "$work/config.yaml"
+socket=$work/run/restart-web.sock
+ipcauth serve --config "$work/config.yaml" 2> "$work/log" & server=$!
+timeout 30 grep -qm1 '"listen"' < <(tail -n +1 -F --pid=$$ "$work/log" 2>/dev/null) || fail "$(cat "$work/log")"
+
+allowed() { printf 'restarting the web server for %s\ndone, as root' "$1"; }
+echo "# alice and bob may:"
+try "$(allowed alice)" ipcauth run-as 578 -- socat -t5 - "UNIX:$socket"
+try "$(allowed bob)" ipcauth run-as 579 -- socat -t5 - "UNIX:$socket"
+echo "# carol has access to this machine's services, and not to this one:"
+try "" ipcauth run-as 580 -- socat -t5 - "UNIX:$socket"
+echo "# bob leaves the team:"
+try "bob: local_ipc_access is now false in $work/config.yaml" ipcauth users deny bob --config "$work/config.yaml"
+try "" ipcauth run-as 579 -- socat -t5 - "UNIX:$socket"
+echo "# What was asked for, and by whom, is in the log:"
+grep -o '"event":"stderr".*' "$work/log" | grep -o '"message".*' | sed 's/pid [0-9]*/pid …/'
+[ "$(grep -c '"event":"stderr"' "$work/log")" = 2 ] || fail "two were let in"
+[ "$(grep -c '"event":"deny"' "$work/log")" = 2 ] || fail "two were refused"
+echo "# Every step came out as it must."

@@ -1,0 +1,118 @@
+/** The examples do what they say. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { drain } from "./keys.ts";
+import { isRoot, Program, RunningServer } from "./program.ts";
+
+const EXAMPLES = fromFileUrl(new URL("../../examples/", import.meta.url));
+
+function isInstalled(command: string): boolean {
+  return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
+    .outputSync().success;
+}
+
+Deno.test({
+  name: "run-one-command: a fixed command for two users (needs root and socat)",
+  ignore: !isRoot || !isInstalled("socat"),
+  async fn() {
+    await using program = await Program.install();
+    const { code, stdout, stderr } = await program.execute([`${EXAMPLES}run-one-command/try.sh`]);
+    assertEquals([code, stderr], [0, ""], stdout);
+    assertStringIncludes(stdout, "asked for by bob, uid 579");
+    assertStringIncludes(stdout, "Every step came out as it must.");
+  },
+});
+
+Deno.test("systemd: the configuration is one", async () => {
+  const text = await Deno.readTextFile(`${EXAMPLES}systemd/config.yaml`);
+  const { listeners } = parseConfig(text, "config.yaml", {
+    overflowUid: 65534,
+    groupId: () => null,
+  });
+  const unit = await Deno.readTextFile(`${EXAMPLES}systemd/ipcauth.socket`);
+  const [listener] = listeners!;
+  assertEquals(listener?.kind, "unix");
+  assertStringIncludes(unit, `\nListenStream=${listener?.kind === "unix" && listener.path}\n`);
+});
+
+Deno.test({
+  name: "systemd: the unit is as tight as its README says (needs systemd-analyze)",
+  ignore: !isInstalled("systemd-analyze"),
+  async fn() {
+    await using program = await Program.install();
+    const directory = program.path("units");
+    await Deno.mkdir(`${directory}/ipcauth.service.d`, { recursive: true });
+    const copy = (name: string, to = name) =>
+      Deno.copyFile(`${EXAMPLES}systemd/${name}`, `${directory}/${to}`);
+    await copy("ipcauth.service");
+    await copy("ipcauth.socket");
+    const exposure = async () => {
+      const argv = ["systemd-analyze", "security", "--offline=true", "--no-pager"];
+      const { stdout } = await program.execute([...argv, `${directory}/ipcauth.service`]);
+      return Number(/exposure level for ipcauth\.service: ([0-9.]+)/.exec(stdout)?.[1] ?? NaN);
+    };
+    const readme = await Deno.readTextFile(`${EXAMPLES}systemd/README.md`);
+    // Another systemd may know more to complain about; a tenth or two is the unit's own doing no more.
+    const near = (one: number, other: number) => Math.abs(one - other) <= 0.2;
+    const promised = Number(/exposure is \*\*([0-9.]+)\*\*/.exec(readme)![1]);
+    assertEquals([await exposure()].map((found) => near(found, promised)), [true]);
+    await copy("as-others.conf", "ipcauth.service.d/as-others.conf");
+    const asOthers = Number(/three capabilities; exposure ([0-9.]+)/.exec(readme)![1]);
+    assertEquals([await exposure()].map((found) => near(found, asOthers)), [true]);
+  },
+});
+
+Deno.test({
+  name: "systemd: its own socket activation starts the server (needs systemd-socket-activate)",
+  ignore: !isInstalled("systemd-socket-activate"),
+  async fn() {
+    await using program = await Program.install();
+    const path = program.path("a.sock");
+    const config = await program.write("config.yaml", "users: []\n");
+    const child = program.command([
+      ...["systemd-socket-activate", "-l", path, "-E", `PATH=${program.bin}:/usr/bin:/bin`],
+      ...[`${program.bin}/ipcauth`, "serve", "--config", config, "--exec", "--", "echo", "hello"],
+    ]).spawn();
+    await using server = new RunningServer(child);
+    while (!await Deno.lstat(path).then(() => true, () => false)) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // The first connection starts it, and waits until it is answered.
+    using connection = await Deno.connect({ transport: "unix", path });
+    assertEquals(new TextDecoder().decode((await drain(connection)).bytes), "hello\n");
+    assertEquals((await server.event("listen")).listener, `unix:${path}`);
+    assertEquals(await server.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "as-others: three capabilities are enough to run and connect as the peer (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const unit = await Deno.readTextFile(`${EXAMPLES}systemd/as-others.conf`);
+    const capabilities = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1]!
+      .split(" ").map((name) => `+${name.replace("CAP_", "").toLowerCase()}`).join(",");
+    const path = program.path("a.sock");
+    const config = await program.write(
+      "config.yaml",
+      `listeners: [{ unix: ${path}, service: { exec: [/bin/sh, -c, "id -u; exec sleep 1000"], run_as: peer } }]
+users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]
+limits: { grace: 100ms }
+`,
+    );
+    const argv = ["setpriv", `--bounding-set=-all,${capabilities}`, "ipcauth", "serve"];
+    await using server = new RunningServer(program.command([...argv, "--config", config]).spawn());
+    await server.event("listen");
+    const client = program.command(["socat", "-u", `UNIX:${path}`, "-"], { uid: 579 }).spawn();
+    await server.event("allow");
+    assertEquals((await program.run(["users", "deny", "bob", "--config", config])).code, 0);
+    // To end what runs as somebody else takes a right, too.
+    const { status } = await server.event("close");
+    assertEquals(status, "SIGTERM");
+    const { stdout } = await client.output();
+    assertEquals(new TextDecoder().decode(stdout), "579\n");
+    assertEquals(await server.stop(), 0);
+  },
+});
