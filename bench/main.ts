@@ -241,6 +241,27 @@ function execRow(inFlight: number, floor: number | null): Row {
   };
 }
 
+/** A connection through a forward to a backend that says one byte. */
+function forwardRow(inFlight: number): Row {
+  return {
+    name: `forward, connect and one byte, ${inFlight} in flight`,
+    peer: "HAProxy, 1 thread",
+    floor: 1,
+    unit: "/s",
+    more: true,
+    async prepare(workshop) {
+      const load = await workshop.compile("load");
+      const backend = workshop.path("backend.sock");
+      await workshop.start("stdout", await workshop.compile("peer_accept"), backend);
+      const [ours, theirs] = await twoForwards(workshop, backend);
+      return {
+        ours: () => rate(workshop, load, ours, 20_000, inFlight),
+        peers: () => rate(workshop, load, theirs, 20_000, inFlight),
+      };
+    },
+  };
+}
+
 /** What the process holds more for each session, in KiB. */
 async function memoryOfIdle(path: string, pid: number): Promise<number> {
   const before = await residentMemory(pid);
@@ -303,23 +324,8 @@ const ROWS: readonly Row[] = [
   },
   bulkRow("tunnel", "spiped pair", 2.5, 1, twoTunnels),
   bulkRow("tunnel", "spiped pair", 2.5, 8, twoTunnels),
-  {
-    name: "forward, connect and one byte, 16 in flight",
-    peer: "HAProxy, 1 thread",
-    floor: 1,
-    unit: "/s",
-    more: true,
-    async prepare(workshop) {
-      const load = await workshop.compile("load");
-      const backend = workshop.path("backend.sock");
-      await workshop.start("stdout", await workshop.compile("peer_accept"), backend);
-      const [ours, theirs] = await twoForwards(workshop, backend);
-      return {
-        ours: () => rate(workshop, load, ours, 20_000, 16),
-        peers: () => rate(workshop, load, theirs, 20_000, 16),
-      };
-    },
-  },
+  forwardRow(1),
+  forwardRow(16),
   bulkRow("forward", "HAProxy, 1 thread", 1, 1, twoForwards),
   bulkRow("forward", "HAProxy, 1 thread", 1, 8, twoForwards),
   {

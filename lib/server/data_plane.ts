@@ -19,6 +19,7 @@ import type { House } from "../session/house.ts";
 import { Journal } from "../session/journal.ts";
 import { Judge } from "../session/judge.ts";
 import { Names } from "../session/names.ts";
+import { Executables } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
 import { type Session, Sessions } from "../session/sessions.ts";
 import { WaitingRoom } from "../session/waiting_room.ts";
@@ -87,6 +88,7 @@ class DataPlane implements Watcher {
       source,
       sessions,
       journal,
+      executables: new Executables(),
       judge: new Judge(source, orders.ground, sessions, names),
       waiting: new WaitingRoom(() => source.config.limits.maxPendingHandshakes),
       ownUid: orders.ground.serverUid,

@@ -9,7 +9,7 @@ import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import { Acceptor, type Porter, turnAway } from "./acceptor.ts";
 import { handOver } from "./hand_over.ts";
 import { type House, OUT_OF_ROOM } from "./house.ts";
-import { readExecutable, readPeer } from "./peer.ts";
+import { readPeer } from "./peer.ts";
 import { plainLine, type Service } from "./service.ts";
 import type { UnixListener } from "./unix_listener.ts";
 
@@ -96,7 +96,8 @@ export class FrontDoor implements Porter {
     decision: Decision & { allow: false },
   ): void {
     const { credentials } = peer;
-    const exe = connection && credentials && readExecutable(connection, credentials);
+    const exe = connection && credentials &&
+      this.#house.executables.of(connection, credentials);
     this.#house.journal.denied({
       listener: this.name,
       peer: credentials && { ...credentials, exe },

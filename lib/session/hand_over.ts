@@ -5,7 +5,6 @@
  */
 import type { Decision } from "../policy/types.ts";
 import type { House } from "./house.ts";
-import { readExecutable } from "./peer.ts";
 import type { Line, Occupant, Service } from "./service.ts";
 import type { Session, SessionFacts } from "./sessions.ts";
 
@@ -43,7 +42,7 @@ export function serve(
     const { origin } = session.facts;
     // The first byte is on its way; what only the log wants to know is asked now.
     session.executable = origin.kind === "unix" && line.descriptor.isOpen
-      ? readExecutable(line.descriptor, origin.credentials)
+      ? house.executables.of(line.descriptor, origin.credentials)
       : null;
     house.journal.allowed(session, decision.rule);
     if (occupant === null) session.end("error");

@@ -10,6 +10,7 @@ import type { Reactor } from "../reactor/reactor.ts";
 import type { RelayBuffers } from "../reactor/relay.ts";
 import type { Journal } from "./journal.ts";
 import type { Judge } from "./judge.ts";
+import type { Executables } from "./peer.ts";
 import type { Sessions } from "./sessions.ts";
 import type { WaitingRoom } from "./waiting_room.ts";
 
@@ -21,6 +22,7 @@ export interface House {
   readonly judge: Judge;
   readonly sessions: Sessions;
   readonly journal: Journal;
+  readonly executables: Executables;
   /** Where those wait who have not shown a key yet. */
   readonly waiting: WaitingRoom;
   /** The uid of the server. */
