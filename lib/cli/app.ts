@@ -15,6 +15,9 @@ import { report } from "./report.ts";
 /** The program's version. */
 export const VERSION: string = manifest.version;
 
+/** The commit it was built from, where a build has put it in. */
+export const COMMIT: string | null = (manifest as { readonly commit?: string }).commit ?? null;
+
 /** What a shell reports for a program that `SIGPIPE` ended. */
 const SIGPIPE_STATUS = 141;
 
@@ -56,7 +59,7 @@ async function execute(
 ): Promise<ExitCode> {
   switch (command.kind) {
     case "version":
-      writeAll(Deno.stdout, `ipcauth ${VERSION}\n`);
+      writeAll(Deno.stdout, `ipcauth ${VERSION}${COMMIT === null ? "" : ` (${COMMIT})`}\n`);
       return ExitCode.ok;
     case "help": {
       const { usageText } = await import("./usage.ts");

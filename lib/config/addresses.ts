@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { normalize } from "@std/path";
 import type { Place, Value } from "./document.ts";
 import type { Reader } from "./reader.ts";
 import type { Target } from "./types.ts";
@@ -27,17 +26,6 @@ function checkSocketPath(path: string, place: Place, reader: Reader): string | n
     return reader.refuse(place, `a socket path has at most ${UNIX_PATH_MAX - 1} bytes`);
   }
   return path;
-}
-
-/** What two configurations of one listener have in common: two spellings of one path are one socket. */
-export function listenerAddress(
-  listener:
-    | { readonly kind: "unix"; readonly path: string }
-    | { readonly kind: "tcp"; readonly host: string; readonly port: number },
-): string {
-  return listener.kind === "unix"
-    ? `unix:${normalize(listener.path)}`
-    : `tcp:${listener.host.toLowerCase()}:${listener.port}`;
 }
 
 /** A host and a port. */

@@ -4,7 +4,8 @@
  * @module
  */
 import type { AccessTable, AllowList } from "../policy/types.ts";
-import { listenerAddress, readHostPort, readSocketPath } from "./addresses.ts";
+import { readHostPort, readSocketPath } from "./addresses.ts";
+import { listenerAddress } from "./listener_address.ts";
 import type { Value } from "./document.ts";
 import type { Machine } from "./people.ts";
 import type { Fields, Reader } from "./reader.ts";

@@ -126,14 +126,19 @@ const definitions = {
 /** The C library's functions, typed by {@linkcode definitions}. */
 export type Libc = Deno.DynamicLibrary<typeof definitions>["symbols"];
 
-function load(): Libc {
+/**
+ * Opens one function. Each costs the runtime a trampoline of machine code, so none is made before it is called for:
+ * `run-as` uses a quarter of them.
+ */
+function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
   if (Deno.build.os !== "linux") {
     throw new Failure(`ipcauth runs on Linux, not on ${Deno.build.os}`, { exit: ExitCode.os });
   }
   let cause: unknown;
   for (const path of LIBC_PATHS[Deno.build.arch as keyof typeof LIBC_PATHS] ?? []) {
     try {
-      return Deno.dlopen(path, definitions).symbols;
+      const library: unknown = Deno.dlopen(path, { [name]: definitions[name] }).symbols;
+      return (library as Libc)[name];
     } catch (error) {
       // A missing file is the other distribution's path; anything else is worth keeping as the cause.
       cause = error;
@@ -150,5 +155,22 @@ function load(): Libc {
   );
 }
 
-/** Loaded on the first import of this file; each thread has its own. */
+/** Functions that are opened when they are first asked for, and are plain properties from then on. */
+function load(): Libc {
+  const library = {};
+  for (const name of Object.keys(definitions) as (keyof typeof definitions)[]) {
+    Object.defineProperty(library, name, {
+      configurable: true,
+      enumerable: true,
+      get() {
+        const value = open(name);
+        Object.defineProperty(library, name, { value, enumerable: true });
+        return value;
+      },
+    });
+  }
+  return library as Libc;
+}
+
+/** Each thread that imports this file has its own. */
 export const libc: Libc = load();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { listenerAddress } from "../config/addresses.ts";
+import { listenerAddress } from "../config/listener_address.ts";
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";

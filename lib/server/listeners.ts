@@ -4,7 +4,8 @@
  * @module
  */
 import { findKeyFile } from "../access/key_store.ts";
-import { type HostPort, listenerAddress } from "../config/addresses.ts";
+import type { HostPort } from "../config/addresses.ts";
+import { listenerAddress } from "../config/listener_address.ts";
 import {
   addressFromEnvironment,
   DEFAULT_ADDRESS,

@@ -98,7 +98,7 @@ Deno.test("a whole configuration is read", () => {
     idleTimeout: 0,
     grace: 120_000,
   });
-  assertEquals(config.log, { level: "warn", format: "json" });
+  assertEquals(config.log, { level: "warn", format: "json", file: null });
 });
 
 Deno.test("an empty file, a comment and a byte order mark are an empty configuration", () => {
@@ -441,4 +441,11 @@ Deno.test("no refusal carries a control character to a terminal", () => {
 Deno.test("a file of very many keys is read in a time that grows with its length", () => {
   const keys = Array.from({ length: 100_000 }, (_, number) => `k${number}: 1\n`).join("");
   assertStringIncludes(refused(`users: []\n${keys}`).message, "and 99980 more");
+});
+
+Deno.test("a log file is a path that begins with /", () => {
+  assertEquals(parse("log: { file: /var/log/ipcauth.log }").log.file, "/var/log/ipcauth.log");
+  for (const path of ["audit.log", "/var/log/", "[]", "''"]) {
+    assertThrows(() => parse(`log: { file: ${path} }`), Failure, "c.yaml:1:14: log.file:");
+  }
 });

@@ -1,0 +1,101 @@
+/**
+ * Builds `dist/ipcauth-VERSION-linux-ARCH.tar.gz`: a directory with everything in it, for machines without Deno.
+ *
+ * The same commit gives the same bytes: names are sorted, owners are 0, and every time is the commit's.
+ */
+import { dirname, fromFileUrl, join } from "@std/path";
+import manifest from "../deno.json" with { type: "json" };
+import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { NO_CACHE } from "../lib/config/locate.ts";
+import { type Commit, commit, run } from "./commit.ts";
+
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
+const ARCH = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+
+/** The name of the directory, and of the archive without its ending. */
+export const NAME = `ipcauth-${manifest.version}-linux-${ARCH}`;
+
+/**
+ * Where the program lies is found through any link. There is no cache: everything is in place already, and the
+ * directory may be read-only and the user without a home.
+ */
+const LAUNCHER = `#!/bin/sh
+[ . -ef "$PWD" ] || { echo "ipcauth: error: The current directory is gone" >&2; echo "hint: cd /" >&2; [ "$1" = run-as ] && exit 125; exit 71; }
+self=$0
+[ ! -L "$self" ] || self=$(readlink -f -- "$self")
+here=\${self%/*}/../lib/ipcauth
+[ -n "$DENO_DIR" ] || export ${NO_CACHE.name}=${NO_CACHE.value}
+exec "$here/deno" run --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache ${
+  PERMISSION_FLAGS.join(" ")
+} "$here/main.js" "$@"
+`;
+
+/**
+ * Builds the directory.
+ *
+ * @param directory Where to; it is made.
+ */
+export async function portable(directory: string, from: Commit): Promise<void> {
+  const lib = join(directory, "lib", "ipcauth");
+  await Deno.mkdir(lib, { recursive: true });
+  await Deno.mkdir(join(directory, "bin"));
+  const argv = ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", lib];
+  await run(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
+  await finish(lib, from);
+  await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
+  await Deno.chmod(join(lib, "deno"), 0o755);
+  await Deno.writeTextFile(join(directory, "bin", "ipcauth"), LAUNCHER, { mode: 0o755 });
+  await Deno.chmod(join(directory, "bin", "ipcauth"), 0o755);
+  for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"]) {
+    await Deno.copyFile(join(ROOT, name), join(directory, name));
+  }
+}
+
+/**
+ * Puts the commit in, and keeps the runtime from reading every room at the start: an import that it can see is loaded
+ * before the program begins, one whose name is put together is loaded when it is reached. The bundler's own prelude
+ * brings Node's module system, which takes longer to start than everything else; whoever uses nothing of it need
+ * not import it.
+ */
+async function finish(lib: string, { hash }: Commit): Promise<void> {
+  const names = (await Array.fromAsync(Deno.readDir(lib))).map(({ name }) => name).sort();
+  const texts = new Map<string, string>();
+  for (const name of names) texts.set(name, await Deno.readTextFile(join(lib, name)));
+  const prelude = names.find((name) => /from ?"node:module"/.test(texts.get(name)!));
+  for (const [name, text] of texts) {
+    const finished = text
+      .replaceAll(/\bimport\("\.\//g, 'import(""+"./')
+      .replaceAll(`import"./${prelude}";`, "")
+      // Whoever touches `process` starts all of Node's compatibility, and gets the same answer.
+      .replaceAll(".process?.platform", ".Deno?.build?.os")
+      .replace(/\bname:"ipcauth",version:/, `name:"ipcauth",commit:"${hash}",version:`);
+    await Deno.writeTextFile(join(lib, name), finished);
+    await Deno.chmod(join(lib, name), 0o644);
+  }
+}
+
+/** Packs a directory. @param archive Its name ends in `.tar.gz`. */
+export async function pack(directory: string, archive: string, { time }: Commit): Promise<void> {
+  const tar = archive.replace(/\.gz$/, "");
+  await run("tar", [
+    ...["--create", "--sort=name", "--format=gnu", "--numeric-owner", "--owner=0", "--group=0"],
+    ...[`--mtime=@${time}`, "--mode=go-w", "--file", tar],
+    ...["--directory", dirname(directory), NAME],
+  ], ROOT);
+  await run("gzip", ["--no-name", "--force", "-6", tar], ROOT);
+}
+
+if (import.meta.main) {
+  const from = await commit(ROOT);
+  const dist = join(ROOT, "dist");
+  await Deno.mkdir(dist, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: dist, prefix: ".portable-" });
+  try {
+    await portable(join(work, NAME), from);
+    const archive = join(dist, `${NAME}.tar.gz`);
+    await pack(join(work, NAME), archive, from);
+    console.log(`built ${archive}`);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
