@@ -10,6 +10,7 @@ import { ExitCode } from "../errors.ts";
 import { type Invocation, parseCommandLine } from "./args.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
+import { giveUp } from "./permissions.ts";
 import { report } from "./report.ts";
 
 /** The program's version. */
@@ -52,37 +53,52 @@ export async function run({ argv, self }: Run): Promise<ExitCode> {
   }
 }
 
+/** Enters the room of a command, gives up what the command does not need, and carries it out. */
 async function execute(
   { command, everywhere }: Invocation,
   color: boolean,
   self: string,
 ): Promise<ExitCode> {
+  const env = environment();
+  const context = (uid: number): Context => ({
+    surroundings: { uid, env },
+    config: everywhere.config,
+    color,
+    out: (text) => writeAll(Deno.stdout, text),
+    err: (text) => writeAll(Deno.stderr, text),
+  });
   switch (command.kind) {
     case "version":
+      giveUp("version");
       writeAll(Deno.stdout, `ipcauth ${VERSION}${COMMIT === null ? "" : ` (${COMMIT})`}\n`);
       return ExitCode.ok;
     case "help": {
       const { usageText } = await import("./usage.ts");
+      giveUp("help");
       writeAll(Deno.stdout, usageText(command.topic));
       return ExitCode.ok;
     }
     case "completions": {
       const { completionScript } = await import("./completions.ts");
+      giveUp("completions");
       writeAll(Deno.stdout, completionScript(command.shell));
       return ExitCode.ok;
     }
     case "run-as": {
       const { runAs } = await import("./run_as.ts");
+      giveUp("run-as");
       return runAs(command);
     }
     case "users": {
-      const { users } = await import("./users.ts");
-      return users(command.action, command.json, await contextOf(everywhere.config, color));
+      const [{ effectiveUid }, { edits, users }] = await Promise.all([ids(), import("./users.ts")]);
+      giveUp(edits(command.action) ? "users edit" : "users");
+      return users(command.action, command.json, context(effectiveUid()));
     }
     case "serve": {
-      const { serve } = await import("./serve.ts");
+      const [{ effectiveUid }, { serve }] = await Promise.all([ids(), import("./serve.ts")]);
+      giveUp("serve");
       return serve(command, {
-        ...await contextOf(everywhere.config, color),
+        ...context(effectiveUid()),
         logLevel: everywhere.logLevel,
         logFormat: everywhere.logFormat,
         logIsTerminal: Deno.stderr.isTerminal(),
@@ -91,33 +107,25 @@ async function execute(
       });
     }
     case "connect": {
-      const { connect } = await import("./connect.ts");
-      return connect(command, {
-        ...await contextOf(everywhere.config, color),
-        version: VERSION,
-        self,
-      });
+      const [{ effectiveUid }, { connect }] = await Promise.all([ids(), import("./connect.ts")]);
+      giveUp(command.mode.kind === "listen" ? "connect --listen" : "connect");
+      return connect(command, { ...context(effectiveUid()), version: VERSION, self });
     }
     case "gen-key": {
-      const { genKey } = await import("./gen_key.ts");
-      return genKey(command.file, command.force, await contextOf(everywhere.config, color));
+      const [{ effectiveUid }, { genKey }] = await Promise.all([ids(), import("./gen_key.ts")]);
+      giveUp("gen-key");
+      return genKey(command.file, command.force, context(effectiveUid()));
     }
     case "show-key": {
-      const { showKey } = await import("./gen_key.ts");
-      return showKey(command.file, await contextOf(everywhere.config, color));
+      const [{ effectiveUid }, { showKey }] = await Promise.all([ids(), import("./gen_key.ts")]);
+      giveUp("gen-key --show");
+      return showKey(command.file, context(effectiveUid()));
     }
   }
 }
 
-async function contextOf(config: string | null, color: boolean): Promise<Context> {
-  const { effectiveUid } = await import("../libc/ids.ts");
-  return {
-    surroundings: { uid: effectiveUid(), env: environment() },
-    config,
-    color,
-    out: (text) => writeAll(Deno.stdout, text),
-    err: (text) => writeAll(Deno.stderr, text),
-  };
+function ids() {
+  return import("../libc/ids.ts");
 }
 
 function environment(): Record<string, string | undefined> {

@@ -21,3 +21,54 @@ export const PERMISSION_FLAGS: readonly string[] = [
   `--allow-env=${[...VARIABLES, ...YAML_VARIABLES].sort().join(",")}`,
   `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
 ];
+
+/** What can be given up one by one. Whatever is not here, the program was never started with. */
+export type Right = "read" | "write" | "ffi";
+
+/** What the program may be asked to do, as far as its rights are concerned. */
+export type Task =
+  | "version"
+  | "help"
+  | "completions"
+  | "run-as"
+  | "gen-key"
+  | "gen-key --show"
+  | "users"
+  | "users edit"
+  | "connect"
+  | "connect --listen"
+  | "serve";
+
+/** What each keeps; the rest is given up before a file, a socket or a configuration is looked at. */
+export const KEPT: Readonly<Record<Task, readonly Right[]>> = {
+  "version": [],
+  "help": [],
+  "completions": [],
+  // Becoming somebody and becoming the program are calls of the C library, and nothing else is done.
+  "run-as": ["ffi"],
+  "gen-key": ["ffi", "read", "write"],
+  "gen-key --show": ["ffi", "read"],
+  "users": ["ffi", "read"],
+  "users edit": ["ffi", "read", "write"],
+  "connect": ["ffi", "read"],
+  // It removes its socket at the end.
+  "connect --listen": ["ffi", "read", "write"],
+  "serve": ["ffi", "read", "write"],
+};
+
+const RIGHTS: readonly Right[] = ["read", "write", "ffi"];
+
+/**
+ * Gives up, for good, what a task does not need (`Deno.permissions.revoke`). Workers that are started afterwards have
+ * no more than what is left. The environment has been read by then, and goes, too, but for two names that
+ * the `yaml` package asks for whenever it parses.
+ */
+export function giveUp(task: Task): void {
+  const kept = KEPT[task];
+  for (const name of RIGHTS) {
+    if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
+  }
+  for (const variable of VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });
+  if (kept.includes("read")) return;
+  for (const variable of YAML_VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });
+}

@@ -54,6 +54,11 @@ export async function users(
   return await new Users(action, json, context).run();
 }
 
+/** Whether an action writes. */
+export function edits({ verb }: UsersAction): boolean {
+  return verb !== "list" && verb !== "show" && verb !== "check";
+}
+
 class Users {
   readonly #action: UsersAction;
   readonly #json: boolean;
