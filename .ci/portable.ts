@@ -8,6 +8,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 import { NO_CACHE } from "../lib/config/locate.ts";
 import { type Commit, commit, run } from "./commit.ts";
+import { billOfMaterials } from "./sbom.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const ARCH = Deno.build.arch === "x86_64" ? "x64" : "arm64";
@@ -42,10 +43,17 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   const argv = ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", lib];
   await run(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
   await finish(lib, from);
-  await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
+  try {
+    // A second name for the same file, where it lies on the same file system: it is large.
+    await Deno.link(Deno.execPath(), join(lib, "deno"));
+  } catch {
+    await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
+  }
   await Deno.chmod(join(lib, "deno"), 0o755);
   await Deno.writeTextFile(join(directory, "bin", "ipcauth"), LAUNCHER, { mode: 0o755 });
   await Deno.chmod(join(directory, "bin", "ipcauth"), 0o755);
+  const bill = await billOfMaterials(Deno.execPath(), from);
+  await Deno.writeTextFile(join(directory, "ipcauth.cdx.json"), bill, { mode: 0o644 });
   for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"]) {
     await Deno.copyFile(join(ROOT, name), join(directory, name));
   }

@@ -4,6 +4,7 @@
  */
 import { join } from "@std/path";
 import { bundle } from "./bundle.ts";
+import { portable } from "./portable.ts";
 
 /** A directory with the program and the Deno that runs it. */
 export interface Stage {
@@ -12,12 +13,15 @@ export interface Stage {
   readonly bin: string;
 }
 
+/** What may be built here. */
+export type Build = "bundle" | "portable";
+
 /**
  * Builds the program into a new directory that all may read and only we may write.
  *
  * @param prefix The beginning of the directory's name, below the temporary directory.
  */
-export async function stage(prefix: string): Promise<Stage> {
+export async function stage(prefix: string, build: Build = "bundle"): Promise<Stage> {
   const directory = await Deno.makeTempDir({ prefix });
   await Deno.chmod(directory, 0o755);
   const bin = join(directory, "bin");
@@ -30,6 +34,10 @@ export async function stage(prefix: string): Promise<Stage> {
     await Deno.copyFile(Deno.execPath(), deno);
   }
   await Deno.chmod(deno, 0o755);
-  await bundle(join(bin, "ipcauth"));
+  if (build === "portable") {
+    const home = join(directory, "opt");
+    await portable(home, { hash: "staged", time: 0 });
+    await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
+  } else await bundle(join(bin, "ipcauth"));
   return { directory, bin };
 }

@@ -36,9 +36,10 @@ export class Program {
     this.bin = bin;
   }
 
-  /** Builds it. */
+  /** Builds it: the bundle, or what `IPCAUTH_BUILD` names. */
   static async install(): Promise<Program> {
-    const { directory, bin } = await stage("ipcauth-test-");
+    const build = Deno.env.get("IPCAUTH_BUILD") === "portable" ? "portable" : "bundle";
+    const { directory, bin } = await stage("ipcauth-test-", build);
     return new Program(directory, bin);
   }
 
