@@ -12,7 +12,7 @@ const DIST = join(ROOT, "dist");
 const from = await commit(ROOT);
 await Deno.remove(DIST, { recursive: true }).catch(() => {});
 await Deno.mkdir(DIST);
-for (const task of ["bundle", "portable"]) await run(Deno.execPath(), ["task", task], ROOT);
+for (const task of ["bundle", "portable", "deb"]) await run(Deno.execPath(), ["task", task], ROOT);
 try {
   await run(Deno.execPath(), ["task", "compile"], ROOT);
 } catch {

@@ -2,7 +2,7 @@
  * A place where every user of the machine can run the program: Deno often lies below a home directory
  * that others may not enter.
  */
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { bundle } from "./bundle.ts";
 import { portable } from "./portable.ts";
 
@@ -14,7 +14,7 @@ export interface Stage {
 }
 
 /** What may be built here. */
-export type Build = "bundle" | "portable";
+export type Build = "bundle" | "portable" | "compiled";
 
 /**
  * Builds the program into a new directory that all may read and only we may write.
@@ -38,6 +38,11 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
     const home = join(directory, "opt");
     await portable(home, { hash: "staged", time: 0 });
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
+  } else if (build === "compiled") {
+    const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+    const compiled = fromFileUrl(new URL(`../dist/ipcauth-linux-${arch}`, import.meta.url));
+    await Deno.copyFile(compiled, join(bin, "ipcauth"));
+    await Deno.chmod(join(bin, "ipcauth"), 0o755);
   } else await bundle(join(bin, "ipcauth"));
   return { directory, bin };
 }

@@ -38,7 +38,8 @@ export class Program {
 
   /** Builds it: the bundle, or what `IPCAUTH_BUILD` names. */
   static async install(): Promise<Program> {
-    const build = Deno.env.get("IPCAUTH_BUILD") === "portable" ? "portable" : "bundle";
+    const named = Deno.env.get("IPCAUTH_BUILD");
+    const build = named === "portable" || named === "compiled" ? named : "bundle";
     const { directory, bin } = await stage("ipcauth-test-", build);
     return new Program(directory, bin);
   }
