@@ -29,7 +29,7 @@ for (const [name, target] of Object.entries(TARGETS)) {
   if (!success) {
     console.error(
       `compile: the base runtime of ${target} cannot be had here; set DENORT_BIN to one, ` +
-        "or build the script with deno task bundle",
+        "or build one directory that needs nothing else: deno task portable",
     );
     Deno.exit(UNAVAILABLE);
   }

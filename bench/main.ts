@@ -262,6 +262,31 @@ function forwardRow(inFlight: number): Row {
   };
 }
 
+/** A whole process, beside an interpreter that does nothing. */
+function startRow(name: string, peer: string, floor: number | null, args: string[]): Row {
+  return {
+    name: `${name}, whole process`,
+    peer,
+    floor,
+    unit: "s",
+    more: false,
+    async prepare(workshop) {
+      const argv = peer.split(" ");
+      await workshop.demand(argv[0]!);
+      const path = await ourServer(workshop);
+      const where = args[0] === "connect"
+        ? [`--unix=${path}`]
+        : args[0] === "users"
+        ? ["--config", workshop.path("config.yaml")]
+        : [];
+      return {
+        ours: () => seconds(() => workshop.run("ipcauth", ...args, ...where)),
+        peers: () => seconds(() => workshop.run(...argv)),
+      };
+    },
+  };
+}
+
 /** What the process holds more for each session, in KiB. */
 async function memoryOfIdle(path: string, pid: number): Promise<number> {
   const before = await residentMemory(pid);
@@ -363,6 +388,11 @@ const ROWS: readonly Row[] = [
       };
     },
   },
+  ...["node -e 0", "python3 -c pass"].flatMap((peer) => [
+    startRow("--version", peer, peer.startsWith("node") ? 1 : null, ["--version"]),
+    startRow("users list", peer, null, ["users", "list"]),
+    startRow("connect -c who", peer, null, ["connect", "-c", "who"]),
+  ]),
   {
     name: "serve, from start to ready",
     peer: "120 ms",

@@ -24,7 +24,7 @@ export class Workshop {
 
   /** Builds our program. */
   static async open(): Promise<Workshop> {
-    const { directory, bin } = await stage("ipcauth-bench-");
+    const { directory, bin } = await stage("ipcauth-bench-", "portable");
     return new Workshop(directory, bin);
   }
 
