@@ -35,7 +35,7 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
   }
   await Deno.chmod(deno, 0o755);
   if (build === "portable") {
-    const home = join(directory, "opt");
+    const home = join(bin, "portable");
     await portable(home, { hash: "staged", time: 0 });
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "compiled") {

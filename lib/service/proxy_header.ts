@@ -13,7 +13,7 @@ const VERSION_2_PROXY = 0x21;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
 
-/** Our values, in the range that the protocol leaves to applications (0xE0 to 0xEF). All are ASCII. */
+/** Our values, in the range that the protocol leaves to applications (0xE0 to 0xEF): digits, and a name as the configuration has it. */
 export const IdentityType = {
   user: 0xe0,
   uid: 0xe1,

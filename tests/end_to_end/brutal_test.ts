@@ -15,9 +15,11 @@ const SEED = 20_261_124;
 const ALL = 1_000;
 
 /** A backend that echoes, and now and then dies in the middle of a connection. */
-function mortal(path: string): Backend {
+async function mortal(path: string): Promise<Backend> {
   let state = SEED;
-  return new Backend(path, async (connection) => {
+  // Under a name of its own first: the one before it takes its name away whenever it comes to it.
+  const own = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+  const backend = new Backend(own, async (connection) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const life = state % 10 === 0 ? state % 50_000 : Infinity;
     const buffer = new Uint8Array(64 * 1024);
@@ -28,6 +30,9 @@ function mortal(path: string): Backend {
       lived += count;
     }
   });
+  await Deno.chmod(own, 0o666);
+  await Deno.rename(own, path);
+  return backend;
 }
 
 Deno.test({
@@ -60,8 +65,7 @@ limits: { max_connections: 2000, max_connections_per_user: 2000, grace: 100ms }
     await using server = await program.serve(["--config", config]);
     await server.events("listen", 4);
     const tunnels: RunningServer[] = [];
-    let backend = mortal(backendPath);
-    await Deno.chmod(backendPath, 0o666);
+    let backend = await mortal(backendPath);
     try {
       for (const kind of ["forward", "exec"] as const) {
         const where = [`--tcp=127.0.0.1:${ports[kind]}`, `--key=${key}`];
@@ -121,9 +125,7 @@ limits: { max_connections: 2000, max_connections_per_user: 2000, grace: 100ms }
         }
         if (++rounds % 2 === 0) {
           backend[Symbol.dispose]();
-          await Deno.remove(backendPath).catch(() => {});
-          backend = mortal(backendPath);
-          await Deno.chmod(backendPath, 0o666);
+          backend = await mortal(backendPath);
         }
       }
       const clean: number[] = [];

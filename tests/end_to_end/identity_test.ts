@@ -271,3 +271,60 @@ frontend front
     await proxy.stdout.cancel();
   }
 });
+
+const nginx = new Deno.Command("sh", { args: ["-c", "command -v nginx"], stdout: "null" })
+  .outputSync().success;
+
+Deno.test(
+  "proxy-v2: nginx takes the header, of a Unix peer and of a key's user (needs root and nginx)",
+  {
+    ignore: !isRoot || !nginx,
+  },
+  async () => {
+    await using program = await Program.install();
+    const config = await program.write(
+      "nginx.conf",
+      `daemon off; master_process off; pid ${program.path("nginx.pid")}; error_log stderr;
+events {}
+http {
+  access_log off;
+  client_body_temp_path ${program.path("body")}; proxy_temp_path ${program.path("proxy")};
+  fastcgi_temp_path ${program.path("fastcgi")}; uwsgi_temp_path ${program.path("uwsgi")};
+  scgi_temp_path ${program.path("scgi")};
+  server {
+    listen unix:${program.path("backend.sock")} proxy_protocol;
+    return 200 "from $proxy_protocol_addr to $proxy_protocol_server_port";
+  }
+}
+`,
+    );
+    const proxy = program.command(["nginx", "-c", config]).spawn();
+    try {
+      await using doors = await Doors.open("proxy-v2", program);
+      const ask = async (path: string) =>
+        (await program.execute([
+          ...["curl", "-sS", "--retry", "50", "--retry-delay", "0", "--retry-all-errors"],
+          ...["--retry-max-time", "20", "--unix-socket", path, "http://any/"],
+        ])).stdout;
+      // nginx says nothing when it is ready; curl asks again until somebody is there.
+      assertEquals(await ask(doors.unix), "from 127.0.0.1 to ");
+      const tunnel = program.path("tunnel.sock");
+      const where = [`--tcp=127.0.0.1:${doors.port}`, `--key=${program.path("bob.key")}`];
+      const client = program.command(["ipcauth", "connect", ...where, "--listen", `unix:${tunnel}`])
+        .spawn();
+      try {
+        assertEquals(await ask(tunnel), `from 127.0.0.1 to ${doors.port}`);
+      } finally {
+        client.kill();
+        await client.status;
+        await client.stdout.cancel();
+        await client.stderr.cancel();
+      }
+    } finally {
+      proxy.kill();
+      await proxy.status;
+      await proxy.stdout.cancel();
+      await proxy.stderr.cancel();
+    }
+  },
+);
