@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { run } from "./lib/cli/app.ts";
 
 if (!("WorkerGlobalScope" in globalThis)) {
+  const { run } = await import("./lib/cli/app.ts");
   Deno.exit(await run({ argv: Deno.args, self: import.meta.url }));
 } else if (self.name === "tunnel") {
   const { workAsTunnel } = await import("./lib/client/worker.ts");

@@ -12,6 +12,7 @@ import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
 import { report } from "./report.ts";
+import { startDataPlane } from "../server/thread.ts";
 
 /** The program's version. */
 export const VERSION: string = manifest.version;
@@ -95,15 +96,17 @@ async function execute(
       return users(command.action, command.json, context(effectiveUid()));
     }
     case "serve": {
-      const [{ effectiveUid }, { serve }] = await Promise.all([ids(), import("./serve.ts")]);
+      // The thread is to have no more rights than we; so they are given up first.
       giveUp("serve");
+      const thread = startDataPlane(self);
+      const [{ effectiveUid }, { serve }] = await Promise.all([ids(), import("./serve.ts")]);
       return serve(command, {
         ...context(effectiveUid()),
         logLevel: everywhere.logLevel,
         logFormat: everywhere.logFormat,
         logIsTerminal: Deno.stderr.isTerminal(),
         version: VERSION,
-        self,
+        thread,
       });
     }
     case "connect": {

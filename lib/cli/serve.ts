@@ -17,6 +17,7 @@ import { identityToDropTo, refuseRootServices } from "../server/drop.ts";
 import { chooseListeners, type ListenerFlags } from "../server/listeners.ts";
 import { Server } from "../server/server.ts";
 import { inheritedSockets, ServiceManager } from "../server/service_manager.ts";
+import type { Thread } from "../server/thread.ts";
 import { nameByUid } from "../session/names.ts";
 import { DEFAULT, type ServeCommand } from "./args.ts";
 import type { Context } from "./context.ts";
@@ -27,8 +28,8 @@ import { listenAddress } from "./tcp_address.ts";
 /** What `serve` is given beside the command line. */
 export interface ServeContext extends Context {
   readonly version: string;
-  /** The address of the program's own module. */
-  readonly self: string;
+  /** Where the data plane loads meanwhile. */
+  readonly thread: Thread;
   readonly logLevel: LogLevel | null;
   readonly logFormat: "text" | "json" | null;
   /** Whether the log goes to a terminal. */
@@ -41,6 +42,14 @@ export interface ServeContext extends Context {
  * @throws {Failure} When it cannot start.
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
+  try {
+    return await prepare(command, context).run();
+  } finally {
+    context.thread.worker.terminate();
+  }
+}
+
+function prepare(command: ServeCommand, context: ServeContext): Server {
   const { surroundings } = context;
   const places = configPlaces(context.config, surroundings);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
@@ -52,8 +61,8 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
   const listeners = chooseListeners(flags, source.config, around, inherited);
   if (dropTo !== null) refuseRootServices(listeners);
   const log = new Log(context, source);
-  const server = new Server({
-    self: context.self,
+  return new Server({
+    thread: context.thread,
     source,
     audit: log.audit,
     manager: new ServiceManager(surroundings.env, Deno.pid),
@@ -72,7 +81,6 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
     reopenLog: () => log.reopen(),
     onReload: () => log.follow(),
   });
-  return await server.run();
 }
 
 function listenerFlags(command: ServeCommand): ListenerFlags {

@@ -8,8 +8,16 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import * as crypto from "node:crypto";
+import type * as Crypto from "node:crypto";
+import process from "node:process";
 import { NoiseFailure } from "./noise_failure.ts";
+
+let loaded: typeof Crypto | null = null;
+
+/** Takes longer to load than all the rest of a server, and one that listens on Unix sockets alone never needs it. */
+function crypto(): typeof Crypto {
+  return loaded ??= process.getBuiltinModule("node:crypto");
+}
 
 /** Length of a hash, a chaining key, a pre-shared key and a cipher key, in bytes. */
 export const HASH_LENGTH = 32;
@@ -27,12 +35,12 @@ const PKCS8_PREFIX = Uint8Array.of(48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 110, 4
 
 /** Bytes from the kernel's generator. */
 export function randomBytes(length: number): Uint8Array {
-  return crypto.randomFillSync(new Uint8Array(length));
+  return crypto().randomFillSync(new Uint8Array(length));
 }
 
 /** SHA-256 (FIPS 180-4) of `first ‖ second`. */
 export function sha256(first: Uint8Array, second: Uint8Array = NOTHING): Uint8Array {
-  return crypto.createHash("sha256").update(first).update(second).digest();
+  return crypto().createHash("sha256").update(first).update(second).digest();
 }
 
 /**
@@ -45,16 +53,16 @@ export function sha256(first: Uint8Array, second: Uint8Array = NOTHING): Uint8Ar
  */
 export function hkdf(chainingKey: Uint8Array, input: Uint8Array, outputs: 2 | 3): Uint8Array {
   const length = outputs * HASH_LENGTH;
-  return new Uint8Array(crypto.hkdfSync("sha256", input, chainingKey, NOTHING, length));
+  return new Uint8Array(crypto().hkdfSync("sha256", input, chainingKey, NOTHING, length));
 }
 
 /** An X25519 key pair (RFC 7748). */
 export class KeyPair {
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  readonly #privateKey: crypto.KeyObject;
+  readonly #privateKey: Crypto.KeyObject;
 
-  private constructor(publicKey: crypto.KeyObject, privateKey: crypto.KeyObject) {
+  private constructor(publicKey: Crypto.KeyObject, privateKey: Crypto.KeyObject) {
     const der = publicKey.export({ type: "spki", format: "der" });
     this.publicKey = new Uint8Array(der.subarray(SPKI_PREFIX.length));
     this.#privateKey = privateKey;
@@ -62,7 +70,7 @@ export class KeyPair {
 
   /** A new pair. */
   static generate(): KeyPair {
-    const { publicKey, privateKey } = crypto.generateKeyPairSync("x25519");
+    const { publicKey, privateKey } = crypto().generateKeyPairSync("x25519");
     return new KeyPair(publicKey, privateKey);
   }
 
@@ -70,9 +78,9 @@ export class KeyPair {
   static fromPrivateKey(bytes: Uint8Array): KeyPair {
     requireLength("private key", bytes, DH_LENGTH);
     const key = joined(PKCS8_PREFIX, bytes);
-    const privateKey = crypto.createPrivateKey({ key, format: "der", type: "pkcs8" });
+    const privateKey = crypto().createPrivateKey({ key, format: "der", type: "pkcs8" });
     key.fill(0);
-    return new KeyPair(crypto.createPublicKey(privateKey), privateKey);
+    return new KeyPair(crypto().createPublicKey(privateKey), privateKey);
   }
 
   /**
@@ -87,8 +95,8 @@ export class KeyPair {
     const key = joined(SPKI_PREFIX, theirs);
     let secret: Uint8Array;
     try {
-      const publicKey = crypto.createPublicKey({ key, format: "der", type: "spki" });
-      secret = crypto.diffieHellman({ privateKey: this.#privateKey, publicKey });
+      const publicKey = crypto().createPublicKey({ key, format: "der", type: "spki" });
+      secret = crypto().diffieHellman({ privateKey: this.#privateKey, publicKey });
     } catch (cause) {
       // The runtime refuses the all-zero secret itself, and has no other reason to fail here.
       throw new NoiseFailure("weak-key", cause);
@@ -128,7 +136,7 @@ export function seal(
   out: Uint8Array,
   at: number,
 ): number {
-  const cipher = crypto.createCipheriv(CIPHER, key, nonce, CIPHER_OPTIONS);
+  const cipher = crypto().createCipheriv(CIPHER, key, nonce, CIPHER_OPTIONS);
   if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: plaintext.length });
   if (plaintext.length > 0) out.set(cipher.update(plaintext), at);
   cipher.final();
@@ -150,7 +158,7 @@ export function open(
   ciphertext: Uint8Array,
 ): Uint8Array | null {
   const length = ciphertext.length - TAG_LENGTH;
-  const decipher = crypto.createDecipheriv(CIPHER, key, nonce, CIPHER_OPTIONS);
+  const decipher = crypto().createDecipheriv(CIPHER, key, nonce, CIPHER_OPTIONS);
   let plaintext: Uint8Array = NOTHING;
   try {
     decipher.setAuthTag(ciphertext.subarray(length));

@@ -7,18 +7,19 @@ import { MessageChannel } from "node:worker_threads";
 import type { ConfigSource } from "../config/source.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
+import type { ConsoleHandOver } from "../service/console/greeting.ts";
 import { Wake } from "../libc/epoll.ts";
 import type { Audit } from "./audit.ts";
-import { ConsoleRoom } from "./console_room.ts";
+import type { ConsoleRoom } from "./console_room.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
 import { Registry } from "./registry.ts";
 import type { ServiceManager } from "./service_manager.ts";
+import type { Thread } from "./thread.ts";
 
 /** What a server is started with. */
 export interface ServerPlan {
   readonly orders: Omit<Orders, "kind" | "wake">;
-  /** The program's own module, which is the data plane when started as a Worker. */
-  readonly self: string;
+  readonly thread: Thread;
   readonly source: ConfigSource;
   readonly audit: Audit;
   readonly manager: ServiceManager;
@@ -41,7 +42,7 @@ export class Server {
   readonly #channel = new MessageChannel();
   readonly #wake = new Wake();
   readonly #registry = new Registry();
-  readonly #console: ConsoleRoom;
+  #console: Promise<ConsoleRoom> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
   readonly #listeners = new Set<string>();
   #stops = 0;
@@ -49,19 +50,12 @@ export class Server {
   /** Starts it. */
   constructor(plan: ServerPlan) {
     this.#plan = plan;
-    this.#console = new ConsoleRoom({
-      source: plan.source,
-      registry: this.#registry,
-      audit: plan.audit,
-      ground: plan.orders.ground,
-      tell: (message) => this.#tell(message),
-    });
-    this.#worker = new Worker(plan.self, { type: "module", name: "data plane" });
-    this.#worker.onmessage = (event: MessageEvent<ToControl>) => this.#hear(event.data);
+    this.#worker = plan.thread.worker;
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#outcome.reject(new Error(`the data plane ended: ${event.message}`));
     };
+    plan.thread.up.then(() => this.#order());
   }
 
   /**
@@ -88,7 +82,6 @@ export class Server {
       Deno.removeSignalListener("SIGHUP", reload);
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
-      this.#worker.terminate();
       this.#channel.port1.close();
       this.#wake.descriptor.close();
     }
@@ -100,6 +93,7 @@ export class Server {
   }
 
   #order(): void {
+    this.#worker.onmessage = (event: MessageEvent<ToControl>) => this.#hear(event.data);
     const orders: Orders = {
       ...this.#plan.orders,
       kind: "serve",
@@ -112,7 +106,6 @@ export class Server {
     const { audit } = this.#plan;
     switch (message.kind) {
       case "up":
-        this.#order();
         return;
       case "listening":
         this.#listeners.add(message.listener);
@@ -125,6 +118,8 @@ export class Server {
         return;
       case "ready":
         this.#sayReady();
+        // Who comes soon finds it open; nobody has had to wait for it.
+        this.#openConsole();
         return;
       case "pong":
         this.#plan.manager.alive();
@@ -143,15 +138,15 @@ export class Server {
         return;
       case "adopt":
         // In this object the number has an owner again, until the socket takes it.
-        this.#console.admit(new Descriptor(message.descriptor), message.handOver);
+        this.#admit(new Descriptor(message.descriptor), message.handOver);
         return;
       case "evict":
-        this.#console.evict(message.session);
+        this.#inConsole((room) => room.evict(message.session));
         return;
       case "reloaded":
         this.#plan.source.refresh();
         this.#plan.onReload();
-        this.#console.review();
+        if (this.#console !== null) this.#inConsole((room) => room.review());
         audit.record({
           event: "reload",
           time: Date.now(),
@@ -165,6 +160,28 @@ export class Server {
         this.#outcome.resolve(ExitCode.ok);
         return;
     }
+  }
+
+  #admit(connection: Descriptor, handOver: ConsoleHandOver): void {
+    this.#inConsole((room) => room.admit(connection, handOver));
+  }
+
+  /** Does something in the room as soon as it is there, and what was asked for first, first. */
+  #inConsole(action: (room: ConsoleRoom) => void): void {
+    this.#openConsole().then(action).catch((error: unknown) => this.#outcome.reject(error));
+  }
+
+  /** Node's sockets take a while to load, and a server is ready without them. */
+  #openConsole(): Promise<ConsoleRoom> {
+    return this.#console ??= import("./console_room.ts").then(({ ConsoleRoom }) =>
+      new ConsoleRoom({
+        source: this.#plan.source,
+        registry: this.#registry,
+        audit: this.#plan.audit,
+        ground: this.#plan.orders.ground,
+        tell: (message) => this.#tell(message),
+      })
+    );
   }
 
   #reload(): void {
