@@ -77,9 +77,35 @@ async function finish(lib: string, { hash }: Commit): Promise<void> {
       // Whoever touches `process` starts all of Node's compatibility, and gets the same answer.
       .replaceAll(".process?.platform", ".Deno?.build?.os")
       .replace(/\bname:"ipcauth",version:/, `name:"ipcauth",commit:"${hash}",version:`);
-    await Deno.writeTextFile(join(lib, name), finished);
-    await Deno.chmod(join(lib, name), 0o644);
+    texts.set(name, finished);
   }
+  const renamed = await namesByContent(texts);
+  for (const [name, text] of texts) {
+    await Deno.remove(join(lib, name));
+    const path = join(lib, renamed.get(name) ?? name);
+    await Deno.writeTextFile(path, text.replaceAll(CHUNK, (found) => renamed.get(found) ?? found));
+    await Deno.chmod(path, 0o644);
+  }
+}
+
+/** A file that the bundler has named. */
+const CHUNK = /\b[a-z_]+-[A-Z0-9]{8}\.js\b/g;
+
+/**
+ * Names for chunks that only their content decides. The bundler's also tell where on this machine the sources and their
+ * dependencies lay, and another machine would build other bytes.
+ */
+async function namesByContent(texts: ReadonlyMap<string, string>): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  for (const [name, text] of texts) {
+    if (!new RegExp(`^(?:${CHUNK.source})$`).test(name)) continue;
+    const masked = new TextEncoder().encode(text.replaceAll(CHUNK, "chunk.js"));
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", masked)).toHex();
+    const next = `${name.slice(0, name.lastIndexOf("-"))}-${digest.slice(0, 8)}.js`;
+    if ([...names.values()].includes(next)) throw new Error(`two chunks are called ${next}`);
+    names.set(name, next);
+  }
+  return names;
 }
 
 /** Packs a directory. @param archive Its name ends in `.tar.gz`. */
