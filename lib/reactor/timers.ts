@@ -4,16 +4,20 @@
  * @module
  */
 
+/** How many cancelled deadlines may lie about before it is worth looking for them. */
+const FEW = 64;
+
 /** A moment at which something is to be done, once. */
 export class Timer {
   /** Milliseconds on the reactor's clock. */
   readonly due: number;
-  // Dropped with the reason to run it: a cancelled timer waits its time, and must hold nobody meanwhile.
   #run: (() => void) | null;
+  readonly #onCancel: () => void;
 
-  constructor(due: number, run: () => void) {
+  constructor(due: number, run: () => void, onCancel: () => void) {
     this.due = due;
     this.#run = run;
+    this.#onCancel = onCancel;
   }
 
   /** Whether nothing will be done any more: it was done, or it was cancelled. */
@@ -30,15 +34,20 @@ export class Timer {
 
   /** Sees to it that nothing is done. */
   cancel(): void {
+    if (this.#run === null) return;
     this.#run = null;
+    this.#onCancel();
   }
 }
 
 /** Timers in the order of their deadlines. */
 export class Timers {
-  readonly #heap: Timer[] = [];
+  #heap: Timer[] = [];
+  /** About how many of them are cancelled. */
+  #cancelled = 0;
+  readonly #noteCancelled = () => this.#tidy();
 
-  /** How many are waiting, cancelled ones included until their moment comes. */
+  /** How many are waiting; of cancelled ones never more than as many again, and a few. */
   get size(): number {
     return this.#heap.length;
   }
@@ -50,17 +59,8 @@ export class Timers {
    * @param run What to do then.
    */
   add(due: number, run: () => void): Timer {
-    const timer = new Timer(due, run);
-    const heap = this.#heap;
-    let index = heap.length;
-    heap.push(timer);
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if (heap[parent]!.due <= due) break;
-      heap[index] = heap[parent]!;
-      index = parent;
-    }
-    heap[index] = timer;
+    const timer = new Timer(due, run, this.#noteCancelled);
+    this.#insert(timer);
     return timer;
   }
 
@@ -91,6 +91,29 @@ export class Timers {
         onFault(error);
       }
     }
+  }
+
+  #insert(timer: Timer): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(timer);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (heap[parent]!.due <= timer.due) break;
+      heap[index] = heap[parent]!;
+      index = parent;
+    }
+    heap[index] = timer;
+  }
+
+  /** One more is cancelled. Most of them never come to their moment, which may be hours away. */
+  #tidy(): void {
+    this.#cancelled++;
+    if (this.#cancelled < FEW || this.#cancelled * 2 < this.#heap.length) return;
+    const waiting = this.#heap.filter(({ over }) => !over);
+    this.#heap = [];
+    this.#cancelled = 0;
+    for (const timer of waiting) this.#insert(timer);
   }
 
   #pop(): Timer {

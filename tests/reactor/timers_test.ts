@@ -25,6 +25,17 @@ Deno.test("Timers never run what was cancelled, and do not wake up for it", () =
   assertEquals(timers.timeout(100), -1);
 });
 
+Deno.test("Timers that are cancelled take no room until their moment comes", () => {
+  const timers = new Timers();
+  let ran = 0;
+  const kept = Array.from({ length: 100 }, (_, due) => timers.add(due, () => ran++));
+  for (let count = 0; count < 100_000; count++) timers.add(3_600_000, () => ran++).cancel();
+  assertEquals(timers.size < 400, true);
+  kept.slice(50).forEach((timer) => timer.cancel());
+  timers.runDue(4_000_000, rethrow);
+  assertEquals([ran, timers.size], [50, 0]);
+});
+
 Deno.test("Timers can be cancelled by one that is due at the same moment", () => {
   const timers = new Timers();
   let ran = 0;
