@@ -143,6 +143,14 @@ export function resetOnClose(socket: Descriptor): void {
   libc.setsockopt(socket.number, SOL_SOCKET, SO_LINGER, lingerNot, lingerNot.length);
 }
 
+// asm-generic/ioctls.h: TIOCOUTQ, which is SIOCOUTQ for a socket
+const SIOCOUTQ = 0x5411n;
+
+/** How many bytes the other machine has not confirmed yet (`tcp(7)`, `SIOCOUTQ`); 0 when the connection is dead. */
+export function unconfirmed(socket: Descriptor): number {
+  return libc.ioctl(socket.number, SIOCOUTQ, numberBytes) === 0 ? number[0]! : 0;
+}
+
 function setOption(socket: Descriptor, level: number, option: number, value: number): void {
   number[0] = value;
   check("setsockopt", libc.setsockopt(socket.number, level, option, numberBytes, 4));

@@ -9,9 +9,9 @@
  *
  * @module
  */
-import { endSending } from "../libc/inet.ts";
+import { endSending, unconfirmed } from "../libc/inet.ts";
 import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
-import { EPOLLOUT, type Reactor } from "./reactor.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "./reactor.ts";
 import { End, type EndHolder, type RelayEnd } from "./relay_end.ts";
 import type { Timer } from "./timers.ts";
 
@@ -23,6 +23,8 @@ const ROUNDS = 4;
 const END_ROOM = 256;
 /** How long a peer may go on sending to nobody after it has been told everything, in milliseconds. */
 const LINGER = 2_000;
+/** How often is looked whether everything sent has arrived, in milliseconds: the kernel does not tell. */
+const LOOK = 20;
 
 /**
  * How a relay ended: `end` when both sides were done, `error` when a connection broke, what a seal refused
@@ -34,6 +36,8 @@ export interface RelayOutcome {
   /** And the second. */
   readonly bytesOut: number;
   readonly reason: string;
+  /** Which end broke off, where one did. */
+  readonly brokenOff: "first" | "second" | null;
 }
 
 /** The buffers that all relays of a thread share. Between two calls nothing is in them. */
@@ -63,7 +67,11 @@ export class Relay implements EndHolder {
   readonly #first: End;
   readonly #second: End;
   /** Why it has to end, as soon as the end it names has got what was read for it. */
-  #failure: { readonly reason: string; readonly to: End } | null = null;
+  #failure: {
+    readonly reason: string;
+    readonly to: End;
+    readonly brokenOff: RelayOutcome["brokenOff"];
+  } | null = null;
   /** When its end is no longer waited for. */
   #deadline: Timer | null = null;
   #over = false;
@@ -112,12 +120,12 @@ export class Relay implements EndHolder {
   onEvents(end: End, mask: number): void {
     const other = end === this.#first ? this.#second : this.#first;
     end.note(mask);
-    if (this.#isDone) {
+    if (this.#isDone && this.#failure === null) {
       this.#linger();
       return;
     }
     this.#pump(end, other);
-    if (this.#over || (mask & EPOLLOUT) === 0) return;
+    if (this.#over || (mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) === 0) return;
     if (end.unsent !== null || other.mayPump) this.#pump(other, end);
   }
 
@@ -126,11 +134,11 @@ export class Relay implements EndHolder {
     for (let round = 0; round < ROUNDS; round++) {
       if (to.unsent !== null && !this.#flush(to)) break;
       if (this.#failure !== null) {
-        if (this.#failure.to.unsent === null) this.#close(this.#failure.reason, true);
+        this.#breakOff();
         return;
       }
       if (from.ended) {
-        this.#passEnd(to);
+        this.#passEnd(from, to);
         return;
       }
       if (!this.#move(from, to)) break;
@@ -167,16 +175,14 @@ export class Relay implements EndHolder {
       else from.ended = true;
       return true;
     }
-    // An end that is near will not be told again, so reading goes on until it is found. Found at once, it
+    // Few bytes do not mean that there are no more: the kernel ends a read where descriptors or urgent data are
+    // attached (unix(7), tcp(7)). So reading goes on until it says so. An end that is near is found at once, and
     // leaves with the last bytes and not after them.
     let more = WOULD_BLOCK;
-    if (count < whole.length) {
-      if (!from.hungUp) from.readable = false;
-      else if (from.seal === null) {
-        more = receive(from.descriptor, whole.subarray(count));
-        from.ended = more === 0;
-        count += Math.max(0, more);
-      }
+    if (from.hungUp && from.seal === null && count < whole.length) {
+      more = receive(from.descriptor, whole.subarray(count));
+      from.ended = more === 0;
+      count += Math.max(0, more);
     }
     this.#pass(from, to, read.subarray(0, count));
     // The kernel tells of a broken connection once, and afterwards of an end.
@@ -220,8 +226,8 @@ export class Relay implements EndHolder {
     const taken = to.writable ? send(to.descriptor, bytes, count, endFollows) : WOULD_BLOCK;
     if (taken === BROKEN) this.#break(to);
     else if (taken < count) {
-      to.writable = false;
       to.unsent = bytes.slice(Math.max(0, taken), count);
+      to.awaitRoom();
     }
   }
 
@@ -236,16 +242,18 @@ export class Relay implements EndHolder {
   }
 
   /** One side has sent its last byte, and the other has it: tell it so. */
-  #passEnd(to: End): void {
+  #passEnd(from: End, to: End): void {
     if (to.seal !== null && !to.sealedEnd && !to.broken) {
       to.sealedEnd = true;
       const out = this.#buffers.roomToSeal(END_ROOM);
       this.#send(to, out, to.seal.sealFin(out), true);
       if (to.unsent !== null) return;
     }
+    from.noticeHangUp();
     if (!to.finished && !to.broken) {
       to.finished = true;
-      endSending(to.descriptor);
+      // Where nothing goes the other way any more, it is about to be closed, and on a Unix socket that says it as well.
+      if (to.kind !== "unix" || !(from.finished || from.broken)) endSending(to.descriptor);
     }
     this.#settle();
   }
@@ -263,14 +271,40 @@ export class Relay implements EndHolder {
   #cut(from: End, to: End): void {
     from.broken = true;
     from.unsent = null;
-    this.#fail("error", to);
+    this.#fail("error", to, from === this.#first ? "first" : "second");
   }
 
-  /** Ends both after what was read has been passed on, but does not wait for that for ever. */
-  #fail(reason: string, to: End): void {
-    this.#failure ??= { reason, to };
-    if (to.unsent === null) this.#close(reason, true);
-    else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));
+  /** Ends both, after what was read has been passed on. */
+  #fail(reason: string, to: End, brokenOff: RelayOutcome["brokenOff"] = null): void {
+    this.#failure ??= { reason, to, brokenOff };
+    this.#breakOff();
+  }
+
+  /**
+   * Ends both because of a failure, once the other end has everything. A slow reader has all its time, as it has
+   * while nothing is wrong.
+   */
+  #breakOff(): void {
+    if (this.#failure === null || this.#over) return;
+    const { reason, to } = this.#failure;
+    if (to.unsent !== null) return;
+    if (to.broken || to.kind === "unix") this.#close(reason, true);
+    else if (to.seal === null) {
+      // The reset that tells of the failure would take along what is still on its way.
+      if (unconfirmed(to.descriptor) === 0) this.#close(reason, true);
+      else this.#deadline ??= this.#reactor.after(LOOK, () => this.#lookAgain());
+    } else {
+      // Behind a seal the missing FIN tells of it, and a reset is what must not happen.
+      if (!to.finished) endSending(to.descriptor);
+      to.finished = true;
+      if (this.#hasRead(to)) this.#close(reason, true);
+      else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));
+    }
+  }
+
+  #lookAgain(): void {
+    this.#deadline = null;
+    this.#breakOff();
   }
 
   /** Whether everything has been passed on that ever will be. */
@@ -284,7 +318,7 @@ export class Relay implements EndHolder {
   #settle(): void {
     this.#first.noticeHangUp();
     this.#second.noticeHangUp();
-    if (this.#isDone && !this.#over) this.#linger();
+    if (this.#isDone && this.#failure === null && !this.#over) this.#linger();
   }
 
   /**
@@ -316,6 +350,11 @@ export class Relay implements EndHolder {
     this.#deadline?.cancel();
     this.#first.close(abruptly);
     this.#second.close(abruptly);
-    this.#onEnd({ bytesIn: this.#first.bytes, bytesOut: this.#second.bytes, reason });
+    this.#onEnd({
+      bytesIn: this.#first.bytes,
+      bytesOut: this.#second.bytes,
+      reason,
+      brokenOff: this.#failure?.brokenOff ?? null,
+    });
   }
 }

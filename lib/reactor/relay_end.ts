@@ -67,8 +67,12 @@ export class End implements Watcher {
   unsent: Uint8Array<ArrayBuffer> | null;
   /** Plaintext received. */
   bytes = 0;
-  readable = true;
+  /** Whether there may be something to be read; the kernel says so as soon as it watches. */
+  readable = false;
+  /** Whether there may be room to send. */
   writable = true;
+  /** Whether the kernel has been asked to tell when there is room. */
+  #tellsRoom = false;
   /** The kernel has said that an end or an error is near. */
   hungUp = false;
   /** Neither direction of the connection works any more. */
@@ -103,13 +107,30 @@ export class End implements Watcher {
   }
 
   watch(reactor: Reactor): void {
-    const mask = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    this.#registration = reactor.watch(this.descriptor, mask, this);
+    this.#tellsRoom = this.unsent !== null;
+    this.#registration = reactor.watch(this.descriptor, this.#mask, this);
+    if (this.received !== null) this.again();
+  }
+
+  /**
+   * It takes nothing now. The kernel is asked about room here and not before: it would tell of each chunk that a
+   * peer has read, and most connections are never full.
+   */
+  awaitRoom(): void {
+    this.writable = false;
+    if (this.#tellsRoom) return;
+    this.#tellsRoom = true;
+    this.#registration?.update(this.#mask);
+  }
+
+  get #mask(): number {
+    return EPOLLIN | EPOLLRDHUP | EPOLLET | (this.#tellsRoom ? EPOLLOUT : 0);
   }
 
   note(mask: number): void {
     if ((mask & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.readable = true;
-    if ((mask & EPOLLOUT) !== 0) this.writable = true;
+    // Where nobody is any more there is no room to wait for: trying to send finds it out.
+    if ((mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) !== 0) this.writable = true;
     if ((mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.hungUp = true;
     if ((mask & (EPOLLHUP | EPOLLERR)) !== 0) this.gone = true;
   }

@@ -22,6 +22,7 @@ import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reac
 import { Relay, type RelayBuffers } from "../reactor/relay.ts";
 import type { RelayEnd } from "../reactor/relay_end.ts";
 import type { Timer } from "../reactor/timers.ts";
+import { turnAway } from "../session/acceptor.ts";
 import { type PassOn, passOn } from "./pass_on.ts";
 import type { Line, Occupant, Service } from "../session/service.ts";
 import type { CloseReason, Session } from "../session/sessions.ts";
@@ -203,11 +204,11 @@ class Forwarding implements Occupant, Watcher {
       this.#buffers,
       this.#peer,
       { descriptor: backend, kind, seal: null, unsent },
-      ({ bytesIn, bytesOut, reason }) => {
+      ({ bytesIn, bytesOut, reason, brokenOff }) => {
         this.#over = true;
         this.#cancelTimers();
         this.#session.carried({ in: bytesIn, out: bytesOut });
-        this.#session.end(reason as CloseReason);
+        this.#session.end(brokenOff === "second" ? "backend-error" : reason as CloseReason);
       },
     );
     this.#watchSilence();
@@ -239,7 +240,7 @@ class Forwarding implements Occupant, Watcher {
     this.#registration?.close();
     this.#registration = null;
     this.#peer.seal?.wipe();
-    this.#peer.descriptor.close();
+    turnAway(this.#peer.descriptor);
     this.#session.carried({ in: 0, out: 0 });
     this.#session.end(reason);
   }

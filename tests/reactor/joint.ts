@@ -19,12 +19,15 @@ import {
   unixSocketPair,
   WOULD_BLOCK,
 } from "../../lib/libc/sockets.ts";
+import { libc } from "../../lib/libc/symbols.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
 import { Relay, RelayBuffers, type RelayOutcome } from "../../lib/reactor/relay.ts";
 import { connected } from "../access/conversation.ts";
 
 /** How long something may take before it counts as never, in milliseconds. */
 const PATIENCE = 20_000;
+
+const MSG_OOB = 1;
 
 /** What kind of connection an end is. */
 export type Kind = "unix" | "tcp" | "sealed";
@@ -105,6 +108,11 @@ export class Person {
     const bytes = new TextEncoder().encode(words);
     const out = new Uint8Array(this.#channel!.sealedLength(bytes.length));
     return out.slice(0, this.#channel!.sealData(bytes, out));
+  }
+
+  /** Sends a byte out of band (`MSG_OOB`, `tcp(7)`). */
+  sayUrgently(byte: string): void {
+    libc.send(this.#descriptor.number, new TextEncoder().encode(byte), 1n, MSG_OOB);
   }
 
   /** Ends its direction once everything is sent. */

@@ -31,7 +31,7 @@ for (const [client, backend] of KINDS) {
     assertEquals(joint.over, false);
     joint.backend.finish();
     stage.until(() => joint.client.end === "end" && joint.over);
-    assertEquals(joint.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end" }]);
+    assertEquals(joint.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", brokenOff: null }]);
     assertEquals(stage.reactor.size, 0);
   });
 
@@ -58,7 +58,7 @@ for (const [client, backend] of KINDS) {
     stage.until(() => joint.over && joint.client.end !== "open" && joint.backend.end !== "open");
     assertEquals([joint.client.text, joint.backend.text], ["two", "one"]);
     assertEquals([joint.client.end, joint.backend.end], ["end", "end"]);
-    assertEquals(joint.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end" }]);
+    assertEquals(joint.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", brokenOff: null }]);
   });
 
   Deno.test(`a relay ${name} holds the sender back while the reader does not read`, () => {
@@ -82,7 +82,12 @@ for (const [client, backend] of KINDS) {
     joint.client.finish();
     joint.backend.finish();
     stage.until(() => joint.over);
-    assertEquals(joint.outcomes, [{ bytesIn: total, bytesOut: total, reason: "end" }]);
+    assertEquals(joint.outcomes, [{
+      bytesIn: total,
+      bytesOut: total,
+      reason: "end",
+      brokenOff: null,
+    }]);
   });
 
   Deno.test(`a relay ${name} carries both directions at once in pieces of any size`, () => {
@@ -310,6 +315,49 @@ Deno.test("a client that never ends does not keep a relay for ever", () => {
   // The client neither ends nor reads on: the relay has nobody left to talk to.
   joint.client.say("hello?");
   stage.until(() => joint.over);
+});
+
+for (const [client, backend] of KINDS) {
+  // Behind a seal there is no such end: a backend that only a FIN may end has not ended (and says why).
+  if (backend === "sealed") continue;
+  Deno.test(`a slow reader gets all of what was said before the other broke off: ${client} → ${backend}`, () => {
+    using stage = new Stage();
+    const joint = stage.join(client, backend);
+    const total = backend === "unix" ? 280_000 : 2_000_000;
+    expectFrom(joint.client, 5);
+    // The backend never reads it, so its close is a reset.
+    joint.client.say("unread");
+    stage.rest([]);
+    for (let at = 0; at < total; at += 1000) joint.backend.say(pattern(5, at, 1000));
+    stage.until(() => joint.backend.unsent === 0 || joint.client.unsent > 0, []);
+    joint.backend.close();
+    // Longer than anything else here is waited for, and not read all the while.
+    const later = performance.now() + 2_500;
+    stage.until(() => performance.now() > later, []);
+    stage.until(() => joint.client.end !== "open" && joint.over);
+    // A TCP backend's own kernel throws away what it has not sent yet.
+    const said = backend === "unix" ? total : joint.outcomes[0]!.bytesOut;
+    assertEquals([joint.client.received, said > 0], [said, true]);
+    assertEquals([joint.outcomes[0]!.reason, joint.outcomes[0]!.brokenOff], ["error", "second"]);
+    if (client === "tcp") assertEquals(joint.client.end, "reset");
+    if (client === "sealed") assertEquals(joint.client.end, "refused");
+  });
+}
+
+Deno.test("a read that urgent data has cut short is no sign that nothing follows", () => {
+  for (const [client, backend] of [["tcp", "unix"], ["tcp", "tcp"], ["tcp", "sealed"]] as const) {
+    using stage = new Stage();
+    const joint = stage.join(client, backend);
+    stage.rest();
+    joint.client.say("before");
+    joint.client.sayUrgently("!");
+    joint.client.say(", and behind");
+    // Nothing else happens that would wake anybody up.
+    stage.until(() => joint.backend.text.endsWith(", and behind"), [joint.backend]);
+    joint.client.finish();
+    joint.backend.finish();
+    stage.until(() => joint.over);
+  }
 });
 
 Deno.test("one that carries very much does not keep the others waiting", () => {
