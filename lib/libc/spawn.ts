@@ -160,6 +160,21 @@ export class Child {
   }
 
   /**
+   * Whether somebody of its process group is there after the program itself has ended. As long as one of them is, the
+   * kernel gives the group's number to nobody else (`kernel/pid.c`); once none is, it may, but then to a process, and not
+   * to a group without a leader.
+   */
+  hasLeftOthers(): boolean {
+    return this.#reaped && libc.kill(this.pid, 0) !== 0 && errno() === Errno.ESRCH &&
+      libc.kill(-this.pid, 0) === 0;
+  }
+
+  /** Sends a signal to whoever the program has left behind. */
+  signalOthers(signal: number): void {
+    if (this.hasLeftOthers()) libc.kill(-this.pid, signal);
+  }
+
+  /**
    * Asks how it ended, and lets its number go.
    *
    * @returns Null while it runs, or when somebody else has reaped it.

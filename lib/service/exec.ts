@@ -23,23 +23,27 @@ import type { Line, Occupant, Service } from "../session/service.ts";
 import type { Session } from "../session/sessions.ts";
 import { ErrorStream } from "./error_stream.ts";
 import { inherited, type PeerFacts, peerVariables, type Variable } from "./exec_environment.ts";
-import { RunAs } from "./run_as.ts";
+import { type Prepared, RunAs } from "./run_as.ts";
+import type { Stragglers } from "./stragglers.ts";
 
 /** Starts programs. */
 export class Executor implements Service {
   readonly name = "exec";
   readonly #house: House;
+  readonly #stragglers: Stragglers;
   readonly #runAs: RunAs;
   readonly #inherited: readonly Variable[];
   // The runtime has raised ours, and a program that uses select(2) cannot tell.
   readonly #fileLimit = inheritedFileLimit();
 
   /**
+   * @param stragglers Look after what a program leaves running.
    * @param environment The server's own, as the kernel shows it.
    * @throws {Failure} 78 when the program cannot be executed, or takes rights that this process does not have.
    */
   constructor(
     house: House,
+    stragglers: Stragglers,
     { argv, runAs }: ServiceConfig & { kind: "exec" },
     environment: Uint8Array<ArrayBuffer>,
   ) {
@@ -47,6 +51,7 @@ export class Executor implements Service {
     if (path === undefined) throw new TypeError("no program");
     demandProgram(path);
     this.#house = house;
+    this.#stragglers = stragglers;
     this.#runAs = new RunAs([path, ...rest], runAs, () => house.source.config);
     this.#inherited = inherited(environment, this.#runAs.becomes);
   }
@@ -55,7 +60,7 @@ export class Executor implements Service {
     const { reactor, buffers, journal } = this.#house;
     // Asked for before the connection may become a socket pair, whose peer would be ourselves.
     const facts = this.#factsOf(session, line.descriptor);
-    let start: ReturnType<RunAs["prepare"]> | null = null;
+    let start: Prepared | null = null;
     let problem: string | null = null;
     try {
       start = this.#runAs.prepare(session, line.descriptor);
@@ -77,7 +82,7 @@ export class Executor implements Service {
   }
 
   #start(
-    { path, argv, variables }: ReturnType<RunAs["prepare"]>,
+    { path, argv, variables }: Prepared,
     facts: PeerFacts,
     session: Session,
     side: PlainSide,
@@ -92,7 +97,7 @@ export class Executor implements Service {
       const connection = side.descriptor;
       const child = spawn({ path, argv, environment, connection, errors: writer });
       if (this.#fileLimit !== null) limitFiles(child.pid, this.#fileLimit);
-      return new Execution(this.#house, session, child, errors, side);
+      return new Execution(this.#house, this.#stragglers, session, child, errors, side);
     } catch (error) {
       errors.close();
       throw error;
@@ -126,6 +131,7 @@ export class Executor implements Service {
 /** A program that runs for a session. */
 class Execution implements Occupant, Watcher {
   readonly #house: House;
+  readonly #stragglers: Stragglers;
   readonly #session: Session;
   readonly #child: Child;
   readonly #errors: ErrorStream;
@@ -137,12 +143,14 @@ class Execution implements Occupant, Watcher {
 
   constructor(
     house: House,
+    stragglers: Stragglers,
     session: Session,
     child: Child,
     errors: ErrorStream,
     side: PlainSide,
   ) {
     this.#house = house;
+    this.#stragglers = stragglers;
     this.#session = session;
     this.#child = child;
     this.#connection = side.descriptor;
@@ -159,10 +167,10 @@ class Execution implements Occupant, Watcher {
 
   /** The program has ended. */
   onEvents(): void {
-    // What it has left running goes with it: nobody would end that later. Before the program is reaped, its number
-    // cannot be anybody else's.
+    // What it has left running goes with it. Before the program is reaped, its number cannot be anybody else's.
     this.#child.signal(Signal.SIGTERM);
     const ending = this.#child.reap();
+    this.#stragglers.lookAfter(this.#child);
     this.#registration.close();
     this.#killing?.cancel();
     this.#errors.close();

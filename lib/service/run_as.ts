@@ -11,7 +11,7 @@ import type { Config, ServiceConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { mayBecomeOthers } from "../libc/borrowed_identity.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { linkStatus } from "../libc/files.ts";
+import { fileStatus, linkStatus } from "../libc/files.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { accountByUid } from "../libc/ids.ts";
 import type { Session } from "../session/sessions.ts";
@@ -61,6 +61,7 @@ export class RunAs {
    *
    * @param peer The peer's connection.
    * @throws {Failure} When nobody knows all of the identity.
+   * @throws {SystemError} When the program is not there any more.
    */
   prepare(session: Session, peer: Descriptor): Prepared {
     const [path] = this.#argv;
@@ -72,6 +73,8 @@ export class RunAs {
         hint: `ipcauth users set ${this.#name(session)} gid GID`,
       });
     }
+    // Otherwise it would be `setpriv` that fails, and that would look like the program's own failure.
+    fileStatus(path);
     return {
       path: this.#setpriv,
       argv: [...becoming(identity), ...this.#argv],

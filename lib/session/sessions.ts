@@ -83,6 +83,7 @@ export class Session {
   readonly #onEnd: (session: Session) => void;
   #occupant: Occupant | null = null;
   #reason: CloseReason = "end";
+  #evicted = false;
   #parties = 1;
   #bytes: Carried | null = null;
 
@@ -133,10 +134,19 @@ export class Session {
     this.#occupant = occupant;
   }
 
-  /** Ends the connection from outside. A session that is being ended already keeps its first reason. */
+  /** Whether it has been told to end. It may take its time. */
+  get evicted(): boolean {
+    return this.#evicted;
+  }
+
+  /**
+   * Ends the connection from outside. What has gone wrong before stays the reason: a connection may be broken while
+   * the program behind it still runs.
+   */
   evict(reason: Eviction): void {
-    if (this.ended || this.#reason !== "end") return;
-    this.#reason = reason;
+    if (this.ended || this.#evicted) return;
+    this.#evicted = true;
+    this.note(reason);
     this.#occupant?.evict();
   }
 

@@ -300,12 +300,26 @@ Deno.test("exec: the log says how a program ended and what it complained about",
   });
 });
 
+/** Says the number of a child that ends at no word, and ends itself at the first line it reads. */
+const DEAF = `sh -c 'trap "" TERM; echo $$; exec sleep 1000' & read line`;
+
 Deno.test("exec: a session ends with its program, and its program with the session", async (test) => {
   await using offer = await Offer.open({
     waits: { script: "echo $$; exec sleep 1000", tcp: true },
     stubborn: { script: "trap '' TERM; echo $$; while :; do sleep 1000; done" },
     leaves: { script: "sleep 1000 & echo $!; exit 0" },
     cat: { script: "exec cat" },
+    deaf: { script: DEAF },
+  });
+  await test.step("what it leaves behind and does not listen is killed after its grace", async () => {
+    using connection = await offer.dial("deaf");
+    const pid = Number(await line(connection));
+    const start = performance.now();
+    await connection.write(new TextEncoder().encode("end\n"));
+    const { reason, status } = await offer.server.event("close", isOf("deaf"));
+    assertEquals([reason, status, isAlive(pid)], ["end", 0, true]);
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert(performance.now() - start >= 200, "it was killed before its grace was over");
   });
   await test.step("what a program leaves behind goes with it", async () => {
     using connection = await offer.dial("leaves");
@@ -381,6 +395,38 @@ for (const transport of ["unix", "tcp"] as const) {
   );
 }
 
+Deno.test("exec: a client on TCP that is gone leaves a program that can be ended all the same", async (test) => {
+  for (const how of ["revoked", "closed", "shutdown"] as const) {
+    await test.step(how, async () => {
+      await using offer = await Offer.open(
+        { waits: { script: "trap '' HUP; echo $$; exec sleep 1000", tcp: true } },
+        "limits: { grace: 200ms }\n",
+      );
+      const client = offer.program.command([
+        ...["ipcauth", "connect", `--tcp=127.0.0.1:${offer.ports.waits}`, "--pipe"],
+        `--key=${offer.program.path("bob.key")}`,
+      ], { input: "" }).spawn();
+      const lines = new Lines(client.stdout);
+      const pid = Number(await lines.next());
+      client.kill("SIGKILL");
+      await client.status;
+      await lines.cancel();
+      await client.stdin.close().catch(() => {});
+      await client.stderr.cancel();
+      const { session } = await offer.server.event("allow");
+      if (how === "revoked") {
+        await offer.program.run(["users", "deny", "bob", "--config", offer.config]);
+        assertEquals((await offer.server.event("revoke")).session, session);
+      } else if (how === "closed") {
+        const where = `--unix=${offer.program.path("console.sock")}`;
+        await offer.program.run(["connect", where, "-c", `close session ${session}`]);
+      } else assertEquals(await offer.server.stop(), 0);
+      const { status } = await offer.server.event("close", (one) => one.session === session);
+      assertEquals([status, isAlive(pid)], ["SIGTERM", false]);
+    });
+  }
+});
+
 Deno.test("exec: the server ends its programs, and does not wait for ever", async (test) => {
   const scripts = {
     waits: { script: "echo $$; exec sleep 1000" },
@@ -409,6 +455,16 @@ Deno.test("exec: the server ends its programs, and does not wait for ever", asyn
     const ends = offer.server.log.filter(({ event }) => event === "close");
     assertEquals(ends.map(({ status }) => status), ["SIGTERM", "SIGKILL"]);
     assertEquals(ends.map(({ reason }) => reason), ["shutdown", "shutdown"]);
+  });
+  await test.step("what a program has left behind does not outlive the server", async () => {
+    await using offer = await Offer.open({ deaf: { script: DEAF } }, "limits: { grace: 1h }\n");
+    using connection = await offer.dial("deaf");
+    const pid = Number(await line(connection));
+    await connection.write(new TextEncoder().encode("end\n"));
+    await offer.server.event("close");
+    assertEquals(isAlive(pid), true);
+    assertEquals(await offer.server.stop(), 0);
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
   });
   await test.step("a second signal ends them at once", async () => {
     await using offer = await Offer.open(scripts, "limits: { grace: 1h }\n");
