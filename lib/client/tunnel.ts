@@ -113,6 +113,9 @@ class Tunnel implements Porter, Watcher {
     this.#tell({ kind: "stopped" });
   }
 
+  /** The server decides, and nothing is looked at here. */
+  prepare(): void {}
+
   receive(connection: Descriptor): void {
     const passage = new Passage(this.#plan, connection, this.#kind);
     this.#passages.add(passage);

@@ -7,7 +7,7 @@
  * @module
  */
 import type { LogLevel } from "../config/types.ts";
-import type { JournalEntry, JournalPeer } from "../session/journal.ts";
+import type { JournalPeer } from "../session/journal.ts";
 
 /** One line of the log. A field that is absent or null is left out. */
 export interface AuditLine {
@@ -57,6 +57,7 @@ export interface AuditFormat {
 /** Writes the audit log. */
 export class Audit {
   readonly #write: (text: string) => void;
+  readonly #stamps = new Stamps();
   format: AuditFormat;
 
   /** @param write Takes whole lines. */
@@ -71,22 +72,33 @@ export class Audit {
     const render = format === "json" ? renderJson : renderText;
     let text = "";
     for (const line of lines) {
-      if (severity(line) >= SEVERITY[level]) text += render(line) + "\n";
+      if (severity(line) >= SEVERITY[level]) {
+        text += render(line, this.#stamps.of(line.time)) + "\n";
+      }
     }
     if (text !== "") this.#write(text);
   }
+}
 
-  /** Writes what the data plane gathered. */
-  entries(batch: readonly JournalEntry[]): void {
-    this.record(...batch);
+/** Spells out times. Many lines share a millisecond, and spelling it is the dearest part of a line. */
+class Stamps {
+  #time = NaN;
+  #text = "";
+
+  of(time: number): string {
+    if (time !== this.#time) {
+      this.#time = time;
+      this.#text = new Date(time).toISOString();
+    }
+    return this.#text;
   }
 }
 
 /** A line under its public names, in their order. What is absent or null is undefined, and left out. */
-function publicOf(line: AuditLine): Record<string, unknown> {
+function publicOf(line: AuditLine, time: string): Record<string, unknown> {
   const { peer } = line;
   return {
-    time: new Date(line.time).toISOString(),
+    time,
     event: line.event,
     listener: line.listener ?? undefined,
     session: line.session,
@@ -106,17 +118,17 @@ function publicOf(line: AuditLine): Record<string, unknown> {
   };
 }
 
-function renderJson(line: AuditLine): string {
-  return escapeControls(JSON.stringify(publicOf(line)));
+function renderJson(line: AuditLine, time: string): string {
+  return escapeControls(JSON.stringify(publicOf(line, time)));
 }
 
-function renderText(line: AuditLine): string {
-  const { time, event, peer, ...rest } = publicOf(line);
+function renderText(line: AuditLine, time: string): string {
+  const { time: stamp, event, peer, ...rest } = publicOf(line, time);
   const { listener, session, ...more } = rest;
   const words = Object.entries({ listener, session, ...peer as object, ...more })
     .filter(([, value]) => value !== undefined)
     .map(pair);
-  return [time, String(event).padEnd(6), ...words].join(" ");
+  return [stamp, String(event).padEnd(6), ...words].join(" ");
 }
 
 function pair([name, value]: [string, unknown]): string {

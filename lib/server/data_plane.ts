@@ -15,6 +15,7 @@ import { ConsoleGreeter } from "../service/console/greeting.ts";
 import { RelayBuffers } from "../reactor/relay.ts";
 import { Executor } from "../service/exec.ts";
 import { Forwarder } from "../service/forward.ts";
+import { Stragglers } from "../service/stragglers.ts";
 import type { House } from "../session/house.ts";
 import { Journal } from "../session/journal.ts";
 import { Judge } from "../session/judge.ts";
@@ -60,6 +61,7 @@ class DataPlane implements Watcher {
   readonly #wake: Wake;
   readonly #house: House;
   readonly #greeter: ConsoleGreeter;
+  readonly #stragglers: Stragglers;
   readonly #environment: Uint8Array<ArrayBuffer>;
   readonly #doors: Doors;
   readonly #chosen: () => readonly ListenerConfig[];
@@ -97,6 +99,7 @@ class DataPlane implements Watcher {
         tell({ kind: "reloaded", outcome: "bad-config", problem }),
       nameOf: (as) => names.of(as),
     };
+    this.#stragglers = new Stragglers(reactor, () => source.config.limits.grace);
     this.#greeter = new ConsoleGreeter(reactor, buffers, {
       adopt: (descriptor, handOver) => {
         // The control plane must know of the session before it holds its connection.
@@ -157,18 +160,17 @@ class DataPlane implements Watcher {
           () => source.config.limits.idleTimeout,
         );
       case "exec":
-        return new Executor(this.#house, service, this.#environment);
+        return new Executor(this.#house, this.#stragglers, service, this.#environment);
     }
   }
 
   #obey(message: ToData): void {
-    const { sessions } = this.#house;
     switch (message.kind) {
       case "ended":
         this.#hasEnded(message);
         return;
       case "evict":
-        sessions.get(message.session)?.evict(message.reason);
+        this.#evict(message);
         return;
       case "refresh":
         if (this.#refresh()) return;
@@ -182,6 +184,15 @@ class DataPlane implements Watcher {
         this.#stop(message.grace ?? this.#house.source.config.limits.grace);
         return;
     }
+  }
+
+  #evict({ session: id, reason }: ToData & { kind: "evict" }): void {
+    const { sessions, journal } = this.#house;
+    const session = sessions.get(id);
+    if (session === undefined || session.evicted) return;
+    // Whom a trusted peer acts as is judged by the control plane alone.
+    if (reason === "revoked") journal.revoked(session, "user-denied");
+    session.evict(reason);
   }
 
   /** A console session's connection is closed. */
@@ -232,7 +243,7 @@ class DataPlane implements Watcher {
   #review(session: Session): void {
     const { judge, journal } = this.#house;
     // It has been told to go already.
-    if (session.reason !== "end") return;
+    if (session.evicted) return;
     try {
       const decision = judge.review(session);
       if (decision.allow) return;
@@ -286,6 +297,7 @@ class DataPlane implements Watcher {
   }
 
   #end(): void {
+    this.#stragglers.endAll();
     this.#doors.wipe();
     this.#house.journal.flush();
     this.#house.reactor.stop();

@@ -4,28 +4,36 @@
  * @module
  */
 import type { SessionRecord } from "../service/console/protocol.ts";
-import type { JournalEntry } from "../session/journal.ts";
+import type { Allowed, JournalEntry, SessionEntry } from "../session/journal.ts";
+import type { AuditLine } from "./audit.ts";
+
+/** An open session: how it began, and whom it acts as by now. */
+interface Open {
+  readonly began: Allowed;
+  readonly user: string;
+}
 
 /** Open sessions and counts of everything that happened. */
 export class Registry {
-  readonly #open = new Map<number, SessionRecord>();
+  readonly #open = new Map<number, Open>();
   readonly #counts = { allowed: 0, denied: 0, revoked: 0, closed: 0, bytes_in: 0, bytes_out: 0 };
   readonly #denied = new Map<string, number>();
   readonly #since = Date.now();
 
-  /** Takes note of events. */
-  note(batch: readonly JournalEntry[]): void {
-    for (const entry of batch) this.#note(entry);
+  /** Takes note of events. @returns Their lines of the log: what happens to a session is told with who it is. */
+  note(batch: readonly JournalEntry[]): AuditLine[] {
+    return batch.map((entry) => this.#note(entry));
   }
 
   /** The open sessions, oldest first. */
   list(): SessionRecord[] {
-    return [...this.#open.values()];
+    return Array.from(this.#open.values(), recordOf);
   }
 
   /** One open session. */
   get(id: number): SessionRecord | undefined {
-    return this.#open.get(id);
+    const session = this.#open.get(id);
+    return session && recordOf(session);
   }
 
   /** A trusted peer has said whom it acts as. */
@@ -47,36 +55,51 @@ export class Registry {
     };
   }
 
-  #note(entry: JournalEntry): void {
+  #note(entry: JournalEntry): AuditLine {
     switch (entry.event) {
       case "allow":
         this.#counts.allowed++;
-        if (entry.user === null) return;
-        this.#open.set(entry.session, {
-          id: entry.session,
-          user: entry.user,
-          uid: entry.uid,
-          pid: entry.peer === null ? null : entry.peer.pid,
-          from: entry.from,
-          listener: entry.listener,
-          service: entry.service,
-          since: new Date(entry.time).toISOString(),
-        });
-        return;
+        this.#open.set(entry.session, { began: entry, user: entry.user ?? String(entry.uid) });
+        return entry;
       case "deny":
         this.#counts.denied++;
         // A reason that has not come up yet has come up no times.
         this.#denied.set(entry.reason, (this.#denied.get(entry.reason) ?? 0) + 1);
-        return;
+        return entry;
       case "revoke":
         this.#counts.revoked++;
-        return;
-      case "close":
+        return this.#lineOf(entry);
+      case "stderr":
+        return this.#lineOf(entry);
+      case "close": {
         this.#counts.closed++;
         this.#counts.bytes_in += entry.bytesIn ?? 0;
         this.#counts.bytes_out += entry.bytesOut ?? 0;
+        const line = this.#lineOf(entry);
         this.#open.delete(entry.session);
-        return;
+        return line;
+      }
     }
   }
+
+  #lineOf(entry: SessionEntry): AuditLine {
+    const session = this.#open.get(entry.session);
+    if (session === undefined) return entry;
+    const { began: { listener, peer, remote, key }, user } = session;
+    return { ...entry, listener, peer, remote, key, user };
+  }
+}
+
+function recordOf({ began, user }: Open): SessionRecord {
+  const { session, uid, peer, from, listener, service, time } = began;
+  return {
+    id: session,
+    user,
+    uid,
+    pid: peer === null ? null : peer.pid,
+    from,
+    listener,
+    service,
+    since: new Date(time).toISOString(),
+  };
 }

@@ -130,8 +130,7 @@ export class Server {
         );
         return;
       case "journal":
-        this.#registry.note(message.batch);
-        audit.entries(message.batch);
+        audit.record(...this.#registry.note(message.batch));
         return;
       case "fault":
         audit.record({ event: "error", time: Date.now(), message: message.message });

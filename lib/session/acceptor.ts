@@ -9,12 +9,17 @@ import { accept, receive, shutdown } from "../libc/sockets.ts";
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 
 /** How many connections one turn of the reactor takes before the others' events are served. */
-const BATCH = 64;
+const BATCH = 16;
 /** How long a listener rests when the machine has no room for another connection, in milliseconds. */
 const REST = 100;
 
 /** Who is given the connections. */
 export interface Porter {
+  /**
+   * Some have come, and will be received one by one. What is looked at now is no older than the connection of any of
+   * them, so what they have in common needs to be looked at once only.
+   */
+  prepare(): void;
   /** Someone has come. The connection is the porter's from here on, also when this throws. */
   receive(connection: Descriptor): void;
   /** There is no room for someone: to be turned away, and noted. */
@@ -43,16 +48,35 @@ export class Acceptor implements Watcher {
 
   /** Takes the connections that are waiting. */
   onEvents(): void {
+    const batch: Descriptor[] = [];
     for (let count = 0; count < BATCH; count++) {
       const connection = this.#accept();
-      if (connection === null) return;
-      this.#porter.receive(connection);
+      if (connection === null) break;
+      batch.push(connection);
     }
+    if (batch.length === 0) return;
+    try {
+      this.#porter.prepare();
+    } catch (error) {
+      // Nothing can be decided, so nobody comes in.
+      batch.forEach(turnAway);
+      throw error;
+    }
+    for (const connection of batch) this.#receive(connection);
   }
 
-  /** A bug while deciding about one peer: that peer is refused, the door stays open. */
+  /** A bug of ours on the way to a decision: nobody has come in, the door stays open. */
   onFault(error: unknown): void {
     this.#porter.fault(error);
+  }
+
+  /** A bug while deciding about one peer: that peer is refused, and the next one has its turn. */
+  #receive(connection: Descriptor): void {
+    try {
+      this.#porter.receive(connection);
+    } catch (error) {
+      this.#porter.fault(error);
+    }
   }
 
   /** Stops accepting. */

@@ -43,11 +43,14 @@ export class FrontDoor implements Porter {
     this.#service = service;
   }
 
+  prepare(): void {
+    this.#house.refresh();
+  }
+
   receive(connection: Descriptor): void {
     const { judge } = this.#house;
     let handedOver = false;
     try {
-      this.#house.refresh();
       const peer = readPeer(connection);
       const decision = judge.admit(peer, this.#config);
       if (decision.allow && peer.credentials !== null) {

@@ -25,9 +25,8 @@ export interface JournalPeer {
   readonly exe: string | null;
 }
 
-interface Common {
-  /** Milliseconds since the epoch. */
-  readonly time: number;
+/** Who came, as far as it is known, and where. */
+export interface Caller {
   readonly listener: string;
   /** The peer of a Unix socket. */
   readonly peer: JournalPeer | null;
@@ -39,42 +38,49 @@ interface Common {
 }
 
 /** Someone who is refused. */
-export interface Refused extends Pick<Common, "listener" | "peer" | "remote" | "key" | "user"> {
+export interface Refused extends Caller {
   readonly reason: DenyReason;
   /** What exactly was wrong, where the reason leaves it open. */
   readonly message?: string | undefined;
 }
 
+/** The beginning of a session. The entries that follow about it name its number only. */
+export interface Allowed extends Caller {
+  readonly event: "allow";
+  /** Milliseconds since the epoch, as in every entry. */
+  readonly time: number;
+  readonly session: number;
+  readonly reason: AllowRule;
+  readonly service: string;
+  /** Whom the session acts as, and from where; for those who list sessions. */
+  readonly uid: number;
+  readonly from: string;
+}
+
+/** Something that happened to a session. */
+export type SessionEntry =
+  & { readonly time: number; readonly session: number }
+  & (
+    | { readonly event: "revoke"; readonly reason: string }
+    /** A line that its program has written to its standard error. */
+    | { readonly event: "stderr"; readonly message: string }
+    | {
+      readonly event: "close";
+      readonly reason: CloseReason;
+      /** Left out where the peer spoke with its program alone. */
+      readonly bytesIn: number | undefined;
+      readonly bytesOut: number | undefined;
+      readonly duration: number;
+      /** The exit status of its program, or the signal that ended it. */
+      readonly status: number | string | undefined;
+    }
+  );
+
 /** One event at a door. */
 export type JournalEntry =
-  | (Common & {
-    readonly event: "allow";
-    readonly session: number;
-    readonly reason: AllowRule;
-    readonly service: string;
-    /** Whom the session acts as, and from where; for those who list sessions. */
-    readonly uid: number;
-    readonly from: string;
-  })
-  | (Common & {
-    readonly event: "deny";
-    readonly reason: DenyReason;
-    readonly message?: string | undefined;
-  })
-  | (Common & { readonly event: "revoke"; readonly session: number; readonly reason: string })
-  /** A line that a session's program has written to its standard error. */
-  | (Common & { readonly event: "stderr"; readonly session: number; readonly message: string })
-  | (Common & {
-    readonly event: "close";
-    readonly session: number;
-    readonly reason: CloseReason;
-    /** Left out where the peer spoke with its program alone. */
-    readonly bytesIn: number | undefined;
-    readonly bytesOut: number | undefined;
-    readonly duration: number;
-    /** The exit status of its program, or the signal that ended it. */
-    readonly status: number | string | undefined;
-  });
+  | Allowed
+  | (Refused & { readonly event: "deny"; readonly time: number })
+  | SessionEntry;
 
 /** Where entries and faults go. */
 export interface JournalReader {
@@ -97,14 +103,22 @@ export class Journal {
 
   /** Someone was let in. */
   allowed(session: Session, rule: AllowRule): void {
+    const { facts, executable, from, id } = session;
+    const { origin, listener, user, service, as, since } = facts;
+    const isUnix = origin.kind === "unix";
     this.#add({
-      ...commonOf(session, session.facts.since),
       event: "allow",
-      session: session.id,
+      time: since,
+      listener,
+      session: id,
+      peer: isUnix ? { ...origin.credentials, exe: executable } : null,
+      remote: isUnix ? undefined : endpointText(origin.remote),
+      key: isUnix ? undefined : origin.keyId,
+      user,
+      service,
       reason: rule,
-      service: session.facts.service,
-      uid: session.facts.as.uid,
-      from: session.from,
+      uid: as.uid,
+      from,
     });
   }
 
@@ -115,30 +129,20 @@ export class Journal {
 
   /** Someone who was in would be refused now. */
   revoked(session: Session, reason: string): void {
-    this.#add({
-      ...commonOf(session, Date.now()),
-      event: "revoke",
-      session: session.id,
-      reason,
-    });
+    this.#add({ event: "revoke", time: Date.now(), session: session.id, reason });
   }
 
   /** A session's program has written a line to its standard error. */
   said(session: Session, message: string): void {
-    this.#add({
-      ...commonOf(session, Date.now()),
-      event: "stderr",
-      session: session.id,
-      message,
-    });
+    this.#add({ event: "stderr", time: Date.now(), session: session.id, message });
   }
 
   /** A session ended. */
   closed(session: Session): void {
     const now = Date.now();
     this.#add({
-      ...commonOf(session, now),
       event: "close",
+      time: now,
       session: session.id,
       reason: session.reason,
       bytesIn: session.bytes?.in,
@@ -177,11 +181,4 @@ export class Journal {
 
 function statusOf(ending: Ending): number | string {
   return "status" in ending ? ending.status : signalName(ending.signal);
-}
-
-function commonOf({ facts, executable }: Session, time: number): Common {
-  const { origin, listener, user } = facts;
-  return origin.kind === "unix"
-    ? { time, listener, peer: { ...origin.credentials, exe: executable }, user }
-    : { time, listener, peer: null, remote: endpointText(origin.remote), key: origin.keyId, user };
 }

@@ -63,6 +63,9 @@ export class KeyedDoor implements Porter, Host {
     this.#ring.refresh().forEach((failure) => this.#house.complain(failure));
   }
 
+  /** Nothing is decided about them yet. */
+  prepare(): void {}
+
   /** Someone has come, and has everything to prove. */
   receive(connection: Descriptor): void {
     let arrived = false;
