@@ -8,7 +8,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import { Acceptor, type Porter, turnAway } from "./acceptor.ts";
 import { handOver } from "./hand_over.ts";
-import { type House, OUT_OF_ROOM } from "./house.ts";
+import { GONE, type House, OUT_OF_ROOM } from "./house.ts";
 import { readPeer } from "./peer.ts";
 import { plainLine, type Service } from "./service.ts";
 import type { UnixListener } from "./unix_listener.ts";
@@ -20,6 +20,7 @@ export class FrontDoor implements Porter {
   #service: Service;
   #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
+  #closed = false;
   readonly name: string;
 
   /** Starts accepting. */
@@ -52,7 +53,8 @@ export class FrontDoor implements Porter {
     let handedOver = false;
     try {
       const peer = readPeer(connection);
-      const decision = judge.admit(peer, this.#config);
+      // The look at the configuration may have closed this very door.
+      const decision = this.#closed ? GONE : judge.admit(peer, this.#config);
       if (decision.allow && peer.credentials !== null) {
         handedOver = true;
         this.#admit(connection, peer, peer.credentials, decision);
@@ -75,6 +77,7 @@ export class FrontDoor implements Porter {
 
   /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
   close(): void {
+    this.#closed = true;
     this.#listener.unlink();
     this.#acceptor.close();
     this.#listener.release();

@@ -41,3 +41,10 @@ export const OUT_OF_ROOM: Decision & { allow: false } = {
   reason: "over-limit",
   by: null,
 };
+
+/** The decision about someone who has come to a listener that is no more. */
+export const GONE: Decision & { allow: false } = {
+  allow: false,
+  reason: "not-on-listener",
+  by: null,
+};

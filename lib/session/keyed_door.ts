@@ -13,7 +13,7 @@ import type { Decision, DenyReason } from "../policy/types.ts";
 import { Acceptor, type Porter, turnAway } from "./acceptor.ts";
 import { Arrival, type Host, type Knock } from "./arrival.ts";
 import { beginSession, serve } from "./hand_over.ts";
-import { type House, OUT_OF_ROOM } from "./house.ts";
+import { GONE, type House, OUT_OF_ROOM } from "./house.ts";
 import { KeyRing } from "./key_ring.ts";
 import type { Service } from "./service.ts";
 import type { TcpListener } from "./tcp_listener.ts";
@@ -25,6 +25,7 @@ export class KeyedDoor implements Porter, Host {
   #config: TcpListenerConfig;
   readonly #acceptor: Acceptor;
   readonly #ring: KeyRing;
+  #closed = false;
   readonly name: string;
 
   /**
@@ -71,8 +72,11 @@ export class KeyedDoor implements Porter, Host {
     let arrived = false;
     try {
       const remote = peerEndpoint(connection);
-      // Gone before it was looked at: there is nobody to note.
-      if (remote === null) return;
+      if (remote === null) {
+        // It has reset the connection before it was looked at, and the kernel does not say any more who it was.
+        this.refuse({ remote, keyId: null }, "bad-key", null, "truncated");
+        return;
+      }
       arrived = true;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
       new Arrival(this.#house, this, connection, remote, handshake);
@@ -84,7 +88,7 @@ export class KeyedDoor implements Porter, Host {
   noRoom(connection: Descriptor): void {
     const remote = peerEndpoint(connection);
     turnAway(connection);
-    if (remote !== null) this.refuse({ remote, keyId: null }, OUT_OF_ROOM.reason);
+    this.refuse({ remote, keyId: null }, OUT_OF_ROOM.reason);
   }
 
   fault(error: unknown): void {
@@ -95,7 +99,10 @@ export class KeyedDoor implements Porter, Host {
   admit(knock: Knock): void {
     this.refresh();
     const grant = this.#ring.grant(knock.keyId);
-    const decision = this.#house.judge.admitKeyed(grant, knock.actsAs, this.#config);
+    // The look at the configuration may have closed this very door.
+    const decision = this.#closed
+      ? GONE
+      : this.#house.judge.admitKeyed(grant, knock.actsAs, this.#config);
     if (decision.allow) this.#welcome(knock, decision);
     else {
       knock.reject(decision.reason);
@@ -105,7 +112,7 @@ export class KeyedDoor implements Porter, Host {
 
   /** Someone is refused, whose connection is closed already. */
   refuse(
-    { remote, keyId }: { readonly remote: Endpoint; readonly keyId: string | null },
+    { remote, keyId }: { readonly remote: Endpoint | null; readonly keyId: string | null },
     reason: DenyReason,
     user: string | null = null,
     detail?: Refusal,
@@ -113,7 +120,7 @@ export class KeyedDoor implements Porter, Host {
     this.#house.journal.denied({
       listener: this.name,
       peer: null,
-      remote: endpointText(remote),
+      remote: remote === null ? undefined : endpointText(remote),
       key: keyId ?? undefined,
       user,
       reason,
@@ -121,8 +128,9 @@ export class KeyedDoor implements Porter, Host {
     });
   }
 
-  /** Stops accepting. */
+  /** Stops accepting. Who has not shown a key yet will come too late. */
   close(): void {
+    this.#closed = true;
     this.#acceptor.close();
   }
 

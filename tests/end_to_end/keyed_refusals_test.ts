@@ -1,6 +1,7 @@
 /** Every way to come without a key over TCP, or with one and bad manners: each ends that connection alone. */
 import { assert, assertEquals } from "@std/assert";
 import { ClientHandshake } from "../../lib/access/client_handshake.ts";
+import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
 import type { Channel } from "../../lib/access/channel.ts";
 import { drain, KeyedHouse, readKey, sendAll, writeKey } from "./keys.ts";
 import type { AuditEvent } from "./program.ts";
@@ -337,4 +338,23 @@ Deno.test("two thousand who say nothing do not keep out who holds a key", async 
   } finally {
     for (const connection of silent) connection.close();
   }
+});
+
+Deno.test("a connection that is reset before it is looked at is in the log, too", async () => {
+  await using server = await house();
+  const address = resolveHost("127.0.0.1", server.port)[0]!;
+  // As long as the server is stopped, the kernel alone answers.
+  Deno.kill(server.server.pid, "SIGSTOP");
+  for (let count = 0; count < 5; count++) {
+    const connection = tcpSocket(address);
+    connectTcp(connection, address);
+    resetOnClose(connection);
+    connection.close();
+  }
+  Deno.kill(server.server.pid, "SIGCONT");
+  const denied = await server.server.events("deny", 5);
+  assertEquals(
+    denied.map(({ reason, message }) => [reason, message]),
+    Array(5).fill(["bad-key", "truncated"]),
+  );
 });

@@ -116,6 +116,28 @@ Deno.test("listeners come, go and change while others and their sessions go on",
   assertEquals(await server.stop("SIGTERM"), 0);
 });
 
+Deno.test("whoever comes right after a listener was taken away is refused, and does not get its old service", async () => {
+  await using program = await Program.install();
+  const path = program.path("a.sock");
+  const stays = `{ unix: ${program.path("stays.sock")} }`;
+  const goes = `{ unix: ${path}, service: { exec: [/bin/echo, old] } }`;
+  const write = (...listeners: string[]) =>
+    program.write("config.yaml", `listeners: [${listeners.join(", ")}]\n${USERS}`);
+  await using server = await program.serve(["--config", await write(stays)]);
+  for (let round = 1; round <= 8; round++) {
+    await write(stays, goes);
+    await server.events("listen", 1 + round);
+    assertEquals(await hear(path), "old\n");
+    await write(stays);
+    // The server may have seen it by itself already; then there is no socket any more.
+    const heard = await hear(path).catch(() => "nobody there");
+    assertEquals(heard === "" || heard === "nobody there", true, heard);
+    await server.events("stop", round);
+  }
+  await server.event("deny", ({ reason }) => reason === "not-on-listener");
+  assertEquals(server.log.filter(({ event }) => event === "error"), []);
+});
+
 Deno.test("a console reloads, says since when the file is bad, and counts", async (test) => {
   await using program = await Program.install();
   const [a, b] = [program.path("a.sock"), program.path("b.sock")];
