@@ -22,7 +22,7 @@ import {
   type Registration,
   type Watcher,
 } from "../reactor/reactor.ts";
-import { Relay, type RelayBuffers } from "../reactor/relay.ts";
+import { Relay, type RelayBuffers, type RelayHolder } from "../reactor/relay.ts";
 import type { Timer } from "../reactor/timers.ts";
 import { notConnected } from "./failure.ts";
 import { refusal, unreachable } from "./keyed.ts";
@@ -48,7 +48,7 @@ export interface PassagePlan {
 }
 
 /** A local connection on its way to the server, and then joined to it. */
-export class Passage implements Watcher {
+export class Passage implements Watcher, RelayHolder {
   readonly #plan: PassagePlan;
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
@@ -174,11 +174,14 @@ export class Passage implements Watcher {
         seal: channel,
         received: rest as Uint8Array<ArrayBuffer>,
       },
-      () => {
-        this.#over = true;
-        this.#plan.over(this);
-      },
+      this,
     );
+  }
+
+  /** Both connections are closed. */
+  relayOver(): void {
+    this.#over = true;
+    this.#plan.over(this);
   }
 
   /** So few bytes always fit into a connection that has carried none. */

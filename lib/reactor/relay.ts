@@ -40,6 +40,12 @@ export interface RelayOutcome {
   readonly brokenOff: "first" | "second" | null;
 }
 
+/** Who hears of a relay's end. */
+export interface RelayHolder {
+  /** Called once, when both connections are closed, and never before the constructor has returned. */
+  relayOver(outcome: RelayOutcome): void;
+}
+
 /** The buffers that all relays of a thread share. Between two calls nothing is in them. */
 export class RelayBuffers {
   readonly read = new Uint8Array(CHUNK);
@@ -63,7 +69,7 @@ export class RelayBuffers {
 export class Relay implements EndHolder {
   readonly #reactor: Reactor;
   readonly #buffers: RelayBuffers;
-  readonly #onEnd: (outcome: RelayOutcome) => void;
+  readonly #holder: RelayHolder;
   readonly #first: End;
   readonly #second: End;
   /** Why it has to end, as soon as the end it names has got what was read for it. */
@@ -79,7 +85,6 @@ export class Relay implements EndHolder {
   /**
    * Joins two connections.
    *
-   * @param onEnd Called once, when both are closed, and never before this has returned.
    * @throws {SystemError} When the kernel cannot watch them; both are closed then.
    */
   constructor(
@@ -87,11 +92,11 @@ export class Relay implements EndHolder {
     buffers: RelayBuffers,
     first: RelayEnd,
     second: RelayEnd,
-    onEnd: (outcome: RelayOutcome) => void,
+    holder: RelayHolder,
   ) {
     this.#reactor = reactor;
     this.#buffers = buffers;
-    this.#onEnd = onEnd;
+    this.#holder = holder;
     this.#first = new End(this, first);
     this.#second = new End(this, second);
     try {
@@ -350,7 +355,7 @@ export class Relay implements EndHolder {
     this.#deadline?.cancel();
     this.#first.close(abruptly);
     this.#second.close(abruptly);
-    this.#onEnd({
+    this.#holder.relayOver({
       bytesIn: this.#first.bytes,
       bytesOut: this.#second.bytes,
       reason,

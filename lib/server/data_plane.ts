@@ -216,8 +216,12 @@ class DataPlane implements Watcher {
     if (outcome === "same") return false;
     if (outcome === "changed") {
       this.#tell({ kind: "reloaded", outcome, problem: null });
-      this.#changeDoors();
-      this.#revoke();
+      try {
+        this.#changeDoors();
+      } finally {
+        // Whatever becomes of the doors, who may not be in any more goes.
+        this.#revoke();
+      }
     } else {
       this.#tell({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
     }

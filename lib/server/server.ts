@@ -34,6 +34,8 @@ export interface ServerPlan {
  * before it is given up.
  */
 const PATIENCE = 5_000;
+/** The same for who has asked a second time. */
+const HURRY = 2_000;
 
 /** A running server. */
 export class Server {
@@ -208,7 +210,7 @@ export class Server {
     this.#tell({ kind: "stop", grace });
     const timer = setTimeout(() => {
       this.#outcome.reject(new Error("the data plane does not answer"));
-    }, 2 * grace + PATIENCE);
+    }, 2 * grace + (this.#stops > 1 ? HURRY : PATIENCE));
     Deno.unrefTimer(timer);
   }
 }

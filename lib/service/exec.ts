@@ -57,7 +57,7 @@ export class Executor implements Service {
   }
 
   open(session: Session, line: Line): Occupant {
-    const { reactor, buffers, journal } = this.#house;
+    const { reactor, buffers, journal, source } = this.#house;
     // Asked for before the connection may become a socket pair, whose peer would be ourselves.
     const facts = this.#factsOf(session, line.descriptor);
     let start: Prepared | null = null;
@@ -67,18 +67,19 @@ export class Executor implements Service {
     } catch (error) {
       problem = sentence(error);
     }
-    const { descriptor, cut } = plainSide(reactor, buffers, session, line);
+    const { idleTimeout } = source.config.limits;
+    const side = plainSide(reactor, buffers, session, line, idleTimeout);
     if (start !== null) {
       try {
-        return this.#start(start, facts, session, { descriptor, cut });
+        return this.#start(start, facts, session, side);
       } catch (error) {
         problem = sentence(error);
       }
     }
     journal.fault(`Cannot start a program for session ${session.id}: ${problem}`);
-    turnAway(descriptor);
+    turnAway(side.descriptor);
     reactor.after(0, () => session.end("exec-failed"));
-    return { evict: cut };
+    return { evict: () => side.cut() };
   }
 
   #start(
@@ -136,9 +137,8 @@ class Execution implements Occupant, Watcher {
   readonly #child: Child;
   readonly #errors: ErrorStream;
   readonly #registration: Registration;
-  /** Ours beside the program's own: through it the connection is ended, whoever else holds it. */
-  readonly #connection: Descriptor;
-  readonly #cut: () => void;
+  /** Its descriptor is ours beside the program's own: through it the connection is ended, whoever else holds it. */
+  readonly #side: PlainSide;
   #killing: Timer | null = null;
 
   constructor(
@@ -153,8 +153,7 @@ class Execution implements Occupant, Watcher {
     this.#stragglers = stragglers;
     this.#session = session;
     this.#child = child;
-    this.#connection = side.descriptor;
-    this.#cut = side.cut;
+    this.#side = side;
     this.#errors = errors;
     try {
       this.#registration = house.reactor.watch(child.handle, EPOLLIN, this);
@@ -174,7 +173,7 @@ class Execution implements Occupant, Watcher {
     this.#registration.close();
     this.#killing?.cancel();
     this.#errors.close();
-    turnAway(this.#connection);
+    turnAway(this.#side.descriptor);
     this.#session.ending = ending;
     this.#session.end();
   }
@@ -183,15 +182,15 @@ class Execution implements Occupant, Watcher {
     this.#house.journal.fault(error);
     this.#child.signal(Signal.SIGKILL);
     this.#registration.close();
-    this.#connection.close();
+    this.#side.descriptor.close();
     this.#session.end("error");
   }
 
   evict(): void {
-    this.#cut();
+    this.#side.cut();
     // The program has ended already, and only what it said last is still on its way.
-    if (!this.#connection.isOpen) return;
-    shutdown(this.#connection);
+    if (!this.#side.descriptor.isOpen) return;
+    shutdown(this.#side.descriptor);
     this.#child.signal(Signal.SIGTERM);
     const { grace } = this.#house.source.config.limits;
     this.#killing = this.#house.reactor.after(grace, () => this.kill());

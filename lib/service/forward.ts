@@ -5,32 +5,18 @@
  */
 import type { ForwardIdentity, Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { Descriptor } from "../libc/descriptor.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
-import {
-  connectOutcome,
-  connectTcp,
-  endpointText,
-  NameError,
-  resolveHost,
-  type SocketAddress,
-  tcpSocket,
-  tuneTcp,
-} from "../libc/inet.ts";
-import { connect, unixAddress, unixSocket } from "../libc/sockets.ts";
-import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
-import { Relay, type RelayBuffers } from "../reactor/relay.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import { SystemError } from "../libc/errno.ts";
+import { endpointText, NameError, resolveHost, type SocketAddress, tuneTcp } from "../libc/inet.ts";
+import { unixAddress } from "../libc/sockets.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import { Relay, type RelayBuffers, type RelayHolder, type RelayOutcome } from "../reactor/relay.ts";
 import type { RelayEnd } from "../reactor/relay_end.ts";
-import type { Timer } from "../reactor/timers.ts";
-import { turnAway } from "../session/acceptor.ts";
-import { type PassOn, passOn } from "./pass_on.ts";
 import type { Line, Occupant, Service } from "../session/service.ts";
 import type { CloseReason, Session } from "../session/sessions.ts";
-
-/** How long a backend may take to let us in, in milliseconds. */
-const PATIENCE = 10_000;
-/** How often a Unix backend is asked again that has no room for another connection, in milliseconds. */
-const PAUSE = 5;
+import { Silence } from "../session/silence.ts";
+import { Approach, dialUnix } from "./approach.ts";
+import { type PassOn, passOn } from "./pass_on.ts";
 
 /** Where connections are forwarded to. */
 export class Forwarder implements Service {
@@ -64,191 +50,66 @@ export class Forwarder implements Service {
   }
 
   open(session: Session, line: Line): Occupant {
-    const forwarding = new Forwarding(this.#reactor, this.#buffers, this.#passOn, session, line);
+    const peer: RelayEnd = { ...line, seal: line.channel };
+    const approach = () =>
+      new Approach(this.#reactor, session, peer, (...ends) => this.#join(session, ...ends));
     try {
-      forwarding.begin(this.#kind, this.#addresses, this.#idleTimeout());
+      if (this.#kind === "tcp") return approach().toTcp(this.#addresses);
+      // Nearly every backend on this machine takes us at once, and there is nothing to wait for.
+      const [address] = this.#addresses;
+      const dial = () => dialUnix(this.#passOn, session, peer.descriptor, address);
+      const backend = dial();
+      return typeof backend === "number"
+        ? approach().toUnix(backend, dial)
+        : this.#join(session, peer, backend) ?? approach().giveUp();
     } catch {
       // Out of descriptors, say: this session has no backend, and the others go on.
-      forwarding.giveUp();
+      return approach().giveUp();
     }
-    return forwarding;
+  }
+
+  /** @returns Null when the backend cannot be told who comes: it gets nobody, and is closed. */
+  #join(session: Session, peer: RelayEnd, backend: Descriptor): Occupant | null {
+    let unsent: Uint8Array | null;
+    try {
+      if (this.#kind === "tcp") tuneTcp(backend);
+      unsent = this.#passOn.before(session, peer.descriptor);
+    } catch {
+      backend.close();
+      return null;
+    }
+    const end = { descriptor: backend, kind: this.#kind, seal: null, unsent };
+    return new Joined(this.#reactor, this.#buffers, session, peer, end, this.#idleTimeout());
   }
 }
 
-/** A session on its way to its backend, and then joined to it. */
-class Forwarding implements Occupant, Watcher {
-  readonly #reactor: Reactor;
-  readonly #buffers: RelayBuffers;
-  readonly #passOn: PassOn;
+/** A session that is joined to its backend. */
+class Joined implements Occupant, RelayHolder {
   readonly #session: Session;
-  readonly #peer: RelayEnd;
-  #registration: Registration | null = null;
-  #deadline: Timer | null = null;
-  #retry: Timer | null = null;
-  #relay: Relay | null = null;
-  #idle: Timer | null = null;
-  #addresses: readonly SocketAddress[] = [];
-  #next = 0;
-  #idleTimeout = 0;
-  #over = false;
+  readonly #relay: Relay;
+  readonly #silence: Silence | null;
 
   constructor(
     reactor: Reactor,
     buffers: RelayBuffers,
-    passOn: PassOn,
     session: Session,
-    line: Line,
+    peer: RelayEnd,
+    backend: RelayEnd,
+    idleTimeout: number,
   ) {
-    this.#reactor = reactor;
-    this.#buffers = buffers;
-    this.#passOn = passOn;
     this.#session = session;
-    // What has come already lies in a buffer that others use while the backend is waited for.
-    this.#peer = { ...line, seal: line.channel, received: line.received?.slice() ?? null };
-  }
-
-  begin(kind: "unix" | "tcp", addresses: readonly SocketAddress[], idleTimeout: number): void {
-    this.#idleTimeout = idleTimeout;
-    this.#addresses = addresses;
-    if (kind === "unix") this.#tryUnix(this.#reactor.now() + PATIENCE);
-    else {
-      this.#deadline = this.#reactor.after(PATIENCE, () => this.#end("backend-timeout"));
-      this.#tryTcp(0);
-    }
-  }
-
-  /** The connection to a TCP backend has come out one way or the other. */
-  onEvents(): void {
-    const registration = this.#registration;
-    if (registration === null) return;
-    const error = connectOutcome(registration.descriptor);
-    if (error === Errno.EINPROGRESS) return;
-    this.#registration = null;
-    if (error === 0) this.#join(new Descriptor(registration.release()), "tcp");
-    else {
-      registration.close();
-      this.#tryTcp(this.#next);
-    }
-  }
-
-  onFault(): void {
-    this.#end("error");
+    this.#relay = new Relay(reactor, buffers, peer, backend, this);
+    this.#silence = Silence.of(reactor, session, this.#relay, idleTimeout);
   }
 
   evict(): void {
-    if (this.#relay !== null) this.#relay.abort("error");
-    else this.#end("error");
+    this.#relay.abort("error");
   }
 
-  /** A full backlog is `EAGAIN` at once, and nothing tells when there is room (`connect(2)`). */
-  #tryUnix(until: number): void {
-    const [address] = this.#addresses;
-    if (address === undefined) throw new Error("a backend has no address");
-    const backend = unixSocket();
-    const error = this.#passOn.connecting(
-      this.#session,
-      this.#peer.descriptor,
-      () => connect(backend, address),
-    );
-    if (error === 0) {
-      this.#join(backend, "unix");
-      return;
-    }
-    backend.close();
-    if (error !== Errno.EAGAIN) this.#endSoon("backend-refused");
-    else if (this.#reactor.now() >= until) this.#endSoon("backend-timeout");
-    else {
-      this.#retry = this.#reactor.after(PAUSE, () => {
-        if (this.#over) return;
-        try {
-          this.#tryUnix(until);
-        } catch {
-          this.#end("backend-error");
-        }
-      });
-    }
-  }
-
-  #tryTcp(index: number): void {
-    const address = this.#addresses[index];
-    if (address === undefined) {
-      this.#endSoon("backend-refused");
-      return;
-    }
-    this.#next = index + 1;
-    const backend = tcpSocket(address);
-    const error = connectTcp(backend, address);
-    if (error === 0) this.#join(backend, "tcp");
-    else if (error === Errno.EINPROGRESS) {
-      this.#registration = this.#reactor.watch(backend, EPOLLOUT, this);
-    } else {
-      backend.close();
-      this.#tryTcp(this.#next);
-    }
-  }
-
-  #join(backend: Descriptor, kind: "unix" | "tcp"): void {
-    this.#cancelTimers();
-    if (kind === "tcp") tuneTcp(backend);
-    let unsent: Uint8Array | null;
-    try {
-      unsent = this.#passOn.before(this.#session, this.#peer.descriptor);
-    } catch {
-      // A backend that cannot be told who comes gets nobody.
-      backend.close();
-      this.#endSoon("backend-error");
-      return;
-    }
-    this.#relay = new Relay(
-      this.#reactor,
-      this.#buffers,
-      this.#peer,
-      { descriptor: backend, kind, seal: null, unsent },
-      ({ bytesIn, bytesOut, reason, brokenOff }) => {
-        this.#over = true;
-        this.#cancelTimers();
-        this.#session.carried({ in: bytesIn, out: bytesOut });
-        this.#session.end(brokenOff === "second" ? "backend-error" : reason as CloseReason);
-      },
-    );
-    this.#watchSilence();
-  }
-
-  #watchSilence(): void {
-    if (this.#idleTimeout === 0 || this.#relay === null) return;
-    const silent = this.#reactor.now() - this.#relay.lastMove;
-    if (silent >= this.#idleTimeout) this.#session.evict("idle");
-    else {
-      this.#idle = this.#reactor.after(this.#idleTimeout - silent, () => this.#watchSilence());
-    }
-  }
-
-  /** The backend cannot even be asked. */
-  giveUp(): void {
-    this.#endSoon("backend-error");
-  }
-
-  #endSoon(reason: CloseReason): void {
-    this.#reactor.after(0, () => this.#end(reason));
-  }
-
-  /** There will be no backend. */
-  #end(reason: CloseReason): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#cancelTimers();
-    this.#registration?.close();
-    this.#registration = null;
-    this.#peer.seal?.wipe();
-    turnAway(this.#peer.descriptor);
-    this.#session.carried({ in: 0, out: 0 });
-    this.#session.end(reason);
-  }
-
-  #cancelTimers(): void {
-    for (const timer of [this.#deadline, this.#retry, this.#idle]) {
-      timer?.cancel();
-    }
+  relayOver({ bytesIn, bytesOut, reason, brokenOff }: RelayOutcome): void {
+    this.#silence?.end();
+    this.#session.carried({ in: bytesIn, out: bytesOut });
+    this.#session.end(brokenOff === "second" ? "backend-error" : reason as CloseReason);
   }
 }
 

@@ -7,9 +7,10 @@
 import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import { Relay, type RelayBuffers } from "../reactor/relay.ts";
+import { Relay, type RelayBuffers, type RelayHolder, type RelayOutcome } from "../reactor/relay.ts";
 import type { Line } from "./service.ts";
 import type { CloseReason, Session } from "./sessions.ts";
+import { Silence } from "./silence.ts";
 
 /** The plain side of a connection. */
 export interface PlainSide {
@@ -22,12 +23,15 @@ export interface PlainSide {
 /**
  * Opens the plain side of a connection. A Unix connection is its own; the session of any other lasts until
  * the peer has everything.
+ *
+ * @param idleTimeout How long the session may be silent, in milliseconds, as far as we can hear it; 0 for ever.
  */
 export function plainSide(
   reactor: Reactor,
   buffers: RelayBuffers,
   session: Session,
   line: Line,
+  idleTimeout = 0,
 ): PlainSide {
   if (line.channel === null) return { descriptor: line.descriptor, cut: () => {} };
   let pair: [Descriptor, Descriptor];
@@ -38,23 +42,47 @@ export function plainSide(
     throw error;
   }
   const [near, far] = pair;
-  const release = session.hold();
   try {
-    const relay = new Relay(
-      reactor,
-      buffers,
-      { ...line, seal: line.channel },
-      { descriptor: near, kind: "unix", seal: null },
-      ({ bytesIn, bytesOut, reason }) => {
-        session.carried({ in: bytesIn, out: bytesOut });
-        session.note(reason as CloseReason);
-        release();
-      },
-    );
-    return { descriptor: far, cut: () => relay.abort("error") };
+    return new Bridge(reactor, buffers, session, line, near, far, idleTimeout);
   } catch (error) {
     far.close();
-    release();
     throw error;
+  }
+}
+
+/** What seals and opens between the peer and the plain side. */
+class Bridge implements PlainSide, RelayHolder {
+  readonly descriptor: Descriptor;
+  readonly #session: Session;
+  readonly #relay: Relay;
+  readonly #silence: Silence | null;
+  readonly #release: () => void;
+
+  constructor(
+    reactor: Reactor,
+    buffers: RelayBuffers,
+    session: Session,
+    line: Line,
+    near: Descriptor,
+    far: Descriptor,
+    idleTimeout: number,
+  ) {
+    this.descriptor = far;
+    this.#session = session;
+    const plain = { descriptor: near, kind: "unix" as const, seal: null };
+    this.#relay = new Relay(reactor, buffers, { ...line, seal: line.channel }, plain, this);
+    this.#release = session.hold();
+    this.#silence = Silence.of(reactor, session, this.#relay, idleTimeout);
+  }
+
+  cut(): void {
+    this.#relay.abort("error");
+  }
+
+  relayOver({ bytesIn, bytesOut, reason }: RelayOutcome): void {
+    this.#silence?.end();
+    this.#session.carried({ in: bytesIn, out: bytesOut });
+    this.#session.note(reason as CloseReason);
+    this.#release();
   }
 }

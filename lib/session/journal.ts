@@ -139,17 +139,15 @@ export class Journal {
 
   /** A session ended. */
   closed(session: Session): void {
-    const now = Date.now();
     this.#add({
       event: "close",
-      time: now,
+      time: Date.now(),
       session: session.id,
       reason: session.reason,
       bytesIn: session.bytes?.in,
       bytesOut: session.bytes?.out,
       status: session.ending === null ? undefined : statusOf(session.ending),
-      // The wall clock may be set back while a session is open; a duration is never negative.
-      duration: Math.max(0, now - session.facts.since),
+      duration: session.duration,
     });
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { listenerAddress } from "../config/listener_address.ts";
 import type { ConfigSource } from "../config/source.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
@@ -32,6 +33,9 @@ export class Judge {
   readonly #ground: Ground;
   readonly #sessions: Sessions;
   readonly #names: Names;
+  /** The lists in force, as far as they were looked up in the configuration of {@linkcode #listsOf}. */
+  readonly #lists = new Map<ListenerConfig, AllowList | null>();
+  #listsOf: Config | null = null;
 
   constructor(source: ConfigSource, ground: Ground, sessions: Sessions, names: Names) {
     this.#source = source;
@@ -43,7 +47,7 @@ export class Judge {
   /** Decides about a newcomer. The configuration has to have been refreshed just before. */
   admit(peer: UnixPeer, listener: ListenerConfig): Decision {
     const { access } = this.#source.config;
-    const allow = allowOf(this.#source.config, listener);
+    const allow = this.#allowOf(listener);
     const occupancy = this.#occupancy(peer.credentials?.uid);
     return decide(peer, access, allow, this.#ground, occupancy);
   }
@@ -62,8 +66,8 @@ export class Judge {
     if (origin.kind === "tcp") {
       return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, door, ROOM);
     }
-    const { config } = this.#source;
-    return decide(origin.peer, config.access, allowOf(config, door), this.#ground, ROOM);
+    const { access } = this.#source.config;
+    return decide(origin.peer, access, this.#allowOf(door), this.#ground, ROOM);
   }
 
   #decideKeyed(
@@ -73,7 +77,7 @@ export class Judge {
     occupancy: Occupancy,
   ): Decision {
     const { config } = this.#source;
-    const allow = allowOf(config, listener);
+    const allow = this.#allowOf(listener);
     const user = config.access.usersByName.get(grant?.user ?? actsAs ?? "");
     // The name service may be slow, so it is asked only where a rule wants to know.
     const groups = user === undefined || !allow?.gids.size ? [] : this.#names.groupsOf(user.uid);
@@ -90,19 +94,24 @@ export class Judge {
       maxConnectionsPerUser: limits.maxConnectionsPerUser,
     };
   }
-}
 
-/**
- * The `allow:` list that is in force for a listener now. One that is not in the file (any more) keeps
- * the list it was opened with.
- */
-function allowOf(config: Config, listener: ListenerConfig): AllowList | null {
-  const current = config.listeners?.find((one) => isSame(one, listener));
-  return current === undefined ? listener.allow : current.allow;
-}
-
-function isSame(one: ListenerConfig, other: ListenerConfig): boolean {
-  return one.kind === "unix"
-    ? other.kind === "unix" && one.path === other.path
-    : other.kind === "tcp" && one.host === other.host && one.port === other.port;
+  /**
+   * The `allow:` list that is in force for a listener now, however the file spells its address. One that is not in the
+   * file (any more) keeps the list it had.
+   */
+  #allowOf(listener: ListenerConfig): AllowList | null {
+    const { config } = this.#source;
+    if (config !== this.#listsOf) {
+      this.#listsOf = config;
+      this.#lists.clear();
+    }
+    let allow = this.#lists.get(listener);
+    if (allow === undefined) {
+      const address = listenerAddress(listener);
+      const current = config.listeners?.find((one) => listenerAddress(one) === address);
+      allow = (current ?? listener).allow;
+      this.#lists.set(listener, allow);
+    }
+    return allow;
+  }
 }

@@ -4,15 +4,20 @@
  * @module
  */
 import { WatchedKey } from "../access/watched_key.ts";
+import { listenerAddress } from "../config/listener_address.ts";
 import type { ConfigSource } from "../config/source.ts";
-import type { KeyConfig, TcpListenerConfig } from "../config/types.ts";
+import type { Config, KeyConfig, TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { KeyGrant } from "../policy/types.ts";
 
 /** Finds keys by their ids. */
 export class KeyRing {
   readonly #source: ConfigSource;
-  readonly #listener: TcpListenerConfig;
+  readonly #address: string;
+  readonly #pinned: boolean;
+  /** What the configuration of {@linkcode #seen} says, or the last one that has said anything. */
+  #configured: readonly KeyConfig[];
+  #seen: Config | null = null;
   readonly #ownUid: number;
   readonly #files = new Map<string, WatchedKey>();
   #keys: readonly KeyConfig[] = [];
@@ -25,7 +30,9 @@ export class KeyRing {
    */
   constructor(source: ConfigSource, listener: TcpListenerConfig, ownUid: number) {
     this.#source = source;
-    this.#listener = listener;
+    this.#address = listenerAddress(listener);
+    this.#pinned = listener.pinned ?? false;
+    this.#configured = listener.keys;
     this.#ownUid = ownUid;
   }
 
@@ -36,7 +43,8 @@ export class KeyRing {
    * @returns What has become unusable since the last time.
    */
   refresh(): readonly Failure[] {
-    const keys = this.#configured();
+    this.#lookUp();
+    const keys = this.#configured;
     let stale = keys !== this.#keys;
     this.#keys = keys;
     if (stale) this.#forgetOthers(new Set(keys.map(({ file }) => file)));
@@ -74,13 +82,12 @@ export class KeyRing {
     this.#byId.clear();
   }
 
-  #configured(): readonly KeyConfig[] {
-    const { host, port, pinned, keys } = this.#listener;
-    if (pinned) return keys;
-    const current = this.#source.config.listeners?.find((one) =>
-      one.kind === "tcp" && one.host === host && one.port === port
-    );
-    return current?.kind === "tcp" ? current.keys : keys;
+  #lookUp(): void {
+    const { config } = this.#source;
+    if (this.#pinned || config === this.#seen) return;
+    this.#seen = config;
+    const current = config.listeners?.find((one) => listenerAddress(one) === this.#address);
+    if (current?.kind === "tcp") this.#configured = current.keys;
   }
 
   #forgetOthers(paths: ReadonlySet<string>): void {

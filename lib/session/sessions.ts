@@ -81,6 +81,8 @@ export class Session {
   /** How its program ended, where it had one. */
   ending: Ending | null = null;
   readonly #onEnd: (session: Session) => void;
+  // The wall clock may be set while a session is open.
+  readonly #began = performance.now();
   #occupant: Occupant | null = null;
   #reason: CloseReason = "end";
   #evicted = false;
@@ -102,6 +104,11 @@ export class Session {
   get from(): string {
     const { origin } = this.facts;
     return origin.kind === "tcp" ? origin.remote.host : "127.0.0.1";
+  }
+
+  /** How long it has been open, in whole milliseconds. */
+  get duration(): number {
+    return Math.round(performance.now() - this.#began);
   }
 
   /** Why it ended, or would if it ended now. */
@@ -186,6 +193,7 @@ export class Sessions {
   readonly #open = new Map<number, Session>();
   readonly #perUid = new Map<number, number>();
   readonly #onEnd: EndListener;
+  readonly #forgetIt = (session: Session) => this.#forget(session);
   #lastId = 0;
 
   /** @param onEnd Hears of every session that ended, once. */
@@ -211,10 +219,7 @@ export class Sessions {
 
   /** Begins a session. */
   open(facts: SessionFacts): Session {
-    const session = new Session(++this.#lastId, facts, (session) => {
-      this.#forget(session);
-      this.#onEnd(session);
-    });
+    const session = new Session(++this.#lastId, facts, this.#forgetIt);
     this.#open.set(session.id, session);
     this.#perUid.set(facts.as.uid, this.ofUid(facts.as.uid) + 1);
     return session;
@@ -231,5 +236,6 @@ export class Sessions {
     const left = this.ofUid(uid) - 1;
     if (left > 0) this.#perUid.set(uid, left);
     else this.#perUid.delete(uid);
+    this.#onEnd(session);
   }
 }

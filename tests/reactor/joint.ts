@@ -217,7 +217,7 @@ export class Joint {
       buffers,
       { ...one.end, received: received?.(one.person) ?? null, unsent: unsent ?? null },
       other.end,
-      (outcome) => this.outcomes.push(outcome),
+      { relayOver: (outcome) => this.outcomes.push(outcome) },
     );
   }
 
