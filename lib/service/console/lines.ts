@@ -48,6 +48,16 @@ export class LineSplitter {
     }
   }
 
+  /**
+   * Takes the line that has no newline, because the stream has ended.
+   *
+   * @returns Null where there is none.
+   * @throws {LineError} When it is not UTF-8.
+   */
+  rest(): string | null {
+    return this.partial ? this.#take() : null;
+  }
+
   #take(): string {
     const bytes = new Uint8Array(this.#length);
     let offset = 0;

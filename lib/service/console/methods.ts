@@ -187,7 +187,11 @@ export class ConsoleMethods implements Methods {
     throw new RequestError(
       RpcCode.permissionDenied,
       `Permission denied: ${caller.welcome.user} may read but not change anything`,
-      `root or a user with admin: true may; ipcauth users set ${caller.welcome.user} admin true`,
+      `root or a user with admin: true may; ${
+        user === undefined
+          ? `ipcauth users add NAME --uid UID --local-ipc-access --admin`
+          : `ipcauth users set ${user.name} admin true`
+      }`,
     );
   }
 

@@ -20,14 +20,20 @@ export class RequestError extends Error {
   override readonly name = "RequestError";
   readonly code: number;
   readonly hint: string | undefined;
-  /** The id to answer under, where it was readable. */
-  readonly id: RequestId;
+  /** The id to answer under, null where it was not readable; a notification has none, and gets no answer. */
+  readonly id: RequestId | undefined;
 
-  constructor(code: number, message: string, hint?: string, id: RequestId = null) {
+  /** @param of The request, as far as it was readable. */
+  constructor(
+    code: number,
+    message: string,
+    hint?: string,
+    of: { readonly id: RequestId | undefined } = { id: null },
+  ) {
     super(message);
     this.code = code;
     this.hint = hint;
-    this.id = id;
+    this.id = of.id;
   }
 
   /** The JSON-RPC error object. */
@@ -58,17 +64,17 @@ export function parseRequest(line: string): Request {
   const { jsonrpc, id, method, params } = value;
   const known = isId(id) ? id : null;
   const invalid = (message: string) =>
-    new RequestError(RpcCode.invalidRequest, message, undefined, known);
+    new RequestError(RpcCode.invalidRequest, message, undefined, { id: known });
   if (jsonrpc !== "2.0") throw invalid('A request has "jsonrpc": "2.0"');
-  if (id !== undefined && !isId(id)) throw invalid("An id is a string, a number or null");
+  if (id !== undefined && !isId(id)) {
+    throw invalid("An id is a string, null, or a number of at most 15 digits");
+  }
   if (typeof method !== "string") throw invalid("A method is a string");
   if (params !== undefined && !isRecord(params)) {
-    throw new RequestError(
-      RpcCode.invalidParams,
-      "Parameters are given by name, in an object",
-      undefined,
-      known,
-    );
+    const message = "Parameters are given by name, in an object";
+    throw new RequestError(RpcCode.invalidParams, message, undefined, {
+      id: isId(id) ? id : undefined,
+    });
   }
   return { id: isId(id) ? id : undefined, method, params: params ?? {} };
 }
@@ -77,6 +83,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A number that has lost digits on its way would be answered as another one. */
 function isId(value: unknown): value is RequestId {
-  return value === null || typeof value === "string" || typeof value === "number";
+  if (typeof value !== "number") return value === null || typeof value === "string";
+  return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
 }

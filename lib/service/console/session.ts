@@ -74,6 +74,9 @@ export class ConsoleSession {
       for await (const chunk of chunks) {
         for (const line of this.#splitter.push(chunk)) await this.#answer(line);
       }
+      // A request that is whole without its newline is one; half of one is no JSON.
+      const last = this.#splitter.rest();
+      if (last !== null) await this.#answer(last);
       if (!this.#socket.destroyed) this.#socket.end();
     } catch (error) {
       this.#failed = true;
@@ -101,6 +104,7 @@ export class ConsoleSession {
       request = parseRequest(line);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
+      if (error.id === undefined) return;
       await this.#send({ jsonrpc: "2.0", error, id: error.id });
       return;
     }

@@ -35,3 +35,9 @@ Deno.test("LineSplitter refuses bytes that are not UTF-8", () => {
     assertThrows(() => [...new LineSplitter(10).push(new Uint8Array(bytes))], LineError, "UTF-8");
   }
 });
+
+Deno.test("LineSplitter gives the last line, too, when the stream has ended without a newline", () => {
+  const splitter = new LineSplitter(10);
+  assertEquals([...splitter.push(new TextEncoder().encode("one\ntwo"))], ["one"]);
+  assertEquals([splitter.rest(), splitter.rest()], ["two", null]);
+});

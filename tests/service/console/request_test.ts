@@ -25,6 +25,8 @@ for (
     ['{"id":1,"method":"a"}', -32600],
     ['{"jsonrpc":"1.0","id":1,"method":"a"}', -32600],
     ['{"jsonrpc":"2.0","id":{},"method":"a"}', -32600],
+    ['{"jsonrpc":"2.0","id":1e999,"method":"a"}', -32600],
+    ['{"jsonrpc":"2.0","id":12345678901234567890,"method":"a"}', -32600],
     ['{"jsonrpc":"2.0","id":1,"method":1}', -32600],
     ['{"jsonrpc":"2.0","id":1,"method":"a","params":[1]}', -32602],
   ] as const
@@ -33,6 +35,15 @@ for (
     assertEquals(code(() => parseRequest(line)), expected);
   });
 }
+
+Deno.test("parseRequest() says under which id a mistake is answered, and that a notification's is not", () => {
+  const id = (line: string) =>
+    (assertThrows(() => parseRequest(line), RequestError) as RequestError).id;
+  assertEquals(id('{"jsonrpc":"2.0","id":7,"method":"a","params":[1]}'), 7);
+  assertEquals(id('{"jsonrpc":"2.0","method":"a","params":[1]}'), undefined);
+  assertEquals(id('{"jsonrpc":"2.0","id":1e999,"method":"a"}'), null);
+  assertEquals(id("{"), null);
+});
 
 Deno.test("Params refuses a parameter that the method does not know", () => {
   assertEquals(code(() => new Params({ nmae: "x" }, "name")), -32602);
