@@ -95,6 +95,11 @@ export class Reactor {
     return this.#open;
   }
 
+  /** How many things are still to be done after some time. */
+  get waiting(): number {
+    return this.#timers.active;
+  }
+
   /** Milliseconds on a clock that never goes back. */
   now(): number {
     return performance.now();

@@ -52,6 +52,11 @@ export class Timers {
     return this.#heap.length;
   }
 
+  /** How many of them have still something to do. */
+  get active(): number {
+    return this.#heap.filter(({ over }) => !over).length;
+  }
+
   /**
    * Adds a deadline.
    *

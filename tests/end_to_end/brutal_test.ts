@@ -1,10 +1,12 @@
 /**
  * Forward, exec and keyed TCP together, all at once and all badly treated: clients that half-close, reset and do not
- * read, backends that die, a user who is thrown out again and again. Not one byte of one session may appear in
- * another, and nothing may be left.
+ * read, strangers who reset without a key, backends that die, programs that leave others running, a user who is thrown
+ * out again and again. Not one byte of one session may appear in another, and nothing may be left.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
+import { send } from "../../lib/libc/sockets.ts";
 import { Backend, writeAll } from "./backend.ts";
 import { freePort, writeKey } from "./keys.ts";
 import { isRoot, Program, RunningServer } from "./program.ts";
@@ -35,6 +37,24 @@ async function mortal(path: string): Promise<Backend> {
   return backend;
 }
 
+/** How long what some programs leave running would run: nobody else's `sleep` has that number. */
+const DEAF = "86399.25";
+/** Echoes, and now and then leaves somebody running who does not listen. */
+const PROGRAM =
+  `[ $((IPCCONNNUM % 8)) = 0 ] && { trap '' TERM; sleep ${DEAF} & trap - TERM; }; exec cat`;
+
+/** Strangers without a key, who break off at once: some before they are looked at, some after a few bytes. */
+function strangers(port: number, count: number): void {
+  const address = resolveHost("127.0.0.1", port)[0]!;
+  for (let one = 0; one < count; one++) {
+    const connection = tcpSocket(address);
+    connectTcp(connection, address);
+    send(connection, new TextEncoder().encode("IPCAUTH1 and something else".slice(0, one % 28)));
+    resetOnClose(connection);
+    connection.close();
+  }
+}
+
 Deno.test({
   name:
     "nothing of a session appears in another, whatever service and transport, and nothing is left (needs root)",
@@ -46,7 +66,7 @@ Deno.test({
     const backendPath = program.path("backend.sock");
     const service = {
       forward: `{ forward: "unix:${backendPath}" }`,
-      exec: "{ exec: [/bin/cat] }",
+      exec: `{ exec: [/bin/sh, -c, ${JSON.stringify(PROGRAM)}] }`,
     };
     const listeners = (["forward", "exec"] as const).flatMap((kind) => [
       `  - { unix: ${program.path(`${kind}.sock`)}, service: ${service[kind]} }\n`,
@@ -115,7 +135,10 @@ limits: { max_connections: 2000, max_connections_per_user: 2000, grace: 100ms }
       let over = false;
       const storm = all(ALL, SEED).finally(() => over = true);
       let rounds = 0;
+      let strange = 0;
       while (!over) {
+        for (const port of Object.values(ports)) strangers(port, 20);
+        strange += 40;
         // Bob is thrown out and let in again, and every second time the backend falls over as a whole.
         for (const verb of ["deny", "allow"]) {
           assertEquals((await program.run(["users", verb, "bob", "--config", config])).code, 0);
@@ -144,6 +167,11 @@ limits: { max_connections: 2000, max_connections_per_user: 2000, grace: 100ms }
         assert(reasons.has(reason), `nothing ended by ${reason}`);
       }
       assertEquals(server.log.filter(({ event }) => event === "error"), []);
+      // Exactly one line for each of them, however early it broke off.
+      const denied = server.log.filter(({ reason }) => reason === "bad-key");
+      assertEquals(denied.length, strange);
+      // Their grace is short, and nothing tells when it is over.
+      while ((await words("pgrep", "-f", `^sleep ${DEAF}$`)).length > 0);
       assertEquals(await held(), before);
       const sessions = server.log.filter(({ event }) => event === "allow").map(({ session }) =>
         session

@@ -140,6 +140,6 @@ Deno.test(`thousands of relays keep apart what belongs apart (seed ${SEED})`, ()
     }
   }
   assert(undisturbed > ALL / 4 && undisturbed < ALL, `${undisturbed} were not disturbed`);
-  assertEquals(reactor.size, 0);
+  assertEquals([reactor.size, reactor.waiting], [0, 0]);
   assertEquals([...openSockets().difference(before)], []);
 });
