@@ -174,8 +174,12 @@ class DataPlane implements Watcher {
         return;
       case "refresh":
         if (this.#refresh()) return;
-        // Whoever asked for it wants to hear that it was done.
-        this.#tell({ kind: "reloaded", outcome: "unchanged", problem: null });
+        // Whoever asked for it wants to hear that it was done, or what still keeps it from being done.
+        this.#tell({
+          kind: "reloaded",
+          outcome: "unchanged",
+          problem: this.#house.source.problem?.failure.message ?? null,
+        });
         return;
       case "ping":
         this.#tell({ kind: "pong" });

@@ -85,6 +85,7 @@ export type ToControl =
   | {
     readonly kind: "reloaded";
     readonly outcome: "changed" | "unchanged" | "bad-config";
+    /** What is wrong with the file, where it is not in force. */
     readonly problem: string | null;
   }
   /** Every listener and session is closed. */

@@ -233,9 +233,12 @@ Deno.test("a bad configuration stops the start with the exact place, and leaves 
   await using server = await program.serve([`--unix=${socket}`, "--config", file]);
   await program.write("c.yaml", "users:\n  - { name: bob, uid: -1 }\n");
   server.child.kill("SIGHUP");
-  const reload = await server.event("reload");
-  assertEquals(reload.reason, "bad-config");
+  const reload = await server.event("reload", ({ reason }) => reason === "bad-config");
   assertStringIncludes(String(reload.message), `${file}:2:23: users[0].uid: -1`);
+  // The file is told once. Whoever asks again hears what is still wrong with it, and no success.
+  server.child.kill("SIGHUP");
+  const again = await server.event("reload", ({ reason }) => reason === "unchanged");
+  assertEquals(again.message, reload.message);
   const shown = await program.run([
     "connect",
     `--unix=${socket}`,
@@ -251,5 +254,5 @@ Deno.test("a bad configuration stops the start with the exact place, and leaves 
     78,
     `${file}:2:23: users[0].uid`,
   );
-  assertEquals(server.log.filter(({ event }) => event === "reload").length, 1);
+  assertEquals(server.log.filter(({ reason }) => reason === "bad-config").length, 1);
 });
