@@ -6,8 +6,10 @@
 import type { ConfigSource } from "../config/source.ts";
 import type { LogLevel } from "../config/types.ts";
 import { Failure } from "../errors.ts";
+import type { ProcessIdentity } from "../libc/identity.ts";
 import { Audit, type AuditFormat } from "../server/audit.ts";
 import { LogFile } from "../server/log_file.ts";
+import { demandAppendable } from "../server/log_owner.ts";
 
 /** What decides beside the configuration. */
 export interface LogContext {
@@ -24,14 +26,20 @@ export class Log {
   readonly audit: Audit;
   readonly #context: LogContext;
   readonly #source: ConfigSource;
+  readonly #owner: ProcessIdentity | null;
   #file: LogFile | null = null;
 
-  /** @throws {Failure} When the log file cannot be opened. */
-  constructor(context: LogContext, source: ConfigSource) {
+  /**
+   * @param owner Whom the server becomes; null when it stays who it is.
+   * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not open it.
+   */
+  constructor(context: LogContext, source: ConfigSource, owner: ProcessIdentity | null) {
     this.#context = context;
     this.#source = source;
+    this.#owner = owner;
     const { file } = source.config.log;
-    if (file !== null) this.#file = new LogFile(file);
+    if (file !== null) this.#file = this.#open(file);
+    if (file !== null && owner !== null) demandAppendable(owner, file);
     this.audit = new Audit(this.#format(), (text) => this.#write(text));
   }
 
@@ -40,7 +48,7 @@ export class Log {
     const { file } = this.#source.config.log;
     if (file !== (this.#file?.path ?? null)) {
       this.#attempt(() => {
-        const next = file === null ? null : new LogFile(file);
+        const next = file === null ? null : this.#open(file);
         this.#file?.close();
         this.#file = next;
       });
@@ -51,6 +59,18 @@ export class Log {
   /** Somebody has moved the file away. */
   reopen(): void {
     this.#attempt(() => this.#file?.reopen());
+  }
+
+  #open(path: string): LogFile {
+    return new LogFile(path, {
+      owner: this.#owner,
+      notice: (missing) =>
+        this.#line(
+          `${lines(missing)} of the log ${
+            missing === 1 ? "is" : "are"
+          } missing here, and went to standard error`,
+        ),
+    });
   }
 
   #format(): AuditFormat {
@@ -68,10 +88,18 @@ export class Log {
     try {
       this.#file.write(text);
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
       // What happened must not be lost because a disk is full; standard error has another end.
-      this.#context.err(`ipcauth: error: ${error.message}\n${text}`);
+      const message = error instanceof Error ? error.message : String(error);
+      this.#context.err(`ipcauth: error: ${message}\n${text}`);
     }
+  }
+
+  /** A line about the log itself, in the log's own format. */
+  #line(message: string): string {
+    let line = "";
+    new Audit(this.audit.format, (text) => line += text)
+      .record({ event: "error", time: Date.now(), message });
+    return line;
   }
 
   #attempt(action: () => void): void {
@@ -82,4 +110,8 @@ export class Log {
       this.audit.record({ event: "error", time: Date.now(), message: error.message });
     }
   }
+}
+
+function lines(count: number): string {
+  return count === 1 ? "1 line" : `${count} lines`;
 }

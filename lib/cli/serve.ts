@@ -60,7 +60,7 @@ function prepare(command: ServeCommand, context: ServeContext): Server {
   const inherited = inheritedSockets(surroundings.env, Deno.pid);
   const listeners = chooseListeners(flags, source.config, around, inherited);
   if (dropTo !== null) refuseRootServices(listeners);
-  const log = new Log(context, source);
+  const log = new Log(context, source, dropTo);
   return new Server({
     thread: context.thread,
     source,

@@ -18,8 +18,6 @@ const O_RDWR = 2;
 const O_CREAT = 0o100;
 const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0o400000 : 0o100000;
 const O_CLOEXEC = 0o2000000;
-const O_WRONLY = 0o1;
-const O_APPEND = 0o2000;
 // asm-generic/fcntl.h; arm64 has numbers of its own for these
 const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0o200000 : 0o40000;
 const LOCK_EX = 2;
@@ -31,6 +29,7 @@ export const FileType = {
   socket: 0o140000,
   regular: 0o100000,
   directory: 0o040000,
+  character: 0o020000,
   fifo: 0o010000,
 } as const;
 
@@ -40,6 +39,8 @@ export interface FileStatus {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** In bytes; 0 for what has none, such as a device. */
+  readonly size: number;
   /** Device and inode together: which file it is. */
   readonly identity: string;
 }
@@ -121,6 +122,7 @@ function statusOf(descriptor: number, path: Uint8Array<ArrayBuffer>, flags: numb
     mode: view.getUint16(0x1c, true),
     uid: view.getUint32(0x14, true),
     gid: view.getUint32(0x18, true),
+    size: Number(view.getBigUint64(0x28, true)),
     identity: `${view.getUint32(0x88, true)}:${view.getUint32(0x8c, true)}:${
       view.getBigUint64(0x20, true)
     }`,
@@ -199,28 +201,12 @@ export function readProc(path: string): string {
   return new TextDecoder().decode(readProcBytes(path));
 }
 
-/**
- * Opens a file to write behind its end, and makes it where there is none. Every write is one piece, whoever else
- * writes there (`open(2)`, `O_APPEND`).
- *
- * @throws {SystemError} When it cannot be; `ELOOP` for a symbolic link.
- */
-export function openToAppend(path: string, mode: number): Descriptor {
-  const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-  return new Descriptor(check("open", libc.open(cString(path), flags, mode)));
-}
-
 /** Opens a file to read, and closes it again. @returns 0 or the error number. */
 export function tryToRead(path: string): number {
   const number = libc.open(cString(path), O_CLOEXEC, 0);
   if (number < 0) return errno();
   new Descriptor(number).close();
   return 0;
-}
-
-/** Writes to a file. @returns How many bytes were taken. */
-export function append(file: Descriptor, bytes: Uint8Array<ArrayBuffer>): number {
-  return check("write", libc.write(file.number, bytes, BigInt(bytes.length)));
 }
 
 /** Gives a directory that we have made to its user. */

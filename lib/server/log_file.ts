@@ -4,23 +4,40 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { describe, SystemError } from "../libc/errno.ts";
-import { append, openToAppend } from "../libc/files.ts";
+import { append, giveFile, openToAppend, takeBack } from "../libc/appended_file.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
+import { descriptorStatus, FileType } from "../libc/files.ts";
+import type { ProcessIdentity } from "../libc/identity.ts";
+import { LogPiece } from "./log_piece.ts";
+
+/** How a log file is kept. */
+export interface LogFilePlan {
+  /** Whose it is to be where we make it; null: ours. */
+  readonly owner: ProcessIdentity | null;
+  /** Says in a line that so many are missing. */
+  notice(missing: number): string;
+}
 
 /** Appends to a file, and can be told that it was moved away. */
 export class LogFile {
   readonly path: string;
+  readonly #plan: LogFilePlan;
   #file: Descriptor;
+  /** How many lines could not be written since the last one that was. */
+  #missing = 0;
+  /** Whether the file ends in the beginning of a line. */
+  #torn = false;
 
   /**
    * Opens it, and makes it with mode 0640 where there is none.
    *
-   * @throws {Failure} 71 when it cannot be opened.
+   * @throws {Failure} 71 when it cannot be opened, or could make its writer wait.
    */
-  constructor(path: string) {
+  constructor(path: string, plan: LogFilePlan) {
     this.path = path;
-    this.#file = open(path);
+    this.#plan = plan;
+    this.#file = open(path, plan.owner);
   }
 
   /**
@@ -29,21 +46,35 @@ export class LogFile {
    * @throws {Failure} 71 when it cannot be opened; the old one stays in use.
    */
   reopen(): void {
-    const next = open(this.path);
+    const next = open(this.path, this.#plan.owner);
+    const isSame = descriptorStatus(next).identity === descriptorStatus(this.#file).identity;
+    this.#torn = this.#torn && isSame;
     this.#file.close();
     this.#file = next;
   }
 
   /**
-   * Writes whole lines.
+   * Writes whole lines. What cannot be written is the caller's to tell elsewhere; the file says later that it is
+   * missing.
    *
    * @throws {Failure} 71 when they cannot be written, such as to a disk that is full.
    */
   write(text: string): void {
-    const bytes = new TextEncoder().encode(text);
+    const missing = this.#missing;
+    const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#plan.notice(missing);
+    const piece = new LogPiece(missing, notice, text);
+    let written = 0;
     try {
-      for (let rest = bytes; rest.length > 0;) rest = rest.subarray(append(this.#file, rest));
+      while (written < piece.bytes.length) {
+        written += append(this.#file, piece.bytes.subarray(written));
+      }
+      this.#missing = 0;
+      this.#torn = false;
     } catch (error) {
+      this.#missing = piece.missingAfter(written);
+      // The next line must not be glued to half of another one.
+      const torn = piece.tornAfter(written);
+      if (written > 0) this.#torn = torn > 0 && !takeBack(this.#file, torn);
       throw failure("write to", this.path, error);
     }
   }
@@ -54,12 +85,34 @@ export class LogFile {
   }
 }
 
-function open(path: string): Descriptor {
+function open(path: string, owner: ProcessIdentity | null): Descriptor {
   try {
-    return openToAppend(path, 0o640);
+    const { descriptor, isNew } = openToAppend(path, 0o640);
+    try {
+      const type = descriptorStatus(descriptor).mode & FileType.mask;
+      if (type !== FileType.regular && type !== FileType.character) throw noFile(path);
+      if (isNew && owner !== null) giveFile(descriptor, owner.uid, owner.gid);
+      return descriptor;
+    } catch (error) {
+      descriptor.close();
+      throw error;
+    }
   } catch (error) {
-    throw failure("open", path, error);
+    throw error instanceof SystemError && error.errno === Errno.ENXIO
+      ? noFile(path)
+      : failure("open", path, error);
   }
+}
+
+/** A pipe takes as much as somebody reads, and no server can wait for that. */
+function noFile(path: string): Failure {
+  return new Failure(
+    `Cannot open the log file ${path}: it is neither a regular file nor a character device`,
+    {
+      exit: ExitCode.os,
+      hint: `take "file" out of "log", and start the server with 2> ${path}`,
+    },
+  );
 }
 
 function failure(what: string, path: string, error: unknown): unknown {
