@@ -105,6 +105,7 @@ async function execute(
         logLevel: everywhere.logLevel,
         logFormat: everywhere.logFormat,
         logIsTerminal: Deno.stderr.isTerminal(),
+        logSink: Deno.stderr,
         version: VERSION,
         thread,
       });

@@ -10,6 +10,7 @@ import type { ProcessIdentity } from "../libc/identity.ts";
 import { Audit, type AuditFormat } from "../server/audit.ts";
 import { LogFile } from "../server/log_file.ts";
 import { demandAppendable } from "../server/log_owner.ts";
+import { type LogSink, LogStream } from "../server/log_stream.ts";
 
 /** What decides beside the configuration. */
 export interface LogContext {
@@ -17,8 +18,8 @@ export interface LogContext {
   readonly logFormat: "text" | "json" | null;
   /** Whether standard error is a terminal. */
   readonly logIsTerminal: boolean;
-  /** Writes text to standard error. */
-  err(text: string): void;
+  /** Standard error. */
+  readonly logSink: LogSink;
 }
 
 /** The log of a server, as the configuration wants it now. */
@@ -27,6 +28,7 @@ export class Log {
   readonly #context: LogContext;
   readonly #source: ConfigSource;
   readonly #owner: ProcessIdentity | null;
+  readonly #stream: LogStream;
   #file: LogFile | null = null;
 
   /**
@@ -37,6 +39,10 @@ export class Log {
     this.#context = context;
     this.#source = source;
     this.#owner = owner;
+    this.#stream = new LogStream(
+      context.logSink,
+      (lost) => this.#line(`${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`),
+    );
     const { file } = source.config.log;
     if (file !== null) this.#file = this.#open(file);
     if (file !== null && owner !== null) demandAppendable(owner, file);
@@ -61,6 +67,16 @@ export class Log {
     this.#attempt(() => this.#file?.reopen());
   }
 
+  /** Whether standard error has taken everything, or refused it. */
+  get isWritten(): boolean {
+    return this.#stream.isWritten;
+  }
+
+  /** Settles when it has. That may be never, where nobody reads. */
+  written(): Promise<void> {
+    return this.#stream.written();
+  }
+
   #open(path: string): LogFile {
     return new LogFile(path, {
       owner: this.#owner,
@@ -82,7 +98,7 @@ export class Log {
 
   #write(text: string): void {
     if (this.#file === null) {
-      this.#context.err(text);
+      this.#stream.write(text);
       return;
     }
     try {
@@ -90,7 +106,7 @@ export class Log {
     } catch (error) {
       // What happened must not be lost because a disk is full; standard error has another end.
       const message = error instanceof Error ? error.message : String(error);
-      this.#context.err(`ipcauth: error: ${message}\n${text}`);
+      this.#stream.write(`ipcauth: error: ${message}\n${text}`);
     }
   }
 

@@ -8,7 +8,7 @@ import { parseTarget } from "../config/addresses.ts";
 import { loadGround } from "../config/load.ts";
 import { configPlaces, type Surroundings } from "../config/locate.ts";
 import { ConfigSource } from "../config/source.ts";
-import type { LogLevel, ServiceConfig } from "../config/types.ts";
+import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/files.ts";
 import { hostName } from "../libc/ids.ts";
@@ -21,19 +21,16 @@ import type { Thread } from "../server/thread.ts";
 import { nameByUid } from "../session/names.ts";
 import { DEFAULT, type ServeCommand } from "./args.ts";
 import type { Context } from "./context.ts";
-import { Log } from "./log.ts";
+import { Log, type LogContext } from "./log.ts";
+import { report } from "./report.ts";
 import { socketPath } from "./socket_path.ts";
 import { listenAddress } from "./tcp_address.ts";
 
 /** What `serve` is given beside the command line. */
-export interface ServeContext extends Context {
+export interface ServeContext extends Context, LogContext {
   readonly version: string;
   /** Where the data plane loads meanwhile. */
   readonly thread: Thread;
-  readonly logLevel: LogLevel | null;
-  readonly logFormat: "text" | "json" | null;
-  /** Whether the log goes to a terminal. */
-  readonly logIsTerminal: boolean;
 }
 
 /**
@@ -43,13 +40,19 @@ export interface ServeContext extends Context {
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
   try {
-    return await prepare(command, context).run();
+    const { server, log } = prepare(command, context);
+    return await server.run().catch((error: unknown) => {
+      if (log.isWritten) throw error;
+      // Standard error takes nothing any more, and would keep a server that has ended from ending. The code still
+      // says what happened.
+      return report(error, false).exit;
+    });
   } finally {
     context.thread.worker.terminate();
   }
 }
 
-function prepare(command: ServeCommand, context: ServeContext): Server {
+function prepare(command: ServeCommand, context: ServeContext): { server: Server; log: Log } {
   const { surroundings } = context;
   const places = configPlaces(context.config, surroundings);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
@@ -61,7 +64,7 @@ function prepare(command: ServeCommand, context: ServeContext): Server {
   const listeners = chooseListeners(flags, source.config, around, inherited);
   if (dropTo !== null) refuseRootServices(listeners);
   const log = new Log(context, source, dropTo);
-  return new Server({
+  const server = new Server({
     thread: context.thread,
     source,
     audit: log.audit,
@@ -80,7 +83,9 @@ function prepare(command: ServeCommand, context: ServeContext): Server {
     },
     reopenLog: () => log.reopen(),
     onReload: () => log.follow(),
+    logWritten: () => log.written(),
   });
+  return { server, log };
 }
 
 function listenerFlags(command: ServeCommand): ListenerFlags {

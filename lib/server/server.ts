@@ -27,6 +27,8 @@ export interface ServerPlan {
   reopenLog(): void;
   /** Called after the configuration was loaded again. */
   onReload(): void;
+  /** Settles when everything that was logged is written, which may be never. */
+  logWritten(): Promise<void>;
 }
 
 /**
@@ -36,6 +38,8 @@ export interface ServerPlan {
 const PATIENCE = 5_000;
 /** The same for who has asked a second time. */
 const HURRY = 2_000;
+/** How long the log is waited for by who is in a hurry, in milliseconds: enough for one that somebody reads. */
+const MOMENT = 100;
 
 /** A running server. */
 export class Server {
@@ -47,6 +51,8 @@ export class Server {
   #console: Promise<ConsoleRoom> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
   readonly #listeners = new Set<string>();
+  /** Settles when the server was told a second time to stop. */
+  readonly #hurry = Promise.withResolvers<void>();
   #stops = 0;
 
   /** Starts it. */
@@ -79,6 +85,8 @@ export class Server {
     try {
       return await this.#outcome.promise;
     } finally {
+      // The signals are ours until the end: there is a second one for who does not want to wait.
+      await this.#letLogBeWritten();
       Deno.removeSignalListener("SIGTERM", stop);
       Deno.removeSignalListener("SIGINT", stop);
       Deno.removeSignalListener("SIGHUP", reload);
@@ -87,6 +95,16 @@ export class Server {
       this.#channel.port1.close();
       this.#wake.descriptor.close();
     }
+  }
+
+  /** The log has as long as the peers had: a reader that is slow gets everything, one that is dead holds up nobody. */
+  async #letLogBeWritten(): Promise<void> {
+    const { grace } = this.#plan.source.config.limits;
+    await Promise.race([
+      this.#plan.logWritten(),
+      passed(Math.max(grace, MOMENT)),
+      this.#hurry.promise.then(() => passed(MOMENT)),
+    ]);
   }
 
   #tell(message: ToData): void {
@@ -205,6 +223,7 @@ export class Server {
   /** The first signal lets the sessions end, the second one ends them. */
   #stop(): void {
     this.#stops++;
+    if (this.#stops > 1) this.#hurry.resolve();
     this.#plan.manager.stopping();
     const grace = this.#stops > 1 ? 0 : this.#plan.source.config.limits.grace;
     this.#tell({ kind: "stop", grace });
@@ -213,4 +232,9 @@ export class Server {
     }, 2 * grace + (this.#stops > 1 ? HURRY : PATIENCE));
     Deno.unrefTimer(timer);
   }
+}
+
+/** Settles after a time, in milliseconds. */
+function passed(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time));
 }
