@@ -28,6 +28,7 @@ import {
   setVariable,
   variable,
 } from "../libc/process.ts";
+import { THIS_THREAD } from "../libc/thread_ids.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../policy/shell_word.ts";
 
@@ -53,7 +54,7 @@ export function runAs(request: RunAsRequest): never {
   const { identity, account } = lookUp(request.who);
   restoreDefaults();
   try {
-    becomeIdentity(identity);
+    becomeIdentity(identity, THIS_THREAD);
   } catch (error) {
     throw notBecome(request, identity.uid, error);
   }

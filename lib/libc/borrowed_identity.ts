@@ -1,9 +1,7 @@
 /**
  * Somebody else's identity for one call, on this thread alone.
  *
- * To the kernel ids belong to a thread; it is the C library that changes them for the whole process
- * (`nptl(7)`). So its functions are gone round here (`syscall(2)`): the other threads, and every other connection,
- * never run as anyone else. Only the effective ids and the groups change. The real and the saved uid stay root's,
+ * The other threads, and every other connection, never run as anyone else. Only the effective ids and the groups change. The real and the saved uid stay root's,
  * so that root can be taken back, and nobody may send a signal to the process or look into it meanwhile
  * (`kill(2)`, `ptrace(2)`).
  *
@@ -13,11 +11,7 @@ import { check, Errno, SystemError } from "./errno.ts";
 import { readProc } from "./files.ts";
 import type { ProcessIdentity } from "./identity.ts";
 import { libc } from "./symbols.ts";
-
-// asm/unistd_64.h; asm-generic/unistd.h for arm64
-const SYS = Deno.build.arch === "x86_64"
-  ? { setgroups: 116n, setresuid: 117n, setresgid: 119n }
-  : { setgroups: 159n, setresuid: 147n, setresgid: 149n };
+import { THIS_THREAD } from "./thread_ids.ts";
 
 const NO_CHANGE = 0xffff_ffff;
 /** The bits of `CapEff` (`capabilities(7)`). */
@@ -56,8 +50,8 @@ export class IdentityLoan {
     const groups = Uint32Array.from(new Set(identity.groups));
     try {
       check("setgroups", setGroups(groups));
-      check("setresgid", libc.thread_setres(SYS.setresgid, NO_CHANGE, gid, NO_CHANGE));
-      check("setresuid", libc.thread_setres(SYS.setresuid, NO_CHANGE, uid, NO_CHANGE));
+      check("setresgid", THIS_THREAD.setresgid(NO_CHANGE, gid, NO_CHANGE));
+      check("setresuid", THIS_THREAD.setresuid(NO_CHANGE, uid, NO_CHANGE));
       if (libc.geteuid() !== uid) throw new SystemError("setresuid", Errno.EPERM);
       return call();
     } finally {
@@ -68,8 +62,8 @@ export class IdentityLoan {
   /** A thread that cannot be root again must not go on as anybody else. */
   #giveBack(): void {
     // The uid first: with it come the rights to change the others.
-    const isBack = libc.thread_setres(SYS.setresuid, NO_CHANGE, 0, NO_CHANGE) === 0 &&
-      libc.thread_setres(SYS.setresgid, NO_CHANGE, this.#gid, NO_CHANGE) === 0 &&
+    const isBack = THIS_THREAD.setresuid(NO_CHANGE, 0, NO_CHANGE) === 0 &&
+      THIS_THREAD.setresgid(NO_CHANGE, this.#gid, NO_CHANGE) === 0 &&
       setGroups(this.#groups) === 0;
     if (!isBack) libc.abort();
   }
@@ -86,7 +80,7 @@ function setGroups(groups: Uint32Array<ArrayBuffer>): number {
   // An empty array has no memory, and no address is needed for none.
   const list = groups.length === 0 ? new Uint32Array(1) : groups;
   const bytes = new Uint8Array(list.buffer);
-  return libc.thread_setgroups(SYS.setgroups, BigInt(groups.length), bytes);
+  return THIS_THREAD.setgroups(groups.length, bytes);
 }
 
 function field(status: string, name: string): string {

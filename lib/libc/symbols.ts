@@ -78,7 +78,12 @@ const definitions = {
     result: "i32",
   },
   thread_setres: { name: "syscall", parameters: ["i64", "u32", "u32", "u32"], result: "i32" },
-  thread_setgroups: { name: "syscall", parameters: ["i64", "usize", "buffer"], result: "i32" },
+  thread_getres: {
+    name: "syscall",
+    parameters: ["i64", "buffer", "buffer", "buffer"],
+    result: "i32",
+  },
+  thread_groups: { name: "syscall", parameters: ["i64", "usize", "buffer"], result: "i32" },
   abort: { parameters: [], result: "void" },
   geteuid: { parameters: [], result: "u32" },
   getppid: { parameters: [], result: "i32" },
