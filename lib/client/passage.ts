@@ -22,7 +22,8 @@ import {
   type Registration,
   type Watcher,
 } from "../reactor/reactor.ts";
-import { Relay, type RelayBuffers, type RelayHolder } from "../reactor/relay.ts";
+import { Relay, type RelayHolder } from "../reactor/relay.ts";
+import type { RelayBuffers } from "../reactor/relay_buffers.ts";
 import type { Timer } from "../reactor/timers.ts";
 import { notConnected } from "./failure.ts";
 import { refusal, unreachable } from "./keyed.ts";

@@ -15,7 +15,7 @@ import { Wake } from "../libc/epoll.ts";
 import { endpointText } from "../libc/inet.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
-import { RelayBuffers } from "../reactor/relay.ts";
+import { RelayBuffers } from "../reactor/relay_buffers.ts";
 import { Acceptor, type Porter } from "../session/acceptor.ts";
 import { TcpListener } from "../session/tcp_listener.ts";
 import { UnixListener } from "../session/unix_listener.ts";

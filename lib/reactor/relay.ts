@@ -11,12 +11,11 @@
  */
 import { endSending, unconfirmed } from "../libc/inet.ts";
 import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "./reactor.ts";
 import { End, type EndHolder, type RelayEnd } from "./relay_end.ts";
 import type { Timer } from "./timers.ts";
 
-/** How many bytes are read at once. */
-const CHUNK = 256 * 1024;
 /** How many chunks one direction moves before others have their turn. */
 const ROUNDS = 4;
 /** Enough for the sealed end of a stream, in bytes. */
@@ -44,25 +43,6 @@ export interface RelayOutcome {
 export interface RelayHolder {
   /** Called once, when both connections are closed, and never before the constructor has returned. */
   relayOver(outcome: RelayOutcome): void;
-}
-
-/** The buffers that all relays of a thread share. Between two calls nothing is in them. */
-export class RelayBuffers {
-  readonly read = new Uint8Array(CHUNK);
-  opened = new Uint8Array(CHUNK);
-  sealed = new Uint8Array(CHUNK);
-
-  /** {@linkcode opened}, at least so long. */
-  roomToOpen(length: number): Uint8Array<ArrayBuffer> {
-    if (this.opened.length < length) this.opened = new Uint8Array(length);
-    return this.opened;
-  }
-
-  /** {@linkcode sealed}, at least so long. */
-  roomToSeal(length: number): Uint8Array<ArrayBuffer> {
-    if (this.sealed.length < length) this.sealed = new Uint8Array(length);
-    return this.sealed;
-  }
 }
 
 /** Two joined connections. They belong to the relay, which closes them. */

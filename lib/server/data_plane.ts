@@ -12,7 +12,7 @@ import { Wake } from "../libc/epoll.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
 import { ConsoleGreeter } from "../service/console/greeting.ts";
-import { RelayBuffers } from "../reactor/relay.ts";
+import { RelayBuffers } from "../reactor/relay_buffers.ts";
 import { Executor } from "../service/exec.ts";
 import { Forwarder } from "../service/forward.ts";
 import { Stragglers } from "../service/stragglers.ts";

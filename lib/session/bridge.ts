@@ -7,7 +7,8 @@
 import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import { Relay, type RelayBuffers, type RelayHolder, type RelayOutcome } from "../reactor/relay.ts";
+import { Relay, type RelayHolder, type RelayOutcome } from "../reactor/relay.ts";
+import type { RelayBuffers } from "../reactor/relay_buffers.ts";
 import type { Line } from "./service.ts";
 import type { CloseReason, Session } from "./sessions.ts";
 import { Silence } from "./silence.ts";

@@ -7,7 +7,7 @@ import type { ConfigSource } from "../config/source.ts";
 import type { Failure } from "../errors.ts";
 import type { Admission, Decision } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import type { RelayBuffers } from "../reactor/relay.ts";
+import type { RelayBuffers } from "../reactor/relay_buffers.ts";
 import type { Journal } from "./journal.ts";
 import type { Judge } from "./judge.ts";
 import type { Executables } from "./peer.ts";

@@ -21,7 +21,8 @@ import {
 } from "../../lib/libc/sockets.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
-import { Relay, RelayBuffers, type RelayOutcome } from "../../lib/reactor/relay.ts";
+import { Relay, type RelayOutcome } from "../../lib/reactor/relay.ts";
+import { RelayBuffers } from "../../lib/reactor/relay_buffers.ts";
 import { connected } from "../access/conversation.ts";
 
 /** How long something may take before it counts as never, in milliseconds. */

@@ -13,7 +13,7 @@ import {
   type Person,
 } from "./joint.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
-import { RelayBuffers } from "../../lib/reactor/relay.ts";
+import { RelayBuffers } from "../../lib/reactor/relay_buffers.ts";
 
 const SEED = 20_261_124;
 const ALL = 2_500;

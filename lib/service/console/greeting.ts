@@ -14,7 +14,7 @@ import {
   type Registration,
   type Watcher,
 } from "../../reactor/reactor.ts";
-import type { RelayBuffers } from "../../reactor/relay.ts";
+import type { RelayBuffers } from "../../reactor/relay_buffers.ts";
 import type { Timer } from "../../reactor/timers.ts";
 import { type PlainSide, plainSide } from "../../session/bridge.ts";
 import type { Line, Occupant, Service } from "../../session/service.ts";
