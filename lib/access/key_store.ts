@@ -118,10 +118,17 @@ export function findKeyFile(
   const places = keyPaths(surroundings);
   const found = places.find(isThere);
   if (found !== undefined) return found;
-  throw new Failure(`There is no key: neither ${places.join(" nor ")} exists`, {
+  throw new Failure(`There is no key: ${noneExists(places)}`, {
     exit: ExitCode.config,
     hint: "ipcauth gen-key",
   });
+}
+
+function noneExists(places: readonly string[]): string {
+  const [first, second, ...more] = places;
+  if (second === undefined) return `${first} does not exist`;
+  if (more.length === 0) return `neither ${first} nor ${second} exists`;
+  return `none of ${places.slice(0, -1).join(", ")} and ${places.at(-1)} exists`;
 }
 
 /** Where `gen-key` puts a key that nobody has named a file for. */
