@@ -4,10 +4,15 @@
  *
  * @module
  */
+import { listenerAddress } from "../config/listener_address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
-import { type InheritedAddress, inspectInherited } from "../libc/inherited_sockets.ts";
+import {
+  type InheritedAddress,
+  inheritedText,
+  inspectInherited,
+} from "../libc/inherited_sockets.ts";
 import { monotonicMicroseconds, notify, notifySocket } from "../libc/notify_socket.ts";
 
 /** The first descriptor that is passed: behind input, output and errors. */
@@ -23,13 +28,13 @@ export type Inherited = InheritedAddress & { readonly descriptor: number };
 /**
  * The sockets that were opened for this process.
  *
- * @throws {Failure} 78 when one of them is nothing that can be served.
+ * @throws {Failure} 78 when one of them is nothing that can be served, when two of them are one address, or when it
+ * is not said how many they are.
  */
 export function inheritedSockets(env: Environment, pid: number): readonly Inherited[] {
   // Variables that are meant for another process are an inheritance of ours, and no sockets.
   if (env.LISTEN_PID !== String(pid)) return [];
-  const count = /^[0-9]{1,3}$/.test(env.LISTEN_FDS ?? "") ? Number(env.LISTEN_FDS) : 0;
-  return Array.from({ length: Math.min(count, MOST) }, (_, index) => {
+  const sockets = Array.from({ length: countOf(env.LISTEN_FDS) }, (_, index) => {
     const descriptor = LISTEN_FDS_START + index;
     const found = inspectInherited(descriptor);
     if (typeof found !== "string") return { ...found, descriptor };
@@ -41,6 +46,57 @@ export function inheritedSockets(env: Environment, pid: number): readonly Inheri
       },
     );
   });
+  demandDifferent(sockets);
+  return sockets;
+}
+
+/** What is not understood is not taken for none: the clients of those sockets would wait for ever. */
+function countOf(text: string | undefined): number {
+  if (!text) return 0;
+  const count = /^[0-9]+$/.test(text) ? Number(text) : NaN;
+  if (count <= MOST) return count;
+  throw new Failure(
+    `LISTEN_FDS is ${JSON.stringify(text)}, and no number of sockets from 0 to ${MOST}`,
+    { exit: ExitCode.config, hint: "env -u LISTEN_FDS -u LISTEN_PID ipcauth serve" },
+  );
+}
+
+/** The kernel deals connections out among all sockets of an address (`SO_REUSEPORT` of `socket(7)`). */
+function demandDifferent(sockets: readonly Inherited[]): void {
+  const seen = new Map<string, number>();
+  for (const socket of sockets) {
+    const address = listenerAddress(socket);
+    const other = seen.get(address);
+    if (other === undefined) {
+      seen.set(address, socket.descriptor);
+      continue;
+    }
+    throw new Failure(
+      `The sockets that were passed as descriptors ${other} and ${socket.descriptor} are both ${
+        inheritedText(socket)
+      }`,
+      {
+        exit: ExitCode.config,
+        hint: "systemctl cat ipcauth.socket: one ListenStream= an address",
+      },
+    );
+  }
+}
+
+/** The longest interval that a timer of the runtime can wait, in milliseconds: beyond it, it does not wait at all. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * How often a service manager wants to hear from us: half the time it gives, as `sd_watchdog_enabled(3)` recommends.
+ *
+ * @returns Milliseconds, or null where it does not want to.
+ */
+export function watchdogInterval(env: Environment, pid: number): number | null {
+  const { WATCHDOG_PID, WATCHDOG_USEC } = env;
+  if (WATCHDOG_PID && WATCHDOG_PID !== String(pid)) return null;
+  const microseconds = /^[0-9]+$/.test(WATCHDOG_USEC ?? "") ? Number(WATCHDOG_USEC) : 0;
+  if (microseconds === 0) return null;
+  return Math.min(LONGEST, Math.max(1, Math.floor(microseconds / 2000)));
 }
 
 /** Keeps the service manager informed, where there is one. */
@@ -51,11 +107,7 @@ export class ServiceManager {
 
   constructor(env: Environment, pid: number) {
     this.#socket = open(env.NOTIFY_SOCKET);
-    const microseconds = Number(env.WATCHDOG_USEC);
-    const isOurs = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(pid);
-    const wanted = this.#socket !== null && isOurs && microseconds > 0;
-    // Half the time, as sd_watchdog_enabled(3) recommends.
-    this.watchdog = wanted ? Math.max(1, Math.floor(microseconds / 2000)) : null;
+    this.watchdog = this.#socket === null ? null : watchdogInterval(env, pid);
   }
 
   /** Everything listens, or a reload is done. */

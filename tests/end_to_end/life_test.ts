@@ -281,6 +281,32 @@ for (const abstract of [false, true]) {
         for (;;) {
           const line = await lines.next();
           if (line === null) throw new Error("the manager has ended");
+for (const allows of ["18446744073709551615", "soon"]) {
+  Deno.test(`a watchdog that allows ${allows} microseconds is not told all the time`, async () => {
+    await using program = await Program.install();
+    const name = program.path("notify.sock");
+    const manager = program.command(["python3", "-c", MANAGER, name]).spawn();
+    try {
+      const lines = new Lines(manager.stdout);
+      assertEquals(await lines.next(), "ready");
+      await using server = await program.serve([`--unix=${program.path("a.sock")}`], {
+        env: { NOTIFY_SOCKET: name, WATCHDOG_USEC: allows },
+      });
+      assertMatch(await lines.next() ?? "", /^READY=1/);
+      // A console that answers has let the server's timers run.
+      const where = [`--unix=${program.path("a.sock")}`, "-c", "who"];
+      assertEquals((await program.run(["connect", ...where])).code, 0);
+      assertEquals(await server.stop(), 0);
+      assertMatch(await lines.next() ?? "", /^STOPPING=1/);
+      assertEquals(server.text, "");
+    } finally {
+      manager.kill("SIGKILL");
+      await manager.status;
+      await manager.stderr.cancel();
+    }
+  });
+}
+
           if (wanted.test(line)) return line;
           assertMatch(line, /^(WATCHDOG=1|READY=1\|STATUS=.*)$/);
         }
