@@ -14,7 +14,8 @@ import { readProcBytes } from "../libc/files.ts";
 import { hostName } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../server/drop.ts";
-import { chooseListeners, type ListenerFlags } from "../server/listeners.ts";
+import type { ListenerFlags } from "../server/listeners.ts";
+import { Roster } from "../server/roster.ts";
 import { Server } from "../server/server.ts";
 import { inheritedSockets, ServiceManager } from "../server/service_manager.ts";
 import type { Thread } from "../server/thread.ts";
@@ -57,12 +58,12 @@ function prepare(command: ServeCommand, context: ServeContext): { server: Server
   const places = configPlaces(context.config, surroundings);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
   const ground = loadGround(dropTo?.uid ?? surroundings.uid);
-  const source = new ConfigSource(places, ground);
   const flags = listenerFlags(command);
   const around = withAbsolutePaths(surroundings);
   const inherited = inheritedSockets(surroundings.env, Deno.pid);
-  const listeners = chooseListeners(flags, source.config, around, inherited);
-  if (dropTo !== null) refuseRootServices(listeners);
+  const roster = new Roster(flags, around, inherited);
+  const source = new ConfigSource(places, ground, (config) => roster.follow(config));
+  if (dropTo !== null) refuseRootServices(roster.current);
   const log = new Log(context, source, dropTo);
   const server = new Server({
     thread: context.thread,

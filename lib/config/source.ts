@@ -31,6 +31,7 @@ const RETRY = 200;
 export class ConfigSource {
   readonly #places: ConfigPlaces;
   readonly #ground: Ground;
+  readonly #accept: (config: Config) => void;
   readonly #watches: readonly FileWatch[];
   #file: ConfigFile | null;
   #config: Config;
@@ -42,11 +43,14 @@ export class ConfigSource {
   /**
    * Loads the configuration.
    *
+   * @param accept Told of every configuration before it is in force. What it refuses, with a {@linkcode Failure}, is
+   * as bad as a file with a mistake in it.
    * @throws {Failure} 78 when it cannot be loaded.
    */
-  constructor(places: ConfigPlaces, ground: Ground) {
+  constructor(places: ConfigPlaces, ground: Ground, accept: (config: Config) => void = () => {}) {
     this.#places = places;
     this.#ground = ground;
+    this.#accept = accept;
     this.#watches = places.paths.map((path) => new FileWatch(path));
     this.#look();
     this.#file = this.#read();
@@ -151,7 +155,9 @@ export class ConfigSource {
   }
 
   #parsed(file: ConfigFile | null): Config {
-    return file === null ? BUILT_IN : parse(file, this.#ground);
+    const config = file === null ? BUILT_IN : parse(file, this.#ground);
+    this.#accept(config);
+    return config;
   }
 
   /** Looks at every place. @returns Whether something differs from the look before. */

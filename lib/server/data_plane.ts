@@ -5,7 +5,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { ConfigSource } from "../config/source.ts";
-import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
+import type { ServiceConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { Wake } from "../libc/epoll.ts";
@@ -26,8 +26,8 @@ import { type Session, Sessions } from "../session/sessions.ts";
 import { WaitingRoom } from "../session/waiting_room.ts";
 import { Doors } from "./doors.ts";
 import { demandReadable, giveUpRoot } from "./drop.ts";
-import { chooseListeners } from "./listeners.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
+import { Roster } from "./roster.ts";
 
 /** How often the file is looked at when nobody connects, in milliseconds: half of what is promised. */
 const REVIEW = 500;
@@ -64,7 +64,7 @@ class DataPlane implements Watcher {
   readonly #stragglers: Stragglers;
   readonly #environment: Uint8Array<ArrayBuffer>;
   readonly #doors: Doors;
-  readonly #chosen: () => readonly ListenerConfig[];
+  readonly #roster: Roster;
   #stopping = false;
 
   constructor(orders: Orders, port: MessagePort, tell: (message: ToControl) => void) {
@@ -73,7 +73,13 @@ class DataPlane implements Watcher {
     this.#environment = orders.environment;
     this.#wake = new Wake(new Descriptor(orders.wake));
     const reactor = new Reactor((error) => journal.fault(error));
-    const source = new ConfigSource(orders.places, orders.ground);
+    const { flags, surroundings, inherited } = orders;
+    const roster = new Roster(flags, surroundings, inherited);
+    const source = new ConfigSource(
+      orders.places,
+      orders.ground,
+      (config) => roster.follow(config),
+    );
     const journal = new Journal(reactor, {
       entries: (batch) => tell({ kind: "journal", batch }),
       fault: (message) => tell({ kind: "fault", message }),
@@ -115,11 +121,11 @@ class DataPlane implements Watcher {
       closed: (listener) => tell({ kind: "unlistened", listener }),
       failed: ({ message }) => tell({ kind: "fault", message }),
     });
-    const { flags, surroundings, inherited } = orders;
-    this.#chosen = () => chooseListeners(flags, source.config, surroundings, inherited);
-    if (orders.dropTo !== null) demandReadable(orders.dropTo, source.config.path);
-    this.#doors.open(this.#chosen());
-    if (orders.dropTo !== null) giveUpRoot(orders.dropTo);
+    this.#roster = roster;
+    const { dropTo } = orders;
+    if (dropTo !== null) demandReadable(dropTo, source.config.path);
+    this.#doors.open(roster.current);
+    if (dropTo !== null) giveUpRoot(dropTo);
   }
 
   /** Serves until everything is closed. */
@@ -233,13 +239,7 @@ class DataPlane implements Watcher {
   }
 
   #changeDoors(): void {
-    if (this.#stopping) return;
-    try {
-      this.#doors.change(this.#chosen());
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      this.#tell({ kind: "fault", message: error.message });
-    }
+    if (!this.#stopping) this.#doors.change(this.#roster.current);
   }
 
   /** Ends the sessions that would be refused now. */

@@ -5,7 +5,7 @@
  */
 import { findKeyFile } from "../access/key_store.ts";
 import type { HostPort } from "../config/addresses.ts";
-import { listenerAddress } from "../config/listener_address.ts";
+import { findListener, listenerAddress } from "../config/listener_address.ts";
 import {
   addressFromEnvironment,
   DEFAULT_ADDRESS,
@@ -22,6 +22,8 @@ import {
   type UnixListenerConfig,
 } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { endpointText } from "../libc/inet.ts";
+import { type InheritedAddress, inheritedText } from "../libc/inherited_sockets.ts";
 
 /** What the command line says of listeners. */
 export interface ListenerFlags {
@@ -37,26 +39,64 @@ export interface ListenerFlags {
 
 const NOWHERE = { line: 1, column: 1 };
 
-/** Where a socket listens that was opened for us. */
-export type OpenAddress =
-  | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
-
 /**
  * Chooses the listeners. The first that says something wins: flags, the environment, the configuration,
  * the built-in console.
  *
- * @param open Sockets that were opened for us. They are served in any case; where nobody names an address, they
- * and no others.
+ * @param open Sockets that were opened for us. Where nobody names an address, they and no others are served; else
+ * those that the configuration names, or that the command line says a service for.
+ * @param ruled Addresses that are served only where a line of the file says so.
  * @throws {Failure} When there is no default socket path, or a TCP listener would have no key.
  */
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
   surroundings: Surroundings,
-  open: readonly OpenAddress[] = [],
+  open: readonly InheritedAddress[] = [],
+  ruled: ReadonlySet<string> = new Set(),
 ): readonly ListenerConfig[] {
-  return new Choice(flags, config, surroundings).listeners(open);
+  return new Choice(flags, config, surroundings).listeners(open, ruled);
+}
+
+/**
+ * Refuses to leave a socket alone that was opened for us: its clients would wait for ever.
+ *
+ * @throws {Failure} 78 when nobody says what is behind one of them, with the line that would.
+ */
+export function demandClaims(
+  flags: ListenerFlags,
+  config: Config,
+  surroundings: Surroundings,
+  open: readonly InheritedAddress[],
+): void {
+  const [unclaimed] = new Choice(flags, config, surroundings).unclaimed(open);
+  if (unclaimed === undefined) return;
+  throw new Failure(
+    `The socket ${
+      inheritedText(unclaimed)
+    } was passed to this server, and nobody says what is behind it`,
+    { exit: ExitCode.config, hint: claim(unclaimed, config) },
+  );
+}
+
+/** What to write for a socket that nobody says anything of. */
+function claim(socket: InheritedAddress, { path, listeners }: Config): string {
+  const file = path ?? "the configuration";
+  if (socket.kind === "unix") {
+    const where = JSON.stringify(socket.path);
+    return `add to listeners in ${file}: - { unix: ${where}, service: console }`;
+  }
+  const address = JSON.stringify(endpointText(socket));
+  // A name is not looked up to find out whether it means this socket: next time it may mean another one.
+  const named = listeners?.find((one) =>
+    one.kind === "tcp" && one.port === socket.port && /[^0-9.]/.test(one.host) &&
+    !one.host.includes(":")
+  );
+  if (named?.kind === "tcp") {
+    const written = JSON.stringify(endpointText(named));
+    return `write ${address} instead of ${written} in line ${named.at.line} of ${file}`;
+  }
+  return `add to listeners in ${file}: - { tcp: ${address}, keys: [{ file: FILE, user: NAME }] }`;
 }
 
 class Choice {
@@ -70,14 +110,29 @@ class Choice {
     this.#surroundings = surroundings;
   }
 
-  listeners(open: readonly OpenAddress[]): readonly ListenerConfig[] {
+  listeners(
+    open: readonly InheritedAddress[],
+    ruled: ReadonlySet<string>,
+  ): readonly ListenerConfig[] {
+    const lines = this.#config.listeners ?? [];
+    const isFree = (one: InheritedAddress | ListenerConfig) =>
+      !ruled.has(listenerAddress(one)) || findListener(lines, one) !== undefined;
     const named = open.length > 0 && this.#isUnasked ? [] : this.#named();
-    const addresses = new Set(named.map(listenerAddress));
-    const others = open.filter((one) => !addresses.has(listenerAddress(one)));
+    const unclaimed = new Set(this.unclaimed(open));
+    const others = open.filter((one) =>
+      isFree(one) && !unclaimed.has(one) && !findListener(named, one)
+    );
     return [
-      ...named,
+      ...named.filter(isFree),
       ...others.map((one) => one.kind === "unix" ? this.#unixAt(one.path) : this.#tcpAt(one)),
     ];
+  }
+
+  /** Sockets that were opened for us, and that nobody says anything of: a console on them would be a guess. */
+  unclaimed(open: readonly InheritedAddress[]): readonly InheritedAddress[] {
+    if (open.length === 0 || this.#isUnasked || this.#flags.service !== null) return [];
+    const named = [...this.#named(), ...this.#config.listeners ?? []];
+    return open.filter((one) => !findListener(named, one));
   }
 
   /** Whether neither flags nor environment nor configuration name an address. */
@@ -143,9 +198,7 @@ class Choice {
 
   /** The configured listener of a path, or one that nothing is configured of. */
   #unixAt(path: string): UnixListenerConfig {
-    const configured = this.#configured("unix").find((one) =>
-      listenerAddress(one) === listenerAddress({ kind: "unix", path })
-    );
+    const configured = findListener(this.#configured("unix"), { kind: "unix", path });
     const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
     if (configured !== undefined) return { ...configured, service };
     return { kind: "unix", path, mode: DEFAULT_SOCKET_MODE, allow: null, service, at: NOWHERE };
@@ -153,9 +206,7 @@ class Choice {
 
   /** The configured listener of an address, or one that nothing is configured of. */
   #tcpAt(address: HostPort): TcpListenerConfig {
-    const configured = this.#configured("tcp").find(({ host, port }) =>
-      host === address.host && port === address.port
-    );
+    const configured = findListener(this.#configured("tcp"), { kind: "tcp", ...address });
     const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
     return this.#withKeys(
       configured === undefined
