@@ -25,7 +25,7 @@ import type { Service } from "../session/service.ts";
 import { type Session, Sessions } from "../session/sessions.ts";
 import { WaitingRoom } from "../session/waiting_room.ts";
 import { Doors } from "./doors.ts";
-import { demandReadable, giveUpRoot } from "./drop.ts";
+import { demandReadable, filesOf, giveUpRoot } from "./drop.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
 import { Roster } from "./roster.ts";
 
@@ -123,7 +123,7 @@ class DataPlane implements Watcher {
     });
     this.#roster = roster;
     const { dropTo } = orders;
-    if (dropTo !== null) demandReadable(dropTo, source.config.path);
+    if (dropTo !== null) demandReadable(dropTo, filesOf(source.config, roster.current));
     this.#doors.open(roster.current);
     if (dropTo !== null) giveUpRoot(dropTo);
   }

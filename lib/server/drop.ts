@@ -3,13 +3,14 @@
  *
  * @module
  */
-import type { ListenerConfig } from "../config/types.ts";
+import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { IdentityLoan } from "../libc/borrowed_identity.ts";
 import { describe, SystemError } from "../libc/errno.ts";
 import { tryToRead } from "../libc/files.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
+import { shellWord } from "../policy/shell_word.ts";
 
 /**
  * Who a name is.
@@ -62,22 +63,29 @@ export function refuseRootServices(listeners: readonly ListenerConfig[]): void {
   }
 }
 
+/** The files that a server reads again and again: its configuration and its keys. */
+export function filesOf(config: Config, listeners: readonly ListenerConfig[]): readonly string[] {
+  const keys = listeners.flatMap((one) => one.kind === "tcp" ? one.keys : []);
+  return [...config.path === null ? [] : [config.path], ...keys.map(({ file }) => file)];
+}
+
 /**
- * Makes sure that the user will see what changes.
+ * Makes sure that the user will see what changes. A key that could not be read again would let nobody in as soon as
+ * its file is touched.
  *
- * @param config The configuration file, or null.
- * @throws {Failure} 78 when the user cannot read it.
+ * @throws {Failure} 78 when the user cannot read one of the files.
  */
-export function demandReadable(identity: ProcessIdentity, config: string | null): void {
-  if (config === null) return;
-  const error = new IdentityLoan().as(identity, () => tryToRead(config));
-  if (error === 0) return;
-  throw new Failure(
-    `uid ${identity.uid} cannot read ${config} (${
-      describe(error)
-    }), so no change in it would ever be seen`,
-    { exit: ExitCode.config, hint: `chgrp ${identity.gid} ${config} && chmod 0640 ${config}` },
-  );
+export function demandReadable(identity: ProcessIdentity, files: readonly string[]): void {
+  const { uid, gid } = identity;
+  for (const file of files) {
+    const error = new IdentityLoan().as(identity, () => tryToRead(file));
+    if (error === 0) continue;
+    const word = shellWord(file);
+    throw new Failure(
+      `uid ${uid} cannot read ${file} (${describe(error)}), so no change in it would ever be seen`,
+      { exit: ExitCode.config, hint: `chgrp ${gid} ${word} && chmod 0640 ${word}` },
+    );
+  }
 }
 
 /**

@@ -449,6 +449,45 @@ Deno.test(
     ) {
       await test.step(why, async () => {
         const { code, stderr } = await refused(service, "--drop-to", "nobody");
+    await test.step("who cannot read a key would let nobody in once it is touched", async () => {
+      const [key, port] = [await writeKey(program, "k.key"), freePort()];
+      const config = await program.write(
+        "keyed.yaml",
+        `listeners:
+  - { unix: ${path}, service: { exec: [/bin/true] } }
+  - { tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], service: { exec: [/bin/true] } }
+${USERS}`,
+      );
+      for (
+        const args of [
+          ["--config", config],
+          [
+            `--tcp=127.0.0.1:${port}`,
+            `--key=${key}`,
+            "--config",
+            await program.write("n.yaml", ""),
+          ],
+        ]
+      ) {
+        const serve = ["serve", ...args, "--drop-to", "nobody"];
+        const { code, stderr } = await program.run(serve);
+        assertEquals(code, 78);
+        assertStringIncludes(stderr, `cannot read ${key}`);
+        assertEquals(await exists(path), false);
+        // Its hint is the way out.
+        const command = stderr.match(/^hint: (.*)$/m)![1]!;
+        assertEquals((await program.execute(["sh", "-c", command])).code, 0);
+        await using server = await program.serve(serve.slice(1));
+        const where = [`--tcp=127.0.0.1:${port}`, `--key=${key}`];
+        await program.execute(["touch", key]);
+        const outcome = await program.run(["connect", ...where, "--pipe"], { input: "" });
+        assertEquals(outcome.code, 0, outcome.stderr);
+        assertEquals(await server.stop(), 0);
+        await Deno.chmod(key, 0o600);
+        // In our directory nobody may take it away.
+        await Deno.remove(path).catch(() => {});
+      }
+    });
         assertEquals(code, 78);
         assertStringIncludes(stderr, `${why} of the listener in line 1 needs it`);
         assertStringIncludes(stderr, "hint: ");
