@@ -62,7 +62,9 @@ configuration, one console on the default socket, for root and its own user.
 SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
 look at the configuration, which it also does before every decision, and open
 its log file again. Started by systemd it serves the sockets it was passed
-(LISTEN_FDS), and says how it is (NOTIFY_SOCKET, WATCHDOG_USEC).
+(LISTEN_FDS), and says how it is (NOTIFY_SOCKET, WATCHDOG_USEC). The
+configuration names each of them, unless nothing names an address at all, or
+--forward or --exec says what is behind it.
 
 Examples:
   ipcauth serve --unix

@@ -5,7 +5,7 @@
  */
 import { listenerAddress } from "../config/listener_address.ts";
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
-import { Failure } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { FrontDoor } from "../session/front_door.ts";
 import type { House } from "../session/house.ts";
@@ -27,7 +27,10 @@ export interface DoorsOffice {
   failed(failure: Failure): void;
 }
 
-/** The doors, by their addresses. */
+/**
+ * The doors, by their addresses. What the configuration says of one is in force as a whole or not at all: a door
+ * whose service cannot be offered serves nobody until it can, and never the service before it.
+ */
 export class Doors {
   readonly #house: House;
   readonly #office: DoorsOffice;
@@ -35,8 +38,11 @@ export class Doors {
   readonly #doors = new Map<string, Door>();
   /** Doors that are closed, and whose keys those who came through them still depend on. */
   #retired: KeyedDoor[] = [];
-  /** Sockets that were opened for us and are not served yet. */
-  readonly #inherited: Map<string, Inherited>;
+  /**
+   * Sockets that were opened for us. Their doors are shut and never closed before the end: whoever opened them keeps
+   * them open, so that clients would wait for an answer, and nobody would open them for us again.
+   */
+  readonly #inherited: ReadonlyMap<string, Inherited>;
   /** What could not be opened, and why; tried again at times. */
   readonly #missing = new Map<string, string>();
   #wanted: readonly ListenerConfig[] = [];
@@ -64,13 +70,17 @@ export class Doors {
     }
   }
 
-  /** Opens what is new, closes what is gone, and changes the services of the others. Sessions go on. */
+  /** Opens what is new, closes or shuts what is gone, and changes the services of the others. Sessions go on. */
   change(listeners: readonly ListenerConfig[]): void {
     this.#wanted = listeners;
     const wanted = new Map(listeners.map((config) => [listenerAddress(config), config]));
     for (const [address, door] of this.#doors) {
       const config = wanted.get(address);
-      if (config === undefined || !isSameSocket(door.config, config)) this.#closeOne(address, door);
+      if (this.#inherited.has(address)) {
+        if (config === undefined) this.#shutOne(door);
+      } else if (config === undefined || !isSameSocket(door.config, config)) {
+        this.#closeOne(address, door);
+      }
     }
     this.#missing.clear();
     this.retry();
@@ -80,21 +90,22 @@ export class Doors {
   retry(): void {
     for (const config of this.#wanted) {
       const address = listenerAddress(config);
+      const door = this.#doors.get(address);
       try {
-        const door = this.#doors.get(address);
         if (door === undefined) this.#openOne(config);
         else this.#changeOne(door, config);
         this.#missing.delete(address);
       } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        if (this.#missing.get(address) === error.message) continue;
-        this.#missing.set(address, error.message);
-        this.#office.failed(error);
+        if (door !== undefined) this.#shutOne(door);
+        const failure = asFailure(address, error);
+        if (this.#missing.get(address) === failure.message) continue;
+        this.#missing.set(address, failure.message);
+        this.#office.failed(failure);
       }
     }
   }
 
-  /** Whether something could not be opened. */
+  /** Whether something that is asked for is not served. */
   get isIncomplete(): boolean {
     return this.#missing.size > 0;
   }
@@ -126,7 +137,6 @@ export class Doors {
     const service = this.#office.serviceOf(config.service);
     const address = listenerAddress(config);
     const inherited = this.#inherited.get(address);
-    this.#inherited.delete(address);
     const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
     const door = config.kind === "unix"
       ? new FrontDoor(this.#house, UnixListener.open(config, this.#owner, socket), service)
@@ -136,19 +146,41 @@ export class Doors {
   }
 
   #changeOne(door: Door, config: ListenerConfig): void {
-    if (JSON.stringify(door.config.service) === JSON.stringify(config.service)) return;
+    const wasOpen = door.isOpen;
+    if (wasOpen && JSON.stringify(door.config.service) === JSON.stringify(config.service)) {
+      door.follow(config);
+      return;
+    }
     door.serve(config, this.#office.serviceOf(config.service));
+    if (!wasOpen) this.#office.opened(door.name);
+  }
+
+  #shutOne(door: Door): void {
+    if (!door.isOpen) return;
+    door.shut();
+    this.#office.closed(door.name);
   }
 
   #closeOne(address: string, door: Door): void {
+    const wasOpen = door.isOpen;
     this.#doors.delete(address);
     door.close();
     if (door instanceof KeyedDoor) this.#retired.push(door);
-    this.#office.closed(door.name);
+    if (wasOpen) this.#office.closed(door.name);
   }
 }
 
 /** Whether two configurations are of the same socket: its mode is given to it when it is made. */
 function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
   return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
+}
+
+/** Whatever is wrong with one listener keeps the others neither from opening nor from changing. */
+function asFailure(address: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure(`Cannot serve ${address}: ${message}`, {
+    exit: ExitCode.software,
+    cause: error,
+  });
 }

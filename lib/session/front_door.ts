@@ -17,10 +17,10 @@ import type { UnixListener } from "./unix_listener.ts";
 export class FrontDoor implements Porter {
   readonly #house: House;
   readonly #listener: UnixListener;
-  #service: Service;
+  /** Null while the door is shut: whoever comes is refused. */
+  #service: Service | null;
   #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
-  #closed = false;
   readonly name: string;
 
   /** Starts accepting. */
@@ -38,10 +38,25 @@ export class FrontDoor implements Porter {
     return this.#config;
   }
 
+  /** Whether anybody can be let in. */
+  get isOpen(): boolean {
+    return this.#service !== null;
+  }
+
+  /** Takes what the configuration says now, but for the service. */
+  follow(config: ListenerConfig): void {
+    if (config.kind === "unix") this.#config = config;
+  }
+
   /** Gives those who come from now on to another service. */
   serve(config: ListenerConfig, service: Service): void {
-    if (config.kind === "unix") this.#config = config;
+    this.follow(config);
     this.#service = service;
+  }
+
+  /** Refuses everybody from now on, until there is something to {@linkcode serve} again. */
+  shut(): void {
+    this.#service = null;
   }
 
   prepare(): void {
@@ -53,11 +68,12 @@ export class FrontDoor implements Porter {
     let handedOver = false;
     try {
       const peer = readPeer(connection);
-      // The look at the configuration may have closed this very door.
-      const decision = this.#closed ? GONE : judge.admit(peer, this.#config);
-      if (decision.allow && peer.credentials !== null) {
+      // Read after the look at the configuration, which may have shut or closed this very door.
+      const service = this.#service;
+      const decision = service === null ? GONE : judge.admit(peer, this.#config);
+      if (service !== null && decision.allow && peer.credentials !== null) {
         handedOver = true;
-        this.#admit(connection, peer, peer.credentials, decision);
+        this.#admit(service, connection, peer, peer.credentials, decision);
       } else if (!decision.allow) this.#deny(connection, peer, decision);
     } finally {
       // Whoever was not handed over is turned away: denied, or an error on the way to the decision.
@@ -77,19 +93,20 @@ export class FrontDoor implements Porter {
 
   /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
   close(): void {
-    this.#closed = true;
+    this.shut();
     this.#listener.unlink();
     this.#acceptor.close();
     this.#listener.release();
   }
 
   #admit(
+    service: Service,
     connection: Descriptor,
     peer: UnixPeer,
     credentials: PeerCredentials,
     decision: Decision & { allow: true },
   ): void {
-    handOver(this.#house, this.#service, plainLine(connection), decision, {
+    handOver(this.#house, service, plainLine(connection), decision, {
       listener: this.name,
       door: this.#config,
       origin: { kind: "unix", peer, credentials },

@@ -42,7 +42,7 @@ export const OUT_OF_ROOM: Decision & { allow: false } = {
   by: null,
 };
 
-/** The decision about someone who has come to a listener that is no more. */
+/** The decision about someone who has come to a listener that is no more, or has nothing to offer. */
 export const GONE: Decision & { allow: false } = {
   allow: false,
   reason: "not-on-listener",

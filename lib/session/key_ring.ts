@@ -14,7 +14,7 @@ import type { KeyGrant } from "../policy/types.ts";
 export class KeyRing {
   readonly #source: ConfigSource;
   readonly #address: string;
-  readonly #pinned: boolean;
+  #pinned: boolean;
   /** What the configuration of {@linkcode #seen} says, or the last one that has said anything. */
   #configured: readonly KeyConfig[];
   #seen: Config | null = null;
@@ -34,6 +34,13 @@ export class KeyRing {
     this.#pinned = listener.pinned ?? false;
     this.#configured = listener.keys;
     this.#ownUid = ownUid;
+  }
+
+  /** Takes another configuration of the listener: a line of the file may replace a key that nobody had named. */
+  follow(listener: TcpListenerConfig): void {
+    this.#pinned = listener.pinned ?? false;
+    this.#configured = listener.keys;
+    this.#seen = null;
   }
 
   /**

@@ -21,11 +21,11 @@ import type { TcpListener } from "./tcp_listener.ts";
 /** One TCP listener and the service behind it. */
 export class KeyedDoor implements Porter, Host {
   readonly #house: House;
-  #service: Service;
+  /** Null while the door is shut: whoever shows a key is refused. */
+  #service: Service | null;
   #config: TcpListenerConfig;
   readonly #acceptor: Acceptor;
   readonly #ring: KeyRing;
-  #closed = false;
   readonly name: string;
 
   /**
@@ -52,10 +52,27 @@ export class KeyedDoor implements Porter, Host {
     return this.#config;
   }
 
+  /** Whether anybody can be let in. */
+  get isOpen(): boolean {
+    return this.#service !== null;
+  }
+
+  /** Takes what the configuration says now, but for the service. */
+  follow(config: ListenerConfig): void {
+    if (config.kind !== "tcp") return;
+    this.#config = config;
+    this.#ring.follow(config);
+  }
+
   /** Gives those who come from now on to another service. */
   serve(config: ListenerConfig, service: Service): void {
-    if (config.kind === "tcp") this.#config = config;
+    this.follow(config);
     this.#service = service;
+  }
+
+  /** Refuses everybody from now on, until there is something to {@linkcode serve} again. */
+  shut(): void {
+    this.#service = null;
   }
 
   /** Looks at the configuration and the key files. */
@@ -99,12 +116,13 @@ export class KeyedDoor implements Porter, Host {
   admit(knock: Knock): void {
     this.refresh();
     const grant = this.#ring.grant(knock.keyId);
-    // The look at the configuration may have closed this very door.
-    const decision = this.#closed
+    // Read after the look at the configuration, which may have shut or closed this very door.
+    const service = this.#service;
+    const decision = service === null
       ? GONE
       : this.#house.judge.admitKeyed(grant, knock.actsAs, this.#config);
-    if (decision.allow) this.#welcome(knock, decision);
-    else {
+    if (service !== null && decision.allow) this.#welcome(service, knock, decision);
+    else if (!decision.allow) {
       knock.reject(decision.reason);
       this.refuse(knock, decision.reason, grant?.user ?? null);
     }
@@ -128,9 +146,9 @@ export class KeyedDoor implements Porter, Host {
     });
   }
 
-  /** Stops accepting. Who has not shown a key yet will come too late. */
+  /** Stops accepting. Those who are on their way through the access check come too late. */
   close(): void {
-    this.#closed = true;
+    this.shut();
     this.#acceptor.close();
   }
 
@@ -144,8 +162,8 @@ export class KeyedDoor implements Porter, Host {
     return this.#ring.key(id);
   }
 
-  #welcome(knock: Knock, decision: Decision & { allow: true }): void {
-    const session = beginSession(this.#house, this.#service, decision, {
+  #welcome(service: Service, knock: Knock, decision: Decision & { allow: true }): void {
+    const session = beginSession(this.#house, service, decision, {
       listener: this.name,
       door: this.#config,
       origin: {
@@ -158,12 +176,12 @@ export class KeyedDoor implements Porter, Host {
     });
     let opened: { descriptor: Descriptor; channel: Channel; unsent: Uint8Array | null };
     try {
-      opened = knock.accept({ user: session.facts.user, service: this.#service.name });
+      opened = knock.accept({ user: session.facts.user, service: service.name });
     } catch (error) {
       session.end("error");
       throw error;
     }
     const line = { ...opened, kind: "tcp" as const, received: knock.rest };
-    serve(this.#house, this.#service, session, line, decision);
+    serve(this.#house, service, session, line, decision);
   }
 }

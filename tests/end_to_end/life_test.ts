@@ -1,5 +1,6 @@
 /** A server's life: listeners that come and go, signals, service managers, logs, and root given up. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { activation } from "./activation.ts";
 import { Backend, echo } from "./backend.ts";
 import { drain, freePort, writeKey } from "./keys.ts";
 import { isRoot, Lines, Program, RunningServer } from "./program.ts";
@@ -173,33 +174,9 @@ Deno.test("a console reloads, says since when the file is bad, and counts", asyn
   });
 });
 
-/** Opens sockets, passes them on as a service manager does, and becomes the program. */
-const ACTIVATE = `
-import fcntl, os, socket, sys
-high = []
-for spec in sys.argv[1].split(","):
-    kind, where = spec.split(":", 1)
-    if kind == "unix":
-        one = socket.socket(socket.AF_UNIX); one.bind(where)
-    elif kind == "abstract":
-        one = socket.socket(socket.AF_UNIX); one.bind("\\0" + where)
-    else:
-        host, port = where.rsplit(":", 1)
-        one = socket.socket(); one.bind((host, int(port)))
-    if kind != "quiet": one.listen(16)
-    # Out of the way of the numbers that they are to have.
-    high.append(fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 64)); one.detach()
-for index, number in enumerate(high):
-    os.dup2(number, 3 + index, inheritable=True); os.close(number)
-os.environ["LISTEN_FDS"] = str(len(high))
-os.environ["LISTEN_PID"] = sys.argv[2] if sys.argv[2] != "own" else str(os.getpid())
-os.execvp(sys.argv[3], sys.argv[3:])
-`;
-
 Deno.test("sockets that a service manager has opened are served", async (test) => {
   await using program = await Program.install();
-  const activate = (sockets: string, pid: string, ...serve: string[]) =>
-    program.command(["python3", "-c", ACTIVATE, sockets, pid, "ipcauth", "serve", ...serve]);
+  const activate = activation(program);
   await test.step("with what the configuration says of their addresses", async () => {
     const [path, port] = [program.path("passed.sock"), freePort()];
     const key = await writeKey(program, "bob.key");
@@ -212,7 +189,7 @@ Deno.test("sockets that a service manager has opened are served", async (test) =
 ${USERS}`,
     );
     const sockets = `unix:${path},tcp:127.0.0.1:${port}`;
-    await using server = new RunningServer(activate(sockets, "own", "--config", config).spawn());
+    await using server = new RunningServer(activate(sockets, ["--config", config]).spawn());
     await server.events("listen", 3);
     assertEquals(await hear(path), "passed\n");
     assertEquals(await hear(program.path("own.sock")), "own\n");
@@ -226,7 +203,7 @@ ${USERS}`,
     const path = program.path("only.sock");
     const config = await program.write("only.yaml", USERS);
     const serve = ["--config", config, "--exec", "--", "/bin/echo", "only"];
-    await using server = new RunningServer(activate(`unix:${path}`, "own", ...serve).spawn());
+    await using server = new RunningServer(activate(`unix:${path}`, serve).spawn());
     await server.event("listen");
     assertEquals(await hear(path), "only\n");
     await server.stop();
@@ -234,7 +211,7 @@ ${USERS}`,
   });
   await test.step("those of another process are none of ours", async () => {
     const own = program.path("mine.sock");
-    const command = activate(`unix:${program.path("x.sock")}`, "1", `--unix=${own}`);
+    const command = activate(`unix:${program.path("x.sock")}`, [`--unix=${own}`], { pid: "1" });
     await using server = new RunningServer(command.spawn());
     const { listener } = await server.event("listen");
     assertEquals(listener, `unix:${own}`);
@@ -246,7 +223,7 @@ ${USERS}`,
         ["quiet:127.0.0.1:0", "it does not listen"],
       ] as const
     ) {
-      const { code, stderr } = await activate(sockets, "own").output();
+      const { code, stderr } = await activate(sockets).output();
       assertEquals(code, 78);
       assertStringIncludes(new TextDecoder().decode(stderr), what);
     }
@@ -281,6 +258,29 @@ for (const abstract of [false, true]) {
         for (;;) {
           const line = await lines.next();
           if (line === null) throw new Error("the manager has ended");
+          if (wanted.test(line)) return line;
+          assertMatch(line, /^(WATCHDOG=1|READY=1\|STATUS=.*)$/);
+        }
+      };
+      assertEquals(await until(/^READY/), `READY=1|STATUS=Listening on unix:${path}`);
+      await until(/^WATCHDOG=1$/);
+      server.child.kill("SIGHUP");
+      assertMatch(await until(/^RELOADING/), /^RELOADING=1\|MONOTONIC_USEC=[0-9]{5,}$/);
+      await until(/^READY=1/);
+      await program.write("config.yaml", "nonsense: 1\n");
+      server.child.kill("SIGHUP");
+      await until(/^RELOADING/);
+      assertStringIncludes(await until(/^READY=1/), "the configuration on disk is bad");
+      assertEquals(await server.stop(), 0);
+      await until(/^STOPPING=1/);
+    } finally {
+      manager.kill("SIGKILL");
+      await manager.status;
+      await manager.stderr.cancel();
+    }
+  });
+}
+
 for (const allows of ["18446744073709551615", "soon"]) {
   Deno.test(`a watchdog that allows ${allows} microseconds is not told all the time`, async () => {
     await using program = await Program.install();
@@ -299,29 +299,6 @@ for (const allows of ["18446744073709551615", "soon"]) {
       assertEquals(await server.stop(), 0);
       assertMatch(await lines.next() ?? "", /^STOPPING=1/);
       assertEquals(server.text, "");
-    } finally {
-      manager.kill("SIGKILL");
-      await manager.status;
-      await manager.stderr.cancel();
-    }
-  });
-}
-
-          if (wanted.test(line)) return line;
-          assertMatch(line, /^(WATCHDOG=1|READY=1\|STATUS=.*)$/);
-        }
-      };
-      assertEquals(await until(/^READY/), `READY=1|STATUS=Listening on unix:${path}`);
-      await until(/^WATCHDOG=1$/);
-      server.child.kill("SIGHUP");
-      assertMatch(await until(/^RELOADING/), /^RELOADING=1\|MONOTONIC_USEC=[0-9]{5,}$/);
-      await until(/^READY=1/);
-      await program.write("config.yaml", "nonsense: 1\n");
-      server.child.kill("SIGHUP");
-      await until(/^RELOADING/);
-      assertStringIncludes(await until(/^READY=1/), "the configuration on disk is bad");
-      assertEquals(await server.stop(), 0);
-      await until(/^STOPPING=1/);
     } finally {
       manager.kill("SIGKILL");
       await manager.status;
@@ -449,6 +426,29 @@ Deno.test(
     ) {
       await test.step(why, async () => {
         const { code, stderr } = await refused(service, "--drop-to", "nobody");
+        assertEquals(code, 78);
+        assertStringIncludes(stderr, `${why} of the listener in line 1 needs it`);
+        assertStringIncludes(stderr, "hint: ");
+      });
+    }
+    await test.step("root is nobody to drop to, and strangers are nobody", async () => {
+      assertEquals((await refused("console", "--drop-to", "root")).code, 64);
+      const { code, stderr } = await refused("console", "--drop-to", "no-such-user");
+      assertEquals([code, stderr.includes("there is no user")], [64, true]);
+    });
+    await test.step("who cannot read the configuration would never see a change", async () => {
+      const config = await program.write("secret.yaml", `listeners: [{ unix: ${path} }]\n`, 0o600);
+      const { code, stderr } = await program.run([
+        "serve",
+        "--config",
+        config,
+        "--drop-to",
+        "nobody",
+      ]);
+      assertEquals(code, 78);
+      assertStringIncludes(stderr, `cannot read ${config}`);
+      assertEquals(await exists(path), false);
+    });
     await test.step("who cannot read a key would let nobody in once it is touched", async () => {
       const [key, port] = [await writeKey(program, "k.key"), freePort()];
       const config = await program.write(
@@ -487,29 +487,6 @@ ${USERS}`,
         // In our directory nobody may take it away.
         await Deno.remove(path).catch(() => {});
       }
-    });
-        assertEquals(code, 78);
-        assertStringIncludes(stderr, `${why} of the listener in line 1 needs it`);
-        assertStringIncludes(stderr, "hint: ");
-      });
-    }
-    await test.step("root is nobody to drop to, and strangers are nobody", async () => {
-      assertEquals((await refused("console", "--drop-to", "root")).code, 64);
-      const { code, stderr } = await refused("console", "--drop-to", "no-such-user");
-      assertEquals([code, stderr.includes("there is no user")], [64, true]);
-    });
-    await test.step("who cannot read the configuration would never see a change", async () => {
-      const config = await program.write("secret.yaml", `listeners: [{ unix: ${path} }]\n`, 0o600);
-      const { code, stderr } = await program.run([
-        "serve",
-        "--config",
-        config,
-        "--drop-to",
-        "nobody",
-      ]);
-      assertEquals(code, 78);
-      assertStringIncludes(stderr, `cannot read ${config}`);
-      assertEquals(await exists(path), false);
     });
     await test.step("only root can", async () => {
       const { code } = await program.run(["serve", "--unix=/tmp/x/y", "--drop-to", "nobody"], {
