@@ -117,9 +117,21 @@ export class Doors {
 
   /** Looks at the key files. */
   refreshKeys(): void {
+    this.#forgetRetired();
     for (const door of [...this.#doors.values(), ...this.#retired]) {
       if (door instanceof KeyedDoor) door.refresh();
     }
+  }
+
+  /** The keys of a door that is closed go with the last session that came through it. */
+  #forgetRetired(): void {
+    if (this.#retired.length === 0) return;
+    const sessions = [...this.#house.sessions];
+    this.#retired = this.#retired.filter((door) => {
+      const isNeeded = sessions.some((session) => door.letIn(session));
+      if (!isNeeded) door.wipe();
+      return isNeeded;
+    });
   }
 
   /** Stops accepting everywhere. */

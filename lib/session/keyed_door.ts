@@ -16,6 +16,7 @@ import { beginSession, serve } from "./hand_over.ts";
 import { GONE, type House, OUT_OF_ROOM } from "./house.ts";
 import { KeyRing } from "./key_ring.ts";
 import type { Service } from "./service.ts";
+import type { Session } from "./sessions.ts";
 import type { TcpListener } from "./tcp_listener.ts";
 
 /** One TCP listener and the service behind it. */
@@ -75,10 +76,16 @@ export class KeyedDoor implements Porter, Host {
     this.#service = null;
   }
 
-  /** Looks at the configuration and the key files. */
+  /** Looks at the configuration and the key files. Once nobody can come in any more, it does so without a word. */
   refresh(): void {
     this.#house.refresh();
-    this.#ring.refresh().forEach((failure) => this.#house.complain(failure));
+    const failures = this.#ring.refresh();
+    if (this.isOpen) failures.forEach((failure) => this.#house.complain(failure));
+  }
+
+  /** Whether a session depends on the keys of this door. */
+  letIn({ facts: { origin } }: Session): boolean {
+    return origin.kind === "tcp" && origin.ring === this.#ring;
   }
 
   /** Nothing is decided about them yet. */

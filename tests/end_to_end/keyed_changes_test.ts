@@ -125,6 +125,29 @@ Deno.test("a key file that cannot be used is told once, and does not stop the se
   assertEquals(house.server.log.filter(({ event }) => event === "reload").length, 1);
 });
 
+Deno.test("a listener that went and came again speaks of its keys once, whoever came through it before", async () => {
+  await using house = await bobsHouse();
+  const own = await Deno.readTextFile(house.config);
+  const other = `listeners: [{ unix: ${house.program.path("other.sock")} }]\n${USERS}`;
+  // A session that depends on the first one's keys to its end.
+  await using session = await openSession(house);
+  for (let round = 1; round <= 3; round++) {
+    await write(house, other);
+    await house.server.events("stop", 2 * round - 1);
+    await write(house, own);
+    await house.server.events("listen", 1 + 2 * round);
+    await house.server.events("stop", 2 * round);
+  }
+  await Deno.writeTextFile(house.program.path("bob.key"), "nonsense\n");
+  // It holds no key any more.
+  await house.server.event("revoke");
+  await session.ended();
+  const told = () => house.server.log.filter(({ reason }) => reason === "bad-config").length;
+  assertEquals((await house.connect("bob.key", "-c", "who")).code, 65);
+  await house.server.event("reload", ({ reason }) => reason === "bad-config");
+  assertEquals(told(), 1);
+});
+
 Deno.test("a key is changed under load, and no client is refused in between", async () => {
   await using house = await bobsHouse();
   const { program } = house;
