@@ -16,6 +16,7 @@ export class Workshop {
   readonly directory: string;
   readonly bin: string;
   readonly #children: Deno.ChildProcess[] = [];
+  readonly #ends: (() => void)[] = [];
 
   private constructor(directory: string, bin: string) {
     this.directory = directory;
@@ -28,8 +29,14 @@ export class Workshop {
     return new Workshop(directory, bin);
   }
 
+  /** Has something done when everything is put away. */
+  atTheEnd(action: () => void): void {
+    this.#ends.push(action);
+  }
+
   /** Ends every process and removes every file. */
   async close(): Promise<void> {
+    for (const action of this.#ends) action();
     for (const child of this.#children) {
       try {
         child.kill("SIGKILL");
