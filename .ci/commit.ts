@@ -24,6 +24,11 @@ export async function commit(root: string): Promise<Commit> {
   }
 }
 
+/** The bundler's text with the commit beside the version in what it has made of `deno.json`. */
+export function withCommit(text: string, hash: string): string {
+  return text.replace(/\bname:"ipcauth",version:/, `name:"ipcauth",commit:"${hash}",version:`);
+}
+
 /**
  * Runs a program to its end.
  *

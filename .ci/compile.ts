@@ -1,37 +1,141 @@
 /**
  * Builds `dist/ipcauth-linux-x64` and `dist/ipcauth-linux-arm64`: one executable each, the runtime inside.
  *
- * `deno compile` needs a base runtime ("denort") that it downloads, or finds where `DENORT_BIN` says.
+ * `deno compile` needs a base runtime ("denort") for each, which it downloads, or finds where `DENORT_BIN_X64`,
+ * `DENORT_BIN_ARM64` or `DENORT_BIN` says. The same commit and base runtime give the same bytes: what is compiled is one file
+ * without dependencies, whose name and time do not depend on where and when it is built.
  */
-import { fromFileUrl, join } from "@std/path";
+import { basename, dirname, fromFileUrl, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { type Commit, commit } from "./commit.ts";
+import { type Machine, machineOf } from "./elf.ts";
+import { singleFile } from "./single_file.ts";
 
-const ROOT = fromFileUrl(new URL("..", import.meta.url));
-const TARGETS = {
+const TARGETS: Readonly<Record<Machine, string>> = {
   "x64": "x86_64-unknown-linux-gnu",
   "arm64": "aarch64-unknown-linux-gnu",
-} as const;
+};
 /** `EX_UNAVAILABLE` of sysexits.h. */
 const UNAVAILABLE = 69;
 
-for (const [name, target] of Object.entries(TARGETS)) {
-  const output = join(ROOT, "dist", `ipcauth-linux-${name}`);
-  const { success } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["compile", "--quiet", "--target", target, "--output", output],
-      ...PERMISSION_FLAGS,
-      join(ROOT, "main.ts"),
-    ],
-    cwd: ROOT,
-    stdout: "null",
-    stderr: "null",
-  }).output();
-  if (!success) {
+/** The name of an executable in `dist/`. */
+export const executableName = (machine: Machine): string => `ipcauth-linux-${machine}`;
+
+/** There is no base runtime for a machine: nothing is wrong with the program. */
+export class NoBaseRuntime extends Error {}
+
+/** What names base runtimes: environment variables. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The base runtime that is named for a machine. `DENORT_BIN` has no machine in its name, so it counts for the
+ * machine that its file is for, and the other one is downloaded.
+ *
+ * @returns Its path, or null: none is named.
+ * @throws {NoBaseRuntime} Where one is named that cannot be used.
+ */
+export async function baseRuntime(machine: Machine, env: Environment): Promise<string | null> {
+  const own = `DENORT_BIN_${machine.toUpperCase()}`;
+  const name = env[own] ? own : "DENORT_BIN";
+  const path = env[name];
+  if (!path) return null;
+  const found = await machineOf(path).catch((cause) => {
+    throw new NoBaseRuntime(`${name}=${path} cannot be read`, { cause });
+  });
+  if (found === null) {
+    throw new NoBaseRuntime(`${name}=${path} is no executable of a machine there are builds for`);
+  }
+  if (found === machine) return path;
+  if (name === own) throw new NoBaseRuntime(`${name}=${path} is an executable for ${found}`);
+  return null;
+}
+
+/**
+ * Compiles the executable for a machine.
+ *
+ * @param output Where to. Nothing is there before it is complete and is known to be for that machine.
+ * @throws {NoBaseRuntime} Where there is no base runtime.
+ * @throws {Error} With what went wrong otherwise.
+ */
+export async function compile(
+  machine: Machine,
+  output: string,
+  from: Commit,
+  env: Environment,
+): Promise<void> {
+  const base = await baseRuntime(machine, env);
+  await Deno.mkdir(dirname(output), { recursive: true });
+  const work = await Deno.makeTempDir({ dir: dirname(output), prefix: ".compile-" });
+  try {
+    await singleFile(join(work, "ipcauth.js"), from);
+    // The runtime keeps this name, too: as the program's own, and in the addresses of its modules.
+    const made = join(work, basename(output));
+    const argv = [
+      // No machine's own package.json is looked for, and only the base runtime is taken from the environment.
+      ...["--unset=DENORT_BIN", "DENO_NO_PACKAGE_JSON=1", "NO_COLOR=1"],
+      ...(base === null ? [] : [`DENORT_BIN=${await Deno.realPath(base)}`]),
+      ...[Deno.execPath(), "compile", "--quiet", "--no-config", "--no-lock", "--no-remote"],
+      // It is JavaScript; and a cache of compiled code would lie in the temporary directory, under a known name.
+      ...["--no-npm", "--no-check", "--no-code-cache", "--target", TARGETS[machine]],
+      ...["--output", made, ...PERMISSION_FLAGS, "ipcauth.js"],
+    ];
+    const { success, stderr } = await new Deno.Command("env", {
+      args: argv,
+      cwd: work,
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    if (!success) throw failure(new TextDecoder().decode(stderr));
+    const is = await machineOf(made);
+    if (is !== machine) throw new Error(`what was compiled for ${machine} is for ${is}`);
+    await Deno.chmod(made, 0o755);
+    await Deno.rename(made, output);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/**
+ * What has gone wrong, by what `deno` said (2.9.6: `Setting up base binary.`, or `Could not find denort`, and the causes
+ * below it). A download that arrived and is not what it should be is no download that failed.
+ */
+export function failure(said: string): Error {
+  const base = /Setting up base binary|Could not find denort/.test(said);
+  if (!base || /checksum/i.test(said)) return new Error(said.trim());
+  const causes = said.split("\n").map((line) => /^\s+\d+: (.*)$/.exec(line)?.[1]);
+  // The address that was asked is of no interest, and the innermost cause says most.
+  const cause = causes.filter((line) => line !== undefined && line !== "<unknown>").at(-1);
+  return new NoBaseRuntime(cause ?? "it could not be downloaded");
+}
+
+if (import.meta.main) {
+  const dist = join(fromFileUrl(new URL("..", import.meta.url)), "dist");
+  const from = await commit(join(dist, ".."));
+  const names = ["DENORT_BIN", "DENORT_BIN_X64", "DENORT_BIN_ARM64"];
+  const env = Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
+  const left: string[] = [];
+  for (const machine of Object.keys(TARGETS) as Machine[]) {
+    const output = join(dist, executableName(machine));
+    // What an earlier commit left there is no build of this one.
+    await Deno.remove(output).catch(() => {});
+    try {
+      await compile(machine, output, from, env);
+      console.log(`built ${output}`);
+    } catch (error) {
+      if (!(error instanceof NoBaseRuntime)) {
+        console.error(`compile: error: ${(error as Error).message}`);
+        Deno.exit(1);
+      }
+      left.push(`${executableName(machine)} (${error.message})`);
+    }
+  }
+  if (left.length > 0) {
     console.error(
-      `compile: the base runtime of ${target} cannot be had here; set DENORT_BIN to one, ` +
-        "or build one directory that needs nothing else: deno task portable",
+      `left out, for want of a base runtime: ${
+        left.join(", ")
+      }; set DENORT_BIN, DENORT_BIN_X64 or ` +
+        "DENORT_BIN_ARM64 to one, or build one directory that needs nothing else: deno task portable",
     );
     Deno.exit(UNAVAILABLE);
   }
-  console.log(`built ${output}`);
 }

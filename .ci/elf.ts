@@ -1,0 +1,30 @@
+/** Which machine an executable is for, as its own header says it (`elf(5)`, `e_machine`). */
+
+/** The machines that there are builds for. */
+export type Machine = "x64" | "arm64";
+
+/** `EM_X86_64` and `EM_AARCH64` of `elf.h`. */
+const MACHINES: ReadonlyMap<number, Machine> = new Map([[62, "x64"], [183, "arm64"]]);
+
+/** This machine. */
+export const HERE: Machine = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+
+/**
+ * The machine that a file is for.
+ *
+ * @returns Null where it is no 64-bit little-endian ELF file, or one for a machine that we do not build for.
+ * @throws {Deno.errors.NotFound} Where there is no such file.
+ */
+export async function machineOf(path: string): Promise<Machine | null> {
+  using file = await Deno.open(path);
+  const header = new Uint8Array(20);
+  let length = 0;
+  while (length < header.length) {
+    const count = await file.read(header.subarray(length));
+    if (count === null) return null;
+    length += count;
+  }
+  // The magic number, ELFCLASS64, ELFDATA2LSB.
+  if (![0x7f, 0x45, 0x4c, 0x46, 2, 1].every((byte, at) => header[at] === byte)) return null;
+  return MACHINES.get(new DataView(header.buffer).getUint16(18, true)) ?? null;
+}
