@@ -8,6 +8,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { completionScript } from "../lib/cli/completions.ts";
 import { type Commit, commit, run } from "./commit.ts";
 import { manualPages } from "./man.ts";
+import { MODE } from "./modes.ts";
 import { portable } from "./portable.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
@@ -94,7 +95,7 @@ export async function debianPackage(work: string, output: string, from: Commit):
   await write(at("DEBIAN", "postinst"), POSTINST, 0o755);
   await write(at("DEBIAN", "prerm"), PRERM, 0o755);
   await write(at("DEBIAN", "postrm"), POSTRM, 0o755);
-  await run("chmod", ["-R", "go-w", tree], ROOT);
+  await run("chmod", ["-R", MODE, tree], ROOT);
   const argv = [`SOURCE_DATE_EPOCH=${from.time}`, "dpkg-deb", "--root-owner-group", "-Zxz", "-z1"];
   await run("env", [...argv, "--build", tree, output], ROOT);
 }

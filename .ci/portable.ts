@@ -8,6 +8,7 @@ import manifest from "../deno.json" with { type: "json" };
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 import { NO_CACHE } from "../lib/config/locate.ts";
 import { type Commit, commit, run } from "./commit.ts";
+import { MODE } from "./modes.ts";
 import { billOfMaterials } from "./sbom.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
@@ -43,13 +44,8 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   const argv = ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", lib];
   await run(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
   await finish(lib, from);
-  try {
-    // A second name for the same file, where it lies on the same file system: it is large.
-    await Deno.link(Deno.execPath(), join(lib, "deno"));
-  } catch {
-    await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
-  }
-  await Deno.chmod(join(lib, "deno"), 0o755);
+  // No second name for the same file: whoever makes or removes another one changes it for `tar`, which gives up then.
+  await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
   await Deno.writeTextFile(join(directory, "bin", "ipcauth"), LAUNCHER, { mode: 0o755 });
   await Deno.chmod(join(directory, "bin", "ipcauth"), 0o755);
   const bill = await billOfMaterials(Deno.execPath(), from);
@@ -57,6 +53,8 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"]) {
     await Deno.copyFile(join(ROOT, name), join(directory, name));
   }
+  await Deno.chmod(join(lib, "deno"), 0o755);
+  await run("chmod", ["-R", MODE, directory], ROOT);
 }
 
 /**
@@ -113,7 +111,7 @@ export async function pack(directory: string, archive: string, { time }: Commit)
   const tar = archive.replace(/\.gz$/, "");
   await run("tar", [
     ...["--create", "--sort=name", "--format=gnu", "--numeric-owner", "--owner=0", "--group=0"],
-    ...[`--mtime=@${time}`, "--mode=go-w", "--file", tar],
+    ...[`--mtime=@${time}`, `--mode=${MODE}`, "--file", tar],
     ...["--directory", dirname(directory), NAME],
   ], ROOT);
   await run("gzip", ["--no-name", "--force", "-6", tar], ROOT);

@@ -25,7 +25,8 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
   const directory = await Deno.makeTempDir({ prefix });
   await Deno.chmod(directory, 0o755);
   const bin = join(directory, "bin");
-  await Deno.mkdir(bin, { mode: 0o755 });
+  await Deno.mkdir(bin);
+  await Deno.chmod(bin, 0o755);
   const deno = join(bin, "deno");
   try {
     await Deno.link(Deno.execPath(), deno);

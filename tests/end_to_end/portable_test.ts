@@ -1,49 +1,20 @@
 /** The portable build: one directory that needs nothing else, for any user, wherever it lies. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { NAME, pack, portable } from "../../.ci/portable.ts";
 import { isRoot, Program, RunningServer } from "./program.ts";
 
-const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
-Deno.test("the portable build runs from anywhere, as anyone, and is the same twice", async (test) => {
+Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
   await using program = await Program.install();
-  const archives = [program.path("one.tar.gz"), program.path("two.tar.gz")];
+  const archive = program.path("a.tar.gz");
   await portable(program.path("build", NAME), COMMIT);
-  await pack(program.path("build", NAME), archives[0]!, COMMIT);
-  // The second time elsewhere: a path of the machine it was built on must not be in it.
-  const elsewhere = program.path("some", "where", "else");
-  await Deno.mkdir(elsewhere, { recursive: true });
-  const parts = ["main.ts", "lib", ".ci", "deno.json", "deno.lock", "README.md", "LICENSE"];
-  const sources = [...parts, "CHANGELOG.md", "SECURITY.md"].map((name) => join(ROOT, name));
-  assertEquals((await program.execute(["cp", "-r", ...sources, elsewhere])).code, 0);
-  const script = join(elsewhere, "build.ts");
-  await Deno.writeTextFile(
-    script,
-    `import { NAME, pack, portable } from "./.ci/portable.ts";
-const [directory, archive] = Deno.args;
-await portable(directory + "/" + NAME, ${JSON.stringify(COMMIT)});
-await pack(directory + "/" + NAME, archive, ${JSON.stringify(COMMIT)});
-`,
-  );
-  const rights = ["--allow-read", "--allow-write", "--allow-run", "--allow-env", "--allow-sys"];
-  const again = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...rights, script, program.path("again"), archives[1]!],
-    cwd: elsewhere,
-    stderr: "piped",
-  }).output();
-  assertEquals(new TextDecoder().decode(again.stderr), "");
-  await test.step("two builds of one commit are the same bytes", async () => {
-    const sums = await program.execute(["sha256sum", ...archives]);
-    const [one, two] = sums.stdout.split("\n").map((line) => line.split(" ")[0]);
-    assertEquals(one, two);
-    assertMatch(one!, /^[0-9a-f]{64}$/);
-  });
+  await pack(program.path("build", NAME), archive, COMMIT);
   const home = program.path("opt");
   await Deno.mkdir(home);
-  assertEquals((await program.execute(["tar", "-C", home, "-xzf", archives[0]!])).code, 0);
+  assertEquals((await program.execute(["tar", "-C", home, "-xzf", archive])).code, 0);
   const bin = join(home, NAME, "bin");
   /** No deno on PATH, and nothing of the test's own environment. */
   const bare = { PATH: "/usr/bin:/bin" };
