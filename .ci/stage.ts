@@ -3,8 +3,16 @@
  * that others may not enter.
  */
 import { fromFileUrl, join } from "@std/path";
+import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { NO_CACHE } from "../lib/config/locate.ts";
 import { bundle } from "./bundle.ts";
+import { run } from "./commit.ts";
+import { executableName } from "./compile.ts";
+import { HERE } from "./elf.ts";
+import { MODE } from "./modes.ts";
 import { portable } from "./portable.ts";
+
+const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
 /** A directory with the program and the Deno that runs it. */
 export interface Stage {
@@ -14,7 +22,10 @@ export interface Stage {
 }
 
 /** What may be built here. */
-export type Build = "bundle" | "portable" | "compiled";
+export const BUILDS = ["source", "bundle", "portable", "compiled"] as const;
+
+/** One of them. */
+export type Build = typeof BUILDS[number];
 
 /**
  * Builds the program into a new directory that all may read and only we may write.
@@ -35,15 +46,38 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
     await Deno.copyFile(Deno.execPath(), deno);
   }
   await Deno.chmod(deno, 0o755);
-  if (build === "portable") {
+  if (build === "source") {
+    const script = await sources(join(directory, "source"), deno);
+    await Deno.writeTextFile(join(bin, "ipcauth"), script);
+    await Deno.chmod(join(bin, "ipcauth"), 0o755);
+  } else if (build === "portable") {
     const home = join(bin, "portable");
     await portable(home, { hash: "staged", time: 0 });
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "compiled") {
-    const arch = Deno.build.arch === "x86_64" ? "x64" : "arm64";
-    const compiled = fromFileUrl(new URL(`../dist/ipcauth-linux-${arch}`, import.meta.url));
-    await Deno.copyFile(compiled, join(bin, "ipcauth"));
+    await Deno.copyFile(join(ROOT, "dist", executableName(HERE)), join(bin, "ipcauth"));
     await Deno.chmod(join(bin, "ipcauth"), 0o755);
   } else await bundle(join(bin, "ipcauth"));
   return { directory, bin };
+}
+
+/**
+ * Copies the sources, and their dependencies beside them: whoever has no home has no cache to find them in.
+ *
+ * @returns A script that runs them, as `deno task ipcauth` does. What it asks of the machine is what the bundle asks.
+ */
+async function sources(directory: string, deno: string): Promise<string> {
+  await Deno.mkdir(directory);
+  const parts = ["main.ts", "lib", "deno.json", "deno.lock"].map((name) => join(ROOT, name));
+  await run("cp", ["-r", ...parts, directory], ROOT);
+  const install = ["install", "--quiet", "--node-modules-dir=auto", "--frozen"];
+  await run(Deno.execPath(), install, directory);
+  await run("chmod", ["-R", MODE, directory], ROOT);
+  return `#!/bin/sh
+[ . -ef "$PWD" ] || { echo "ipcauth: error: The current directory is gone" >&2; echo "hint: cd /" >&2; [ "$1" = run-as ] && exit 125; exit 71; }
+[ -n "$DENO_DIR" ] || export ${NO_CACHE.name}=${NO_CACHE.value}
+exec ${deno} run --quiet --node-modules-dir=manual ${PERMISSION_FLAGS.join(" ")} ${
+    join(directory, "main.ts")
+  } "$@"
+`;
 }

@@ -3,7 +3,7 @@
  * never by the clock.
  */
 import { join } from "@std/path";
-import { stage } from "../../.ci/stage.ts";
+import { BUILDS, stage } from "../../.ci/stage.ts";
 
 /** What a finished run left. */
 export interface Outcome {
@@ -38,8 +38,9 @@ export class Program {
 
   /** Builds it: the bundle, or what `IPCAUTH_BUILD` names. */
   static async install(): Promise<Program> {
-    const named = Deno.env.get("IPCAUTH_BUILD");
-    const build = named === "portable" || named === "compiled" ? named : "bundle";
+    const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
+    const build = BUILDS.find((name) => name === named);
+    if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
     const { directory, bin } = await stage("ipcauth-test-", build);
     return new Program(directory, bin);
   }
