@@ -47,7 +47,7 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
   }
   await Deno.chmod(deno, 0o755);
   if (build === "source") {
-    const script = await sources(join(directory, "source"), deno);
+    const script = await sources(join(bin, "source"), deno);
     await Deno.writeTextFile(join(bin, "ipcauth"), script);
     await Deno.chmod(join(bin, "ipcauth"), 0o755);
   } else if (build === "portable") {

@@ -2,10 +2,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { debianPackage, PACKAGE } from "../../.ci/deb.ts";
-import { NAME, pack, portable } from "../../.ci/portable.ts";
+import { debianPackage } from "../../.ci/deb.ts";
+import { NAME, pack, PACKAGE, portable } from "../../.ci/portable.ts";
 import { sha256 } from "../../.ci/sbom.ts";
-import { isRoot, Program } from "./program.ts";
+import { isRoot, Program } from "../end_to_end/program.ts";
+import { isInstalled } from "./installed.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 const INSTALL = fromFileUrl(new URL("../../.ci/install.sh", import.meta.url));
@@ -50,11 +51,6 @@ Deno.test("install.sh verifies the checksum before it installs", async (test) =>
     assertEquals((await install("none")).code, 1);
   });
 });
-
-function isInstalled(command: string): boolean {
-  return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
-    .outputSync().success;
-}
 
 /** The machine as it is, with a layer on top in which a package may be installed, and which is gone at the end. */
 const LAYER = `

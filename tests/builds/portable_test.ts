@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { NAME, pack, portable } from "../../.ci/portable.ts";
-import { isRoot, Program, RunningServer } from "./program.ts";
+import { isRoot, Program, RunningServer } from "../end_to_end/program.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
