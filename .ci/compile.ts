@@ -7,8 +7,9 @@
  */
 import { basename, dirname, fromFileUrl, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
-import { type Commit, commit } from "./commit.ts";
+import { type Commit, commit, run } from "./commit.ts";
 import { type Machine, machineOf } from "./elf.ts";
+import { type BaseRuntime, billOfMaterials, denort } from "./sbom.ts";
 import { singleFile } from "./single_file.ts";
 
 const TARGETS: Readonly<Record<Machine, string>> = {
@@ -54,6 +55,7 @@ export async function baseRuntime(machine: Machine, env: Environment): Promise<s
  * Compiles the executable for a machine.
  *
  * @param output Where to. Nothing is there before it is complete and is known to be for that machine.
+ * @returns The base runtime that was used.
  * @throws {NoBaseRuntime} Where there is no base runtime.
  * @throws {Error} With what went wrong otherwise.
  */
@@ -62,7 +64,7 @@ export async function compile(
   output: string,
   from: Commit,
   env: Environment,
-): Promise<void> {
+): Promise<BaseRuntime> {
   const base = await baseRuntime(machine, env);
   await Deno.mkdir(dirname(output), { recursive: true });
   const work = await Deno.makeTempDir({ dir: dirname(output), prefix: ".compile-" });
@@ -90,9 +92,19 @@ export async function compile(
     if (is !== machine) throw new Error(`what was compiled for ${machine} is for ${is}`);
     await Deno.chmod(made, 0o755);
     await Deno.rename(made, output);
+    if (base !== null) return { machine, path: base, is: "executable" };
+    return { machine, path: await downloaded(machine), is: "archive" };
   } finally {
     await Deno.remove(work, { recursive: true });
   }
+}
+
+/** The archive that `deno compile` has downloaded (2.9.6: `dl/release/vVERSION/` in its cache), or null. */
+async function downloaded(machine: Machine): Promise<string | null> {
+  const { denoDir } = JSON.parse(await run(Deno.execPath(), ["info", "--json"], "/"));
+  const { deno } = Deno.version;
+  const path = join(denoDir, "dl", "release", `v${deno}`, `denort-${TARGETS[machine]}.zip`);
+  return await Deno.stat(path).then(() => path, () => null);
 }
 
 /**
@@ -117,10 +129,13 @@ if (import.meta.main) {
   for (const machine of Object.keys(TARGETS) as Machine[]) {
     const output = join(dist, executableName(machine));
     // What an earlier commit left there is no build of this one.
-    await Deno.remove(output).catch(() => {});
+    for (const path of [output, `${output}.cdx.json`]) await Deno.remove(path).catch(() => {});
     try {
-      await compile(machine, output, from, env);
+      const base = await compile(machine, output, from, env);
       console.log(`built ${output}`);
+      const runtime = await denort(base);
+      const build = { name: "compiled", artifacts: [executableName(machine)], runtime } as const;
+      await Deno.writeTextFile(`${output}.cdx.json`, await billOfMaterials(build, from));
     } catch (error) {
       if (!(error instanceof NoBaseRuntime)) {
         console.error(`compile: error: ${(error as Error).message}`);

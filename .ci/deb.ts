@@ -9,7 +9,7 @@ import { completionScript } from "../lib/cli/completions.ts";
 import { type Commit, commit, run } from "./commit.ts";
 import { manualPages } from "./man.ts";
 import { MODE } from "./modes.ts";
-import { portable } from "./portable.ts";
+import { PACKAGE, portable } from "./portable.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const ARCH = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
@@ -99,9 +99,6 @@ export async function debianPackage(work: string, output: string, from: Commit):
   const argv = [`SOURCE_DATE_EPOCH=${from.time}`, "dpkg-deb", "--root-owner-group", "-Zxz", "-z1"];
   await run("env", [...argv, "--build", tree, output], ROOT);
 }
-
-/** The package's file name. */
-export const PACKAGE = `ipcauth_${manifest.version}_${ARCH}.deb`;
 
 if (import.meta.main) {
   const dist = join(ROOT, "dist");

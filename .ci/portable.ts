@@ -8,14 +8,17 @@ import manifest from "../deno.json" with { type: "json" };
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 import { NO_CACHE } from "../lib/config/locate.ts";
 import { type Commit, commit, run } from "./commit.ts";
+import { HERE } from "./elf.ts";
 import { MODE } from "./modes.ts";
-import { billOfMaterials } from "./sbom.ts";
+import { billOfMaterials, deno } from "./sbom.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
-const ARCH = Deno.build.arch === "x86_64" ? "x64" : "arm64";
 
 /** The name of the directory, and of the archive without its ending. */
-export const NAME = `ipcauth-${manifest.version}-linux-${ARCH}`;
+export const NAME = `ipcauth-${manifest.version}-linux-${HERE}`;
+
+/** The file name of the Debian package that is made of it. */
+export const PACKAGE = `ipcauth_${manifest.version}_${HERE === "x64" ? "amd64" : "arm64"}.deb`;
 
 /**
  * Where the program lies is found through any link. There is no cache: everything is in place already, and the
@@ -31,6 +34,22 @@ exec "$here/deno" run --quiet --no-config --no-lock --no-remote --no-npm --no-co
   PERMISSION_FLAGS.join(" ")
 } "$here/main.js" "$@"
 `;
+
+/** What everyone who gets a build is to be able to read. */
+export const DOCUMENTS = [
+  "LICENSE",
+  "THIRD-PARTY-NOTICES",
+  "README.md",
+  "CHANGELOG.md",
+  "SECURITY.md",
+] as const;
+
+/** The bill of materials of the directory, and of the packages that are made of it. */
+export async function portableBill(from: Commit): Promise<string> {
+  const runtime = await deno(Deno.execPath());
+  const artifacts = [`${NAME}.tar.gz`, PACKAGE];
+  return await billOfMaterials({ name: "portable", artifacts, runtime }, from);
+}
 
 /**
  * Builds the directory.
@@ -48,9 +67,8 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
   await Deno.writeTextFile(join(directory, "bin", "ipcauth"), LAUNCHER, { mode: 0o755 });
   await Deno.chmod(join(directory, "bin", "ipcauth"), 0o755);
-  const bill = await billOfMaterials(Deno.execPath(), from);
-  await Deno.writeTextFile(join(directory, "ipcauth.cdx.json"), bill, { mode: 0o644 });
-  for (const name of ["LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"]) {
+  await Deno.writeTextFile(join(directory, "ipcauth.cdx.json"), await portableBill(from));
+  for (const name of DOCUMENTS) {
     await Deno.copyFile(join(ROOT, name), join(directory, name));
   }
   await Deno.chmod(join(lib, "deno"), 0o755);
@@ -126,6 +144,7 @@ if (import.meta.main) {
     await portable(join(work, NAME), from);
     const archive = join(dist, `${NAME}.tar.gz`);
     await pack(join(work, NAME), archive, from);
+    await Deno.writeTextFile(join(dist, `${NAME}.cdx.json`), await portableBill(from));
     console.log(`built ${archive}`);
   } finally {
     await Deno.remove(work, { recursive: true });
