@@ -4,58 +4,17 @@
  * runs as the system user `ipcauth`.
  */
 import { fromFileUrl, join } from "@std/path";
-import manifest from "../deno.json" with { type: "json" };
 import { completionScript } from "../lib/cli/completions.ts";
 import { type Commit, commit, run } from "./commit.ts";
+import { SCRIPTS } from "./deb_scripts.ts";
+import { changelog, control, copyright, OVERRIDES } from "./deb_texts.ts";
+import { HERE } from "./elf.ts";
 import { manualPages } from "./man.ts";
 import { MODE } from "./modes.ts";
-import { PACKAGE, portable } from "./portable.ts";
+import { DOCUMENTS, PACKAGE, portable } from "./portable.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
-const ARCH = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
-
-const CONTROL = `Package: ipcauth
-Version: ${manifest.version}
-Architecture: ${ARCH}
-Maintainer: The ipcauth authors <ipcauth@localhost>
-Section: net
-Priority: optional
-Depends: libc6 (>= 2.34), adduser, util-linux
-Description: authenticated front door for inter-process communication
- A listener in front of a daemon that proves who is connecting, by the kernel's
- word on a Unix socket or by a secret key over TCP, before a byte gets through.
-`;
-
-/** The user is made once, and stays: files that are left may be its. */
-const POSTINST = `#!/bin/sh
-set -e
-if [ "$1" = configure ]; then
-  getent passwd ipcauth >/dev/null ||
-    adduser --system --group --quiet --no-create-home --home /nonexistent ipcauth
-  if [ -d /run/systemd/system ]; then
-    systemctl daemon-reload
-    if [ -n "$2" ]; then systemctl try-restart ipcauth.service; fi
-  fi
-fi
-`;
-
-const PRERM = `#!/bin/sh
-set -e
-if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now ipcauth.socket ipcauth.service || true
-fi
-`;
-
-const POSTRM = `#!/bin/sh
-set -e
-if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-if [ "$1" = purge ]; then
-  rm -rf /etc/ipcauth
-  if command -v deluser >/dev/null && getent passwd ipcauth >/dev/null; then
-    deluser --system --quiet ipcauth || true
-  fi
-fi
-`;
+const ARCH = HERE === "x64" ? "amd64" : "arm64";
 
 /**
  * Builds the package.
@@ -73,11 +32,18 @@ export async function debianPackage(work: string, output: string, from: Commit):
   };
   const example = (name: string) => Deno.readTextFile(join(ROOT, "examples", "systemd", name));
   await portable(at("usr"), from);
-  for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md", "ipcauth.cdx.json"]) {
-    await Deno.mkdir(at("usr", "share", "doc", "ipcauth"), { recursive: true });
-    await Deno.rename(at("usr", name), at("usr", "share", "doc", "ipcauth", name));
+  const doc = (...names: string[]) => at("usr", "share", "doc", "ipcauth", ...names);
+  await Deno.mkdir(doc(), { recursive: true });
+  for (const name of [...DOCUMENTS, "ipcauth.cdx.json"]) {
+    await Deno.rename(at("usr", name), doc(name));
   }
-  await Deno.rename(at("usr", "LICENSE"), at("usr", "share", "doc", "ipcauth", "copyright"));
+  const license = await Deno.readTextFile(doc("LICENSE"));
+  const notices = await Deno.readTextFile(doc("THIRD-PARTY-NOTICES"));
+  await write(doc("copyright"), copyright(license, notices));
+  // It is all in there, and a file of this name is not expected beside it.
+  await Deno.remove(doc("LICENSE"));
+  await write(doc("changelog"), changelog(from));
+  await run("gzip", ["--no-name", "-9", doc("changelog")], ROOT);
   for (const unit of ["ipcauth.service", "ipcauth.socket"]) {
     await write(at("usr", "lib", "systemd", "system", unit), await example(unit));
   }
@@ -90,14 +56,30 @@ export async function debianPackage(work: string, output: string, from: Commit):
   await write(share("bash-completion", "completions", "ipcauth"), completionScript("bash"));
   await write(share("zsh", "vendor-completions", "_ipcauth"), completionScript("zsh"));
   await write(share("fish", "vendor_completions.d", "ipcauth.fish"), completionScript("fish"));
-  await write(at("DEBIAN", "control"), CONTROL);
+  await write(share("lintian", "overrides", "ipcauth"), OVERRIDES);
+  const { size, names } = await contents(tree);
+  await write(at("DEBIAN", "control"), control(ARCH, size));
   await write(at("DEBIAN", "conffiles"), "/etc/ipcauth/config.yaml\n");
-  await write(at("DEBIAN", "postinst"), POSTINST, 0o755);
-  await write(at("DEBIAN", "prerm"), PRERM, 0o755);
-  await write(at("DEBIAN", "postrm"), POSTRM, 0o755);
+  // Not of what is to be changed: `dpkg` has the sums of conffiles itself.
+  const fixed = names.filter((name) => !name.startsWith("etc/"));
+  await write(at("DEBIAN", "md5sums"), await run("md5sum", ["--", ...fixed], tree));
+  for (const [name, text] of Object.entries(SCRIPTS)) await write(at("DEBIAN", name), text, 0o755);
   await run("chmod", ["-R", MODE, tree], ROOT);
   const argv = [`SOURCE_DATE_EPOCH=${from.time}`, "dpkg-deb", "--root-owner-group", "-Zxz", "-z1"];
   await run("env", [...argv, "--build", tree, output], ROOT);
+}
+
+/** The files of a tree, in the order of their names, and what they take, in KiB. */
+async function contents(tree: string): Promise<{ size: number; names: string[] }> {
+  const lines = (await run("find", [".", "-type", "f", "-printf", "%s %P\\n"], tree)).trimEnd();
+  const files = lines.split("\n").map((line) => {
+    const space = line.indexOf(" ");
+    return { size: Math.ceil(Number(line.slice(0, space)) / 1024), name: line.slice(space + 1) };
+  });
+  return {
+    size: files.reduce((sum, { size }) => sum + size, 0),
+    names: files.map(({ name }) => name).sort(),
+  };
 }
 
 if (import.meta.main) {

@@ -60,29 +60,66 @@ mount --rbind /dev /mnt/root/dev && mount --rbind /proc /mnt/root/proc &&
 mount --bind "$1" /mnt/root/mnt && exec chroot /mnt/root /bin/sh -e /mnt/steps.sh
 `;
 
+/**
+ * What is done with the packages there. systemd is played by a script that writes down what it is told; the tools
+ * that tell it are the real ones.
+ */
 const STEPS = `
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
 say() { echo "== $*"; }
+run() { "$@" >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }; }
+told() { grep -c -- "$1" /mnt/told || true; }
 cd /
-say install; dpkg --force-depends -i /mnt/one.deb >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }
+mkdir -p /run/systemd/system; rm -f /usr/sbin/policy-rc.d
+printf '%s\\n' '#!/bin/sh' 'echo "$*" >> /mnt/told' > /mnt/systemctl
+chmod 755 /mnt/systemctl; rm -f /usr/bin/systemctl; cp /mnt/systemctl /usr/bin/systemctl; : > /mnt/told
+say install; run dpkg --force-depends -i /mnt/one.deb
 ipcauth --version
 getent passwd ipcauth | cut -d: -f1,6,7
 stat -c '%a %U %G %n' /etc/ipcauth/config.yaml /usr/bin/ipcauth /usr/lib/systemd/system/ipcauth.service
 ls /usr/share/man/man1/ipcauth*.1.gz | wc -l
 zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
 test -s /usr/share/bash-completion/completions/ipcauth
+(cd / && md5sum --quiet --check /var/lib/dpkg/info/ipcauth.md5sums)
 setpriv --reuid=ipcauth --regid=ipcauth --clear-groups ipcauth users list
-say upgrade; echo '# mine' >> /etc/ipcauth/config.yaml
-dpkg --force-depends --force-confold -i /mnt/one.deb >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }
+told daemon-reload; told 'start\\|enable'
+say upgrade
+# As the administrator enables it (systemctl enable); that is to stay so.
+wants=/etc/systemd/system/sockets.target.wants
+mkdir -p $wants; ln -s /usr/lib/systemd/system/ipcauth.socket $wants/ipcauth.socket
+run dpkg --force-depends -i /mnt/two.deb
+dpkg-query -W -f '\${Version}\\n' ipcauth
+grep -c 'a new default' /etc/ipcauth/config.yaml
+told 'try-restart.* ipcauth.service'
+ls $wants | grep ipcauth
+say 'upgrade of what was changed'; run dpkg --force-depends --force-confold -i /mnt/one.deb
+echo '# mine' >> /etc/ipcauth/config.yaml
+run dpkg --force-depends --force-confdef --force-confold -i /mnt/two.deb
+dpkg-query -W -f '\${Version}\\n' ipcauth
 tail -n 1 /etc/ipcauth/config.yaml
-say remove; dpkg --remove ipcauth >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }
+grep -c 'a new default' /etc/ipcauth/config.yaml /etc/ipcauth/config.yaml.dpkg-dist || true
+say remove; : > /mnt/told; run dpkg --remove ipcauth
 ls /usr/bin/ipcauth /usr/lib/ipcauth 2>&1 | grep -c 'No such file'
 tail -n 1 /etc/ipcauth/config.yaml
-say purge; dpkg --purge ipcauth >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }
+told 'stop.* ipcauth.socket'; told 'stop.* ipcauth.service'
+say purge; run dpkg --purge ipcauth
 ls -d /etc/ipcauth 2>&1 | grep -c 'No such file'
 getent passwd ipcauth || echo gone
+find /etc/systemd /var/lib/systemd -name '*ipcauth*' | wc -l
 dpkg-query -l ipcauth 2>&1 | grep -c 'no packages found' || true
 `;
+
+/** Makes the next version of a package, which differs in nothing but its number and the default of its configuration. */
+async function nextVersion(program: Program, one: string, two: string): Promise<void> {
+  const tree = program.path("next");
+  const script = `dpkg-deb --raw-extract "$1" "$3" &&
+    sed -i 's/^Version: .*/Version: 99.0/' "$3/DEBIAN/control" &&
+    echo '# a new default' >> "$3/etc/ipcauth/config.yaml" &&
+    dpkg-deb --root-owner-group -Zgzip -z1 --build "$3" "$2"`;
+  const { code, stderr } = await program.execute(["sh", "-c", script, "sh", one, two, tree]);
+  assertEquals(code, 0, stderr);
+  await Deno.remove(tree, { recursive: true });
+}
 
 Deno.test({
   name: "the Debian package installs, upgrades, is removed and purged (needs root and dpkg-deb)",
@@ -94,6 +131,7 @@ Deno.test({
     const share = program.path("share");
     await Deno.mkdir(share);
     await debianPackage(work, join(share, "one.deb"), COMMIT);
+    await nextVersion(program, join(share, "one.deb"), join(share, "two.deb"));
     await Deno.writeTextFile(join(share, "steps.sh"), STEPS);
     const info = await program.execute(["dpkg-deb", "--info", join(share, "one.deb")]);
     assertStringIncludes(info.stdout, `Version: ${manifest.version}`);
@@ -113,16 +151,44 @@ ipcauth:/nonexistent:/usr/sbin/nologin
 7
 2
 NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
+1
+0
 == upgrade
+99.0
+1
+1
+ipcauth.socket
+== upgrade of what was changed
+99.0
 # mine
+/etc/ipcauth/config.yaml:0
+/etc/ipcauth/config.yaml.dpkg-dist:1
 == remove
 2
 # mine
+1
+1
 == purge
 1
 gone
+0
 1
 `,
     );
+  },
+});
+
+Deno.test({
+  name: "lintian finds nothing in the Debian package that is not explained (needs lintian)",
+  ignore: !isInstalled("lintian"),
+  async fn() {
+    await using program = await Program.install();
+    const work = program.path("work");
+    await Deno.mkdir(work);
+    await debianPackage(work, program.path(PACKAGE), COMMIT);
+    const { code, stdout } = await program.execute(
+      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(PACKAGE)],
+    );
+    assertEquals([code, stdout], [0, ""]);
   },
 });
