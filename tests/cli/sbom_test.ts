@@ -13,6 +13,8 @@ Deno.test("the bill of materials names every dependency that is imported, with h
     .map(([, name, version]) => `${name}@${version}`);
   const listed = dependencies().map(({ name, version }) => `${name}@${version}`);
   assertEquals([...new Set(imported)].sort(), listed);
+  // Nothing gets in that the lock file does not have, so nothing is left out of the bill.
+  assertEquals(manifest.lock.frozen, true);
   for (const { hashes, licenses } of dependencies()) {
     assertMatch(hashes[0]!.content, /^[0-9a-f]{128}$/);
     assertMatch(licenses[0]!.license.id, /^(MIT|ISC)$/);
