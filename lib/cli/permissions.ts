@@ -14,12 +14,14 @@ const YAML_VARIABLES = ["LOG_STREAM", "LOG_TOKENS"];
  *
  * Reading and writing are not narrowed to paths here, because the configuration, the socket and the key
  * lie wherever the command line says; the network, other programs and every other library stay closed.
+ * What was given up stays so: at a terminal, too, nobody is asked for it.
  */
 export const PERMISSION_FLAGS: readonly string[] = [
   "--allow-read",
   "--allow-write",
   `--allow-env=${[...VARIABLES, ...YAML_VARIABLES].sort().join(",")}`,
   `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
+  "--no-prompt",
 ];
 
 /** What can be given up one by one. Whatever is not here, the program was never started with. */

@@ -1,11 +1,12 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { KEPT, PERMISSION_FLAGS, type Task } from "../../lib/cli/permissions.ts";
 import manifest from "../../deno.json" with { type: "json" };
+import { isRoot, Program } from "../end_to_end/program.ts";
 
 Deno.test("the task that runs the program from source asks for exactly the rights of the table", () => {
-  const words = manifest.tasks.ipcauth.command.split(" ");
-  assertEquals(words.filter((word) => word.startsWith("--allow")), [...PERMISSION_FLAGS]);
+  const [, , ...words] = manifest.tasks.ipcauth.command.split(" ");
+  assertEquals(words, [...PERMISSION_FLAGS, "main.ts"]);
 });
 
 Deno.test("no task asks for every right there is", () => {
@@ -16,13 +17,40 @@ Deno.test("no task asks for every right there is", () => {
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** The program from source with the rights of every build, and a probe that tries them when it ends. */
+/** The arguments of Deno for the program from source with the rights of every build, and a probe that tries them. */
+function probed(...args: readonly string[]): string[] {
+  return [
+    ...["run", "--quiet", ...PERMISSION_FLAGS, `--preload=${ROOT}tests/cli/probe.ts`],
+    ...[`${ROOT}main.ts`, ...args],
+  ];
+}
+
+/** What the probe has found out. */
+function rightsOf(whose: string, stderr: string): Record<string, boolean> {
+  const line = stderr.split("\n").find((text) => text.startsWith(`${whose} rights: `));
+  if (line === undefined) throw new Error(`the probe did not speak of ${whose}: ${stderr}`);
+  return JSON.parse(line.slice(line.indexOf("{")));
+}
+
+/** What it finds where a task has kept what it may. */
+function rightsFor(task: Task): Record<string, boolean> {
+  const kept: readonly string[] = KEPT[task];
+  return {
+    read: kept.includes("read"),
+    write: kept.includes("write"),
+    ffi: kept.includes("ffi"),
+    env: false,
+    "env of another": false,
+    net: false,
+    run: false,
+    sys: false,
+  };
+}
+
+/** Runs it to its end. A server, which would go on for ever, is ended when it has said something. */
 async function probe(args: readonly string[], until?: RegExp) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--quiet", ...PERMISSION_FLAGS, `--preload=${ROOT}tests/cli/probe.ts`],
-      ...[`${ROOT}main.ts`, ...args],
-    ],
+    args: probed(...args),
     cwd: ROOT,
     stdin: "null",
     stdout: "piped",
@@ -32,21 +60,13 @@ async function probe(args: readonly string[], until?: RegExp) {
   const stdout = new Response(child.stdout).text();
   for await (const chunk of child.stderr.pipeThrough(new TextDecoderStream())) {
     stderr += chunk;
-    // A server would go on for ever.
     if (until?.test(stderr)) {
       until = undefined;
       child.kill("SIGTERM");
     }
   }
   const { code } = await child.status;
-  const [, found] = /^rights: (.*)$/m.exec(stderr) ?? [];
-  if (found === undefined) throw new Error(`the probe did not speak: ${stderr}`);
-  return {
-    code,
-    stdout: await stdout,
-    stderr,
-    rights: JSON.parse(found) as Record<string, boolean>,
-  };
+  return { code, stdout: await stdout, stderr };
 }
 
 Deno.test("each command gives up what it does not need, and does its work all the same", async (test) => {
@@ -82,20 +102,49 @@ Deno.test("each command gives up what it does not need, and does its work all th
         const outcome = await probe(args, until);
         assertEquals(outcome.code, code, outcome.stderr);
         assertMatch(outcome.stdout, says);
-        const kept: readonly string[] = KEPT[task];
-        assertEquals(outcome.rights, {
-          read: kept.includes("read"),
-          write: kept.includes("write"),
-          ffi: kept.includes("ffi"),
-          env: false,
-          "env of another": false,
-          net: false,
-          run: false,
-          sys: false,
-        });
+        assertEquals(rightsOf("its", outcome.stderr), rightsFor(task));
+        // The data plane, or the tunnel.
+        if (until) assertEquals(rightsOf("its Worker's", outcome.stderr), rightsFor(task));
       });
     }
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "connect does its job at a server with no more than it keeps (needs root)",
+  ignore: !isRoot,
+  fn: async () => {
+    await using program = await Program.install();
+    const path = program.path("a.sock");
+    await using _server = await program.serve([`--unix=${path}`]);
+    const { code, stdout, stderr } = await probe(["connect", `--unix=${path}`, "-c", "who"]);
+    assertEquals(code, 0, stderr);
+    assertMatch(stdout, /console/);
+    assertEquals(rightsOf("its", stderr), rightsFor("connect"));
+  },
+});
+
+Deno.test("run-as becomes the program with no more than it keeps", async () => {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: probed("run-as", String(Deno.uid()), "--", "sh", "-c", "echo became; exit 7"),
+    cwd: ROOT,
+  }).output();
+  const text = new TextDecoder();
+  assertEquals([code, text.decode(stdout), text.decode(stderr)], [7, "became\n", ""]);
+});
+
+Deno.test("what was given up is not asked for at a terminal", async () => {
+  const terminal = await Deno.readTextFile(`${ROOT}tests/console/terminal.py`);
+  const { code, stdout } = await new Deno.Command("python3", {
+    // Whoever asks waits for an answer; nobody gives one.
+    args: ["-c", terminal, "[]", Deno.execPath(), ...probed("--version")],
+    cwd: ROOT,
+    stdin: "null",
+  }).output();
+  const screen = new TextDecoder().decode(stdout).replaceAll("\r", "");
+  assertEquals(rightsOf("its", screen), rightsFor("version"));
+  assertEquals(code, 0);
+  assert(!/requests|\[y\/n/.test(screen), screen);
 });

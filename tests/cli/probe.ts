@@ -1,46 +1,13 @@
 /**
- * Loaded before the program, and heard at its end: what can it still do? Says so in one line of standard error that begins
- * with `rights: `, as JSON: for each right whether the program could use it.
+ * Loaded before the program, and heard at its end: what can it still do? Its Workers are asked as they begin,
+ * because nothing is given up in them.
  */
-const LIBC = [
-  "/lib/x86_64-linux-gnu/libc.so.6",
-  "/lib64/libc.so.6",
-  "/lib/aarch64-linux-gnu/libc.so.6",
-]
-  .find((path) => {
-    try {
-      return Deno.statSync(path).isFile;
-    } catch {
-      return false;
-    }
-  })!;
+import { tellRights } from "./rights.ts";
 
-const attempts: Record<string, () => unknown> = {
-  read: () => Deno.readTextFileSync("/etc/hostname"),
-  // Nothing is made: the right is asked for before the file system is.
-  write: () => Deno.mkdirSync("/nowhere/ipcauth-probe"),
-  ffi: () => Deno.dlopen(LIBC, { getpid: { parameters: [], result: "i32" } }).close(),
-  env: () => Deno.env.get("HOME"),
-  "env of another": () => Deno.env.get("PATH"),
-  net: () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close(),
-  run: () => new Deno.Command("true").outputSync(),
-  sys: () => Deno.hostname(),
-};
+globalThis.addEventListener("unload", () => tellRights("its"));
 
-function works(attempt: () => unknown): boolean {
-  try {
-    attempt();
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return false;
-    // The right is there; what failed is something else.
-    return true;
+globalThis.Worker = class extends Worker {
+  constructor(_program: string | URL, options?: WorkerOptions) {
+    super(new URL("probed_worker.ts", import.meta.url), options);
   }
-}
-
-globalThis.addEventListener("unload", () => {
-  const found = Object.fromEntries(
-    Object.entries(attempts).map(([name, attempt]) => [name, works(attempt)]),
-  );
-  Deno.stderr.writeSync(new TextEncoder().encode(`rights: ${JSON.stringify(found)}\n`));
-});
+};
