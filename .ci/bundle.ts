@@ -8,6 +8,7 @@
 import { dirname, fromFileUrl, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 import { NO_CACHE } from "../lib/config/locate.ts";
+import { type Commit, commit, withCommit } from "./commit.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
@@ -24,9 +25,10 @@ const HEADER = [
  * Builds the script.
  *
  * @param path Where to.
+ * @param from The commit that it is to name, if any.
  * @throws {Error} With what the bundler said.
  */
-export async function bundle(path: string): Promise<void> {
+export async function bundle(path: string, from?: Commit): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const body = `${path}.js`;
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -36,13 +38,14 @@ export async function bundle(path: string): Promise<void> {
     stderr: "piped",
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
-  await Deno.writeTextFile(path, HEADER + await Deno.readTextFile(body));
+  const text = await Deno.readTextFile(body);
+  await Deno.writeTextFile(path, HEADER + (from ? withCommit(text, from.hash) : text));
   await Deno.chmod(path, 0o755);
   await Deno.remove(body);
 }
 
 if (import.meta.main) {
   const path = join(ROOT, "dist", "ipcauth");
-  await bundle(path);
+  await bundle(path, await commit(ROOT));
   console.log(`built ${path}`);
 }

@@ -7,7 +7,7 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 import { NO_CACHE } from "../lib/config/locate.ts";
-import { type Commit, commit, run } from "./commit.ts";
+import { type Commit, commit, run, withCommit } from "./commit.ts";
 import { HERE } from "./elf.ts";
 import { MODE } from "./modes.ts";
 import { billOfMaterials, deno } from "./sbom.ts";
@@ -87,12 +87,11 @@ async function finish(lib: string, { hash }: Commit): Promise<void> {
   for (const name of names) texts.set(name, await Deno.readTextFile(join(lib, name)));
   const prelude = names.find((name) => /from ?"node:module"/.test(texts.get(name)!));
   for (const [name, text] of texts) {
-    const finished = text
+    const finished = withCommit(text, hash)
       .replaceAll(/\bimport\("\.\//g, 'import(""+"./')
       .replaceAll(`import"./${prelude}";`, "")
       // Whoever touches `process` starts all of Node's compatibility, and gets the same answer.
-      .replaceAll(".process?.platform", ".Deno?.build?.os")
-      .replace(/\bname:"ipcauth",version:/, `name:"ipcauth",commit:"${hash}",version:`);
+      .replaceAll(".process?.platform", ".Deno?.build?.os");
     texts.set(name, finished);
   }
   const renamed = await namesByContent(texts);
