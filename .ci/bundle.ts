@@ -2,23 +2,35 @@
  * Builds `dist/ipcauth`: one executable script that needs nothing but `deno` on PATH.
  *
  * The first lines are a shell script to a shell and a comment to JavaScript. They start `deno` with the
- * program's rights, tell it where there is no home to keep a cache in (it starts without one then), and
- * say in a line what `deno` would say in a stack trace: that the current directory was removed.
+ * program's rights, and say in a line what would otherwise be a stack trace, or nothing.
  */
 import { dirname, fromFileUrl, join } from "@std/path";
-import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
-import { NO_CACHE } from "../lib/config/locate.ts";
+import { NOWHERE } from "../lib/config/launched.ts";
 import { type Commit, commit, withCommit } from "./commit.ts";
+import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES, RUN } from "./launcher.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
+/**
+ * What the runtime finds out about so long a file takes as long as all the rest, so it is kept where the caller would keep
+ * it: if that directory, or else the nearest one on the way there, is the caller's own. Elsewhere, somebody else
+ * could have prepared it. A home that does not exist is not made.
+ */
+const CACHE = [
+  `ipcauth_cache=\${DENO_DIR:-\${XDG_CACHE_HOME:-\${HOME:-${NOWHERE}}/.cache}/deno}; ipcauth_place=$ipcauth_cache`,
+  '[ -e "$ipcauth_place/" ] || ipcauth_place=${ipcauth_place%/*}; [ -e "$ipcauth_place/" ] || ipcauth_place=${ipcauth_place%/*}',
+  `case $ipcauth_cache in /*) [ -O "$ipcauth_place/" ] && [ -w "$ipcauth_place/" ] ;; *) false ;; esac || ipcauth_cache=${NOWHERE}`,
+];
+
 const HEADER = [
-  `[ . -ef "$PWD" ] || { echo "ipcauth: error: The current directory is gone" >&2; ` +
-  `echo "hint: cd /" >&2; [ "$1" = run-as ] && exit 125; exit 71; }`,
-  `[ -n "$DENO_DIR" ] || [ -w "$HOME/.cache" ] || [ -w "\${HOME:-/nonexistent}" ] || ` +
-  `export ${NO_CACHE.name}=${NO_CACHE.value}`,
-  "exec deno run --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache --ext=js " +
-  `${PERMISSION_FLAGS.join(" ")} "$0" "$@"`,
+  OWN_VARIABLES,
+  FAIL,
+  DEMAND_DIRECTORY,
+  `command -v deno >/dev/null || ipcauth_fail "There is no deno on PATH" ` +
+  `"npm install --global deno, or take the portable build, which needs none" "$@"`,
+  ...CACHE,
+  ...hideVariables('"$ipcauth_cache"'),
+  `exec deno ${RUN} --ext=js "$0" "$@"`,
 ].reduce((header, command) => `${header}":" //; ${command}\n`, "#!/bin/sh\n");
 
 /**

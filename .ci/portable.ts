@@ -5,10 +5,9 @@
  */
 import { dirname, fromFileUrl, join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
-import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
-import { NO_CACHE } from "../lib/config/locate.ts";
 import { type Commit, commit, run, withCommit } from "./commit.ts";
 import { HERE } from "./elf.ts";
+import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES, RUN } from "./launcher.ts";
 import { MODE } from "./modes.ts";
 import { billOfMaterials, deno } from "./sbom.ts";
 
@@ -24,16 +23,18 @@ export const PACKAGE = `ipcauth_${manifest.version}_${HERE === "x64" ? "amd64" :
  * Where the program lies is found through any link. There is no cache: everything is in place already, and the
  * directory may be read-only and the user without a home.
  */
-const LAUNCHER = `#!/bin/sh
-[ . -ef "$PWD" ] || { echo "ipcauth: error: The current directory is gone" >&2; echo "hint: cd /" >&2; [ "$1" = run-as ] && exit 125; exit 71; }
-self=$0
-[ ! -L "$self" ] || self=$(readlink -f -- "$self")
-here=\${self%/*}/../lib/ipcauth
-[ -n "$DENO_DIR" ] || export ${NO_CACHE.name}=${NO_CACHE.value}
-exec "$here/deno" run --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache ${
-  PERMISSION_FLAGS.join(" ")
-} "$here/main.js" "$@"
-`;
+const LAUNCHER = [
+  "#!/bin/sh",
+  OWN_VARIABLES,
+  FAIL,
+  DEMAND_DIRECTORY,
+  "ipcauth_self=$0",
+  '[ ! -L "$ipcauth_self" ] || ipcauth_self=$(command -p readlink -f -- "$ipcauth_self")',
+  "ipcauth_place=${ipcauth_self%/*}/../lib/ipcauth",
+  ...hideVariables(),
+  `exec "$ipcauth_place/deno" ${RUN} "$ipcauth_place/main.js" "$@"`,
+  "",
+].join("\n");
 
 /** What everyone who gets a build is to be able to read. */
 export const DOCUMENTS = [

@@ -6,6 +6,7 @@
  */
 import manifest from "../../deno.json" with { type: "json" };
 import { VARIABLES } from "../config/locate.ts";
+import { HIDDEN, NOWHERE } from "../config/launched.ts";
 import { ExitCode } from "../errors.ts";
 import { type Invocation, parseCommandLine } from "./args.ts";
 import type { Context } from "./context.ts";
@@ -133,7 +134,8 @@ function ids() {
 }
 
 function environment(): Record<string, string | undefined> {
-  return Object.fromEntries(VARIABLES.map((name) => [name, Deno.env.get(name)]));
+  const env = Object.fromEntries(VARIABLES.map((name) => [name, Deno.env.get(name)]));
+  return env.HOME === NOWHERE ? { ...env, HOME: Deno.env.get(`${HIDDEN}HOME`) } : env;
 }
 
 function mayColor(choice: "auto" | "always" | "never"): boolean {

@@ -69,7 +69,11 @@ export interface Invocation {
   readonly everywhere: Everywhere;
 }
 
-const EVERYWHERE = { values: ["config", "log-level", "log-format", "color"], switches: ["help"] };
+/** What may stand before and behind every command. */
+export const EVERYWHERE = {
+  values: ["config", "log-level", "log-format", "color"],
+  switches: ["help"],
+};
 
 /** The subcommands, in the order in which help lists them. */
 export const COMMANDS = [

@@ -4,10 +4,14 @@
  * @module
  */
 import { VARIABLES } from "../config/locate.ts";
+import { HIDDEN } from "../config/launched.ts";
 import { LIBC_PATHS } from "../libc/paths.ts";
 
 /** Read by the `yaml` package when it parses; they switch on its own debugging output. */
 const YAML_VARIABLES = ["LOG_STREAM", "LOG_TOKENS"];
+
+/** Read by the program itself; the home is where the configuration and the keys of a user lie. */
+const OWN_VARIABLES = [...VARIABLES, `${HIDDEN}HOME`];
 
 /**
  * The flags of `deno run` for the program.
@@ -19,7 +23,7 @@ const YAML_VARIABLES = ["LOG_STREAM", "LOG_TOKENS"];
 export const PERMISSION_FLAGS: readonly string[] = [
   "--allow-read",
   "--allow-write",
-  `--allow-env=${[...VARIABLES, ...YAML_VARIABLES].sort().join(",")}`,
+  `--allow-env=${[...OWN_VARIABLES, ...YAML_VARIABLES].sort().join(",")}`,
   `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
   "--no-prompt",
 ];
@@ -70,7 +74,7 @@ export function giveUp(task: Task): void {
   for (const name of RIGHTS) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }
-  for (const variable of VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });
+  for (const variable of OWN_VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });
   if (kept.includes("read")) return;
   for (const variable of YAML_VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });
 }

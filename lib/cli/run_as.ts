@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NO_CACHE } from "../config/locate.ts";
+import { HIDDEN, LIST, namesIn, SETTINGS } from "../config/launched.ts";
 import { Failure } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
@@ -24,6 +24,7 @@ import {
   argumentBytes,
   exec,
   removeVariable,
+  renameVariable,
   restoreDefaults,
   setVariable,
   variable,
@@ -129,13 +130,20 @@ function looksLikeNumber(text: string): boolean {
 
 /** The variables that follow the user, as a login sets them (`login(1)`); others are passed on. */
 function prepareEnvironment(account: Account | null): void {
-  if (variable(NO_CACHE.name) === NO_CACHE.value) removeVariable(NO_CACHE.name);
+  const hidden = variable(LIST);
+  if (hidden !== null) giveBack(namesIn(hidden));
   // Someone without an account has no home; root's would be the wrong one to write to.
   setVariable("HOME", account?.home || "/");
   if (account === null) return;
   setVariable("USER", account.name);
   setVariable("LOGNAME", account.name);
   setVariable("SHELL", account.shell || "/bin/sh");
+}
+
+/** What a launcher has hidden from the runtime of this program was meant for the next one. */
+function giveBack(hidden: readonly string[]): void {
+  for (const name of [LIST, ...Object.keys(SETTINGS)]) removeVariable(name);
+  for (const name of hidden) renameVariable(HIDDEN + name, name);
 }
 
 function become(command: string, argv: readonly Uint8Array<ArrayBuffer>[]): never {

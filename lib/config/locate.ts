@@ -44,12 +44,6 @@ export const VARIABLES = [
   "XDG_RUNTIME_DIR",
 ] as const;
 
-/**
- * The cache of a launcher that found no home to keep one in: the runtime's, and not that of a program
- * that is run. It lies where not even root can make one.
- */
-export const NO_CACHE = { name: "DENO_DIR", value: "/dev/null/ipcauth" } as const;
-
 function configHome({ uid, env }: Surroundings): string | null {
   // Root's own dotfiles are not where a machine's access is decided.
   if (uid === 0) return null;

@@ -32,6 +32,15 @@ export function setVariable(name: string, value: string): void {
   check("setenv", libc.setenv(cString(name), cString(value), 1));
 }
 
+/** Gives a variable of that environment another name, with every byte of its value. One that is not there is none. */
+export function renameVariable(from: string, to: string): void {
+  const address = libc.getenv(cString(from));
+  if (address === 0n) return;
+  // The C library copies what is at the address.
+  check("setenv", libc.setenv_from(cString(to), address, 1));
+  removeVariable(from);
+}
+
 /** Takes a variable out of that environment. */
 export function removeVariable(name: string): void {
   check("unsetenv", libc.unsetenv(cString(name)));

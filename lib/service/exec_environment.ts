@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { NO_CACHE } from "../config/locate.ts";
+import { callersName, LIST, namesIn } from "../config/launched.ts";
 import type { Account } from "../libc/ids.ts";
 
 /** A variable as the C library has it: `NAME=VALUE` and a NUL. */
@@ -22,25 +22,38 @@ const NOT_INHERITED =
 const OF_A_USER = /^(HOME|USER|LOGNAME|SHELL|MAIL|XDG_.*)$/;
 
 /**
- * The variables of the server that a program inherits.
+ * The variables of the server that a program inherits: what a launcher has hidden from the server's own runtime, too.
  *
  * @param block The server's environment as the kernel shows it: each variable ends with a NUL.
  * @param becomes Whether it runs as somebody else: then those of the server's user are left out, too.
  */
 export function inherited(block: Uint8Array<ArrayBuffer>, becomes: boolean): readonly Variable[] {
-  const decoder = new TextDecoder("latin1");
+  const all = variablesOf(block);
+  const list = all.find(({ name }) => name === LIST)?.value;
+  const hidden = list === undefined ? null : namesIn(list);
   const variables: Variable[] = [];
+  for (const { name, bytes } of all) {
+    const own = hidden === null ? name : callersName(name, hidden);
+    if (own === null || NOT_INHERITED.test(own) || becomes && OF_A_USER.test(own)) continue;
+    // A hidden name is the caller's own behind a prefix.
+    variables.push(bytes.slice(name.length - own.length));
+  }
+  return variables;
+}
+
+/** Each variable of a block, in its order; the texts are Latin-1, a byte a character. */
+function variablesOf(block: Uint8Array<ArrayBuffer>) {
+  const decoder = new TextDecoder("latin1");
+  const variables: { name: string; value: string; bytes: Variable }[] = [];
   for (let start = 0; start < block.length;) {
     const end = block.indexOf(0, start) + 1 || block.length;
-    const variable = block.slice(start, end);
+    const bytes = block.subarray(start, end);
     start = end;
-    const equals = variable.indexOf("=".charCodeAt(0));
+    const text = decoder.decode(bytes);
+    const equals = text.indexOf("=");
     if (equals <= 0) continue;
-    const name = decoder.decode(variable.subarray(0, equals));
-    // Where a launcher found no home to keep a cache in, that is its own affair.
-    if (decoder.decode(variable) === `${NO_CACHE.name}=${NO_CACHE.value}\0`) continue;
-    if (NOT_INHERITED.test(name) || becomes && OF_A_USER.test(name)) continue;
-    variables.push(variable);
+    const value = text.slice(equals + 1).replace(/\0$/, "");
+    variables.push({ name: text.slice(0, equals), value, bytes });
   }
   return variables;
 }

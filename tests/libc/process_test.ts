@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { cString } from "../../lib/libc/memory.ts";
 import {
@@ -10,6 +10,8 @@ import {
 } from "../../lib/libc/process.ts";
 import { childLine, isRoot, output } from "./processes.ts";
 
+const PROCESS = new URL("../../lib/libc/process.ts", import.meta.url).href;
+
 Deno.test("a variable of the environment is set, read and removed", () => {
   const name = `VARIABLE_${crypto.randomUUID().replaceAll("-", "_")}`;
   assertEquals(variable(name), null);
@@ -20,6 +22,22 @@ Deno.test("a variable of the environment is set, read and removed", () => {
   removeVariable(name);
   removeVariable(name);
   assertEquals(variable(name), null);
+});
+
+Deno.test("a variable is given another name, with all its bytes, in place of one of that name", async () => {
+  const script = `import { exec, renameVariable } from ${JSON.stringify(PROCESS)};
+renameVariable("FROM", "TO"); renameVariable("ABSENT", "TO");
+exec(["env", "-0"].map((text) => new TextEncoder().encode(text + "\\0")));`;
+  const shell = `export FROM="$(printf 'a\\377=b\\nc')" TO=before; exec "$0" eval "$1"`;
+  const bytes = await output([
+    "sh",
+    "-c",
+    `(${shell}) | od -An -v -c | tr -d ' \n'`,
+    Deno.execPath(),
+    script,
+  ]);
+  assertStringIncludes(bytes, "\\0TO=a377=b\\nc\\0");
+  assertEquals(/FROM|before/.test(bytes), false);
 });
 
 Deno.test("a variable is read whole, however long", () => {

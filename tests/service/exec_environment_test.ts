@@ -63,9 +63,27 @@ Deno.test("inherited() leaves the server's home and name out for another user", 
   assertEquals(names(block, false).length, 6);
 });
 
-Deno.test("inherited() leaves out a launcher's cache that is none, and keeps a real one", () => {
-  assertEquals(names("DENO_DIR=/dev/null/ipcauth\0"), []);
-  assertEquals(names("DENO_DIR=/var/cache/deno\0"), ["DENO_DIR=/var/cache/deno\0"]);
+Deno.test("inherited() gives back what a launcher has hidden, and none of its own settings", () => {
+  const launched =
+    "IPCAUTH_KEEP=HOME DENO_DIR NODE_OPTIONS\0DENO_DIR=/some/cache\0HOME=/proc/ipcauth\0DENO_NO_UPDATE_CHECK=1\0PATH=/bin\0";
+  assertEquals(names(launched), ["PATH=/bin\0"]);
+  const hidden = "IPCAUTH_KEEP_NODE_OPTIONS=a=b\0IPCAUTH_KEEP_DENO_DIR=\0IPCAUTH_KEEP_HOME=/root\0";
+  assertEquals(names(hidden + launched), [
+    "NODE_OPTIONS=a=b\0",
+    "DENO_DIR=\0",
+    "HOME=/root\0",
+    "PATH=/bin\0",
+  ]);
+  assertEquals(names(hidden + launched, true), [
+    "NODE_OPTIONS=a=b\0",
+    "DENO_DIR=\0",
+    "PATH=/bin\0",
+  ]);
+});
+
+Deno.test("inherited() takes no variable for hidden where there was no launcher", () => {
+  const block = ["DENO_DIR=/var/cache/deno\0", "IPCAUTH_KEEP_NODE_OPTIONS=a\0", "HOME=/root\0"];
+  assertEquals(names(block.join("")), block);
 });
 
 Deno.test("peerVariables() leaves what is unknown empty, and never zero", () => {

@@ -1,0 +1,215 @@
+/** What stands between a caller and the runtime: the shell lines of a build. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { RUNTIME_VARIABLES } from "../../.ci/runtime_variables.ts";
+import { SETTINGS } from "../../lib/config/launched.ts";
+import { VARIABLES } from "../../lib/config/locate.ts";
+import { isRoot, Program } from "./program.ts";
+
+const needsRoot = { ignore: !isRoot };
+const BOB = "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n";
+
+/** Whatever a shell could trip over. */
+const ODD = `a "b" 'c' $HOME $(exit 1) \`id\` \\ ü =\nIPCAUTH_KEEP_HOME=/`;
+/** `Deno.Command` keeps this one for itself. */
+const TESTABLE = RUNTIME_VARIABLES.filter((name) => name !== "DENO_EXTRA_STDIO_FDS");
+/** Each variable that the runtime obeys, with a value that a shell could trip over, but for some that are empty. */
+const ALL = Object.fromEntries(
+  TESTABLE.map((name, index) => [name, index % 5 === 0 ? "" : `${name} ${ODD}`]),
+);
+
+/** The variables that `env -0` has printed. */
+function variablesOf(text: string): Record<string, string> {
+  const pairs = text.split("\0").filter(Boolean).map((variable) => {
+    const equals = variable.indexOf("=");
+    return [variable.slice(0, equals), variable.slice(equals + 1)] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** Of some variables those that are hidden by a launcher. */
+function hiddenOf(variables: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).filter(([name]) =>
+      RUNTIME_VARIABLES.includes(name) || name.startsWith("IPCAUTH_KEEP")
+    ),
+  );
+}
+
+Deno.test("the table has what a shell can hide, once, and what a launcher sets itself", () => {
+  assertEquals(RUNTIME_VARIABLES.filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)), []);
+  assertEquals(new Set(RUNTIME_VARIABLES).size, RUNTIME_VARIABLES.length);
+  assertEquals(Object.keys(SETTINGS).filter((name) => !RUNTIME_VARIABLES.includes(name)), []);
+});
+
+Deno.test("of the program's own variables only the home is hidden, which the program looks for", () => {
+  assertEquals(VARIABLES.filter((name) => RUNTIME_VARIABLES.includes(name)), ["HOME"]);
+});
+
+Deno.test(
+  "run-as works in a directory that only root may enter (needs root)",
+  needsRoot,
+  async () => {
+    await using program = await Program.install();
+    const cwd = program.path("closed");
+    await Deno.mkdir(cwd, { mode: 0o700 });
+    const config = await program.write("c.yaml", BOB);
+    const env = { IPCAUTH_PATH: program.path("s"), IPCAUTH_CONFIG: config };
+    await using _server = await program.serve(["--unix"], { env });
+    const line = ["run-as", "579", "--", "ipcauth", "connect"];
+    const { code, stdout, stderr } = await program.run(line, { env, cwd, input: "" });
+    assertEquals([code, stderr], [0, ""]);
+    assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on /);
+  },
+);
+
+Deno.test(
+  "a directory whose name only says that it is deleted is not gone (needs root)",
+  needsRoot,
+  async () => {
+    await using program = await Program.install();
+    const cwd = program.path("x (deleted)");
+    await Deno.mkdir(cwd, { mode: 0o700 });
+    assertEquals((await program.run(["--version"], { uid: 579, cwd })).code, 0);
+  },
+);
+
+Deno.test("a caller's variables do nothing to the runtime", async () => {
+  await using program = await Program.install();
+  const place = (name: string) => program.path("made", name);
+  await Deno.mkdir(place("."), { recursive: true });
+  await program.write("evil.cjs", `require("fs").writeFileSync("${place("evil")}", "");\n`);
+  const hostile = {
+    ...Object.fromEntries(RUNTIME_VARIABLES.map((name) => [name, place(name)])),
+    NODE_OPTIONS: `--require ${program.path("evil.cjs")}`,
+    NODE_CHANNEL_FD: "1",
+    DENO_DIR: "/nowhere/at/all",
+    DENO_CONNECTED: "1",
+    DENO_LOG: "trace",
+    OTEL_DENO: "neither",
+    LANG: "x".repeat(40),
+  };
+  const { stdout: said } = await program.run(["--version"]);
+  assertEquals(await program.run(["--version"], { env: hostile }), {
+    code: 0,
+    stdout: said,
+    stderr: "",
+  });
+  await using server = await program.serve([`--unix=${program.path("s")}`], { env: hostile });
+  assertEquals(await server.stop(), 0);
+  assertEquals([server.text, [...Deno.readDirSync(place("."))]], ["", []]);
+});
+
+Deno.test("nothing is told to a collector of traces", async () => {
+  await using program = await Program.install();
+  const collector = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${collector.addr.port}`;
+  const env = { OTEL_DENO: "true", OTEL_EXPORTER_OTLP_ENDPOINT: `http://${address}` };
+  assertEquals((await program.run(["--version"], { env })).code, 0);
+  // Whoever comes first is the only one.
+  const own = await Deno.connect({ hostname: "127.0.0.1", port: collector.addr.port });
+  const first = await collector.accept();
+  assertEquals(first.remoteAddr, own.localAddr);
+  for (const one of [own, first, collector]) one.close();
+});
+
+Deno.test("a broken .npmrc of the caller, or one that cannot be read, is nothing to it", async () => {
+  await using program = await Program.install();
+  const home = program.path("home");
+  await Deno.mkdir(join(home, ".npmrc"), { recursive: true });
+  assertEquals((await program.run(["--version"], { env: { HOME: home } })).code, 0);
+  await Deno.remove(join(home, ".npmrc"));
+  await Deno.writeTextFile(join(home, ".npmrc"), "registry=not a url\n");
+  assertEquals((await program.run(["--version"], { env: { HOME: home } })).code, 0);
+});
+
+Deno.test(
+  "the caller's home is where the caller's configuration lies (needs root)",
+  needsRoot,
+  async () => {
+    await using program = await Program.install();
+    const home = program.path("home");
+    const directory = join(home, ".config", "ipcauth");
+    await Deno.mkdir(directory, { recursive: true });
+    await program.write("config.yaml", BOB);
+    await Deno.rename(program.path("config.yaml"), join(directory, "config.yaml"));
+    assertEquals((await program.execute(["chown", "-R", "579", home])).code, 0);
+    const users = async (env: Record<string, string>) =>
+      (await program.run(["users", "list"], { uid: 579, env })).stdout;
+    assertMatch(await users({ HOME: home }), /bob/);
+    assertEquals(/bob/.test(await users({})), false);
+  },
+);
+
+Deno.test(
+  "run-as hands on what the runtime would have obeyed, unchanged (needs root)",
+  needsRoot,
+  async () => {
+    await using program = await Program.install();
+    const env = async (given: Record<string, string>) => {
+      const outcome = await program.run(["run-as", "579", "--", "env", "-0"], { env: given });
+      assertEquals([outcome.code, outcome.stderr], [0, ""]);
+      return hiddenOf(variablesOf(outcome.stdout));
+    };
+    assertEquals(await env(ALL), { ...ALL, HOME: "/" });
+    assertEquals(await env({ HOME: "/root" }), { LANG: "C.UTF-8", HOME: "/" });
+  },
+);
+
+Deno.test("run-as believes no name that only looks hidden (needs root)", needsRoot, async () => {
+  await using program = await Program.install();
+  const env = { IPCAUTH_KEEP: "LD_DEBUG", IPCAUTH_KEEP_LD_DEBUG: "all", IPCAUTH_KEEP_LC_ALL: "a" };
+  const { stdout } = await program.run(["run-as", "579", "--", "env", "-0"], { env });
+  const found = variablesOf(stdout);
+  assertEquals([found.LD_DEBUG, found.LC_ALL], [undefined, undefined]);
+});
+
+Deno.test("run-as hands on values that are not text (needs root)", needsRoot, async () => {
+  await using program = await Program.install();
+  const line = `export NODE_OPTIONS="$(printf '\\201\\210\\377\\001')" && ipcauth run-as 579 -- ` +
+    `sh -c 'printf %s "$NODE_OPTIONS" | od -An -tx1'`;
+  const { stdout } = await program.execute(["sh", "-c", line]);
+  assertEquals(stdout.trim(), "81 88 ff 01");
+});
+
+Deno.test("run-as leaves PATH alone where there is no node (needs root)", needsRoot, async () => {
+  await using program = await Program.install();
+  const home = program.path("home");
+  await Deno.mkdir(home);
+  const tools = program.path("tools");
+  await Deno.mkdir(tools);
+  await Deno.symlink("/usr/bin/env", join(tools, "env"));
+  const PATH = `${program.bin}:${tools}`;
+  const argv = [join(program.bin, "ipcauth"), "run-as", "579", "--", "env", "-0"];
+  const { stdout } = await program.execute(argv, { env: { PATH, HOME: home } });
+  assertEquals(Object.keys(variablesOf(stdout)).sort(), ["HOME", "LANG", "PATH", "PWD"]);
+  assertEquals(variablesOf(stdout).PATH, PATH);
+});
+
+Deno.test("a program that is started for a peer sees them unchanged, too", async () => {
+  await using program = await Program.install();
+  const path = program.path("s");
+  const exec = ["--exec", "--", "/usr/bin/env", "-0"];
+  await using _server = await program.serve([`--unix=${path}`, ...exec], { env: ALL });
+  const { stdout } = await program.run(["connect", `--unix=${path}`, "--pipe"]);
+  assertEquals(hiddenOf(variablesOf(stdout)), ALL);
+});
+
+Deno.test("a removed directory is told with the status of the command, wherever it stands", async () => {
+  await using program = await Program.install();
+  const gone = program.path("gone");
+  const statusOf = async (args: string) => {
+    await Deno.mkdir(gone);
+    const line = `cd ${gone} && rmdir ${gone} && exec ipcauth ${args}`;
+    const { code, stdout, stderr } = await program.execute(["sh", "-c", line]);
+    assertEquals(stdout, "");
+    assertStringIncludes(stderr, "ipcauth: error: The current directory is gone\nhint: cd /\n");
+    return code;
+  };
+  for (const before of ["--log-level info", "--color=never --config run-as", "--log-format text"]) {
+    assertEquals([await statusOf(`${before} run-as 5 -- true`), before], [125, before]);
+  }
+  for (const args of ["", "--config", "--config run-as", "serve run-as"]) {
+    assertEquals([await statusOf(args), args], [71, args]);
+  }
+});
