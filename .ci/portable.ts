@@ -19,18 +19,31 @@ export const NAME = `ipcauth-${manifest.version}-linux-${HERE}`;
 /** The file name of the Debian package that is made of it. */
 export const PACKAGE = `ipcauth_${manifest.version}_${HERE === "x64" ? "amd64" : "arm64"}.deb`;
 
+/** Where the runtime wants the C library's dynamic loader to be: without it, a shell calls it "not found". */
+const LOADER = ARCH === "x64" ? "/lib64/ld-linux-x86-64.so.2" : "/lib/ld-linux-aarch64.so.1";
+const MACHINE = ARCH === "x64" ? "x86-64" : "64-bit ARM";
+
 /**
- * Where the program lies is found through any link. There is no cache: everything is in place already, and the
- * directory may be read-only and the user without a home.
+ * Where the program lies is found through any link: the runtime takes a `..` from the text of a path and the kernel does
+ * not, so it is handed no path with one, and none without that means another file. There is no cache: everything is in place
+ * already, and the directory may be read-only and the user without a home.
  */
 const LAUNCHER = [
   "#!/bin/sh",
   OWN_VARIABLES,
   FAIL,
+  `[ -e ${LOADER} ] || ipcauth_fail "This build of ipcauth needs the GNU C library, 2.34 or newer, on Linux and ${MACHINE}: ` +
+  `there is no ${LOADER}" "use it on Debian 12, Ubuntu 22.04, RHEL 9 or newer, or in a container of one; ` +
+  `Alpine and others with musl cannot run it" "$@"`,
   DEMAND_DIRECTORY,
   "ipcauth_self=$0",
-  '[ ! -L "$ipcauth_self" ] || ipcauth_self=$(command -p readlink -f -- "$ipcauth_self")',
-  "ipcauth_place=${ipcauth_self%/*}/../lib/ipcauth",
+  'case $ipcauth_self in */*) ;; *) [ -f "$ipcauth_self" ] || ipcauth_self=$(command -v -- "$0"); esac',
+  "ipcauth_place=${ipcauth_self%/*}; ipcauth_place=${ipcauth_place%/*}/lib/ipcauth",
+  'case $ipcauth_self in *..*) false ;; *) [ "${ipcauth_self%/*}/../lib/ipcauth/main.js" -ef "$ipcauth_place/main.js" ] ;; esac && [ ! -L "$ipcauth_self" ] || {',
+  '  ipcauth_self=$(command -p readlink -f -- "$ipcauth_self" 2>/dev/null) ||',
+  '    ipcauth_fail "Cannot find out where $0 leads: there is no readlink" "start bin/ipcauth by its own path" "$@"',
+  "  ipcauth_place=${ipcauth_self%/*}; ipcauth_place=${ipcauth_place%/*}/lib/ipcauth",
+  "}",
   ...hideVariables(),
   `exec "$ipcauth_place/deno" ${RUN} "$ipcauth_place/main.js" "$@"`,
   "",

@@ -157,7 +157,7 @@ function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
     {
       exit: ExitCode.os,
       hint:
-        "ipcauth needs glibc 2.28 or newer (Debian, Ubuntu, Fedora, Arch); musl is not supported",
+        "ipcauth needs glibc 2.34 or newer (Debian, Ubuntu, Fedora, Arch); musl is not supported",
       cause,
     },
   );

@@ -36,6 +36,56 @@ Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
     });
     assertMatch(stdout, /^ipcauth /);
   });
+  await test.step("through a link to its directory, beside which lies another program", async () => {
+    const trap = program.path("trap");
+    await Deno.mkdir(join(trap, "lib", "ipcauth"), { recursive: true });
+    await Deno.writeTextFile(join(trap, "lib", "ipcauth", "main.js"), "console.log('trapped');\n");
+    await Deno.symlink(bin, join(trap, "bin"));
+    const { stdout } = await run([join(trap, "bin", "ipcauth"), "--version"]);
+    assertMatch(stdout, /^ipcauth /);
+    await Deno.mkdir(join(trap, "deep"));
+    await Deno.symlink(bin, join(trap, "deep", "other"));
+    const deep = await run(["sh", "-c", "exec deep/other/../bin/ipcauth --version"], { cwd: trap });
+    assertMatch(deep.stdout, /^ipcauth /);
+  });
+  await test.step("through a link with nothing on PATH", async () => {
+    const link = program.path("links", "ipcauth");
+    const { stdout } = await run(["env", "-i", "PATH=", link, "--version"]);
+    assertMatch(stdout, /^ipcauth /);
+  });
+  await test.step("by a name without a slash", async () => {
+    for (
+      const line of [
+        "sh ipcauth --version",
+        "./ipcauth --version",
+        "PATH= /bin/sh ipcauth --version",
+      ]
+    ) {
+      assertMatch((await run(["sh", "-c", line], { cwd: bin })).stdout, /^ipcauth /);
+    }
+  });
+  await test.step({
+    name: "it says what it needs where that is not",
+    ignore: !isRoot,
+    fn: async () => {
+      const empty = program.path("empty");
+      await Deno.mkdir(empty);
+      // The shell is there already, and needs nothing more of what is hidden from it then.
+      const without = (hidden: string, ...argv: string[]) => {
+        const script = `mount --bind ${empty} ${hidden}; . "$0"`;
+        return run(["unshare", "--mount", "sh", "-c", script, ...argv]);
+      };
+      const loader = Deno.build.arch === "x86_64" ? "/lib64" : "/lib";
+      const direct = join(bin, "ipcauth");
+      const refused = await without(loader, direct, "--version");
+      assertEquals([refused.code, refused.stdout], [71, ""]);
+      assertMatch(refused.stderr, /^ipcauth: error: .* needs the GNU C library, .*\nhint: .*\n$/);
+      assertEquals((await without(loader, direct, "run-as", "579", "--", "true")).code, 125);
+      const lost = await without("/usr/bin", program.path("links", "ipcauth"), "--version");
+      assertEquals([lost.code, lost.stdout], [71, ""]);
+      assertMatch(lost.stderr, /^ipcauth: error: .* there is no readlink\nhint: .*\n$/);
+    },
+  });
   await test.step({
     name: "as a user without a home, from a read-only file system",
     ignore: !isRoot,
