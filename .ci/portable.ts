@@ -20,8 +20,8 @@ export const NAME = `ipcauth-${manifest.version}-linux-${HERE}`;
 export const PACKAGE = `ipcauth_${manifest.version}_${HERE === "x64" ? "amd64" : "arm64"}.deb`;
 
 /** Where the runtime wants the C library's dynamic loader to be: without it, a shell calls it "not found". */
-const LOADER = ARCH === "x64" ? "/lib64/ld-linux-x86-64.so.2" : "/lib/ld-linux-aarch64.so.1";
-const MACHINE = ARCH === "x64" ? "x86-64" : "64-bit ARM";
+const LOADER = HERE === "x64" ? "/lib64/ld-linux-x86-64.so.2" : "/lib/ld-linux-aarch64.so.1";
+const MACHINE = HERE === "x64" ? "x86-64" : "64-bit ARM";
 
 /**
  * Where the program lies is found through any link: the runtime takes a `..` from the text of a path and the kernel does

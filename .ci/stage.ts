@@ -4,11 +4,11 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
-import { NO_CACHE } from "../lib/config/locate.ts";
 import { bundle } from "./bundle.ts";
 import { run } from "./commit.ts";
 import { executableName } from "./compile.ts";
 import { HERE } from "./elf.ts";
+import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES } from "./launcher.ts";
 import { MODE } from "./modes.ts";
 import { portable } from "./portable.ts";
 
@@ -73,11 +73,15 @@ async function sources(directory: string, deno: string): Promise<string> {
   const install = ["install", "--quiet", "--node-modules-dir=auto", "--frozen"];
   await run(Deno.execPath(), install, directory);
   await run("chmod", ["-R", MODE, directory], ROOT);
-  return `#!/bin/sh
-[ . -ef "$PWD" ] || { echo "ipcauth: error: The current directory is gone" >&2; echo "hint: cd /" >&2; [ "$1" = run-as ] && exit 125; exit 71; }
-[ -n "$DENO_DIR" ] || export ${NO_CACHE.name}=${NO_CACHE.value}
-exec ${deno} run --quiet --node-modules-dir=manual ${PERMISSION_FLAGS.join(" ")} ${
-    join(directory, "main.ts")
-  } "$@"
-`;
+  const main = join(directory, "main.ts");
+  const flags = ["--quiet", "--node-modules-dir=manual", ...PERMISSION_FLAGS].join(" ");
+  return [
+    "#!/bin/sh",
+    OWN_VARIABLES,
+    FAIL,
+    DEMAND_DIRECTORY,
+    ...hideVariables(),
+    `exec ${deno} run ${flags} ${main} "$@"`,
+    "",
+  ].join("\n");
 }
