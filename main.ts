@@ -6,8 +6,11 @@
  */
 
 if (!("WorkerGlobalScope" in globalThis)) {
-  const { run } = await import("./lib/cli/app.ts");
-  Deno.exit(await run({ argv: Deno.args, self: import.meta.url }));
+  const [{ run }, { ROOMS }] = await Promise.all([
+    import("./lib/cli/app.ts"),
+    import("./lib/cli/rooms.ts"),
+  ]);
+  Deno.exit(await run({ argv: Deno.args, self: import.meta.url, rooms: ROOMS }));
 } else if (self.name === "tunnel") {
   const { workAsTunnel } = await import("./lib/client/worker.ts");
   workAsTunnel();

@@ -24,7 +24,7 @@ export async function commit(root: string): Promise<Commit> {
   }
 }
 
-/** The bundler's text with the commit beside the version in what it has made of `deno.json`. */
+/** The bundler's text with the commit beside the version in what it has made of `version.json`. */
 export function withCommit(text: string, hash: string): string {
   return text.replace(/\bname:"ipcauth",version:/, `name:"ipcauth",commit:"${hash}",version:`);
 }

@@ -9,6 +9,7 @@ import { basename, dirname, fromFileUrl, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
 import { type Commit, commit, run } from "./commit.ts";
 import { type Machine, machineOf } from "./elf.ts";
+import { MEMORY } from "./launcher.ts";
 import { type BaseRuntime, billOfMaterials, denort } from "./sbom.ts";
 import { singleFile } from "./single_file.ts";
 
@@ -79,7 +80,7 @@ export async function compile(
       ...[Deno.execPath(), "compile", "--quiet", "--no-config", "--no-lock", "--no-remote"],
       // It is JavaScript; and a cache of compiled code would lie in the temporary directory, under a known name.
       ...["--no-npm", "--no-check", "--no-code-cache", "--target", TARGETS[machine]],
-      ...["--output", made, ...PERMISSION_FLAGS, "ipcauth.js"],
+      ...[MEMORY, "--output", made, ...PERMISSION_FLAGS, "ipcauth.js"],
     ];
     const { success, stderr } = await new Deno.Command("env", {
       args: argv,

@@ -5,7 +5,7 @@
  * own variables begin with `ipcauth_`, and are no part of anybody's environment.
  */
 import { EVERYWHERE } from "../lib/cli/args.ts";
-import { PERMISSION_FLAGS } from "../lib/cli/permissions.ts";
+import { KEPT, PERMISSION_FLAGS, permissionFlags } from "../lib/cli/permissions.ts";
 import { HIDDEN, LIST, SETTINGS } from "../lib/config/launched.ts";
 import { COMMON, RUNTIME_VARIABLES } from "./runtime_variables.ts";
 
@@ -49,6 +49,17 @@ export function hideVariables(cache = SETTINGS.DENO_DIR): readonly string[] {
   ];
 }
 
+/**
+ * A session's objects are many, small and long-lived: where the young generation may grow as it likes, thousands of idle
+ * ones cost twice the memory (docs/benchmarks.md).
+ */
+export const MEMORY = "--v8-flags=--max-semi-space-size=1";
+
+/** The beginning of the runtime's command line, but for the rights. */
+const PLAIN = `run ${MEMORY} --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache`;
+
 /** The beginning of the runtime's command line. */
-export const RUN = "run --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache " +
-  PERMISSION_FLAGS.join(" ");
+export const RUN = `${PLAIN} ${PERMISSION_FLAGS.join(" ")}`;
+
+/** The same for a program that can nothing but `run-as`: what that would give up it is not even given. */
+export const RUN_AS = `${PLAIN} ${permissionFlags(KEPT["run-as"]).join(" ")}`;

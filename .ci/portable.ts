@@ -7,9 +7,10 @@ import { dirname, fromFileUrl, join } from "@std/path";
 import manifest from "../deno.json" with { type: "json" };
 import { type Commit, commit, run, withCommit } from "./commit.ts";
 import { HERE } from "./elf.ts";
-import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES, RUN } from "./launcher.ts";
+import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES, RUN, RUN_AS } from "./launcher.ts";
 import { MODE } from "./modes.ts";
 import { billOfMaterials, deno } from "./sbom.ts";
+import { singleFile } from "./single_file.ts";
 
 const ROOT = fromFileUrl(new URL("..", import.meta.url));
 
@@ -45,6 +46,7 @@ const LAUNCHER = [
   "  ipcauth_place=${ipcauth_self%/*}; ipcauth_place=${ipcauth_place%/*}/lib/ipcauth",
   "}",
   ...hideVariables(),
+  `[ "$1" != run-as ] || exec "$ipcauth_place/deno" ${RUN_AS} "$ipcauth_place/run_as.js" "$@"`,
   `exec "$ipcauth_place/deno" ${RUN} "$ipcauth_place/main.js" "$@"`,
   "",
 ].join("\n");
@@ -77,6 +79,7 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   const argv = ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", lib];
   await run(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
   await finish(lib, from);
+  await bundleRunAs(lib, from);
   // No second name for the same file: whoever makes or removes another one changes it for `tar`, which gives up then.
   await Deno.copyFile(Deno.execPath(), join(lib, "deno"));
   await Deno.writeTextFile(join(directory, "bin", "ipcauth"), LAUNCHER, { mode: 0o755 });
@@ -87,6 +90,11 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   }
   await Deno.chmod(join(lib, "deno"), 0o755);
   await run("chmod", ["-R", MODE, directory], ROOT);
+}
+
+/** What `run-as` needs, in one file. */
+async function bundleRunAs(lib: string, from: Commit): Promise<void> {
+  await singleFile(join(lib, "run_as.js"), from, join(ROOT, ".ci", "run_as.ts"));
 }
 
 /**

@@ -4,18 +4,19 @@
  *
  * @module
  */
-import manifest from "../../deno.json" with { type: "json" };
+import manifest from "./version.json" with { type: "json" };
 import { VARIABLES } from "../config/locate.ts";
-import { HIDDEN, NOWHERE } from "../config/launched.ts";
+import { HIDDEN, LIST, NOWHERE } from "../config/launched.ts";
 import { ExitCode } from "../errors.ts";
 import { type Invocation, parseCommandLine } from "./args.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
 import { report } from "./report.ts";
+import type { Rooms } from "./rooms.ts";
 import { startDataPlane } from "../server/thread.ts";
 
-/** The program's version. */
+/** The program's version. It is that of `deno.json`, of which nothing else is to be in a build. */
 export const VERSION: string = manifest.version;
 
 /** The commit it was built from, where a build has put it in. */
@@ -29,6 +30,7 @@ export interface Run {
   readonly argv: readonly string[];
   /** The address of the program's own module, from which the data plane is started. */
   readonly self: string;
+  readonly rooms: Rooms;
 }
 
 /**
@@ -36,12 +38,12 @@ export interface Run {
  *
  * @returns The exit code. Nothing is thrown.
  */
-export async function run({ argv, self }: Run): Promise<ExitCode> {
+export async function run({ argv, self, rooms }: Run): Promise<ExitCode> {
   let color = false;
   try {
     const invocation = parseCommandLine(argv);
     color = mayColor(invocation.everywhere.color);
-    return await execute(invocation, color, self);
+    return await execute(invocation, color, self, rooms);
   } catch (error) {
     // The reader of our output has seen enough, as in `… | head -1`.
     if (error instanceof Deno.errors.BrokenPipe) return SIGPIPE_STATUS;
@@ -60,6 +62,7 @@ async function execute(
   { command, everywhere }: Invocation,
   color: boolean,
   self: string,
+  rooms: Rooms,
 ): Promise<ExitCode> {
   const env = environment();
   const context = (uid: number): Context => ({
@@ -75,24 +78,25 @@ async function execute(
       writeAll(Deno.stdout, `ipcauth ${VERSION}${COMMIT === null ? "" : ` (${COMMIT})`}\n`);
       return ExitCode.ok;
     case "help": {
-      const { usageText } = await import("./usage.ts");
+      const { usageText } = await rooms.usage();
       giveUp("help");
       writeAll(Deno.stdout, usageText(command.topic));
       return ExitCode.ok;
     }
     case "completions": {
-      const { completionScript } = await import("./completions.ts");
+      const { completionScript } = await rooms.completions();
       giveUp("completions");
       writeAll(Deno.stdout, completionScript(command.shell));
       return ExitCode.ok;
     }
     case "run-as": {
-      const { runAs } = await import("./run_as.ts");
+      const { runAs } = await rooms.runAs();
+      const hidden = Deno.env.get(LIST);
       giveUp("run-as");
-      return runAs(command);
+      return runAs({ ...command, hidden });
     }
     case "users": {
-      const [{ effectiveUid }, { edits, users }] = await Promise.all([ids(), import("./users.ts")]);
+      const [{ effectiveUid }, { edits, users }] = await Promise.all([rooms.ids(), rooms.users()]);
       giveUp(edits(command.action) ? "users edit" : "users");
       return users(command.action, command.json, context(effectiveUid()));
     }
@@ -100,7 +104,7 @@ async function execute(
       // The thread is to have no more rights than we; so they are given up first.
       giveUp("serve");
       const thread = startDataPlane(self);
-      const [{ effectiveUid }, { serve }] = await Promise.all([ids(), import("./serve.ts")]);
+      const [{ effectiveUid }, { serve }] = await Promise.all([rooms.ids(), rooms.serve()]);
       return serve(command, {
         ...context(effectiveUid()),
         logLevel: everywhere.logLevel,
@@ -112,25 +116,21 @@ async function execute(
       });
     }
     case "connect": {
-      const [{ effectiveUid }, { connect }] = await Promise.all([ids(), import("./connect.ts")]);
+      const [{ effectiveUid }, { connect }] = await Promise.all([rooms.ids(), rooms.connect()]);
       giveUp(command.mode.kind === "listen" ? "connect --listen" : "connect");
       return connect(command, { ...context(effectiveUid()), version: VERSION, self });
     }
     case "gen-key": {
-      const [{ effectiveUid }, { genKey }] = await Promise.all([ids(), import("./gen_key.ts")]);
+      const [{ effectiveUid }, { genKey }] = await Promise.all([rooms.ids(), rooms.genKey()]);
       giveUp("gen-key");
       return genKey(command.file, command.force, context(effectiveUid()));
     }
     case "show-key": {
-      const [{ effectiveUid }, { showKey }] = await Promise.all([ids(), import("./gen_key.ts")]);
+      const [{ effectiveUid }, { showKey }] = await Promise.all([rooms.ids(), rooms.genKey()]);
       giveUp("gen-key --show");
       return showKey(command.file, context(effectiveUid()));
     }
   }
-}
-
-function ids() {
-  return import("../libc/ids.ts");
 }
 
 function environment(): Record<string, string | undefined> {

@@ -4,32 +4,41 @@
  * @module
  */
 import { VARIABLES } from "../config/locate.ts";
-import { HIDDEN } from "../config/launched.ts";
+import { HIDDEN, LIST } from "../config/launched.ts";
 import { LIBC_PATHS } from "../libc/paths.ts";
 
 /** Read by the `yaml` package when it parses; they switch on its own debugging output. */
 const YAML_VARIABLES = ["LOG_STREAM", "LOG_TOKENS"];
 
 /** Read by the program itself; the home is where the configuration and the keys of a user lie. */
-const OWN_VARIABLES = [...VARIABLES, `${HIDDEN}HOME`];
+const OWN_VARIABLES = [...VARIABLES, `${HIDDEN}HOME`, LIST];
+
+/** What can be given up one by one. Whatever is not here, the program was never started with. */
+export type Right = "read" | "write" | "ffi";
+
+const RIGHTS: readonly Right[] = ["read", "write", "ffi"];
+
+const FLAGS: Readonly<Record<Right, string>> = {
+  read: "--allow-read",
+  write: "--allow-write",
+  ffi: `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
+};
 
 /**
- * The flags of `deno run` for the program.
+ * The flags of `deno run` for a program that may do some of it. Every one reads its environment.
  *
  * Reading and writing are not narrowed to paths here, because the configuration, the socket and the key
  * lie wherever the command line says; the network, other programs and every other library stay closed.
  * What was given up stays so: at a terminal, too, nobody is asked for it.
  */
-export const PERMISSION_FLAGS: readonly string[] = [
-  "--allow-read",
-  "--allow-write",
-  `--allow-env=${[...OWN_VARIABLES, ...YAML_VARIABLES].sort().join(",")}`,
-  `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
-  "--no-prompt",
-];
+export function permissionFlags(rights: readonly Right[]): readonly string[] {
+  const variables = [...OWN_VARIABLES, ...rights.includes("read") ? YAML_VARIABLES : []].sort();
+  const flags = RIGHTS.filter((right) => rights.includes(right)).map((right) => FLAGS[right]);
+  return [...flags, `--allow-env=${variables.join(",")}`, "--no-prompt"];
+}
 
-/** What can be given up one by one. Whatever is not here, the program was never started with. */
-export type Right = "read" | "write" | "ffi";
+/** The flags of `deno run` for the whole program. */
+export const PERMISSION_FLAGS: readonly string[] = permissionFlags(RIGHTS);
 
 /** What the program may be asked to do, as far as its rights are concerned. */
 export type Task =
@@ -61,8 +70,6 @@ export const KEPT: Readonly<Record<Task, readonly Right[]>> = {
   "connect --listen": ["ffi", "read", "write"],
   "serve": ["ffi", "read", "write"],
 };
-
-const RIGHTS: readonly Right[] = ["read", "write", "ffi"];
 
 /**
  * Gives up, for good, what a task does not need (`Deno.permissions.revoke`). Workers that are started afterwards have

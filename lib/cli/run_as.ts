@@ -27,7 +27,6 @@ import {
   renameVariable,
   restoreDefaults,
   setVariable,
-  variable,
 } from "../libc/process.ts";
 import { THIS_THREAD } from "../libc/thread_ids.ts";
 import { parseId } from "../policy/id.ts";
@@ -38,6 +37,8 @@ export interface RunAsRequest {
   /** `USER`, `UID`, `USER:GROUP`, `UID:GID` … */
   readonly who: string;
   readonly program: readonly string[];
+  /** The names of the variables that a launcher has hidden, as it says; undefined where there was none. */
+  readonly hidden?: string | undefined;
 }
 
 /** The exit codes of programs that run programs: `env(1)`, `nohup(1)`, `chroot(1)`. */
@@ -59,7 +60,7 @@ export function runAs(request: RunAsRequest): never {
   } catch (error) {
     throw notBecome(request, identity.uid, error);
   }
-  prepareEnvironment(account);
+  prepareEnvironment(account, request.hidden);
   return become(command, argv);
 }
 
@@ -129,9 +130,8 @@ function looksLikeNumber(text: string): boolean {
 }
 
 /** The variables that follow the user, as a login sets them (`login(1)`); others are passed on. */
-function prepareEnvironment(account: Account | null): void {
-  const hidden = variable(LIST);
-  if (hidden !== null) giveBack(namesIn(hidden));
+function prepareEnvironment(account: Account | null, hidden: string | undefined): void {
+  if (hidden !== undefined) giveBack(namesIn(hidden));
   // Someone without an account has no home; root's would be the wrong one to write to.
   setVariable("HOME", account?.home || "/");
   if (account === null) return;

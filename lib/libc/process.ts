@@ -5,7 +5,7 @@
  */
 import { check, Errno, SystemError } from "./errno.ts";
 import { fileStatus, FileType, readProcBytes } from "./files.ts";
-import { cString, pointersTo, stringAt } from "./memory.ts";
+import { addressOf, cString, pointersTo, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
 const SIGPIPE = 13;
@@ -29,7 +29,10 @@ const MAX_VARIABLE = 32 * 4096;
 
 /** Sets a variable of that environment. */
 export function setVariable(name: string, value: string): void {
-  check("setenv", libc.setenv(cString(name), cString(value), 1));
+  const bytes = cString(value);
+  check("setenv", libc.setenv(cString(name), addressOf(bytes), 1));
+  // This last use keeps the value alive until the C library has copied it.
+  bytes.fill(0);
 }
 
 /** Gives a variable of that environment another name, with every byte of its value. One that is not there is none. */
@@ -37,7 +40,7 @@ export function renameVariable(from: string, to: string): void {
   const address = libc.getenv(cString(from));
   if (address === 0n) return;
   // The C library copies what is at the address.
-  check("setenv", libc.setenv_from(cString(to), address, 1));
+  check("setenv", libc.setenv(cString(to), address, 1));
   removeVariable(from);
 }
 

@@ -124,8 +124,7 @@ const definitions = {
   // becoming another program
   getenv: { parameters: ["buffer"], result: "u64" },
   unsetenv: { parameters: ["buffer"], result: "i32" },
-  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
-  setenv_from: { name: "setenv", parameters: ["buffer", "u64", "i32"], result: "i32" },
+  setenv: { parameters: ["buffer", "u64", "i32"], result: "i32" },
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "u64" },
   prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
