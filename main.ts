@@ -6,11 +6,18 @@
  */
 
 if (!("WorkerGlobalScope" in globalThis)) {
-  const [{ run }, { ROOMS }] = await Promise.all([
+  const [{ run }, { parseCommandLine, ROOMS }] = await Promise.all([
     import("./lib/cli/app.ts"),
     import("./lib/cli/rooms.ts"),
   ]);
-  Deno.exit(await run({ argv: Deno.args, self: import.meta.url, rooms: ROOMS }));
+  Deno.exit(
+    await run({
+      argv: Deno.args,
+      self: import.meta.url,
+      parse: parseCommandLine,
+      rooms: ROOMS,
+    }),
+  );
 } else if (self.name === "tunnel") {
   const { workAsTunnel } = await import("./lib/client/worker.ts");
   workAsTunnel();

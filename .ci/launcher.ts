@@ -4,7 +4,7 @@
  * Nothing in them starts another program on the ordinary way, because that would take longer than they do. Their
  * own variables begin with `ipcauth_`, and are no part of anybody's environment.
  */
-import { EVERYWHERE } from "../lib/cli/args.ts";
+import { EVERYWHERE } from "../lib/cli/command_line.ts";
 import { KEPT, PERMISSION_FLAGS, permissionFlags } from "../lib/cli/permissions.ts";
 import { HIDDEN, LIST, SETTINGS } from "../lib/config/launched.ts";
 import { COMMON, RUNTIME_VARIABLES } from "./runtime_variables.ts";

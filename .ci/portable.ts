@@ -46,7 +46,7 @@ const LAUNCHER = [
   "  ipcauth_place=${ipcauth_self%/*}; ipcauth_place=${ipcauth_place%/*}/lib/ipcauth",
   "}",
   ...hideVariables(),
-  `[ "$1" != run-as ] || exec "$ipcauth_place/deno" ${RUN_AS} "$ipcauth_place/run_as.js" "$@"`,
+  `case $1/$2 in run-as/[!-]*) exec "$ipcauth_place/deno" ${RUN_AS} "$ipcauth_place/run_as.js" "$@" ;; esac`,
   `exec "$ipcauth_place/deno" ${RUN} "$ipcauth_place/main.js" "$@"`,
   "",
 ].join("\n");

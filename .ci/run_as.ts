@@ -1,10 +1,11 @@
 /**
  * The portable build's shortest way to `run-as`: one file with nothing else in it, because each file that is loaded costs
- * as much as a system call of the program that it is about. The launcher takes it when the first word is `run-as`.
+ * as much as many a call of the C library. The launcher takes it when the first word is `run-as` and the second names a user.
  */
 import { run } from "../lib/cli/app.ts";
 import * as runAs from "../lib/cli/run_as.ts";
-import * as usage from "../lib/cli/usage.ts";
+import { parseWith } from "../lib/cli/command_line.ts";
+import { parseRunAs } from "../lib/cli/run_as_args.ts";
 
 function locked(): never {
   throw new Error("the launcher has sent another command to run-as");
@@ -14,8 +15,9 @@ Deno.exit(
   await run({
     argv: Deno.args,
     self: import.meta.url,
+    parse: (argv) => parseWith(argv, { "run-as": parseRunAs }),
     rooms: {
-      usage: () => Promise.resolve(usage),
+      usage: locked,
       runAs: () => Promise.resolve(runAs),
       ...{ completions: locked, users: locked, serve: locked, connect: locked, genKey: locked },
       ids: locked,

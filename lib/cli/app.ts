@@ -8,7 +8,7 @@ import manifest from "./version.json" with { type: "json" };
 import { VARIABLES } from "../config/locate.ts";
 import { HIDDEN, LIST, NOWHERE } from "../config/launched.ts";
 import { ExitCode } from "../errors.ts";
-import { type Invocation, parseCommandLine } from "./args.ts";
+import type { Invocation } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
@@ -30,6 +30,8 @@ export interface Run {
   readonly argv: readonly string[];
   /** The address of the program's own module, from which the data plane is started. */
   readonly self: string;
+  /** Reads the arguments. */
+  readonly parse: (argv: readonly string[]) => Invocation;
   readonly rooms: Rooms;
 }
 
@@ -38,10 +40,10 @@ export interface Run {
  *
  * @returns The exit code. Nothing is thrown.
  */
-export async function run({ argv, self, rooms }: Run): Promise<ExitCode> {
+export async function run({ argv, self, parse, rooms }: Run): Promise<ExitCode> {
   let color = false;
   try {
-    const invocation = parseCommandLine(argv);
+    const invocation = parse(argv);
     color = mayColor(invocation.everywhere.color);
     return await execute(invocation, color, self, rooms);
   } catch (error) {

@@ -1,79 +1,25 @@
 /**
- * The command line as a value: pure, argv → one of the commands or a usage error. What contradicts itself
- * is refused here, before any file is opened.
+ * The arguments of each command. Impossible combinations cannot be expressed in what they are read into.
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
-import type { ForwardIdentity, LogLevel } from "../config/types.ts";
 import { parseId } from "../policy/id.ts";
-import { type Flags, readFlags } from "./flags.ts";
+import {
+  type ConnectCommand,
+  DEFAULT,
+  flagsOf,
+  help,
+  type Invocation,
+  type OrDefault,
+  type Parsed,
+  type Parser,
+  parseWith,
+  type ServeCommand,
+  usage,
+} from "./command_line.ts";
+import type { Flags } from "./flags.ts";
+import { parseRunAs } from "./run_as_args.ts";
 import type { UsersAction } from "./users.ts";
-
-/** Where a flag may be given without a value. */
-export type OrDefault = string | typeof DEFAULT;
-/** A flag that was given without a value. */
-export const DEFAULT: unique symbol = Symbol("default");
-
-/** Flags every command takes. */
-export interface Everywhere {
-  readonly config: string | null;
-  readonly logLevel: LogLevel | null;
-  readonly logFormat: "text" | "json" | null;
-  readonly color: "auto" | "always" | "never";
-}
-
-/** `ipcauth serve`. */
-export interface ServeCommand {
-  readonly kind: "serve";
-  readonly unix: OrDefault | null;
-  readonly tcp: OrDefault | null;
-  readonly keys: readonly OrDefault[];
-  /** Whom to become once everything listens. */
-  readonly dropTo: string | null;
-  readonly service:
-    | { readonly kind: "forward"; readonly target: string; readonly identity: ForwardIdentity }
-    | { readonly kind: "exec"; readonly argv: readonly string[] }
-    | null;
-}
-
-/** `ipcauth connect`. */
-export interface ConnectCommand {
-  readonly kind: "connect";
-  readonly to:
-    | { readonly kind: "unix"; readonly path: OrDefault | null }
-    | { readonly kind: "tcp"; readonly address: OrDefault; readonly key: OrDefault };
-  readonly user: string | null;
-  readonly serverUser: string | null;
-  readonly mode:
-    | { readonly kind: "console"; readonly commands: readonly string[] }
-    | { readonly kind: "pipe" }
-    | { readonly kind: "listen"; readonly address: string };
-}
-
-/** What the program was asked to do. */
-export type Command =
-  | ServeCommand
-  | ConnectCommand
-  | { readonly kind: "run-as"; readonly who: string; readonly program: readonly string[] }
-  | { readonly kind: "gen-key"; readonly file: string | null; readonly force: boolean }
-  | { readonly kind: "show-key"; readonly file: string }
-  | { readonly kind: "users"; readonly action: UsersAction; readonly json: boolean }
-  | { readonly kind: "completions"; readonly shell: "bash" | "zsh" | "fish" }
-  | { readonly kind: "help"; readonly topic: string | null }
-  | { readonly kind: "version" };
-
-/** A parsed command line. */
-export interface Invocation {
-  readonly command: Command;
-  readonly everywhere: Everywhere;
-}
-
-/** What may stand before and behind every command. */
-export const EVERYWHERE = {
-  values: ["config", "log-level", "log-format", "color"],
-  switches: ["help"],
-};
 
 /** The subcommands, in the order in which help lists them. */
 export const COMMANDS = [
@@ -87,46 +33,14 @@ export const COMMANDS = [
 ] as const;
 
 /**
- * Parses a command line.
+ * Parses a command line of the whole program.
  *
  * @param argv The arguments, without the program's name.
  * @throws {Failure} 64, with the command whose help explains it.
  */
 export function parseCommandLine(argv: readonly string[]): Invocation {
-  const head = readFlags(argv, {
-    // Whoever runs a program through us tells our failures from the program's by their code.
-    ...argv.includes("run-as") ? { topic: "run-as" } : {},
-    values: EVERYWHERE.values,
-    switches: [...EVERYWHERE.switches, "version"],
-    aliases: { h: "help", V: "version" },
-    stopEarly: true,
-  });
-  const [name, ...rest] = head.words;
-  if (head.has("version")) return { command: { kind: "version" }, everywhere: everywhere(head) };
-  if (name === undefined) {
-    if (head.has("help")) return { command: help(null), everywhere: everywhere(head) };
-    throw usage("No command was given", null);
-  }
-  // What `readFlags` set apart behind the first `--` belongs to the subcommand.
-  const tail = head.rest === null ? rest : [...rest, "--", ...head.rest];
-  const parse = (parsers as Record<string, Parser | undefined>)[name];
-  if (!Object.hasOwn(parsers, name) || parse === undefined) {
-    throw usage(`There is no command "${name}"`, null);
-  }
-  const { command, flags } = parse(tail);
-  const both = everywhere(head, flags);
-  return {
-    command: head.has("help") || flags.has("help") ? help(name) : command(),
-    everywhere: both,
-  };
+  return parseWith(argv, parsers);
 }
-
-/** A command's flags, and the command itself once they are known to be wanted (and not its help). */
-interface Parsed {
-  readonly flags: Flags;
-  readonly command: () => Command;
-}
-type Parser = (argv: readonly string[]) => Parsed;
 
 const parsers = {
   "serve": parseServe,
@@ -137,21 +51,6 @@ const parsers = {
   "help": parseHelp,
   "completions": parseCompletions,
 } satisfies Record<typeof COMMANDS[number], Parser>;
-
-function flagsOf(
-  argv: readonly string[],
-  topic: string,
-  own: { values?: string[]; optional?: string[]; switches?: string[]; stopEarly?: boolean } = {},
-): Flags {
-  return readFlags(argv, {
-    topic,
-    values: [...EVERYWHERE.values, ...own.values ?? []],
-    optional: own.optional ?? [],
-    switches: [...EVERYWHERE.switches, ...own.switches ?? []],
-    aliases: topic === "connect" ? { h: "help", c: "command" } : { h: "help" },
-    stopEarly: own.stopEarly ?? false,
-  });
-}
 
 function parseServe(argv: readonly string[]): Parsed {
   const flags = flagsOf(argv, "serve", {
@@ -243,23 +142,6 @@ function connectCommand(flags: Flags): ConnectCommand {
       : flags.has("pipe")
       ? { kind: "pipe" }
       : { kind: "console", commands },
-  };
-}
-
-function parseRunAs(argv: readonly string[]): Parsed {
-  const flags = flagsOf(argv, "run-as", { stopEarly: true });
-  return {
-    flags,
-    command: () => {
-      const [who, ...words] = flags.words;
-      if (who === undefined) throw usage("run-as needs a user", "run-as", 125);
-      // Only the first `--` is ours; one that comes after the program is the program's.
-      const program = words.length > 0
-        ? flags.rest === null ? words : [...words, "--", ...flags.rest]
-        : flags.rest ?? [];
-      if (program.length === 0) throw usage("run-as needs a program", "run-as", 125);
-      return { kind: "run-as", who, program };
-    },
   };
 }
 
@@ -384,21 +266,6 @@ function parseCompletions(argv: readonly string[]): Parsed {
   };
 }
 
-function everywhere(...levels: Flags[]): Everywhere {
-  const last = <T>(read: (flags: Flags) => T | null): T | null =>
-    levels.map(read).reduce((before, value) => value ?? before, null);
-  return {
-    config: last((flags) => flags.one("config")),
-    logLevel: last((flags) => flags.oneOf("log-level", ["debug", "info", "warn", "error"])),
-    logFormat: last((flags) => flags.oneOf("log-format", ["text", "json"])),
-    color: last((flags) => flags.oneOf("color", ["auto", "always", "never"])) ?? "auto",
-  };
-}
-
-function help(topic: string | null): Command {
-  return { kind: "help", topic };
-}
-
 function optional(value: string | null): OrDefault | null {
   return value === null ? null : orDefault(value);
 }
@@ -419,11 +286,4 @@ function noOperands(flags: Flags, topic: string): void {
 
 function noWords(flags: Flags, topic: string): void {
   if (flags.words.length > 0) throw usage(`"${flags.words[0]}" is out of place`, topic);
-}
-
-function usage(message: string, topic: string | null, exit: number = ExitCode.usage): Failure {
-  return new Failure(message, {
-    exit,
-    hint: topic === null ? "ipcauth help" : `ipcauth help ${topic}`,
-  });
 }

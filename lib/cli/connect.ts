@@ -13,7 +13,7 @@ import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../service/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
-import type { ConnectCommand } from "./args.ts";
+import type { ConnectCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { type Destination, findDestination } from "./destination.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../config/locate.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import { gidByName } from "../libc/ids.ts";
-import { type ConnectCommand, DEFAULT } from "./args.ts";
+import { type ConnectCommand, DEFAULT } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { socketPath } from "./socket_path.ts";
 import { tcpAddress } from "./tcp_address.ts";

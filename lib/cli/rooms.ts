@@ -4,6 +4,8 @@
  * @module
  */
 
+export { parseCommandLine } from "./args.ts";
+
 /** The rooms of a program that can do everything. */
 export const ROOMS = {
   usage: () => import("./usage.ts"),

@@ -20,7 +20,7 @@ import { Server } from "../server/server.ts";
 import { inheritedSockets, ServiceManager } from "../server/service_manager.ts";
 import type { Thread } from "../server/thread.ts";
 import { nameByUid } from "../session/names.ts";
-import { DEFAULT, type ServeCommand } from "./args.ts";
+import { DEFAULT, type ServeCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { Log, type LogContext } from "./log.ts";
 import { report } from "./report.ts";

@@ -9,7 +9,7 @@ import { parseTarget } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Wake } from "../libc/epoll.ts";
-import type { ConnectCommand } from "./args.ts";
+import type { ConnectCommand } from "./command_line.ts";
 import { beforeSession, type ConnectContext } from "./connect.ts";
 import { findDestination } from "./destination.ts";
 import { report } from "./report.ts";

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { type Command, DEFAULT, parseCommandLine } from "../../lib/cli/args.ts";
+import { parseCommandLine } from "../../lib/cli/args.ts";
+import { type Command, DEFAULT } from "../../lib/cli/command_line.ts";
 import { Failure } from "../../lib/errors.ts";
 
 function command(line: string): Command {

@@ -1,0 +1,24 @@
+/**
+ * The arguments of `ipcauth run-as`.
+ *
+ * @module
+ */
+import { flagsOf, type Parsed, usage } from "./command_line.ts";
+
+/** Reads them. Whatever is wrong is 125: the program's own codes are the others. */
+export function parseRunAs(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "run-as", { stopEarly: true });
+  return {
+    flags,
+    command: () => {
+      const [who, ...words] = flags.words;
+      if (who === undefined) throw usage("run-as needs a user", "run-as", 125);
+      // Only the first `--` is ours; one that comes after the program is the program's.
+      const program = words.length > 0
+        ? flags.rest === null ? words : [...words, "--", ...flags.rest]
+        : flags.rest ?? [];
+      if (program.length === 0) throw usage("run-as needs a program", "run-as", 125);
+      return { kind: "run-as", who, program };
+    },
+  };
+}
