@@ -1,6 +1,7 @@
 /** Builds do not depend on who builds them: on the umask, or on what a parent directory hands down. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { bundle } from "../../.ci/bundle.ts";
 import { run } from "../../.ci/commit.ts";
 import { debianPackage } from "../../.ci/deb.ts";
 import { NAME, pack, portable } from "../../.ci/portable.ts";
@@ -47,6 +48,18 @@ await pack(directory + "/" + NAME, directory + "/a.tar.gz", ${JSON.stringify(COM
   );
   const modes = new Set(listing.trim().split("\n").map((line) => line.split(" ")[0]));
   assertEquals([...modes].sort(), ["-rw-r--r--", "-rwxr-xr-x", "drwxr-xr-x"]);
+});
+
+Deno.test("the script has the same bytes under another umask, in another place", async () => {
+  await builtTwice(
+    `import { bundle } from "./.ci/bundle.ts";
+await bundle(Deno.args[0] + "/ipcauth", ${JSON.stringify(COMMIT)});
+`,
+    async (directory) => {
+      await bundle(join(directory, "ipcauth"), COMMIT);
+      return join(directory, "ipcauth");
+    },
+  );
 });
 
 Deno.test({
