@@ -12,11 +12,11 @@ import type { Account } from "../libc/ids.ts";
 export type Variable = Uint8Array<ArrayBuffer>;
 
 /**
- * What looks like something about a peer, and was not said by us, and what a service manager has told the server
+ * What looks like something about a peer, and was not said by us (of our own names, all but the settings), and what a service manager has told the server
  * and nobody else (`sd_notify(3)`, `sd_listen_fds(3)`).
  */
 const NOT_INHERITED =
-  /^(PROTO|(IPC|UNIX|TCP6?|SSL|UDP)(REMOTE|LOCAL|CONNNUM).*|REMOTE_.*|IPCAUTH_(USER|PID|UID|GID|KEY|KEY_ID|SESSION)|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*)$/;
+  /^(PROTO|(IPC|UNIX|TCP6?|SSL|UDP)(REMOTE|LOCAL|CONNNUM).*|REMOTE_.*|IPCAUTH_(?!(ADDR|CONFIG|KEY_FILE|PATH|PORT)$).*|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*)$/;
 
 /** The variables that a login sets (`login(1)`). */
 const OF_A_USER = /^(HOME|USER|LOGNAME|SHELL|MAIL|XDG_.*)$/;

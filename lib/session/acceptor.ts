@@ -48,6 +48,7 @@ export class Acceptor implements Watcher {
 
   /** Takes the connections that are waiting. */
   onEvents(): void {
+    if (this.#spare === null) this.#keepSpare();
     const batch: Descriptor[] = [];
     for (let count = 0; count < BATCH; count++) {
       const connection = this.#accept();
@@ -117,12 +118,16 @@ export class Acceptor implements Watcher {
 
   #wakeUp(): void {
     if (!this.#socket.isOpen) return;
+    this.#keepSpare();
+    this.#registration.update(EPOLLIN);
+  }
+
+  #keepSpare(): void {
     try {
       this.#spare ??= this.#socket.duplicate();
     } catch {
       // Still no room; the next connection that does not fit rests the listener again.
     }
-    this.#registration.update(EPOLLIN);
   }
 }
 
