@@ -44,7 +44,9 @@ async function rate(
   const [done, seconds, failures] =
     (await workshop.run(load, path, String(count), String(inFlight)))
       .split(" ").map(Number);
-  if (failures !== 0) throw new Error(`${failures} of ${done} connections failed`);
+  if (failures !== 0) {
+    throw new Error(`${failures} of ${done} connections failed\n${workshop.lastWords}`);
+  }
   return done! / seconds!;
 }
 

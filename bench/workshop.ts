@@ -17,6 +17,7 @@ export class Workshop {
   readonly bin: string;
   readonly #children: Deno.ChildProcess[] = [];
   readonly #ends: (() => void)[] = [];
+  readonly #lastWords = new Map<string, string>();
 
   private constructor(directory: string, bin: string) {
     this.directory = directory;
@@ -46,6 +47,11 @@ export class Workshop {
       await child.status;
     }
     await Deno.remove(this.directory, { recursive: true });
+  }
+
+  /** What each server has said last. */
+  get lastWords(): string {
+    return Array.from(this.#lastWords, ([who, words]) => `${who}: …${words}`).join("\n");
   }
 
   path(name: string): string {
@@ -96,7 +102,11 @@ export class Workshop {
     const { done } = await reader.read();
     if (done) throw new Error(`${argv.join(" ")} ended at once`);
     (async () => {
-      while (!(await reader.read()).done);
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) return;
+        this.#lastWords.set(argv.join(" "), new TextDecoder().decode(value.slice(-1000)));
+      }
     })();
     return child.pid;
   }

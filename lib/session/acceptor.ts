@@ -9,7 +9,7 @@ import { accept, receive, shutdown } from "../libc/sockets.ts";
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 
 /** How many connections one turn of the reactor takes before the others' events are served. */
-const BATCH = 16;
+const BATCH = 64;
 /** How long a listener rests when the machine has no room for another connection, in milliseconds. */
 const REST = 100;
 
@@ -46,24 +46,20 @@ export class Acceptor implements Watcher {
     this.#registration = reactor.watch(socket, EPOLLIN, this);
   }
 
-  /** Takes the connections that are waiting. */
+  /**
+   * Takes the connections that are waiting: one, and where there are more, twice as many each time. Who comes alone does
+   * not wait for others, and who comes in a crowd shares the look at the configuration, which may also close this listener.
+   */
   onEvents(): void {
     if (this.#spare === null) this.#keepSpare();
-    const batch: Descriptor[] = [];
-    for (let count = 0; count < BATCH; count++) {
-      const connection = this.#accept();
-      if (connection === null) break;
-      batch.push(connection);
+    let size = 1;
+    for (let taken = 0; taken < BATCH && this.#socket.isOpen;) {
+      const group = this.#take(size);
+      if (group.length === 0) return;
+      taken += group.length;
+      this.#receive(group);
+      size = group.length === size ? 2 * size : 1;
     }
-    if (batch.length === 0) return;
-    try {
-      this.#porter.prepare();
-    } catch (error) {
-      // Nothing can be decided, so nobody comes in.
-      batch.forEach(turnAway);
-      throw error;
-    }
-    for (const connection of batch) this.#receive(connection);
   }
 
   /** A bug of ours on the way to a decision: nobody has come in, the door stays open. */
@@ -71,12 +67,31 @@ export class Acceptor implements Watcher {
     this.#porter.fault(error);
   }
 
-  /** A bug while deciding about one peer: that peer is refused, and the next one has its turn. */
-  #receive(connection: Descriptor): void {
+  #take(most: number): Descriptor[] {
+    const group: Descriptor[] = [];
+    while (group.length < most) {
+      const connection = this.#accept();
+      if (connection === null) break;
+      group.push(connection);
+    }
+    return group;
+  }
+
+  #receive(group: readonly Descriptor[]): void {
     try {
-      this.#porter.receive(connection);
+      this.#porter.prepare();
     } catch (error) {
-      this.#porter.fault(error);
+      // Nothing can be decided, so nobody comes in.
+      group.forEach(turnAway);
+      throw error;
+    }
+    for (const connection of group) {
+      try {
+        this.#porter.receive(connection);
+      } catch (error) {
+        // A bug while deciding about one peer: that peer is refused, and the next one has its turn.
+        this.#porter.fault(error);
+      }
     }
   }
 
