@@ -20,17 +20,24 @@ interface Row {
   prepare(workshop: Workshop): Promise<{ ours(): Promise<number>; peers(): Promise<number> }>;
 }
 
+const LIMITS = "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n";
+
+/** The audit log goes into a file: whoever read it from a pipe would work on the same processors. */
+function log(workshop: Workshop, name: string): string {
+  return `log: { file: ${workshop.path(`${name}.log`)} }\n`;
+}
+
 async function ourServer(workshop: Workshop, ...service: string[]): Promise<string> {
   const path = workshop.path("ours.sock");
   const config = workshop.path("config.yaml");
   await Deno.writeTextFile(
     config,
     "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n" +
-      "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
+      LIMITS + log(workshop, "ours"),
     { mode: 0o644 },
   );
   const where = [`--unix=${path}`, "--config", config];
-  await workshop.start("stderr", "ipcauth", "serve", ...where, ...service);
+  await workshop.startSilently(path, "ipcauth", "serve", ...where, ...service);
   return path;
 }
 
@@ -89,10 +96,11 @@ async function twoTunnels(workshop: Workshop, backend: string): Promise<Doors> {
     config,
     `listeners: [{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key} }],\n` +
       `              service: { forward: "unix:${backend}" } }]\n` +
-      "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
+      LIMITS + log(workshop, "tunnel"),
     { mode: 0o644 },
   );
-  await workshop.start("stderr", "ipcauth", "serve", "--config", config);
+  const door = { hostname: "127.0.0.1", port };
+  await workshop.startSilently(door, "ipcauth", "serve", "--config", config);
   await workshop.start(
     "stderr",
     ...["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`],
@@ -131,10 +139,10 @@ async function ourForward(workshop: Workshop, backend: string): Promise<[string,
   await Deno.writeTextFile(
     config,
     `listeners: [{ unix: ${ours}, service: { forward: "unix:${backend}" } }]\n` +
-      "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n",
+      LIMITS + log(workshop, name),
     { mode: 0o644 },
   );
-  return [ours, await workshop.start("stderr", "ipcauth", "serve", "--config", config)];
+  return [ours, await workshop.startSilently(ours, "ipcauth", "serve", "--config", config)];
 }
 
 /** The same of HAProxy's. */

@@ -17,7 +17,7 @@ export class Workshop {
   readonly bin: string;
   readonly #children: Deno.ChildProcess[] = [];
   readonly #ends: (() => void)[] = [];
-  readonly #lastWords = new Map<string, string>();
+  readonly #lastWords = new Map<string, Uint8Array>();
 
   private constructor(directory: string, bin: string) {
     this.directory = directory;
@@ -51,7 +51,9 @@ export class Workshop {
 
   /** What each server has said last. */
   get lastWords(): string {
-    return Array.from(this.#lastWords, ([who, words]) => `${who}: …${words}`).join("\n");
+    const decoder = new TextDecoder();
+    return Array.from(this.#lastWords, ([who, words]) => `${who}: …${decoder.decode(words)}`)
+      .join("\n");
   }
 
   path(name: string): string {
@@ -105,7 +107,7 @@ export class Workshop {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
-        this.#lastWords.set(argv.join(" "), new TextDecoder().decode(value.slice(-1000)));
+        this.#lastWords.set(argv.join(" "), value.slice(-1000));
       }
     })();
     return child.pid;
