@@ -163,7 +163,7 @@ limits: { max_connections: 2000, max_connections_per_user: 2000, grace: 100ms }
       const reasons = new Set(
         server.log.filter(({ event }) => event === "close").map(({ reason }) => reason),
       );
-      for (const reason of ["end", "revoked", "error"]) {
+      for (const reason of ["end", "revoked", "backend-error"]) {
         assert(reasons.has(reason), `nothing ended by ${reason}`);
       }
       assertEquals(server.log.filter(({ event }) => event === "error"), []);
