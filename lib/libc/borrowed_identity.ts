@@ -1,9 +1,9 @@
 /**
  * Somebody else's identity for one call, on this thread alone.
  *
- * The other threads, and every other connection, never run as anyone else. Only the effective ids and the groups change. The real and the saved uid stay root's,
- * so that root can be taken back, and nobody may send a signal to the process or look into it meanwhile
- * (`kill(2)`, `ptrace(2)`).
+ * The other threads, and every other connection, never run as anyone else. Only the effective ids and the groups
+ * change. The real and the saved uid stay root's, so that root can be taken back, and nobody may send a signal to the
+ * process or look into it meanwhile (`kill(2)`, `ptrace(2)`).
  *
  * @module
  */

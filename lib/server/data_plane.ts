@@ -10,6 +10,7 @@ import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { Wake } from "../libc/epoll.ts";
 import { separateUmask } from "../libc/umask.ts";
+import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
 import { ConsoleGreeter } from "../service/console/greeting.ts";
 import { RelayBuffers } from "../reactor/relay_buffers.ts";
@@ -197,12 +198,16 @@ class DataPlane implements Watcher {
   }
 
   #evict({ session: id, reason }: ToData & { kind: "evict" }): void {
-    const { sessions, journal } = this.#house;
-    const session = sessions.get(id);
+    const session = this.#house.sessions.get(id);
     if (session === undefined || session.evicted) return;
     // Whom a trusted peer acts as is judged by the control plane alone.
-    if (reason === "revoked") journal.revoked(session, "user-denied");
-    session.evict(reason);
+    if (reason === "revoked") this.#revokeOne(session, "user-denied");
+    else session.evict(reason);
+  }
+
+  #revokeOne(session: Session, reason: DenyReason): void {
+    this.#house.journal.revoked(session, reason);
+    session.evict("revoked");
   }
 
   /** A console session's connection is closed. */
@@ -255,8 +260,7 @@ class DataPlane implements Watcher {
     try {
       const decision = judge.review(session);
       if (decision.allow) return;
-      journal.revoked(session, decision.reason);
-      session.evict("revoked");
+      this.#revokeOne(session, decision.reason);
     } catch (error) {
       // A bug of ours with one session keeps no other one in.
       journal.fault(error);

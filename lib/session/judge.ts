@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { listenerAddress } from "../config/listener_address.ts";
+import { findListener } from "../config/listener_address.ts";
 import type { ConfigSource } from "../config/source.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
@@ -107,9 +107,7 @@ export class Judge {
     }
     let allow = this.#lists.get(listener);
     if (allow === undefined) {
-      const address = listenerAddress(listener);
-      const current = config.listeners?.find((one) => listenerAddress(one) === address);
-      allow = (current ?? listener).allow;
+      allow = (findListener(config.listeners ?? [], listener) ?? listener).allow;
       this.#lists.set(listener, allow);
     }
     return allow;

@@ -1,6 +1,6 @@
 /** The story over a Unix socket: real program, real uids. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, Program } from "./program.ts";
+import { isRoot, Lines, Program } from "./program.ts";
 
 const USERS = `users:
   - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
@@ -217,6 +217,26 @@ Deno.test(
     const other = await at.connect(579, "", "--user", "bob", "-c", "who");
     assertEquals(other.code, 77);
     assertMatch(other.stderr, /^Failed to connect to server: /);
+  },
+);
+
+Deno.test(
+  "root is out as soon as the user is denied as whom root acts, and the log says so (needs root)",
+  options,
+  async () => {
+    await using at = await house();
+    using connection = await Deno.connect({ transport: "unix", path: at.socket });
+    const lines = new Lines(connection.readable);
+    assertStringIncludes((await lines.next())!, '"user":"root"');
+    const login = '{"jsonrpc":"2.0","id":1,"method":"login","params":{"user":"bob"}}\n';
+    await connection.write(new TextEncoder().encode(login));
+    assertStringIncludes((await lines.next())!, '"user":"bob"');
+    await at.program.run(["users", "deny", "bob", "--config", at.file]);
+    assertEquals(await lines.next(), null);
+    const revoke = await at.server.event("revoke");
+    assertEquals([revoke.user, revoke.reason], ["bob", "user-denied"]);
+    const close = await at.server.event("close");
+    assertEquals([close.session, close.user, close.reason], [revoke.session, "bob", "revoked"]);
   },
 );
 
