@@ -8,7 +8,7 @@
 if (!("WorkerGlobalScope" in globalThis)) {
   const [{ run }, { parseCommandLine, ROOMS }] = await Promise.all([
     import("./lib/cli/app.ts"),
-    import("./lib/cli/rooms.ts"),
+    import("./lib/cli/command_modules.ts"),
   ]);
   Deno.exit(
     await run({
@@ -22,6 +22,6 @@ if (!("WorkerGlobalScope" in globalThis)) {
   const { workAsTunnel } = await import("./lib/client/worker.ts");
   workAsTunnel();
 } else {
-  const { workAsDataPlane } = await import("./lib/server/worker.ts");
+  const { workAsDataPlane } = await import("./lib/dataplane/worker.ts");
   workAsDataPlane();
 }

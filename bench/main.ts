@@ -4,7 +4,7 @@
  * The machine may be noisy, so each row is measured in rounds, ours and the peer's in turn; what counts is the
  * median of the rounds' ratios. Nothing here fails because of a figure.
  */
-import { Missing, Workshop } from "./workshop.ts";
+import { Missing, Workshop } from "./bench.ts";
 
 const ROUNDS = 7;
 

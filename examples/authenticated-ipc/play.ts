@@ -3,7 +3,7 @@
  * is checked.
  */
 import { join } from "@std/path";
-import { stage } from "../../.ci/stage.ts";
+import { stage } from "../../tools/build/stage.ts";
 import { PREFIX } from "./leftovers.ts";
 
 /** What a step must come to. */

@@ -5,16 +5,16 @@
  * @module
  */
 import manifest from "./version.json" with { type: "json" };
-import { VARIABLES } from "../config/locate.ts";
-import { HIDDEN, LIST, NOWHERE } from "../config/launched.ts";
+import { VARIABLES } from "../config/default_paths.ts";
+import { HIDDEN, LIST, NOWHERE } from "../config/launcher_environment.ts";
 import { ExitCode } from "../errors.ts";
 import type { Invocation } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
-import { report } from "./report.ts";
-import type { Rooms } from "./rooms.ts";
-import { startDataPlane } from "../server/thread.ts";
+import { report } from "../text/report.ts";
+import type { Rooms } from "./command_modules.ts";
+import { startDataPlane } from "../reactor/worker_thread.ts";
 
 /** The program's version. It is that of `deno.json`, of which nothing else is to be in a build. */
 export const VERSION: string = manifest.version;

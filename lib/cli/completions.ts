@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { COMMANDS } from "./args.ts";
+import { COMMANDS } from "./arguments.ts";
 
 const EVERYWHERE = ["--config", "--log-level", "--log-format", "--color", "--help"];
 

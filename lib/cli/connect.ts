@@ -4,14 +4,14 @@
  * @module
  */
 import type { Duplex } from "node:stream";
-import { RemoteConsole, RemoteError } from "../client/console.ts";
-import { asNotConnected, notConnected } from "../client/failure.ts";
-import { connectUnix } from "../client/unix.ts";
+import { RemoteConsole, RemoteError } from "../client/rpc_client.ts";
+import { asNotConnected, notConnected } from "../client/connect_failure.ts";
+import { connectUnix } from "../client/connect_unix.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { endStandardOutput } from "../libc/standard_output.ts";
 import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
-import { adoptSocket } from "../service/adopted_socket.ts";
+import { adoptSocket } from "../net/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
@@ -85,9 +85,9 @@ async function open(
   if (destination.kind === "unix") return await openUnix(destination.paths, command, context);
   const [{ connectKeyed }, { readKeyFile }, { SealedStream }, { endpointText }] = await Promise.all(
     [
-      import("../client/keyed.ts"),
-      import("../access/key_store.ts"),
-      import("../client/sealed_stream.ts"),
+      import("../client/connect_tcp.ts"),
+      import("../keys/key_reader.ts"),
+      import("../client/encrypted_stream.ts"),
       import("../libc/inet.ts"),
     ],
   );
@@ -141,7 +141,7 @@ async function runConsole(
       ? welcome
       : await actAs(user, remote, welcome);
     // Loaded while nothing waits for it: a refused client never needs it.
-    const { Shell } = await import("../console/shell.ts");
+    const { Shell } = await import("../shell/shell.ts");
     const shell = new Shell(remote, session, context);
     return commands.length > 0
       ? await shell.runCommands(commands)

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Surroundings } from "../config/locate.ts";
+import type { Surroundings } from "../config/default_paths.ts";
 
 /** The outside world of one run of the program. */
 export interface Context {

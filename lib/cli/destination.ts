@@ -4,14 +4,14 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { findKeyFile } from "../access/key_store.ts";
+import { findKeyFile } from "../keys/key_reader.ts";
 import type { HostPort } from "../config/addresses.ts";
 import {
   addressFromEnvironment,
   clientSockets,
   configPlaces,
   DEFAULT_ADDRESS,
-} from "../config/locate.ts";
+} from "../config/default_paths.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import { gidByName } from "../libc/ids.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";

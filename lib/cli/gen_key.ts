@@ -4,12 +4,12 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { generateKey } from "../access/key_file.ts";
-import { keyId } from "../access/key_id.ts";
-import { describeKeyFile, newKeyPath, storeKey } from "../access/key_store.ts";
+import { generateKey } from "../keys/key_format.ts";
+import { keyId } from "../keys/key_id.ts";
+import { describeKeyFile, newKeyPath, storeKey } from "../keys/key_reader.ts";
 import { ExitCode } from "../errors.ts";
-import { nameByUid } from "../session/names.ts";
-import { shellWord } from "../policy/shell_word.ts";
+import { nameByUid } from "../session/user_names.ts";
+import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
 
 const DAY = 24 * 60 * 60 * 1000;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { VARIABLES } from "../config/locate.ts";
-import { HIDDEN, LIST } from "../config/launched.ts";
+import { VARIABLES } from "../config/default_paths.ts";
+import { HIDDEN, LIST } from "../config/launcher_environment.ts";
 import { LIBC_PATHS } from "../libc/paths.ts";
 
 /** Read by the `yaml` package when it parses; they switch on its own debugging output. */

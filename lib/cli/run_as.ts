@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HIDDEN, LIST, namesIn, SETTINGS } from "../config/launched.ts";
+import { HIDDEN, LIST, namesIn, SETTINGS } from "../config/launcher_environment.ts";
 import { Failure } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
@@ -30,7 +30,7 @@ import {
 } from "../libc/process.ts";
 import { THIS_THREAD } from "../libc/thread_ids.ts";
 import { parseId } from "../policy/id.ts";
-import { shellWord } from "../policy/shell_word.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /** What is to be run, and as whom. */
 export interface RunAsRequest {

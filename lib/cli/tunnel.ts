@@ -12,7 +12,7 @@ import { Wake } from "../libc/epoll.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import { beforeSession, type ConnectContext } from "./connect.ts";
 import { findDestination } from "./destination.ts";
-import { report } from "./report.ts";
+import { report } from "../text/report.ts";
 import { socketPath } from "./socket_path.ts";
 import { listenAddress } from "./tcp_address.ts";
 

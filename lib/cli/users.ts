@@ -6,18 +6,18 @@
 import { resolve } from "@std/path";
 import { addUser, type EditGround, removeUser, setUserField } from "../config/edit.ts";
 import { loadConfig, loadGround } from "../config/load.ts";
-import { type ConfigPlaces, configPlaces } from "../config/locate.ts";
-import { editConfigFile } from "../config/store.ts";
-import { survey, uidOf } from "../config/survey.ts";
+import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
+import { editConfigFile } from "../config/edit_file.ts";
+import { survey, uidOf } from "../config/explain_user.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { gidByName } from "../libc/ids.ts";
 import { SystemError } from "../libc/errno.ts";
 import { parseId } from "../policy/id.ts";
-import { shellWord } from "../policy/shell_word.ts";
+import { shellWord } from "../text/shell_word.ts";
 import type { Ground, User } from "../policy/types.ts";
 import type { Context } from "./context.ts";
-import { table } from "../console/table.ts";
+import { table } from "../text/table.ts";
 
 /** What is to be done. */
 export type UsersAction =

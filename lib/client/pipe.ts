@@ -5,7 +5,7 @@
  */
 import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
-import { StreamError } from "./sealed_stream.ts";
+import { StreamError } from "./encrypted_stream.ts";
 
 /** Where bytes come from and go to. */
 export interface Pipes {

@@ -5,8 +5,8 @@
  * @module
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { ClientHandshake } from "../access/client_handshake.ts";
-import { WatchedKey } from "../access/watched_key.ts";
+import { ClientHandshake } from "../protocol/client_handshake.ts";
+import { WatchedKey } from "../keys/watched_key.ts";
 import type { HostPort } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
@@ -15,12 +15,12 @@ import { Wake } from "../libc/epoll.ts";
 import { endpointText } from "../libc/inet.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
-import { RelayBuffers } from "../reactor/relay_buffers.ts";
-import { Acceptor, type Porter } from "../session/acceptor.ts";
-import { TcpListener } from "../session/tcp_listener.ts";
-import { UnixListener } from "../session/unix_listener.ts";
-import { addressesOf } from "./keyed.ts";
-import { Passage, type PassagePlan } from "./passage.ts";
+import { RelayBuffers } from "../net/relay_buffers.ts";
+import { Acceptor, type Porter } from "../net/acceptor.ts";
+import { TcpListener } from "../net/tcp_listener.ts";
+import { UnixListener } from "../net/unix_listener.ts";
+import { addressesOf } from "./connect_tcp.ts";
+import { Passage, type PassagePlan } from "./tunnel_connection.ts";
 
 /** What a tunnel is to do. */
 export interface TunnelOrders {

@@ -6,10 +6,10 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { isName, MAX_ID, parseId } from "../policy/id.ts";
-import { shellWord } from "../policy/shell_word.ts";
+import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
 import { type Machine, parseConfig } from "./schema.ts";
-import { scalarText, type UserFields, UsersText } from "./splice.ts";
+import { scalarText, type UserFields, UsersText } from "./users_text.ts";
 import type { Config } from "./types.ts";
 
 /** What is known of a user before it is written. */

@@ -5,9 +5,9 @@
  */
 import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
-import { listenerAddress } from "./listener_address.ts";
+import { listenerAddress } from "../net/listener_address.ts";
 import type { Value } from "./document.ts";
-import type { Machine } from "./people.ts";
+import type { Machine } from "./users.ts";
 import type { Fields, Reader } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type KeyConfig, type ListenerConfig } from "./types.ts";

@@ -7,12 +7,12 @@ import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
-import { type FileProblem, judgeConfig, judgeKey } from "../policy/file_mode.ts";
+import { type FileProblem, judgeConfig, judgeKey } from "../files/permissions.ts";
 import { parseId } from "../policy/id.ts";
-import { shellWord } from "../policy/shell_word.ts";
+import { shellWord } from "../text/shell_word.ts";
 import type { Ground } from "../policy/types.ts";
-import type { ConfigPlaces } from "./locate.ts";
-import { factsOf, judgeWay } from "./place.ts";
+import type { ConfigPlaces } from "./default_paths.ts";
+import { factsOf, judgeWay } from "../files/trusted_path.ts";
 import { LARGEST, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 

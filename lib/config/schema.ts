@@ -6,11 +6,11 @@
 import { ExitCode, Failure } from "../errors.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
 import { readListeners } from "./listeners.ts";
-import { type Machine, readPeople } from "./people.ts";
+import { type Machine, readPeople } from "./users.ts";
 import { Reader } from "./reader.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG, type Limits, type LogConfig } from "./types.ts";
 
-export type { Machine } from "./people.ts";
+export type { Machine } from "./users.ts";
 
 /** How many problems are told at once. */
 const TOLD = 20;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { shellWord } from "./shell_word.ts";
+import { shellWord } from "../text/shell_word.ts";
 import type { Decision } from "./types.ts";
 
 /** Whom and what the explanation is about. */

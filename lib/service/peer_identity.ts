@@ -7,7 +7,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { accountByUid, groupsOf } from "../libc/ids.ts";
 import { peerGroups } from "../libc/sockets.ts";
-import type { Session } from "../session/sessions.ts";
+import type { Session } from "../session/session_table.ts";
 
 /**
  * Whom the kernel, or the name service, says the peer to be.

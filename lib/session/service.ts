@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Channel } from "../access/channel.ts";
+import type { Channel } from "../protocol/channel.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { Session } from "./sessions.ts";
+import type { Session } from "./session_table.ts";
 
 /** A connection whose peer was let in. */
 export interface Line {

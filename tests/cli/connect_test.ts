@@ -11,8 +11,8 @@ import {
   FakeServer,
   WELCOME,
   welcomeLine,
-} from "../client/fake_console.ts";
-import { isRoot, Program } from "../end_to_end/program.ts";
+} from "../support/fake_console.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 /** What the tests ask for, without what is the same in all of them. */
 interface ConnectRequest extends Pick<ConnectCommand, "serverUser" | "user"> {

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { writeAll } from "../../lib/cli/output.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { Program } from "../end_to_end/program.ts";
+import { Program } from "../support/program.ts";
 
 Deno.test("writeAll() goes on where a slow reader has made it wait", () => {
   let written = "";

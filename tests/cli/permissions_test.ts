@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { KEPT, PERMISSION_FLAGS, type Task } from "../../lib/cli/permissions.ts";
 import manifest from "../../deno.json" with { type: "json" };
-import { isRoot, Program } from "../end_to_end/program.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 Deno.test("the task that runs the program from source asks for exactly the rights of the table", () => {
   const [, , ...words] = manifest.tasks.ipcauth.command.split(" ");
@@ -20,7 +20,12 @@ const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 /** The arguments of Deno for the program from source with the rights of every build, and a probe that tries them. */
 function probed(...args: readonly string[]): string[] {
   return [
-    ...["run", "--quiet", ...PERMISSION_FLAGS, `--preload=${ROOT}tests/cli/probe.ts`],
+    ...[
+      "run",
+      "--quiet",
+      ...PERMISSION_FLAGS,
+      `--preload=${ROOT}tests/support/permission_probe.ts`,
+    ],
     ...[`${ROOT}main.ts`, ...args],
   ];
 }
@@ -136,7 +141,7 @@ Deno.test("run-as becomes the program with no more than it keeps", async () => {
 });
 
 Deno.test("what was given up is not asked for at a terminal", async () => {
-  const terminal = await Deno.readTextFile(`${ROOT}tests/console/terminal.py`);
+  const terminal = await Deno.readTextFile(`${ROOT}tests/support/terminal.py`);
   const { code, stdout } = await new Deno.Command("python3", {
     // Whoever asks waits for an answer; nobody gives one.
     args: ["-c", terminal, "[]", Deno.execPath(), ...probed("--version")],

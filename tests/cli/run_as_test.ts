@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runAs } from "../../lib/cli/run_as.ts";
 import { Failure } from "../../lib/errors.ts";
-import { isRoot, type Outcome, Program } from "../end_to_end/program.ts";
+import { isRoot, type Outcome, Program } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 

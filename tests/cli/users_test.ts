@@ -4,7 +4,7 @@ import type { Context } from "../../lib/cli/context.ts";
 import { users, type UsersAction } from "../../lib/cli/users.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
-import { isRoot, Program } from "../end_to_end/program.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 const FILE = `users:
   - { name: alice, uid: 578, gid: 578, local_ipc_access: false }

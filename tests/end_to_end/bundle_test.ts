@@ -2,8 +2,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { bundle } from "../../.ci/bundle.ts";
-import { isRoot, Program } from "./program.ts";
+import { bundle } from "../../tools/build/bundle.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 

@@ -1,7 +1,7 @@
 /** Listeners that change while a server runs: what the file says is in force as a whole, at the next connection. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { drain, freePort, writeKey } from "./keys.ts";
-import { isRoot, Program } from "./program.ts";
+import { drain, freePort, writeKey } from "../support/keys.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 const USERS = `users:
   - { name: bob, uid: 579, gid: 579, local_ipc_access: true }

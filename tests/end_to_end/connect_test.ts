@@ -1,6 +1,6 @@
 /** `connect`: what it says when it does not get in, or not to the end; and at a terminal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, Lines, type Outcome, Program } from "./program.ts";
+import { isRoot, Lines, type Outcome, Program } from "../support/program.ts";
 
 function failed(outcome: Outcome, code: number, words: string): void {
   assertStringIncludes(outcome.stderr, words);

@@ -1,7 +1,7 @@
 /** The demo, as a stranger would run it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { isRoot } from "./program.ts";
+import { isRoot } from "../support/program.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 

@@ -2,8 +2,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
-import { drain } from "./keys.ts";
-import { isRoot, Program, RunningServer } from "./program.ts";
+import { drain } from "../support/keys.ts";
+import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const EXAMPLES = fromFileUrl(new URL("../../examples/", import.meta.url));
 

@@ -1,7 +1,7 @@
 /** A program for each connection: what it is given, how it ends, and that nothing of it is left. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain, freePort, writeKey } from "./keys.ts";
-import { type AuditEvent, isRoot, Lines, Program, type RunningServer } from "./program.ts";
+import { drain, freePort, writeKey } from "../support/keys.ts";
+import { type AuditEvent, isRoot, Lines, Program, type RunningServer } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 const PEOPLE = `users:

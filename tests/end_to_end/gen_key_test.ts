@@ -1,6 +1,6 @@
 /** `gen-key`, as it is typed. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, Program } from "./program.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 function fields(text: string): Record<string, string> {
   return Object.fromEntries(

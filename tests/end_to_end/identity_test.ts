@@ -1,9 +1,9 @@
 /** What a backend learns of whoever is forwarded to it. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Backend, writeAll } from "./backend.ts";
-import { drain, freePort, readKey, writeKey } from "./keys.ts";
-import { isRoot, Lines, Program } from "./program.ts";
-import { keyId } from "../../lib/access/key_id.ts";
+import { Backend, writeAll } from "../support/backend.ts";
+import { drain, freePort, readKey, writeKey } from "../support/keys.ts";
+import { isRoot, Lines, Program } from "../support/program.ts";
+import { keyId } from "../../lib/keys/key_id.ts";
 
 const options = { ignore: !isRoot };
 const USERS = `users:

@@ -1,7 +1,7 @@
 /** Keys come and go while the server runs: the next connection knows, and open sessions, too. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { KeyedHouse, writeKey } from "./keys.ts";
-import { Lines } from "./program.ts";
+import { KeyedHouse, writeKey } from "../support/keys.ts";
+import { Lines } from "../support/program.ts";
 
 const USERS = "users:\n  - { name: bob, uid: 579, local_ipc_access: true }\n" +
   "  - { name: carol, uid: 580, local_ipc_access: true }\n";

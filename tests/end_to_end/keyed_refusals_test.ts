@@ -1,10 +1,10 @@
 /** Every way to come without a key over TCP, or with one and bad manners: each ends that connection alone. */
 import { assert, assertEquals } from "@std/assert";
-import { ClientHandshake } from "../../lib/access/client_handshake.ts";
+import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
-import type { Channel } from "../../lib/access/channel.ts";
-import { drain, KeyedHouse, readKey, sendAll, writeKey } from "./keys.ts";
-import type { AuditEvent } from "./program.ts";
+import type { Channel } from "../../lib/protocol/channel.ts";
+import { drain, KeyedHouse, readKey, sendAll, writeKey } from "../support/keys.ts";
+import type { AuditEvent } from "../support/program.ts";
 
 const LIMIT = "limits: { handshake_timeout: 300ms, max_pending_handshakes: 64 }\n";
 

@@ -1,7 +1,7 @@
 /** The second half of the story: over TCP, with keys. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain, freePort, KeyedHouse, writeKey } from "./keys.ts";
-import { Program } from "./program.ts";
+import { drain, freePort, KeyedHouse, writeKey } from "../support/keys.ts";
+import { Program } from "../support/program.ts";
 
 const USERS = `users:
   - { name: alice, uid: 578, local_ipc_access: false }

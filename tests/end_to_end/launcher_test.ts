@@ -1,10 +1,10 @@
 /** What stands between a caller and the runtime: the shell lines of a build. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { RUNTIME_VARIABLES } from "../../.ci/runtime_variables.ts";
-import { SETTINGS } from "../../lib/config/launched.ts";
-import { VARIABLES } from "../../lib/config/locate.ts";
-import { isRoot, Program } from "./program.ts";
+import { RUNTIME_VARIABLES } from "../../tools/build/runtime_variables.ts";
+import { SETTINGS } from "../../lib/config/launcher_environment.ts";
+import { VARIABLES } from "../../lib/config/default_paths.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 const needsRoot = { ignore: !isRoot };
 const BOB = "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n";

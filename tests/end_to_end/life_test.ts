@@ -1,9 +1,9 @@
 /** A server's life: listeners that come and go, signals, service managers, logs, and root given up. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { activation } from "./activation.ts";
-import { Backend, echo } from "./backend.ts";
-import { drain, freePort, writeKey } from "./keys.ts";
-import { isRoot, Lines, Program, RunningServer } from "./program.ts";
+import { activation } from "../support/activation.ts";
+import { Backend, echo } from "../support/backend.ts";
+import { drain, freePort, writeKey } from "../support/keys.ts";
+import { isRoot, Lines, Program, RunningServer } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";

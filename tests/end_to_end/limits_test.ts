@@ -1,8 +1,8 @@
 /** Limits hold for all services and transports together, and nothing is left of those who came and went. */
 import { assert, assertEquals } from "@std/assert";
-import { Backend, echo, writeAll } from "./backend.ts";
-import { drain, freePort, writeKey } from "./keys.ts";
-import { isRoot, Lines, Program, RunningServer } from "./program.ts";
+import { Backend, echo, writeAll } from "../support/backend.ts";
+import { drain, freePort, writeKey } from "../support/keys.ts";
+import { isRoot, Lines, Program, RunningServer } from "../support/program.ts";
 
 const greet = (connection: Deno.Conn) => writeAll(connection, Uint8Array.of(33));
 

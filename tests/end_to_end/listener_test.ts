@@ -1,6 +1,6 @@
 /** The Unix listener: its directory, its lock, its mode, its end. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, type Outcome, Program } from "./program.ts";
+import { isRoot, type Outcome, Program } from "../support/program.ts";
 
 function refused(outcome: Outcome, code: number, words: string): void {
   assertStringIncludes(outcome.stderr, words);
@@ -22,7 +22,7 @@ Deno.test("the socket has exactly the configured mode, whatever the mask", async
       "-c",
       `umask 027; exec ipcauth serve --config ${file}`,
     ]).spawn();
-    const { RunningServer } = await import("./program.ts");
+    const { RunningServer } = await import("../support/program.ts");
     await using server = new RunningServer(child);
     await server.event("listen");
     assertEquals((Deno.lstatSync(socket).mode! & 0o7777).toString(8).padStart(4, "0"), mode);
@@ -43,7 +43,7 @@ Deno.test("the socket never exists with another mode, not for an instant", async
     ...["-f", "-o", trace, "-e", "trace=bind,umask,chmod,fchmod,fchmodat,unshare"],
     ...["ipcauth", "serve", "--config", file],
   ]).spawn();
-  const { RunningServer } = await import("./program.ts");
+  const { RunningServer } = await import("../support/program.ts");
   await using server = new RunningServer(child);
   await server.event("listen");
   const [line] = (await Deno.readTextFile(trace)).split("\n").filter((line) =>

@@ -1,7 +1,7 @@
 /** A server's log in a file of its own: disks that are full, files that are none, and root given up. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain } from "./keys.ts";
-import { type AuditEvent, isRoot, Program, RunningServer } from "./program.ts";
+import { drain } from "../support/keys.ts";
+import { type AuditEvent, isRoot, Program, RunningServer } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 

@@ -1,7 +1,7 @@
 /** Where a server's log goes when nobody reads it: the server goes on, and what is missing is counted. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { drain } from "./keys.ts";
-import { type AuditEvent, Lines, Program } from "./program.ts";
+import { drain } from "../support/keys.ts";
+import { type AuditEvent, Lines, Program } from "../support/program.ts";
 
 async function hear(path: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path });

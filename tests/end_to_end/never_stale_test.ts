@@ -2,8 +2,8 @@
 import { assertEquals } from "@std/assert";
 import { loadGround } from "../../lib/config/load.ts";
 import { setUserField } from "../../lib/config/edit.ts";
-import { editConfigFile } from "../../lib/config/store.ts";
-import { isRoot, Lines, Program } from "./program.ts";
+import { editConfigFile } from "../../lib/config/edit_file.ts";
+import { isRoot, Lines, Program } from "../support/program.ts";
 
 const ROUNDS = 2000;
 

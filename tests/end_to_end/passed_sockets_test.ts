@@ -1,8 +1,8 @@
 /** Sockets that a service manager has opened: claimed at the start, kept to the end, never a console by surprise. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { activation } from "./activation.ts";
-import { drain, freePort, writeKey } from "./keys.ts";
-import { Program, RunningServer } from "./program.ts";
+import { activation } from "../support/activation.ts";
+import { drain, freePort, writeKey } from "../support/keys.ts";
+import { Program, RunningServer } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 const says = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;

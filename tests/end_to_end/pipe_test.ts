@@ -1,10 +1,10 @@
 /** `connect --pipe`: any bytes, both ways, to their end. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Backend, echo, forwardHouse, Wiretap, writeAll } from "./backend.ts";
+import { Backend, echo, forwardHouse, Wiretap, writeAll } from "../support/backend.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { KeyedHouse } from "./keys.ts";
-import { isRoot, Program } from "./program.ts";
+import type { KeyedHouse } from "../support/keys.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 /** A gigabyte that is the same every time, and unlike itself at every other place. */
 const GIGABYTE = "seq 1 120000000 | head -c 1073741824";

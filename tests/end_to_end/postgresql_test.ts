@@ -1,8 +1,8 @@
 /** A daemon that somebody else wrote, as it ships, behind the door: the example of PostgreSQL. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { freePort } from "./keys.ts";
-import { isRoot, Program } from "./program.ts";
+import { freePort } from "../support/keys.ts";
+import { isRoot, Program } from "../support/program.ts";
 
 const TRY = fromFileUrl(new URL("../../examples/postgresql/try.sh", import.meta.url));
 

@@ -1,8 +1,8 @@
 /** Whoever would be refused now is out within a second: in every service, over Unix and TCP, whatever changed. */
 import { assert, assertEquals } from "@std/assert";
-import { Backend, echo } from "./backend.ts";
-import { freePort, writeKey } from "./keys.ts";
-import { isRoot, Lines, Program, type RunningServer } from "./program.ts";
+import { Backend, echo } from "../support/backend.ts";
+import { freePort, writeKey } from "../support/keys.ts";
+import { isRoot, Lines, Program, type RunningServer } from "../support/program.ts";
 
 const SERVICES = ["console", "forward", "exec"] as const;
 /** What is promised is a second; the test's own processes take their time, too. */

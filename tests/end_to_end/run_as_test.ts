@@ -1,6 +1,6 @@
 /** `run-as`: the ids, the program, the refusals. Real uids, real exec. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, type Options, Program } from "./program.ts";
+import { isRoot, type Options, Program } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 

@@ -1,6 +1,6 @@
 /** The story over a Unix socket: real program, real uids. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, Lines, Program } from "./program.ts";
+import { isRoot, Lines, Program } from "../support/program.ts";
 
 const USERS = `users:
   - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
@@ -111,7 +111,7 @@ Deno.test(
       ["unshare", "--user", "--map-user=0", "--", "ipcauth", "serve", `--unix=${path}`],
       { uid: 600, env: { XDG_CONFIG_HOME: own } },
     ).spawn();
-    const { RunningServer } = await import("./program.ts");
+    const { RunningServer } = await import("../support/program.ts");
     await using server = new RunningServer(child);
     await server.event("listen");
     const outcome = await at.program.run(["connect", `--unix=${path}`, "--server-user", "600"], {

@@ -1,7 +1,14 @@
 /** `connect --listen`: clients that know nothing of keys reach a service behind a keyed listener. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { Backend, echo, forwardHouse, RunningTunnel, Wiretap, writeAll } from "./backend.ts";
-import { drain, freePort, type KeyedHouse, writeKey } from "./keys.ts";
+import {
+  Backend,
+  echo,
+  forwardHouse,
+  RunningTunnel,
+  Wiretap,
+  writeAll,
+} from "../support/backend.ts";
+import { drain, freePort, type KeyedHouse, writeKey } from "../support/keys.ts";
 
 const PAGE = "<h1>the page behind the door</h1>\n";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Directory, putInPlace } from "../../lib/libc/directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
-import { isRoot } from "./processes.ts";
+import { isRoot } from "../support/processes.ts";
 
 /** A directory for one test, and a file outside of it that must never change. */
 class Place {

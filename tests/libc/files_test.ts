@@ -9,7 +9,7 @@ import {
   readProc,
   readProcBytes,
 } from "../../lib/libc/files.ts";
-import { childLine, Holder, isRoot, output } from "./processes.ts";
+import { childLine, Holder, isRoot, output } from "../support/processes.ts";
 
 /** An access and modification time, in seconds since the epoch. */
 const LONG_AGO = 1_000_000;

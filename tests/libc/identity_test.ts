@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { childLine, isRoot, output } from "./processes.ts";
+import { childLine, isRoot, output } from "../support/processes.ts";
 
 const options = { ignore: !isRoot };
 

@@ -7,7 +7,7 @@ import {
   groupsOf,
   hostName,
 } from "../../lib/libc/ids.ts";
-import { output } from "./processes.ts";
+import { output } from "../support/processes.ts";
 
 async function database(name: string): Promise<string[][]> {
   const text = await output(["getent", name]);

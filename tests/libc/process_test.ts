@@ -8,7 +8,7 @@ import {
   setVariable,
   variable,
 } from "../../lib/libc/process.ts";
-import { childLine, isRoot, output } from "./processes.ts";
+import { childLine, isRoot, output } from "../support/processes.ts";
 
 const PROCESS = new URL("../../lib/libc/process.ts", import.meta.url).href;
 

@@ -25,7 +25,7 @@ import {
   WOULD_BLOCK,
 } from "../../lib/libc/sockets.ts";
 import { libc } from "../../lib/libc/symbols.ts";
-import { Holder, isRoot } from "./processes.ts";
+import { Holder, isRoot } from "../support/processes.ts";
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;

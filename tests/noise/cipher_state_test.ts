@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { CipherState } from "../../lib/noise/cipher_state.ts";
 import { Nonce } from "../../lib/noise/nonce.ts";
 import { NoiseFailure, type NoiseFailureReason } from "../../lib/noise/noise_failure.ts";
-import { decrypt, encrypt, NOTHING } from "./vectors.ts";
+import { decrypt, encrypt, NOTHING } from "../support/noise_vectors.ts";
 
 const KEY = new Uint8Array(32).fill(5);
 const LAST = 2n ** 64n - 2n;

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { HandshakeState } from "../../lib/noise/handshake_state.ts";
 import { NoiseFailure, type NoiseFailureReason } from "../../lib/noise/noise_failure.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
-import { connected, decrypt, NOTHING, read, write } from "./vectors.ts";
+import { connected, decrypt, NOTHING, read, write } from "../support/noise_vectors.ts";
 
 const PSK = new Uint8Array(32).fill(3);
 

@@ -9,7 +9,7 @@ import {
   seal,
   sha256,
 } from "../../lib/noise/primitives.ts";
-import { NOTHING } from "./vectors.ts";
+import { NOTHING } from "../support/noise_vectors.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.fromHex(text);
 

@@ -13,7 +13,7 @@ import {
   type Vector,
   vectors,
   write,
-} from "./vectors.ts";
+} from "../support/noise_vectors.ts";
 
 function first(vector: Vector, index: 0 | 1): Message {
   const message = vector.messages[index];

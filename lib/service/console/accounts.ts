@@ -11,9 +11,9 @@ import {
   removeUser,
   setUserField,
 } from "../../config/edit.ts";
-import type { ConfigSource } from "../../config/source.ts";
-import { editConfigFile } from "../../config/store.ts";
-import { survey, uidOf } from "../../config/survey.ts";
+import type { ConfigSource } from "../../config/live_config.ts";
+import { editConfigFile } from "../../config/edit_file.ts";
+import { survey, uidOf } from "../../config/explain_user.ts";
 import type { Ground } from "../../policy/types.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";

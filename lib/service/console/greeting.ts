@@ -14,11 +14,11 @@ import {
   type Registration,
   type Watcher,
 } from "../../reactor/reactor.ts";
-import type { RelayBuffers } from "../../reactor/relay_buffers.ts";
+import type { RelayBuffers } from "../../net/relay_buffers.ts";
 import type { Timer } from "../../reactor/timers.ts";
-import { type PlainSide, plainSide } from "../../session/bridge.ts";
+import { type PlainSide, plainSide } from "../../session/plaintext_pair.ts";
 import type { Line, Occupant, Service } from "../../session/service.ts";
-import type { Session } from "../../session/sessions.ts";
+import type { Session } from "../../session/session_table.ts";
 import type { Welcome } from "./protocol.ts";
 
 /** A console session on its way to the control plane. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../../errors.ts";
-import type { ConfigSource } from "../../config/source.ts";
+import type { ConfigSource } from "../../config/live_config.ts";
 import type { User } from "../../policy/types.ts";
 import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";

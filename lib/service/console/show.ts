@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigSource } from "../../config/source.ts";
+import type { ConfigSource } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 
 /** Names, addresses and numbers; no secret is in a configuration, and none in here. */

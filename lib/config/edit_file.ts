@@ -1,0 +1,123 @@
+/**
+ * Writing the configuration: one writer at a time, all or nothing, and still there after a power cut.
+ *
+ * @module
+ */
+import { basename, dirname, join } from "@std/path";
+import { ExitCode, Failure } from "../errors.ts";
+import { Directory, putInPlace } from "../libc/directory.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
+import { LockFile } from "../libc/files.ts";
+import { shellWord } from "../text/shell_word.ts";
+import type { Ground } from "../policy/types.ts";
+import { readConfigFile, refuse } from "./load.ts";
+import { judgeWay } from "../files/trusted_path.ts";
+
+/** How long another writer is waited for, in milliseconds, and how often it is looked whether it is done. */
+const PATIENCE = 10_000;
+const PAUSE = 5;
+
+/** The mode of a configuration that is made. It holds no secret, and clients look into it. */
+const NEW_MODE = 0o644;
+
+/**
+ * Edits a configuration file.
+ *
+ * @param path The file; a link is followed and stays. It need not exist: then the edit begins with "".
+ * @param ground Who edits it.
+ * @param edit Pure: the old text → the new one. The same text means that nothing is written.
+ * @returns Whether something was written.
+ * @throws {Failure} What `edit` throws; 77 when we may not write there, 71 when the system refuses. The
+ * old file is as it was then.
+ */
+export async function editConfigFile(
+  path: string,
+  ground: Ground,
+  edit: (text: string) => string,
+): Promise<boolean> {
+  try {
+    const real = realPath(path);
+    using _lock = await acquire(`${real}.lock`, ground);
+    const old = readConfigFile(real, ground);
+    if (old === null) refuse(judgeWay(path, ground.serverUid));
+    const text = edit(old ?? "");
+    if (text === old) return false;
+    replace(real, text, old === null);
+    return true;
+  } catch (error) {
+    throw error instanceof Failure ? error : refused(path, error);
+  }
+}
+
+/** Where the file itself lies. Missing directories are made. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  if (isLink(path)) {
+    throw new Failure(`The configuration ${path} is a link to a file that is not there`, {
+      exit: ExitCode.config,
+      hint: `rm ${shellWord(path)}`,
+    });
+  }
+  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  return join(Deno.realPathSync(dirname(path)), basename(path));
+}
+
+function isLink(path: string): boolean {
+  try {
+    return Deno.lstatSync(path).isSymlink;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function acquire(path: string, { serverUid }: Ground): Promise<LockFile> {
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    const lock = LockFile.tryAcquire(path, serverUid);
+    if (lock !== null) return lock;
+    if (performance.now() > deadline) {
+      throw new Failure(
+        `Somebody else has been editing for ${PATIENCE / 1000} s: ${path} is locked`,
+        {
+          exit: ExitCode.os,
+          hint: `fuser -v ${shellWord(path)}`,
+        },
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+}
+
+/** Puts a text in the file's place, by the directory itself: whoever may rename it may redirect a path. */
+function replace(path: string, text: string, isNew: boolean): void {
+  using directory = new Directory(dirname(path));
+  using old = isNew ? null : directory.open(basename(path));
+  putInPlace(directory, basename(path), new TextEncoder().encode(text), {
+    beside: `${basename(path)}.new`,
+    model: old,
+    mode: old === null ? NEW_MODE : 0o777,
+  });
+}
+
+function refused(path: string, error: unknown): Failure {
+  const denied = error instanceof Deno.errors.PermissionDenied ||
+    error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
+  if (denied) {
+    return new Failure(`Cannot write ${path}: permission denied`, {
+      exit: ExitCode.refused,
+      hint: `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}`,
+      cause: error,
+    });
+  }
+  const reason = error instanceof SystemError
+    ? describe(error.errno)
+    : error instanceof Error
+    ? error.message
+    : String(error);
+  return new Failure(`Cannot write ${path}: ${reason}`, { exit: ExitCode.os, cause: error });
+}

@@ -1,0 +1,246 @@
+/**
+ * Which addresses a server listens on: (flags, environment, configuration) → listeners.
+ *
+ * @module
+ */
+import { findKeyFile } from "../keys/key_reader.ts";
+import type { HostPort } from "../config/addresses.ts";
+import { findListener, listenerAddress } from "../net/listener_address.ts";
+import {
+  addressFromEnvironment,
+  DEFAULT_ADDRESS,
+  serverSocket,
+  type Surroundings,
+} from "../config/default_paths.ts";
+import {
+  type Config,
+  DEFAULT_SOCKET_MODE,
+  type KeyConfig,
+  type ListenerConfig,
+  type ServiceConfig,
+  type TcpListenerConfig,
+  type UnixListenerConfig,
+} from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { endpointText } from "../libc/inet.ts";
+import { type InheritedAddress, inheritedText } from "../libc/inherited_sockets.ts";
+
+/** What the command line says of listeners. */
+export interface ListenerFlags {
+  /** A path, true for `--unix` alone, null for no `--unix`. */
+  readonly unix: string | true | null;
+  /** An address, true for `--tcp` alone, null for no `--tcp`. */
+  readonly tcp: HostPort | true | null;
+  /** Key files, absolute; null for `--key` alone. */
+  readonly keys: readonly (string | null)[];
+  /** What `--forward` or `--exec` says, or null. */
+  readonly service: ServiceConfig | null;
+}
+
+const NOWHERE = { line: 1, column: 1 };
+
+/**
+ * Chooses the listeners. The first that says something wins: flags, the environment, the configuration,
+ * the built-in console.
+ *
+ * @param open Sockets that were opened for us. Where nobody names an address, they and no others are served; else
+ * those that the configuration names, or that the command line says a service for.
+ * @param ruled Addresses that are served only where a line of the file says so.
+ * @throws {Failure} When there is no default socket path, or a TCP listener would have no key.
+ */
+export function chooseListeners(
+  flags: ListenerFlags,
+  config: Config,
+  surroundings: Surroundings,
+  open: readonly InheritedAddress[] = [],
+  ruled: ReadonlySet<string> = new Set(),
+): readonly ListenerConfig[] {
+  return new Choice(flags, config, surroundings).listeners(open, ruled);
+}
+
+/**
+ * Refuses to leave a socket alone that was opened for us: its clients would wait for ever.
+ *
+ * @throws {Failure} 78 when nobody says what is behind one of them, with the line that would.
+ */
+export function demandClaims(
+  flags: ListenerFlags,
+  config: Config,
+  surroundings: Surroundings,
+  open: readonly InheritedAddress[],
+): void {
+  const [unclaimed] = new Choice(flags, config, surroundings).unclaimed(open);
+  if (unclaimed === undefined) return;
+  throw new Failure(
+    `The socket ${
+      inheritedText(unclaimed)
+    } was passed to this server, and nobody says what is behind it`,
+    { exit: ExitCode.config, hint: claim(unclaimed, config) },
+  );
+}
+
+/** What to write for a socket that nobody says anything of. */
+function claim(socket: InheritedAddress, { path, listeners }: Config): string {
+  const file = path ?? "the configuration";
+  if (socket.kind === "unix") {
+    const where = JSON.stringify(socket.path);
+    return `add to listeners in ${file}: - { unix: ${where}, service: console }`;
+  }
+  const address = JSON.stringify(endpointText(socket));
+  // A name is not looked up to find out whether it means this socket: next time it may mean another one.
+  const named = listeners?.find((one) =>
+    one.kind === "tcp" && one.port === socket.port && /[^0-9.]/.test(one.host) &&
+    !one.host.includes(":")
+  );
+  if (named?.kind === "tcp") {
+    const written = JSON.stringify(endpointText(named));
+    return `write ${address} instead of ${written} in line ${named.at.line} of ${file}`;
+  }
+  return `add to listeners in ${file}: - { tcp: ${address}, keys: [{ file: FILE, user: NAME }] }`;
+}
+
+class Choice {
+  readonly #flags: ListenerFlags;
+  readonly #config: Config;
+  readonly #surroundings: Surroundings;
+
+  constructor(flags: ListenerFlags, config: Config, surroundings: Surroundings) {
+    this.#flags = flags;
+    this.#config = config;
+    this.#surroundings = surroundings;
+  }
+
+  listeners(
+    open: readonly InheritedAddress[],
+    ruled: ReadonlySet<string>,
+  ): readonly ListenerConfig[] {
+    const lines = this.#config.listeners ?? [];
+    const isFree = (one: InheritedAddress | ListenerConfig) =>
+      !ruled.has(listenerAddress(one)) || findListener(lines, one) !== undefined;
+    const named = open.length > 0 && this.#isUnasked ? [] : this.#named();
+    const unclaimed = new Set(this.unclaimed(open));
+    const others = open.filter((one) =>
+      isFree(one) && !unclaimed.has(one) && !findListener(named, one)
+    );
+    return [
+      ...named.filter(isFree),
+      ...others.map((one) => one.kind === "unix" ? this.#unixAt(one.path) : this.#tcpAt(one)),
+    ];
+  }
+
+  /** Sockets that were opened for us, and that nobody says anything of: a console on them would be a guess. */
+  unclaimed(open: readonly InheritedAddress[]): readonly InheritedAddress[] {
+    if (open.length === 0 || this.#isUnasked || this.#flags.service !== null) return [];
+    const named = [...this.#named(), ...this.#config.listeners ?? []];
+    return open.filter((one) => !findListener(named, one));
+  }
+
+  /** Whether neither flags nor environment nor configuration name an address. */
+  get #isUnasked(): boolean {
+    const { unix, tcp } = this.#flags;
+    return unix === null && tcp === null && !this.#surroundings.env.IPCAUTH_PATH &&
+      addressFromEnvironment(this.#surroundings) === null && this.#config.listeners === null;
+  }
+
+  #named(): readonly ListenerConfig[] {
+    const { unix, tcp, keys } = this.#flags;
+    if (unix === null && tcp === null && keys.length === 0) return this.#unasked();
+    return [
+      ...unix === null ? [] : this.#unix(unix),
+      ...tcp === null && keys.length === 0 ? [] : this.#tcp(tcp ?? true),
+    ];
+  }
+
+  /** Nobody has named an address on the command line. */
+  #unasked(): readonly ListenerConfig[] {
+    const { IPCAUTH_PATH } = this.#surroundings.env;
+    if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
+    const address = addressFromEnvironment(this.#surroundings);
+    if (address !== null) return [this.#tcpAt(address)];
+    const { listeners } = this.#config;
+    if (listeners === null) return [this.#unixAt(serverSocket(this.#surroundings))];
+    return this.#all(listeners);
+  }
+
+  #unix(flag: string | true): readonly ListenerConfig[] {
+    if (flag !== true) return [this.#unixAt(flag)];
+    const { IPCAUTH_PATH } = this.#surroundings.env;
+    if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
+    const configured = this.#configured("unix");
+    if (configured.length > 0) return this.#all(configured);
+    return [this.#unixAt(serverSocket(this.#surroundings))];
+  }
+
+  #tcp(flag: HostPort | true): readonly ListenerConfig[] {
+    if (flag !== true) return [this.#tcpAt(flag)];
+    const address = addressFromEnvironment(this.#surroundings);
+    if (address !== null) return [this.#tcpAt(address)];
+    const configured = this.#configured("tcp");
+    if (configured.length === 0) return [this.#tcpAt(DEFAULT_ADDRESS)];
+    return this.#all(configured.map((listener) => this.#withKeys(listener)));
+  }
+
+  /** Listeners of the file. */
+  #all(listeners: readonly ListenerConfig[]): readonly ListenerConfig[] {
+    const { service } = this.#flags;
+    if (service === null) return listeners;
+    if (listeners.length > 1) {
+      throw new Failure(
+        `The configuration has ${listeners.length} listeners: which one is meant?`,
+        {
+          exit: ExitCode.usage,
+          hint: "ipcauth serve --unix=PATH, or --tcp=HOST:PORT, beside --forward or --exec",
+        },
+      );
+    }
+    return listeners.map((listener) => ({ ...listener, service }));
+  }
+
+  /** The configured listener of a path, or one that nothing is configured of. */
+  #unixAt(path: string): UnixListenerConfig {
+    const configured = findListener(this.#configured("unix"), { kind: "unix", path });
+    const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
+    if (configured !== undefined) return { ...configured, service };
+    return { kind: "unix", path, mode: DEFAULT_SOCKET_MODE, allow: null, service, at: NOWHERE };
+  }
+
+  /** The configured listener of an address, or one that nothing is configured of. */
+  #tcpAt(address: HostPort): TcpListenerConfig {
+    const configured = findListener(this.#configured("tcp"), { kind: "tcp", ...address });
+    const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
+    return this.#withKeys(
+      configured === undefined
+        ? { kind: "tcp", ...address, keys: [], allow: null, service, at: NOWHERE }
+        : { ...configured, service },
+    );
+  }
+
+  /** The keys of the command line, else of the environment, else of the file, else the one everybody has. */
+  #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
+    const { keys } = this.#flags;
+    const { IPCAUTH_KEY_FILE } = this.#surroundings.env;
+    if (keys.length === 0 && !IPCAUTH_KEY_FILE && listener.keys.length > 0) return listener;
+    const files = keys.length > 0 ? keys : [null];
+    const paths = files.map((file) => file ?? findKeyFile(null, this.#surroundings, null));
+    return {
+      ...listener,
+      keys: [...new Set(paths)].map((path) => this.#keyOf(path)),
+      pinned: true,
+    };
+  }
+
+  /** What the file says of a key that the command line names: whose it is, and until when. */
+  #keyOf(path: string): KeyConfig {
+    const named = this.#configured("tcp").flatMap(({ keys }) => keys)
+      .find(({ file }) => file === path);
+    return named ?? { file: path, user: null, notAfter: null, at: NOWHERE };
+  }
+
+  #configured<Kind extends ListenerConfig["kind"]>(
+    kind: Kind,
+  ): (ListenerConfig & { kind: Kind })[] {
+    return (this.#config.listeners ?? []).filter((listener) =>
+      listener.kind === kind
+    ) as (ListenerConfig & { kind: Kind })[];
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * The data plane: the Worker that carries every connection, from its first message to its last.
+ *
+ * @module
+ */
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { ConfigSource } from "../config/live_config.ts";
+import type { ServiceConfig } from "../config/types.ts";
+import { Failure } from "../errors.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import { Wake } from "../libc/epoll.ts";
+import { separateUmask } from "../libc/umask.ts";
+import type { DenyReason } from "../policy/types.ts";
+import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
+import { ConsoleGreeter } from "../service/console/greeting.ts";
+import { RelayBuffers } from "../net/relay_buffers.ts";
+import { Executor } from "../service/exec/executor.ts";
+import { Forwarder } from "../service/forward/forwarder.ts";
+import { Stragglers } from "../service/exec/process_group_reaper.ts";
+import type { House } from "../session/data_plane_context.ts";
+import { Journal } from "../log/event_buffer.ts";
+import { Judge } from "../session/authorizer.ts";
+import { Names } from "../session/user_names.ts";
+import { Executables } from "../session/peer.ts";
+import type { Service } from "../session/service.ts";
+import { type Session, Sessions } from "../session/session_table.ts";
+import { WaitingRoom } from "../session/handshake_queue.ts";
+import { Doors } from "./listener_manager.ts";
+import { demandReadable, filesOf, giveUpRoot } from "./drop_privileges.ts";
+import type { Orders, ToControl, ToData } from "./messages.ts";
+import { Roster } from "./listener_selection.ts";
+
+/** How often the file is looked at when nobody connects, in milliseconds: half of what is promised. */
+const REVIEW = 500;
+/** How long evicted sessions may take to be closed by their holders, in milliseconds. */
+const LAST_WORDS = 1_000;
+
+/**
+ * Serves until it is told to stop. Blocks the thread.
+ *
+ * @param orders What to serve.
+ * @param port Where messages come from.
+ * @param tell Where messages go.
+ */
+export function runDataPlane(
+  orders: Orders,
+  port: MessagePort,
+  tell: (message: ToControl) => void,
+): void {
+  try {
+    separateUmask();
+    new DataPlane(orders, port, tell).run();
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    tell({ kind: "failed", message: error.message, exit: error.exit, hint: error.hint });
+  }
+}
+
+class DataPlane implements Watcher {
+  readonly #port: MessagePort;
+  readonly #tell: (message: ToControl) => void;
+  readonly #wake: Wake;
+  readonly #house: House;
+  readonly #greeter: ConsoleGreeter;
+  readonly #stragglers: Stragglers;
+  readonly #environment: Uint8Array<ArrayBuffer>;
+  readonly #doors: Doors;
+  readonly #roster: Roster;
+  #stopping = false;
+
+  constructor(orders: Orders, port: MessagePort, tell: (message: ToControl) => void) {
+    this.#port = port;
+    this.#tell = tell;
+    this.#environment = orders.environment;
+    this.#wake = new Wake(new Descriptor(orders.wake));
+    const reactor = new Reactor((error) => journal.fault(error));
+    const { flags, surroundings, inherited } = orders;
+    const roster = new Roster(flags, surroundings, inherited);
+    const source = new ConfigSource(
+      orders.places,
+      orders.ground,
+      (config) => roster.follow(config),
+    );
+    const journal = new Journal(reactor, {
+      entries: (batch) => tell({ kind: "journal", batch }),
+      fault: (message) => tell({ kind: "fault", message }),
+    });
+    const sessions = new Sessions((session) => {
+      journal.closed(session);
+      if (this.#stopping && sessions.size === 0) this.#end();
+    });
+    const names = new Names(orders.ground.serverUid, orders.serverUser);
+    const buffers = new RelayBuffers();
+    this.#house = {
+      reactor,
+      buffers,
+      source,
+      sessions,
+      journal,
+      executables: new Executables(),
+      judge: new Judge(source, orders.ground, sessions, names),
+      waiting: new WaitingRoom(() => source.config.limits.maxPendingHandshakes),
+      ownUid: orders.ground.serverUid,
+      refresh: () => void this.#refresh(),
+      complain: ({ message: problem }) =>
+        tell({ kind: "reloaded", outcome: "bad-config", problem }),
+      nameOf: (as) => names.of(as),
+    };
+    this.#stragglers = new Stragglers(reactor, () => source.config.limits.grace);
+    this.#greeter = new ConsoleGreeter(reactor, buffers, {
+      adopt: (descriptor, handOver) => {
+        // The control plane must know of the session before it holds its connection.
+        journal.flush();
+        tell({ kind: "adopt", descriptor, handOver });
+      },
+      evict: (session) => tell({ kind: "evict", session }),
+      idleTimeout: () => source.config.limits.idleTimeout,
+    }, orders);
+    this.#doors = new Doors(this.#house, orders.inherited, {
+      serviceOf: (service) => this.#serviceOf(service),
+      opened: (listener) => tell({ kind: "listening", listener }),
+      closed: (listener) => tell({ kind: "unlistened", listener }),
+      failed: ({ message }) => tell({ kind: "fault", message }),
+    });
+    this.#roster = roster;
+    const { dropTo } = orders;
+    if (dropTo !== null) demandReadable(dropTo, filesOf(source.config, roster.current));
+    this.#doors.open(roster.current);
+    if (dropTo !== null) giveUpRoot(dropTo);
+  }
+
+  /** Serves until everything is closed. */
+  run(): void {
+    const { reactor } = this.#house;
+    reactor.watch(this.#wake.descriptor, EPOLLIN, this);
+    this.#reviewRegularly();
+    this.#tell({ kind: "ready" });
+    reactor.run();
+    this.#tell({ kind: "stopped" });
+  }
+
+  /** The control plane has said something. */
+  onEvents(): void {
+    this.#wake.clear();
+    for (;;) {
+      const received: { message: ToData } | undefined = receiveMessageOnPort(this.#port);
+      if (received === undefined) return;
+      this.#obey(received.message);
+    }
+  }
+
+  onFault(error: unknown): void {
+    this.#house.journal.fault(error);
+  }
+
+  #serviceOf(service: ServiceConfig): Service {
+    const { reactor, buffers, source } = this.#house;
+    switch (service.kind) {
+      case "console":
+        return this.#greeter;
+      case "forward":
+        return new Forwarder(
+          reactor,
+          buffers,
+          service.target,
+          service.identity,
+          () => source.config.limits.idleTimeout,
+        );
+      case "exec":
+        return new Executor(this.#house, this.#stragglers, service, this.#environment);
+    }
+  }
+
+  #obey(message: ToData): void {
+    switch (message.kind) {
+      case "ended":
+        this.#hasEnded(message);
+        return;
+      case "evict":
+        this.#evict(message);
+        return;
+      case "refresh":
+        if (this.#refresh()) return;
+        // Whoever asked for it wants to hear that it was done, or what still keeps it from being done.
+        this.#tell({
+          kind: "reloaded",
+          outcome: "unchanged",
+          problem: this.#house.source.problem?.failure.message ?? null,
+        });
+        return;
+      case "ping":
+        this.#tell({ kind: "pong" });
+        return;
+      case "stop":
+        this.#stop(message.grace ?? this.#house.source.config.limits.grace);
+        return;
+    }
+  }
+
+  #evict({ session: id, reason }: ToData & { kind: "evict" }): void {
+    const session = this.#house.sessions.get(id);
+    if (session === undefined || session.evicted) return;
+    // Whom a trusted peer acts as is judged by the control plane alone.
+    if (reason === "revoked") this.#revokeOne(session, "user-denied");
+    else session.evict(reason);
+  }
+
+  #revokeOne(session: Session, reason: DenyReason): void {
+    this.#house.journal.revoked(session, reason);
+    session.evict("revoked");
+  }
+
+  /** A console session's connection is closed. */
+  #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToData & { kind: "ended" }): void {
+    const session = this.#house.sessions.get(id);
+    session?.carried({ in: bytesIn, out: bytesOut });
+    session?.end(failed ? "error" : "end");
+  }
+
+  #reviewRegularly(): void {
+    // Asked for first: whatever goes wrong on the way, there is a next time.
+    this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
+    this.#refresh();
+    this.#reviewKeys();
+    if (this.#doors.isIncomplete && !this.#stopping) this.#doors.retry();
+  }
+
+  /** Looks at the configuration. @returns Whether there was something to tell. */
+  #refresh(): boolean {
+    const outcome = this.#house.source.refresh();
+    if (outcome === "same") return false;
+    if (outcome === "changed") {
+      this.#tell({ kind: "reloaded", outcome, problem: null });
+      try {
+        this.#changeDoors();
+      } finally {
+        // Whatever becomes of the doors, who may not be in any more goes.
+        this.#revoke();
+      }
+    } else {
+      this.#tell({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
+    }
+    return true;
+  }
+
+  #changeDoors(): void {
+    if (!this.#stopping) this.#doors.change(this.#roster.current);
+  }
+
+  /** Ends the sessions that would be refused now. */
+  #revoke(): void {
+    this.#doors.refreshKeys();
+    for (const session of this.#house.sessions) this.#review(session);
+  }
+
+  #review(session: Session): void {
+    const { judge, journal } = this.#house;
+    // It has been told to go already.
+    if (session.evicted) return;
+    try {
+      const decision = judge.review(session);
+      if (decision.allow) return;
+      this.#revokeOne(session, decision.reason);
+    } catch (error) {
+      // A bug of ours with one session keeps no other one in.
+      journal.fault(error);
+    }
+  }
+
+  /** A key may expire, or its file change, without a word in the configuration. */
+  #reviewKeys(): void {
+    this.#doors.refreshKeys();
+    for (const session of this.#house.sessions) {
+      if (session.facts.origin.kind === "tcp") this.#review(session);
+    }
+  }
+
+  /** Lets the sessions end; asked a second time, ends them. */
+  #stop(grace: number): void {
+    const { reactor, sessions, waiting } = this.#house;
+    const again = this.#stopping;
+    this.#stopping = true;
+    if (!again) {
+      this.#doors.close();
+      waiting.clear();
+    }
+    if (sessions.size === 0) this.#end();
+    else if (again) this.#endAll();
+    else reactor.after(grace, () => this.#evictAll());
+  }
+
+  /** There is no more time: connections are closed, programs are told to end. */
+  #evictAll(): void {
+    const { reactor, sessions, source } = this.#house;
+    for (const session of sessions) session.evict("shutdown");
+    // A program has as long as the peers had before it is killed.
+    reactor.after(source.config.limits.grace, () => this.#endAll());
+  }
+
+  /** No patience at all. */
+  #endAll(): void {
+    const { reactor, sessions } = this.#house;
+    for (const session of sessions) {
+      session.evict("shutdown");
+      session.kill();
+    }
+    if (sessions.size === 0) this.#end();
+    else reactor.after(LAST_WORDS, () => this.#end());
+  }
+
+  #end(): void {
+    this.#stragglers.endAll();
+    this.#doors.wipe();
+    this.#house.journal.flush();
+    this.#house.reactor.stop();
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * `--drop-to`: giving root up for good, once everything listens.
+ *
+ * @module
+ */
+import type { Config, ListenerConfig } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { IdentityLoan } from "../libc/thread_impersonation.ts";
+import { describe, SystemError } from "../libc/errno.ts";
+import { tryToRead } from "../libc/files.ts";
+import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
+import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
+import { shellWord } from "../text/shell_word.ts";
+
+/**
+ * Who a name is.
+ *
+ * @throws {Failure} 64 when there is no such user, or it is root; 77 when this process is not root.
+ */
+export function identityToDropTo(name: string): ProcessIdentity {
+  const account = accountByName(name);
+  if (account === null) {
+    throw new Failure(`--drop-to: there is no user ${JSON.stringify(name)} on this machine`, {
+      exit: ExitCode.usage,
+      hint: `useradd --system ${/^[a-z_][a-z0-9_-]*$/.test(name) ? name : "NAME"}`,
+    });
+  }
+  if (account.uid === 0) {
+    throw new Failure(`--drop-to: ${name} is root, and nothing would be given up`, {
+      exit: ExitCode.usage,
+      hint: "ipcauth help serve",
+    });
+  }
+  if (effectiveUid() !== 0) {
+    throw new Failure(`--drop-to ${name}: only root can become another user`, {
+      exit: ExitCode.refused,
+      hint: `start the server as ${name}, without --drop-to`,
+    });
+  }
+  return { uid: account.uid, gid: account.gid, groups: groupsOf(account.name, account.gid) };
+}
+
+/**
+ * Refuses services that need root for as long as they serve.
+ *
+ * @throws {Failure} 78, with the listener and the reason.
+ */
+export function refuseRootServices(listeners: readonly ListenerConfig[]): void {
+  for (const { service, at } of listeners) {
+    const needs = service.kind === "forward" && service.identity === "impersonate"
+      ? "identity: impersonate"
+      : service.kind === "exec" && service.runAs !== "server"
+      ? "run_as"
+      : null;
+    if (needs === null) continue;
+    throw new Failure(
+      `--drop-to gives root up for good, and ${needs} of the listener in line ${at.line} needs it for every connection`,
+      {
+        exit: ExitCode.config,
+        hint: "serve that listener with a server of its own, without --drop-to",
+      },
+    );
+  }
+}
+
+/** The files that a server reads again and again: its configuration and its keys. */
+export function filesOf(config: Config, listeners: readonly ListenerConfig[]): readonly string[] {
+  const keys = listeners.flatMap((one) => one.kind === "tcp" ? one.keys : []);
+  return [...config.path === null ? [] : [config.path], ...keys.map(({ file }) => file)];
+}
+
+/**
+ * Makes sure that the user will see what changes. A key that could not be read again would let nobody in as soon as
+ * its file is touched.
+ *
+ * @throws {Failure} 78 when the user cannot read one of the files.
+ */
+export function demandReadable(identity: ProcessIdentity, files: readonly string[]): void {
+  const { uid, gid } = identity;
+  for (const file of files) {
+    const error = new IdentityLoan().as(identity, () => tryToRead(file));
+    if (error === 0) continue;
+    const word = shellWord(file);
+    throw new Failure(
+      `uid ${uid} cannot read ${file} (${describe(error)}), so no change in it would ever be seen`,
+      { exit: ExitCode.config, hint: `chgrp ${gid} ${word} && chmod 0640 ${word}` },
+    );
+  }
+}
+
+/**
+ * Becomes the user, in all threads, with no way back.
+ *
+ * @throws {Failure} 71 when the kernel does not let us.
+ */
+export function giveUpRoot(identity: ProcessIdentity): void {
+  try {
+    becomeIdentity(identity);
+  } catch (error) {
+    if (!(error instanceof SystemError || error instanceof IdentityError)) throw error;
+    throw new Failure(`Cannot give root up: ${error.message}`, { exit: ExitCode.os, cause: error });
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The doors of a data plane: opened together, and changed with the configuration while others go on.
+ *
+ * @module
+ */
+import { listenerAddress } from "../net/listener_address.ts";
+import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import { FrontDoor } from "../session/unix_endpoint.ts";
+import type { House } from "../session/data_plane_context.ts";
+import { KeyedDoor } from "../session/tcp_endpoint.ts";
+import type { Service } from "../session/service.ts";
+import { TcpListener } from "../net/tcp_listener.ts";
+import { UnixListener } from "../net/unix_listener.ts";
+import type { Inherited } from "../server/systemd.ts";
+
+type Door = FrontDoor | KeyedDoor;
+
+/** Who hears of doors. */
+export interface DoorsOffice {
+  /** The service behind a door. @throws {Failure} When this process cannot offer it. */
+  serviceOf(service: ServiceConfig): Service;
+  opened(name: string): void;
+  closed(name: string): void;
+  /** A door that the configuration asks for cannot be opened now. */
+  failed(failure: Failure): void;
+}
+
+/**
+ * The doors, by their addresses. What the configuration says of one is in force as a whole or not at all: a door
+ * whose service cannot be offered serves nobody until it can, and never the service before it.
+ */
+export class Doors {
+  readonly #house: House;
+  readonly #office: DoorsOffice;
+  readonly #owner: number;
+  readonly #doors = new Map<string, Door>();
+  /** Doors that are closed, and whose keys those who came through them still depend on. */
+  #retired: KeyedDoor[] = [];
+  /**
+   * Sockets that were opened for us. Their doors are shut and never closed before the end: whoever opened them keeps
+   * them open, so that clients would wait for an answer, and nobody would open them for us again.
+   */
+  readonly #inherited: ReadonlyMap<string, Inherited>;
+  /** What could not be opened, and why; tried again at times. */
+  readonly #missing = new Map<string, string>();
+  #wanted: readonly ListenerConfig[] = [];
+
+  /** @param inherited Sockets that were opened for us, with the duty to close them. */
+  constructor(house: House, inherited: readonly Inherited[], office: DoorsOffice) {
+    this.#house = house;
+    this.#office = office;
+    this.#owner = house.ownUid;
+    this.#inherited = new Map(inherited.map((one) => [listenerAddress(one), one]));
+  }
+
+  /**
+   * Opens all, or none.
+   *
+   * @throws {Failure} When one cannot be opened.
+   */
+  open(listeners: readonly ListenerConfig[]): void {
+    this.#wanted = listeners;
+    try {
+      for (const config of listeners) this.#openOne(config);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Opens what is new, closes or shuts what is gone, and changes the services of the others. Sessions go on. */
+  change(listeners: readonly ListenerConfig[]): void {
+    this.#wanted = listeners;
+    const wanted = new Map(listeners.map((config) => [listenerAddress(config), config]));
+    for (const [address, door] of this.#doors) {
+      const config = wanted.get(address);
+      if (this.#inherited.has(address)) {
+        if (config === undefined) this.#shutOne(door);
+      } else if (config === undefined || !isSameSocket(door.config, config)) {
+        this.#closeOne(address, door);
+      }
+    }
+    this.#missing.clear();
+    this.retry();
+  }
+
+  /** Tries again what could not be opened before, and tells only what is new about it. */
+  retry(): void {
+    for (const config of this.#wanted) {
+      const address = listenerAddress(config);
+      const door = this.#doors.get(address);
+      try {
+        if (door === undefined) this.#openOne(config);
+        else this.#changeOne(door, config);
+        this.#missing.delete(address);
+      } catch (error) {
+        if (door !== undefined) this.#shutOne(door);
+        const failure = asFailure(address, error);
+        if (this.#missing.get(address) === failure.message) continue;
+        this.#missing.set(address, failure.message);
+        this.#office.failed(failure);
+      }
+    }
+  }
+
+  /** Whether something that is asked for is not served. */
+  get isIncomplete(): boolean {
+    return this.#missing.size > 0;
+  }
+
+  /** The names of those that are open. */
+  get names(): readonly string[] {
+    return [...this.#doors.values()].map(({ name }) => name);
+  }
+
+  /** Looks at the key files. */
+  refreshKeys(): void {
+    this.#forgetRetired();
+    for (const door of [...this.#doors.values(), ...this.#retired]) {
+      if (door instanceof KeyedDoor) door.refresh();
+    }
+  }
+
+  /** The keys of a door that is closed go with the last session that came through it. */
+  #forgetRetired(): void {
+    if (this.#retired.length === 0) return;
+    const sessions = [...this.#house.sessions];
+    this.#retired = this.#retired.filter((door) => {
+      const isNeeded = sessions.some((session) => door.letIn(session));
+      if (!isNeeded) door.wipe();
+      return isNeeded;
+    });
+  }
+
+  /** Stops accepting everywhere. */
+  close(): void {
+    for (const [address, door] of this.#doors) this.#closeOne(address, door);
+  }
+
+  /** Forgets the keys, once nobody's session depends on them. */
+  wipe(): void {
+    for (const door of this.#retired) door.wipe();
+    this.#retired = [];
+  }
+
+  #openOne(config: ListenerConfig): void {
+    const service = this.#office.serviceOf(config.service);
+    const address = listenerAddress(config);
+    const inherited = this.#inherited.get(address);
+    const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
+    const door = config.kind === "unix"
+      ? new FrontDoor(this.#house, UnixListener.open(config, this.#owner, socket), service)
+      : new KeyedDoor(this.#house, TcpListener.open(config, socket), service);
+    this.#doors.set(address, door);
+    this.#office.opened(door.name);
+  }
+
+  #changeOne(door: Door, config: ListenerConfig): void {
+    const wasOpen = door.isOpen;
+    if (wasOpen && JSON.stringify(door.config.service) === JSON.stringify(config.service)) {
+      door.follow(config);
+      return;
+    }
+    door.serve(config, this.#office.serviceOf(config.service));
+    if (!wasOpen) this.#office.opened(door.name);
+  }
+
+  #shutOne(door: Door): void {
+    if (!door.isOpen) return;
+    door.shut();
+    this.#office.closed(door.name);
+  }
+
+  #closeOne(address: string, door: Door): void {
+    const wasOpen = door.isOpen;
+    this.#doors.delete(address);
+    door.close();
+    if (door instanceof KeyedDoor) this.#retired.push(door);
+    if (wasOpen) this.#office.closed(door.name);
+  }
+}
+
+/** Whether two configurations are of the same socket: its mode is given to it when it is made. */
+function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
+  return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
+}
+
+/** Whatever is wrong with one listener keeps the others neither from opening nor from changing. */
+function asFailure(address: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new Failure(`Cannot serve ${address}: ${message}`, {
+    exit: ExitCode.software,
+    cause: error,
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * The log file of a server that gives root up: its user must be able to open it again, or a log that was moved away
+ * would end there.
+ *
+ * @module
+ */
+import { ExitCode, Failure } from "../errors.ts";
+import { openToAppend } from "../libc/appended_file.ts";
+import { IdentityLoan } from "../libc/thread_impersonation.ts";
+import { describe, SystemError } from "../libc/errno.ts";
+import { fileStatus } from "../libc/files.ts";
+import type { ProcessIdentity } from "../libc/identity.ts";
+
+/**
+ * Makes sure that the user can go on with the log.
+ *
+ * @param path The log file, which is there.
+ * @throws {Failure} 78 when the user cannot open it to write.
+ */
+export function demandAppendable(identity: ProcessIdentity, path: string): void {
+  const error = new IdentityLoan().as(identity, () => tryToAppend(path));
+  if (error === 0) return;
+  const { uid, gid } = identity;
+  // Where the file is the user's already, it is a directory on the way that keeps them out.
+  const hint = fileStatus(path).uid === uid ? `namei -l ${path}` : `chown ${uid}:${gid} ${path}`;
+  throw new Failure(
+    `uid ${uid} cannot write to the log file ${path} (${
+      describe(error)
+    }), so it could not be opened again after it was moved away`,
+    { exit: ExitCode.config, hint },
+  );
+}
+
+/** Opens a file to write, and closes it again. @returns 0 or the error number. */
+function tryToAppend(path: string): number {
+  try {
+    openToAppend(path, 0).descriptor.close();
+    return 0;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return error.errno;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The console sessions of the control plane, from the moment their connections are handed over.
+ *
+ * @module
+ */
+import type { ConfigSource } from "../config/live_config.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import type { Ground } from "../policy/types.ts";
+import { adoptSocket } from "../net/adopted_socket.ts";
+import { Accounts } from "../service/console/accounts.ts";
+import type { ConsoleHandOver } from "../service/console/greeting.ts";
+import { ConsoleMethods } from "../service/console/methods.ts";
+import { ConsoleSession } from "../service/console/session.ts";
+import type { Audit } from "../log/audit_event.ts";
+import type { ToData } from "../dataplane/messages.ts";
+import type { Registry } from "./session_registry.ts";
+
+/** What the room needs of the rest of the control plane. */
+export interface ConsoleRoomPlan {
+  readonly source: ConfigSource;
+  readonly registry: Registry;
+  readonly audit: Audit;
+  readonly ground: Ground;
+  tell(message: ToData): void;
+}
+
+/** Holds the console sessions. */
+export class ConsoleRoom {
+  readonly #plan: ConsoleRoomPlan;
+  readonly #methods: ConsoleMethods;
+  readonly #sessions = new Map<number, ConsoleSession>();
+
+  constructor(plan: ConsoleRoomPlan) {
+    this.#plan = plan;
+    this.#methods = new ConsoleMethods({
+      source: plan.source,
+      accounts: new Accounts(plan.source, plan.ground),
+      sessions: plan.registry,
+      evict: (session) => plan.tell({ kind: "evict", session, reason: "closed" }),
+      reload: () => plan.tell({ kind: "refresh" }),
+      fault: (error) => this.#fault(error),
+    });
+  }
+
+  /** Takes a session in; the descriptor is the room's from here on. */
+  admit(connection: Descriptor, handOver: ConsoleHandOver): void {
+    const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handOver;
+    const socket = adoptSocket(connection.release());
+    socket.setTimeout(idleTimeout, () => {
+      this.#plan.tell({ kind: "evict", session: id, reason: "idle" });
+    });
+    const session = new ConsoleSession(
+      socket,
+      { welcome, trusted, actsAs },
+      this.#methods,
+    );
+    this.#sessions.set(id, session);
+    session.run(unsent).catch((error: unknown) => {
+      this.#fault(error);
+      session.evict();
+      return { bytesIn: 0, bytesOut: 0, failed: true };
+    }).then(({ bytesIn, bytesOut, failed }) => {
+      this.#sessions.delete(id);
+      this.#plan.tell({
+        kind: "ended",
+        session: id,
+        bytesIn,
+        bytesOut: bytesOut + greeted,
+        failed,
+      });
+    });
+  }
+
+  /** Ends a session at once. */
+  evict(id: number): void {
+    this.#sessions.get(id)?.evict();
+  }
+
+  /**
+   * Ends the sessions that act as a user who would be refused now. The peers themselves are the data
+   * plane's to judge; whom a trusted one acts as is known here alone.
+   */
+  review(): void {
+    const { usersByName } = this.#plan.source.config.access;
+    for (const [id, { caller }] of this.#sessions) {
+      if (caller.actsAs === null) continue;
+      if (usersByName.get(caller.actsAs)?.localIpcAccess !== true) {
+        this.#plan.tell({ kind: "evict", session: id, reason: "revoked" });
+      }
+    }
+  }
+
+  #fault(error: unknown): void {
+    this.#plan.audit.record({
+      event: "error",
+      time: Date.now(),
+      message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+    });
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * The control plane: starts the data plane, listens to it and to signals, and ends with it.
+ *
+ * @module
+ */
+import { MessageChannel } from "node:worker_threads";
+import type { ConfigSource } from "../config/live_config.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import type { ConsoleHandOver } from "../service/console/greeting.ts";
+import { Wake } from "../libc/epoll.ts";
+import type { Audit } from "../log/audit_event.ts";
+import type { ConsoleRoom } from "./console_sessions.ts";
+import type { Orders, ToControl, ToData } from "../dataplane/messages.ts";
+import { Registry } from "./session_registry.ts";
+import type { ServiceManager } from "./systemd.ts";
+import type { Thread } from "../reactor/worker_thread.ts";
+
+/** What a server is started with. */
+export interface ServerPlan {
+  readonly orders: Omit<Orders, "kind" | "wake">;
+  readonly thread: Thread;
+  readonly source: ConfigSource;
+  readonly audit: Audit;
+  readonly manager: ServiceManager;
+  /** Called when the log is to be opened again: whoever moved it away has asked for it. */
+  reopenLog(): void;
+  /** Called after the configuration was loaded again. */
+  onReload(): void;
+  /** Settles when everything that was logged is written, which may be never. */
+  logWritten(): Promise<void>;
+}
+
+/**
+ * How long the data plane may take to end after `grace` for the peers and as much for programs, in milliseconds,
+ * before it is given up.
+ */
+const PATIENCE = 5_000;
+/** The same for who has asked a second time. */
+const HURRY = 2_000;
+/** How long the log is waited for by who is in a hurry, in milliseconds: enough for one that somebody reads. */
+const MOMENT = 100;
+
+/** A running server. */
+export class Server {
+  readonly #plan: ServerPlan;
+  readonly #worker: Worker;
+  readonly #channel = new MessageChannel();
+  readonly #wake = new Wake();
+  readonly #registry = new Registry();
+  #console: Promise<ConsoleRoom> | null = null;
+  readonly #outcome = Promise.withResolvers<ExitCode>();
+  readonly #listeners = new Set<string>();
+  /** Settles when the server was told a second time to stop. */
+  readonly #hurry = Promise.withResolvers<void>();
+  #stops = 0;
+
+  /** Starts it. */
+  constructor(plan: ServerPlan) {
+    this.#plan = plan;
+    this.#worker = plan.thread.worker;
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#outcome.reject(new Error(`the data plane ended: ${event.message}`));
+    };
+    plan.thread.up.then(() => this.#order());
+  }
+
+  /**
+   * Serves until a signal ends it.
+   *
+   * @returns 0.
+   * @throws {Failure} When the data plane cannot start.
+   */
+  async run(): Promise<ExitCode> {
+    const stop = () => this.#stop();
+    const reload = () => this.#reload();
+    const { manager } = this.#plan;
+    const watchdog = manager.watchdog === null
+      ? null
+      : setInterval(() => this.#tell({ kind: "ping" }), manager.watchdog);
+    Deno.addSignalListener("SIGTERM", stop);
+    Deno.addSignalListener("SIGINT", stop);
+    Deno.addSignalListener("SIGHUP", reload);
+    try {
+      return await this.#outcome.promise;
+    } finally {
+      // The signals are ours until the end: there is a second one for who does not want to wait.
+      await this.#letLogBeWritten();
+      Deno.removeSignalListener("SIGTERM", stop);
+      Deno.removeSignalListener("SIGINT", stop);
+      Deno.removeSignalListener("SIGHUP", reload);
+      if (watchdog !== null) clearInterval(watchdog);
+      manager.close();
+      this.#channel.port1.close();
+      this.#wake.descriptor.close();
+    }
+  }
+
+  /** The log has as long as the peers had: a reader that is slow gets everything, one that is dead holds up nobody. */
+  async #letLogBeWritten(): Promise<void> {
+    const { grace } = this.#plan.source.config.limits;
+    await Promise.race([
+      this.#plan.logWritten(),
+      passed(Math.max(grace, MOMENT)),
+      this.#hurry.promise.then(() => passed(MOMENT)),
+    ]);
+  }
+
+  #tell(message: ToData): void {
+    this.#channel.port1.postMessage(message);
+    this.#wake.raise();
+  }
+
+  #order(): void {
+    this.#worker.onmessage = (event: MessageEvent<ToControl>) => this.#hear(event.data);
+    const orders: Orders = {
+      ...this.#plan.orders,
+      kind: "serve",
+      wake: this.#wake.descriptor.duplicate().release(),
+    };
+    this.#worker.postMessage(orders, [this.#channel.port2 as unknown as Transferable]);
+  }
+
+  #hear(message: ToControl): void {
+    const { audit } = this.#plan;
+    switch (message.kind) {
+      case "up":
+        return;
+      case "listening":
+        this.#listeners.add(message.listener);
+        audit.record({ event: "listen", time: Date.now(), listener: message.listener });
+        return;
+      case "unlistened":
+        this.#listeners.delete(message.listener);
+        if (this.#stops > 0) return;
+        audit.record({ event: "stop", time: Date.now(), listener: message.listener });
+        return;
+      case "ready":
+        this.#sayReady();
+        // Who comes soon finds it open; nobody has had to wait for it.
+        this.#openConsole();
+        return;
+      case "pong":
+        this.#plan.manager.alive();
+        return;
+      case "failed":
+        this.#outcome.reject(
+          new Failure(message.message, { exit: message.exit, hint: message.hint }),
+        );
+        return;
+      case "journal":
+        audit.record(...this.#registry.note(message.batch));
+        return;
+      case "fault":
+        audit.record({ event: "error", time: Date.now(), message: message.message });
+        return;
+      case "adopt":
+        // In this object the number has an owner again, until the socket takes it.
+        this.#admit(new Descriptor(message.descriptor), message.handOver);
+        return;
+      case "evict":
+        this.#inConsole((room) => room.evict(message.session));
+        return;
+      case "reloaded":
+        this.#plan.source.refresh();
+        this.#plan.onReload();
+        if (this.#console !== null) this.#inConsole((room) => room.review());
+        audit.record({
+          event: "reload",
+          time: Date.now(),
+          reason: message.outcome,
+          message: message.problem,
+        });
+        this.#sayReady();
+        return;
+      case "stopped":
+        audit.record({ event: "stop", time: Date.now() });
+        this.#outcome.resolve(ExitCode.ok);
+        return;
+    }
+  }
+
+  #admit(connection: Descriptor, handOver: ConsoleHandOver): void {
+    this.#inConsole((room) => room.admit(connection, handOver));
+  }
+
+  /** Does something in the room as soon as it is there, and what was asked for first, first. */
+  #inConsole(action: (room: ConsoleRoom) => void): void {
+    this.#openConsole().then(action).catch((error: unknown) => this.#outcome.reject(error));
+  }
+
+  /** Node's sockets take a while to load, and a server is ready without them. */
+  #openConsole(): Promise<ConsoleRoom> {
+    return this.#console ??= import("./console_sessions.ts").then(({ ConsoleRoom }) =>
+      new ConsoleRoom({
+        source: this.#plan.source,
+        registry: this.#registry,
+        audit: this.#plan.audit,
+        ground: this.#plan.orders.ground,
+        tell: (message) => this.#tell(message),
+      })
+    );
+  }
+
+  #reload(): void {
+    this.#plan.manager.reloading();
+    this.#plan.reopenLog();
+    this.#tell({ kind: "refresh" });
+  }
+
+  #sayReady(): void {
+    if (this.#stops > 0) return;
+    const { problem } = this.#plan.source;
+    const where = [...this.#listeners].join(", ");
+    this.#plan.manager.ready(
+      problem === null
+        ? `Listening on ${where}`
+        : `Listening on ${where}; the configuration on disk is bad`,
+    );
+  }
+
+  /** The first signal lets the sessions end, the second one ends them. */
+  #stop(): void {
+    this.#stops++;
+    if (this.#stops > 1) this.#hurry.resolve();
+    this.#plan.manager.stopping();
+    const grace = this.#stops > 1 ? 0 : this.#plan.source.config.limits.grace;
+    this.#tell({ kind: "stop", grace });
+    const timer = setTimeout(() => {
+      this.#outcome.reject(new Error("the data plane does not answer"));
+    }, 2 * grace + (this.#stops > 1 ? HURRY : PATIENCE));
+    Deno.unrefTimer(timer);
+  }
+}
+
+/** Settles after a time, in milliseconds. */
+function passed(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time));
+}

@@ -1,0 +1,222 @@
+/**
+ * The service `exec`: a program for each session, with the connection as its standard input and output.
+ *
+ * @module
+ */
+import type { ServiceConfig } from "../../config/types.ts";
+import { ExitCode, Failure } from "../../errors.ts";
+import type { Descriptor } from "../../libc/descriptor.ts";
+import { describe, SystemError } from "../../libc/errno.ts";
+import { fileStatus, FileType } from "../../libc/files.ts";
+import { endpointText, ownEndpoint } from "../../libc/inet.ts";
+import { cString } from "../../libc/memory.ts";
+import { makeBlocking, pipe } from "../../libc/pipe.ts";
+import { inheritedFileLimit, limitFiles } from "../../libc/process.ts";
+import { boundPath, shutdown } from "../../libc/sockets.ts";
+import { canSpawn, type Child, Signal, spawn } from "../../libc/spawn.ts";
+import { EPOLLIN, type Registration, type Watcher } from "../../reactor/reactor.ts";
+import type { Timer } from "../../reactor/timers.ts";
+import { turnAway } from "../../net/acceptor.ts";
+import { type PlainSide, plainSide } from "../../session/plaintext_pair.ts";
+import type { House } from "../../session/data_plane_context.ts";
+import type { Line, Occupant, Service } from "../../session/service.ts";
+import type { Session } from "../../session/session_table.ts";
+import { ErrorStream } from "./error_stream.ts";
+import { inherited, type PeerFacts, peerVariables, type Variable } from "./environment.ts";
+import { type Prepared, RunAs } from "./run_as.ts";
+import type { Stragglers } from "./process_group_reaper.ts";
+
+/** Starts programs. */
+export class Executor implements Service {
+  readonly name = "exec";
+  readonly #house: House;
+  readonly #stragglers: Stragglers;
+  readonly #runAs: RunAs;
+  readonly #inherited: readonly Variable[];
+  // The runtime has raised ours, and a program that uses select(2) cannot tell.
+  readonly #fileLimit = inheritedFileLimit();
+
+  /**
+   * @param stragglers Look after what a program leaves running.
+   * @param environment The server's own, as the kernel shows it.
+   * @throws {Failure} 78 when the program cannot be executed, or takes rights that this process does not have.
+   */
+  constructor(
+    house: House,
+    stragglers: Stragglers,
+    { argv, runAs }: ServiceConfig & { kind: "exec" },
+    environment: Uint8Array<ArrayBuffer>,
+  ) {
+    const [path, ...rest] = argv;
+    if (path === undefined) throw new TypeError("no program");
+    demandProgram(path);
+    this.#house = house;
+    this.#stragglers = stragglers;
+    this.#runAs = new RunAs([path, ...rest], runAs, () => house.source.config);
+    this.#inherited = inherited(environment, this.#runAs.becomes);
+  }
+
+  open(session: Session, line: Line): Occupant {
+    const { reactor, buffers, journal, source } = this.#house;
+    // Asked for before the connection may become a socket pair, whose peer would be ourselves.
+    const facts = this.#factsOf(session, line.descriptor);
+    let start: Prepared | null = null;
+    let problem: string | null = null;
+    try {
+      start = this.#runAs.prepare(session, line.descriptor);
+    } catch (error) {
+      problem = sentence(error);
+    }
+    const { idleTimeout } = source.config.limits;
+    const side = plainSide(reactor, buffers, session, line, idleTimeout);
+    if (start !== null) {
+      try {
+        return this.#start(start, facts, session, side);
+      } catch (error) {
+        problem = sentence(error);
+      }
+    }
+    journal.fault(`Cannot start a program for session ${session.id}: ${problem}`);
+    turnAway(side.descriptor);
+    reactor.after(0, () => session.end("exec-failed"));
+    return { evict: () => side.cut() };
+  }
+
+  #start(
+    { path, argv, variables }: Prepared,
+    facts: PeerFacts,
+    session: Session,
+    side: PlainSide,
+  ): Execution {
+    const { reactor, journal } = this.#house;
+    const { reader, writer } = pipe();
+    const errors = new ErrorStream(reactor, reader, (line) => journal.said(session, line));
+    try {
+      makeBlocking(side.descriptor);
+      const ours = [...variables, ...peerVariables(facts)].map(cString);
+      const environment = [...this.#inherited, ...ours];
+      const connection = side.descriptor;
+      const child = spawn({ path, argv, environment, connection, errors: writer });
+      if (this.#fileLimit !== null) limitFiles(child.pid, this.#fileLimit);
+      return new Execution(this.#house, this.#stragglers, session, child, errors, side);
+    } catch (error) {
+      errors.close();
+      throw error;
+    } finally {
+      writer.close();
+    }
+  }
+
+  #factsOf({ facts }: Session, connection: Descriptor): PeerFacts {
+    const { origin, as, user } = facts;
+    const connections = this.#house.sessions.ofUid(as.uid);
+    if (origin.kind === "unix") {
+      const { pid, uid, gid } = origin.credentials;
+      const local = facts.listener.slice("unix:".length);
+      const remote = boundPath(connection);
+      return { user, uid, gid, pid, keyId: null, remote, local, connections };
+    }
+    return {
+      user,
+      uid: as.uid,
+      gid: as.gid,
+      pid: null,
+      keyId: origin.keyId,
+      remote: endpointText(origin.remote),
+      local: endpointText(ownEndpoint(connection)),
+      connections,
+    };
+  }
+}
+
+/** A program that runs for a session. */
+class Execution implements Occupant, Watcher {
+  readonly #house: House;
+  readonly #stragglers: Stragglers;
+  readonly #session: Session;
+  readonly #child: Child;
+  readonly #errors: ErrorStream;
+  readonly #registration: Registration;
+  /** Its descriptor is ours beside the program's own: through it the connection is ended, whoever else holds it. */
+  readonly #side: PlainSide;
+  #killing: Timer | null = null;
+
+  constructor(
+    house: House,
+    stragglers: Stragglers,
+    session: Session,
+    child: Child,
+    errors: ErrorStream,
+    side: PlainSide,
+  ) {
+    this.#house = house;
+    this.#stragglers = stragglers;
+    this.#session = session;
+    this.#child = child;
+    this.#side = side;
+    this.#errors = errors;
+    try {
+      this.#registration = house.reactor.watch(child.handle, EPOLLIN, this);
+    } catch (error) {
+      // Nobody would hear of its end.
+      child.destroy();
+      throw error;
+    }
+  }
+
+  /** The program has ended. */
+  onEvents(): void {
+    // What it has left running goes with it. Before the program is reaped, its number cannot be anybody else's.
+    this.#child.signal(Signal.SIGTERM);
+    const ending = this.#child.reap();
+    this.#stragglers.lookAfter(this.#child);
+    this.#registration.close();
+    this.#killing?.cancel();
+    this.#errors.close();
+    turnAway(this.#side.descriptor);
+    this.#session.ending = ending;
+    this.#session.end();
+  }
+
+  onFault(error: unknown): void {
+    this.#house.journal.fault(error);
+    this.#child.signal(Signal.SIGKILL);
+    this.#registration.close();
+    this.#side.descriptor.close();
+    this.#session.end("error");
+  }
+
+  evict(): void {
+    this.#side.cut();
+    // The program has ended already, and only what it said last is still on its way.
+    if (!this.#side.descriptor.isOpen) return;
+    shutdown(this.#side.descriptor);
+    this.#child.signal(Signal.SIGTERM);
+    const { grace } = this.#house.source.config.limits;
+    this.#killing = this.#house.reactor.after(grace, () => this.kill());
+  }
+
+  kill(): void {
+    this.#child.signal(Signal.SIGKILL);
+  }
+}
+
+function demandProgram(path: string): void {
+  const refuse = (what: string, exit: ExitCode = ExitCode.config): Failure =>
+    new Failure(`Cannot offer the program ${path}: ${what}`, { exit, hint: `ls -l ${path}` });
+  if (!canSpawn()) throw refuse("starting programs needs glibc 2.34 or newer", ExitCode.os);
+  let mode: number;
+  try {
+    mode = fileStatus(path).mode;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw refuse(describe(error.errno));
+  }
+  if ((mode & FileType.mask) !== FileType.regular) throw refuse("it is not a file");
+  if ((mode & 0o111) === 0) throw refuse("it is not executable");
+}
+
+function sentence(error: unknown): string {
+  if (error instanceof SystemError) return describe(error.errno);
+  return error instanceof Error ? error.message : String(error);
+}

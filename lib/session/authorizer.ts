@@ -1,0 +1,115 @@
+/**
+ * The policy, asked with a configuration that is never older than the file on disk.
+ *
+ * @module
+ */
+import { findListener } from "../net/listener_address.ts";
+import type { ConfigSource } from "../config/live_config.ts";
+import type { Config, ListenerConfig } from "../config/types.ts";
+import { decide, decideKeyed } from "../policy/decide.ts";
+import type {
+  AllowList,
+  Decision,
+  Ground,
+  KeyedPeer,
+  KeyGrant,
+  Occupancy,
+  UnixPeer,
+} from "../policy/types.ts";
+import type { Names } from "./user_names.ts";
+import type { Session, Sessions } from "./session_table.ts";
+
+/** Someone who is in has room. */
+const ROOM: Occupancy = {
+  connections: 0,
+  maxConnections: Infinity,
+  connectionsOfUser: 0,
+  maxConnectionsPerUser: Infinity,
+};
+
+/** Decides about peers, and again about those who are in. */
+export class Judge {
+  readonly #source: ConfigSource;
+  readonly #ground: Ground;
+  readonly #sessions: Sessions;
+  readonly #names: Names;
+  /** The lists in force, as far as they were looked up in the configuration of {@linkcode #listsOf}. */
+  readonly #lists = new Map<ListenerConfig, AllowList | null>();
+  #listsOf: Config | null = null;
+
+  constructor(source: ConfigSource, ground: Ground, sessions: Sessions, names: Names) {
+    this.#source = source;
+    this.#ground = ground;
+    this.#sessions = sessions;
+    this.#names = names;
+  }
+
+  /** Decides about a newcomer. The configuration has to have been refreshed just before. */
+  admit(peer: UnixPeer, listener: ListenerConfig): Decision {
+    const { access } = this.#source.config;
+    const allow = this.#allowOf(listener);
+    const occupancy = this.#occupancy(peer.credentials?.uid);
+    return decide(peer, access, allow, this.#ground, occupancy);
+  }
+
+  /** Decides about a newcomer who has shown a key. Configuration and keys have been refreshed just before. */
+  admitKeyed(grant: KeyGrant | null, actsAs: string | null, listener: ListenerConfig): Decision {
+    const { access } = this.#source.config;
+    const name = grant?.user ?? actsAs;
+    // A trusted key that names nobody is counted with root.
+    const uid = name === null ? 0 : access.usersByName.get(name)?.uid;
+    return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid));
+  }
+
+  /** Decides about someone who is in, as if there were always room. */
+  review({ facts: { origin, door } }: Session): Decision {
+    if (origin.kind === "tcp") {
+      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, door, ROOM);
+    }
+    const { access } = this.#source.config;
+    return decide(origin.peer, access, this.#allowOf(door), this.#ground, ROOM);
+  }
+
+  #decideKeyed(
+    grant: KeyGrant | null,
+    actsAs: string | null,
+    listener: ListenerConfig,
+    occupancy: Occupancy,
+  ): Decision {
+    const { config } = this.#source;
+    const allow = this.#allowOf(listener);
+    const user = config.access.usersByName.get(grant?.user ?? actsAs ?? "");
+    // The name service may be slow, so it is asked only where a rule wants to know.
+    const groups = user === undefined || !allow?.gids.size ? [] : this.#names.groupsOf(user.uid);
+    const peer: KeyedPeer = { grant, actsAs, groups };
+    return decideKeyed(peer, config.access, allow, Date.now(), occupancy);
+  }
+
+  #occupancy(uid: number | undefined): Occupancy {
+    const { limits } = this.#source.config;
+    return {
+      connections: this.#sessions.size,
+      maxConnections: limits.maxConnections,
+      connectionsOfUser: uid === undefined ? Infinity : this.#sessions.ofUid(uid),
+      maxConnectionsPerUser: limits.maxConnectionsPerUser,
+    };
+  }
+
+  /**
+   * The `allow:` list that is in force for a listener now, however the file spells its address. One that is not in the
+   * file (any more) keeps the list it had.
+   */
+  #allowOf(listener: ListenerConfig): AllowList | null {
+    const { config } = this.#source;
+    if (config !== this.#listsOf) {
+      this.#listsOf = config;
+      this.#lists.clear();
+    }
+    let allow = this.#lists.get(listener);
+    if (allow === undefined) {
+      allow = (findListener(config.listeners ?? [], listener) ?? listener).allow;
+      this.#lists.set(listener, allow);
+    }
+    return allow;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Someone on the way through the access check. Nothing is started for them, and nothing counted to
+ * anybody's account, before they have shown that they hold a key.
+ *
+ * @module
+ */
+import type { Channel } from "../protocol/channel.ts";
+import type { Accept } from "../protocol/greetings.ts";
+import type { Refusal } from "../protocol/protocol_error.ts";
+import type { ServerEvent, ServerHandshake } from "../protocol/server_handshake.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import type { Endpoint } from "../libc/inet.ts";
+import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import type { DenyReason } from "../policy/types.ts";
+import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
+import type { Timer } from "../reactor/timers.ts";
+import { turnAway } from "../net/acceptor.ts";
+import type { House } from "./data_plane_context.ts";
+import type { Waiting } from "./handshake_queue.ts";
+
+/** How much is read at once: no step of the access check is longer. */
+const CHUNK = 4096;
+
+/** Someone who holds a key and waits for the decision. Exactly one of the two answers is given. */
+export interface Knock {
+  readonly remote: Endpoint;
+  readonly keyId: string;
+  /** Whom it wants to act as, or null. */
+  readonly actsAs: string | null;
+  /** What it has sent already behind its HELLO, sealed. */
+  readonly rest: Uint8Array;
+  /** Lets it in. The connection is the caller's from here on. */
+  accept(answer: Accept): { descriptor: Descriptor; channel: Channel; unsent: Uint8Array | null };
+  /** Tells it why not, and closes. */
+  reject(reason: string): void;
+}
+
+/** Who decides. */
+export interface Host {
+  admit(knock: Knock): void;
+  refuse(
+    who: { readonly remote: Endpoint; readonly keyId: string | null },
+    reason: DenyReason,
+    user: string | null,
+    detail?: Refusal,
+  ): void;
+}
+
+/** A connection whose access check is not finished. */
+export class Arrival implements Watcher, Waiting {
+  readonly #house: House;
+  readonly #host: Host;
+  readonly #remote: Endpoint;
+  readonly #handshake: ServerHandshake;
+  readonly #deadline: Timer;
+  #registration: Registration | null;
+
+  /** Begins to wait. @param connection Belongs to the arrival from here on, also when this throws. */
+  constructor(
+    house: House,
+    host: Host,
+    connection: Descriptor,
+    remote: Endpoint,
+    handshake: ServerHandshake,
+  ) {
+    this.#house = house;
+    this.#host = host;
+    this.#remote = remote;
+    this.#handshake = handshake;
+    this.#registration = house.reactor.watch(connection, EPOLLIN, this);
+    this.#deadline = house.reactor.after(
+      house.source.config.limits.handshakeTimeout,
+      () => this.#refuse("handshake-timeout"),
+    );
+    house.waiting.enter(this);
+  }
+
+  onEvents(): void {
+    const chunk = this.#house.buffers.read.subarray(0, CHUNK);
+    while (this.#registration !== null) {
+      const count = receive(this.#registration.descriptor, chunk);
+      if (count === WOULD_BLOCK) return;
+      if (count === BROKEN || count === 0) {
+        this.#refuse("bad-key", "truncated");
+        return;
+      }
+      this.#house.waiting.hasSpoken(this);
+      for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#take(event);
+    }
+  }
+
+  /** A bug of ours is no way in. */
+  onFault(error: unknown): void {
+    this.#house.journal.fault(error);
+    this.#refuse("bad-key");
+  }
+
+  giveWay(reason: "over-limit" | "handshake-timeout"): void {
+    this.#refuse(reason);
+  }
+
+  #take(event: ServerEvent): void {
+    if (this.#registration === null) return;
+    switch (event.kind) {
+      case "send":
+        // So few bytes always fit into a connection that has carried none.
+        if (this.#send(event.bytes) < event.bytes.length) this.#refuse("bad-key", "truncated");
+        return;
+      case "refused":
+        this.#refuse("bad-key", event.reason);
+        return;
+      case "hello": {
+        const { keyId, user: actsAs, rest } = event;
+        this.#deadline.cancel();
+        this.#house.waiting.leave(this);
+        this.#host.admit({
+          remote: this.#remote,
+          keyId,
+          actsAs,
+          rest,
+          accept: (answer) => this.#accept(answer),
+          reject: (reason) => this.#reject(reason),
+        });
+        return;
+      }
+    }
+  }
+
+  #accept(answer: Accept): ReturnType<Knock["accept"]> {
+    const { bytes, channel } = this.#handshake.accept(answer);
+    const taken = Math.max(0, this.#send(bytes));
+    const registration = this.#registration;
+    if (registration === null) throw new Error("an arrival was let in after it was gone");
+    this.#registration = null;
+    return {
+      descriptor: new Descriptor(registration.release()),
+      channel,
+      unsent: taken < bytes.length ? bytes.subarray(taken) : null,
+    };
+  }
+
+  #reject(reason: string): void {
+    this.#send(this.#handshake.reject(reason));
+    this.#close();
+  }
+
+  #send(bytes: Uint8Array): number {
+    if (this.#registration === null) return BROKEN;
+    return send(this.#registration.descriptor, bytes as Uint8Array<ArrayBuffer>);
+  }
+
+  #refuse(reason: DenyReason, detail?: Refusal): void {
+    if (this.#registration === null) return;
+    const keyId = this.#handshake.claimedKeyId;
+    this.#close();
+    this.#host.refuse({ remote: this.#remote, keyId }, reason, null, detail);
+  }
+
+  #close(): void {
+    const registration = this.#registration;
+    if (registration === null) return;
+    this.#registration = null;
+    this.#deadline.cancel();
+    this.#house.waiting.leave(this);
+    this.#handshake.wipe();
+    turnAway(new Descriptor(registration.release()));
+  }
+}

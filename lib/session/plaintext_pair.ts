@@ -1,0 +1,89 @@
+/**
+ * A sealed connection for those who want to read and write plain bytes: they get one end of a socket pair,
+ * and the reactor seals and opens between the other end and the peer.
+ *
+ * @module
+ */
+import type { Descriptor } from "../libc/descriptor.ts";
+import { unixSocketPair } from "../libc/sockets.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import { Relay, type RelayHolder, type RelayOutcome } from "../net/relay.ts";
+import type { RelayBuffers } from "../net/relay_buffers.ts";
+import type { Line } from "./service.ts";
+import type { CloseReason, Session } from "./session_table.ts";
+import { Silence } from "./idle_timer.ts";
+
+/** The plain side of a connection. */
+export interface PlainSide {
+  /** Belongs to the caller. */
+  readonly descriptor: Descriptor;
+  /** Closes the connection to the peer at once. */
+  cut(): void;
+}
+
+/**
+ * Opens the plain side of a connection. A Unix connection is its own; the session of any other lasts until
+ * the peer has everything.
+ *
+ * @param idleTimeout How long the session may be silent, in milliseconds, as far as we can hear it; 0 for ever.
+ */
+export function plainSide(
+  reactor: Reactor,
+  buffers: RelayBuffers,
+  session: Session,
+  line: Line,
+  idleTimeout = 0,
+): PlainSide {
+  if (line.channel === null) return { descriptor: line.descriptor, cut: () => {} };
+  let pair: [Descriptor, Descriptor];
+  try {
+    pair = unixSocketPair();
+  } catch (error) {
+    line.descriptor.close();
+    throw error;
+  }
+  const [near, far] = pair;
+  try {
+    return new Bridge(reactor, buffers, session, line, near, far, idleTimeout);
+  } catch (error) {
+    far.close();
+    throw error;
+  }
+}
+
+/** What seals and opens between the peer and the plain side. */
+class Bridge implements PlainSide, RelayHolder {
+  readonly descriptor: Descriptor;
+  readonly #session: Session;
+  readonly #relay: Relay;
+  readonly #silence: Silence | null;
+  readonly #release: () => void;
+
+  constructor(
+    reactor: Reactor,
+    buffers: RelayBuffers,
+    session: Session,
+    line: Line,
+    near: Descriptor,
+    far: Descriptor,
+    idleTimeout: number,
+  ) {
+    this.descriptor = far;
+    this.#session = session;
+    const plain = { descriptor: near, kind: "unix" as const, seal: null };
+    this.#relay = new Relay(reactor, buffers, { ...line, seal: line.channel }, plain, this);
+    this.#release = session.hold();
+    this.#silence = Silence.of(reactor, session, this.#relay, idleTimeout);
+  }
+
+  cut(): void {
+    this.#relay.abort("error");
+  }
+
+  relayOver({ bytesIn, bytesOut, reason }: RelayOutcome): void {
+    this.#silence?.end();
+    this.#session.carried({ in: bytesIn, out: bytesOut });
+    this.#session.note(reason as CloseReason);
+    this.#release();
+  }
+}

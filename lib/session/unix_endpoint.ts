@@ -1,0 +1,137 @@
+/**
+ * The way of a connection on a Unix socket: listener → credentials → policy → service.
+ *
+ * @module
+ */
+import type { ListenerConfig, UnixListenerConfig } from "../config/types.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
+import { Acceptor, type Porter, turnAway } from "../net/acceptor.ts";
+import { handOver } from "./start_session.ts";
+import { GONE, type House, OUT_OF_ROOM } from "./data_plane_context.ts";
+import { readPeer } from "./peer.ts";
+import { plainLine, type Service } from "./service.ts";
+import type { UnixListener } from "../net/unix_listener.ts";
+
+/** One Unix listener and the service behind it. */
+export class FrontDoor implements Porter {
+  readonly #house: House;
+  readonly #listener: UnixListener;
+  /** Null while the door is shut: whoever comes is refused. */
+  #service: Service | null;
+  #config: UnixListenerConfig;
+  readonly #acceptor: Acceptor;
+  readonly name: string;
+
+  /** Starts accepting. */
+  constructor(house: House, listener: UnixListener, service: Service) {
+    this.#house = house;
+    this.#listener = listener;
+    this.#service = service;
+    this.#config = listener.config;
+    this.name = listener.name;
+    this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
+  }
+
+  /** What it was opened, or last changed, with. */
+  get config(): UnixListenerConfig {
+    return this.#config;
+  }
+
+  /** Whether anybody can be let in. */
+  get isOpen(): boolean {
+    return this.#service !== null;
+  }
+
+  /** Takes what the configuration says now, but for the service. */
+  follow(config: ListenerConfig): void {
+    if (config.kind === "unix") this.#config = config;
+  }
+
+  /** Gives those who come from now on to another service. */
+  serve(config: ListenerConfig, service: Service): void {
+    this.follow(config);
+    this.#service = service;
+  }
+
+  /** Refuses everybody from now on, until there is something to {@linkcode serve} again. */
+  shut(): void {
+    this.#service = null;
+  }
+
+  prepare(): void {
+    this.#house.refresh();
+  }
+
+  receive(connection: Descriptor): void {
+    const { judge } = this.#house;
+    let handedOver = false;
+    try {
+      const peer = readPeer(connection);
+      // Read after the look at the configuration, which may have shut or closed this very door.
+      const service = this.#service;
+      const decision = service === null ? GONE : judge.admit(peer, this.#config);
+      if (service !== null && decision.allow && peer.credentials !== null) {
+        handedOver = true;
+        this.#admit(service, connection, peer, peer.credentials, decision);
+      } else if (!decision.allow) this.#deny(connection, peer, decision);
+    } finally {
+      // Whoever was not handed over is turned away: denied, or an error on the way to the decision.
+      if (!handedOver) turnAway(connection);
+    }
+  }
+
+  noRoom(connection: Descriptor): void {
+    const peer = readPeer(connection);
+    turnAway(connection);
+    this.#deny(null, peer, OUT_OF_ROOM);
+  }
+
+  fault(error: unknown): void {
+    this.#house.journal.fault(error);
+  }
+
+  /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
+  close(): void {
+    this.shut();
+    this.#listener.unlink();
+    this.#acceptor.close();
+    this.#listener.release();
+  }
+
+  #admit(
+    service: Service,
+    connection: Descriptor,
+    peer: UnixPeer,
+    credentials: PeerCredentials,
+    decision: Decision & { allow: true },
+  ): void {
+    handOver(this.#house, service, plainLine(connection), decision, {
+      listener: this.name,
+      door: this.#config,
+      origin: { kind: "unix", peer, credentials },
+    });
+  }
+
+  #deny(
+    connection: Descriptor | null,
+    peer: UnixPeer,
+    decision: Decision & { allow: false },
+  ): void {
+    const { credentials } = peer;
+    const exe = connection && credentials &&
+      this.#house.executables.of(connection, credentials);
+    this.#house.journal.denied({
+      listener: this.name,
+      peer: credentials && { ...credentials, exe },
+      user: this.#userOf(credentials),
+      reason: decision.reason,
+    });
+  }
+
+  /** The configured name of a peer that is refused. */
+  #userOf(credentials: PeerCredentials | null): string | null {
+    if (credentials === null) return null;
+    return this.#house.source.config.access.usersByUid.get(credentials.uid)?.name ?? null;
+  }
+}

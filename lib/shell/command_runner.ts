@@ -1,0 +1,166 @@
+/**
+ * Carries one line of the console out: parse, call, render.
+ *
+ * @module
+ */
+import { harmless } from "../text/escape.ts";
+import { type RemoteConsole, RemoteError } from "../client/rpc_client.ts";
+import { ExitCode } from "../errors.ts";
+import { RpcCode, type Welcome } from "../service/console/protocol.ts";
+import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
+import type { ConsoleCommand } from "./grammar.ts";
+import { renderMetrics } from "./open_metrics.ts";
+import { ParseError, parseLine } from "./parse.ts";
+import {
+  renderAccess,
+  renderHelp,
+  renderRunningConfig,
+  renderSessions,
+  renderTree,
+  renderUsers,
+} from "./render.ts";
+
+/** What a line came to. */
+export interface LineOutcome {
+  /** For standard output. */
+  readonly out: string;
+  /** For standard error. */
+  readonly err: string;
+  readonly exit: ExitCode;
+  /** Whether the session is over. */
+  readonly leave: boolean;
+}
+
+/** Carries lines out. */
+export class Commander {
+  readonly #remote: RemoteConsole;
+  readonly #welcome: Welcome;
+
+  constructor(remote: RemoteConsole, welcome: Welcome) {
+    this.#remote = remote;
+    this.#welcome = welcome;
+  }
+
+  /**
+   * Carries a line out.
+   *
+   * @throws {Failure} When the server is gone or answers nonsense.
+   */
+  async run(line: string): Promise<LineOutcome> {
+    try {
+      const command = parseLine(line);
+      if (command.kind === "exit") return { out: "", err: "", exit: ExitCode.ok, leave: true };
+      return { out: await this.#execute(command), err: "", exit: ExitCode.ok, leave: false };
+    } catch (error) {
+      if (error instanceof ParseError) {
+        return failed(error.message, "help", ExitCode.usage);
+      }
+      if (error instanceof RemoteError) {
+        return failed(error.message, error.hint, exitOf(error.code));
+      }
+      throw error;
+    }
+  }
+
+  /** The names the Tab key offers; none where the server will not tell them. */
+  async userNames(): Promise<string[]> {
+    try {
+      return asUsers(await this.#remote.call("users.list")).map(({ name }) => harmless(name));
+    } catch (error) {
+      if (error instanceof RemoteError) return [];
+      throw error;
+    }
+  }
+
+  async #execute({ kind, words }: ConsoleCommand): Promise<string> {
+    const call = (method: string, params?: Record<string, unknown>) =>
+      this.#remote.call(method, params);
+    switch (kind) {
+      case "running-config":
+        return renderRunningConfig(
+          words.user === undefined
+            ? asUsers(await call("users.list"))
+            : [asUser(await call("users.get", { name: words.user }))],
+        );
+      case "users":
+        return renderUsers(asUsers(await call("users.list")));
+      case "sessions":
+        return renderSessions(asSessions(await call("sessions.list")), this.#welcome.session);
+      case "config":
+        return renderTree(await call("config.show"));
+      case "stats":
+        return renderTree(await call("stats"));
+      case "metrics":
+        return renderMetrics(asCounts(await call("stats")));
+      case "check": {
+        const who = words.who!;
+        const asked = /^[0-9]+$/.test(who) ? { uid: Number(who) } : { name: who };
+        return renderAccess(asAccess(await call("access.check", asked)));
+      }
+      case "set":
+        return renderRunningConfig([
+          asUser(
+            await call("users.set", { name: words.user, field: words.field, value: words.value }),
+          ),
+        ]);
+      case "add":
+        return renderRunningConfig([asUser(await call("users.add", newUser(words)))]);
+      case "remove":
+        return `removed ${
+          harmless(asUser(await call("users.remove", { name: words.user })).name)
+        }\n`;
+      case "close": {
+        const id = /^[0-9]{1,15}$/.test(words.session!) ? Number(words.session) : NaN;
+        if (Number.isNaN(id)) throw new ParseError(`"${words.session}" is not a session's number`);
+        const closed = asSession(await call("sessions.close", { id }));
+        return `closed session ${closed.id} of ${harmless(closed.user)}\n`;
+      }
+      case "reload":
+        return renderTree(await call("config.reload"));
+      case "help":
+        return renderHelp(words.topic);
+      case "exit":
+        return "";
+    }
+  }
+}
+
+function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
+  const id = (name: "uid" | "gid"): Record<string, number> => {
+    const text = words[name];
+    if (text === undefined) return {};
+    if (!/^(0|[1-9][0-9]{0,9})$/.test(text)) throw new ParseError(`"${text}" is not a ${name}`);
+    return { [name]: Number(text) };
+  };
+  const flag = (name: "access" | "admin", parameter: string): Record<string, boolean> => {
+    const text = words[name];
+    if (text === undefined) return {};
+    if (text !== "true" && text !== "false") {
+      throw new ParseError(`${parameter} is true or false, not "${text}"`);
+    }
+    return { [parameter]: text === "true" };
+  };
+  return {
+    name: words.user,
+    ...id("uid"),
+    ...id("gid"),
+    ...flag("access", "local_ipc_access"),
+    ...flag("admin", "admin"),
+  };
+}
+
+function failed(message: string, hint: string | undefined, exit: ExitCode): LineOutcome {
+  const next = hint === undefined ? "" : `hint: ${harmless(hint)}\n`;
+  return { out: "", err: `error: ${harmless(message)}\n${next}`, exit, leave: false };
+}
+
+function exitOf(code: number): ExitCode {
+  switch (code) {
+    case RpcCode.permissionDenied:
+      return ExitCode.refused;
+    case RpcCode.internalError:
+      return ExitCode.os;
+    default:
+      return ExitCode.data;
+  }
+}

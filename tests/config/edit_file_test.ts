@@ -1,0 +1,260 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import { addUser } from "../../lib/config/edit.ts";
+import { loadConfig, loadGround } from "../../lib/config/load.ts";
+import { editConfigFile } from "../../lib/config/edit_file.ts";
+import { ExitCode, Failure } from "../../lib/errors.ts";
+import { LockFile } from "../../lib/libc/files.ts";
+import { effectiveUid } from "../../lib/libc/ids.ts";
+import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
+
+const GROUND = loadGround(effectiveUid());
+const needsRoot = { ignore: effectiveUid() !== 0 };
+const TEXT = "users: [] # nobody\n";
+
+/** A directory for the configuration of one test. */
+class Place {
+  readonly directory = Deno.realPathSync(Deno.makeTempDirSync());
+  readonly path = join(this.directory, "config.yaml");
+
+  constructor(text: string | null = TEXT) {
+    if (text !== null) Deno.writeTextFileSync(this.path, text, { mode: 0o644 });
+  }
+
+  edit(edit: (text: string) => string, path: string = this.path): Promise<boolean> {
+    return editConfigFile(path, GROUND, edit);
+  }
+
+  text(): string {
+    return Deno.readTextFileSync(this.path);
+  }
+
+  names(directory: string = this.directory): string[] {
+    return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+  }
+
+  async refused(exit: number, edit = () => "users: []\n", path: string = this.path) {
+    const failure = await assertRejects(() => this.edit(edit, path), Failure) as Failure;
+    assertEquals(failure.exit, exit, failure.message);
+    return failure;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+Deno.test("an edit is written, and leaves nothing beside the file", async () => {
+  using place = new Place();
+  assertEquals(await place.edit((text) => `${text}# more\n`), true);
+  assertEquals([place.text(), place.names()], [`${TEXT}# more\n`, ["config.yaml"]]);
+});
+
+Deno.test("an edit that changes nothing writes nothing", async () => {
+  using place = new Place();
+  const before = Deno.statSync(place.path);
+  assertEquals(await place.edit((text) => text), false);
+  const after = Deno.statSync(place.path);
+  assertEquals([after.ino, after.ctime], [before.ino, before.ctime]);
+});
+
+Deno.test("a file that is replaced is another one: a reader of the old one reads on", async () => {
+  using place = new Place();
+  using reader = Deno.openSync(place.path);
+  await place.edit(() => "users: []\n");
+  const bytes = new Uint8Array(100);
+  const count = reader.readSync(bytes);
+  assertEquals(new TextDecoder().decode(bytes.subarray(0, count ?? 0)), TEXT);
+});
+
+Deno.test("the mode stays, whatever it is", async () => {
+  for (const mode of [0o600, 0o640, 0o644, 0o444]) {
+    using place = new Place();
+    Deno.chmodSync(place.path, mode);
+    await place.edit(() => "users: []\n");
+    assertEquals(Deno.statSync(place.path).mode! & 0o7777, mode);
+  }
+});
+
+Deno.test({
+  name: "the owner and the group stay (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    Deno.chownSync(place.path, 0, 579);
+    await place.edit(() => "users: []\n");
+    const { uid, gid } = Deno.statSync(place.path);
+    assertEquals([uid, gid], [0, 579]);
+  },
+});
+
+Deno.test("a first file is made readable for all, with the directories above it", async () => {
+  using place = new Place(null);
+  const path = join(place.directory, "a", "b", "config.yaml");
+  assertEquals(await place.edit((text) => `${text}users: []\n`, path), true);
+  assertEquals(Deno.readTextFileSync(path), "users: []\n");
+  assertEquals(Deno.statSync(path).mode! & 0o7777, 0o644);
+  assertEquals(Deno.statSync(join(place.directory, "a")).mode! & 0o7777, 0o755);
+});
+
+Deno.test("a first file is not made where others may replace it", async () => {
+  using place = new Place(null);
+  Deno.chmodSync(place.directory, 0o777);
+  const { message, hint } = await place.refused(ExitCode.config);
+  assertStringIncludes(message, `${place.directory} is writable by others`);
+  assertEquals([hint, place.names()], [`chmod go-w ${place.directory}`, []]);
+});
+
+Deno.test("a link stays, and the file behind it is replaced", async () => {
+  using place = new Place();
+  using other = new Place(null);
+  Deno.symlinkSync(place.path, other.path);
+  await place.edit(() => "users: []\n", other.path);
+  assertEquals(Deno.readLinkSync(other.path), place.path);
+  assertEquals([place.text(), other.names()], ["users: []\n", ["config.yaml"]]);
+});
+
+Deno.test("a link to nowhere is refused, and stays", async () => {
+  using place = new Place(null);
+  const to = join(place.directory, "none");
+  Deno.symlinkSync(to, place.path);
+  const { hint } = await place.refused(ExitCode.config);
+  assertEquals([hint, Deno.readLinkSync(place.path)], [`rm ${place.path}`, to]);
+});
+
+Deno.test("an unsafe file is not edited", async () => {
+  using place = new Place();
+  Deno.chmodSync(place.path, 0o666);
+  await place.refused(ExitCode.config);
+  assertEquals(place.text(), TEXT);
+});
+
+Deno.test("an edit that is refused leaves the file and nothing else, and the lock is free", async () => {
+  using place = new Place();
+  const refusal = new Failure("no", { exit: ExitCode.exists });
+  const failure = await place.refused(ExitCode.exists, () => {
+    throw refusal;
+  });
+  assertEquals([failure, place.text(), place.names()], [refusal, TEXT, ["config.yaml"]]);
+  await place.edit(() => "users: []\n");
+});
+
+Deno.test("a write that fails leaves the file as it was, and the lock is free", async () => {
+  using place = new Place();
+  // What is in the way cannot be removed: it is a directory with something in it.
+  const inTheWay = `${place.path}.new`;
+  Deno.mkdirSync(join(inTheWay, "x"), { recursive: true });
+  await place.refused(ExitCode.os);
+  assertEquals([place.text(), place.names()], [TEXT, ["config.yaml", "config.yaml.new"]]);
+  Deno.removeSync(inTheWay, { recursive: true });
+  await place.edit(() => "users: []\n");
+});
+
+Deno.test({
+  name: "a full disk leaves the file as it was, and no half-written one (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    const mounted = await new Deno.Command("mount", {
+      args: ["-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", place.directory],
+      stderr: "null",
+    }).output();
+    if (!mounted.success) return;
+    try {
+      Deno.writeTextFileSync(place.path, TEXT, { mode: 0o644 });
+      const { message } = await place.refused(ExitCode.os, () => "#".repeat(200_000));
+      assertStringIncludes(message, `Cannot write ${place.path}: `);
+      assertEquals([place.text(), place.names()], [TEXT, ["config.yaml"]]);
+    } finally {
+      await new Deno.Command("umount", { args: [place.directory] }).output();
+    }
+  },
+});
+
+Deno.test("what somebody who died has left is in nobody's way", async () => {
+  using place = new Place();
+  Deno.writeTextFileSync(`${place.path}.new`, "half of a fi");
+  Deno.writeTextFileSync(`${place.path}.lock`, "");
+  await place.edit(() => "users: []\n");
+  assertEquals([place.text(), place.names()], ["users: []\n", ["config.yaml"]]);
+});
+
+Deno.test({
+  name: "root edits a service's file, past the lock and the links its user left (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    using other = new Place(null);
+    const victim = join(other.directory, "victim");
+    Deno.writeTextFileSync(victim, "victim", { mode: 0o600 });
+    Deno.writeTextFileSync(`${place.path}.lock`, "", { mode: 0o600 });
+    Deno.symlinkSync(victim, `${place.path}.new`);
+    for (const path of [place.directory, place.path, `${place.path}.lock`]) {
+      Deno.chownSync(path, 579, 579);
+    }
+    const ofService = { ...GROUND, serverUid: 579 };
+    await editConfigFile(place.path, ofService, () => "users: []\n");
+    assertEquals([place.text(), place.names()], ["users: []\n", ["config.yaml"]]);
+    assertEquals(Deno.statSync(place.path).uid, 579);
+    const { uid, mode } = Deno.statSync(victim);
+    assertEquals([uid, mode! & 0o777, Deno.readTextFileSync(victim)], [0, 0o600, "victim"]);
+  },
+});
+
+Deno.test({
+  name: "the lock of a third user is nobody's to believe (needs root)",
+  ...needsRoot,
+  async fn() {
+    using place = new Place();
+    Deno.writeTextFileSync(`${place.path}.lock`, "", { mode: 0o600 });
+    Deno.chownSync(`${place.path}.lock`, 579, 579);
+    await place.refused(ExitCode.refused);
+    assertEquals(place.text(), TEXT);
+  },
+});
+
+Deno.test("a writer waits for the one before it", async () => {
+  using place = new Place();
+  const lock = LockFile.tryAcquire(`${place.path}.lock`);
+  assert(lock !== null);
+  let edited = false;
+  const waiting = place.edit(() => {
+    edited = true;
+    return "users: []\n";
+  });
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(edited, false);
+  lock!.release();
+  await waiting;
+  assertEquals(place.text(), "users: []\n");
+});
+
+const child = fromFileUrl(new URL("../support/add_one_user.ts", import.meta.url));
+
+Deno.test("edits of many calls and many processes at once lose nothing", async () => {
+  using place = new Place();
+  const machine = { overflowUid: GROUND.overflowUid, groupId: () => null };
+  const uids = Array.from({ length: 50 }, (_, index) => 1_000 + index);
+  const calls = uids.map((uid) =>
+    place.edit((text) =>
+      addUser(
+        text,
+        { name: `call${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
+        { path: place.path, machine },
+      )
+    )
+  );
+  const processes = uids.slice(0, 12).map((uid) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", ...PERMISSION_FLAGS, child, place.path, String(uid + 1_000)],
+    }).output()
+  );
+  await Promise.all(calls);
+  for (const { success, stderr } of await Promise.all(processes)) {
+    assert(success, new TextDecoder().decode(stderr));
+  }
+  const { users } = loadConfig({ paths: [place.path], explicit: true }, GROUND).access;
+  assertEquals(users.length, 62);
+  assertEquals(place.names(), ["config.yaml"]);
+  assertStringIncludes(place.text(), "# nobody");
+});

@@ -1,0 +1,21 @@
+import { assertEquals } from "@std/assert";
+import {
+  callersName,
+  HIDDEN,
+  LIST,
+  namesIn,
+  SETTINGS,
+} from "../../lib/config/launcher_environment.ts";
+
+const NAMES = namesIn("HOME NODE_OPTIONS");
+
+Deno.test("callersName() takes back what was hidden, and nothing else of such a name", () => {
+  assertEquals(NAMES.map((name) => callersName(HIDDEN + name, NAMES)), NAMES);
+  for (const name of [`${HIDDEN}LD_PRELOAD`, HIDDEN, "PATH"]) {
+    assertEquals(callersName(name, NAMES), name);
+  }
+});
+
+Deno.test("callersName() knows what the launcher has set for the runtime alone", () => {
+  for (const name of [LIST, ...Object.keys(SETTINGS)]) assertEquals(callersName(name, NAMES), null);
+});

@@ -1,0 +1,105 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { chooseListeners } from "../../lib/dataplane/choose_listeners.ts";
+import { Failure } from "../../lib/errors.ts";
+
+const CONFIG = parseConfig(
+  `listeners:
+  - { unix: /run/a.sock, mode: "0600" }
+  - { unix: /run/b.sock }
+`,
+  "c.yaml",
+  { overflowUid: 65534, groupId: () => null },
+);
+const NONE = parseConfig("", "c.yaml", { overflowUid: 65534, groupId: () => null });
+const root = (env: Record<string, string> = {}) => ({ uid: 0, env });
+
+function paths(unix: string | true | null, config = CONFIG, surroundings = root()) {
+  const flags = { unix, tcp: null, keys: [], service: null };
+  return chooseListeners(flags, config, surroundings).map((listener) =>
+    listener.kind === "unix" ? `${listener.path} ${listener.mode.toString(8)}` : listener.kind
+  );
+}
+
+Deno.test("chooseListeners() believes the flag, then the environment, then the file, then itself", () => {
+  const env = root({ IPCAUTH_PATH: "/run/env.sock" });
+  assertEquals(paths("/run/flag.sock", CONFIG, env), ["/run/flag.sock 666"]);
+  assertEquals(paths(true, CONFIG, env), ["/run/env.sock 666"]);
+  assertEquals(paths(null, CONFIG, env), ["/run/env.sock 666"]);
+  assertEquals(paths(true), ["/run/a.sock 600", "/run/b.sock 666"]);
+  assertEquals(paths(null, NONE), ["/run/ipcauth/ipc.sock 666"]);
+  const user = { uid: 1000, env: { XDG_RUNTIME_DIR: "/run/user/1000" } };
+  assertEquals(paths(true, NONE, user), ["/run/user/1000/ipcauth/ipc.sock 666"]);
+});
+
+Deno.test("chooseListeners() gives a path of the flag what the file says of that path", () => {
+  assertEquals(paths("/run/a.sock"), ["/run/a.sock 600"]);
+});
+
+Deno.test("chooseListeners() refuses a user without a runtime directory and without a path", () => {
+  assertThrows(() => paths(true, NONE, { uid: 1000, env: {} }), Failure, "XDG_RUNTIME_DIR");
+});
+
+const KEYED = parseConfig(
+  `listeners:
+  - tcp: 127.0.0.1:7000
+    keys: [{ file: /k/bob.key, user: bob }]
+  - { unix: /run/a.sock }
+users: [{ name: bob, uid: 579 }]
+`,
+  "c.yaml",
+  { overflowUid: 65534, groupId: () => null },
+);
+
+interface TcpFlags {
+  readonly unix?: string | true;
+  readonly tcp?: { host: string; port: number } | true;
+  readonly keys?: (string | null)[];
+}
+
+/** TCP listeners as `host:port key=user …`, and others by their path. */
+function doors(
+  { unix, tcp, keys = [] }: TcpFlags,
+  env: Record<string, string> = {},
+  config = KEYED,
+) {
+  const flags = { unix: unix ?? null, tcp: tcp ?? null, keys, service: null };
+  return chooseListeners(flags, config, root(env)).map((listener) =>
+    listener.kind === "unix" ? listener.path : [
+      `${listener.host}:${listener.port}`,
+      ...listener.keys.map((key) => `${key.file}=${key.user}`),
+    ]
+      .join(" ")
+  );
+}
+
+Deno.test("chooseListeners() finds the address of TCP: flag, environment, file, its own", () => {
+  const address = { host: "::1", port: 1 };
+  assertEquals(doors({ tcp: address, keys: ["/k/x.key"] }), ["::1:1 /k/x.key=null"]);
+  const env = { IPCAUTH_ADDR: "10.0.0.1", IPCAUTH_PORT: "99" };
+  assertEquals(doors({ tcp: true, keys: ["/k/x.key"] }, env), ["10.0.0.1:99 /k/x.key=null"]);
+  assertEquals(doors({ tcp: true }), ["127.0.0.1:7000 /k/bob.key=bob"]);
+  assertEquals(doors({ keys: ["/k/x.key"] }, {}, NONE), ["127.0.0.1:4569 /k/x.key=null"]);
+  assertEquals(doors({}), ["127.0.0.1:7000 /k/bob.key=bob", "/run/a.sock"]);
+});
+
+Deno.test("chooseListeners() finds the keys: flag, environment, file", () => {
+  assertEquals(doors({ tcp: true }, { IPCAUTH_KEY_FILE: "/k/env.key" }), [
+    "127.0.0.1:7000 /k/env.key=null",
+  ]);
+  // Whose key it is stays what the file says, wherever it was named.
+  assertEquals(doors({ keys: ["/k/bob.key", "/k/x.key", "/k/x.key"] }), [
+    "127.0.0.1:7000 /k/bob.key=bob /k/x.key=null",
+  ]);
+});
+
+Deno.test("chooseListeners() lets a socket path win over an address of the environment", () => {
+  const env = { IPCAUTH_PATH: "/run/env.sock", IPCAUTH_ADDR: "10.0.0.1" };
+  assertEquals(doors({}, env), ["/run/env.sock"]);
+});
+
+Deno.test("chooseListeners() opens no TCP listener without a key", () => {
+  const nowhere = { uid: 1000, env: { HOME: "/nowhere" } };
+  const flags = { unix: null, tcp: true as const, keys: [], service: null };
+  assertThrows(() => chooseListeners(flags, NONE, nowhere), Failure, "There is no key");
+});

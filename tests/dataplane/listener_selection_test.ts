@@ -1,0 +1,82 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { Failure } from "../../lib/errors.ts";
+import { Roster } from "../../lib/dataplane/listener_selection.ts";
+
+const config = (text: string) =>
+  parseConfig(text, "c.yaml", { overflowUid: 65534, groupId: () => null });
+const NONE = config("");
+const lines = (...paths: string[]) =>
+  config(
+    `listeners:\n${
+      paths.map((path) => `  - { unix: ${path}, service: { exec: [/x] } }\n`).join("")
+    }`,
+  );
+const PASSED = { kind: "unix", path: "/run/passed.sock" } as const;
+const ECHO = { kind: "exec", argv: ["/bin/echo"], runAs: "server" } as const;
+
+interface Flags {
+  readonly unix?: string;
+  readonly service?: typeof ECHO;
+  readonly open?: readonly (typeof PASSED)[];
+}
+
+/** A server's roster, and what is on it after each configuration: `path service`. */
+function roster({ unix, service, open = [PASSED] }: Flags = {}) {
+  const flags = { unix: unix ?? null, tcp: null, keys: [], service: service ?? null };
+  const followed = new Roster(flags, { uid: 0, env: {} }, open);
+  return (text: ReturnType<typeof config>) => {
+    followed.follow(text);
+    return followed.current.map((one) =>
+      `${one.kind === "unix" ? one.path : one.host} ${one.service.kind}`
+    );
+  };
+}
+
+Deno.test("a passed socket is a console where nobody names an address, for as long as nobody does", () => {
+  const follow = roster();
+  assertEquals(follow(NONE), ["/run/passed.sock console"]);
+  assertEquals(follow(config("users: []")), ["/run/passed.sock console"]);
+  assertEquals(follow(lines("/run/other.sock")), ["/run/other.sock exec"]);
+  // What was taken away by a line does not come back when that line goes.
+  assertEquals(follow(NONE), []);
+  assertEquals(follow(lines("/run/passed.sock")), ["/run/passed.sock exec"]);
+});
+
+Deno.test("a passed socket whose line is removed is not served without it", () => {
+  for (const service of [undefined, ECHO]) {
+    const follow = roster(service && { service });
+    assertEquals(follow(lines("/run/passed.sock")), ["/run/passed.sock exec"]);
+    assertEquals(follow(NONE), []);
+    assertEquals(follow(lines("/run//passed.sock")), ["/run//passed.sock exec"]);
+  }
+});
+
+Deno.test("an address of the command line that a line has ruled is not served without it", () => {
+  const follow = roster({ unix: "/run/flag.sock", open: [] });
+  assertEquals(follow(NONE), ["/run/flag.sock console"]);
+  assertEquals(follow(lines("/run/flag.sock")), ["/run/flag.sock exec"]);
+  assertEquals(follow(NONE), []);
+  assertEquals(follow(lines("/run/flag.sock")), ["/run/flag.sock exec"]);
+});
+
+Deno.test("a passed socket has to be claimed at the start: by a line, or by a service of the command line", () => {
+  assertThrows(() => roster()(lines("/run/other.sock")), Failure, "unix:/run/passed.sock");
+  assertThrows(() => roster({ unix: "/run/flag.sock" })(NONE), Failure, "unix:/run/passed.sock");
+  assertEquals(roster({ service: ECHO })(lines("/run/other.sock")), [
+    "/run/other.sock exec",
+    "/run/passed.sock exec",
+  ]);
+  assertEquals(roster({ unix: "/run/passed.sock" })(NONE), ["/run/passed.sock console"]);
+  assertEquals(roster({ unix: "/run/flag.sock" })(lines("/run/passed.sock")), [
+    "/run/flag.sock console",
+    "/run/passed.sock exec",
+  ]);
+});
+
+Deno.test("what cannot be chosen changes nothing", () => {
+  const follow = roster({ service: ECHO, open: [] });
+  assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
+  assertThrows(() => follow(lines("/run/a.sock", "/run/b.sock")), Failure, "which one is meant?");
+  assertEquals(follow(NONE), ["/run/ipcauth/ipc.sock exec"]);
+});

@@ -1,0 +1,130 @@
+/** Thousands of sessions at once, opening, stopping, resetting, being revoked: nothing leaks, nothing mixes. */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { readProc } from "../../lib/libc/files.ts";
+import { isRoot, Program, type RunningServer } from "../support/program.ts";
+
+const STORM = fromFileUrl(new URL("../support/console_load.ts", import.meta.url));
+
+async function descriptors(program: Program, server: RunningServer): Promise<number> {
+  const { stdout } = await program.execute(["ls", `/proc/${server.pid}/fd`]);
+  return stdout.split("\n").length;
+}
+
+Deno.test({
+  name: "not one byte of one session appears in another, and no descriptor is left (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const socket = program.path("ipc.sock");
+    const file = await program.write(
+      "config.yaml",
+      `users:
+  - { name: bob, uid: 579, local_ipc_access: true }
+limits: { max_connections: 20000, max_connections_per_user: 20000 }
+`,
+    );
+    const storm = await program.write("storm.ts", await Deno.readTextFile(STORM));
+    await using server = await program.serve([`--unix=${socket}`, "--config", file]);
+    const run = (count: number, seed: number, uid: number) =>
+      program.execute([
+        ...["deno", "run", "--quiet", "--no-config", "--no-lock", "--allow-read", "--allow-write"],
+        ...["--allow-net", storm, socket, String(count), String(seed)],
+      ], { uid, env: { DENO_DIR: "/dev/null/none" } });
+    const users = (verb: string) =>
+      program.run(["users", verb, "bob", "--config", file]).then(({ code }) =>
+        assertEquals(code, 0)
+      );
+
+    assertEquals((await run(200, 1, 579)).code, 0);
+    const before = await descriptors(program, server);
+    const storms = Promise.all([run(3000, 2, 0), run(3000, 3, 579), run(3000, 4, 579)]);
+    let over = false;
+    storms.finally(() => over = true);
+    // Bob is thrown out and let in again for as long as it lasts.
+    while (!over) {
+      await users("deny");
+      await users("allow");
+    }
+    const outcomes = await storms;
+    for (const { code, stderr } of outcomes) assertEquals([code, stderr], [0, ""]);
+    assertEquals(Number(outcomes[0]!.stdout), 3000);
+
+    // One more session, after which every other one must have been counted out.
+    const last = await program.run([
+      "connect",
+      `--unix=${socket}`,
+      "-c",
+      "who",
+      "-c",
+      "show stats",
+    ]);
+    assertEquals(last.code, 0);
+    const stats = Object.fromEntries(
+      last.stdout.split("\n").map((line) => line.split(" ")).map((
+        [name, value],
+      ) => [name, Number(value)]),
+    );
+    assert(stats.revoked! > 0, "nobody was revoked in the middle of a session");
+    const count = (event: string) => server.log.filter((line) => line.event === event).length;
+    await server.event("close", (event) => event.session === stats.allowed);
+    assertEquals(count("allow"), count("close"));
+    assertEquals(
+      new Set(server.log.filter(({ event }) => event === "allow").map(({ session }) => session))
+        .size,
+      count("allow"),
+    );
+    assertEquals(await descriptors(program, server), before);
+    assertEquals(await server.stop(), 0);
+  },
+});
+
+Deno.test({
+  name:
+    "out of descriptors, newcomers are refused, those inside go on, and it does not spin (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const socket = program.path("ipc.sock");
+    const child = program.command([
+      "prlimit",
+      "--nofile=120:120",
+      "ipcauth",
+      "serve",
+      `--unix=${socket}`,
+    ])
+      .spawn();
+    const { RunningServer } = await import("../support/program.ts");
+    await using server = new RunningServer(child);
+    await server.event("listen");
+    const open = async () => {
+      const connection = await Deno.connect({ transport: "unix", path: socket });
+      const buffer = new Uint8Array(4096);
+      const count = await connection.read(buffer);
+      return { connection, in: count !== null };
+    };
+    const all = [];
+    for (let index = 0; index < 200; index++) all.push(await open());
+    const inside = all.filter((one) => one.in);
+    assert(inside.length > 10 && inside.length < 120, `${inside.length} got in`);
+    assertEquals((await server.event("deny")).reason, "over-limit");
+    const first = inside[0]!.connection;
+    await first.write(new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'));
+    assert((await first.read(new Uint8Array(4096)))! > 10);
+    const ticks = () => {
+      const fields = readProc(`/proc/${server.pid}/stat`).split(" ");
+      return Number(fields[13]) + Number(fields[14]);
+    };
+    const before = ticks();
+    // Ten refusals one after the other take their time; a loop that spins would take all of it.
+    for (let index = 0; index < 10; index++) (await open()).connection.close();
+    assert(ticks() - before < 50);
+    for (const { connection } of all) connection.close();
+    for (;;) {
+      const again = await open();
+      again.connection.close();
+      if (again.in) break;
+    }
+    assertEquals(await server.stop(), 0);
+  },
+});

@@ -1,0 +1,104 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { IdentityLoan } from "../../lib/libc/thread_impersonation.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { readProc } from "../../lib/libc/files.ts";
+import {
+  accept,
+  bind,
+  connect,
+  listen,
+  peerCredentials,
+  peerGroups,
+  ucred,
+  unixAddress,
+  unixSocket,
+} from "../../lib/libc/sockets.ts";
+import { isRoot } from "../support/processes.ts";
+
+const BOB = { uid: 579, gid: 580, groups: [2000, 2001, 2000] };
+const needsRoot = { ignore: !isRoot };
+
+/** What the kernel says of a thread: effective uid, effective gid, groups. */
+function facts(status: string): string {
+  const words = (name: string) =>
+    status.split("\n").find((line) => line.startsWith(`${name}:`))!.split(/\s+/);
+  return [words("Uid")[2], words("Gid")[2], words("Groups").slice(1).join(" ").trim()].join("/");
+}
+
+const own = () => facts(readProc("/proc/thread-self/status"));
+
+Deno.test(
+  "an IdentityLoan is for one call, and everything is as before (needs root)",
+  needsRoot,
+  () => {
+    const loan = new IdentityLoan();
+    const before = own();
+    assertEquals(loan.as(BOB, own), "579/580/2000 2001");
+    assertEquals(own(), before);
+    assertEquals(loan.as({ uid: 0, gid: 0, groups: [] }, own), "0/0/");
+    assertEquals(own(), before);
+  },
+);
+
+Deno.test("an IdentityLoan is for this thread alone (needs root)", needsRoot, () => {
+  const loan = new IdentityLoan();
+  // Who the threads are is asked before: a process or thread that is started meanwhile would inherit the loan.
+  const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/task`] }).outputSync();
+  const threads = new TextDecoder().decode(stdout).trim().split("\n");
+  const uids = loan.as(BOB, () => threads.map((thread) => uidOf(thread)));
+  assertEquals(uids.filter((uid) => uid === "579").length, 1);
+  assertEquals(new Set(uids.filter((uid) => uid !== null)), new Set(["579", "0"]));
+  assertEquals(new Set(threads.map(uidOf).filter((uid) => uid !== null)), new Set(["0"]));
+});
+
+/** A thread's effective uid; null when it has ended. */
+function uidOf(thread: string): string | null {
+  try {
+    return facts(readProc(`/proc/${Deno.pid}/task/${thread}/status`)).split("/")[0]!;
+  } catch {
+    return null;
+  }
+}
+
+Deno.test("who accepts sees the borrowed uid, gid and groups (needs root)", needsRoot, () => {
+  const directory = Deno.makeTempDirSync();
+  try {
+    Deno.chmodSync(directory, 0o755);
+    const address = unixAddress(`${directory}/s`);
+    using listener = unixSocket();
+    bind(listener, address);
+    listen(listener, 8);
+    Deno.chmodSync(`${directory}/s`, 0o666);
+    using client = unixSocket();
+    assertEquals(new IdentityLoan().as(BOB, () => connect(client, address)), 0);
+    using accepted = accept(listener)!;
+    assertEquals(peerCredentials(accepted), true);
+    assertEquals([ucred.uid, ucred.gid, peerGroups(accepted)], [579, 580, [2000, 2001]]);
+    // What bob may not reach, the loan does not reach, either.
+    Deno.chmodSync(`${directory}/s`, 0o600);
+    using refused = unixSocket();
+    assertEquals(new IdentityLoan().as(BOB, () => connect(refused, address)), Errno.EACCES);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+});
+
+Deno.test(
+  "an IdentityLoan gives everything back when the kernel refuses, or the call throws (needs root)",
+  needsRoot,
+  () => {
+    const loan = new IdentityLoan();
+    const before = own();
+    assertThrows(() => loan.as({ ...BOB, groups: [0xffff_ffff] }, own), SystemError);
+    assertEquals(own(), before);
+    for (const wrong of [{ ...BOB, gid: 0xffff_ffff }, { ...BOB, uid: 0xffff_ffff }]) {
+      assertThrows(() => loan.as(wrong, () => assertEquals(own(), "never")), SystemError);
+      assertEquals(own(), before);
+    }
+    const call = () => {
+      throw new TypeError("in the call");
+    };
+    assertThrows(() => loan.as(BOB, call), TypeError);
+    assertEquals(own(), before);
+  },
+);

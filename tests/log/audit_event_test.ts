@@ -1,0 +1,89 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Audit, type AuditLine } from "../../lib/log/audit_event.ts";
+
+function written(
+  format: "text" | "json",
+  level: "debug" | "info" | "warn" | "error",
+  ...lines: AuditLine[]
+): string {
+  let text = "";
+  new Audit({ level, format }, (more) => text += more).record(...lines);
+  return text;
+}
+
+const DENY: AuditLine = {
+  event: "deny",
+  time: 0,
+  listener: "unix:/run/x.sock",
+  peer: { pid: 7, uid: 578, gid: 579, exe: "/bin/true" },
+  user: "alice",
+  reason: "user-denied",
+};
+
+Deno.test("Audit writes one JSON object a line with the public names", () => {
+  assertEquals(
+    written("json", "info", DENY),
+    '{"time":"1970-01-01T00:00:00.000Z","event":"deny","listener":"unix:/run/x.sock",' +
+      '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice","reason":"user-denied"}\n',
+  );
+});
+
+Deno.test("Audit leaves out what is not known", () => {
+  assertEquals(
+    JSON.parse(written("json", "info", { ...DENY, user: null, peer: null })),
+    {
+      time: "1970-01-01T00:00:00.000Z",
+      event: "deny",
+      listener: "unix:/run/x.sock",
+      reason: "user-denied",
+    },
+  );
+});
+
+Deno.test("Audit writes text for people, a pair for each fact", () => {
+  assertEquals(
+    written("text", "info", DENY),
+    "1970-01-01T00:00:00.000Z deny   listener=unix:/run/x.sock pid=7 uid=578 gid=579 " +
+      "exe=/bin/true user=alice reason=user-denied\n",
+  );
+});
+
+const NASTY = [
+  'a","event":"allow',
+  "a\n1970-01-01T00:00:00.000Z allow user=root",
+  "a user=root event=allow",
+  "a\x1b[2J\x07\x7f\u009b31m",
+  "a\u2028b\u202Ec\u200d",
+  'a"b\\',
+  "a\0b",
+];
+
+for (const name of NASTY) {
+  Deno.test(`no line can be forged by the name ${JSON.stringify(name)}`, () => {
+    const line = { ...DENY, user: name, peer: { pid: 1, uid: 2, gid: 3, exe: name } };
+    const json = written("json", "info", line);
+    assertEquals(json.split("\n").length, 2);
+    assertEquals(JSON.parse(json).user, name);
+    assertEquals(JSON.parse(json).event, "deny");
+    const text = written("text", "info", line);
+    assertEquals(text.split("\n").length, 2);
+    assertMatch(text, /^1970-01-01T00:00:00\.000Z deny {3}listener=unix:\/run\/x\.sock pid=1 /);
+    // What would be a pair of its own stands inside quotes.
+    assertEquals([...text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').matchAll(/user=/g)].length, 1);
+    for (const output of [json, text]) {
+      assertEquals(/[^\x20-\x7e\n]/.test(output.replaceAll(/\p{L}/gu, "")), false);
+    }
+  });
+}
+
+Deno.test("Audit writes what is at least as grave as its level", () => {
+  const allow: AuditLine = { event: "allow", time: 0 };
+  const bad: AuditLine = { event: "reload", time: 0, message: "c.yaml:1:1: no" };
+  const events = (level: "debug" | "info" | "warn" | "error") =>
+    written("json", level, allow, DENY, bad).trim().split("\n").map((line) =>
+      JSON.parse(line).event
+    );
+  assertEquals(events("info"), ["allow", "deny", "reload"]);
+  assertEquals(events("warn"), ["deny", "reload"]);
+  assertEquals(events("error"), ["reload"]);
+});

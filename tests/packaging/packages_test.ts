@@ -1,0 +1,194 @@
+/** What is published installs, is verified before it does, and goes away again. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl, join } from "@std/path";
+import manifest from "../../deno.json" with { type: "json" };
+import { debianPackage } from "../../tools/packaging/deb.ts";
+import { NAME, pack, PACKAGE, portable } from "../../tools/build/portable.ts";
+import { sha256 } from "../../tools/packaging/sbom.ts";
+import { isRoot, Program } from "../support/program.ts";
+import { isInstalled } from "../support/installed.ts";
+
+const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
+const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
+
+Deno.test("install.sh verifies the checksum before it installs", async (test) => {
+  await using program = await Program.install();
+  const from = program.path("release");
+  await Deno.mkdir(from);
+  await portable(program.path("build", NAME), COMMIT);
+  const archive = join(from, `${NAME}.tar.gz`);
+  await pack(program.path("build", NAME), archive, COMMIT);
+  const sums = `${await sha256(archive)}  ${NAME}.tar.gz\n`;
+  await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n${sums}`);
+  const install = (prefix: string) =>
+    program.execute(["sh", INSTALL, "--from", from, "--prefix", program.path(prefix)]);
+  await test.step("it installs, and again over itself", async () => {
+    for (let time = 0; time < 2; time++) {
+      const { code, stdout, stderr } = await install("good");
+      assertEquals([code, stderr], [0, ""]);
+      assertEquals(stdout, `ipcauth ${manifest.version} (${COMMIT.hash})\n`);
+    }
+    const names = [...Deno.readDirSync(program.path("good", "bin"))].map(({ name }) => name);
+    assertEquals(names, ["ipcauth"]);
+  });
+  await test.step("an archive that was tampered with is not unpacked", async () => {
+    const file = await Deno.open(archive, { append: true });
+    await file.write(Uint8Array.of(0));
+    file.close();
+    const { code, stderr } = await install("bad");
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, "the checksum");
+    assertStringIncludes(stderr, "nothing was installed");
+    await Deno.lstat(program.path("bad")).then(
+      () => assert(false, "something was installed"),
+      (error) => assert(error instanceof Deno.errors.NotFound),
+    );
+  });
+  await test.step("checksums of something else, or none, are none", async () => {
+    await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n`);
+    assertStringIncludes((await install("none")).stderr, "names no archive");
+    await Deno.remove(join(from, "SHA256SUMS"));
+    assertEquals((await install("none")).code, 1);
+  });
+});
+
+/** The machine as it is, with a layer on top in which a package may be installed, and which is gone at the end. */
+const LAYER = `
+mount -t tmpfs layer /mnt && mkdir /mnt/up /mnt/work /mnt/root &&
+mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/up,workdir=/mnt/work /mnt/root &&
+mount --rbind /dev /mnt/root/dev && mount --rbind /proc /mnt/root/proc &&
+mount --bind "$1" /mnt/root/mnt && exec chroot /mnt/root /bin/sh -e /mnt/steps.sh
+`;
+
+/**
+ * What is done with the packages there. systemd is played by a script that writes down what it is told; the tools
+ * that tell it are the real ones.
+ */
+const STEPS = `
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
+say() { echo "== $*"; }
+run() { "$@" >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }; }
+told() { grep -c -- "$1" /mnt/told || true; }
+cd /
+mkdir -p /run/systemd/system; rm -f /usr/sbin/policy-rc.d
+printf '%s\\n' '#!/bin/sh' 'echo "$*" >> /mnt/told' > /mnt/systemctl
+chmod 755 /mnt/systemctl; rm -f /usr/bin/systemctl; cp /mnt/systemctl /usr/bin/systemctl; : > /mnt/told
+say install; run dpkg --force-depends -i /mnt/one.deb
+ipcauth --version
+getent passwd ipcauth | cut -d: -f1,6,7
+stat -c '%a %U %G %n' /etc/ipcauth/config.yaml /usr/bin/ipcauth /usr/lib/systemd/system/ipcauth.service
+ls /usr/share/man/man1/ipcauth*.1.gz | wc -l
+zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
+test -s /usr/share/bash-completion/completions/ipcauth
+(cd / && md5sum --quiet --check /var/lib/dpkg/info/ipcauth.md5sums)
+setpriv --reuid=ipcauth --regid=ipcauth --clear-groups ipcauth users list
+told daemon-reload; told 'start\\|enable'
+say upgrade
+# As the administrator enables it (systemctl enable); that is to stay so.
+wants=/etc/systemd/system/sockets.target.wants
+mkdir -p $wants; ln -s /usr/lib/systemd/system/ipcauth.socket $wants/ipcauth.socket
+run dpkg --force-depends -i /mnt/two.deb
+dpkg-query -W -f '\${Version}\\n' ipcauth
+grep -c 'a new default' /etc/ipcauth/config.yaml
+told 'try-restart.* ipcauth.service'
+ls $wants | grep ipcauth
+say 'upgrade of what was changed'; run dpkg --force-depends --force-confold -i /mnt/one.deb
+echo '# mine' >> /etc/ipcauth/config.yaml
+run dpkg --force-depends --force-confdef --force-confold -i /mnt/two.deb
+dpkg-query -W -f '\${Version}\\n' ipcauth
+tail -n 1 /etc/ipcauth/config.yaml
+grep -c 'a new default' /etc/ipcauth/config.yaml /etc/ipcauth/config.yaml.dpkg-dist || true
+say remove; : > /mnt/told; run dpkg --remove ipcauth
+ls /usr/bin/ipcauth /usr/lib/ipcauth 2>&1 | grep -c 'No such file'
+tail -n 1 /etc/ipcauth/config.yaml
+told 'stop.* ipcauth.socket'; told 'stop.* ipcauth.service'
+say purge; run dpkg --purge ipcauth
+ls -d /etc/ipcauth 2>&1 | grep -c 'No such file'
+getent passwd ipcauth || echo gone
+find /etc/systemd /var/lib/systemd -name '*ipcauth*' | wc -l
+dpkg-query -l ipcauth 2>&1 | grep -c 'no packages found' || true
+`;
+
+/** Makes the next version of a package, which differs in nothing but its number and the default of its configuration. */
+async function nextVersion(program: Program, one: string, two: string): Promise<void> {
+  const tree = program.path("next");
+  const script = `dpkg-deb --raw-extract "$1" "$3" &&
+    sed -i 's/^Version: .*/Version: 99.0/' "$3/DEBIAN/control" &&
+    echo '# a new default' >> "$3/etc/ipcauth/config.yaml" &&
+    dpkg-deb --root-owner-group -Zgzip -z1 --build "$3" "$2"`;
+  const { code, stderr } = await program.execute(["sh", "-c", script, "sh", one, two, tree]);
+  assertEquals(code, 0, stderr);
+  await Deno.remove(tree, { recursive: true });
+}
+
+Deno.test({
+  name: "the Debian package installs, upgrades, is removed and purged (needs root and dpkg-deb)",
+  ignore: !isRoot || !isInstalled("dpkg-deb"),
+  async fn() {
+    await using program = await Program.install();
+    const work = program.path("work");
+    await Deno.mkdir(work);
+    const share = program.path("share");
+    await Deno.mkdir(share);
+    await debianPackage(work, join(share, "one.deb"), COMMIT);
+    await nextVersion(program, join(share, "one.deb"), join(share, "two.deb"));
+    await Deno.writeTextFile(join(share, "steps.sh"), STEPS);
+    const info = await program.execute(["dpkg-deb", "--info", join(share, "one.deb")]);
+    assertStringIncludes(info.stdout, `Version: ${manifest.version}`);
+    assertMatch(PACKAGE, /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
+    const { code, stdout, stderr } = await program.execute(
+      ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAYER, "sh", share],
+    );
+    assertEquals([code, stderr], [0, ""], stdout);
+    assertEquals(
+      stdout,
+      `== install
+ipcauth ${manifest.version} (${COMMIT.hash})
+ipcauth:/nonexistent:/usr/sbin/nologin
+644 root root /etc/ipcauth/config.yaml
+755 root root /usr/bin/ipcauth
+644 root root /usr/lib/systemd/system/ipcauth.service
+7
+2
+NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
+1
+0
+== upgrade
+99.0
+1
+1
+ipcauth.socket
+== upgrade of what was changed
+99.0
+# mine
+/etc/ipcauth/config.yaml:0
+/etc/ipcauth/config.yaml.dpkg-dist:1
+== remove
+2
+# mine
+1
+1
+== purge
+1
+gone
+0
+1
+`,
+    );
+  },
+});
+
+Deno.test({
+  name: "lintian finds nothing in the Debian package that is not explained (needs lintian)",
+  ignore: !isInstalled("lintian"),
+  async fn() {
+    await using program = await Program.install();
+    const work = program.path("work");
+    await Deno.mkdir(work);
+    await debianPackage(work, program.path(PACKAGE), COMMIT);
+    const { code, stdout } = await program.execute(
+      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(PACKAGE)],
+    );
+    assertEquals([code, stdout], [0, ""]);
+  },
+});

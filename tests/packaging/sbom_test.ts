@@ -1,0 +1,105 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { dirname, fromFileUrl, join } from "@std/path";
+import manifest from "../../deno.json" with { type: "json" };
+import { HERE } from "../../tools/build/elf.ts";
+import {
+  billOfMaterials,
+  type Build,
+  deno,
+  denort,
+  dependencies,
+} from "../../tools/packaging/sbom.ts";
+
+const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
+const BASE = { machine: HERE, path: Deno.execPath(), is: "executable" } as const;
+
+Deno.test("the bill of materials names every dependency that is imported, with hash and license", () => {
+  const imported = Object.values(manifest.imports)
+    .map((specifier) => /^npm:([^/]+?)@([^/]+)/.exec(specifier)!)
+    .map(([, name, version]) => `${name}@${version}`);
+  const listed = dependencies().map(({ name, version }) => `${name}@${version}`);
+  assertEquals([...new Set(imported)].sort(), listed);
+  // Nothing gets in that the lock file does not have, so nothing is left out of the bill.
+  assertEquals(manifest.lock.frozen, true);
+  for (const { hashes, licenses } of dependencies()) {
+    assertMatch(hashes[0]!.content, /^[0-9a-f]{128}$/);
+    assertMatch(licenses[0]!.license.id, /^(MIT|ISC)$/);
+  }
+});
+
+Deno.test("each kind of build has a bill of its own, the same for the same commit, with the runtime that is in it", async (test) => {
+  const builds: [Build, string[]][] = [
+    [{ name: "bundle", artifacts: ["ipcauth"], runtime: null }, []],
+    [
+      { name: "portable", artifacts: ["a.tar.gz", "a.deb"], runtime: await deno(Deno.execPath()) },
+      ["deno", "typescript", "v8"],
+    ],
+    [{ name: "compiled", artifacts: ["b"], runtime: await denort(BASE) }, ["denort", "v8"]],
+  ];
+  const serials: string[] = [];
+  for (const [build, runtime] of builds) {
+    await test.step(build.name, async () => {
+      const text = await billOfMaterials(build, COMMIT);
+      assertEquals(await billOfMaterials(build, COMMIT), text);
+      const bill = JSON.parse(text);
+      assertEquals([bill.bomFormat, bill.specVersion], ["CycloneDX", "1.5"]);
+      assertMatch(
+        bill.serialNumber,
+        /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+      );
+      assertNotEquals(
+        JSON.parse(await billOfMaterials(build, { ...COMMIT, hash: "ba9876543210" })).serialNumber,
+        bill.serialNumber,
+      );
+      serials.push(bill.serialNumber);
+      assertEquals(bill.metadata.timestamp, "2023-11-14T22:13:20.000Z");
+      assertEquals(bill.metadata.tools.components.length, 1);
+      const properties: { name: string; value: string }[] = bill.metadata.component.properties;
+      const valuesOf = (name: string) =>
+        properties.filter((property) => property.name === name).map(({ value }) => value);
+      assertEquals(valuesOf("ipcauth:commit"), [COMMIT.hash]);
+      assertEquals(valuesOf("ipcauth:artifact"), build.artifacts);
+      const platform = bill.components.find(({ type }: { type: string }) => type === "platform");
+      assertEquals(
+        platform === undefined
+          ? []
+          : [platform.name, ...platform.components.map(({ name }: { name: string }) => name)],
+        runtime,
+      );
+      if (platform !== undefined) {
+        assertEquals(platform.version, Deno.version.deno);
+        assertMatch(platform.hashes[0].content, /^[0-9a-f]{64}$/);
+      }
+      assertEquals(valuesOf("ipcauth:runtime"), [platform?.purl ?? "none"]);
+      // Everything that is named is depended upon, and says what it depends on itself.
+      const all = [...bill.components, ...(platform?.components ?? [])];
+      const references = all.map((component) => component["bom-ref"]).sort();
+      const { dependencies: edges } = bill;
+      const refs = edges.map(({ ref }: { ref: string }) => ref);
+      assertEquals(refs.slice(1).sort(), references);
+      assertEquals(
+        edges.flatMap(({ dependsOn }: { dependsOn: string[] }) => dependsOn).sort(),
+        references,
+      );
+      for (const { licenses } of all) assertMatch(licenses[0].license.id, /^[A-Z]/);
+    });
+  }
+  assertEquals(new Set(serials).size, builds.length);
+});
+
+Deno.test("the notices have the license of every part, as the part itself brings it", async () => {
+  const root = fromFileUrl(new URL("../../", import.meta.url));
+  const notices = await Deno.readTextFile(join(root, "THIRD-PARTY-NOTICES"));
+  for (const { name, licenses } of [...dependencies(), (await deno(Deno.execPath())).component]) {
+    assert(notices.includes(`\n${name} (${licenses[0]!.license.id})\n`), name);
+  }
+  const texts = [
+    join(fromFileUrl(dirname(import.meta.resolve("yaml"))), "..", "LICENSE"),
+    join(dirname(Deno.execPath()), "LICENSE"),
+  ];
+  for (const path of texts) {
+    const text = await Deno.readTextFile(path).catch(() => null);
+    // A runtime that came in another way lies without its license.
+    if (text !== null) assert(notices.includes(text.trim()), path);
+  }
+});

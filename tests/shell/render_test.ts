@@ -1,0 +1,154 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { harmless } from "../../lib/text/escape.ts";
+import { asAccess, asSessions, asUser, asUsers } from "../../lib/shell/answers.ts";
+import {
+  renderAccess,
+  renderBanner,
+  renderHelp,
+  renderPrompt,
+  renderRunningConfig,
+  renderSessions,
+  renderTree,
+  renderUsers,
+} from "../../lib/shell/render.ts";
+import { Failure } from "../../lib/errors.ts";
+import { WELCOME } from "../support/fake_console.ts";
+
+const ALICE = { name: "alice", uid: 578, gid: 578, local_ipc_access: false, admin: false };
+const BOB = { name: "bob", uid: 579, gid: null, local_ipc_access: true, admin: true };
+const SESSION = {
+  id: 7,
+  user: "bob",
+  uid: 579,
+  pid: 4242,
+  from: "127.0.0.1",
+  listener: "unix:/run/s",
+  service: "console",
+  since: "2026-01-02T03:04:05.678Z",
+};
+
+Deno.test("users as a configuration have a line for each leaf, and none for a missing gid", () => {
+  assertEquals(
+    renderRunningConfig([ALICE, BOB]),
+    `aaa authentication users user alice
+ uid 578
+ gid 578
+ local_ipc_access false
+ admin false
+!
+aaa authentication users user bob
+ uid 579
+ local_ipc_access true
+ admin true
+!
+`,
+  );
+});
+
+Deno.test("users as a table stand in columns", () => {
+  assertEquals(
+    renderUsers([ALICE, BOB]),
+    `NAME   UID  GID  LOCAL_IPC_ACCESS  ADMIN
+alice  578  578  false             false
+bob    579  -    true              true
+`,
+  );
+});
+
+Deno.test("sessions as a table mark our own", () => {
+  assertEquals(
+    renderSessions([SESSION, { ...SESSION, id: 12, user: "root", uid: 0 }], 7),
+    `   SESSION  USER  UID  PID   FROM       SERVICE  SINCE
+*  7        bob   579  4242  127.0.0.1  console  2026-01-02T03:04:05.678Z
+   12       root  0    4242  127.0.0.1  console  2026-01-02T03:04:05.678Z
+`,
+  );
+});
+
+Deno.test("the banner and the prompt say who came in", () => {
+  assertEquals(
+    renderBanner(WELCOME),
+    "bob connected from 127.0.0.1 using console on harbour\n",
+  );
+  assertEquals(renderPrompt(WELCOME), "bob@ipcauth# ");
+});
+
+Deno.test("an explained decision has its rule, its line and the command that changes it", () => {
+  assertEquals(
+    renderAccess({
+      uid: 578,
+      user: "alice",
+      allow: false,
+      rule: "user-denied",
+      where: "/etc/c:3:5",
+      change: "ipcauth users allow alice",
+    }),
+    `uid 578 (alice) would be refused: user-denied
+  decided by /etc/c:3:5
+  to change it: ipcauth users allow alice
+`,
+  );
+});
+
+Deno.test("a nested answer has one leaf a line", () => {
+  assertEquals(
+    renderTree({ path: null, limits: { grace: "5s" }, listeners: [{ unix: "/s" }] }),
+    "path -\nlimits.grace 5s\nlisteners[0].unix /s\n",
+  );
+});
+
+Deno.test("help lists every kind of command, or those that begin with a word", () => {
+  for (const word of ["show users", "who", "check", "set user", "allow", "close session", "exit"]) {
+    assertEquals(renderHelp(undefined).includes(word), true, word);
+  }
+  assertEquals(renderHelp("rem"), "remove user <user>  remove a user\n");
+});
+
+Deno.test("nothing a server says reaches the terminal with a control character in it", () => {
+  const evil = "a\x1b[31m\r\n\x07\x9b\u202e\u2028b";
+  const rendered = [
+    renderRunningConfig([{ ...ALICE, name: evil }]),
+    renderUsers([{ ...ALICE, name: evil }]),
+    renderSessions([{ ...SESSION, user: evil, from: evil, service: evil, since: evil }], 1),
+    renderBanner({ ...WELCOME, user: evil, from: evil, host: evil }),
+    renderPrompt({ user: evil }),
+    renderAccess({ uid: 1, user: evil, allow: true, rule: evil, where: evil, change: evil }),
+    renderTree({ [evil]: [evil] }),
+  ];
+  for (const text of rendered) {
+    assertEquals(/[\p{Cf}\p{Zl}\p{Zp}]|(?!\n)\p{Cc}/u.test(text), false, JSON.stringify(text));
+    assertEquals(text.includes("a\\u{1b}[31m"), true);
+  }
+});
+
+Deno.test("harmless() leaves letters alone, and changes nothing the second time", () => {
+  assertEquals(harmless("žofie 東 é"), "žofie 東 é");
+  assertEquals(harmless(harmless("\x1b")), "\\u{1b}");
+});
+
+Deno.test("an answer of another shape is refused and not shown", () => {
+  for (
+    const value of [
+      null,
+      "x",
+      [],
+      {},
+      { ...ALICE, uid: "578" },
+      { ...ALICE, name: null },
+      { ...ALICE, admin: 1 },
+    ]
+  ) assertThrows(() => asUser(value), Failure, "not what this client expects");
+  assertThrows(() => asUsers({}), Failure);
+  assertThrows(() => asSessions([{ ...SESSION, id: "7" }]), Failure);
+  assertThrows(() => asAccess({ uid: 1 }), Failure);
+});
+
+Deno.test("an answer's fields are those that are known, whatever else is there", () => {
+  assertEquals(asUser({ extra: 1, ...BOB, password: "x" }), BOB);
+});
+
+Deno.test("renderTree() refuses an answer that is nested without end", () => {
+  let deep: unknown = 1;
+  for (let level = 0; level < 100_000; level++) deep = [deep];
+  assertThrows(() => renderTree(deep), Failure, "not what this client expects");
+});

@@ -1,0 +1,343 @@
+/** The console as it is used, with the real program, the real server and a real terminal. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { isRoot, type Outcome, Program, type RunningServer } from "../support/program.ts";
+import { type Answer, answerCalls, FakeServer, welcomeLine } from "../support/fake_console.ts";
+
+const TERMINAL = fromFileUrl(new URL("../support/terminal.py", import.meta.url));
+const CONFIG = `users:
+  - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
+  - { name: bob, uid: 579, local_ipc_access: true }
+  - { name: carol, uid: 580, local_ipc_access: true, admin: true }
+`;
+const BOB = { uid: 579 };
+const CAROL = { uid: 580 };
+
+type Script = readonly (readonly ["expect" | "send" | "run", string])[];
+
+/** A shell command that sends a signal to the program below the terminal's shell. */
+function killChild(signal: string): string {
+  return `kill -${signal} $(pgrep -P $PROGRAM)`;
+}
+
+class House implements AsyncDisposable {
+  constructor(readonly program: Program, readonly server: RunningServer, readonly path: string) {}
+
+  static async open(): Promise<House> {
+    const program = await Program.install();
+    const config = await program.write("config.yaml", CONFIG);
+    const path = program.path("ipc.sock");
+    return new House(program, await program.serve([`--unix=${path}`, "--config", config]), path);
+  }
+
+  /** `connect` with lines on standard input. */
+  pipe(who: { uid?: number }, ...lines: string[]): Promise<Outcome> {
+    const input = lines.map((line) => line + "\n").join("");
+    return this.program.run(["connect", `--unix=${this.path}`], { ...who, input });
+  }
+
+  /** `connect -c`. */
+  run(who: { uid?: number }, ...commands: string[]): Promise<Outcome> {
+    const args = commands.flatMap((command) => ["-c", command]);
+    return this.program.run(["connect", `--unix=${this.path}`, ...args], who);
+  }
+
+  /** `connect` at a terminal. */
+  sit(who: { uid?: number }, script: Script): Promise<Outcome> {
+    return atTerminal(this.program, this.path, script, who);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    await this.program.remove();
+  }
+}
+
+function atTerminal(
+  program: Program,
+  path: string,
+  script: Script,
+  who: { uid?: number } = {},
+): Promise<Outcome> {
+  const connect = ["ipcauth", "connect", `--unix=${path}`];
+  return program.execute(
+    ["/usr/bin/python3", "-c", Deno.readTextFileSync(TERMINAL), JSON.stringify(script), ...connect],
+    { ...who, env: { TERM: "xterm" } },
+  );
+}
+
+Deno.test({ name: "the console (needs root)", ignore: !isRoot }, async (t) => {
+  await using house = await House.open();
+
+  await t.step("from a pipe it greets, skips comments, prints no prompt and no echo", async () => {
+    const { code, stdout, stderr } = await house.pipe(
+      BOB,
+      "# a script",
+      "",
+      "! a configuration",
+      "show running-config aaa authentication users user",
+    );
+    assertEquals([code, stderr], [0, ""]);
+    const [banner, ...lines] = stdout.split("\n");
+    assertEquals(/^bob connected from 127\.0\.0\.1 using console on \S+$/.test(banner!), true);
+    assertEquals(
+      lines.slice(0, 10).join("\n"),
+      `aaa authentication users user alice
+ uid 578
+ gid 578
+ local_ipc_access false
+ admin false
+!
+aaa authentication users user bob
+ uid 579
+ local_ipc_access true
+ admin false`,
+    );
+  });
+
+  await t.step("-c prints the answers alone", async () => {
+    const { code, stdout } = await house.run(BOB, "check bob", "# who", "check 1");
+    assertEquals(code, 0);
+    assertEquals(stdout.startsWith("uid 579 (bob) would be let in: user\n"), true);
+    assertStringIncludes(stdout, "uid 1 ");
+    assertEquals(stdout.includes("connected from"), false);
+  });
+
+  await t.step("who may not write is told so, and the session goes on", async () => {
+    const { code, stdout, stderr } = await house.pipe(BOB, "allow alice", "who");
+    assertEquals(code, 77);
+    assertEquals(stderr.startsWith("error: Permission denied: bob may read"), true, stderr);
+    assertStringIncludes(stderr, "\nhint: root or a user with admin: true may");
+    assertStringIncludes(stdout, "\n*  ");
+  });
+
+  await t.step("the first command that fails gives the exit code, and the others run", async () => {
+    for (
+      const [commands, expected] of [
+        [["bogus", "allow alice"], 64],
+        [["show running-config aaa authentication users user nobody", "bogus"], 65],
+        [["deny alice", "show nonsense"], 77],
+        [["close session x"], 64],
+        [["add user eve uid 0day"], 64],
+      ] as const
+    ) {
+      const { code, stdout } = await house.run(BOB, ...commands, "who");
+      assertEquals(code, expected, commands.join("; "));
+      assertStringIncludes(stdout, "SESSION");
+    }
+  });
+
+  await t.step("exit leaves, and what stands behind it is not run", async () => {
+    const { code, stdout } = await house.pipe(BOB, "exit", "show users");
+    assertEquals([code, stdout.split("\n").length], [0, 2]);
+  });
+
+  await t.step("an administrator adds, changes and removes a user", async () => {
+    const { code, stdout, stderr } = await house.run(
+      CAROL,
+      "add user dave uid 581 admin true",
+      "set user dave gid 5",
+      "set aaa authentication users user dave local_ipc_access true",
+      "show running-config aaa authentication users user dave",
+      "remove user dave",
+      "set user dave gid 6",
+    );
+    assertEquals(code, 65, stderr);
+    assertStringIncludes(
+      stdout,
+      `aaa authentication users user dave
+ uid 581
+ gid 5
+ local_ipc_access true
+ admin true
+!
+removed dave
+`,
+    );
+    assertEquals(stderr.startsWith('error: There is no user "dave"'), true);
+  });
+
+  await t.step("who closes the own session hears that the server has closed it", async () => {
+    const { stdout } = await house.run(CAROL, "who");
+    const next = Number(/^\*\s+(\d+)/m.exec(stdout)![1]) + 1;
+    const { code, stderr } = await house.run(CAROL, `close session ${next}`, "who", "who");
+    assertEquals(code, 69, stderr);
+    assertStringIncludes(stderr, "error: The server has closed the session\n");
+    assertEquals(stderr.includes("Failed to connect"), false);
+  });
+
+  await t.step("at a terminal it prompts, completes, remembers and ends with Ctrl-D", async () => {
+    const { code, stdout, stderr } = await house.sit(BOB, [
+      ["expect", "bob connected from 127.0.0.1 using console on "],
+      ["expect", "bob@ipcauth# "],
+      ["send", "check al"],
+      ["expect", "check al"],
+      ["send", "\t"],
+      ["expect", "ice "],
+      ["send", "\r"],
+      ["expect", "uid 578 (alice) would be refused: user-denied"],
+      ["expect", "bob@ipcauth# "],
+      ["send", "\x1b[A"],
+      ["expect", "check alice"],
+      ["send", "\r"],
+      ["expect", "uid 578 (alice) would be refused: user-denied"],
+      ["expect", "bob@ipcauth# "],
+      ["send", "bogus\r"],
+      ["expect", 'error: "bogus" does not fit here'],
+      ["expect", "bob@ipcauth# "],
+      ["send", "\x04"],
+    ]);
+    assertEquals([code, stderr], [0, ""], stdout);
+  });
+
+  await t.step("at a terminal Ctrl-C clears the line and nothing else", async () => {
+    const { code, stdout, stderr } = await house.sit(BOB, [
+      ["expect", "bob@ipcauth# "],
+      ["send", "deny bob"],
+      ["expect", "deny bob"],
+      ["send", "\x1b[D\x1b[D\x03"],
+      ["expect", "^C"],
+      ["expect", "bob@ipcauth# "],
+      ["send", "show users\r"],
+      ["expect", "carol"],
+      ["expect", "bob@ipcauth# "],
+      ["send", "quit\r"],
+    ]);
+    assertEquals([code, stderr], [0, ""], stdout);
+    assertEquals(stdout.includes("error"), false, stdout);
+  });
+
+  await t.step("at a terminal pasted lines are carried out, also before a Ctrl-D", async () => {
+    const { code, stdout } = await house.sit(BOB, [
+      ["expect", "bob@ipcauth# "],
+      ["send", "check alice\r# nothing\rwho\rcheck carol\r\x04"],
+    ]);
+    assertEquals(code, 0);
+    const answers = ["uid 578 (alice) would be", "SESSION", "uid 580 (carol) would be"];
+    const places = answers.map((answer) => stdout.indexOf(answer));
+    assertEquals(places.includes(-1), false, stdout);
+    assertEquals(places, places.toSorted((a, b) => a - b));
+    assertEquals(stdout.endsWith("\n"), true);
+  });
+
+  await t.step("at a terminal a revoked session ends at once", async () => {
+    const { stdout } = await house.run(CAROL, "who");
+    const before = Number(/^\*\s+(\d+)/m.exec(stdout)![1]);
+    const sitting = house.sit(BOB, [["expect", "The server has closed the session"]]);
+    await house.server.event("allow", (event) => Number(event.session) > before);
+    assertEquals((await house.run(CAROL, "deny bob")).code, 0);
+    const { code, stdout: screen } = await sitting;
+    assertEquals(code, 69, screen);
+    assertEquals((await house.run(CAROL, "allow bob")).code, 0);
+  });
+
+  await t.step("a reader that has seen enough ends it without a word", async () => {
+    const line = `ipcauth connect --unix=${house.path} -c 'show config' -c 'show config' | true`;
+    const { code, stderr } = await house.program.execute(["sh", "-c", line], BOB);
+    assertEquals([code, stderr], [0, ""]);
+  });
+
+  await t.step("SIGINT ends -c and a pipe as it ends any program", async () => {
+    for (const args of [["-c", "who"], []]) {
+      const called = Promise.withResolvers<void>();
+      await using silent = await FakeServer.open((socket) => {
+        socket.write(welcomeLine());
+        answerCalls(socket, () => {
+          called.resolve();
+          return { silence: true };
+        });
+      });
+      const connect = ["ipcauth", "connect", `--unix=${silent.path}`, ...args];
+      const child = house.program.command(connect, { input: "" }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode("who\n"));
+      await called.promise;
+      child.kill("SIGINT");
+      const { code } = await child.output();
+      assertEquals(code, 130);
+      await writer.close().catch(() => {});
+    }
+  });
+});
+
+/** A fake server, and the real program at a terminal before it. */
+async function before(
+  answer: (method: string, count: number) => Answer,
+  run: (program: Program, path: string) => Promise<void>,
+): Promise<void> {
+  await using program = await Program.install();
+  await using server = await FakeServer.open((socket) => {
+    let count = 0;
+    socket.write(welcomeLine());
+    answerCalls(socket, ({ method }) => answer(method, ++count));
+  });
+  await run(program, server.path);
+}
+
+Deno.test("Ctrl-C gets a person away from a server that does not answer", () =>
+  before(
+    (_, count) => count === 1 ? { result: [] } : { silence: true },
+    async (program, path) => {
+      const { code, stdout } = await atTerminal(program, path, [
+        ["expect", "bob@ipcauth# "],
+        ["send", "who\r"],
+        ["expect", "who\r"],
+        ["send", "\x03"],
+        ["expect", "^C"],
+      ]);
+      assertEquals(code, 130, stdout);
+    },
+  ));
+
+for (const [signal, code] of [["TERM", 143], ["HUP", 129]] as const) {
+  Deno.test(`SIG${signal} at the prompt gives the terminal back as it was`, () =>
+    before(
+      () => ({ result: [] }),
+      async (program, path) => {
+        const script = `before=$(stty -g); ipcauth connect --unix=${path}; code=$?
+          [ "$(stty -g)" = "$before" ] && echo same terminal; exit $code`;
+        const { code: status, stdout } = await program.execute([
+          "/usr/bin/python3",
+          "-c",
+          Deno.readTextFileSync(TERMINAL),
+          JSON.stringify([["expect", "bob@ipcauth# "], ["run", killChild(signal)], [
+            "expect",
+            "same terminal",
+          ]]),
+          ...["sh", "-c", script],
+        ], { env: { TERM: "xterm" } });
+        assertEquals(status, code, stdout);
+      },
+    ));
+}
+
+Deno.test("a server that keeps its users' names to itself still has a prompt", () =>
+  before(
+    () => ({ error: { code: -32601, message: "no\x1b[2Jmethod" } }),
+    async (program, path) => {
+      const { code, stdout } = await atTerminal(program, path, [
+        ["expect", "bob@ipcauth# "],
+        ["send", "show users\r"],
+        ["expect", "error: no\\u{1b}[2Jmethod"],
+        ["expect", "bob@ipcauth# "],
+        ["send", "exit\r"],
+      ]);
+      assertEquals(code, 0, stdout);
+    },
+  ));
+
+Deno.test("a server that goes away while nobody types ends the prompt", async () => {
+  await using program = await Program.install();
+  await using server = await FakeServer.open((socket) => {
+    socket.write(welcomeLine());
+    answerCalls(socket, ({ id }) => {
+      socket.end(JSON.stringify({ jsonrpc: "2.0", id, result: [] }) + "\n");
+      return { silence: true };
+    });
+  });
+  const { code, stdout } = await atTerminal(program, server.path, [
+    ["expect", "bob@ipcauth# "],
+    ["expect", "The server has closed the session"],
+  ]);
+  assertEquals(code, 69, stdout);
+});

@@ -1,0 +1,126 @@
+/** The server's half of a console, for tests of the client's half: real sockets, and answers as told. */
+import { createServer, type Socket } from "node:net";
+import { join } from "@std/path";
+import { bind, listen, unixAddress, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
+import { adoptSocket } from "../../lib/net/adopted_socket.ts";
+import { LineSplitter } from "../../lib/service/console/lines.ts";
+import { MAX_LINE, type Welcome } from "../../lib/service/console/protocol.ts";
+
+/** What a server says of a session that nothing is special about. */
+export const WELCOME: Welcome = {
+  server: "ipcauth",
+  version: "0.1.0",
+  user: "bob",
+  admin: false,
+  trusted: false,
+  from: "127.0.0.1",
+  host: "harbour",
+  session: 7,
+};
+
+/** The line a console begins with. */
+export function welcomeLine(changes: Partial<Welcome> = {}): string {
+  const params = { ...WELCOME, ...changes };
+  return JSON.stringify({ jsonrpc: "2.0", method: "welcome", params }) + "\n";
+}
+
+/** A call as it arrived. */
+export interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly params: Record<string, unknown>;
+}
+
+/** What a call is answered with: a result, an error, or nothing at all. */
+export type Answer =
+  | { readonly result: unknown }
+  | { readonly error: unknown }
+  | { readonly silence: true }
+  | { readonly hangUp: true };
+
+/** Answers the calls of a connection. @returns The calls, in the order they come. */
+export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Call[] {
+  const calls: Call[] = [];
+  const splitter = new LineSplitter(MAX_LINE);
+  socket.on("error", () => {});
+  socket.on("end", () => socket.end());
+  socket.on("data", (chunk: Uint8Array) => {
+    for (const line of splitter.push(chunk)) {
+      const call: Call = JSON.parse(line);
+      calls.push(call);
+      const answered = answer(call);
+      if ("hangUp" in answered) socket.destroy();
+      else if (!("silence" in answered)) {
+        socket.write(JSON.stringify({ jsonrpc: "2.0", id: call.id, ...answered }) + "\n");
+      }
+    }
+  });
+  return calls;
+}
+
+/** The two ends of a connection. */
+export interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Two connected sockets. */
+export function socketPair(): Pair {
+  const [one, other] = unixSocketPair();
+  const client = adoptSocket(one.release());
+  const server = adoptSocket(other.release());
+  server.on("error", () => {});
+  return {
+    client,
+    server,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([client, server].map(destroyed));
+    },
+  };
+}
+
+function destroyed(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve();
+  return new Promise((resolve) => {
+    socket.once("close", () => resolve());
+    socket.destroy();
+  });
+}
+
+/** A server on a path of its own. */
+export class FakeServer implements AsyncDisposable {
+  readonly directory: string;
+  readonly path: string;
+  readonly #sockets = new Set<Socket>();
+  readonly #server;
+
+  private constructor(directory: string, serve: (socket: Socket) => void) {
+    this.directory = directory;
+    this.path = join(directory, "ipc.sock");
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.on("error", () => {});
+      serve(socket);
+    });
+  }
+
+  /** Listens. */
+  static async open(serve: (socket: Socket) => void): Promise<FakeServer> {
+    const server = new FakeServer(await Deno.makeTempDir(), serve);
+    // Made here and not by node:net, which would want the right to every Unix socket for it.
+    const socket = unixSocket();
+    bind(socket, unixAddress(server.path));
+    listen(socket, 8);
+    await new Promise<void>((resolve) =>
+      server.#server.listen({ fd: socket.release() }, () => resolve())
+    );
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#sockets].map(destroyed));
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}

@@ -1,0 +1,75 @@
+/** Starts {@linkcode file://./child.ts} and waits for what it says. */
+import { fromFileUrl } from "@std/path";
+
+const CHILD = fromFileUrl(new URL("libc_child.ts", import.meta.url));
+
+/** Whether this test process may become other users. */
+export const isRoot = Deno.uid() === 0;
+
+/** The command line of a child. */
+export function childLine(...args: string[]): string[] {
+  return [Deno.execPath(), "run", "--quiet", "--allow-all", CHILD, ...args];
+}
+
+/** Runs a command line to its end. @returns What it wrote to standard output. */
+export async function output(
+  line: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(line[0]!, {
+    args: line.slice(1),
+    env,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+/** A child that holds something. */
+export class Holder {
+  readonly #child: Deno.ChildProcess;
+  readonly #out: ReadableStreamDefaultReader<string>;
+  #ended = false;
+
+  /** @param args The verb and its arguments. */
+  constructor(...args: string[]) {
+    const [command, ...rest] = childLine(...args);
+    this.#child = new Deno.Command(command!, {
+      args: rest,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#out = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** The line it says, once it has done its part. */
+  async line(): Promise<string> {
+    let text = "";
+    while (!text.endsWith("\n")) {
+      const { done, value } = await this.#out.read();
+      if (done) break;
+      text += value;
+    }
+    return text.trim();
+  }
+
+  /** Lets it end. @returns Its exit code. */
+  async end(signal?: Deno.Signal): Promise<number> {
+    this.#ended = true;
+    if (signal !== undefined) this.#child.kill(signal);
+    await this.#child.stdin.close().catch(() => {});
+    await this.#out.cancel();
+    return (await this.#child.status).code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) await this.end();
+  }
+}

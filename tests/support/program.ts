@@ -1,0 +1,249 @@
+/**
+ * The real program for tests: built once a test file, run as real users, and waited for by what it says,
+ * never by the clock.
+ */
+import { join } from "@std/path";
+import { BUILDS, stage } from "../../tools/build/stage.ts";
+
+/** What a finished run left. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run the program. */
+export interface Options {
+  /** Run as this uid (and gid), with no other groups unless named. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly groups?: readonly number[];
+  readonly env?: Record<string, string>;
+  readonly input?: string;
+  readonly cwd?: string;
+}
+
+/** Whether this test process may become other users. */
+export const isRoot = Deno.uid() === 0;
+
+/** The installed program and a directory for a test's files. */
+export class Program {
+  readonly directory: string;
+  readonly bin: string;
+
+  private constructor(directory: string, bin: string) {
+    this.directory = directory;
+    this.bin = bin;
+  }
+
+  /** Builds it: the bundle, or what `IPCAUTH_BUILD` names. */
+  static async install(): Promise<Program> {
+    const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
+    const build = BUILDS.find((name) => name === named);
+    if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
+    const { directory, bin } = await stage("ipcauth-test-", build);
+    return new Program(directory, bin);
+  }
+
+  /** Removes it. */
+  async remove(): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+
+  /** Removes it at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.remove();
+  }
+
+  /** A path below the program's directory. */
+  path(...names: string[]): string {
+    return join(this.directory, ...names);
+  }
+
+  /** Writes a file that only we may write, whole: a server that looks meanwhile sees the old one or the new one. */
+  async write(name: string, text: string, mode = 0o644): Promise<string> {
+    const path = this.path(name);
+    const beside = `${path}.${crypto.randomUUID()}`;
+    await Deno.writeTextFile(beside, text);
+    await Deno.chmod(beside, mode);
+    await Deno.rename(beside, path);
+    return path;
+  }
+
+  /** A command line that runs `argv` as the user of the options. */
+  command(argv: readonly string[], options: Options = {}): Deno.Command {
+    const line = options.uid === undefined ? [...argv] : [
+      "setpriv",
+      `--reuid=${options.uid}`,
+      `--regid=${options.gid ?? options.uid}`,
+      options.groups?.length ? `--groups=${options.groups.join(",")}` : "--clear-groups",
+      "--",
+      ...argv,
+    ];
+    return new Deno.Command(line[0]!, {
+      args: line.slice(1),
+      clearEnv: true,
+      env: {
+        PATH: `${this.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+        LANG: "C.UTF-8",
+        ...options.env,
+      },
+      cwd: options.cwd ?? this.directory,
+      stdin: options.input === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    });
+  }
+
+  /** Runs `ipcauth` to its end. */
+  run(args: readonly string[], options: Options = {}): Promise<Outcome> {
+    return this.execute(["ipcauth", ...args], options);
+  }
+
+  /** Runs any command to its end. */
+  async execute(argv: readonly string[], options: Options = {}): Promise<Outcome> {
+    const child = this.command(argv, options).spawn();
+    // What it says is read while it is told: a program that answers as it listens would wait for us otherwise.
+    const output = child.output();
+    if (options.input !== undefined) {
+      const writer = child.stdin.getWriter();
+      // A program that ends without reading closes its side: that is its right.
+      await writer.write(new TextEncoder().encode(options.input)).catch(() => {});
+      await writer.close().catch(() => {});
+    }
+    const { code, stdout, stderr } = await output;
+    const decoder = new TextDecoder();
+    return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  }
+
+  /** Starts a server and waits until it listens. */
+  async serve(args: readonly string[], options: Options = {}): Promise<RunningServer> {
+    const argv = ["ipcauth", "serve", ...args];
+    const server = new RunningServer(this.command(argv, options).spawn());
+    await server.event("listen");
+    return server;
+  }
+}
+
+/** One line of the audit log. */
+export type AuditEvent = Record<string, unknown> & { readonly event: string };
+
+/** A server under test. */
+export class RunningServer {
+  readonly child: Deno.ChildProcess;
+  /** Everything it has logged. */
+  readonly log: AuditEvent[] = [];
+  /** What it wrote that is not a log line. */
+  text = "";
+  readonly #waiting = new Set<() => void>();
+  readonly #reading: Promise<void>;
+  #ended = false;
+
+  constructor(child: Deno.ChildProcess) {
+    this.child = child;
+    this.#reading = this.#read();
+    child.stdout.cancel().catch(() => {});
+  }
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** The first event of a kind that fits, waiting for it. */
+  async event(
+    kind: string,
+    fits: (event: AuditEvent) => boolean = () => true,
+  ): Promise<AuditEvent> {
+    for (;;) {
+      const found = this.log.find((event) => event.event === kind && fits(event));
+      if (found !== undefined) return found;
+      if (this.#ended) {
+        throw new Error(
+          `the server ended without "${kind}":\n${this.text}${JSON.stringify(this.log)}`,
+        );
+      }
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /** The first events of a kind, as many as asked for, waiting for them. */
+  async events(kind: string, count: number): Promise<AuditEvent[]> {
+    await this.event(
+      kind,
+      (last) => this.log.filter(({ event }) => event === kind).indexOf(last) === count - 1,
+    );
+    return this.log.filter(({ event }) => event === kind);
+  }
+
+  /** Ends it with a signal. @returns Its exit code. */
+  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    try {
+      this.child.kill(signal);
+    } catch {
+      // It has ended by itself; the status tells how.
+    }
+    const { code } = await this.child.status;
+    await this.#reading;
+    return code;
+  }
+
+  /** Ends it at the end of an `await using` block, whatever happened. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) await this.stop("SIGKILL");
+  }
+
+  async #read(): Promise<void> {
+    let rest = "";
+    for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.#note(line);
+      this.#wake();
+    }
+    this.#ended = true;
+    this.#wake();
+  }
+
+  #note(line: string): void {
+    try {
+      this.log.push(JSON.parse(line));
+    } catch {
+      this.text += line + "\n";
+    }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+}
+
+/** Lines out of a stream, one at a time. */
+export class Lines {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #text = "";
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next line, or null at the end. */
+  async next(): Promise<string | null> {
+    for (;;) {
+      const end = this.#text.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#text.slice(0, end);
+        this.#text = this.#text.slice(end + 1);
+        return line;
+      }
+      const { done, value } = await this.#reader.read();
+      if (done) return null;
+      this.#text += value;
+    }
+  }
+
+  /** Reads no more. */
+  async cancel(): Promise<void> {
+    await this.#reader.cancel();
+  }
+}

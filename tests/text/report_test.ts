@@ -1,0 +1,31 @@
+import { assertEquals } from "@std/assert";
+import { report } from "../../lib/text/report.ts";
+import { Failure } from "../../lib/errors.ts";
+
+Deno.test("report() says what was wrong and what to do, on a line each", () => {
+  const failure = new Failure("Cannot read it", { exit: 71, hint: "chmod 600 it" });
+  assertEquals(report(failure, false), {
+    text: "ipcauth: error: Cannot read it\nhint: chmod 600 it\n",
+    exit: 71,
+  });
+});
+
+Deno.test("report() begins with the words that scripts look for when a client did not get in", () => {
+  const failure = new Failure("Failed to connect to server: refused", { exit: 77 });
+  assertEquals(report(failure, true).text, "Failed to connect to server: refused\n");
+});
+
+Deno.test("report() shows no stack trace and no second line of a bug", () => {
+  const { text, exit } = report(new TypeError("a\nb"), false);
+  assertEquals(text, "ipcauth: error: an internal error: TypeError: a b\n");
+  assertEquals(exit, 70);
+  assertEquals(report("thrown", false).exit, 70);
+});
+
+Deno.test("report() colours only the words, and only when it may", () => {
+  const failure = new Failure("no", { exit: 64, hint: "yes" });
+  assertEquals(
+    report(failure, true).text,
+    "ipcauth: \x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m yes\n",
+  );
+});

@@ -1,0 +1,156 @@
+/**
+ * The manual pages, made of what `ipcauth help` prints: one text, so neither can say what the other does not. Only what no
+ * help text has room for is said here: the files, and the environment.
+ */
+import manifest from "../../deno.json" with { type: "json" };
+import { COMMANDS } from "../../lib/cli/arguments.ts";
+import { usageText } from "../../lib/cli/usage.ts";
+import { SYSTEM_CONFIG, SYSTEM_KEY, SYSTEM_SOCKET } from "../../lib/config/default_paths.ts";
+import type { Commit } from "../build/commit.ts";
+import { type Item, takeApart } from "./help.ts";
+
+/** A page: its file name and its roff source. */
+export interface Page {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A file, and the commands that it is for. */
+const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
+  {
+    term: SYSTEM_CONFIG,
+    meaning: "the configuration of the machine",
+    of: ["serve", "connect", "users"],
+  },
+  {
+    term: "$XDG_CONFIG_HOME/ipcauth/config.yaml, ~/.config/ipcauth/config.yaml",
+    meaning: "a user's own configuration, which goes before it; never root's",
+    of: ["serve", "connect", "users"],
+  },
+  {
+    term: SYSTEM_KEY,
+    meaning: "the key of the machine, and of root",
+    of: ["serve", "connect", "gen-key"],
+  },
+  {
+    term: "$XDG_CONFIG_HOME/ipcauth/ipc.key, ~/.config/ipcauth/ipc.key",
+    meaning: "a user's own key",
+    of: ["serve", "connect", "gen-key"],
+  },
+  { term: SYSTEM_SOCKET, meaning: "the socket of a server of root's", of: ["serve", "connect"] },
+  {
+    term: "$XDG_RUNTIME_DIR/ipcauth/ipc.sock",
+    meaning: "the socket of a user's own server",
+    of: ["serve", "connect"],
+  },
+];
+
+/** What each environment variable does that is for people. */
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  HOME: "where .config is, unless XDG_CONFIG_HOME says otherwise",
+  IPCAUTH_ADDR: "the address of TCP, where no flag says it",
+  IPCAUTH_CONFIG: "the configuration, where --config does not say it",
+  IPCAUTH_KEY_FILE: "the key, where --key does not say it",
+  IPCAUTH_PATH: "the Unix socket, where --unix does not say it",
+  IPCAUTH_PORT: "the port of TCP, where no flag says it",
+  LISTEN_FDS: "how many sockets a service manager has passed in; see sd_listen_fds(3)",
+  LISTEN_PID: "whom they were passed to",
+  NOTIFY_SOCKET: "where a service manager is told how the server is; see sd_notify(3)",
+  NO_COLOR: "no colours, where --color does not ask for them",
+  WATCHDOG_PID: "whom the watchdog is for",
+  WATCHDOG_USEC: "how often a service manager wants to hear that the server is alive",
+  XDG_CONFIG_HOME: "where a user's configuration and key are",
+  XDG_RUNTIME_DIR: "where the socket of a user's own server is",
+};
+
+/** All pages: `ipcauth.1`, and one for each command. */
+export function manualPages({ time }: Commit): Page[] {
+  const date = new Date(time * 1000).toISOString().slice(0, 10);
+  const overview = takeApart(usageText(null));
+  const commands = COMMANDS.filter((name) => name !== "help");
+  const titles = ["ipcauth", ...commands.map((name) => `ipcauth-${name}`)];
+
+  /** What a command does, in a few words. */
+  const purpose = (command: string): string => {
+    const { description } = takeApart(usageText(command));
+    const named = overview.commands.find(({ term }) => term === `ipcauth ${command}`)?.meaning;
+    return named || lowered(String(description[0]).split(/\.(?: |$)/)[0]!);
+  };
+  const page = (title: string, what: string, command: string | null): Page => {
+    const help = takeApart(usageText(command));
+    const usage = command === null ? overview.commands.map(({ term }) => term) : help.usage;
+    const { exit } = help.exit === null ? overview : help;
+    const files = FILES.filter(({ of }) => command === null || of.includes(command));
+    const variables = Object.entries(ENVIRONMENT)
+      .filter(([term]) => command === null || usageText(command).includes(term))
+      .map(([term, meaning]) => ({ term, meaning }));
+    return {
+      name: `${title}.1`,
+      text: [
+        `.TH ${title.toUpperCase()} 1 ${date} "ipcauth ${manifest.version}" "User Commands"`,
+        // A name that is cut in two cannot be searched for.
+        ".nh\n.ad l",
+        section("NAME", [`${escaped(title)} \\- ${escaped(what)}`]),
+        section("SYNOPSIS", verbatim(usage)),
+        section(
+          "DESCRIPTION",
+          [
+            ...(command === null ? list(overview.commands) : []),
+            // The first line of the overview is the name of the page.
+            ...help.description.slice(command === null ? 1 : 0).flatMap((part) =>
+              typeof part === "string" ? paragraph(part) : list(part)
+            ),
+          ].filter((line, at) => at > 0 || line !== ".PP"),
+        ),
+        section("OPTIONS", [
+          ...list(help.options),
+          ...(command === null ? [] : paragraph("Those of ipcauth(1), too.")),
+        ]),
+        section("EXIT STATUS", typeof exit === "string" ? [escaped(exit)] : list(exit ?? [])),
+        section("ENVIRONMENT", list(variables)),
+        section("FILES", list(files)),
+        section("EXAMPLES", help.examples.length === 0 ? [] : verbatim(help.examples)),
+        section("SEE ALSO", [
+          titles.filter((other) => other !== title)
+            .map((other) => `.BR ${escaped(other)} (1)`).join(",\n"),
+        ]),
+      ].filter((text) => text !== "").join("\n") + "\n",
+    };
+  };
+  return [
+    page("ipcauth", lowered(overview.description[0] as string).replace(/^ipcauth: /, ""), null),
+    ...commands.map((name) => page(`ipcauth-${name}`, purpose(name), name)),
+  ];
+}
+
+/** A section; one without content is left out. */
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? "" : [`.SH ${title.includes(" ") ? `"${title}"` : title}`, ...lines]
+    .join("\n");
+}
+
+function paragraph(text: string): string[] {
+  return [".PP", escaped(text)];
+}
+
+function list(items: readonly Item[]): string[] {
+  return items.flatMap(({ term, meaning }) => [
+    ".TP",
+    `\\fB${escaped(term)}\\fR`,
+    ...(meaning === "" ? ["\\&"] : [escaped(meaning)]),
+  ]);
+}
+
+function verbatim(lines: readonly string[]): string[] {
+  return [".nf", ...lines.map(escaped), ".fi"];
+}
+
+/** Text as it is: roff's own characters at the beginning of a line, and everywhere, mean nothing. */
+function escaped(text: string): string {
+  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
+    .replaceAll("'", "\\(aq").replaceAll("…", "\\&...").replace(/^([.'])/, "\\&$1");
+}
+
+function lowered(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
