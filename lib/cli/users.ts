@@ -15,7 +15,7 @@ import { gidByName } from "../libc/ids.ts";
 import { SystemError } from "../libc/errno.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
-import type { Ground, User } from "../policy/types.ts";
+import type { HostFacts, User } from "../policy/types.ts";
 import type { Context } from "./context.ts";
 import { table } from "../text/table.ts";
 
@@ -64,7 +64,7 @@ class Users {
   readonly #json: boolean;
   readonly #context: Context;
   readonly #places: ConfigPlaces;
-  readonly #ground: Ground;
+  readonly #ground: HostFacts;
 
   constructor(action: UsersAction, json: boolean, context: Context) {
     this.#action = action;

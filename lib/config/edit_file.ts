@@ -9,7 +9,7 @@ import { Directory, putInPlace } from "../libc/directory.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { LockFile } from "../libc/files.ts";
 import { shellWord } from "../text/shell_word.ts";
-import type { Ground } from "../policy/types.ts";
+import type { HostFacts } from "../policy/types.ts";
 import { readConfigFile, refuse } from "./load.ts";
 import { judgeWay } from "../files/trusted_path.ts";
 
@@ -32,7 +32,7 @@ const NEW_MODE = 0o644;
  */
 export async function editConfigFile(
   path: string,
-  ground: Ground,
+  ground: HostFacts,
   edit: (text: string) => string,
 ): Promise<boolean> {
   try {
@@ -75,7 +75,7 @@ function isLink(path: string): boolean {
   }
 }
 
-async function acquire(path: string, { serverUid }: Ground): Promise<LockFile> {
+async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile> {
   const deadline = performance.now() + PATIENCE;
   for (;;) {
     const lock = LockFile.tryAcquire(path, serverUid);

@@ -7,7 +7,7 @@
 import { accountByName, accountByUid, groupsOf } from "../libc/ids.ts";
 import { decide } from "../policy/decide.ts";
 import { explain, type Explanation } from "../policy/explain.ts";
-import type { AllowList, Decision, Ground, UnixPeer } from "../policy/types.ts";
+import type { AllowList, Decision, HostFacts, UnixPeer } from "../policy/types.ts";
 import type { Config } from "./types.ts";
 
 /** The outcome of a survey. */
@@ -46,7 +46,7 @@ export function uidOf(name: string, config: Config): number | null {
  *
  * @param flags What the commands of the explanation need, such as ` --config FILE`.
  */
-export function survey(uid: number, config: Config, ground: Ground, flags: string): Survey {
+export function survey(uid: number, config: Config, ground: HostFacts, flags: string): Survey {
   const listed = config.access.usersByUid.get(uid);
   const account = accountByUid(uid);
   // Somebody without an account and without a configured group has the group of the same number, as

@@ -5,7 +5,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { FileWatch } from "../libc/files.ts";
-import type { Ground } from "../policy/types.ts";
+import type { HostFacts } from "../policy/types.ts";
 import { BUILT_IN, type ConfigFile, findConfig, parse } from "./load.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import type { Config } from "./types.ts";
@@ -30,7 +30,7 @@ const RETRY = 200;
 /** Keeps a configuration up to date. Synchronous: a decision waits for it. */
 export class ConfigSource {
   readonly #places: ConfigPlaces;
-  readonly #ground: Ground;
+  readonly #ground: HostFacts;
   readonly #accept: (config: Config) => void;
   readonly #watches: readonly FileWatch[];
   #file: ConfigFile | null;
@@ -47,7 +47,11 @@ export class ConfigSource {
    * as bad as a file with a mistake in it.
    * @throws {Failure} 78 when it cannot be loaded.
    */
-  constructor(places: ConfigPlaces, ground: Ground, accept: (config: Config) => void = () => {}) {
+  constructor(
+    places: ConfigPlaces,
+    ground: HostFacts,
+    accept: (config: Config) => void = () => {},
+  ) {
     this.#places = places;
     this.#ground = ground;
     this.#accept = accept;

@@ -10,7 +10,7 @@ import { gidByName } from "../libc/ids.ts";
 import { type FileProblem, judgeConfig, judgeKey } from "../files/permissions.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
-import type { Ground } from "../policy/types.ts";
+import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import { factsOf, judgeWay } from "../files/trusted_path.ts";
 import { LARGEST, parseConfig } from "./schema.ts";
@@ -30,7 +30,7 @@ export const BUILT_IN: Config = {
  *
  * @param uid The server's effective uid.
  */
-export function loadGround(uid: number): Ground {
+export function loadGround(uid: number): HostFacts {
   return { serverUid: uid, overflowUid: overflowUid() };
 }
 
@@ -62,7 +62,7 @@ export interface ConfigFile {
  * @param ground Who reads it.
  * @throws {Failure} 78 when a named file is missing, or a file is unreadable, unsafe or wrong.
  */
-export function loadConfig(places: ConfigPlaces, ground: Ground): Config {
+export function loadConfig(places: ConfigPlaces, ground: HostFacts): Config {
   const file = findConfig(places, ground);
   return file === null ? BUILT_IN : parse(file, ground);
 }
@@ -73,7 +73,7 @@ export function loadConfig(places: ConfigPlaces, ground: Ground): Config {
  * @returns Null when none has and nobody named one.
  * @throws {Failure} 78 as {@linkcode loadConfig}, short of what is in the file.
  */
-export function findConfig(places: ConfigPlaces, ground: Ground): ConfigFile | null {
+export function findConfig(places: ConfigPlaces, ground: HostFacts): ConfigFile | null {
   for (const path of places.paths) {
     const text = readConfigFile(path, ground);
     if (text !== null) return { path, text };
@@ -88,7 +88,7 @@ export function findConfig(places: ConfigPlaces, ground: Ground): ConfigFile | n
  * @returns Its text, or null when there is no such file.
  * @throws {Failure} 78 when it cannot be read, or others may change it.
  */
-export function readConfigFile(path: string, ground: Ground): string | null {
+export function readConfigFile(path: string, ground: HostFacts): string | null {
   let file: Deno.FsFile;
   try {
     // Opening a FIFO would wait for its writer, so what is no file is not opened at all.
@@ -111,7 +111,7 @@ export function readConfigFile(path: string, ground: Ground): string | null {
 }
 
 /** Parses a file's text. @throws {Failure} 78. */
-export function parse({ text, path }: ConfigFile, ground: Ground): Config {
+export function parse({ text, path }: ConfigFile, ground: HostFacts): Config {
   const config = parseConfig(text, path, {
     overflowUid: ground.overflowUid,
     groupId: gidByName,
@@ -120,7 +120,7 @@ export function parse({ text, path }: ConfigFile, ground: Ground): Config {
   return config;
 }
 
-function judgeFile(info: Deno.FileInfo, path: string, ground: Ground): FileProblem | null {
+function judgeFile(info: Deno.FileInfo, path: string, ground: HostFacts): FileProblem | null {
   return judgeConfig(factsOf(info), path, ground.serverUid);
 }
 
@@ -134,7 +134,7 @@ export function refuse(problem: FileProblem | null): void {
 }
 
 /** Key files are looked at with the configuration that names them; what they hold is read later. */
-function judgeKeys(config: Config, ground: Ground): void {
+function judgeKeys(config: Config, ground: HostFacts): void {
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
     for (const [number, { file, at }] of listener.keys.entries()) {

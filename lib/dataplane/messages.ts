@@ -5,7 +5,7 @@
  */
 import type { ConfigPlaces, Surroundings } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
-import type { Ground } from "../policy/types.ts";
+import type { HostFacts } from "../policy/types.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
 import type { JournalEntry } from "../log/event_buffer.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
@@ -22,7 +22,7 @@ export interface Orders {
   /** Whom to become, for good, as soon as everything listens; null to stay who we are. */
   readonly dropTo: ProcessIdentity | null;
   readonly places: ConfigPlaces;
-  readonly ground: Ground;
+  readonly ground: HostFacts;
   readonly host: string;
   readonly version: string;
   /** The name of the server's own user. */

@@ -8,12 +8,12 @@
  */
 import type {
   AccessTable,
-  Admission,
   AllowList,
   AllowRule,
   Decision,
   DenyReason,
-  Ground,
+  HostFacts,
+  Identity,
   KeyedPeer,
   Occupancy,
   PeerCredentials,
@@ -37,7 +37,7 @@ export function decide(
   peer: UnixPeer,
   table: AccessTable,
   allow: AllowList | null,
-  ground: Ground,
+  ground: HostFacts,
   occupancy: Occupancy,
 ): Decision {
   const credentials = peer.credentials;
@@ -127,17 +127,17 @@ function byIdentity(
   credentials: PeerCredentials,
   groups: readonly number[] | null,
   table: AccessTable,
-  ground: Ground,
+  ground: HostFacts,
 ): Decision {
   const user = table.usersByUid.get(credentials.uid) ?? null;
-  if (credentials.uid === 0) return admit("root", credentials, user, true, null);
+  if (credentials.uid === 0) return allowAs("root", credentials, user, true, null);
   if (credentials.uid === ground.serverUid) {
-    return admit("server-user", credentials, user, true, null);
+    return allowAs("server-user", credentials, user, true, null);
   }
   if (user !== null) {
     const by: Rule = { what: `user ${user.name}`, at: user.accessAt };
     return user.localIpcAccess
-      ? admit("user", credentials, user, false, by)
+      ? allowAs("user", credentials, user, false, by)
       : deny("user-denied", by);
   }
   return byGroup(credentials, groups, table);
@@ -160,12 +160,12 @@ function byGroup(
   }
   return allowing === null
     ? deny("unknown-uid")
-    : admit("group", credentials, null, false, allowing);
+    : allowAs("group", credentials, null, false, allowing);
 }
 
 function isOnList(
   allow: AllowList,
-  as: Admission,
+  as: Identity,
   groups: readonly number[] | null,
 ): boolean {
   if (as.user !== null && allow.users.has(as.user.name)) return true;
@@ -173,7 +173,7 @@ function isOnList(
   return groups !== null && groups.some((gid) => allow.gids.has(gid));
 }
 
-function admit(
+function allowAs(
   rule: AllowRule,
   credentials: PeerCredentials,
   user: User | null,

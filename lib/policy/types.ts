@@ -85,7 +85,7 @@ export interface KeyedPeer {
 }
 
 /** What is known about the machine and the server itself. */
-export interface Ground {
+export interface HostFacts {
   /** The effective uid of the server. */
   readonly serverUid: number;
   /** `/proc/sys/kernel/overflowuid`: stands for every uid that has no mapping in our user namespace. */
@@ -118,7 +118,7 @@ export type DenyReason =
   | "handshake-timeout";
 
 /** Who a peer is, established by a decision and by nothing else. */
-export interface Admission {
+export interface Identity {
   /** The configured user, or null for a trusted or group peer that is not listed. */
   readonly user: User | null;
   readonly uid: number;
@@ -130,7 +130,7 @@ export interface Admission {
 
 /** The outcome: a value, never an exception. */
 export type Decision =
-  | { readonly allow: true; readonly as: Admission; readonly rule: AllowRule; readonly by: Rule }
+  | { readonly allow: true; readonly as: Identity; readonly rule: AllowRule; readonly by: Rule }
   | { readonly allow: false; readonly reason: DenyReason; readonly by: Rule };
 
 /** The line of the file that decided, or null where no line did. */

@@ -5,7 +5,7 @@
  */
 import type { ConfigSource } from "../config/live_config.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { Ground } from "../policy/types.ts";
+import type { HostFacts } from "../policy/types.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import { Accounts } from "../service/console/accounts.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
@@ -20,7 +20,7 @@ export interface ConsoleRoomPlan {
   readonly source: ConfigSource;
   readonly registry: Registry;
   readonly audit: Audit;
-  readonly ground: Ground;
+  readonly ground: HostFacts;
   tell(message: ToData): void;
 }
 

@@ -10,7 +10,7 @@ import { decide, decideKeyed } from "../policy/decide.ts";
 import type {
   AllowList,
   Decision,
-  Ground,
+  HostFacts,
   KeyedPeer,
   KeyGrant,
   Occupancy,
@@ -30,14 +30,14 @@ const ROOM: Occupancy = {
 /** Decides about peers, and again about those who are in. */
 export class Judge {
   readonly #source: ConfigSource;
-  readonly #ground: Ground;
+  readonly #ground: HostFacts;
   readonly #sessions: Sessions;
   readonly #names: Names;
   /** The lists in force, as far as they were looked up in the configuration of {@linkcode #listsOf}. */
   readonly #lists = new Map<ListenerConfig, AllowList | null>();
   #listsOf: Config | null = null;
 
-  constructor(source: ConfigSource, ground: Ground, sessions: Sessions, names: Names) {
+  constructor(source: ConfigSource, ground: HostFacts, sessions: Sessions, names: Names) {
     this.#source = source;
     this.#ground = ground;
     this.#sessions = sessions;

@@ -5,7 +5,7 @@
  */
 import type { ConfigSource } from "../config/live_config.ts";
 import type { Failure } from "../errors.ts";
-import type { Admission, Decision } from "../policy/types.ts";
+import type { Decision, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { Journal } from "../log/event_buffer.ts";
@@ -32,7 +32,7 @@ export interface House {
   /** Tells that something on disk cannot be used. */
   complain(failure: Failure): void;
   /** The name a session runs under. */
-  nameOf(as: Admission): string;
+  nameOf(as: Identity): string;
 }
 
 /** The decision about a connection that there is no descriptor or memory left for. */

@@ -6,7 +6,7 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { Endpoint } from "../libc/inet.ts";
 import type { Ending } from "../libc/spawn.ts";
-import type { Admission, PeerCredentials, UnixPeer } from "../policy/types.ts";
+import type { Identity, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import type { KeyRing } from "../keys/key_ring.ts";
 import type { Occupant } from "./service.ts";
 
@@ -57,7 +57,7 @@ export interface SessionFacts {
   readonly door: ListenerConfig;
   readonly service: string;
   readonly origin: Origin;
-  readonly as: Admission;
+  readonly as: Identity;
   /** The name the session runs under. */
   readonly user: string;
   /** Milliseconds since the epoch. */

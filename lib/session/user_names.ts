@@ -4,7 +4,7 @@
  * @module
  */
 import { accountByUid, groupsOf } from "../libc/ids.ts";
-import type { Admission } from "../policy/types.ts";
+import type { Identity } from "../policy/types.ts";
 
 /** How many names of the name service are remembered. */
 const REMEMBERED = 1024;
@@ -38,7 +38,7 @@ export class Names {
   }
 
   /** The configured name, else what the name service says, else the uid in digits. */
-  of(as: Admission): string {
+  of(as: Identity): string {
     if (as.user !== null) return as.user.name;
     if (as.uid === 0) return "root";
     if (as.uid === this.#serverUid) return this.#serverUser;

@@ -14,16 +14,16 @@ import {
 import type { ConfigSource } from "../../config/live_config.ts";
 import { editConfigFile } from "../../config/edit_file.ts";
 import { survey, uidOf } from "../../config/explain_user.ts";
-import type { Ground } from "../../policy/types.ts";
+import type { HostFacts } from "../../policy/types.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
 
 /** Edits and explains. */
 export class Accounts {
   readonly #source: ConfigSource;
-  readonly #ground: Ground;
+  readonly #ground: HostFacts;
 
-  constructor(source: ConfigSource, ground: Ground) {
+  constructor(source: ConfigSource, ground: HostFacts) {
     this.#source = source;
     this.#ground = ground;
   }
