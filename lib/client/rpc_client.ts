@@ -8,7 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
 import { MAX_ANSWER, MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { notConnected } from "./connect_failure.ts";
-import { harmless } from "../text/escape.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 
 /** The server answered a call with an error. */
 export class RemoteError extends Error {
@@ -19,9 +19,9 @@ export class RemoteError extends Error {
 
   /** The words are the server's: they are made harmless for a terminal here, wherever they end up. */
   constructor(code: number, message: string, hint: string | undefined) {
-    super(harmless(message));
+    super(escapeForTerminal(message));
     this.code = code;
-    this.hint = hint === undefined ? undefined : harmless(hint);
+    this.hint = hint === undefined ? undefined : escapeForTerminal(hint);
   }
 }
 

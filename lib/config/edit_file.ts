@@ -11,7 +11,7 @@ import { LockFile } from "../libc/files.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { readConfigFile, refuse } from "./load.ts";
-import { judgeWay } from "../files/trusted_path.ts";
+import { checkPath } from "../files/trusted_path.ts";
 
 /** How long another writer is waited for, in milliseconds, and how often it is looked whether it is done. */
 const PATIENCE = 10_000;
@@ -39,7 +39,7 @@ export async function editConfigFile(
     const real = realPath(path);
     using _lock = await acquire(`${real}.lock`, ground);
     const old = readConfigFile(real, ground);
-    if (old === null) refuse(judgeWay(path, ground.serverUid));
+    if (old === null) refuse(checkPath(path, ground.serverUid));
     const text = edit(old ?? "");
     if (text === old) return false;
     replace(real, text, old === null);

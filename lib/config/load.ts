@@ -7,12 +7,12 @@ import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
-import { type FileProblem, judgeConfig, judgeKey } from "../files/permissions.ts";
+import { checkConfigFile, checkKeyFile, type PathProblem } from "../files/permissions.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
-import { factsOf, judgeWay } from "../files/trusted_path.ts";
+import { checkPath, fileFacts } from "../files/trusted_path.ts";
 import { LARGEST, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
@@ -101,7 +101,7 @@ export function readConfigFile(path: string, ground: HostFacts): string | null {
   try {
     // The opened file is judged, not whatever the name points to a moment later.
     refuse(judgeFile(file.statSync(), path, ground));
-    refuse(judgeWay(path, ground.serverUid));
+    refuse(checkPath(path, ground.serverUid));
     return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
@@ -120,12 +120,12 @@ export function parse({ text, path }: ConfigFile, ground: HostFacts): Config {
   return config;
 }
 
-function judgeFile(info: Deno.FileInfo, path: string, ground: HostFacts): FileProblem | null {
-  return judgeConfig(factsOf(info), path, ground.serverUid);
+function judgeFile(info: Deno.FileInfo, path: string, ground: HostFacts): PathProblem | null {
+  return checkConfigFile(fileFacts(info), path, ground.serverUid);
 }
 
 /** @throws {Failure} 78 when there is a problem. */
-export function refuse(problem: FileProblem | null): void {
+export function refuse(problem: PathProblem | null): void {
   if (problem === null) return;
   throw new Failure(`The configuration ${problem.sentence}`, {
     exit: ExitCode.config,
@@ -150,7 +150,7 @@ function judgeKeys(config: Config, ground: HostFacts): void {
           cause: error,
         });
       }
-      const problem = judgeKey(factsOf(facts), file, ground.serverUid);
+      const problem = checkKeyFile(fileFacts(facts), file, ground.serverUid);
       if (problem !== null) {
         throw new Failure(`${where}: the key file ${problem.sentence}`, {
           exit: ExitCode.config,

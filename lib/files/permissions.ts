@@ -13,7 +13,7 @@ export interface FileFacts {
 }
 
 /** What is wrong with it. */
-export interface FileProblem {
+export interface PathProblem {
   /** Begins with the path and ends without a full stop. */
   readonly sentence: string;
   /** The command that mends it. */
@@ -27,7 +27,7 @@ const STICKY = 0o1000;
 const WRITABLE_BY_OTHERS = 0o022;
 const READABLE_BY_OTHERS = 0o004;
 
-function owner(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
+function owner(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
   if (facts.uid === 0 || facts.uid === ourUid) return null;
   return {
     sentence: `${path} belongs to uid ${facts.uid}, who is neither root nor us (uid ${ourUid})`,
@@ -46,7 +46,11 @@ function octal(mode: number): string {
  * @param path How it is named in the sentence.
  * @param ourUid Who we are.
  */
-export function judgeConfig(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
+export function checkConfigFile(
+  facts: FileFacts,
+  path: string,
+  ourUid: number,
+): PathProblem | null {
   if ((facts.mode & TYPE) !== REGULAR) {
     return { sentence: `${path} is not a regular file`, fix: `ls -ld ${shellWord(path)}` };
   }
@@ -60,7 +64,7 @@ export function judgeConfig(facts: FileFacts, path: string, ourUid: number): Fil
 }
 
 /** A key file: as a configuration, and not readable by others either; a group of clients may read it. */
-export function judgeKey(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
+export function checkKeyFile(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
   // What is no file has no use for a key file's mode.
   if ((facts.mode & TYPE) === REGULAR && facts.mode & READABLE_BY_OTHERS) {
     return {
@@ -68,11 +72,11 @@ export function judgeKey(facts: FileFacts, path: string, ourUid: number): FilePr
       fix: `chmod o-rwx,g-w ${shellWord(path)}`,
     };
   }
-  return judgeConfig(facts, path, ourUid);
+  return checkConfigFile(facts, path, ourUid);
 }
 
 /** A symbolic link: in a sticky directory anybody may make one, and only its owner may turn it elsewhere. */
-export function judgeLink(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
+export function checkLink(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
   if (facts.uid === 0 || facts.uid === ourUid) return null;
   return {
     sentence: `${path} is a link of uid ${facts.uid}, who is neither root nor us (uid ${ourUid})`,
@@ -84,7 +88,7 @@ export function judgeLink(facts: FileFacts, path: string, ourUid: number): FileP
  * A directory whose entries we rely on: of root's or ours, and nobody else may replace what lies in it.
  * The sticky bit is enough for that (`inode(7)`).
  */
-export function judgeDirectory(facts: FileFacts, path: string, ourUid: number): FileProblem | null {
+export function checkDirectory(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
   if ((facts.mode & TYPE) !== DIRECTORY) {
     return { sentence: `${path} is not a directory`, fix: `ls -ld ${shellWord(path)}` };
   }

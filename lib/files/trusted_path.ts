@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join, resolve } from "@std/path";
-import { type FileFacts, type FileProblem, judgeDirectory, judgeLink } from "./permissions.ts";
+import { checkDirectory, checkLink, type FileFacts, type PathProblem } from "./permissions.ts";
 
 /** How many links are followed before it is a circle (`path_resolution(7)`). */
 const MOST_LINKS = 40;
@@ -18,19 +18,19 @@ const MOST_LINKS = 40;
  * @returns The first problem on the way, or null.
  * @throws {Error} When the way cannot be looked at.
  */
-export function judgeWay(path: string, ourUid: number): FileProblem | null {
-  const way = new Way(resolve(path));
+export function checkPath(path: string, ourUid: number): PathProblem | null {
+  const way = new PathWalker(resolve(path));
   for (let at = way.next(); at !== null; at = way.next()) {
     const info = lookAt(at);
     // Nothing is there: what is not there yet lies in a directory that was judged.
     if (info === null) return null;
-    const facts = factsOf(info);
+    const facts = fileFacts(info);
     if (info.isSymlink) {
-      const problem = judgeLink(facts, at, ourUid);
+      const problem = checkLink(facts, at, ourUid);
       if (problem !== null) return problem;
       way.turn(at, Deno.readLinkSync(at));
     } else if (!way.isAtEnd) {
-      const problem = judgeDirectory(facts, at, ourUid);
+      const problem = checkDirectory(facts, at, ourUid);
       if (problem !== null) return problem;
     }
   }
@@ -38,7 +38,7 @@ export function judgeWay(path: string, ourUid: number): FileProblem | null {
 }
 
 /** The parts of a path, one after the other, from the root. */
-class Way {
+class PathWalker {
   #parts: string[];
   #here = "/";
   #started = false;
@@ -86,7 +86,7 @@ function lookAt(path: string): Deno.FileInfo | null {
 }
 
 /** What a judge needs to know of a file. */
-export function factsOf({ mode, uid }: Deno.FileInfo): FileFacts {
+export function fileFacts({ mode, uid }: Deno.FileInfo): FileFacts {
   if (mode === null || uid === null) throw new TypeError("this system knows no owners");
   return { mode, uid };
 }

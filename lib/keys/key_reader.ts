@@ -8,7 +8,7 @@ import { keyPaths, type Surroundings } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Directory, putInPlace } from "../libc/directory.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { type FileProblem, judgeDirectory, judgeKey } from "../files/permissions.ts";
+import { checkDirectory, checkKeyFile, type PathProblem } from "../files/permissions.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { formatKey, parseKeyFile } from "./key_format.ts";
 import { keyId } from "./key_id.ts";
@@ -26,7 +26,7 @@ export interface KeyFileFacts {
   /** Permission bits. */
   readonly mode: number;
   /** What is wrong with its owner or mode, or null. */
-  readonly problem: FileProblem | null;
+  readonly problem: PathProblem | null;
 }
 
 /**
@@ -78,7 +78,7 @@ function examine(path: string, ourUid: number): { key: Uint8Array; facts: KeyFil
       uid: info.uid,
       gid: info.gid,
       mode: info.mode & 0o7777,
-      problem: judgeKey({ mode: info.mode, uid: info.uid }, path, ourUid),
+      problem: checkKeyFile({ mode: info.mode, uid: info.uid }, path, ourUid),
     };
     return { key, facts };
   } catch (error) {
@@ -212,7 +212,7 @@ function demandSafe(directory: string, ourUid: number): void {
   const real = Deno.realPathSync(directory);
   const { mode, uid } = Deno.statSync(real);
   if (mode === null || uid === null) throw new TypeError("this system knows no owners");
-  const problem = judgeDirectory({ mode, uid }, real, ourUid);
+  const problem = checkDirectory({ mode, uid }, real, ourUid);
   if (problem === null) return;
   throw new Failure(`A key is not put where others could replace it: ${problem.sentence}`, {
     exit: ExitCode.config,

@@ -12,7 +12,7 @@ import { fileStatus, FileType, giveDirectory, linkStatus, LockFile } from "../li
 import { effectiveUid } from "../libc/ids.ts";
 import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
 import { withUmask } from "../libc/umask.ts";
-import { judgeDirectory } from "../files/permissions.ts";
+import { checkDirectory } from "../files/permissions.ts";
 
 /** How many connections may wait to be accepted; the kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -139,7 +139,7 @@ function prepareDirectory(directory: string, serverUid: number): void {
 }
 
 function demandSafe(directory: string, serverUid: number): void {
-  const problem = judgeDirectory(fileStatus(directory), directory, serverUid);
+  const problem = checkDirectory(fileStatus(directory), directory, serverUid);
   if (problem !== null) {
     throw new Failure(`The socket directory ${problem.sentence}`, {
       exit: ExitCode.config,

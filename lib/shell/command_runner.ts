@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { harmless } from "../text/escape.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { type RemoteConsole, RemoteError } from "../client/rpc_client.ts";
 import { ExitCode } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
@@ -65,7 +65,9 @@ export class Commander {
   /** The names the Tab key offers; none where the server will not tell them. */
   async userNames(): Promise<string[]> {
     try {
-      return asUsers(await this.#remote.call("users.list")).map(({ name }) => harmless(name));
+      return asUsers(await this.#remote.call("users.list")).map(({ name }) =>
+        escapeForTerminal(name)
+      );
     } catch (error) {
       if (error instanceof RemoteError) return [];
       throw error;
@@ -107,13 +109,13 @@ export class Commander {
         return renderRunningConfig([asUser(await call("users.add", newUser(words)))]);
       case "remove":
         return `removed ${
-          harmless(asUser(await call("users.remove", { name: words.user })).name)
+          escapeForTerminal(asUser(await call("users.remove", { name: words.user })).name)
         }\n`;
       case "close": {
         const id = /^[0-9]{1,15}$/.test(words.session!) ? Number(words.session) : NaN;
         if (Number.isNaN(id)) throw new ParseError(`"${words.session}" is not a session's number`);
         const closed = asSession(await call("sessions.close", { id }));
-        return `closed session ${closed.id} of ${harmless(closed.user)}\n`;
+        return `closed session ${closed.id} of ${escapeForTerminal(closed.user)}\n`;
       }
       case "reload":
         return renderTree(await call("config.reload"));
@@ -150,8 +152,8 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
 }
 
 function failed(message: string, hint: string | undefined, exit: ExitCode): LineOutcome {
-  const next = hint === undefined ? "" : `hint: ${harmless(hint)}\n`;
-  return { out: "", err: `error: ${harmless(message)}\n${next}`, exit, leave: false };
+  const next = hint === undefined ? "" : `hint: ${escapeForTerminal(hint)}\n`;
+  return { out: "", err: `error: ${escapeForTerminal(message)}\n${next}`, exit, leave: false };
 }
 
 function exitOf(code: number): ExitCode {

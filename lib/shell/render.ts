@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { harmless } from "../text/escape.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import type {
   AccessRecord,
   SessionRecord,
@@ -19,12 +19,12 @@ const DEEPEST = 32;
 
 /** The line that says who came in, from where, and where to. */
 export function renderBanner({ user, from, host }: Welcome): string {
-  return harmless(`${user} connected from ${from} using console on ${host}`) + "\n";
+  return escapeForTerminal(`${user} connected from ${from} using console on ${host}`) + "\n";
 }
 
 /** The prompt. */
 export function renderPrompt({ user }: Pick<Welcome, "user">): string {
-  return `${harmless(user)}@ipcauth# `;
+  return `${escapeForTerminal(user)}@ipcauth# `;
 }
 
 /** Users as lines of a configuration. */
@@ -33,7 +33,7 @@ export function renderRunningConfig(users: readonly UserRecord[]): string {
     const lines = Object.entries(leaves)
       .filter(([, value]) => value !== null)
       .map(([leaf, value]) => ` ${leaf} ${value}\n`);
-    return `aaa authentication users user ${harmless(name)}\n${lines.join("")}!\n`;
+    return `aaa authentication users user ${escapeForTerminal(name)}\n${lines.join("")}!\n`;
   }).join("");
 }
 
@@ -42,7 +42,9 @@ export function renderUsers(users: readonly UserRecord[]): string {
   return table(
     ["NAME", "UID", "GID", "LOCAL_IPC_ACCESS", "ADMIN"],
     users.map(({ name, uid, gid, local_ipc_access, admin }) =>
-      [name, uid, gid ?? "-", local_ipc_access, admin].map((cell) => harmless(String(cell)))
+      [name, uid, gid ?? "-", local_ipc_access, admin].map((cell) =>
+        escapeForTerminal(String(cell))
+      )
     ),
   );
 }
@@ -53,7 +55,7 @@ export function renderSessions(sessions: readonly SessionRecord[], own: number):
     ["", "SESSION", "USER", "UID", "PID", "FROM", "SERVICE", "SINCE"],
     sessions.map(({ id, user, uid, pid, from, service, since }) =>
       [id === own ? "*" : "", id, user, uid, pid ?? "-", from, service, since]
-        .map((cell) => harmless(String(cell)))
+        .map((cell) => escapeForTerminal(String(cell)))
     ),
   );
 }
@@ -67,7 +69,7 @@ export function renderAccess({ uid, user, allow, rule, where, change }: AccessRe
     ...where === null ? [] : [`  decided by ${where}`],
     ...change === null ? [] : [`  to change it: ${change}`],
   ];
-  return lines.map((line) => harmless(line) + "\n").join("");
+  return lines.map((line) => escapeForTerminal(line) + "\n").join("");
 }
 
 /** A nested answer, one leaf a line under the path to it. */
@@ -81,7 +83,7 @@ export function renderTree(value: unknown, path = "", depth = 0): string {
       .map(([name, item]) => renderTree(item, path === "" ? name : `${path}.${name}`, depth + 1))
       .join("");
   }
-  return `${harmless(path)} ${harmless(value === null ? "-" : String(value))}\n`;
+  return `${escapeForTerminal(path)} ${escapeForTerminal(value === null ? "-" : String(value))}\n`;
 }
 
 /** The list of commands, or those that begin with a word. */
@@ -89,7 +91,7 @@ export function renderHelp(topic: string | undefined): string {
   const rules = RULES.filter(({ pattern, help }) =>
     help !== undefined && (topic === undefined || pattern.startsWith(topic))
   );
-  if (rules.length === 0) return `There is no command "${harmless(topic ?? "")}"\n`;
+  if (rules.length === 0) return `There is no command "${escapeForTerminal(topic ?? "")}"\n`;
   const spelled = rules.map(({ pattern, help }) =>
     [pattern.replaceAll(/<(\w+):\w+>/g, "<$1>"), help!] as const
   );

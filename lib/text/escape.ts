@@ -11,7 +11,7 @@
  * @param text Anything a server says, names of users included.
  * @returns The text on one line, each such character spelled as `\u{…}`. To do it twice changes nothing.
  */
-export function harmless(text: string): string {
+export function escapeForTerminal(text: string): string {
   return text.replaceAll(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { harmless } from "./escape.ts";
+import { escapeForTerminal } from "./escape.ts";
 import { ExitCode, Failure } from "../errors.ts";
 
 /** What is printed, and how the process ends. */
@@ -42,5 +42,5 @@ function paint(text: string, code: number, color: boolean): string {
 }
 
 function oneLine(text: string): string {
-  return harmless(text.replaceAll(/\s+/g, " ").trim());
+  return escapeForTerminal(text.replaceAll(/\s+/g, " ").trim());
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { harmless } from "../../lib/text/escape.ts";
+import { escapeForTerminal } from "../../lib/text/escape.ts";
 import { asAccess, asSessions, asUser, asUsers } from "../../lib/shell/answers.ts";
 import {
   renderAccess,
@@ -122,8 +122,8 @@ Deno.test("nothing a server says reaches the terminal with a control character i
 });
 
 Deno.test("harmless() leaves letters alone, and changes nothing the second time", () => {
-  assertEquals(harmless("žofie 東 é"), "žofie 東 é");
-  assertEquals(harmless(harmless("\x1b")), "\\u{1b}");
+  assertEquals(escapeForTerminal("žofie 東 é"), "žofie 東 é");
+  assertEquals(escapeForTerminal(escapeForTerminal("\x1b")), "\\u{1b}");
 });
 
 Deno.test("an answer of another shape is refused and not shown", () => {
