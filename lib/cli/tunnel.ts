@@ -8,7 +8,7 @@ import type { TunnelNews, TunnelOrders } from "../client/tunnel.ts";
 import { parseTarget } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { Wake } from "../libc/epoll.ts";
+import { EventFd } from "../libc/epoll.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import { beforeSession, type ConnectContext } from "./connect.ts";
 import { findDestination } from "./destination.ts";
@@ -36,7 +36,7 @@ export async function tunnel(
       hint: `ipcauth connect --tcp=HOST:PORT --key=FILE --listen ${address}`,
     });
   }
-  const wake = new Wake();
+  const wake = new EventFd();
   const running = new RunningTunnel(context, {
     kind: "tunnel",
     listen,
@@ -53,12 +53,12 @@ export async function tunnel(
 class RunningTunnel {
   readonly #context: ConnectContext;
   readonly #orders: TunnelOrders;
-  readonly #wake: Wake;
+  readonly #wake: EventFd;
   readonly #worker: Worker;
   readonly #channel = new MessageChannel();
   readonly #outcome = Promise.withResolvers<ExitCode>();
 
-  constructor(context: ConnectContext, orders: TunnelOrders, wake: Wake) {
+  constructor(context: ConnectContext, orders: TunnelOrders, wake: EventFd) {
     this.#context = context;
     this.#orders = orders;
     this.#wake = wake;

@@ -11,7 +11,7 @@ import type { HostPort } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import { Wake } from "../libc/epoll.ts";
+import { EventFd } from "../libc/epoll.ts";
 import { endpointText } from "../libc/inet.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
@@ -73,7 +73,7 @@ export function runTunnel(
 class Tunnel implements Porter, Watcher {
   readonly #port: MessagePort;
   readonly #tell: (news: TunnelNews) => void;
-  readonly #wake: Wake;
+  readonly #wake: EventFd;
   readonly #reactor = new Reactor();
   readonly #passages = new Set<Passage>();
   readonly #plan: PassagePlan;
@@ -84,7 +84,7 @@ class Tunnel implements Porter, Watcher {
   constructor(orders: TunnelOrders, port: MessagePort, tell: (news: TunnelNews) => void) {
     this.#port = port;
     this.#tell = tell;
-    this.#wake = new Wake(new Descriptor(orders.wake));
+    this.#wake = new EventFd(new Descriptor(orders.wake));
     const key = new WatchedKey(orders.key, orders.ownUid);
     const failure = key.refresh();
     if (failure !== null) throw failure;

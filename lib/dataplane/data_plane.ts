@@ -8,7 +8,7 @@ import { ConfigSource } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import { Wake } from "../libc/epoll.ts";
+import { EventFd } from "../libc/epoll.ts";
 import { separateUmask } from "../libc/umask.ts";
 import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
@@ -59,7 +59,7 @@ export function runDataPlane(
 class DataPlane implements Watcher {
   readonly #port: MessagePort;
   readonly #tell: (message: ToControl) => void;
-  readonly #wake: Wake;
+  readonly #wake: EventFd;
   readonly #house: House;
   readonly #greeter: ConsoleGreeter;
   readonly #stragglers: Stragglers;
@@ -72,7 +72,7 @@ class DataPlane implements Watcher {
     this.#port = port;
     this.#tell = tell;
     this.#environment = orders.environment;
-    this.#wake = new Wake(new Descriptor(orders.wake));
+    this.#wake = new EventFd(new Descriptor(orders.wake));
     const reactor = new Reactor((error) => journal.fault(error));
     const { flags, surroundings, inherited } = orders;
     const roster = new Roster(flags, surroundings, inherited);

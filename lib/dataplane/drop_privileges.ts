@@ -5,7 +5,7 @@
  */
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { IdentityLoan } from "../libc/thread_impersonation.ts";
+import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
 import { describe, SystemError } from "../libc/errno.ts";
 import { tryToRead } from "../libc/files.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
@@ -78,7 +78,7 @@ export function filesOf(config: Config, listeners: readonly ListenerConfig[]): r
 export function demandReadable(identity: ProcessIdentity, files: readonly string[]): void {
   const { uid, gid } = identity;
   for (const file of files) {
-    const error = new IdentityLoan().as(identity, () => tryToRead(file));
+    const error = new ThreadImpersonation().as(identity, () => tryToRead(file));
     if (error === 0) continue;
     const word = shellWord(file);
     throw new Failure(

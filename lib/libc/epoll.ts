@@ -115,7 +115,7 @@ export class Epoll {
 }
 
 /** A counter that one thread raises and another one waits for (`eventfd(2)`). */
-export class Wake {
+export class EventFd {
   readonly descriptor: Descriptor;
   readonly #word = new Uint8Array(new BigUint64Array([1n]).buffer);
 

@@ -19,7 +19,7 @@ const CAP_SETGID = 1n << 6n;
 const CAP_SETUID = 1n << 7n;
 
 /** Lends this thread identities. */
-export class IdentityLoan {
+export class ThreadImpersonation {
   readonly #groups: Uint32Array<ArrayBuffer>;
   readonly #gid: number;
 
@@ -28,7 +28,7 @@ export class IdentityLoan {
    * to be root again.
    */
   constructor() {
-    if (!mayBecomeOthers()) throw new SystemError("setresuid", Errno.EPERM);
+    if (!canImpersonate()) throw new SystemError("setresuid", Errno.EPERM);
     const status = readProc("/proc/thread-self/status");
     // Real, effective, saved, file system.
     this.#gid = Number(field(status, "Gid").split(/\s+/)[1]);
@@ -70,7 +70,7 @@ export class IdentityLoan {
 }
 
 /** Whether this process is root, with every right to become somebody else. */
-export function mayBecomeOthers(): boolean {
+export function canImpersonate(): boolean {
   const effective = BigInt(`0x${field(readProc("/proc/thread-self/status"), "CapEff")}`);
   const wanted = CAP_SETGID | CAP_SETUID;
   return libc.geteuid() === 0 && (effective & wanted) === wanted;

@@ -8,7 +8,7 @@ import type { ConfigSource } from "../config/live_config.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
-import { Wake } from "../libc/epoll.ts";
+import { EventFd } from "../libc/epoll.ts";
 import type { Audit } from "../log/audit_event.ts";
 import type { ConsoleRoom } from "./console_sessions.ts";
 import type { Orders, ToControl, ToData } from "../dataplane/messages.ts";
@@ -46,7 +46,7 @@ export class Server {
   readonly #plan: ServerPlan;
   readonly #worker: Worker;
   readonly #channel = new MessageChannel();
-  readonly #wake = new Wake();
+  readonly #wake = new EventFd();
   readonly #registry = new Registry();
   #console: Promise<ConsoleRoom> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Descriptor } from "../../lib/libc/descriptor.ts";
-import { Epoll, EPOLLIN, Wake } from "../../lib/libc/epoll.ts";
+import { Epoll, EPOLLIN, EventFd } from "../../lib/libc/epoll.ts";
 import { check, Errno, SystemError } from "../../lib/libc/errno.ts";
 import { executableOf } from "../../lib/libc/pidfd.ts";
 import {
@@ -219,7 +219,7 @@ Deno.test("peerCredentials() of what is no socket are nobody's, whoever was aske
   const [left, right] = unixSocketPair();
   assertEquals(peerCredentials(left), true);
   assertEquals(ucred.uid, Deno.uid());
-  const wake = new Wake();
+  const wake = new EventFd();
   assertEquals(peerCredentials(wake.descriptor), false);
   assertEquals([ucred.pid, ucred.uid, ucred.gid], [NOBODY_ID, NOBODY_ID, NOBODY_ID]);
   assertEquals(peerGroups(wake.descriptor), null);
@@ -293,7 +293,7 @@ Deno.test("shutdown() ends the connection for every holder of it", () => {
 
 Deno.test("an Epoll brings the slot and the generation of what is ready, and of nothing else", () => {
   const [left, right] = unixSocketPair();
-  const wake = new Wake();
+  const wake = new EventFd();
   const epoll = new Epoll(4);
   epoll.add(left, EPOLLIN, 7, 0xffff_ffff);
   epoll.add(wake.descriptor, EPOLLIN, 8, 1);

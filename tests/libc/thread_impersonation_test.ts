@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { IdentityLoan } from "../../lib/libc/thread_impersonation.ts";
+import { ThreadImpersonation } from "../../lib/libc/thread_impersonation.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { readProc } from "../../lib/libc/files.ts";
 import {
@@ -31,7 +31,7 @@ Deno.test(
   "an IdentityLoan is for one call, and everything is as before (needs root)",
   needsRoot,
   () => {
-    const loan = new IdentityLoan();
+    const loan = new ThreadImpersonation();
     const before = own();
     assertEquals(loan.as(BOB, own), "579/580/2000 2001");
     assertEquals(own(), before);
@@ -41,7 +41,7 @@ Deno.test(
 );
 
 Deno.test("an IdentityLoan is for this thread alone (needs root)", needsRoot, () => {
-  const loan = new IdentityLoan();
+  const loan = new ThreadImpersonation();
   // Who the threads are is asked before: a process or thread that is started meanwhile would inherit the loan.
   const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/task`] }).outputSync();
   const threads = new TextDecoder().decode(stdout).trim().split("\n");
@@ -70,14 +70,14 @@ Deno.test("who accepts sees the borrowed uid, gid and groups (needs root)", need
     listen(listener, 8);
     Deno.chmodSync(`${directory}/s`, 0o666);
     using client = unixSocket();
-    assertEquals(new IdentityLoan().as(BOB, () => connect(client, address)), 0);
+    assertEquals(new ThreadImpersonation().as(BOB, () => connect(client, address)), 0);
     using accepted = accept(listener)!;
     assertEquals(peerCredentials(accepted), true);
     assertEquals([ucred.uid, ucred.gid, peerGroups(accepted)], [579, 580, [2000, 2001]]);
     // What bob may not reach, the loan does not reach, either.
     Deno.chmodSync(`${directory}/s`, 0o600);
     using refused = unixSocket();
-    assertEquals(new IdentityLoan().as(BOB, () => connect(refused, address)), Errno.EACCES);
+    assertEquals(new ThreadImpersonation().as(BOB, () => connect(refused, address)), Errno.EACCES);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
@@ -87,7 +87,7 @@ Deno.test(
   "an IdentityLoan gives everything back when the kernel refuses, or the call throws (needs root)",
   needsRoot,
   () => {
-    const loan = new IdentityLoan();
+    const loan = new ThreadImpersonation();
     const before = own();
     assertThrows(() => loan.as({ ...BOB, groups: [0xffff_ffff] }, own), SystemError);
     assertEquals(own(), before);

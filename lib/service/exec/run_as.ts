@@ -9,7 +9,7 @@
  */
 import type { Config, ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
-import { mayBecomeOthers } from "../../libc/thread_impersonation.ts";
+import { canImpersonate } from "../../libc/thread_impersonation.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { fileStatus, linkStatus } from "../../libc/files.ts";
 import type { ProcessIdentity } from "../../libc/identity.ts";
@@ -107,7 +107,7 @@ function becoming({ uid, gid, groups }: ProcessIdentity): string[] {
 
 function findSetpriv(who: RunAsConfig): string {
   const what = `run_as: ${typeof who === "object" ? who.user : who}`;
-  if (!mayBecomeOthers()) {
+  if (!canImpersonate()) {
     throw new Failure(`${what} needs a server that is root and may become others`, {
       exit: ExitCode.config,
       hint: "run it as root, with CAP_SETUID and CAP_SETGID, or use run_as: server",

@@ -5,7 +5,7 @@
  */
 import type { ForwardIdentity } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
-import { IdentityLoan } from "../../libc/thread_impersonation.ts";
+import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { Errno, SystemError } from "../../libc/errno.ts";
 import { type Endpoint, ownEndpoint, resolveHost } from "../../libc/inet.ts";
@@ -65,11 +65,11 @@ function addressOf({ host, port }: Endpoint): ProxyAddress {
 
 /** The backend's own SO_PEERCRED and SO_PEERGROUPS are the peer's. */
 class Impersonation implements PassOn {
-  readonly #loan: IdentityLoan;
+  readonly #loan: ThreadImpersonation;
 
   constructor() {
     try {
-      this.#loan = new IdentityLoan();
+      this.#loan = new ThreadImpersonation();
     } catch (cause) {
       if (!(cause instanceof SystemError) || cause.errno !== Errno.EPERM) throw cause;
       throw new Failure("identity: impersonate needs a server that is root and may become others", {
