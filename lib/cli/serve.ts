@@ -18,7 +18,7 @@ import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { Roster } from "../dataplane/listener_selection.ts";
 import { Server } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
-import type { Thread } from "../reactor/worker_thread.ts";
+import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { nameByUid } from "../session/user_names.ts";
 import { DEFAULT, type ServeCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
@@ -31,7 +31,7 @@ import { listenAddress } from "./tcp_address.ts";
 export interface ServeContext extends Context, LogContext {
   readonly version: string;
   /** Where the data plane loads meanwhile. */
-  readonly thread: Thread;
+  readonly thread: WorkerThread;
 }
 
 /**

@@ -16,7 +16,7 @@ import { endpointText } from "../libc/inet.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
-import { Acceptor, type Porter } from "../net/acceptor.ts";
+import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import { addressesOf } from "./connect_tcp.ts";
@@ -70,7 +70,7 @@ export function runTunnel(
   }
 }
 
-class Tunnel implements Porter, Watcher {
+class Tunnel implements ConnectionHandler, Watcher {
   readonly #port: MessagePort;
   readonly #tell: (news: TunnelNews) => void;
   readonly #wake: EventFd;
@@ -114,19 +114,19 @@ class Tunnel implements Porter, Watcher {
   }
 
   /** The server decides, and nothing is looked at here. */
-  prepare(): void {}
+  beforeBatch(): void {}
 
-  receive(connection: Descriptor): void {
+  onConnection(connection: Descriptor): void {
     const passage = new Passage(this.#plan, connection, this.#kind);
     this.#passages.add(passage);
     passage.begin();
   }
 
-  noRoom(connection: Descriptor): void {
+  onResourceExhausted(connection: Descriptor): void {
     connection.close();
   }
 
-  fault(error: unknown): void {
+  onError(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     this.#tell({ kind: "complaint", message, exit: ExitCode.os, hint: undefined });
   }
@@ -143,7 +143,7 @@ class Tunnel implements Porter, Watcher {
   }
 
   onFault(error: unknown): void {
-    this.fault(error);
+    this.onError(error);
   }
 }
 

@@ -22,7 +22,7 @@ import {
   type Registration,
   type Watcher,
 } from "../reactor/reactor.ts";
-import { Relay, type RelayHolder } from "../net/relay.ts";
+import { Relay, type RelayOwner } from "../net/relay.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { Timer } from "../reactor/timers.ts";
 import { notConnected } from "./connect_failure.ts";
@@ -49,7 +49,7 @@ export interface PassagePlan {
 }
 
 /** A local connection on its way to the server, and then joined to it. */
-export class Passage implements Watcher, RelayHolder {
+export class Passage implements Watcher, RelayOwner {
   readonly #plan: PassagePlan;
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
@@ -180,7 +180,7 @@ export class Passage implements Watcher, RelayHolder {
   }
 
   /** Both connections are closed. */
-  relayOver(): void {
+  onRelayClosed(): void {
     this.#over = true;
     this.#plan.over(this);
   }

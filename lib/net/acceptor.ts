@@ -14,31 +14,31 @@ const BATCH = 64;
 const REST = 100;
 
 /** Who is given the connections. */
-export interface Porter {
+export interface ConnectionHandler {
   /**
    * Some have come, and will be received one by one. What is looked at now is no older than the connection of any of
    * them, so what they have in common needs to be looked at once only.
    */
-  prepare(): void;
+  beforeBatch(): void;
   /** Someone has come. The connection is the porter's from here on, also when this throws. */
-  receive(connection: Descriptor): void;
+  onConnection(connection: Descriptor): void;
   /** There is no room for someone: to be turned away, and noted. */
-  noRoom(connection: Descriptor): void;
+  onResourceExhausted(connection: Descriptor): void;
   /** A bug of ours, or the machine's trouble. */
-  fault(error: unknown): void;
+  onError(error: unknown): void;
 }
 
 /** Accepts, for as long as it is not closed. */
 export class Acceptor implements Watcher {
   readonly #reactor: Reactor;
   readonly #socket: Descriptor;
-  readonly #porter: Porter;
+  readonly #porter: ConnectionHandler;
   readonly #registration: Registration;
   // Given up to take in, and send away, a connection that no descriptor is left for.
   #spare: Descriptor | null;
 
   /** Starts accepting. @param socket The listening socket, which is the acceptor's from here on. */
-  constructor(reactor: Reactor, socket: Descriptor, porter: Porter) {
+  constructor(reactor: Reactor, socket: Descriptor, porter: ConnectionHandler) {
     this.#reactor = reactor;
     this.#socket = socket;
     this.#porter = porter;
@@ -64,7 +64,7 @@ export class Acceptor implements Watcher {
 
   /** A bug of ours on the way to a decision: nobody has come in, the door stays open. */
   onFault(error: unknown): void {
-    this.#porter.fault(error);
+    this.#porter.onError(error);
   }
 
   #take(most: number): Descriptor[] {
@@ -79,18 +79,18 @@ export class Acceptor implements Watcher {
 
   #receive(group: readonly Descriptor[]): void {
     try {
-      this.#porter.prepare();
+      this.#porter.beforeBatch();
     } catch (error) {
       // Nothing can be decided, so nobody comes in.
-      group.forEach(turnAway);
+      group.forEach(drainAndClose);
       throw error;
     }
     for (const connection of group) {
       try {
-        this.#porter.receive(connection);
+        this.#porter.onConnection(connection);
       } catch (error) {
         // A bug while deciding about one peer: that peer is refused, and the next one has its turn.
-        this.#porter.fault(error);
+        this.#porter.onError(error);
       }
     }
   }
@@ -122,10 +122,10 @@ export class Acceptor implements Watcher {
     this.#spare = null;
     try {
       const connection = accept(this.#socket);
-      if (connection !== null) this.#porter.noRoom(connection);
+      if (connection !== null) this.#porter.onResourceExhausted(connection);
       this.#spare = this.#socket.duplicate();
     } catch {
-      this.#porter.fault(error);
+      this.#porter.onError(error);
       this.#registration.update(0);
       this.#reactor.after(REST, () => this.#wakeUp());
     }
@@ -153,10 +153,10 @@ export class Acceptor implements Watcher {
  * `unix_release_sock`), so what the peer sent unasked is thrown away, after its direction was shut: it
  * can add nothing, and what there is has an end.
  */
-export function turnAway(connection: Descriptor): void {
+export function drainAndClose(connection: Descriptor): void {
   shutdown(connection);
-  while (receive(connection, dustbin) > 0);
+  while (receive(connection, discardBuffer) > 0);
   connection.close();
 }
 
-const dustbin = new Uint8Array(64 * 1024);
+const discardBuffer = new Uint8Array(64 * 1024);

@@ -13,7 +13,7 @@ import { endSending, unconfirmed } from "../libc/inet.ts";
 import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
-import { End, type EndHolder, type RelayEnd } from "./relay_end.ts";
+import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
 import type { Timer } from "../reactor/timers.ts";
 
 /** How many chunks one direction moves before others have their turn. */
@@ -36,27 +36,27 @@ export interface RelayOutcome {
   readonly bytesOut: number;
   readonly reason: string;
   /** Which end broke off, where one did. */
-  readonly brokenOff: "first" | "second" | null;
+  readonly brokenEnd: "first" | "second" | null;
 }
 
 /** Who hears of a relay's end. */
-export interface RelayHolder {
+export interface RelayOwner {
   /** Called once, when both connections are closed, and never before the constructor has returned. */
-  relayOver(outcome: RelayOutcome): void;
+  onRelayClosed(outcome: RelayOutcome): void;
 }
 
 /** Two joined connections. They belong to the relay, which closes them. */
-export class Relay implements EndHolder {
+export class Relay implements RelayEndOwner {
   readonly #reactor: Reactor;
   readonly #buffers: RelayBuffers;
-  readonly #holder: RelayHolder;
-  readonly #first: End;
-  readonly #second: End;
+  readonly #holder: RelayOwner;
+  readonly #first: RelayEnd;
+  readonly #second: RelayEnd;
   /** Why it has to end, as soon as the end it names has got what was read for it. */
   #failure: {
     readonly reason: string;
-    readonly to: End;
-    readonly brokenOff: RelayOutcome["brokenOff"];
+    readonly to: RelayEnd;
+    readonly brokenEnd: RelayOutcome["brokenEnd"];
   } | null = null;
   /** When its end is no longer waited for. */
   #deadline: Timer | null = null;
@@ -70,15 +70,15 @@ export class Relay implements EndHolder {
   constructor(
     reactor: Reactor,
     buffers: RelayBuffers,
-    first: RelayEnd,
-    second: RelayEnd,
-    holder: RelayHolder,
+    first: RelayConnection,
+    second: RelayConnection,
+    holder: RelayOwner,
   ) {
     this.#reactor = reactor;
     this.#buffers = buffers;
     this.#holder = holder;
-    this.#first = new End(this, first);
-    this.#second = new End(this, second);
+    this.#first = new RelayEnd(this, first);
+    this.#second = new RelayEnd(this, second);
     try {
       this.#first.watch(reactor);
     } catch (error) {
@@ -94,7 +94,7 @@ export class Relay implements EndHolder {
   }
 
   /** When a byte last went either way, on the reactor's clock. */
-  lastMove = performance.now();
+  lastActivity = performance.now();
 
   /** Closes both connections at once. */
   abort(reason: string): void {
@@ -102,9 +102,9 @@ export class Relay implements EndHolder {
   }
 
   /** Something happened at an end, or more is to be done. */
-  onEvents(end: End, mask: number): void {
+  onEvents(end: RelayEnd, mask: number): void {
     const other = end === this.#first ? this.#second : this.#first;
-    end.note(mask);
+    end.recordEvents(mask);
     if (this.#isDone && this.#failure === null) {
       this.#linger();
       return;
@@ -115,7 +115,7 @@ export class Relay implements EndHolder {
   }
 
   /** Moves bytes from one end to the other until there are no more, or they no longer fit. */
-  #pump(from: End, to: End): void {
+  #pump(from: RelayEnd, to: RelayEnd): void {
     for (let round = 0; round < ROUNDS; round++) {
       if (to.unsent !== null && !this.#flush(to)) break;
       if (this.#failure !== null) {
@@ -130,12 +130,12 @@ export class Relay implements EndHolder {
       if (this.#over) return;
     }
     if (this.#over) return;
-    if (from.mayPump && to.unsent === null) from.again();
+    if (from.mayPump && to.unsent === null) from.requestTurn();
     this.#settle();
   }
 
   /** Reads once and passes it on. @returns Whether there may be more. */
-  #move(from: End, to: End): boolean {
+  #move(from: RelayEnd, to: RelayEnd): boolean {
     const early = from.received;
     if (early !== null) {
       from.received = null;
@@ -175,8 +175,8 @@ export class Relay implements EndHolder {
     return true;
   }
 
-  #pass(from: End, to: End, chunk: Uint8Array<ArrayBuffer>): void {
-    this.lastMove = this.#reactor.now();
+  #pass(from: RelayEnd, to: RelayEnd, chunk: Uint8Array<ArrayBuffer>): void {
+    this.lastActivity = this.#reactor.now();
     // Nobody is there to take it; reading on lets the peer come to its own end.
     if (to.broken) return;
     if (from.seal === null) {
@@ -193,7 +193,7 @@ export class Relay implements EndHolder {
   }
 
   /** @param last Whether the end follows. */
-  #write(to: End, data: Uint8Array<ArrayBuffer>, last: boolean): void {
+  #write(to: RelayEnd, data: Uint8Array<ArrayBuffer>, last: boolean): void {
     if (to.seal === null) {
       this.#send(to, data, data.length);
       return;
@@ -201,13 +201,13 @@ export class Relay implements EndHolder {
     const out = this.#buffers.roomToSeal(to.seal.sealedLength(data.length) + END_ROOM);
     let length = to.seal.sealData(data, out);
     if (last) {
-      to.sealedEnd = true;
+      to.finSealed = true;
       length += to.seal.sealFin(out.subarray(length));
     }
     this.#send(to, out, length, last);
   }
 
-  #send(to: End, bytes: Uint8Array<ArrayBuffer>, count: number, endFollows = false): void {
+  #send(to: RelayEnd, bytes: Uint8Array<ArrayBuffer>, count: number, endFollows = false): void {
     const taken = to.writable ? send(to.descriptor, bytes, count, endFollows) : WOULD_BLOCK;
     if (taken === BROKEN) this.#break(to);
     else if (taken < count) {
@@ -217,34 +217,34 @@ export class Relay implements EndHolder {
   }
 
   /** Sends what was kept. @returns Whether nothing is kept any more. */
-  #flush(to: End): boolean {
+  #flush(to: RelayEnd): boolean {
     if (!to.writable || to.unsent === null) return false;
     const rest = to.unsent;
     to.unsent = null;
-    this.lastMove = this.#reactor.now();
+    this.lastActivity = this.#reactor.now();
     this.#send(to, rest, rest.length);
     return to.unsent === null;
   }
 
   /** One side has sent its last byte, and the other has it: tell it so. */
-  #passEnd(from: End, to: End): void {
-    if (to.seal !== null && !to.sealedEnd && !to.broken) {
-      to.sealedEnd = true;
+  #passEnd(from: RelayEnd, to: RelayEnd): void {
+    if (to.seal !== null && !to.finSealed && !to.broken) {
+      to.finSealed = true;
       const out = this.#buffers.roomToSeal(END_ROOM);
       this.#send(to, out, to.seal.sealFin(out), true);
       if (to.unsent !== null) return;
     }
     from.noticeHangUp();
-    if (!to.finished && !to.broken) {
-      to.finished = true;
+    if (!to.finPassed && !to.broken) {
+      to.finPassed = true;
       // Where nothing goes the other way any more, it is about to be closed, and on a Unix socket that says it as well.
-      if (to.kind !== "unix" || !(from.finished || from.broken)) endSending(to.descriptor);
+      if (to.kind !== "unix" || !(from.finPassed || from.broken)) endSending(to.descriptor);
     }
     this.#settle();
   }
 
   /** An end takes nothing any more. What it still has to say goes on. */
-  #break(end: End): void {
+  #break(end: RelayEnd): void {
     end.broken = true;
     end.unsent = null;
     const other = end === this.#first ? this.#second : this.#first;
@@ -253,15 +253,15 @@ export class Relay implements EndHolder {
   }
 
   /** An end has broken off: what it meant to say is not known to be complete. */
-  #cut(from: End, to: End): void {
+  #cut(from: RelayEnd, to: RelayEnd): void {
     from.broken = true;
     from.unsent = null;
     this.#fail("error", to, from === this.#first ? "first" : "second");
   }
 
   /** Ends both, after what was read has been passed on. */
-  #fail(reason: string, to: End, brokenOff: RelayOutcome["brokenOff"] = null): void {
-    this.#failure ??= { reason, to, brokenOff };
+  #fail(reason: string, to: RelayEnd, brokenEnd: RelayOutcome["brokenEnd"] = null): void {
+    this.#failure ??= { reason, to, brokenEnd };
     this.#breakOff();
   }
 
@@ -280,8 +280,8 @@ export class Relay implements EndHolder {
       else this.#deadline ??= this.#reactor.after(LOOK, () => this.#lookAgain());
     } else {
       // Behind a seal the missing FIN tells of it, and a reset is what must not happen.
-      if (!to.finished) endSending(to.descriptor);
-      to.finished = true;
+      if (!to.finPassed) endSending(to.descriptor);
+      to.finPassed = true;
       if (this.#hasRead(to)) this.#close(reason, true);
       else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));
     }
@@ -296,7 +296,7 @@ export class Relay implements EndHolder {
   get #isDone(): boolean {
     const one = this.#first;
     const other = this.#second;
-    return (one.finished || one.broken) && (other.finished || other.broken);
+    return (one.finPassed || one.broken) && (other.finPassed || other.broken);
   }
 
   /** Closes when there is nothing left to do. */
@@ -316,7 +316,7 @@ export class Relay implements EndHolder {
   }
 
   /** Throws away what an end still says. @returns Whether it has come to its end. */
-  #hasRead(end: End): boolean {
+  #hasRead(end: RelayEnd): boolean {
     if (end.kind === "unix" || end.ended || end.broken) return true;
     const { read } = this.#buffers;
     for (let round = 0; round < ROUNDS; round++) {
@@ -325,7 +325,7 @@ export class Relay implements EndHolder {
       end.ended = count !== WOULD_BLOCK;
       return end.ended;
     }
-    end.again();
+    end.requestTurn();
     return false;
   }
 
@@ -335,11 +335,11 @@ export class Relay implements EndHolder {
     this.#deadline?.cancel();
     this.#first.close(abruptly);
     this.#second.close(abruptly);
-    this.#holder.relayOver({
+    this.#holder.onRelayClosed({
       bytesIn: this.#first.bytes,
       bytesOut: this.#second.bytes,
       reason,
-      brokenOff: this.#failure?.brokenOff ?? null,
+      brokenEnd: this.#failure?.brokenEnd ?? null,
     });
   }
 }

@@ -39,7 +39,7 @@ export interface Seal {
 }
 
 /** A connection to be joined. */
-export interface RelayEnd {
+export interface RelayConnection {
   readonly descriptor: Descriptor;
   readonly kind: "unix" | "tcp";
   readonly seal: Seal | null;
@@ -50,14 +50,14 @@ export interface RelayEnd {
 }
 
 /** The relay, as its ends see it. */
-export interface EndHolder {
-  onEvents(end: End, mask: number): void;
+export interface RelayEndOwner {
+  onEvents(end: RelayEnd, mask: number): void;
   abort(reason: string): void;
 }
 
 /** One of the two connections. */
-export class End implements Watcher {
-  readonly #relay: EndHolder;
+export class RelayEnd implements Watcher {
+  readonly #relay: RelayEndOwner;
   readonly kind: "unix" | "tcp";
   readonly seal: Seal | null;
   #descriptor: Descriptor | null;
@@ -76,17 +76,17 @@ export class End implements Watcher {
   /** The kernel has said that an end or an error is near. */
   hungUp = false;
   /** Neither direction of the connection works any more. */
-  gone = false;
+  disconnected = false;
   /** It has sent its last byte, and we have it. */
   ended = false;
   /** Our own last byte was sealed. */
-  sealedEnd = false;
+  finSealed = false;
   /** It has our last byte. */
-  finished = false;
+  finPassed = false;
   /** Nothing can be sent to it any more. */
   broken = false;
 
-  constructor(relay: EndHolder, { descriptor, kind, seal, received, unsent }: RelayEnd) {
+  constructor(relay: RelayEndOwner, { descriptor, kind, seal, received, unsent }: RelayConnection) {
     this.#relay = relay;
     this.kind = kind;
     this.seal = seal;
@@ -109,7 +109,7 @@ export class End implements Watcher {
   watch(reactor: Reactor): void {
     this.#tellsRoom = this.unsent !== null;
     this.#registration = reactor.watch(this.descriptor, this.#mask, this);
-    if (this.received !== null) this.again();
+    if (this.received !== null) this.requestTurn();
   }
 
   /**
@@ -127,23 +127,23 @@ export class End implements Watcher {
     return EPOLLIN | EPOLLRDHUP | EPOLLET | (this.#tellsRoom ? EPOLLOUT : 0);
   }
 
-  note(mask: number): void {
+  recordEvents(mask: number): void {
     if ((mask & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.readable = true;
     // Where nobody is any more there is no room to wait for: trying to send finds it out.
     if ((mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) !== 0) this.writable = true;
     if ((mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.hungUp = true;
-    if ((mask & (EPOLLHUP | EPOLLERR)) !== 0) this.gone = true;
+    if ((mask & (EPOLLHUP | EPOLLERR)) !== 0) this.disconnected = true;
   }
 
   /** A connection that is gone takes nothing, even if nobody has tried. */
   noticeHangUp(): void {
-    if (!this.gone || !this.ended || this.finished) return;
+    if (!this.disconnected || !this.ended || this.finPassed) return;
     this.broken = true;
     this.unsent = null;
   }
 
-  again(): void {
-    this.#registration?.again();
+  requestTurn(): void {
+    this.#registration?.requestTurn();
   }
 
   close(abruptly: boolean): void {

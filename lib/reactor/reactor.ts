@@ -51,8 +51,8 @@ export class Registration {
   }
 
   /** Asks for a turn without an event: there is more to do, and others shall not wait for it. */
-  again(): void {
-    this.#reactor.again(this);
+  requestTurn(): void {
+    this.#reactor.requestTurn(this);
   }
 
   /** Ends the generation and closes the descriptor; a second call does nothing. */
@@ -153,7 +153,7 @@ export class Reactor {
   }
 
   /** Gives a registration's watcher a turn after the events of this one. */
-  again(registration: Registration): void {
+  requestTurn(registration: Registration): void {
     this.#again.push(registration);
   }
 

@@ -21,7 +21,7 @@ export class Timer {
   }
 
   /** Whether nothing will be done any more: it was done, or it was cancelled. */
-  get over(): boolean {
+  get settled(): boolean {
     return this.#run === null;
   }
 
@@ -54,7 +54,7 @@ export class Timers {
 
   /** How many of them have still something to do. */
   get active(): number {
-    return this.#heap.filter(({ over }) => !over).length;
+    return this.#heap.filter(({ settled }) => !settled).length;
   }
 
   /**
@@ -76,7 +76,7 @@ export class Timers {
    * @returns Whole milliseconds, rounded up so that waking is never too early; −1 when none waits.
    */
   timeout(now: number): number {
-    while (this.#heap[0]?.over) this.#pop();
+    while (this.#heap[0]?.settled) this.#pop();
     const next = this.#heap[0];
     return next === undefined ? -1 : Math.max(0, Math.ceil(next.due - now));
   }
@@ -115,7 +115,7 @@ export class Timers {
   #tidy(): void {
     this.#cancelled++;
     if (this.#cancelled < FEW || this.#cancelled * 2 < this.#heap.length) return;
-    const waiting = this.#heap.filter(({ over }) => !over);
+    const waiting = this.#heap.filter(({ settled }) => !settled);
     this.#heap = [];
     this.#cancelled = 0;
     for (const timer of waiting) this.#insert(timer);

@@ -5,10 +5,10 @@
  */
 
 /** A thread that loads, and then waits for its orders. */
-export interface Thread {
+export interface WorkerThread {
   readonly worker: Worker;
   /** Resolves when it waits for its orders. It says nothing else until it has them. */
-  readonly up: Promise<void>;
+  readonly ready: Promise<void>;
 }
 
 /**
@@ -16,9 +16,9 @@ export interface Thread {
  *
  * @param self The program's own module, which is the data plane when started as a Worker.
  */
-export function startDataPlane(self: string): Thread {
+export function startDataPlane(self: string): WorkerThread {
   const worker = new Worker(self, { type: "module", name: "data plane" });
-  const up = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => {
       event.preventDefault();
@@ -26,6 +26,6 @@ export function startDataPlane(self: string): Thread {
     };
   });
   // Whoever serves hears of it; a command that fails before it serves has its own error to tell.
-  up.catch(() => {});
-  return { worker, up };
+  ready.catch(() => {});
+  return { worker, ready };
 }

@@ -14,12 +14,12 @@ import type { ConsoleRoom } from "./console_sessions.ts";
 import type { Orders, ToControl, ToData } from "../dataplane/messages.ts";
 import { Registry } from "./session_registry.ts";
 import type { ServiceManager } from "./systemd.ts";
-import type { Thread } from "../reactor/worker_thread.ts";
+import type { WorkerThread } from "../reactor/worker_thread.ts";
 
 /** What a server is started with. */
 export interface ServerPlan {
   readonly orders: Omit<Orders, "kind" | "wake">;
-  readonly thread: Thread;
+  readonly thread: WorkerThread;
   readonly source: ConfigSource;
   readonly audit: Audit;
   readonly manager: ServiceManager;
@@ -63,7 +63,7 @@ export class Server {
       event.preventDefault();
       this.#outcome.reject(new Error(`the data plane ended: ${event.message}`));
     };
-    plan.thread.up.then(() => this.#order());
+    plan.thread.ready.then(() => this.#order());
   }
 
   /**

@@ -11,14 +11,14 @@ import type { Session } from "./session_table.ts";
 export class Silence {
   readonly #reactor: Reactor;
   readonly #session: Session;
-  readonly #line: { readonly lastMove: number };
+  readonly #line: { readonly lastActivity: number };
   readonly #limit: number;
   #timer: Timer | null = null;
 
   private constructor(
     reactor: Reactor,
     session: Session,
-    line: { readonly lastMove: number },
+    line: { readonly lastActivity: number },
     limit: number,
   ) {
     this.#reactor = reactor;
@@ -37,7 +37,7 @@ export class Silence {
   static of(
     reactor: Reactor,
     session: Session,
-    line: { readonly lastMove: number },
+    line: { readonly lastActivity: number },
     limit: number,
   ): Silence | null {
     return limit === 0 ? null : new Silence(reactor, session, line, limit);
@@ -49,7 +49,7 @@ export class Silence {
   }
 
   #look(): void {
-    const silent = this.#reactor.now() - this.#line.lastMove;
+    const silent = this.#reactor.now() - this.#line.lastActivity;
     if (silent >= this.#limit) this.#session.evict("idle");
     else this.#timer = this.#reactor.after(this.#limit - silent, () => this.#look());
   }

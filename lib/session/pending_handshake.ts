@@ -14,7 +14,7 @@ import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
-import { turnAway } from "../net/acceptor.ts";
+import { drainAndClose } from "../net/acceptor.ts";
 import type { House } from "./data_plane_context.ts";
 import type { Waiting } from "./handshake_queue.ts";
 
@@ -163,6 +163,6 @@ export class Arrival implements Watcher, Waiting {
     this.#deadline.cancel();
     this.#house.waiting.leave(this);
     this.#handshake.wipe();
-    turnAway(new Descriptor(registration.release()));
+    drainAndClose(new Descriptor(registration.release()));
   }
 }

@@ -7,7 +7,7 @@
 import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import { Relay, type RelayHolder, type RelayOutcome } from "../net/relay.ts";
+import { Relay, type RelayOutcome, type RelayOwner } from "../net/relay.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { Line } from "./service.ts";
 import type { CloseReason, Session } from "./session_table.ts";
@@ -52,7 +52,7 @@ export function plainSide(
 }
 
 /** What seals and opens between the peer and the plain side. */
-class Bridge implements PlainSide, RelayHolder {
+class Bridge implements PlainSide, RelayOwner {
   readonly descriptor: Descriptor;
   readonly #session: Session;
   readonly #relay: Relay;
@@ -80,7 +80,7 @@ class Bridge implements PlainSide, RelayHolder {
     this.#relay.abort("error");
   }
 
-  relayOver({ bytesIn, bytesOut, reason }: RelayOutcome): void {
+  onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {
     this.#silence?.end();
     this.#session.carried({ in: bytesIn, out: bytesOut });
     this.#session.note(reason as CloseReason);

@@ -10,7 +10,7 @@ import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
 import type { Decision, DenyReason } from "../policy/types.ts";
-import { Acceptor, type Porter, turnAway } from "../net/acceptor.ts";
+import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
 import { Arrival, type Host, type Knock } from "./pending_handshake.ts";
 import { beginSession, serve } from "./start_session.ts";
 import { GONE, type House, OUT_OF_ROOM } from "./data_plane_context.ts";
@@ -20,7 +20,7 @@ import type { Session } from "./session_table.ts";
 import type { TcpListener } from "../net/tcp_listener.ts";
 
 /** One TCP listener and the service behind it. */
-export class KeyedDoor implements Porter, Host {
+export class KeyedDoor implements ConnectionHandler, Host {
   readonly #house: House;
   /** Null while the door is shut: whoever shows a key is refused. */
   #service: Service | null;
@@ -89,10 +89,10 @@ export class KeyedDoor implements Porter, Host {
   }
 
   /** Nothing is decided about them yet. */
-  prepare(): void {}
+  beforeBatch(): void {}
 
   /** Someone has come, and has everything to prove. */
-  receive(connection: Descriptor): void {
+  onConnection(connection: Descriptor): void {
     let arrived = false;
     try {
       const remote = peerEndpoint(connection);
@@ -109,13 +109,13 @@ export class KeyedDoor implements Porter, Host {
     }
   }
 
-  noRoom(connection: Descriptor): void {
+  onResourceExhausted(connection: Descriptor): void {
     const remote = peerEndpoint(connection);
-    turnAway(connection);
+    drainAndClose(connection);
     this.refuse({ remote, keyId: null }, OUT_OF_ROOM.reason);
   }
 
-  fault(error: unknown): void {
+  onError(error: unknown): void {
     this.#house.journal.fault(error);
   }
 

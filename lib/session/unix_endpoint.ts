@@ -6,7 +6,7 @@
 import type { ListenerConfig, UnixListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
-import { Acceptor, type Porter, turnAway } from "../net/acceptor.ts";
+import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
 import { handOver } from "./start_session.ts";
 import { GONE, type House, OUT_OF_ROOM } from "./data_plane_context.ts";
 import { readPeer } from "./peer.ts";
@@ -14,7 +14,7 @@ import { plainLine, type Service } from "./service.ts";
 import type { UnixListener } from "../net/unix_listener.ts";
 
 /** One Unix listener and the service behind it. */
-export class FrontDoor implements Porter {
+export class FrontDoor implements ConnectionHandler {
   readonly #house: House;
   readonly #listener: UnixListener;
   /** Null while the door is shut: whoever comes is refused. */
@@ -59,11 +59,11 @@ export class FrontDoor implements Porter {
     this.#service = null;
   }
 
-  prepare(): void {
+  beforeBatch(): void {
     this.#house.refresh();
   }
 
-  receive(connection: Descriptor): void {
+  onConnection(connection: Descriptor): void {
     const { judge } = this.#house;
     let handedOver = false;
     try {
@@ -77,17 +77,17 @@ export class FrontDoor implements Porter {
       } else if (!decision.allow) this.#deny(connection, peer, decision);
     } finally {
       // Whoever was not handed over is turned away: denied, or an error on the way to the decision.
-      if (!handedOver) turnAway(connection);
+      if (!handedOver) drainAndClose(connection);
     }
   }
 
-  noRoom(connection: Descriptor): void {
+  onResourceExhausted(connection: Descriptor): void {
     const peer = readPeer(connection);
-    turnAway(connection);
+    drainAndClose(connection);
     this.#deny(null, peer, OUT_OF_ROOM);
   }
 
-  fault(error: unknown): void {
+  onError(error: unknown): void {
     this.#house.journal.fault(error);
   }
 

@@ -38,7 +38,7 @@ for (const [client, backend] of KINDS) {
     assertEquals(joint.over, false);
     joint.backend.finish();
     stage.until(() => joint.client.end === "end" && joint.over);
-    assertEquals(joint.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", brokenOff: null }]);
+    assertEquals(joint.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", brokenEnd: null }]);
     assertEquals(stage.reactor.size, 0);
   });
 
@@ -65,7 +65,7 @@ for (const [client, backend] of KINDS) {
     stage.until(() => joint.over && joint.client.end !== "open" && joint.backend.end !== "open");
     assertEquals([joint.client.text, joint.backend.text], ["two", "one"]);
     assertEquals([joint.client.end, joint.backend.end], ["end", "end"]);
-    assertEquals(joint.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", brokenOff: null }]);
+    assertEquals(joint.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", brokenEnd: null }]);
   });
 
   Deno.test(`a relay ${name} holds the sender back while the reader does not read`, () => {
@@ -93,7 +93,7 @@ for (const [client, backend] of KINDS) {
       bytesIn: total,
       bytesOut: total,
       reason: "end",
-      brokenOff: null,
+      brokenEnd: null,
     }]);
   });
 
@@ -345,7 +345,7 @@ for (const [client, backend] of KINDS) {
     // A TCP backend's own kernel throws away what it has not sent yet.
     const said = backend === "unix" ? total : joint.outcomes[0]!.bytesOut;
     assertEquals([joint.client.received, said > 0], [said, true]);
-    assertEquals([joint.outcomes[0]!.reason, joint.outcomes[0]!.brokenOff], ["error", "second"]);
+    assertEquals([joint.outcomes[0]!.reason, joint.outcomes[0]!.brokenEnd], ["error", "second"]);
     if (client === "tcp") assertEquals(joint.client.end, "reset");
     if (client === "sealed") assertEquals(joint.client.end, "refused");
   });

@@ -218,7 +218,7 @@ export class Joint {
       buffers,
       { ...one.end, received: received?.(one.person) ?? null, unsent: unsent ?? null },
       other.end,
-      { relayOver: (outcome) => this.outcomes.push(outcome) },
+      { onRelayClosed: (outcome) => this.outcomes.push(outcome) },
     );
   }
 

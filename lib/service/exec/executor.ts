@@ -16,7 +16,7 @@ import { boundPath, shutdown } from "../../libc/sockets.ts";
 import { canSpawn, type Child, Signal, spawn } from "../../libc/spawn.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../../reactor/reactor.ts";
 import type { Timer } from "../../reactor/timers.ts";
-import { turnAway } from "../../net/acceptor.ts";
+import { drainAndClose } from "../../net/acceptor.ts";
 import { type PlainSide, plainSide } from "../../session/plaintext_pair.ts";
 import type { House } from "../../session/data_plane_context.ts";
 import type { Line, Occupant, Service } from "../../session/service.ts";
@@ -77,7 +77,7 @@ export class Executor implements Service {
       }
     }
     journal.fault(`Cannot start a program for session ${session.id}: ${problem}`);
-    turnAway(side.descriptor);
+    drainAndClose(side.descriptor);
     reactor.after(0, () => session.end("exec-failed"));
     return { evict: () => side.cut() };
   }
@@ -173,7 +173,7 @@ class Execution implements Occupant, Watcher {
     this.#registration.close();
     this.#killing?.cancel();
     this.#errors.close();
-    turnAway(this.#side.descriptor);
+    drainAndClose(this.#side.descriptor);
     this.#session.ending = ending;
     this.#session.end();
   }

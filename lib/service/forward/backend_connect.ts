@@ -8,9 +8,9 @@ import { Errno } from "../../libc/errno.ts";
 import { connectOutcome, connectTcp, type SocketAddress, tcpSocket } from "../../libc/inet.ts";
 import { connect, unixSocket } from "../../libc/sockets.ts";
 import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../../reactor/reactor.ts";
-import type { RelayEnd } from "../../net/relay_end.ts";
+import type { RelayConnection } from "../../net/relay_end.ts";
 import type { Timer } from "../../reactor/timers.ts";
-import { turnAway } from "../../net/acceptor.ts";
+import { drainAndClose } from "../../net/acceptor.ts";
 import type { Occupant } from "../../session/service.ts";
 import type { CloseReason, Session } from "../../session/session_table.ts";
 import type { PassOn } from "./backend_identity.ts";
@@ -39,13 +39,13 @@ export function dialUnix(
 }
 
 /** Joins the peer to its backend. @returns Null when that cannot be; the backend is closed then. */
-export type Join = (peer: RelayEnd, backend: Descriptor) => Occupant | null;
+export type Join = (peer: RelayConnection, backend: Descriptor) => Occupant | null;
 
 /** A session on its way to its backend. It occupies the session until it has arrived. */
 export class Approach implements Occupant, Watcher {
   readonly #reactor: Reactor;
   readonly #session: Session;
-  readonly #peer: RelayEnd;
+  readonly #peer: RelayConnection;
   readonly #join: Join;
   #registration: Registration | null = null;
   #deadline: Timer | null = null;
@@ -54,7 +54,7 @@ export class Approach implements Occupant, Watcher {
   #next = 0;
   #over = false;
 
-  constructor(reactor: Reactor, session: Session, peer: RelayEnd, join: Join) {
+  constructor(reactor: Reactor, session: Session, peer: RelayConnection, join: Join) {
     this.#reactor = reactor;
     this.#session = session;
     // What has come already lies in a buffer that others use while the backend is waited for.
@@ -173,7 +173,7 @@ export class Approach implements Occupant, Watcher {
     this.#registration = null;
     this.#peer.seal?.wipe();
     // Whoever tried to join it, and could not, has closed it.
-    if (this.#peer.descriptor.isOpen) turnAway(this.#peer.descriptor);
+    if (this.#peer.descriptor.isOpen) drainAndClose(this.#peer.descriptor);
     this.#session.carried({ in: 0, out: 0 });
     this.#session.end(reason);
   }

@@ -16,9 +16,9 @@ import {
 } from "../../libc/inet.ts";
 import { unixAddress } from "../../libc/sockets.ts";
 import type { Reactor } from "../../reactor/reactor.ts";
-import { Relay, type RelayHolder, type RelayOutcome } from "../../net/relay.ts";
+import { Relay, type RelayOutcome, type RelayOwner } from "../../net/relay.ts";
 import type { RelayBuffers } from "../../net/relay_buffers.ts";
-import type { RelayEnd } from "../../net/relay_end.ts";
+import type { RelayConnection } from "../../net/relay_end.ts";
 import type { Line, Occupant, Service } from "../../session/service.ts";
 import type { CloseReason, Session } from "../../session/session_table.ts";
 import { Silence } from "../../session/idle_timer.ts";
@@ -57,7 +57,7 @@ export class Forwarder implements Service {
   }
 
   open(session: Session, line: Line): Occupant {
-    const peer: RelayEnd = { ...line, seal: line.channel };
+    const peer: RelayConnection = { ...line, seal: line.channel };
     const approach = () =>
       new Approach(this.#reactor, session, peer, (...ends) => this.#join(session, ...ends));
     try {
@@ -76,7 +76,7 @@ export class Forwarder implements Service {
   }
 
   /** @returns Null when the backend cannot be told who comes: it gets nobody, and is closed. */
-  #join(session: Session, peer: RelayEnd, backend: Descriptor): Occupant | null {
+  #join(session: Session, peer: RelayConnection, backend: Descriptor): Occupant | null {
     let unsent: Uint8Array | null;
     try {
       if (this.#kind === "tcp") tuneTcp(backend);
@@ -91,7 +91,7 @@ export class Forwarder implements Service {
 }
 
 /** A session that is joined to its backend. */
-class Joined implements Occupant, RelayHolder {
+class Joined implements Occupant, RelayOwner {
   readonly #session: Session;
   readonly #relay: Relay;
   readonly #silence: Silence | null;
@@ -100,8 +100,8 @@ class Joined implements Occupant, RelayHolder {
     reactor: Reactor,
     buffers: RelayBuffers,
     session: Session,
-    peer: RelayEnd,
-    backend: RelayEnd,
+    peer: RelayConnection,
+    backend: RelayConnection,
     idleTimeout: number,
   ) {
     this.#session = session;
@@ -113,10 +113,10 @@ class Joined implements Occupant, RelayHolder {
     this.#relay.abort("error");
   }
 
-  relayOver({ bytesIn, bytesOut, reason, brokenOff }: RelayOutcome): void {
+  onRelayClosed({ bytesIn, bytesOut, reason, brokenEnd }: RelayOutcome): void {
     this.#silence?.end();
     this.#session.carried({ in: bytesIn, out: bytesOut });
-    this.#session.end(brokenOff === "second" ? "backend-error" : reason as CloseReason);
+    this.#session.end(brokenEnd === "second" ? "backend-error" : reason as CloseReason);
   }
 }
 
