@@ -74,8 +74,8 @@ async function configured({ config, surroundings }: Context): Promise<readonly L
   const places = configPlaces(config, surroundings);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
   if (paths.length === 0) return [];
-  const { findConfig, loadGround } = await import("../config/load.ts");
-  const ground = loadGround(surroundings.uid);
+  const { findConfig, loadHostFacts } = await import("../config/load.ts");
+  const ground = loadHostFacts(surroundings.uid);
   const file = findConfig({ ...places, paths }, ground);
   if (file === null) return [];
   const { parseConfig } = await import("../config/schema.ts");

@@ -5,9 +5,9 @@
  */
 import { resolve } from "@std/path";
 import { parseTarget } from "../config/addresses.ts";
-import { loadGround } from "../config/load.ts";
-import { configPlaces, type Surroundings } from "../config/default_paths.ts";
-import { ConfigSource } from "../config/live_config.ts";
+import { loadHostFacts } from "../config/load.ts";
+import { configPlaces, type Environment } from "../config/default_paths.ts";
+import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/files.ts";
@@ -57,12 +57,12 @@ function prepare(command: ServeCommand, context: ServeContext): { server: Server
   const { surroundings } = context;
   const places = configPlaces(context.config, surroundings);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
-  const ground = loadGround(dropTo?.uid ?? surroundings.uid);
+  const ground = loadHostFacts(dropTo?.uid ?? surroundings.uid);
   const flags = listenerFlags(command);
   const around = withAbsolutePaths(surroundings);
   const inherited = inheritedSockets(surroundings.env, Deno.pid);
   const roster = new Roster(flags, around, inherited);
-  const source = new ConfigSource(places, ground, (config) => roster.follow(config));
+  const source = new LiveConfig(places, ground, (config) => roster.follow(config));
   if (dropTo !== null) refuseRootServices(roster.current);
   const log = new Log(context, source, dropTo);
   const server = new Server({
@@ -134,7 +134,7 @@ function commandOf([name, ...args]: readonly string[]): string[] {
 }
 
 /** The server works where it was started, but its log and its hints are read elsewhere. */
-function withAbsolutePaths(surroundings: Surroundings): Surroundings {
+function withAbsolutePaths(surroundings: Environment): Environment {
   const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = surroundings.env;
   return {
     ...surroundings,

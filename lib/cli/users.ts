@@ -4,11 +4,11 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { addUser, type EditGround, removeUser, setUserField } from "../config/edit.ts";
-import { loadConfig, loadGround } from "../config/load.ts";
+import { addUser, type EditContext, removeUser, setUserField } from "../config/edit.ts";
+import { loadConfig, loadHostFacts } from "../config/load.ts";
 import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
 import { editConfigFile } from "../config/edit_file.ts";
-import { survey, uidOf } from "../config/explain_user.ts";
+import { explainUser, uidOf } from "../config/explain_user.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { gidByName } from "../libc/ids.ts";
@@ -74,7 +74,7 @@ class Users {
     const { uid } = context.surroundings;
     // Root looks after the files of services that run as somebody else, and judges such a file as its
     // owner's server does.
-    this.#ground = loadGround(uid === 0 ? ownerOf(this.#places) ?? uid : uid);
+    this.#ground = loadHostFacts(uid === 0 ? ownerOf(this.#places) ?? uid : uid);
   }
 
   async run(): Promise<ExitCode> {
@@ -144,7 +144,7 @@ class Users {
     }
     // Whoever asks, the answer is that of the server whose configuration it is.
     const ground = { ...this.#ground, serverUid: ownerOf(this.#places) ?? this.#ground.serverUid };
-    const found = askNames(who, () => survey(uid, config, ground, this.#flags()));
+    const found = askNames(who, () => explainUser(uid, config, ground, this.#flags()));
     if (this.#json) {
       const answer = (one: Pick<typeof found, "decision" | "explanation">) => ({
         allow: one.decision.allow,
@@ -191,7 +191,7 @@ class Users {
   }
 
   /** Edits the file that is in force, or makes the one that would be. @returns Its path. */
-  async #edit(edit: (text: string, ground: EditGround) => string): Promise<string> {
+  async #edit(edit: (text: string, ground: EditContext) => string): Promise<string> {
     const path = this.#file();
     const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
     const ground = { path, machine, flags: this.#flags() };

@@ -19,7 +19,7 @@ export const SYSTEM_CONFIG = "/etc/ipcauth/config.yaml";
 export const SYSTEM_KEY = "/etc/ipcauth/ipc.key";
 
 /** Who runs the program, and where. */
-export interface Surroundings {
+export interface Environment {
   /** Effective uid. */
   readonly uid: number;
   /** The environment variables this program reads, by name; an empty one counts as absent. */
@@ -44,7 +44,7 @@ export const VARIABLES = [
   "XDG_RUNTIME_DIR",
 ] as const;
 
-function configHome({ uid, env }: Surroundings): string | null {
+function configHome({ uid, env }: Environment): string | null {
   // Root's own dotfiles are not where a machine's access is decided.
   if (uid === 0) return null;
   // The XDG base directory specification: relative paths are invalid and ignored.
@@ -66,7 +66,7 @@ export interface ConfigPlaces {
  *
  * @param flag The value of `--config`, or null.
  */
-export function configPlaces(flag: string | null, surroundings: Surroundings): ConfigPlaces {
+export function configPlaces(flag: string | null, surroundings: Environment): ConfigPlaces {
   const named = flag ?? surroundings.env.IPCAUTH_CONFIG;
   if (named) return { paths: [named], explicit: true };
   const home = configHome(surroundings);
@@ -77,12 +77,12 @@ export function configPlaces(flag: string | null, surroundings: Surroundings): C
 }
 
 /** Where the key lies when neither a flag, the environment nor the configuration names one. */
-export function keyPaths(surroundings: Surroundings): readonly string[] {
+export function keyPaths(surroundings: Environment): readonly string[] {
   const home = configHome(surroundings);
   return home === null ? [SYSTEM_KEY] : [`${home}/ipcauth/ipc.key`, SYSTEM_KEY];
 }
 
-function runtimeSocket({ uid, env }: Surroundings): string | null {
+function runtimeSocket({ uid, env }: Environment): string | null {
   if (uid === 0) return SYSTEM_SOCKET;
   return env.XDG_RUNTIME_DIR?.startsWith("/") ? `${env.XDG_RUNTIME_DIR}/ipcauth/ipc.sock` : null;
 }
@@ -92,7 +92,7 @@ function runtimeSocket({ uid, env }: Surroundings): string | null {
  *
  * @throws {Failure} When the user has no runtime directory to put it in.
  */
-export function serverSocket(surroundings: Surroundings): string {
+export function serverSocket(surroundings: Environment): string {
   const path = runtimeSocket(surroundings);
   if (path !== null) return path;
   throw new Failure("There is no default socket path: XDG_RUNTIME_DIR is not set", {
@@ -102,7 +102,7 @@ export function serverSocket(surroundings: Surroundings): string {
 }
 
 /** The sockets a client tries, in order: its own user's server, then the machine's. */
-export function clientSockets(surroundings: Surroundings): readonly string[] {
+export function clientSockets(surroundings: Environment): readonly string[] {
   const own = runtimeSocket(surroundings);
   return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];
 }
@@ -116,7 +116,7 @@ export const DEFAULT_ADDRESS: HostPort = { host: DEFAULT_HOST, port: DEFAULT_POR
  * @returns Null when neither is set.
  * @throws {Failure} 64 when they are no address.
  */
-export function addressFromEnvironment({ env }: Surroundings): HostPort | null {
+export function addressFromEnvironment({ env }: Environment): HostPort | null {
   const { IPCAUTH_ADDR, IPCAUTH_PORT } = env;
   if (!IPCAUTH_ADDR && !IPCAUTH_PORT) return null;
   const host = IPCAUTH_ADDR || DEFAULT_HOST;

@@ -8,7 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { isName, MAX_ID, parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
-import { type Machine, parseConfig } from "./schema.ts";
+import { type NameLookup, parseConfig } from "./schema.ts";
 import { scalarText, type UserFields, UsersText } from "./users_text.ts";
 import type { Config } from "./types.ts";
 
@@ -16,23 +16,23 @@ import type { Config } from "./types.ts";
 export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "admin">;
 
 /** What an edit works on. */
-export interface EditGround {
+export interface EditContext {
   /** How the file is named in messages. */
   readonly path: string;
-  readonly machine: Machine;
+  readonly machine: NameLookup;
   /** What the commands of hints need to reach the same file, such as ` --config FILE`; empty if left out. */
   readonly flags?: string;
 }
 
 /** The fields that can be set. */
-export const SETTABLE = ["uid", "gid", "local_ipc_access", "admin"] as const;
+export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
 
 /**
  * Adds a user.
  *
  * @throws {Failure} 73 when the name or the uid is listed, 64 when it cannot be, 78 when the file is bad.
  */
-export function addUser(text: string, user: NewUser, ground: EditGround): string {
+export function addUser(text: string, user: NewUser, ground: EditContext): string {
   const before = parseConfig(text, ground.path, ground.machine);
   if (!isName(user.name)) {
     throw invalid(
@@ -64,7 +64,7 @@ export function addUser(text: string, user: NewUser, ground: EditGround): string
  * @throws {Failure} 65 when there is none of that name, 78 when the file is bad or a listener names the
  * user, too.
  */
-export function removeUser(text: string, name: string, ground: EditGround): string {
+export function removeUser(text: string, name: string, ground: EditContext): string {
   const before = parseConfig(text, ground.path, ground.machine);
   demandUser(name, before, ground);
   demandUnnamed(name, before);
@@ -83,7 +83,7 @@ export function setUserField(
   name: string,
   field: string,
   value: string,
-  ground: EditGround,
+  ground: EditContext,
 ): string {
   const before = parseConfig(text, ground.path, ground.machine);
   const user = demandUser(name, before, ground);
@@ -98,7 +98,7 @@ function change(
   field: string,
   value: string,
   config: Config,
-  ground: EditGround,
+  ground: EditContext,
 ): NewUser {
   const flag = (): boolean => {
     if (value === "true" || value === "false") return value === "true";
@@ -123,12 +123,12 @@ function change(
       return { ...user, uid: id() };
     default:
       throw invalid(
-        `A user has no field ${JSON.stringify(field)}; the fields are ${SETTABLE.join(", ")}`,
+        `A user has no field ${JSON.stringify(field)}; the fields are ${USER_FIELDS.join(", ")}`,
       );
   }
 }
 
-function demandUser(name: string, config: Config, { flags = "" }: EditGround): User {
+function demandUser(name: string, config: Config, { flags = "" }: EditContext): User {
   const user = config.access.usersByName.get(name);
   if (user !== undefined) return user;
   throw new Failure(`There is no user ${JSON.stringify(name)} in ${config.path}`, {
@@ -156,7 +156,7 @@ function demandUid(
   uid: number,
   own: string | null,
   config: Config,
-  { machine, flags = "" }: EditGround,
+  { machine, flags = "" }: EditContext,
 ): void {
   if (uid === machine.overflowUid) {
     throw invalid(`${uid} is the overflow uid: it stands for everyone without a mapping`);
@@ -174,7 +174,7 @@ function verified(
   text: string,
   before: Config,
   users: readonly NewUser[],
-  { path, machine }: EditGround,
+  { path, machine }: EditContext,
 ): string {
   let after: Config;
   try {

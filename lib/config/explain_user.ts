@@ -11,7 +11,7 @@ import type { AllowList, Decision, HostFacts, UnixPeer } from "../policy/types.t
 import type { Config } from "./types.ts";
 
 /** The outcome of a survey. */
-export interface Survey {
+export interface UserExplanation {
   readonly uid: number;
   readonly name: string | null;
   /** What the users and groups say. */
@@ -46,7 +46,12 @@ export function uidOf(name: string, config: Config): number | null {
  *
  * @param flags What the commands of the explanation need, such as ` --config FILE`.
  */
-export function survey(uid: number, config: Config, ground: HostFacts, flags: string): Survey {
+export function explainUser(
+  uid: number,
+  config: Config,
+  ground: HostFacts,
+  flags: string,
+): UserExplanation {
   const listed = config.access.usersByUid.get(uid);
   const account = accountByUid(uid);
   // Somebody without an account and without a configured group has the group of the same number, as

@@ -7,7 +7,7 @@ import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import { listenerAddress } from "../net/listener_address.ts";
 import type { Value } from "./document.ts";
-import type { Machine } from "./users.ts";
+import type { NameLookup } from "./users.ts";
 import type { Fields, Reader } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type KeyConfig, type ListenerConfig } from "./types.ts";
@@ -20,7 +20,7 @@ import { DEFAULT_SOCKET_MODE, type KeyConfig, type ListenerConfig } from "./type
 export function readListeners(
   value: Value | null,
   access: AccessTable,
-  machine: Machine,
+  machine: NameLookup,
   reader: Reader,
 ): readonly ListenerConfig[] | null {
   if (value === null) return null;
@@ -46,7 +46,7 @@ export function readListeners(
 function readListener(
   value: Value,
   access: AccessTable,
-  machine: Machine,
+  machine: NameLookup,
   reader: Reader,
 ): ListenerConfig | null {
   const fields = reader.fields(value, ["unix", "tcp", "mode", "keys", "allow", "service"]);
@@ -94,7 +94,7 @@ function readMode(value: Value | null, reader: Reader): number | null {
 function readAllow(
   value: Value | null,
   access: AccessTable,
-  machine: Machine,
+  machine: NameLookup,
   reader: Reader,
 ): AllowList | null {
   if (value === null) return null;

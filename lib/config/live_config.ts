@@ -28,7 +28,7 @@ const ATTEMPTS = 3;
 const RETRY = 200;
 
 /** Keeps a configuration up to date. Synchronous: a decision waits for it. */
-export class ConfigSource {
+export class LiveConfig {
   readonly #places: ConfigPlaces;
   readonly #ground: HostFacts;
   readonly #accept: (config: Config) => void;

@@ -30,7 +30,7 @@ export const BUILT_IN: Config = {
  *
  * @param uid The server's effective uid.
  */
-export function loadGround(uid: number): HostFacts {
+export function loadHostFacts(uid: number): HostFacts {
   return { serverUid: uid, overflowUid: overflowUid() };
 }
 

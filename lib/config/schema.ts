@@ -6,11 +6,11 @@
 import { ExitCode, Failure } from "../errors.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
 import { readListeners } from "./listeners.ts";
-import { type Machine, readPeople } from "./users.ts";
+import { type NameLookup, readAccessTable } from "./users.ts";
 import { Reader } from "./reader.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG, type Limits, type LogConfig } from "./types.ts";
 
-export type { Machine } from "./users.ts";
+export type { NameLookup } from "./users.ts";
 
 /** How many problems are told at once. */
 const TOLD = 20;
@@ -25,7 +25,7 @@ export const LARGEST = 4 << 20;
  * @param machine What has to be known of the machine.
  * @throws {Failure} 78, one line a problem: `path:line:column: key: what`.
  */
-export function parseConfig(text: string, path: string, machine: Machine): Config {
+export function parseConfig(text: string, path: string, machine: NameLookup): Config {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
   if (text.length > LARGEST) problems.add(root, "the file is larger than 4 MiB");
@@ -50,11 +50,11 @@ function refuseControls(text: string, problems: Problems): void {
   }
 }
 
-function build(document: Value | null, path: string, machine: Machine, reader: Reader): Config {
+function build(document: Value | null, path: string, machine: NameLookup, reader: Reader): Config {
   const known = ["listeners", "users", "groups", "limits", "log"];
   const fields = document === null ? null : reader.fields(document, known);
   const get = (name: string): Value | null => fields?.get(name) ?? null;
-  const access = readPeople(get("users"), get("groups"), machine, reader);
+  const access = readAccessTable(get("users"), get("groups"), machine, reader);
   return {
     path,
     listeners: readListeners(get("listeners"), access, machine, reader),

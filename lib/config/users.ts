@@ -9,7 +9,7 @@ import type { Place, Value } from "./document.ts";
 import type { Reader } from "./reader.ts";
 
 /** What a configuration's reading needs to know of the machine. */
-export interface Machine {
+export interface NameLookup {
   /** Stands for every uid that has no mapping. */
   readonly overflowUid: number;
   /** The gid of a group in the name service, or null. */
@@ -17,10 +17,10 @@ export interface Machine {
 }
 
 /** Reads who is listed. */
-export function readPeople(
+export function readAccessTable(
   users: Value | null,
   groups: Value | null,
-  machine: Machine,
+  machine: NameLookup,
   reader: Reader,
 ): AccessTable {
   const listed = reader.list(users).map((value) => readUser(value, machine, reader))
@@ -47,7 +47,7 @@ interface ReadUser {
   readonly idAt: Place;
 }
 
-function readUser(value: Value, machine: Machine, reader: Reader): ReadUser | null {
+function readUser(value: Value, machine: NameLookup, reader: Reader): ReadUser | null {
   const fields = reader.fields(value, ["name", "uid", "gid", "local_ipc_access", "admin"]);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, reader);
@@ -78,7 +78,7 @@ interface ReadGroup {
   readonly idAt: Place;
 }
 
-function readGroup(value: Value, machine: Machine, reader: Reader): ReadGroup | null {
+function readGroup(value: Value, machine: NameLookup, reader: Reader): ReadGroup | null {
   const fields = reader.fields(value, ["name", "gid", "local_ipc_access"]);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, reader);

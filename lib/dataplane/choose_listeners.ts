@@ -9,8 +9,8 @@ import { findListener, listenerAddress } from "../net/listener_address.ts";
 import {
   addressFromEnvironment,
   DEFAULT_ADDRESS,
+  type Environment,
   serverSocket,
-  type Surroundings,
 } from "../config/default_paths.ts";
 import {
   type Config,
@@ -51,7 +51,7 @@ const NOWHERE = { line: 1, column: 1 };
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
-  surroundings: Surroundings,
+  surroundings: Environment,
   open: readonly InheritedAddress[] = [],
   ruled: ReadonlySet<string> = new Set(),
 ): readonly ListenerConfig[] {
@@ -66,7 +66,7 @@ export function chooseListeners(
 export function demandClaims(
   flags: ListenerFlags,
   config: Config,
-  surroundings: Surroundings,
+  surroundings: Environment,
   open: readonly InheritedAddress[],
 ): void {
   const [unclaimed] = new Choice(flags, config, surroundings).unclaimed(open);
@@ -102,9 +102,9 @@ function claim(socket: InheritedAddress, { path, listeners }: Config): string {
 class Choice {
   readonly #flags: ListenerFlags;
   readonly #config: Config;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: Environment;
 
-  constructor(flags: ListenerFlags, config: Config, surroundings: Surroundings) {
+  constructor(flags: ListenerFlags, config: Config, surroundings: Environment) {
     this.#flags = flags;
     this.#config = config;
     this.#surroundings = surroundings;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { ConfigSource } from "../config/live_config.ts";
+import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
@@ -76,7 +76,7 @@ class DataPlane implements Watcher {
     const reactor = new Reactor((error) => journal.fault(error));
     const { flags, surroundings, inherited } = orders;
     const roster = new Roster(flags, surroundings, inherited);
-    const source = new ConfigSource(
+    const source = new LiveConfig(
       orders.places,
       orders.ground,
       (config) => roster.follow(config),

@@ -4,7 +4,7 @@
  * @module
  */
 import { findListener, listenerAddress } from "../net/listener_address.ts";
-import type { Surroundings } from "../config/default_paths.ts";
+import type { Environment } from "../config/default_paths.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import type { InheritedAddress } from "../libc/inherited_sockets.ts";
 import { chooseListeners, demandClaims, type ListenerFlags } from "./choose_listeners.ts";
@@ -17,14 +17,14 @@ import { chooseListeners, demandClaims, type ListenerFlags } from "./choose_list
  */
 export class Roster {
   readonly #flags: ListenerFlags;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: Environment;
   readonly #open: readonly InheritedAddress[];
   /** Addresses that are served only where a line of the file says so. */
   #ruled: ReadonlySet<string> = new Set();
   #current: readonly ListenerConfig[] | null = null;
 
   /** @param open Sockets that were opened for us. */
-  constructor(flags: ListenerFlags, surroundings: Surroundings, open: readonly InheritedAddress[]) {
+  constructor(flags: ListenerFlags, surroundings: Environment, open: readonly InheritedAddress[]) {
     this.#flags = flags;
     this.#surroundings = surroundings;
     this.#open = open;

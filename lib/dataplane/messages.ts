@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigPlaces, Surroundings } from "../config/default_paths.ts";
+import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
@@ -16,7 +16,7 @@ export interface Orders {
   readonly kind: "serve";
   /** What the command line says of listeners; the rest stands in the configuration, which may change. */
   readonly flags: ListenerFlags;
-  readonly surroundings: Surroundings;
+  readonly surroundings: Environment;
   /** Sockets that were opened for us: now the data plane's to close. */
   readonly inherited: readonly Inherited[];
   /** Whom to become, for good, as soon as everything listens; null to stay who we are. */

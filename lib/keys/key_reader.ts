@@ -4,7 +4,7 @@
  * @module
  */
 import { basename, dirname, resolve } from "@std/path";
-import { keyPaths, type Surroundings } from "../config/default_paths.ts";
+import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Directory, putInPlace } from "../libc/directory.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
@@ -110,7 +110,7 @@ function readAll(path: string, file: Deno.FsFile): Uint8Array {
  */
 export function findKeyFile(
   named: string | null,
-  surroundings: Surroundings,
+  surroundings: Environment,
   configured: string | null,
 ): string {
   const path = named ?? (surroundings.env.IPCAUTH_KEY_FILE || configured);
@@ -132,7 +132,7 @@ function noneExists(places: readonly string[]): string {
 }
 
 /** Where `gen-key` puts a key that nobody has named a file for. */
-export function newKeyPath(surroundings: Surroundings): string {
+export function newKeyPath(surroundings: Environment): string {
   const [path] = keyPaths(surroundings);
   return surroundings.env.IPCAUTH_KEY_FILE || path!;
 }

@@ -5,14 +5,14 @@
  */
 import { WatchedKey } from "./watched_key.ts";
 import { listenerAddress } from "../net/listener_address.ts";
-import type { ConfigSource } from "../config/live_config.ts";
+import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, KeyConfig, TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { KeyGrant } from "../policy/types.ts";
 
 /** Finds keys by their ids. */
 export class KeyRing {
-  readonly #source: ConfigSource;
+  readonly #source: LiveConfig;
   readonly #address: string;
   #pinned: boolean;
   /** What the configuration of {@linkcode #seen} says, or the last one that has said anything. */
@@ -28,7 +28,7 @@ export class KeyRing {
    * @param listener The listener as it was opened: its keys count where the configuration has none.
    * @param ownUid Who reads the files.
    */
-  constructor(source: ConfigSource, listener: TcpListenerConfig, ownUid: number) {
+  constructor(source: LiveConfig, listener: TcpListenerConfig, ownUid: number) {
     this.#source = source;
     this.#address = listenerAddress(listener);
     this.#pinned = listener.pinned ?? false;

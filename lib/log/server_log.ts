@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigSource } from "../config/live_config.ts";
+import type { LiveConfig } from "../config/live_config.ts";
 import type { LogLevel } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
@@ -26,7 +26,7 @@ export interface LogContext {
 export class Log {
   readonly audit: Audit;
   readonly #context: LogContext;
-  readonly #source: ConfigSource;
+  readonly #source: LiveConfig;
   readonly #owner: ProcessIdentity | null;
   readonly #stream: LogStream;
   #file: LogFile | null = null;
@@ -35,7 +35,7 @@ export class Log {
    * @param owner Whom the server becomes; null when it stays who it is.
    * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not open it.
    */
-  constructor(context: LogContext, source: ConfigSource, owner: ProcessIdentity | null) {
+  constructor(context: LogContext, source: LiveConfig, owner: ProcessIdentity | null) {
     this.#context = context;
     this.#source = source;
     this.#owner = owner;

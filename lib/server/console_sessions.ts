@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigSource } from "../config/live_config.ts";
+import type { LiveConfig } from "../config/live_config.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
@@ -17,7 +17,7 @@ import type { Registry } from "./session_registry.ts";
 
 /** What the room needs of the rest of the control plane. */
 export interface ConsoleRoomPlan {
-  readonly source: ConfigSource;
+  readonly source: LiveConfig;
   readonly registry: Registry;
   readonly audit: Audit;
   readonly ground: HostFacts;

@@ -4,7 +4,7 @@
  * @module
  */
 import { MessageChannel } from "node:worker_threads";
-import type { ConfigSource } from "../config/live_config.ts";
+import type { LiveConfig } from "../config/live_config.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
@@ -20,7 +20,7 @@ import type { WorkerThread } from "../reactor/worker_thread.ts";
 export interface ServerPlan {
   readonly orders: Omit<Orders, "kind" | "wake">;
   readonly thread: WorkerThread;
-  readonly source: ConfigSource;
+  readonly source: LiveConfig;
   readonly audit: Audit;
   readonly manager: ServiceManager;
   /** Called when the log is to be opened again: whoever moved it away has asked for it. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { findListener } from "../net/listener_address.ts";
-import type { ConfigSource } from "../config/live_config.ts";
+import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
 import type {
@@ -29,7 +29,7 @@ const ROOM: Occupancy = {
 
 /** Decides about peers, and again about those who are in. */
 export class Judge {
-  readonly #source: ConfigSource;
+  readonly #source: LiveConfig;
   readonly #ground: HostFacts;
   readonly #sessions: Sessions;
   readonly #names: Names;
@@ -37,7 +37,7 @@ export class Judge {
   readonly #lists = new Map<ListenerConfig, AllowList | null>();
   #listsOf: Config | null = null;
 
-  constructor(source: ConfigSource, ground: HostFacts, sessions: Sessions, names: Names) {
+  constructor(source: LiveConfig, ground: HostFacts, sessions: Sessions, names: Names) {
     this.#source = source;
     this.#ground = ground;
     this.#sessions = sessions;

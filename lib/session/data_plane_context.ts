@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ConfigSource } from "../config/live_config.ts";
+import type { LiveConfig } from "../config/live_config.ts";
 import type { Failure } from "../errors.ts";
 import type { Decision, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
@@ -18,7 +18,7 @@ import type { WaitingRoom } from "./handshake_queue.ts";
 export interface House {
   readonly reactor: Reactor;
   readonly buffers: RelayBuffers;
-  readonly source: ConfigSource;
+  readonly source: LiveConfig;
   readonly judge: Judge;
   readonly sessions: Sessions;
   readonly journal: Journal;

@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { addUser } from "../../lib/config/edit.ts";
-import { loadConfig, loadGround } from "../../lib/config/load.ts";
+import { loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { LockFile } from "../../lib/libc/files.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 
-const GROUND = loadGround(effectiveUid());
+const GROUND = loadHostFacts(effectiveUid());
 const needsRoot = { ignore: effectiveUid() !== 0 };
 const TEXT = "users: [] # nobody\n";
 

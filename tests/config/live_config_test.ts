@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { loadGround } from "../../lib/config/load.ts";
-import { ConfigSource } from "../../lib/config/live_config.ts";
+import { loadHostFacts } from "../../lib/config/load.ts";
+import { LiveConfig } from "../../lib/config/live_config.ts";
 import { Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
-const GROUND = loadGround(effectiveUid());
+const GROUND = loadHostFacts(effectiveUid());
 
 /** A configuration that says whether bob has access; both texts are of one length. */
 function bob(access: boolean): string {
@@ -21,8 +21,8 @@ class Place {
     if (text !== null) this.write(text);
   }
 
-  open(): ConfigSource {
-    return new ConfigSource({ paths: [this.path], explicit: true }, GROUND);
+  open(): LiveConfig {
+    return new LiveConfig({ paths: [this.path], explicit: true }, GROUND);
   }
 
   /** Writes in place: the inode stays. */
@@ -41,7 +41,7 @@ class Place {
   }
 }
 
-function allowed(source: ConfigSource): boolean | undefined {
+function allowed(source: LiveConfig): boolean | undefined {
   return source.config.access.usersByName.get("bob")?.localIpcAccess;
 }
 
@@ -51,7 +51,7 @@ function failed(outcome: "same" | "changed" | Failure): Failure {
 }
 
 /** Makes the file look as if it had not been changed for long, so that nothing but a look is done. */
-function settle(source: ConfigSource): void {
+function settle(source: LiveConfig): void {
   const deadline = performance.now() + 60;
   while (performance.now() < deadline) source.refresh();
 }
@@ -152,7 +152,7 @@ Deno.test("a file that comes back as it was ends the problem, too", () => {
 Deno.test("a file that vanishes keeps the running configuration, named or not", () => {
   for (const explicit of [true, false]) {
     using place = new Place();
-    const source = new ConfigSource({ paths: [place.path], explicit }, GROUND);
+    const source = new LiveConfig({ paths: [place.path], explicit }, GROUND);
     Deno.removeSync(place.path);
     failed(source.refresh());
     assertEquals([source.refresh(), allowed(source)], ["same", true]);
@@ -165,7 +165,7 @@ Deno.test("a file that vanishes is not replaced by the one of a lower place", ()
   using place = new Place();
   using machine = new Place("users: []\n");
   const paths = [place.path, machine.path];
-  const source = new ConfigSource({ paths, explicit: false }, GROUND);
+  const source = new LiveConfig({ paths, explicit: false }, GROUND);
   Deno.removeSync(place.path);
   assertStringIncludes(failed(source.refresh()).message, `${place.path} is gone`);
   assertEquals([allowed(source), source.home], [true, place.path]);
@@ -175,7 +175,7 @@ Deno.test("a file that appears in a higher place takes over", () => {
   using place = new Place(null);
   using machine = new Place("users: []\n");
   const paths = [place.path, machine.path];
-  const source = new ConfigSource({ paths, explicit: false }, GROUND);
+  const source = new LiveConfig({ paths, explicit: false }, GROUND);
   settle(source);
   assertEquals(source.home, machine.path);
   place.write(bob(true));
@@ -185,7 +185,7 @@ Deno.test("a file that appears in a higher place takes over", () => {
 
 Deno.test("a file that appears where there was none is loaded", () => {
   using place = new Place(null);
-  const source = new ConfigSource({ paths: [place.path], explicit: false }, GROUND);
+  const source = new LiveConfig({ paths: [place.path], explicit: false }, GROUND);
   assertEquals([source.config.path, source.refresh()], [null, "same"]);
   place.write(bob(true));
   assertEquals([source.refresh(), allowed(source)], ["changed", true]);

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { BUILT_IN, loadConfig, loadGround } from "../../lib/config/load.ts";
+import { BUILT_IN, loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { readProc } from "../../lib/libc/files.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
-const GROUND = loadGround(effectiveUid());
+const GROUND = loadHostFacts(effectiveUid());
 const needsRoot = { ignore: effectiveUid() !== 0 };
 const USER = "users: [{ name: bob, uid: 579 }]\n";
 

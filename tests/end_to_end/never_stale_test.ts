@@ -1,6 +1,6 @@
 /** Once `users deny` has returned, the next connection is refused. Thousands of times. */
 import { assertEquals } from "@std/assert";
-import { loadGround } from "../../lib/config/load.ts";
+import { loadHostFacts } from "../../lib/config/load.ts";
 import { setUserField } from "../../lib/config/edit.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";
 import { isRoot, Lines, Program } from "../support/program.ts";
@@ -37,7 +37,7 @@ Deno.test({
       await ask.write(new TextEncoder().encode("\n"));
       return await answers.next() ?? "gone";
     };
-    const ground = loadGround(0);
+    const ground = loadHostFacts(0);
     const machine = { overflowUid: ground.overflowUid, groupId: () => null };
     // The very function of `ipcauth users`, without the start of a process each time.
     const access = (value: string) =>

@@ -1,12 +1,12 @@
 /** Adds a user to a configuration, as one process of many: `add_one_user.ts PATH UID`. */
 import { addUser } from "../../lib/config/edit.ts";
-import { loadGround } from "../../lib/config/load.ts";
+import { loadHostFacts } from "../../lib/config/load.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
 const path = Deno.args[0]!;
 const uid = Number(Deno.args[1]);
-const ground = loadGround(effectiveUid());
+const ground = loadHostFacts(effectiveUid());
 const machine = { overflowUid: ground.overflowUid, groupId: () => null };
 await editConfigFile(path, ground, (text) =>
   addUser(

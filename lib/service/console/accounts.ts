@@ -6,24 +6,24 @@
 import { gidByName } from "../../libc/ids.ts";
 import {
   addUser,
-  type EditGround,
+  type EditContext,
   type NewUser,
   removeUser,
   setUserField,
 } from "../../config/edit.ts";
-import type { ConfigSource } from "../../config/live_config.ts";
+import type { LiveConfig } from "../../config/live_config.ts";
 import { editConfigFile } from "../../config/edit_file.ts";
-import { survey, uidOf } from "../../config/explain_user.ts";
+import { explainUser, uidOf } from "../../config/explain_user.ts";
 import type { HostFacts } from "../../policy/types.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
 
 /** Edits and explains. */
 export class Accounts {
-  readonly #source: ConfigSource;
+  readonly #source: LiveConfig;
   readonly #ground: HostFacts;
 
-  constructor(source: ConfigSource, ground: HostFacts) {
+  constructor(source: LiveConfig, ground: HostFacts) {
     this.#source = source;
     this.#ground = ground;
   }
@@ -45,7 +45,7 @@ export class Accounts {
 
   /** What would be decided about a uid. */
   checkUid(uid: number): AccessRecord {
-    const { name, decision, explanation } = survey(uid, this.#source.config, this.#ground, "");
+    const { name, decision, explanation } = explainUser(uid, this.#source.config, this.#ground, "");
     const { rule, where, change } = explanation;
     return { uid, user: name, allow: decision.allow, rule, where, change };
   }
@@ -57,7 +57,7 @@ export class Accounts {
     throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
   }
 
-  async #edit(edit: (text: string, ground: EditGround) => string): Promise<void> {
+  async #edit(edit: (text: string, ground: EditContext) => string): Promise<void> {
     const path = this.#source.home;
     const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
     await editConfigFile(path, this.#ground, (text) => edit(text, { path, machine }));

@@ -4,7 +4,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../../errors.ts";
-import type { ConfigSource } from "../../config/live_config.ts";
+import type { LiveConfig } from "../../config/live_config.ts";
 import type { User } from "../../policy/types.ts";
 import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
@@ -15,7 +15,7 @@ import { Accounts } from "./accounts.ts";
 
 /** What the methods work on. */
 export interface MethodsPlan {
-  readonly source: ConfigSource;
+  readonly source: LiveConfig;
   readonly accounts: Accounts;
   readonly sessions: {
     list(): SessionRecord[];

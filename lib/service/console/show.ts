@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { ConfigSource } from "../../config/live_config.ts";
+import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 
 /** Names, addresses and numbers; no secret is in a configuration, and none in here. */
-export function show({ config, problem }: ConfigSource): Record<string, unknown> {
+export function show({ config, problem }: LiveConfig): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,
