@@ -37,7 +37,7 @@ export class KeyRing {
   }
 
   /** Takes another configuration of the listener: a line of the file may replace a key that nobody had named. */
-  follow(listener: TcpListenerConfig): void {
+  reconfigure(listener: TcpListenerConfig): void {
     this.#pinned = listener.pinned ?? false;
     this.#configured = listener.keys;
     this.#seen = null;

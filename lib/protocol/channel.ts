@@ -14,7 +14,7 @@ import {
   RecordType,
   sealRecord,
 } from "./records.ts";
-import { type Refusal, refusalOf } from "./protocol_error.ts";
+import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -25,7 +25,7 @@ export interface Opened {
   /** Whether the other side has said that nothing more comes. */
   readonly ended: boolean;
   /** Why the connection is over, or null. Both directions are then; the keys are wiped. */
-  readonly refusal: Refusal | null;
+  readonly refusal: ProtocolError | null;
 }
 
 /**
@@ -127,7 +127,7 @@ export class Channel {
       }
     } catch (error) {
       this.wipe();
-      return this.#refuse(refusalOf(error, "corrupt"), end - at);
+      return this.#refuse(protocolErrorOf(error, "corrupt"), end - at);
     }
     // FIN was the last word: one byte more, of whatever kind, is one too many.
     if (this.#reader.rest().length > 0) return this.#refuse("unexpected", end - at);
@@ -139,7 +139,7 @@ export class Channel {
    *
    * @returns Null when FIN came before it; otherwise why the connection is over.
    */
-  end(): Refusal | null {
+  end(): ProtocolError | null {
     if (this.#over) throw new Error("a channel was used after its end");
     return this.#finReceived ? null : this.#refuse("truncated", 0).refusal;
   }
@@ -152,7 +152,7 @@ export class Channel {
   }
 
   /** A record that is not DATA. */
-  #judge(type: number, body: Uint8Array): Refusal | null {
+  #judge(type: number, body: Uint8Array): ProtocolError | null {
     switch (type) {
       case RecordType.fin:
         if (body.length > 0) return "malformed";
@@ -169,7 +169,7 @@ export class Channel {
     }
   }
 
-  #refuse(refusal: Refusal, length: number): Opened {
+  #refuse(refusal: ProtocolError, length: number): Opened {
     this.wipe();
     return { length, ended: this.#finReceived, refusal };
   }

@@ -17,7 +17,7 @@ import {
   RecordType,
   sealRecord,
 } from "./records.ts";
-import { type Refusal, refusalOf } from "./protocol_error.ts";
+import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -42,7 +42,7 @@ export type ClientEvent =
   | {
     /** The connection is to be closed. */
     readonly kind: "refused";
-    readonly reason: Refusal;
+    readonly reason: ProtocolError;
   };
 
 /** Says who we are and consumes the server's bytes until its answer. */
@@ -107,7 +107,7 @@ export class ClientHandshake {
       // Message 2 proves the key; what fails after it was tampered with.
       const unauthentic = this.#step === "message 2" ? "bad-key" : "corrupt";
       this.wipe();
-      events.push(this.#refuse(refusalOf(error, unauthentic)));
+      events.push(this.#refuse(protocolErrorOf(error, unauthentic)));
       return events;
     }
   }
@@ -171,7 +171,7 @@ export class ClientHandshake {
     }
   }
 
-  #refuse(reason: Refusal): ClientEvent {
+  #refuse(reason: ProtocolError): ClientEvent {
     this.wipe();
     return { kind: "refused", reason };
   }

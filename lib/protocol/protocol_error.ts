@@ -14,7 +14,7 @@ import { NoiseFailure } from "../noise/noise_failure.ts";
  * - `corrupt`: a record that was changed, repeated, left out or moved on its way.
  * - `exhausted`: the nonces of a direction are used up.
  */
-export type Refusal =
+export type ProtocolError =
   | "bad-key"
   | "malformed"
   | "oversized"
@@ -30,7 +30,7 @@ export type Refusal =
  * @param unauthentic What a ciphertext that does not decrypt means at this place.
  * @throws The error itself, when it is no failure of the session: then it is a bug.
  */
-export function refusalOf(error: unknown, unauthentic: "bad-key" | "corrupt"): Refusal {
+export function protocolErrorOf(error: unknown, unauthentic: "bad-key" | "corrupt"): ProtocolError {
   if (!(error instanceof NoiseFailure)) throw error;
   switch (error.reason) {
     case "unauthentic":

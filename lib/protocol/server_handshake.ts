@@ -17,7 +17,7 @@ import {
   RecordType,
   sealRecord,
 } from "./records.ts";
-import { type Refusal, refusalOf } from "./protocol_error.ts";
+import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -45,7 +45,7 @@ export type ServerEvent =
   | {
     /** The connection is to be closed without a byte. */
     readonly kind: "refused";
-    readonly reason: Refusal;
+    readonly reason: ProtocolError;
     /** The id the client has claimed, or null when it has not come that far. For the log only. */
     readonly keyId: string | null;
   };
@@ -96,7 +96,7 @@ export class ServerHandshake {
     } catch (error) {
       // Until HELLO is open the key is not proved: a replay of message 1 comes as far as here.
       this.wipe();
-      events.push(this.#refuse(refusalOf(error, "bad-key")));
+      events.push(this.#refuse(protocolErrorOf(error, "bad-key")));
       return events;
     }
   }
@@ -222,7 +222,7 @@ export class ServerHandshake {
     return this.#transport;
   }
 
-  #refuse(reason: Refusal): ServerEvent {
+  #refuse(reason: ProtocolError): ServerEvent {
     this.wipe();
     return { kind: "refused", reason, keyId: this.#keyId };
   }

@@ -6,7 +6,7 @@
  */
 import type { Channel } from "../protocol/channel.ts";
 import type { Accept } from "../protocol/greetings.ts";
-import type { Refusal } from "../protocol/protocol_error.ts";
+import type { ProtocolError } from "../protocol/protocol_error.ts";
 import type { ServerEvent, ServerHandshake } from "../protocol/server_handshake.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { Endpoint } from "../libc/inet.ts";
@@ -42,7 +42,7 @@ export interface Host {
     who: { readonly remote: Endpoint; readonly keyId: string | null },
     reason: DenyReason,
     user: string | null,
-    detail?: Refusal,
+    detail?: ProtocolError,
   ): void;
 }
 
@@ -149,7 +149,7 @@ export class Arrival implements Watcher, Waiting {
     return send(this.#registration.descriptor, bytes as Uint8Array<ArrayBuffer>);
   }
 
-  #refuse(reason: DenyReason, detail?: Refusal): void {
+  #refuse(reason: DenyReason, detail?: ProtocolError): void {
     if (this.#registration === null) return;
     const keyId = this.#handshake.claimedKeyId;
     this.#close();

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Channel } from "../protocol/channel.ts";
-import type { Refusal } from "../protocol/protocol_error.ts";
+import type { ProtocolError } from "../protocol/protocol_error.ts";
 import { ServerHandshake } from "../protocol/server_handshake.ts";
 import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
@@ -62,7 +62,7 @@ export class KeyedDoor implements ConnectionHandler, Host {
   follow(config: ListenerConfig): void {
     if (config.kind !== "tcp") return;
     this.#config = config;
-    this.#ring.follow(config);
+    this.#ring.reconfigure(config);
   }
 
   /** Gives those who come from now on to another service. */
@@ -140,7 +140,7 @@ export class KeyedDoor implements ConnectionHandler, Host {
     { remote, keyId }: { readonly remote: Endpoint | null; readonly keyId: string | null },
     reason: DenyReason,
     user: string | null = null,
-    detail?: Refusal,
+    detail?: ProtocolError,
   ): void {
     this.#house.journal.denied({
       listener: this.name,

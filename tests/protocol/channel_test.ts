@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { Channel, sealedLength } from "../../lib/protocol/channel.ts";
 import { MAX_BODY, RecordType, sealRecord } from "../../lib/protocol/records.ts";
-import type { Refusal } from "../../lib/protocol/protocol_error.ts";
+import type { ProtocolError } from "../../lib/protocol/protocol_error.ts";
 import { CipherState } from "../../lib/noise/cipher_state.ts";
 import { Nonce } from "../../lib/noise/nonce.ts";
 import { NoiseFailure } from "../../lib/noise/noise_failure.ts";
@@ -30,7 +30,7 @@ function assertOver(channel: Channel): void {
   ) assertThrows(use, Error, "after its end");
 }
 
-function assertRefused(channel: Channel, chunk: Uint8Array, reason: Refusal): void {
+function assertRefused(channel: Channel, chunk: Uint8Array, reason: ProtocolError): void {
   assertEquals(open(channel, chunk).refusal, reason);
   assertOver(channel);
 }
@@ -200,7 +200,7 @@ Deno.test("garbage is refused, however it is cut", () => {
   for (let round = 0; round < 100; round++) {
     const { server } = connected();
     const garbage = joined(Uint8Array.of(0, 17 + round), noise(200));
-    let refusal: Refusal | null = null;
+    let refusal: ProtocolError | null = null;
     for (const crumb of crumbs(garbage)) {
       refusal = open(server, crumb).refusal;
       if (refusal !== null) break;

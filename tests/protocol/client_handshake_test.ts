@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { keyId, preamble } from "../../lib/keys/key_id.ts";
 import { RecordType, sealRecord } from "../../lib/protocol/records.ts";
-import type { Refusal } from "../../lib/protocol/protocol_error.ts";
+import type { ProtocolError } from "../../lib/protocol/protocol_error.ts";
 import { Failure } from "../../lib/errors.ts";
 import { HandshakeState, type Transport } from "../../lib/noise/handshake_state.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
@@ -19,7 +19,7 @@ import {
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-function assertRefused(events: readonly ClientEvent[], reason: Refusal): void {
+function assertRefused(events: readonly ClientEvent[], reason: ProtocolError): void {
   assertEquals(only(events, "refused").reason, reason);
 }
 

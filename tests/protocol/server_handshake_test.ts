@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { keyId, preamble } from "../../lib/keys/key_id.ts";
 import { RecordType, sealRecord } from "../../lib/protocol/records.ts";
-import type { Refusal } from "../../lib/protocol/protocol_error.ts";
+import type { ProtocolError } from "../../lib/protocol/protocol_error.ts";
 import { type ServerEvent, ServerHandshake } from "../../lib/protocol/server_handshake.ts";
 import { HandshakeState, type Transport } from "../../lib/noise/handshake_state.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
@@ -24,7 +24,7 @@ import {
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-function assertRefused(events: readonly ServerEvent[], reason: Refusal): void {
+function assertRefused(events: readonly ServerEvent[], reason: ProtocolError): void {
   assertEquals(only(events, "refused").reason, reason);
 }
 
