@@ -17,14 +17,14 @@ import { RelayBuffers } from "../net/relay_buffers.ts";
 import { Executor } from "../service/exec/executor.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
 import { Stragglers } from "../service/exec/process_group_reaper.ts";
-import type { House } from "../session/data_plane_context.ts";
+import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import { Journal } from "../log/event_buffer.ts";
-import { Judge } from "../session/authorizer.ts";
-import { Names } from "../session/user_names.ts";
+import { Authorizer } from "../session/authorizer.ts";
+import { UserNames } from "../session/user_names.ts";
 import { Executables } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
-import { type Session, Sessions } from "../session/session_table.ts";
-import { WaitingRoom } from "../session/handshake_queue.ts";
+import { type Session, SessionTable } from "../session/session_table.ts";
+import { HandshakeQueue } from "../session/handshake_queue.ts";
 import { Doors } from "./listener_manager.ts";
 import { demandReadable, filesOf, giveUpRoot } from "./drop_privileges.ts";
 import type { Orders, ToControl, ToData } from "./messages.ts";
@@ -60,7 +60,7 @@ class DataPlane implements Watcher {
   readonly #port: MessagePort;
   readonly #tell: (message: ToControl) => void;
   readonly #wake: EventFd;
-  readonly #house: House;
+  readonly #house: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
   readonly #stragglers: Stragglers;
   readonly #environment: Uint8Array<ArrayBuffer>;
@@ -73,48 +73,48 @@ class DataPlane implements Watcher {
     this.#tell = tell;
     this.#environment = orders.environment;
     this.#wake = new EventFd(new Descriptor(orders.wake));
-    const reactor = new Reactor((error) => journal.fault(error));
+    const reactor = new Reactor((error) => events.fault(error));
     const { flags, surroundings, inherited } = orders;
     const roster = new Roster(flags, surroundings, inherited);
-    const source = new LiveConfig(
+    const liveConfig = new LiveConfig(
       orders.places,
       orders.ground,
       (config) => roster.follow(config),
     );
-    const journal = new Journal(reactor, {
+    const events = new Journal(reactor, {
       entries: (batch) => tell({ kind: "journal", batch }),
       fault: (message) => tell({ kind: "fault", message }),
     });
-    const sessions = new Sessions((session) => {
-      journal.closed(session);
+    const sessions = new SessionTable((session) => {
+      events.closed(session);
       if (this.#stopping && sessions.size === 0) this.#end();
     });
-    const names = new Names(orders.ground.serverUid, orders.serverUser);
+    const names = new UserNames(orders.ground.serverUid, orders.serverUser);
     const buffers = new RelayBuffers();
     this.#house = {
       reactor,
       buffers,
-      source,
+      liveConfig,
       sessions,
-      journal,
+      events,
       executables: new Executables(),
-      judge: new Judge(source, orders.ground, sessions, names),
-      waiting: new WaitingRoom(() => source.config.limits.maxPendingHandshakes),
-      ownUid: orders.ground.serverUid,
-      refresh: () => void this.#refresh(),
-      complain: ({ message: problem }) =>
+      authorizer: new Authorizer(liveConfig, orders.ground, sessions, names),
+      handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
+      serverUid: orders.ground.serverUid,
+      refreshConfig: () => void this.#refresh(),
+      reportConfigProblem: ({ message: problem }) =>
         tell({ kind: "reloaded", outcome: "bad-config", problem }),
       nameOf: (as) => names.of(as),
     };
-    this.#stragglers = new Stragglers(reactor, () => source.config.limits.grace);
+    this.#stragglers = new Stragglers(reactor, () => liveConfig.config.limits.grace);
     this.#greeter = new ConsoleGreeter(reactor, buffers, {
       adopt: (descriptor, handOver) => {
         // The control plane must know of the session before it holds its connection.
-        journal.flush();
+        events.flush();
         tell({ kind: "adopt", descriptor, handOver });
       },
       evict: (session) => tell({ kind: "evict", session }),
-      idleTimeout: () => source.config.limits.idleTimeout,
+      idleTimeout: () => liveConfig.config.limits.idleTimeout,
     }, orders);
     this.#doors = new Doors(this.#house, orders.inherited, {
       serviceOf: (service) => this.#serviceOf(service),
@@ -124,7 +124,7 @@ class DataPlane implements Watcher {
     });
     this.#roster = roster;
     const { dropTo } = orders;
-    if (dropTo !== null) demandReadable(dropTo, filesOf(source.config, roster.current));
+    if (dropTo !== null) demandReadable(dropTo, filesOf(liveConfig.config, roster.current));
     this.#doors.open(roster.current);
     if (dropTo !== null) giveUpRoot(dropTo);
   }
@@ -150,11 +150,11 @@ class DataPlane implements Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#house.journal.fault(error);
+    this.#house.events.fault(error);
   }
 
   #serviceOf(service: ServiceConfig): Service {
-    const { reactor, buffers, source } = this.#house;
+    const { reactor, buffers, liveConfig } = this.#house;
     switch (service.kind) {
       case "console":
         return this.#greeter;
@@ -164,7 +164,7 @@ class DataPlane implements Watcher {
           buffers,
           service.target,
           service.identity,
-          () => source.config.limits.idleTimeout,
+          () => liveConfig.config.limits.idleTimeout,
         );
       case "exec":
         return new Executor(this.#house, this.#stragglers, service, this.#environment);
@@ -185,35 +185,35 @@ class DataPlane implements Watcher {
         this.#tell({
           kind: "reloaded",
           outcome: "unchanged",
-          problem: this.#house.source.problem?.failure.message ?? null,
+          problem: this.#house.liveConfig.problem?.failure.message ?? null,
         });
         return;
       case "ping":
         this.#tell({ kind: "pong" });
         return;
       case "stop":
-        this.#stop(message.grace ?? this.#house.source.config.limits.grace);
+        this.#stop(message.grace ?? this.#house.liveConfig.config.limits.grace);
         return;
     }
   }
 
   #evict({ session: id, reason }: ToData & { kind: "evict" }): void {
     const session = this.#house.sessions.get(id);
-    if (session === undefined || session.evicted) return;
+    if (session === undefined || session.terminating) return;
     // Whom a trusted peer acts as is judged by the control plane alone.
     if (reason === "revoked") this.#revokeOne(session, "user-denied");
-    else session.evict(reason);
+    else session.terminate(reason);
   }
 
   #revokeOne(session: Session, reason: DenyReason): void {
-    this.#house.journal.revoked(session, reason);
-    session.evict("revoked");
+    this.#house.events.revoked(session, reason);
+    session.terminate("revoked");
   }
 
   /** A console session's connection is closed. */
   #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToData & { kind: "ended" }): void {
     const session = this.#house.sessions.get(id);
-    session?.carried({ in: bytesIn, out: bytesOut });
+    session?.recordBytes({ in: bytesIn, out: bytesOut });
     session?.end(failed ? "error" : "end");
   }
 
@@ -227,7 +227,7 @@ class DataPlane implements Watcher {
 
   /** Looks at the configuration. @returns Whether there was something to tell. */
   #refresh(): boolean {
-    const outcome = this.#house.source.refresh();
+    const outcome = this.#house.liveConfig.refresh();
     if (outcome === "same") return false;
     if (outcome === "changed") {
       this.#tell({ kind: "reloaded", outcome, problem: null });
@@ -254,16 +254,16 @@ class DataPlane implements Watcher {
   }
 
   #review(session: Session): void {
-    const { judge, journal } = this.#house;
+    const { authorizer, events } = this.#house;
     // It has been told to go already.
-    if (session.evicted) return;
+    if (session.terminating) return;
     try {
-      const decision = judge.review(session);
+      const decision = authorizer.reauthorize(session);
       if (decision.allow) return;
       this.#revokeOne(session, decision.reason);
     } catch (error) {
       // A bug of ours with one session keeps no other one in.
-      journal.fault(error);
+      events.fault(error);
     }
   }
 
@@ -277,12 +277,12 @@ class DataPlane implements Watcher {
 
   /** Lets the sessions end; asked a second time, ends them. */
   #stop(grace: number): void {
-    const { reactor, sessions, waiting } = this.#house;
+    const { reactor, sessions, handshakes } = this.#house;
     const again = this.#stopping;
     this.#stopping = true;
     if (!again) {
       this.#doors.close();
-      waiting.clear();
+      handshakes.clear();
     }
     if (sessions.size === 0) this.#end();
     else if (again) this.#endAll();
@@ -291,17 +291,17 @@ class DataPlane implements Watcher {
 
   /** There is no more time: connections are closed, programs are told to end. */
   #evictAll(): void {
-    const { reactor, sessions, source } = this.#house;
-    for (const session of sessions) session.evict("shutdown");
+    const { reactor, sessions, liveConfig } = this.#house;
+    for (const session of sessions) session.terminate("shutdown");
     // A program has as long as the peers had before it is killed.
-    reactor.after(source.config.limits.grace, () => this.#endAll());
+    reactor.after(liveConfig.config.limits.grace, () => this.#endAll());
   }
 
   /** No patience at all. */
   #endAll(): void {
     const { reactor, sessions } = this.#house;
     for (const session of sessions) {
-      session.evict("shutdown");
+      session.terminate("shutdown");
       session.kill();
     }
     if (sessions.size === 0) this.#end();
@@ -311,7 +311,7 @@ class DataPlane implements Watcher {
   #end(): void {
     this.#stragglers.endAll();
     this.#doors.wipe();
-    this.#house.journal.flush();
+    this.#house.events.flush();
     this.#house.reactor.stop();
   }
 }

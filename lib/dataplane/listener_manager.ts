@@ -7,15 +7,15 @@ import { listenerAddress } from "../net/listener_address.ts";
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import { FrontDoor } from "../session/unix_endpoint.ts";
-import type { House } from "../session/data_plane_context.ts";
-import { KeyedDoor } from "../session/tcp_endpoint.ts";
+import { UnixEndpoint } from "../session/unix_endpoint.ts";
+import type { DataPlaneContext } from "../session/data_plane_context.ts";
+import { TcpEndpoint } from "../session/tcp_endpoint.ts";
 import type { Service } from "../session/service.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import type { Inherited } from "../server/systemd.ts";
 
-type Door = FrontDoor | KeyedDoor;
+type Door = UnixEndpoint | TcpEndpoint;
 
 /** Who hears of doors. */
 export interface DoorsOffice {
@@ -32,12 +32,12 @@ export interface DoorsOffice {
  * whose service cannot be offered serves nobody until it can, and never the service before it.
  */
 export class Doors {
-  readonly #house: House;
+  readonly #house: DataPlaneContext;
   readonly #office: DoorsOffice;
   readonly #owner: number;
   readonly #doors = new Map<string, Door>();
   /** Doors that are closed, and whose keys those who came through them still depend on. */
-  #retired: KeyedDoor[] = [];
+  #retired: TcpEndpoint[] = [];
   /**
    * Sockets that were opened for us. Their doors are shut and never closed before the end: whoever opened them keeps
    * them open, so that clients would wait for an answer, and nobody would open them for us again.
@@ -48,10 +48,10 @@ export class Doors {
   #wanted: readonly ListenerConfig[] = [];
 
   /** @param inherited Sockets that were opened for us, with the duty to close them. */
-  constructor(house: House, inherited: readonly Inherited[], office: DoorsOffice) {
+  constructor(house: DataPlaneContext, inherited: readonly Inherited[], office: DoorsOffice) {
     this.#house = house;
     this.#office = office;
-    this.#owner = house.ownUid;
+    this.#owner = house.serverUid;
     this.#inherited = new Map(inherited.map((one) => [listenerAddress(one), one]));
   }
 
@@ -119,7 +119,7 @@ export class Doors {
   refreshKeys(): void {
     this.#forgetRetired();
     for (const door of [...this.#doors.values(), ...this.#retired]) {
-      if (door instanceof KeyedDoor) door.refresh();
+      if (door instanceof TcpEndpoint) door.refreshKeys();
     }
   }
 
@@ -128,7 +128,7 @@ export class Doors {
     if (this.#retired.length === 0) return;
     const sessions = [...this.#house.sessions];
     this.#retired = this.#retired.filter((door) => {
-      const isNeeded = sessions.some((session) => door.letIn(session));
+      const isNeeded = sessions.some((session) => door.authenticated(session));
       if (!isNeeded) door.wipe();
       return isNeeded;
     });
@@ -151,33 +151,33 @@ export class Doors {
     const inherited = this.#inherited.get(address);
     const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
     const door = config.kind === "unix"
-      ? new FrontDoor(this.#house, UnixListener.open(config, this.#owner, socket), service)
-      : new KeyedDoor(this.#house, TcpListener.open(config, socket), service);
+      ? new UnixEndpoint(this.#house, UnixListener.open(config, this.#owner, socket), service)
+      : new TcpEndpoint(this.#house, TcpListener.open(config, socket), service);
     this.#doors.set(address, door);
     this.#office.opened(door.name);
   }
 
   #changeOne(door: Door, config: ListenerConfig): void {
-    const wasOpen = door.isOpen;
+    const wasOpen = door.isAccepting;
     if (wasOpen && JSON.stringify(door.config.service) === JSON.stringify(config.service)) {
-      door.follow(config);
+      door.reconfigure(config);
       return;
     }
-    door.serve(config, this.#office.serviceOf(config.service));
+    door.setService(config, this.#office.serviceOf(config.service));
     if (!wasOpen) this.#office.opened(door.name);
   }
 
   #shutOne(door: Door): void {
-    if (!door.isOpen) return;
-    door.shut();
+    if (!door.isAccepting) return;
+    door.suspend();
     this.#office.closed(door.name);
   }
 
   #closeOne(address: string, door: Door): void {
-    const wasOpen = door.isOpen;
+    const wasOpen = door.isAccepting;
     this.#doors.delete(address);
     door.close();
-    if (door instanceof KeyedDoor) this.#retired.push(door);
+    if (door instanceof TcpEndpoint) this.#retired.push(door);
     if (wasOpen) this.#office.closed(door.name);
   }
 }

@@ -104,7 +104,7 @@ export class Journal {
   /** Someone was let in. */
   allowed(session: Session, rule: AllowRule): void {
     const { facts, executable, from, id } = session;
-    const { origin, listener, user, service, as, since } = facts;
+    const { origin, listener, user, service, identity, since } = facts;
     const isUnix = origin.kind === "unix";
     this.#add({
       event: "allow",
@@ -117,7 +117,7 @@ export class Journal {
       user,
       service,
       reason: rule,
-      uid: as.uid,
+      uid: identity.uid,
       from,
     });
   }

@@ -16,8 +16,8 @@ import type { Session } from "../session/session_table.ts";
  * @returns Null where they do not say all of it.
  */
 export function peerIdentity({ facts }: Session, peer: Descriptor): ProcessIdentity | null {
-  const { origin, as } = facts;
-  if (origin.kind === "tcp") return listedIdentity(as);
+  const { origin, identity } = facts;
+  if (origin.kind === "tcp") return listedIdentity(identity);
   const groups = peerGroups(peer);
   const { uid, gid } = origin.credentials;
   return groups === null ? null : { uid, gid, groups };

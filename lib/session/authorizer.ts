@@ -16,8 +16,8 @@ import type {
   Occupancy,
   UnixPeer,
 } from "../policy/types.ts";
-import type { Names } from "./user_names.ts";
-import type { Session, Sessions } from "./session_table.ts";
+import type { UserNames } from "./user_names.ts";
+import type { Session, SessionTable } from "./session_table.ts";
 
 /** Someone who is in has room. */
 const ROOM: Occupancy = {
@@ -28,16 +28,16 @@ const ROOM: Occupancy = {
 };
 
 /** Decides about peers, and again about those who are in. */
-export class Judge {
+export class Authorizer {
   readonly #source: LiveConfig;
   readonly #ground: HostFacts;
-  readonly #sessions: Sessions;
-  readonly #names: Names;
+  readonly #sessions: SessionTable;
+  readonly #names: UserNames;
   /** The lists in force, as far as they were looked up in the configuration of {@linkcode #listsOf}. */
   readonly #lists = new Map<ListenerConfig, AllowList | null>();
   #listsOf: Config | null = null;
 
-  constructor(source: LiveConfig, ground: HostFacts, sessions: Sessions, names: Names) {
+  constructor(source: LiveConfig, ground: HostFacts, sessions: SessionTable, names: UserNames) {
     this.#source = source;
     this.#ground = ground;
     this.#sessions = sessions;
@@ -45,7 +45,7 @@ export class Judge {
   }
 
   /** Decides about a newcomer. The configuration has to have been refreshed just before. */
-  admit(peer: UnixPeer, listener: ListenerConfig): Decision {
+  authorize(peer: UnixPeer, listener: ListenerConfig): Decision {
     const { access } = this.#source.config;
     const allow = this.#allowOf(listener);
     const occupancy = this.#occupancy(peer.credentials?.uid);
@@ -53,7 +53,11 @@ export class Judge {
   }
 
   /** Decides about a newcomer who has shown a key. Configuration and keys have been refreshed just before. */
-  admitKeyed(grant: KeyGrant | null, actsAs: string | null, listener: ListenerConfig): Decision {
+  authorizeKeyed(
+    grant: KeyGrant | null,
+    actsAs: string | null,
+    listener: ListenerConfig,
+  ): Decision {
     const { access } = this.#source.config;
     const name = grant?.user ?? actsAs;
     // A trusted key that names nobody is counted with root.
@@ -62,12 +66,12 @@ export class Judge {
   }
 
   /** Decides about someone who is in, as if there were always room. */
-  review({ facts: { origin, door } }: Session): Decision {
+  reauthorize({ facts: { origin, config } }: Session): Decision {
     if (origin.kind === "tcp") {
-      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, door, ROOM);
+      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, config, ROOM);
     }
     const { access } = this.#source.config;
-    return decide(origin.peer, access, this.#allowOf(door), this.#ground, ROOM);
+    return decide(origin.peer, access, this.#allowOf(config), this.#ground, ROOM);
   }
 
   #decideKeyed(
@@ -90,7 +94,7 @@ export class Judge {
     return {
       connections: this.#sessions.size,
       maxConnections: limits.maxConnections,
-      connectionsOfUser: uid === undefined ? Infinity : this.#sessions.ofUid(uid),
+      connectionsOfUser: uid === undefined ? Infinity : this.#sessions.countByUid(uid),
       maxConnectionsPerUser: limits.maxConnectionsPerUser,
     };
   }

@@ -6,17 +6,17 @@
  */
 
 /** Someone who waits. */
-export interface Waiting {
+export interface QueuedHandshake {
   /** The connection is closed. */
-  giveWay(reason: "over-limit" | "handshake-timeout"): void;
+  evict(reason: "over-limit" | "handshake-timeout"): void;
 }
 
 /** A bounded number of unfinished handshakes. They count apart from the connections. */
-export class WaitingRoom {
+export class HandshakeQueue {
   readonly #limit: () => number;
   // In the order in which they came. Whoever has said nothing stands in the first.
-  readonly #silent = new Set<Waiting>();
-  readonly #talking = new Set<Waiting>();
+  readonly #silent = new Set<QueuedHandshake>();
+  readonly #talking = new Set<QueuedHandshake>();
 
   /** @param limit How many there may be now. */
   constructor(limit: () => number) {
@@ -32,31 +32,31 @@ export class WaitingRoom {
    * Lets someone in. Where the room is full, who has waited longest without a word gives way; a client
    * that holds a key speaks at once.
    */
-  enter(one: Waiting): void {
+  add(one: QueuedHandshake): void {
     while (this.size > 0 && this.size >= this.#limit()) {
       const [oldest] = this.#silent.size > 0 ? this.#silent : this.#talking;
       if (oldest === undefined) break;
-      this.leave(oldest);
-      oldest.giveWay("over-limit");
+      this.remove(oldest);
+      oldest.evict("over-limit");
     }
     this.#silent.add(one);
   }
 
   /** Someone has said something. */
-  hasSpoken(one: Waiting): void {
+  markActive(one: QueuedHandshake): void {
     if (this.#silent.delete(one)) this.#talking.add(one);
   }
 
   /** Someone is through, or gone. */
-  leave(one: Waiting): void {
+  remove(one: QueuedHandshake): void {
     if (!this.#silent.delete(one)) this.#talking.delete(one);
   }
 
   /** Sends everyone away: there is no more time. */
   clear(): void {
     for (const one of [...this.#silent, ...this.#talking]) {
-      this.leave(one);
-      one.giveWay("handshake-timeout");
+      this.remove(one);
+      one.evict("handshake-timeout");
     }
   }
 }

@@ -15,14 +15,14 @@ import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
 import { drainAndClose } from "../net/acceptor.ts";
-import type { House } from "./data_plane_context.ts";
-import type { Waiting } from "./handshake_queue.ts";
+import type { DataPlaneContext } from "./data_plane_context.ts";
+import type { QueuedHandshake } from "./handshake_queue.ts";
 
 /** How much is read at once: no step of the access check is longer. */
 const CHUNK = 4096;
 
 /** Someone who holds a key and waits for the decision. Exactly one of the two answers is given. */
-export interface Knock {
+export interface AuthenticatedConnection {
   readonly remote: Endpoint;
   readonly keyId: string;
   /** Whom it wants to act as, or null. */
@@ -36,8 +36,8 @@ export interface Knock {
 }
 
 /** Who decides. */
-export interface Host {
-  admit(knock: Knock): void;
+export interface HandshakeHandler {
+  admit(knock: AuthenticatedConnection): void;
   refuse(
     who: { readonly remote: Endpoint; readonly keyId: string | null },
     reason: DenyReason,
@@ -47,9 +47,9 @@ export interface Host {
 }
 
 /** A connection whose access check is not finished. */
-export class Arrival implements Watcher, Waiting {
-  readonly #house: House;
-  readonly #host: Host;
+export class PendingHandshake implements Watcher, QueuedHandshake {
+  readonly #house: DataPlaneContext;
+  readonly #host: HandshakeHandler;
   readonly #remote: Endpoint;
   readonly #handshake: ServerHandshake;
   readonly #deadline: Timer;
@@ -57,8 +57,8 @@ export class Arrival implements Watcher, Waiting {
 
   /** Begins to wait. @param connection Belongs to the arrival from here on, also when this throws. */
   constructor(
-    house: House,
-    host: Host,
+    house: DataPlaneContext,
+    host: HandshakeHandler,
     connection: Descriptor,
     remote: Endpoint,
     handshake: ServerHandshake,
@@ -69,10 +69,10 @@ export class Arrival implements Watcher, Waiting {
     this.#handshake = handshake;
     this.#registration = house.reactor.watch(connection, EPOLLIN, this);
     this.#deadline = house.reactor.after(
-      house.source.config.limits.handshakeTimeout,
+      house.liveConfig.config.limits.handshakeTimeout,
       () => this.#refuse("handshake-timeout"),
     );
-    house.waiting.enter(this);
+    house.handshakes.add(this);
   }
 
   onEvents(): void {
@@ -84,18 +84,18 @@ export class Arrival implements Watcher, Waiting {
         this.#refuse("bad-key", "truncated");
         return;
       }
-      this.#house.waiting.hasSpoken(this);
+      this.#house.handshakes.markActive(this);
       for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#take(event);
     }
   }
 
   /** A bug of ours is no way in. */
   onFault(error: unknown): void {
-    this.#house.journal.fault(error);
+    this.#house.events.fault(error);
     this.#refuse("bad-key");
   }
 
-  giveWay(reason: "over-limit" | "handshake-timeout"): void {
+  evict(reason: "over-limit" | "handshake-timeout"): void {
     this.#refuse(reason);
   }
 
@@ -112,7 +112,7 @@ export class Arrival implements Watcher, Waiting {
       case "hello": {
         const { keyId, user: actsAs, rest } = event;
         this.#deadline.cancel();
-        this.#house.waiting.leave(this);
+        this.#house.handshakes.remove(this);
         this.#host.admit({
           remote: this.#remote,
           keyId,
@@ -126,7 +126,7 @@ export class Arrival implements Watcher, Waiting {
     }
   }
 
-  #accept(answer: Accept): ReturnType<Knock["accept"]> {
+  #accept(answer: Accept): ReturnType<AuthenticatedConnection["accept"]> {
     const { bytes, channel } = this.#handshake.accept(answer);
     const taken = Math.max(0, this.#send(bytes));
     const registration = this.#registration;
@@ -161,7 +161,7 @@ export class Arrival implements Watcher, Waiting {
     if (registration === null) return;
     this.#registration = null;
     this.#deadline.cancel();
-    this.#house.waiting.leave(this);
+    this.#house.handshakes.remove(this);
     this.#handshake.wipe();
     drainAndClose(new Descriptor(registration.release()));
   }

@@ -9,16 +9,16 @@ import { unixSocketPair } from "../libc/sockets.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { Relay, type RelayOutcome, type RelayOwner } from "../net/relay.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
-import type { Line } from "./service.ts";
+import type { ClientConnection } from "./service.ts";
 import type { CloseReason, Session } from "./session_table.ts";
-import { Silence } from "./idle_timer.ts";
+import { IdleTimer } from "./idle_timer.ts";
 
 /** The plain side of a connection. */
-export interface PlainSide {
+export interface PlaintextPair {
   /** Belongs to the caller. */
   readonly descriptor: Descriptor;
   /** Closes the connection to the peer at once. */
-  cut(): void;
+  closePeer(): void;
 }
 
 /**
@@ -27,14 +27,14 @@ export interface PlainSide {
  *
  * @param idleTimeout How long the session may be silent, in milliseconds, as far as we can hear it; 0 for ever.
  */
-export function plainSide(
+export function openPlaintextPair(
   reactor: Reactor,
   buffers: RelayBuffers,
   session: Session,
-  line: Line,
+  line: ClientConnection,
   idleTimeout = 0,
-): PlainSide {
-  if (line.channel === null) return { descriptor: line.descriptor, cut: () => {} };
+): PlaintextPair {
+  if (line.channel === null) return { descriptor: line.descriptor, closePeer: () => {} };
   let pair: [Descriptor, Descriptor];
   try {
     pair = unixSocketPair();
@@ -44,7 +44,7 @@ export function plainSide(
   }
   const [near, far] = pair;
   try {
-    return new Bridge(reactor, buffers, session, line, near, far, idleTimeout);
+    return new EncryptedPair(reactor, buffers, session, line, near, far, idleTimeout);
   } catch (error) {
     far.close();
     throw error;
@@ -52,18 +52,18 @@ export function plainSide(
 }
 
 /** What seals and opens between the peer and the plain side. */
-class Bridge implements PlainSide, RelayOwner {
+class EncryptedPair implements PlaintextPair, RelayOwner {
   readonly descriptor: Descriptor;
   readonly #session: Session;
   readonly #relay: Relay;
-  readonly #silence: Silence | null;
+  readonly #silence: IdleTimer | null;
   readonly #release: () => void;
 
   constructor(
     reactor: Reactor,
     buffers: RelayBuffers,
     session: Session,
-    line: Line,
+    line: ClientConnection,
     near: Descriptor,
     far: Descriptor,
     idleTimeout: number,
@@ -72,18 +72,18 @@ class Bridge implements PlainSide, RelayOwner {
     this.#session = session;
     const plain = { descriptor: near, kind: "unix" as const, seal: null };
     this.#relay = new Relay(reactor, buffers, { ...line, seal: line.channel }, plain, this);
-    this.#release = session.hold();
-    this.#silence = Silence.of(reactor, session, this.#relay, idleTimeout);
+    this.#release = session.retain();
+    this.#silence = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
   }
 
-  cut(): void {
+  closePeer(): void {
     this.#relay.abort("error");
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {
-    this.#silence?.end();
-    this.#session.carried({ in: bytesIn, out: bytesOut });
-    this.#session.note(reason as CloseReason);
+    this.#silence?.cancel();
+    this.#session.recordBytes({ in: bytesIn, out: bytesOut });
+    this.#session.setCloseReason(reason as CloseReason);
     this.#release();
   }
 }

@@ -8,7 +8,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import type { Session } from "./session_table.ts";
 
 /** A connection whose peer was let in. */
-export interface Line {
+export interface ClientConnection {
   readonly descriptor: Descriptor;
   readonly kind: "unix" | "tcp";
   /** The cipher of a connection that passed the access check, or null. */
@@ -20,7 +20,7 @@ export interface Line {
 }
 
 /** A Unix connection, as it was accepted. */
-export function plainLine(descriptor: Descriptor): Line {
+export function plaintextConnection(descriptor: Descriptor): ClientConnection {
   return { descriptor, kind: "unix", channel: null, received: null, unsent: null };
 }
 
@@ -36,13 +36,13 @@ export interface Service {
    *
    * @returns The handle by which the session can be ended from outside.
    */
-  open(session: Session, line: Line): Occupant;
+  open(session: Session, line: ClientConnection): SessionHandle;
 }
 
 /** A session from the point of view of whoever has to end it. */
-export interface Occupant {
+export interface SessionHandle {
   /** Ends the connection at once, both directions. Leads to {@linkcode Session.end}. */
-  evict(): void;
-  /** Ends at once what takes its time to end, after {@linkcode evict}. */
+  terminate(): void;
+  /** Ends at once what takes its time to end, after {@linkcode terminate}. */
   kill?(): void;
 }

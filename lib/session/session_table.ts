@@ -8,7 +8,7 @@ import type { Endpoint } from "../libc/inet.ts";
 import type { Ending } from "../libc/spawn.ts";
 import type { Identity, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import type { KeyRing } from "../keys/key_ring.ts";
-import type { Occupant } from "./service.ts";
+import type { SessionHandle } from "./service.ts";
 
 /**
  * Why a session ended: `end` when both sides were done, `error` when the connection broke, `truncated`,
@@ -29,13 +29,13 @@ export type CloseReason =
   | "backend-timeout"
   | "backend-error"
   | "exec-failed"
-  | Eviction;
+  | TerminationReason;
 
 /** Why a session is ended from outside. */
-export type Eviction = "idle" | "revoked" | "closed" | "shutdown";
+export type TerminationReason = "idle" | "revoked" | "closed" | "shutdown";
 
 /** How a peer has proved who it is. */
-export type Origin =
+export type PeerOrigin =
   /** The kernel has said it. */
   | { readonly kind: "unix"; readonly peer: UnixPeer; readonly credentials: PeerCredentials }
   /** It holds a key. */
@@ -54,10 +54,10 @@ export interface SessionFacts {
   /** The listener as the log names it, such as `unix:/run/ipcauth/ipc.sock`. */
   readonly listener: string;
   /** The listener's configuration when it was opened. */
-  readonly door: ListenerConfig;
+  readonly config: ListenerConfig;
   readonly service: string;
-  readonly origin: Origin;
-  readonly as: Identity;
+  readonly origin: PeerOrigin;
+  readonly identity: Identity;
   /** The name the session runs under. */
   readonly user: string;
   /** Milliseconds since the epoch. */
@@ -65,7 +65,7 @@ export interface SessionFacts {
 }
 
 /** Bytes that passed, as the peer and the service know them: without the access check, in plain text. */
-export interface Carried {
+export interface ByteCounts {
   /** From the peer. */
   readonly in: number;
   /** To the peer. */
@@ -83,13 +83,13 @@ export class Session {
   readonly #onEnd: (session: Session) => void;
   // The wall clock may be set while a session is open.
   readonly #began = performance.now();
-  #occupant: Occupant | null = null;
+  #occupant: SessionHandle | null = null;
   #reason: CloseReason = "end";
   #evicted = false;
   #parties = 1;
-  #bytes: Carried | null = null;
+  #bytes: ByteCounts | null = null;
 
-  /** Made by {@linkcode Sessions.open}. */
+  /** Made by {@linkcode SessionTable.open}. */
   constructor(
     id: number,
     facts: SessionFacts,
@@ -117,7 +117,7 @@ export class Session {
   }
 
   /** What passed, or null where it did not pass through us. */
-  get bytes(): Carried | null {
+  get bytes(): ByteCounts | null {
     return this.#bytes;
   }
 
@@ -131,18 +131,18 @@ export class Session {
    *
    * @returns What they have to call then, once.
    */
-  hold(): () => void {
+  retain(): () => void {
     this.#parties++;
     return () => this.#leave();
   }
 
   /** Says who holds the connection now. */
-  occupy(occupant: Occupant): void {
+  attach(occupant: SessionHandle): void {
     this.#occupant = occupant;
   }
 
   /** Whether it has been told to end. It may take its time. */
-  get evicted(): boolean {
+  get terminating(): boolean {
     return this.#evicted;
   }
 
@@ -150,11 +150,11 @@ export class Session {
    * Ends the connection from outside. What has gone wrong before stays the reason: a connection may be broken while
    * the program behind it still runs.
    */
-  evict(reason: Eviction): void {
+  terminate(reason: TerminationReason): void {
     if (this.ended || this.#evicted) return;
     this.#evicted = true;
-    this.note(reason);
-    this.#occupant?.evict();
+    this.setCloseReason(reason);
+    this.#occupant?.terminate();
   }
 
   /** Ends, without patience, what is left of a session that has been told to end. */
@@ -163,19 +163,19 @@ export class Session {
   }
 
   /** Something went wrong on the way. The first thing that does is why the session ends. */
-  note(reason: CloseReason): void {
+  setCloseReason(reason: CloseReason): void {
     if (this.#reason === "end") this.#reason = reason;
   }
 
   /** Says what has passed. */
-  carried(bytes: Carried): void {
+  recordBytes(bytes: ByteCounts): void {
     this.#bytes = bytes;
   }
 
   /** The service calls this once its connection is closed. */
   end(reason?: CloseReason): void {
     if (this.ended) return;
-    if (reason !== undefined) this.note(reason);
+    if (reason !== undefined) this.setCloseReason(reason);
     this.#leave();
   }
 
@@ -189,7 +189,7 @@ export class Session {
 export type EndListener = (session: Session) => void;
 
 /** The open sessions of a data plane. */
-export class Sessions {
+export class SessionTable {
   readonly #open = new Map<number, Session>();
   readonly #perUid = new Map<number, number>();
   readonly #onEnd: EndListener;
@@ -207,7 +207,7 @@ export class Sessions {
   }
 
   /** How many are open under a uid. */
-  ofUid(uid: number): number {
+  countByUid(uid: number): number {
     // A uid without an entry has no session: zero is the count, not a default.
     return this.#perUid.get(uid) ?? 0;
   }
@@ -221,7 +221,7 @@ export class Sessions {
   open(facts: SessionFacts): Session {
     const session = new Session(++this.#lastId, facts, this.#forgetIt);
     this.#open.set(session.id, session);
-    this.#perUid.set(facts.as.uid, this.ofUid(facts.as.uid) + 1);
+    this.#perUid.set(facts.identity.uid, this.countByUid(facts.identity.uid) + 1);
     return session;
   }
 
@@ -232,8 +232,8 @@ export class Sessions {
 
   #forget(session: Session): void {
     this.#open.delete(session.id);
-    const uid = session.facts.as.uid;
-    const left = this.ofUid(uid) - 1;
+    const uid = session.facts.identity.uid;
+    const left = this.countByUid(uid) - 1;
     if (left > 0) this.#perUid.set(uid, left);
     else this.#perUid.delete(uid);
     this.#onEnd(session);

@@ -4,24 +4,24 @@
  * @module
  */
 import type { Decision } from "../policy/types.ts";
-import type { House } from "./data_plane_context.ts";
-import type { Line, Occupant, Service } from "./service.ts";
+import type { DataPlaneContext } from "./data_plane_context.ts";
+import type { ClientConnection, Service, SessionHandle } from "./service.ts";
 import type { Session, SessionFacts } from "./session_table.ts";
 
 /** What the door knows of a session, beside the decision. */
-export type DoorFacts = Pick<SessionFacts, "listener" | "door" | "origin">;
+export type EndpointFacts = Pick<SessionFacts, "listener" | "config" | "origin">;
 
 /** Begins the session of someone who was let in. It counts from here on. */
 export function beginSession(
-  house: House,
+  house: DataPlaneContext,
   service: Service,
   decision: Decision & { allow: true },
-  facts: DoorFacts,
+  facts: EndpointFacts,
 ): Session {
   return house.sessions.open({
     ...facts,
     service: service.name,
-    as: decision.as,
+    identity: decision.as,
     user: house.nameOf(decision.as),
     since: Date.now(),
   });
@@ -29,13 +29,13 @@ export function beginSession(
 
 /** Gives a connection to its service. From here on the service owns it, or it is closed. */
 export function serve(
-  house: House,
+  house: DataPlaneContext,
   service: Service,
   session: Session,
-  line: Line,
+  line: ClientConnection,
   decision: Decision & { allow: true },
 ): void {
-  let occupant: Occupant | null = null;
+  let occupant: SessionHandle | null = null;
   try {
     occupant = service.open(session, line);
   } finally {
@@ -44,19 +44,19 @@ export function serve(
     session.executable = origin.kind === "unix" && line.descriptor.isOpen
       ? house.executables.of(line.descriptor, origin.credentials)
       : null;
-    house.journal.allowed(session, decision.rule);
+    house.events.allowed(session, decision.rule);
     if (occupant === null) session.end("error");
-    else session.occupy(occupant);
+    else session.attach(occupant);
   }
 }
 
 /** Both steps at once. */
 export function handOver(
-  house: House,
+  house: DataPlaneContext,
   service: Service,
-  line: Line,
+  line: ClientConnection,
   decision: Decision & { allow: true },
-  facts: DoorFacts,
+  facts: EndpointFacts,
 ): void {
   serve(house, service, beginSession(house, service, decision, facts), line, decision);
 }

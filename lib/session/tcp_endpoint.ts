@@ -11,17 +11,25 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
 import type { Decision, DenyReason } from "../policy/types.ts";
 import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
-import { Arrival, type Host, type Knock } from "./pending_handshake.ts";
+import {
+  type AuthenticatedConnection,
+  type HandshakeHandler,
+  PendingHandshake,
+} from "./pending_handshake.ts";
 import { beginSession, serve } from "./start_session.ts";
-import { GONE, type House, OUT_OF_ROOM } from "./data_plane_context.ts";
+import {
+  type DataPlaneContext,
+  LISTENER_SUSPENDED,
+  RESOURCES_EXHAUSTED,
+} from "./data_plane_context.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Service } from "./service.ts";
 import type { Session } from "./session_table.ts";
 import type { TcpListener } from "../net/tcp_listener.ts";
 
 /** One TCP listener and the service behind it. */
-export class KeyedDoor implements ConnectionHandler, Host {
-  readonly #house: House;
+export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
+  readonly #house: DataPlaneContext;
   /** Null while the door is shut: whoever shows a key is refused. */
   #service: Service | null;
   #config: TcpListenerConfig;
@@ -34,11 +42,11 @@ export class KeyedDoor implements ConnectionHandler, Host {
    *
    * @throws {Failure} When one of the keys cannot be used. Once it runs, such a key opens nothing.
    */
-  constructor(house: House, listener: TcpListener, service: Service) {
+  constructor(house: DataPlaneContext, listener: TcpListener, service: Service) {
     this.#house = house;
     this.#service = service;
     this.#config = listener.config;
-    this.#ring = new KeyRing(house.source, listener.config, house.ownUid);
+    this.#ring = new KeyRing(house.liveConfig, listener.config, house.serverUid);
     this.name = listener.name;
     const [failure] = this.#ring.refresh();
     if (failure !== undefined) {
@@ -54,37 +62,37 @@ export class KeyedDoor implements ConnectionHandler, Host {
   }
 
   /** Whether anybody can be let in. */
-  get isOpen(): boolean {
+  get isAccepting(): boolean {
     return this.#service !== null;
   }
 
   /** Takes what the configuration says now, but for the service. */
-  follow(config: ListenerConfig): void {
+  reconfigure(config: ListenerConfig): void {
     if (config.kind !== "tcp") return;
     this.#config = config;
     this.#ring.reconfigure(config);
   }
 
   /** Gives those who come from now on to another service. */
-  serve(config: ListenerConfig, service: Service): void {
-    this.follow(config);
+  setService(config: ListenerConfig, service: Service): void {
+    this.reconfigure(config);
     this.#service = service;
   }
 
   /** Refuses everybody from now on, until there is something to {@linkcode serve} again. */
-  shut(): void {
+  suspend(): void {
     this.#service = null;
   }
 
   /** Looks at the configuration and the key files. Once nobody can come in any more, it does so without a word. */
-  refresh(): void {
-    this.#house.refresh();
+  refreshKeys(): void {
+    this.#house.refreshConfig();
     const failures = this.#ring.refresh();
-    if (this.isOpen) failures.forEach((failure) => this.#house.complain(failure));
+    if (this.isAccepting) failures.forEach((failure) => this.#house.reportConfigProblem(failure));
   }
 
   /** Whether a session depends on the keys of this door. */
-  letIn({ facts: { origin } }: Session): boolean {
+  authenticated({ facts: { origin } }: Session): boolean {
     return origin.kind === "tcp" && origin.ring === this.#ring;
   }
 
@@ -103,7 +111,7 @@ export class KeyedDoor implements ConnectionHandler, Host {
       }
       arrived = true;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
-      new Arrival(this.#house, this, connection, remote, handshake);
+      new PendingHandshake(this.#house, this, connection, remote, handshake);
     } finally {
       if (!arrived) connection.close();
     }
@@ -112,22 +120,22 @@ export class KeyedDoor implements ConnectionHandler, Host {
   onResourceExhausted(connection: Descriptor): void {
     const remote = peerEndpoint(connection);
     drainAndClose(connection);
-    this.refuse({ remote, keyId: null }, OUT_OF_ROOM.reason);
+    this.refuse({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
   }
 
   onError(error: unknown): void {
-    this.#house.journal.fault(error);
+    this.#house.events.fault(error);
   }
 
   /** Someone holds a key. */
-  admit(knock: Knock): void {
-    this.refresh();
+  admit(knock: AuthenticatedConnection): void {
+    this.refreshKeys();
     const grant = this.#ring.grant(knock.keyId);
     // Read after the look at the configuration, which may have shut or closed this very door.
     const service = this.#service;
     const decision = service === null
-      ? GONE
-      : this.#house.judge.admitKeyed(grant, knock.actsAs, this.#config);
+      ? LISTENER_SUSPENDED
+      : this.#house.authorizer.authorizeKeyed(grant, knock.actsAs, this.#config);
     if (service !== null && decision.allow) this.#welcome(service, knock, decision);
     else if (!decision.allow) {
       knock.reject(decision.reason);
@@ -142,7 +150,7 @@ export class KeyedDoor implements ConnectionHandler, Host {
     user: string | null = null,
     detail?: ProtocolError,
   ): void {
-    this.#house.journal.denied({
+    this.#house.events.denied({
       listener: this.name,
       peer: null,
       remote: remote === null ? undefined : endpointText(remote),
@@ -155,7 +163,7 @@ export class KeyedDoor implements ConnectionHandler, Host {
 
   /** Stops accepting. Those who are on their way through the access check come too late. */
   close(): void {
-    this.shut();
+    this.suspend();
     this.#acceptor.close();
   }
 
@@ -165,14 +173,18 @@ export class KeyedDoor implements ConnectionHandler, Host {
   }
 
   #keyOf(id: string): Uint8Array | null {
-    this.refresh();
+    this.refreshKeys();
     return this.#ring.key(id);
   }
 
-  #welcome(service: Service, knock: Knock, decision: Decision & { allow: true }): void {
+  #welcome(
+    service: Service,
+    knock: AuthenticatedConnection,
+    decision: Decision & { allow: true },
+  ): void {
     const session = beginSession(this.#house, service, decision, {
       listener: this.name,
-      door: this.#config,
+      config: this.#config,
       origin: {
         kind: "tcp",
         remote: knock.remote,

@@ -8,14 +8,18 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
 import { handOver } from "./start_session.ts";
-import { GONE, type House, OUT_OF_ROOM } from "./data_plane_context.ts";
+import {
+  type DataPlaneContext,
+  LISTENER_SUSPENDED,
+  RESOURCES_EXHAUSTED,
+} from "./data_plane_context.ts";
 import { readPeer } from "./peer.ts";
-import { plainLine, type Service } from "./service.ts";
+import { plaintextConnection, type Service } from "./service.ts";
 import type { UnixListener } from "../net/unix_listener.ts";
 
 /** One Unix listener and the service behind it. */
-export class FrontDoor implements ConnectionHandler {
-  readonly #house: House;
+export class UnixEndpoint implements ConnectionHandler {
+  readonly #house: DataPlaneContext;
   readonly #listener: UnixListener;
   /** Null while the door is shut: whoever comes is refused. */
   #service: Service | null;
@@ -24,7 +28,7 @@ export class FrontDoor implements ConnectionHandler {
   readonly name: string;
 
   /** Starts accepting. */
-  constructor(house: House, listener: UnixListener, service: Service) {
+  constructor(house: DataPlaneContext, listener: UnixListener, service: Service) {
     this.#house = house;
     this.#listener = listener;
     this.#service = service;
@@ -39,38 +43,40 @@ export class FrontDoor implements ConnectionHandler {
   }
 
   /** Whether anybody can be let in. */
-  get isOpen(): boolean {
+  get isAccepting(): boolean {
     return this.#service !== null;
   }
 
   /** Takes what the configuration says now, but for the service. */
-  follow(config: ListenerConfig): void {
+  reconfigure(config: ListenerConfig): void {
     if (config.kind === "unix") this.#config = config;
   }
 
   /** Gives those who come from now on to another service. */
-  serve(config: ListenerConfig, service: Service): void {
-    this.follow(config);
+  setService(config: ListenerConfig, service: Service): void {
+    this.reconfigure(config);
     this.#service = service;
   }
 
-  /** Refuses everybody from now on, until there is something to {@linkcode serve} again. */
-  shut(): void {
+  /** Refuses everybody from now on, until there is something to {@linkcode setService} again. */
+  suspend(): void {
     this.#service = null;
   }
 
   beforeBatch(): void {
-    this.#house.refresh();
+    this.#house.refreshConfig();
   }
 
   onConnection(connection: Descriptor): void {
-    const { judge } = this.#house;
+    const { authorizer } = this.#house;
     let handedOver = false;
     try {
       const peer = readPeer(connection);
       // Read after the look at the configuration, which may have shut or closed this very door.
       const service = this.#service;
-      const decision = service === null ? GONE : judge.admit(peer, this.#config);
+      const decision = service === null
+        ? LISTENER_SUSPENDED
+        : authorizer.authorize(peer, this.#config);
       if (service !== null && decision.allow && peer.credentials !== null) {
         handedOver = true;
         this.#admit(service, connection, peer, peer.credentials, decision);
@@ -84,16 +90,16 @@ export class FrontDoor implements ConnectionHandler {
   onResourceExhausted(connection: Descriptor): void {
     const peer = readPeer(connection);
     drainAndClose(connection);
-    this.#deny(null, peer, OUT_OF_ROOM);
+    this.#deny(null, peer, RESOURCES_EXHAUSTED);
   }
 
   onError(error: unknown): void {
-    this.#house.journal.fault(error);
+    this.#house.events.fault(error);
   }
 
   /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
   close(): void {
-    this.shut();
+    this.suspend();
     this.#listener.unlink();
     this.#acceptor.close();
     this.#listener.release();
@@ -106,9 +112,9 @@ export class FrontDoor implements ConnectionHandler {
     credentials: PeerCredentials,
     decision: Decision & { allow: true },
   ): void {
-    handOver(this.#house, service, plainLine(connection), decision, {
+    handOver(this.#house, service, plaintextConnection(connection), decision, {
       listener: this.name,
-      door: this.#config,
+      config: this.#config,
       origin: { kind: "unix", peer, credentials },
     });
   }
@@ -121,7 +127,7 @@ export class FrontDoor implements ConnectionHandler {
     const { credentials } = peer;
     const exe = connection && credentials &&
       this.#house.executables.of(connection, credentials);
-    this.#house.journal.denied({
+    this.#house.events.denied({
       listener: this.name,
       peer: credentials && { ...credentials, exe },
       user: this.#userOf(credentials),
@@ -132,6 +138,6 @@ export class FrontDoor implements ConnectionHandler {
   /** The configured name of a peer that is refused. */
   #userOf(credentials: PeerCredentials | null): string | null {
     if (credentials === null) return null;
-    return this.#house.source.config.access.usersByUid.get(credentials.uid)?.name ?? null;
+    return this.#house.liveConfig.config.access.usersByUid.get(credentials.uid)?.name ?? null;
   }
 }

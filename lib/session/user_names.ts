@@ -10,7 +10,7 @@ import type { Identity } from "../policy/types.ts";
 const REMEMBERED = 1024;
 
 /** Finds the name of someone who was let in. A name decides nothing; it is for people and the log. */
-export class Names {
+export class UserNames {
   readonly #serverUid: number;
   readonly #serverUser: string;
   readonly #known = new Map<number, string>();

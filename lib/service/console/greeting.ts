@@ -16,8 +16,8 @@ import {
 } from "../../reactor/reactor.ts";
 import type { RelayBuffers } from "../../net/relay_buffers.ts";
 import type { Timer } from "../../reactor/timers.ts";
-import { type PlainSide, plainSide } from "../../session/plaintext_pair.ts";
-import type { Line, Occupant, Service } from "../../session/service.ts";
+import { openPlaintextPair, type PlaintextPair } from "../../session/plaintext_pair.ts";
+import type { ClientConnection, Service, SessionHandle } from "../../session/service.ts";
 import type { Session } from "../../session/session_table.ts";
 import type { Welcome } from "./protocol.ts";
 
@@ -74,28 +74,28 @@ export class ConsoleGreeter implements Service {
     this.#facts = facts;
   }
 
-  open(session: Session, line: Line): Occupant {
-    const { as, user } = session.facts;
+  open(session: Session, line: ClientConnection): SessionHandle {
+    const { identity, user } = session.facts;
     const welcome: Welcome = {
       server: "ipcauth",
       version: this.#facts.version,
       user,
-      admin: as.trusted || (as.user !== null && as.user.admin),
-      trusted: as.trusted,
+      admin: identity.trusted || (identity.user !== null && identity.user.admin),
+      trusted: identity.trusted,
       from: session.from,
       host: this.#facts.host,
       session: session.id,
     };
     const text = `{"jsonrpc":"2.0","method":"welcome","params":${JSON.stringify(welcome)}}\n`;
     const { written } = this.#encoder.encodeInto(text, this.#buffer);
-    const side = plainSide(this.#reactor, this.#buffers, session, line);
+    const side = openPlaintextPair(this.#reactor, this.#buffers, session, line);
     const sent = Math.max(0, send(side.descriptor, this.#buffer, written));
     // What the socket does not take at once is an oddity; the control plane has the patience for it.
     const unsent = sent < written ? this.#buffer.slice(sent, written) : null;
     return new WaitingConsole(this.#reactor, this.#office, session, side, {
       session: session.id,
-      trusted: as.trusted,
-      actsAs: as.trusted || as.user === null ? null : as.user.name,
+      trusted: identity.trusted,
+      actsAs: identity.trusted || identity.user === null ? null : identity.user.name,
       welcome,
       greeted: sent,
       idleTimeout: this.#office.idleTimeout(),
@@ -105,7 +105,7 @@ export class ConsoleGreeter implements Service {
 }
 
 /** A console session that has been greeted. */
-class WaitingConsole implements Watcher, Occupant {
+class WaitingConsole implements Watcher, SessionHandle {
   readonly #office: ConsoleOffice;
   readonly #session: Session;
   readonly #handOver: ConsoleHandOver;
@@ -117,18 +117,18 @@ class WaitingConsole implements Watcher, Occupant {
     reactor: Reactor,
     office: ConsoleOffice,
     session: Session,
-    { descriptor, cut }: PlainSide,
+    { descriptor, closePeer }: PlaintextPair,
     handOver: ConsoleHandOver,
   ) {
     this.#office = office;
     this.#session = session;
     this.#handOver = handOver;
-    this.#cut = cut;
+    this.#cut = closePeer;
     const mask = handOver.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
     this.#registration = reactor.watch(descriptor, mask, this);
     const { idleTimeout } = handOver;
     this.#silence = idleTimeout > 0
-      ? reactor.after(idleTimeout, () => session.evict("idle"))
+      ? reactor.after(idleTimeout, () => session.terminate("idle"))
       : null;
   }
 
@@ -150,7 +150,7 @@ class WaitingConsole implements Watcher, Occupant {
     this.#close("error");
   }
 
-  evict(): void {
+  terminate(): void {
     // Without a registration the connection is the control plane's to close.
     if (this.#registration === null) this.#office.evict(this.#session.id);
     else this.#close("end");
@@ -162,7 +162,7 @@ class WaitingConsole implements Watcher, Occupant {
     this.#registration?.close();
     this.#registration = null;
     this.#silence?.cancel();
-    this.#session.carried({ in: 0, out: this.#handOver.greeted });
+    this.#session.recordBytes({ in: 0, out: this.#handOver.greeted });
     this.#session.end(reason);
   }
 }

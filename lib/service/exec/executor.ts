@@ -17,9 +17,9 @@ import { canSpawn, type Child, Signal, spawn } from "../../libc/spawn.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../../reactor/reactor.ts";
 import type { Timer } from "../../reactor/timers.ts";
 import { drainAndClose } from "../../net/acceptor.ts";
-import { type PlainSide, plainSide } from "../../session/plaintext_pair.ts";
-import type { House } from "../../session/data_plane_context.ts";
-import type { Line, Occupant, Service } from "../../session/service.ts";
+import { openPlaintextPair, type PlaintextPair } from "../../session/plaintext_pair.ts";
+import type { DataPlaneContext } from "../../session/data_plane_context.ts";
+import type { ClientConnection, Service, SessionHandle } from "../../session/service.ts";
 import type { Session } from "../../session/session_table.ts";
 import { ErrorStream } from "./error_stream.ts";
 import { inherited, type PeerFacts, peerVariables, type Variable } from "./environment.ts";
@@ -29,7 +29,7 @@ import type { Stragglers } from "./process_group_reaper.ts";
 /** Starts programs. */
 export class Executor implements Service {
   readonly name = "exec";
-  readonly #house: House;
+  readonly #house: DataPlaneContext;
   readonly #stragglers: Stragglers;
   readonly #runAs: RunAs;
   readonly #inherited: readonly Variable[];
@@ -42,7 +42,7 @@ export class Executor implements Service {
    * @throws {Failure} 78 when the program cannot be executed, or takes rights that this process does not have.
    */
   constructor(
-    house: House,
+    house: DataPlaneContext,
     stragglers: Stragglers,
     { argv, runAs }: ServiceConfig & { kind: "exec" },
     environment: Uint8Array<ArrayBuffer>,
@@ -52,12 +52,12 @@ export class Executor implements Service {
     demandProgram(path);
     this.#house = house;
     this.#stragglers = stragglers;
-    this.#runAs = new RunAs([path, ...rest], runAs, () => house.source.config);
+    this.#runAs = new RunAs([path, ...rest], runAs, () => house.liveConfig.config);
     this.#inherited = inherited(environment, this.#runAs.becomes);
   }
 
-  open(session: Session, line: Line): Occupant {
-    const { reactor, buffers, journal, source } = this.#house;
+  open(session: Session, line: ClientConnection): SessionHandle {
+    const { reactor, buffers, events, liveConfig } = this.#house;
     // Asked for before the connection may become a socket pair, whose peer would be ourselves.
     const facts = this.#factsOf(session, line.descriptor);
     let start: Prepared | null = null;
@@ -67,8 +67,8 @@ export class Executor implements Service {
     } catch (error) {
       problem = sentence(error);
     }
-    const { idleTimeout } = source.config.limits;
-    const side = plainSide(reactor, buffers, session, line, idleTimeout);
+    const { idleTimeout } = liveConfig.config.limits;
+    const side = openPlaintextPair(reactor, buffers, session, line, idleTimeout);
     if (start !== null) {
       try {
         return this.#start(start, facts, session, side);
@@ -76,21 +76,21 @@ export class Executor implements Service {
         problem = sentence(error);
       }
     }
-    journal.fault(`Cannot start a program for session ${session.id}: ${problem}`);
+    events.fault(`Cannot start a program for session ${session.id}: ${problem}`);
     drainAndClose(side.descriptor);
     reactor.after(0, () => session.end("exec-failed"));
-    return { evict: () => side.cut() };
+    return { terminate: () => side.closePeer() };
   }
 
   #start(
     { path, argv, variables }: Prepared,
     facts: PeerFacts,
     session: Session,
-    side: PlainSide,
+    side: PlaintextPair,
   ): Execution {
-    const { reactor, journal } = this.#house;
+    const { reactor, events } = this.#house;
     const { reader, writer } = pipe();
-    const errors = new ErrorStream(reactor, reader, (line) => journal.said(session, line));
+    const errors = new ErrorStream(reactor, reader, (line) => events.said(session, line));
     try {
       makeBlocking(side.descriptor);
       const ours = [...variables, ...peerVariables(facts)].map(cString);
@@ -108,8 +108,8 @@ export class Executor implements Service {
   }
 
   #factsOf({ facts }: Session, connection: Descriptor): PeerFacts {
-    const { origin, as, user } = facts;
-    const connections = this.#house.sessions.ofUid(as.uid);
+    const { origin, identity, user } = facts;
+    const connections = this.#house.sessions.countByUid(identity.uid);
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
       const local = facts.listener.slice("unix:".length);
@@ -118,8 +118,8 @@ export class Executor implements Service {
     }
     return {
       user,
-      uid: as.uid,
-      gid: as.gid,
+      uid: identity.uid,
+      gid: identity.gid,
       pid: null,
       keyId: origin.keyId,
       remote: endpointText(origin.remote),
@@ -130,24 +130,24 @@ export class Executor implements Service {
 }
 
 /** A program that runs for a session. */
-class Execution implements Occupant, Watcher {
-  readonly #house: House;
+class Execution implements SessionHandle, Watcher {
+  readonly #house: DataPlaneContext;
   readonly #stragglers: Stragglers;
   readonly #session: Session;
   readonly #child: Child;
   readonly #errors: ErrorStream;
   readonly #registration: Registration;
   /** Its descriptor is ours beside the program's own: through it the connection is ended, whoever else holds it. */
-  readonly #side: PlainSide;
+  readonly #side: PlaintextPair;
   #killing: Timer | null = null;
 
   constructor(
-    house: House,
+    house: DataPlaneContext,
     stragglers: Stragglers,
     session: Session,
     child: Child,
     errors: ErrorStream,
-    side: PlainSide,
+    side: PlaintextPair,
   ) {
     this.#house = house;
     this.#stragglers = stragglers;
@@ -179,20 +179,20 @@ class Execution implements Occupant, Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#house.journal.fault(error);
+    this.#house.events.fault(error);
     this.#child.signal(Signal.SIGKILL);
     this.#registration.close();
     this.#side.descriptor.close();
     this.#session.end("error");
   }
 
-  evict(): void {
-    this.#side.cut();
+  terminate(): void {
+    this.#side.closePeer();
     // The program has ended already, and only what it said last is still on its way.
     if (!this.#side.descriptor.isOpen) return;
     shutdown(this.#side.descriptor);
     this.#child.signal(Signal.SIGTERM);
-    const { grace } = this.#house.source.config.limits;
+    const { grace } = this.#house.liveConfig.config.limits;
     this.#killing = this.#house.reactor.after(grace, () => this.kill());
   }
 

@@ -11,7 +11,7 @@ import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../../r
 import type { RelayConnection } from "../../net/relay_end.ts";
 import type { Timer } from "../../reactor/timers.ts";
 import { drainAndClose } from "../../net/acceptor.ts";
-import type { Occupant } from "../../session/service.ts";
+import type { SessionHandle } from "../../session/service.ts";
 import type { CloseReason, Session } from "../../session/session_table.ts";
 import type { PassOn } from "./backend_identity.ts";
 
@@ -39,10 +39,10 @@ export function dialUnix(
 }
 
 /** Joins the peer to its backend. @returns Null when that cannot be; the backend is closed then. */
-export type Join = (peer: RelayConnection, backend: Descriptor) => Occupant | null;
+export type Join = (peer: RelayConnection, backend: Descriptor) => SessionHandle | null;
 
 /** A session on its way to its backend. It occupies the session until it has arrived. */
-export class Approach implements Occupant, Watcher {
+export class Approach implements SessionHandle, Watcher {
   readonly #reactor: Reactor;
   readonly #session: Session;
   readonly #peer: RelayConnection;
@@ -69,20 +69,20 @@ export class Approach implements Occupant, Watcher {
    * @param error What it has answered.
    * @param dial Asks it.
    */
-  toUnix(error: number, dial: () => Descriptor | number): Occupant {
+  toUnix(error: number, dial: () => Descriptor | number): SessionHandle {
     this.#askAgain(error, dial, this.#reactor.now() + PATIENCE);
     return this;
   }
 
   /** Asks each address of a backend on TCP until one takes us. */
-  toTcp(addresses: readonly SocketAddress[]): Occupant {
+  toTcp(addresses: readonly SocketAddress[]): SessionHandle {
     this.#addresses = addresses;
     this.#deadline = this.#reactor.after(PATIENCE, () => this.#end("backend-timeout"));
     return this.#tryNext();
   }
 
   /** The backend cannot even be asked. */
-  giveUp(): Occupant {
+  giveUp(): SessionHandle {
     return this.#endSoon("backend-error");
   }
 
@@ -107,7 +107,7 @@ export class Approach implements Occupant, Watcher {
     this.#end("error");
   }
 
-  evict(): void {
+  terminate(): void {
     this.#end("error");
   }
 
@@ -124,7 +124,7 @@ export class Approach implements Occupant, Watcher {
     }
   }
 
-  #tryNext(): Occupant {
+  #tryNext(): SessionHandle {
     for (;;) {
       const address = this.#addresses[this.#next++];
       if (address === undefined) return this.#endSoon("backend-refused");
@@ -149,17 +149,17 @@ export class Approach implements Occupant, Watcher {
     }
   }
 
-  #arrive(backend: Descriptor): Occupant {
+  #arrive(backend: Descriptor): SessionHandle {
     this.#cancelTimers();
     const joined = this.#join(this.#peer, backend);
     if (joined === null) return this.#endSoon("backend-error");
     this.#over = true;
-    this.#session.occupy(joined);
+    this.#session.attach(joined);
     return joined;
   }
 
   /** A service's session never ends before {@linkcode Service.open} has returned. */
-  #endSoon(reason: CloseReason): Occupant {
+  #endSoon(reason: CloseReason): SessionHandle {
     this.#reactor.after(0, () => this.#end(reason));
     return this;
   }
@@ -174,7 +174,7 @@ export class Approach implements Occupant, Watcher {
     this.#peer.seal?.wipe();
     // Whoever tried to join it, and could not, has closed it.
     if (this.#peer.descriptor.isOpen) drainAndClose(this.#peer.descriptor);
-    this.#session.carried({ in: 0, out: 0 });
+    this.#session.recordBytes({ in: 0, out: 0 });
     this.#session.end(reason);
   }
 

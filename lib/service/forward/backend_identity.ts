@@ -45,13 +45,13 @@ export function passOn(identity: ForwardIdentity): PassOn {
 }
 
 function header({ facts }: Session, peer: Descriptor): Uint8Array {
-  const { origin, as, user } = facts;
-  const identity = { user, uid: as.uid, gid: as.gid, pid: null, keyId: null };
+  const { origin, identity, user } = facts;
+  const sender = { user, uid: identity.uid, gid: identity.gid, pid: null, keyId: null };
   if (origin.kind === "unix") {
-    return proxyHeader({ ...identity, pid: origin.credentials.pid }, LOCAL);
+    return proxyHeader({ ...sender, pid: origin.credentials.pid }, LOCAL);
   }
   const addresses = [addressOf(origin.remote), addressOf(ownEndpoint(peer))] as const;
-  return proxyHeader({ ...identity, keyId: origin.keyId }, ...addresses);
+  return proxyHeader({ ...sender, keyId: origin.keyId }, ...addresses);
 }
 
 /** The bytes of an address in digits. */

@@ -19,9 +19,9 @@ import type { Reactor } from "../../reactor/reactor.ts";
 import { Relay, type RelayOutcome, type RelayOwner } from "../../net/relay.ts";
 import type { RelayBuffers } from "../../net/relay_buffers.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
-import type { Line, Occupant, Service } from "../../session/service.ts";
+import type { ClientConnection, Service, SessionHandle } from "../../session/service.ts";
 import type { CloseReason, Session } from "../../session/session_table.ts";
-import { Silence } from "../../session/idle_timer.ts";
+import { IdleTimer } from "../../session/idle_timer.ts";
 import { Approach, dialUnix } from "./backend_connect.ts";
 import { type PassOn, passOn } from "./backend_identity.ts";
 
@@ -56,7 +56,7 @@ export class Forwarder implements Service {
     this.#idleTimeout = idleTimeout;
   }
 
-  open(session: Session, line: Line): Occupant {
+  open(session: Session, line: ClientConnection): SessionHandle {
     const peer: RelayConnection = { ...line, seal: line.channel };
     const approach = () =>
       new Approach(this.#reactor, session, peer, (...ends) => this.#join(session, ...ends));
@@ -76,7 +76,7 @@ export class Forwarder implements Service {
   }
 
   /** @returns Null when the backend cannot be told who comes: it gets nobody, and is closed. */
-  #join(session: Session, peer: RelayConnection, backend: Descriptor): Occupant | null {
+  #join(session: Session, peer: RelayConnection, backend: Descriptor): SessionHandle | null {
     let unsent: Uint8Array | null;
     try {
       if (this.#kind === "tcp") tuneTcp(backend);
@@ -91,10 +91,10 @@ export class Forwarder implements Service {
 }
 
 /** A session that is joined to its backend. */
-class Joined implements Occupant, RelayOwner {
+class Joined implements SessionHandle, RelayOwner {
   readonly #session: Session;
   readonly #relay: Relay;
-  readonly #silence: Silence | null;
+  readonly #silence: IdleTimer | null;
 
   constructor(
     reactor: Reactor,
@@ -106,16 +106,16 @@ class Joined implements Occupant, RelayOwner {
   ) {
     this.#session = session;
     this.#relay = new Relay(reactor, buffers, peer, backend, this);
-    this.#silence = Silence.of(reactor, session, this.#relay, idleTimeout);
+    this.#silence = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
   }
 
-  evict(): void {
+  terminate(): void {
     this.#relay.abort("error");
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason, brokenEnd }: RelayOutcome): void {
-    this.#silence?.end();
-    this.#session.carried({ in: bytesIn, out: bytesOut });
+    this.#silence?.cancel();
+    this.#session.recordBytes({ in: bytesIn, out: bytesOut });
     this.#session.end(brokenEnd === "second" ? "backend-error" : reason as CloseReason);
   }
 }
