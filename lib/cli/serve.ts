@@ -22,13 +22,13 @@ import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { nameByUid } from "../session/user_names.ts";
 import { DEFAULT, type ServeCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
-import { Log, type LogContext } from "../log/server_log.ts";
+import { type LogOptions, ServerLog } from "../log/server_log.ts";
 import { report } from "../text/report.ts";
 import { socketPath } from "./socket_path.ts";
 import { listenAddress } from "./tcp_address.ts";
 
 /** What `serve` is given beside the command line. */
-export interface ServeContext extends Context, LogContext {
+export interface ServeContext extends Context, LogOptions {
   readonly version: string;
   /** Where the data plane loads meanwhile. */
   readonly thread: WorkerThread;
@@ -53,7 +53,7 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
   }
 }
 
-function prepare(command: ServeCommand, context: ServeContext): { server: Server; log: Log } {
+function prepare(command: ServeCommand, context: ServeContext): { server: Server; log: ServerLog } {
   const { surroundings } = context;
   const places = configPlaces(context.config, surroundings);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
@@ -64,7 +64,7 @@ function prepare(command: ServeCommand, context: ServeContext): { server: Server
   const roster = new Roster(flags, around, inherited);
   const source = new LiveConfig(places, ground, (config) => roster.follow(config));
   if (dropTo !== null) refuseRootServices(roster.current);
-  const log = new Log(context, source, dropTo);
+  const log = new ServerLog(context, source, dropTo);
   const server = new Server({
     thread: context.thread,
     source,
@@ -83,7 +83,7 @@ function prepare(command: ServeCommand, context: ServeContext): { server: Server
       environment: readProcBytes("/proc/self/environ"),
     },
     reopenLog: () => log.reopen(),
-    onReload: () => log.follow(),
+    onReload: () => log.reconfigure(),
     logWritten: () => log.written(),
   });
   return { server, log };

@@ -18,7 +18,7 @@ import { Executor } from "../service/exec/executor.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
 import { Stragglers } from "../service/exec/process_group_reaper.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
-import { Journal } from "../log/event_buffer.ts";
+import { EventBuffer } from "../log/event_buffer.ts";
 import { Authorizer } from "../session/authorizer.ts";
 import { UserNames } from "../session/user_names.ts";
 import { Executables } from "../session/peer.ts";
@@ -73,7 +73,7 @@ class DataPlane implements Watcher {
     this.#tell = tell;
     this.#environment = orders.environment;
     this.#wake = new EventFd(new Descriptor(orders.wake));
-    const reactor = new Reactor((error) => events.fault(error));
+    const reactor = new Reactor((error) => events.logError(error));
     const { flags, surroundings, inherited } = orders;
     const roster = new Roster(flags, surroundings, inherited);
     const liveConfig = new LiveConfig(
@@ -81,12 +81,12 @@ class DataPlane implements Watcher {
       orders.ground,
       (config) => roster.follow(config),
     );
-    const events = new Journal(reactor, {
-      entries: (batch) => tell({ kind: "journal", batch }),
-      fault: (message) => tell({ kind: "fault", message }),
+    const events = new EventBuffer(reactor, {
+      events: (batch) => tell({ kind: "journal", batch }),
+      error: (message) => tell({ kind: "fault", message }),
     });
     const sessions = new SessionTable((session) => {
-      events.closed(session);
+      events.logClose(session);
       if (this.#stopping && sessions.size === 0) this.#end();
     });
     const names = new UserNames(orders.ground.serverUid, orders.serverUser);
@@ -150,7 +150,7 @@ class DataPlane implements Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#house.events.fault(error);
+    this.#house.events.logError(error);
   }
 
   #serviceOf(service: ServiceConfig): Service {
@@ -206,7 +206,7 @@ class DataPlane implements Watcher {
   }
 
   #revokeOne(session: Session, reason: DenyReason): void {
-    this.#house.events.revoked(session, reason);
+    this.#house.events.logRevoke(session, reason);
     session.terminate("revoked");
   }
 
@@ -263,7 +263,7 @@ class DataPlane implements Watcher {
       this.#revokeOne(session, decision.reason);
     } catch (error) {
       // A bug of ours with one session keeps no other one in.
-      events.fault(error);
+      events.logError(error);
     }
   }
 

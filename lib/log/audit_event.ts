@@ -7,10 +7,10 @@
  * @module
  */
 import type { LogLevel } from "../config/types.ts";
-import type { JournalPeer } from "./event_buffer.ts";
+import type { EventPeer } from "./event_buffer.ts";
 
 /** One line of the log. A field that is absent or null is left out. */
-export interface AuditLine {
+export interface AuditEvent {
   readonly event:
     | "listen"
     | "allow"
@@ -25,7 +25,7 @@ export interface AuditLine {
   readonly time: number;
   readonly listener?: string | null;
   readonly session?: number;
-  readonly peer?: JournalPeer | null;
+  readonly peer?: EventPeer | null;
   readonly remote?: string | undefined;
   readonly key?: string | undefined;
   readonly user?: string | null;
@@ -42,7 +42,7 @@ export interface AuditLine {
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-function severity(line: AuditLine): number {
+function severity(line: AuditEvent): number {
   if (line.event === "error") return SEVERITY.error;
   if (line.event === "deny" || line.event === "revoke") return SEVERITY.warn;
   return line.event === "reload" && line.message ? SEVERITY.error : SEVERITY.info;
@@ -55,9 +55,9 @@ export interface AuditFormat {
 }
 
 /** Writes the audit log. */
-export class Audit {
+export class AuditLog {
   readonly #write: (text: string) => void;
-  readonly #stamps = new Stamps();
+  readonly #stamps = new TimestampCache();
   format: AuditFormat;
 
   /** @param write Takes whole lines. */
@@ -67,7 +67,7 @@ export class Audit {
   }
 
   /** Writes events, in one piece. */
-  record(...lines: AuditLine[]): void {
+  record(...lines: AuditEvent[]): void {
     const { level, format } = this.format;
     const render = format === "json" ? renderJson : renderText;
     let text = "";
@@ -81,7 +81,7 @@ export class Audit {
 }
 
 /** Spells out times. Many lines share a millisecond, and spelling it is the dearest part of a line. */
-class Stamps {
+class TimestampCache {
   #time = NaN;
   #text = "";
 
@@ -95,7 +95,7 @@ class Stamps {
 }
 
 /** A line under its public names, in their order. What is absent or null is undefined, and left out. */
-function publicOf(line: AuditLine, time: string): Record<string, unknown> {
+function publicOf(line: AuditEvent, time: string): Record<string, unknown> {
   const { peer } = line;
   return {
     time,
@@ -118,11 +118,11 @@ function publicOf(line: AuditLine, time: string): Record<string, unknown> {
   };
 }
 
-function renderJson(line: AuditLine, time: string): string {
+function renderJson(line: AuditEvent, time: string): string {
   return escapeControls(JSON.stringify(publicOf(line, time)));
 }
 
-function renderText(line: AuditLine, time: string): string {
+function renderText(line: AuditEvent, time: string): string {
   const { time: stamp, event, peer, ...rest } = publicOf(line, time);
   const { listener, session, ...more } = rest;
   const words = Object.entries({ listener, session, ...peer as object, ...more })

@@ -18,7 +18,7 @@ const DELAY = 5;
 const BATCH = 256;
 
 /** The peer of an entry. */
-export interface JournalPeer {
+export interface EventPeer {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
@@ -26,10 +26,10 @@ export interface JournalPeer {
 }
 
 /** Who came, as far as it is known, and where. */
-export interface Caller {
+export interface EventSubject {
   readonly listener: string;
   /** The peer of a Unix socket. */
-  readonly peer: JournalPeer | null;
+  readonly peer: EventPeer | null;
   /** `HOST:PORT` of a peer on TCP. */
   readonly remote?: string | undefined;
   /** The id of the key it holds, or claims to hold. */
@@ -38,14 +38,14 @@ export interface Caller {
 }
 
 /** Someone who is refused. */
-export interface Refused extends Caller {
+export interface DeniedPeer extends EventSubject {
   readonly reason: DenyReason;
   /** What exactly was wrong, where the reason leaves it open. */
   readonly message?: string | undefined;
 }
 
 /** The beginning of a session. The entries that follow about it name its number only. */
-export interface Allowed extends Caller {
+export interface AllowEvent extends EventSubject {
   readonly event: "allow";
   /** Milliseconds since the epoch, as in every entry. */
   readonly time: number;
@@ -58,7 +58,7 @@ export interface Allowed extends Caller {
 }
 
 /** Something that happened to a session. */
-export type SessionEntry =
+export type SessionUpdate =
   & { readonly time: number; readonly session: number }
   & (
     | { readonly event: "revoke"; readonly reason: string }
@@ -77,32 +77,32 @@ export type SessionEntry =
   );
 
 /** One event at a door. */
-export type JournalEntry =
-  | Allowed
-  | (Refused & { readonly event: "deny"; readonly time: number })
-  | SessionEntry;
+export type SessionEvent =
+  | AllowEvent
+  | (DeniedPeer & { readonly event: "deny"; readonly time: number })
+  | SessionUpdate;
 
 /** Where entries and faults go. */
-export interface JournalReader {
-  entries(batch: readonly JournalEntry[]): void;
+export interface EventSink {
+  events(batch: readonly SessionEvent[]): void;
   /** An error that is a bug of ours or the machine's trouble; text without secrets. */
-  fault(message: string): void;
+  error(message: string): void;
 }
 
 /** Gathers entries and hands them on. */
-export class Journal {
+export class EventBuffer {
   readonly #reactor: Reactor;
-  readonly #reader: JournalReader;
-  #batch: JournalEntry[] = [];
+  readonly #reader: EventSink;
+  #batch: SessionEvent[] = [];
   #scheduled = false;
 
-  constructor(reactor: Reactor, reader: JournalReader) {
+  constructor(reactor: Reactor, reader: EventSink) {
     this.#reactor = reactor;
     this.#reader = reader;
   }
 
   /** Someone was let in. */
-  allowed(session: Session, rule: AllowRule): void {
+  logAllow(session: Session, rule: AllowRule): void {
     const { facts, executable, from, id } = session;
     const { origin, listener, user, service, identity, since } = facts;
     const isUnix = origin.kind === "unix";
@@ -123,22 +123,22 @@ export class Journal {
   }
 
   /** Someone was not. */
-  denied(refused: Refused): void {
+  logDeny(refused: DeniedPeer): void {
     this.#add({ ...refused, time: Date.now(), event: "deny" });
   }
 
   /** Someone who was in would be refused now. */
-  revoked(session: Session, reason: string): void {
+  logRevoke(session: Session, reason: string): void {
     this.#add({ event: "revoke", time: Date.now(), session: session.id, reason });
   }
 
   /** A session's program has written a line to its standard error. */
-  said(session: Session, message: string): void {
+  logStderr(session: Session, message: string): void {
     this.#add({ event: "stderr", time: Date.now(), session: session.id, message });
   }
 
   /** A session ended. */
-  closed(session: Session): void {
+  logClose(session: Session): void {
     this.#add({
       event: "close",
       time: Date.now(),
@@ -152,9 +152,9 @@ export class Journal {
   }
 
   /** Something went wrong that is nobody's decision. */
-  fault(error: unknown): void {
+  logError(error: unknown): void {
     this.flush();
-    this.#reader.fault(error instanceof Error ? error.message : String(error));
+    this.#reader.error(error instanceof Error ? error.message : String(error));
   }
 
   /** Hands on what there is, now. */
@@ -162,10 +162,10 @@ export class Journal {
     if (this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
-    this.#reader.entries(batch);
+    this.#reader.events(batch);
   }
 
-  #add(entry: JournalEntry): void {
+  #add(entry: SessionEvent): void {
     this.#batch.push(entry);
     if (this.#batch.length >= BATCH) this.flush();
     if (this.#scheduled) return;

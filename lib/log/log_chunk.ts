@@ -14,7 +14,7 @@ export function countLines(text: string): number {
 }
 
 /** Whole lines, and in front of them a word on those that are missing before. */
-export class LogPiece {
+export class LogChunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #missing: number;
   readonly #notice: number;

@@ -9,10 +9,10 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { descriptorStatus, FileType } from "../libc/files.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
-import { LogPiece } from "./log_chunk.ts";
+import { LogChunk } from "./log_chunk.ts";
 
 /** How a log file is kept. */
-export interface LogFilePlan {
+export interface LogFileOptions {
   /** Whose it is to be where we make it; null: ours. */
   readonly owner: ProcessIdentity | null;
   /** Says in a line that so many are missing. */
@@ -22,7 +22,7 @@ export interface LogFilePlan {
 /** Appends to a file, and can be told that it was moved away. */
 export class LogFile {
   readonly path: string;
-  readonly #plan: LogFilePlan;
+  readonly #plan: LogFileOptions;
   #file: Descriptor;
   /** How many lines could not be written since the last one that was. */
   #missing = 0;
@@ -34,7 +34,7 @@ export class LogFile {
    *
    * @throws {Failure} 71 when it cannot be opened, or could make its writer wait.
    */
-  constructor(path: string, plan: LogFilePlan) {
+  constructor(path: string, plan: LogFileOptions) {
     this.path = path;
     this.#plan = plan;
     this.#file = open(path, plan.owner);
@@ -62,7 +62,7 @@ export class LogFile {
   write(text: string): void {
     const missing = this.#missing;
     const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#plan.notice(missing);
-    const piece = new LogPiece(missing, notice, text);
+    const piece = new LogChunk(missing, notice, text);
     let written = 0;
     try {
       while (written < piece.bytes.length) {

@@ -17,7 +17,7 @@ import type { ProcessIdentity } from "../libc/identity.ts";
  * @param path The log file, which is there.
  * @throws {Failure} 78 when the user cannot open it to write.
  */
-export function demandAppendable(identity: ProcessIdentity, path: string): void {
+export function requireAppendable(identity: ProcessIdentity, path: string): void {
   const error = new ThreadImpersonation().as(identity, () => tryToAppend(path));
   if (error === 0) return;
   const { uid, gid } = identity;

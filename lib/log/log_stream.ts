@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { countLines, LogPiece } from "./log_chunk.ts";
+import { countLines, LogChunk } from "./log_chunk.ts";
 
 /** How much may wait, in characters. */
 const BOUND = 4 * 1024 * 1024;
@@ -88,7 +88,7 @@ export class LogStream {
     const lost = this.#takeNumber();
     const text = this.#takeText();
     const notice = lost === 0 ? "" : (this.#torn ? "\n" : "") + this.#notice(lost);
-    const piece = new LogPiece(lost, notice, text);
+    const piece = new LogChunk(lost, notice, text);
     let written = 0;
     try {
       while (written < piece.bytes.length) {

@@ -7,13 +7,13 @@ import type { LiveConfig } from "../config/live_config.ts";
 import type { LogLevel } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
-import { Audit, type AuditFormat } from "./audit_event.ts";
+import { type AuditFormat, AuditLog } from "./audit_event.ts";
 import { LogFile } from "./log_file.ts";
-import { demandAppendable } from "./log_owner.ts";
+import { requireAppendable } from "./log_owner.ts";
 import { type LogSink, LogStream } from "./log_stream.ts";
 
 /** What decides beside the configuration. */
-export interface LogContext {
+export interface LogOptions {
   readonly logLevel: LogLevel | null;
   readonly logFormat: "text" | "json" | null;
   /** Whether standard error is a terminal. */
@@ -23,9 +23,9 @@ export interface LogContext {
 }
 
 /** The log of a server, as the configuration wants it now. */
-export class Log {
-  readonly audit: Audit;
-  readonly #context: LogContext;
+export class ServerLog {
+  readonly audit: AuditLog;
+  readonly #context: LogOptions;
   readonly #source: LiveConfig;
   readonly #owner: ProcessIdentity | null;
   readonly #stream: LogStream;
@@ -35,7 +35,7 @@ export class Log {
    * @param owner Whom the server becomes; null when it stays who it is.
    * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not open it.
    */
-  constructor(context: LogContext, source: LiveConfig, owner: ProcessIdentity | null) {
+  constructor(context: LogOptions, source: LiveConfig, owner: ProcessIdentity | null) {
     this.#context = context;
     this.#source = source;
     this.#owner = owner;
@@ -45,12 +45,12 @@ export class Log {
     );
     const { file } = source.config.log;
     if (file !== null) this.#file = this.#open(file);
-    if (file !== null && owner !== null) demandAppendable(owner, file);
-    this.audit = new Audit(this.#format(), (text) => this.#write(text));
+    if (file !== null && owner !== null) requireAppendable(owner, file);
+    this.audit = new AuditLog(this.#format(), (text) => this.#write(text));
   }
 
   /** The configuration has changed. */
-  follow(): void {
+  reconfigure(): void {
     const { file } = this.#source.config.log;
     if (file !== (this.#file?.path ?? null)) {
       this.#attempt(() => {
@@ -113,7 +113,7 @@ export class Log {
   /** A line about the log itself, in the log's own format. */
   #line(message: string): string {
     let line = "";
-    new Audit(this.audit.format, (text) => line += text)
+    new AuditLog(this.audit.format, (text) => line += text)
       .record({ event: "error", time: Date.now(), message });
     return line;
   }

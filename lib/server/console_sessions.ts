@@ -11,7 +11,7 @@ import { Accounts } from "../service/console/accounts.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
-import type { Audit } from "../log/audit_event.ts";
+import type { AuditLog } from "../log/audit_event.ts";
 import type { ToData } from "../dataplane/messages.ts";
 import type { Registry } from "./session_registry.ts";
 
@@ -19,7 +19,7 @@ import type { Registry } from "./session_registry.ts";
 export interface ConsoleRoomPlan {
   readonly source: LiveConfig;
   readonly registry: Registry;
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   readonly ground: HostFacts;
   tell(message: ToData): void;
 }

@@ -4,12 +4,12 @@
  * @module
  */
 import type { SessionRecord } from "../service/console/protocol.ts";
-import type { Allowed, JournalEntry, SessionEntry } from "../log/event_buffer.ts";
-import type { AuditLine } from "../log/audit_event.ts";
+import type { AllowEvent, SessionEvent, SessionUpdate } from "../log/event_buffer.ts";
+import type { AuditEvent } from "../log/audit_event.ts";
 
 /** An open session: how it began, and whom it acts as by now. */
 interface Open {
-  readonly began: Allowed;
+  readonly began: AllowEvent;
   readonly user: string;
 }
 
@@ -21,7 +21,7 @@ export class Registry {
   readonly #since = Date.now();
 
   /** Takes note of events. @returns Their lines of the log: what happens to a session is told with who it is. */
-  note(batch: readonly JournalEntry[]): AuditLine[] {
+  note(batch: readonly SessionEvent[]): AuditEvent[] {
     return batch.map((entry) => this.#note(entry));
   }
 
@@ -55,7 +55,7 @@ export class Registry {
     };
   }
 
-  #note(entry: JournalEntry): AuditLine {
+  #note(entry: SessionEvent): AuditEvent {
     switch (entry.event) {
       case "allow":
         this.#counts.allowed++;
@@ -82,7 +82,7 @@ export class Registry {
     }
   }
 
-  #lineOf(entry: SessionEntry): AuditLine {
+  #lineOf(entry: SessionUpdate): AuditEvent {
     const session = this.#open.get(entry.session);
     if (session === undefined) return entry;
     const { began: { listener, peer, remote, key }, user } = session;

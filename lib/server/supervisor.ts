@@ -9,7 +9,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { ConsoleHandOver } from "../service/console/greeting.ts";
 import { EventFd } from "../libc/epoll.ts";
-import type { Audit } from "../log/audit_event.ts";
+import type { AuditLog } from "../log/audit_event.ts";
 import type { ConsoleRoom } from "./console_sessions.ts";
 import type { Orders, ToControl, ToData } from "../dataplane/messages.ts";
 import { Registry } from "./session_registry.ts";
@@ -21,7 +21,7 @@ export interface ServerPlan {
   readonly orders: Omit<Orders, "kind" | "wake">;
   readonly thread: WorkerThread;
   readonly source: LiveConfig;
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   readonly manager: ServiceManager;
   /** Called when the log is to be opened again: whoever moved it away has asked for it. */
   reopenLog(): void;

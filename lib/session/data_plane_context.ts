@@ -8,7 +8,7 @@ import type { Failure } from "../errors.ts";
 import type { Decision, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
-import type { Journal } from "../log/event_buffer.ts";
+import type { EventBuffer } from "../log/event_buffer.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { Executables } from "./peer.ts";
 import type { SessionTable } from "./session_table.ts";
@@ -21,7 +21,7 @@ export interface DataPlaneContext {
   readonly liveConfig: LiveConfig;
   readonly authorizer: Authorizer;
   readonly sessions: SessionTable;
-  readonly events: Journal;
+  readonly events: EventBuffer;
   readonly executables: Executables;
   /** Where those wait who have not shown a key yet. */
   readonly handshakes: HandshakeQueue;

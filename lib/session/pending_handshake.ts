@@ -91,7 +91,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
 
   /** A bug of ours is no way in. */
   onFault(error: unknown): void {
-    this.#house.events.fault(error);
+    this.#house.events.logError(error);
     this.#refuse("bad-key");
   }
 

@@ -44,7 +44,7 @@ export function serve(
     session.executable = origin.kind === "unix" && line.descriptor.isOpen
       ? house.executables.of(line.descriptor, origin.credentials)
       : null;
-    house.events.allowed(session, decision.rule);
+    house.events.logAllow(session, decision.rule);
     if (occupant === null) session.end("error");
     else session.attach(occupant);
   }

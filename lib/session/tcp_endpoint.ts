@@ -124,7 +124,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
   }
 
   onError(error: unknown): void {
-    this.#house.events.fault(error);
+    this.#house.events.logError(error);
   }
 
   /** Someone holds a key. */
@@ -150,7 +150,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     user: string | null = null,
     detail?: ProtocolError,
   ): void {
-    this.#house.events.denied({
+    this.#house.events.logDeny({
       listener: this.name,
       peer: null,
       remote: remote === null ? undefined : endpointText(remote),

@@ -94,7 +94,7 @@ export class UnixEndpoint implements ConnectionHandler {
   }
 
   onError(error: unknown): void {
-    this.#house.events.fault(error);
+    this.#house.events.logError(error);
   }
 
   /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
@@ -127,7 +127,7 @@ export class UnixEndpoint implements ConnectionHandler {
     const { credentials } = peer;
     const exe = connection && credentials &&
       this.#house.executables.of(connection, credentials);
-    this.#house.events.denied({
+    this.#house.events.logDeny({
       listener: this.name,
       peer: credentials && { ...credentials, exe },
       user: this.#userOf(credentials),

@@ -1,17 +1,17 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { Audit, type AuditLine } from "../../lib/log/audit_event.ts";
+import { type AuditEvent, AuditLog } from "../../lib/log/audit_event.ts";
 
 function written(
   format: "text" | "json",
   level: "debug" | "info" | "warn" | "error",
-  ...lines: AuditLine[]
+  ...lines: AuditEvent[]
 ): string {
   let text = "";
-  new Audit({ level, format }, (more) => text += more).record(...lines);
+  new AuditLog({ level, format }, (more) => text += more).record(...lines);
   return text;
 }
 
-const DENY: AuditLine = {
+const DENY: AuditEvent = {
   event: "deny",
   time: 0,
   listener: "unix:/run/x.sock",
@@ -77,8 +77,8 @@ for (const name of NASTY) {
 }
 
 Deno.test("Audit writes what is at least as grave as its level", () => {
-  const allow: AuditLine = { event: "allow", time: 0 };
-  const bad: AuditLine = { event: "reload", time: 0, message: "c.yaml:1:1: no" };
+  const allow: AuditEvent = { event: "allow", time: 0 };
+  const bad: AuditEvent = { event: "reload", time: 0, message: "c.yaml:1:1: no" };
   const events = (level: "debug" | "info" | "warn" | "error") =>
     written("json", level, allow, DENY, bad).trim().split("\n").map((line) =>
       JSON.parse(line).event

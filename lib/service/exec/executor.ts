@@ -76,7 +76,7 @@ export class Executor implements Service {
         problem = sentence(error);
       }
     }
-    events.fault(`Cannot start a program for session ${session.id}: ${problem}`);
+    events.logError(`Cannot start a program for session ${session.id}: ${problem}`);
     drainAndClose(side.descriptor);
     reactor.after(0, () => session.end("exec-failed"));
     return { terminate: () => side.closePeer() };
@@ -90,7 +90,7 @@ export class Executor implements Service {
   ): Execution {
     const { reactor, events } = this.#house;
     const { reader, writer } = pipe();
-    const errors = new ErrorStream(reactor, reader, (line) => events.said(session, line));
+    const errors = new ErrorStream(reactor, reader, (line) => events.logStderr(session, line));
     try {
       makeBlocking(side.descriptor);
       const ours = [...variables, ...peerVariables(facts)].map(cString);
@@ -179,7 +179,7 @@ class Execution implements SessionHandle, Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#house.events.fault(error);
+    this.#house.events.logError(error);
     this.#child.signal(Signal.SIGKILL);
     this.#registration.close();
     this.#side.descriptor.close();
