@@ -16,7 +16,7 @@ import { ConsoleGreeter } from "../service/console/greeting.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
 import { Executor } from "../service/exec/executor.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
-import { Stragglers } from "../service/exec/process_group_reaper.ts";
+import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
 import { Authorizer } from "../session/authorizer.ts";
@@ -62,7 +62,7 @@ class DataPlane implements Watcher {
   readonly #wake: EventFd;
   readonly #house: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
-  readonly #stragglers: Stragglers;
+  readonly #stragglers: ProcessGroupReaper;
   readonly #environment: Uint8Array<ArrayBuffer>;
   readonly #doors: Doors;
   readonly #roster: Roster;
@@ -106,7 +106,7 @@ class DataPlane implements Watcher {
         tell({ kind: "reloaded", outcome: "bad-config", problem }),
       nameOf: (as) => names.of(as),
     };
-    this.#stragglers = new Stragglers(reactor, () => liveConfig.config.limits.grace);
+    this.#stragglers = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
     this.#greeter = new ConsoleGreeter(reactor, buffers, {
       adopt: (descriptor, handOver) => {
         // The control plane must know of the session before it holds its connection.
@@ -309,7 +309,7 @@ class DataPlane implements Watcher {
   }
 
   #end(): void {
-    this.#stragglers.endAll();
+    this.#stragglers.killAll();
     this.#doors.wipe();
     this.#house.events.flush();
     this.#house.reactor.stop();

@@ -6,7 +6,7 @@
 import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { HostFacts } from "../policy/types.ts";
-import type { ConsoleHandOver } from "../service/console/greeting.ts";
+import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { SessionEvent } from "../log/event_buffer.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
 import type { Inherited } from "../server/systemd.ts";
@@ -78,7 +78,7 @@ export type ToControl =
   | { readonly kind: "journal"; readonly batch: readonly SessionEvent[] }
   | { readonly kind: "fault"; readonly message: string }
   /** A console session, with its connection: the number is the control plane's to close. */
-  | { readonly kind: "adopt"; readonly descriptor: number; readonly handOver: ConsoleHandOver }
+  | { readonly kind: "adopt"; readonly descriptor: number; readonly handOver: ConsoleHandover }
   /** End a console session that was adopted. */
   | { readonly kind: "evict"; readonly session: number }
   /** The configuration was looked at: loaded, refused and left as it was, or (if asked for) the same. */

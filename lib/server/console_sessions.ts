@@ -8,7 +8,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import { Accounts } from "../service/console/accounts.ts";
-import type { ConsoleHandOver } from "../service/console/greeting.ts";
+import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
 import type { AuditLog } from "../log/audit_event.ts";
@@ -43,7 +43,7 @@ export class ConsoleRoom {
   }
 
   /** Takes a session in; the descriptor is the room's from here on. */
-  admit(connection: Descriptor, handOver: ConsoleHandOver): void {
+  admit(connection: Descriptor, handOver: ConsoleHandover): void {
     const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handOver;
     const socket = adoptSocket(connection.release());
     socket.setTimeout(idleTimeout, () => {
@@ -57,7 +57,7 @@ export class ConsoleRoom {
     this.#sessions.set(id, session);
     session.run(unsent).catch((error: unknown) => {
       this.#fault(error);
-      session.evict();
+      session.terminate();
       return { bytesIn: 0, bytesOut: 0, failed: true };
     }).then(({ bytesIn, bytesOut, failed }) => {
       this.#sessions.delete(id);
@@ -73,7 +73,7 @@ export class ConsoleRoom {
 
   /** Ends a session at once. */
   evict(id: number): void {
-    this.#sessions.get(id)?.evict();
+    this.#sessions.get(id)?.terminate();
   }
 
   /**

@@ -7,7 +7,7 @@ import { MessageChannel } from "node:worker_threads";
 import type { LiveConfig } from "../config/live_config.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import type { ConsoleHandOver } from "../service/console/greeting.ts";
+import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { EventFd } from "../libc/epoll.ts";
 import type { AuditLog } from "../log/audit_event.ts";
 import type { ConsoleRoom } from "./console_sessions.ts";
@@ -181,7 +181,7 @@ export class Server {
     }
   }
 
-  #admit(connection: Descriptor, handOver: ConsoleHandOver): void {
+  #admit(connection: Descriptor, handOver: ConsoleHandover): void {
     this.#inConsole((room) => room.admit(connection, handOver));
   }
 

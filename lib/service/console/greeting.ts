@@ -22,7 +22,7 @@ import type { Session } from "../../session/session_table.ts";
 import type { Welcome } from "./protocol.ts";
 
 /** A console session on its way to the control plane. */
-export interface ConsoleHandOver {
+export interface ConsoleHandover {
   readonly session: number;
   readonly trusted: boolean;
   /** The configured user the session runs as, or null. */
@@ -37,9 +37,9 @@ export interface ConsoleHandOver {
 }
 
 /** The control plane, as the greeter sees it. */
-export interface ConsoleOffice {
+export interface ConsoleHost {
   /** Takes over a connection: the number, and the duty to close it. */
-  adopt(descriptor: number, handOver: ConsoleHandOver): void;
+  adopt(descriptor: number, handOver: ConsoleHandover): void;
   /** Asks for the end of a session that was taken over. */
   evict(session: number): void;
   /** How long a session may be silent, in milliseconds; 0 for ever. */
@@ -47,7 +47,7 @@ export interface ConsoleOffice {
 }
 
 /** What every greeting says. */
-export interface GreetingFacts {
+export interface GreetingOptions {
   readonly version: string;
   readonly host: string;
 }
@@ -56,8 +56,8 @@ export interface GreetingFacts {
 export class ConsoleGreeter implements Service {
   readonly name = "console";
   readonly #reactor: Reactor;
-  readonly #office: ConsoleOffice;
-  readonly #facts: GreetingFacts;
+  readonly #office: ConsoleHost;
+  readonly #facts: GreetingOptions;
   readonly #buffers: RelayBuffers;
   readonly #buffer = new Uint8Array(4096);
   readonly #encoder = new TextEncoder();
@@ -65,8 +65,8 @@ export class ConsoleGreeter implements Service {
   constructor(
     reactor: Reactor,
     buffers: RelayBuffers,
-    office: ConsoleOffice,
-    facts: GreetingFacts,
+    office: ConsoleHost,
+    facts: GreetingOptions,
   ) {
     this.#reactor = reactor;
     this.#buffers = buffers;
@@ -92,7 +92,7 @@ export class ConsoleGreeter implements Service {
     const sent = Math.max(0, send(side.descriptor, this.#buffer, written));
     // What the socket does not take at once is an oddity; the control plane has the patience for it.
     const unsent = sent < written ? this.#buffer.slice(sent, written) : null;
-    return new WaitingConsole(this.#reactor, this.#office, session, side, {
+    return new GreetedConsole(this.#reactor, this.#office, session, side, {
       session: session.id,
       trusted: identity.trusted,
       actsAs: identity.trusted || identity.user === null ? null : identity.user.name,
@@ -105,20 +105,20 @@ export class ConsoleGreeter implements Service {
 }
 
 /** A console session that has been greeted. */
-class WaitingConsole implements Watcher, SessionHandle {
-  readonly #office: ConsoleOffice;
+class GreetedConsole implements Watcher, SessionHandle {
+  readonly #office: ConsoleHost;
   readonly #session: Session;
-  readonly #handOver: ConsoleHandOver;
+  readonly #handOver: ConsoleHandover;
   #registration: Registration | null;
   readonly #cut: () => void;
   readonly #silence: Timer | null;
 
   constructor(
     reactor: Reactor,
-    office: ConsoleOffice,
+    office: ConsoleHost,
     session: Session,
     { descriptor, closePeer }: PlaintextPair,
-    handOver: ConsoleHandOver,
+    handOver: ConsoleHandover,
   ) {
     this.#office = office;
     this.#session = session;

@@ -10,11 +10,11 @@ import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
-import { show } from "./show.ts";
+import { configRecord } from "./show.ts";
 import { Accounts } from "./accounts.ts";
 
 /** What the methods work on. */
-export interface MethodsPlan {
+export interface MethodsOptions {
   readonly source: LiveConfig;
   readonly accounts: Accounts;
   readonly sessions: {
@@ -41,10 +41,10 @@ interface Method {
 
 /** Carries the console's requests out. */
 export class ConsoleMethods implements Methods {
-  readonly #plan: MethodsPlan;
+  readonly #plan: MethodsOptions;
   readonly #table: ReadonlyMap<string, Method>;
 
-  constructor(plan: MethodsPlan) {
+  constructor(plan: MethodsOptions) {
     this.#plan = plan;
     this.#table = new Map(Object.entries(this.#methods()));
   }
@@ -133,7 +133,7 @@ export class ConsoleMethods implements Methods {
           ? accounts.checkUid(params.id("uid"))
           : accounts.checkName(params.text("name"));
       }),
-      "config.show": reads([], () => show(source)),
+      "config.show": reads([], () => configRecord(source)),
       "config.reload": writes([], () => {
         // `call` has looked already; what is left to say is how it came out.
         const { problem, config } = source;

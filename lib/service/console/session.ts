@@ -92,7 +92,7 @@ export class ConsoleSession {
   }
 
   /** Ends the connection at once. */
-  evict(): void {
+  terminate(): void {
     this.#socket.destroy();
   }
 

@@ -7,7 +7,7 @@ import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 
 /** Names, addresses and numbers; no secret is in a configuration, and none in here. */
-export function show({ config, problem }: LiveConfig): Record<string, unknown> {
+export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,

@@ -23,14 +23,14 @@ import type { ClientConnection, Service, SessionHandle } from "../../session/ser
 import type { Session } from "../../session/session_table.ts";
 import { ErrorStream } from "./error_stream.ts";
 import { inherited, type PeerFacts, peerVariables, type Variable } from "./environment.ts";
-import { type Prepared, RunAs } from "./run_as.ts";
-import type { Stragglers } from "./process_group_reaper.ts";
+import { RunAs, type SpawnRequest } from "./run_as.ts";
+import type { ProcessGroupReaper } from "./process_group_reaper.ts";
 
 /** Starts programs. */
 export class Executor implements Service {
   readonly name = "exec";
   readonly #house: DataPlaneContext;
-  readonly #stragglers: Stragglers;
+  readonly #stragglers: ProcessGroupReaper;
   readonly #runAs: RunAs;
   readonly #inherited: readonly Variable[];
   // The runtime has raised ours, and a program that uses select(2) cannot tell.
@@ -43,13 +43,13 @@ export class Executor implements Service {
    */
   constructor(
     house: DataPlaneContext,
-    stragglers: Stragglers,
+    stragglers: ProcessGroupReaper,
     { argv, runAs }: ServiceConfig & { kind: "exec" },
     environment: Uint8Array<ArrayBuffer>,
   ) {
     const [path, ...rest] = argv;
     if (path === undefined) throw new TypeError("no program");
-    demandProgram(path);
+    requireProgram(path);
     this.#house = house;
     this.#stragglers = stragglers;
     this.#runAs = new RunAs([path, ...rest], runAs, () => house.liveConfig.config);
@@ -60,7 +60,7 @@ export class Executor implements Service {
     const { reactor, buffers, events, liveConfig } = this.#house;
     // Asked for before the connection may become a socket pair, whose peer would be ourselves.
     const facts = this.#factsOf(session, line.descriptor);
-    let start: Prepared | null = null;
+    let start: SpawnRequest | null = null;
     let problem: string | null = null;
     try {
       start = this.#runAs.prepare(session, line.descriptor);
@@ -83,11 +83,11 @@ export class Executor implements Service {
   }
 
   #start(
-    { path, argv, variables }: Prepared,
+    { path, argv, variables }: SpawnRequest,
     facts: PeerFacts,
     session: Session,
     side: PlaintextPair,
-  ): Execution {
+  ): ExecSession {
     const { reactor, events } = this.#house;
     const { reader, writer } = pipe();
     const errors = new ErrorStream(reactor, reader, (line) => events.logStderr(session, line));
@@ -98,7 +98,7 @@ export class Executor implements Service {
       const connection = side.descriptor;
       const child = spawn({ path, argv, environment, connection, errors: writer });
       if (this.#fileLimit !== null) limitFiles(child.pid, this.#fileLimit);
-      return new Execution(this.#house, this.#stragglers, session, child, errors, side);
+      return new ExecSession(this.#house, this.#stragglers, session, child, errors, side);
     } catch (error) {
       errors.close();
       throw error;
@@ -130,9 +130,9 @@ export class Executor implements Service {
 }
 
 /** A program that runs for a session. */
-class Execution implements SessionHandle, Watcher {
+class ExecSession implements SessionHandle, Watcher {
   readonly #house: DataPlaneContext;
-  readonly #stragglers: Stragglers;
+  readonly #stragglers: ProcessGroupReaper;
   readonly #session: Session;
   readonly #child: Child;
   readonly #errors: ErrorStream;
@@ -143,7 +143,7 @@ class Execution implements SessionHandle, Watcher {
 
   constructor(
     house: DataPlaneContext,
-    stragglers: Stragglers,
+    stragglers: ProcessGroupReaper,
     session: Session,
     child: Child,
     errors: ErrorStream,
@@ -169,7 +169,7 @@ class Execution implements SessionHandle, Watcher {
     // What it has left running goes with it. Before the program is reaped, its number cannot be anybody else's.
     this.#child.signal(Signal.SIGTERM);
     const ending = this.#child.reap();
-    this.#stragglers.lookAfter(this.#child);
+    this.#stragglers.add(this.#child);
     this.#registration.close();
     this.#killing?.cancel();
     this.#errors.close();
@@ -201,7 +201,7 @@ class Execution implements SessionHandle, Watcher {
   }
 }
 
-function demandProgram(path: string): void {
+function requireProgram(path: string): void {
   const refuse = (what: string, exit: ExitCode = ExitCode.config): Failure =>
     new Failure(`Cannot offer the program ${path}: ${what}`, { exit, hint: `ls -l ${path}` });
   if (!canSpawn()) throw refuse("starting programs needs glibc 2.34 or newer", ExitCode.os);

@@ -8,7 +8,7 @@ import type { Reactor } from "../../reactor/reactor.ts";
 import type { Timer } from "../../reactor/timers.ts";
 
 /** Process groups whose leader has ended. */
-export class Stragglers {
+export class ProcessGroupReaper {
   readonly #reactor: Reactor;
   readonly #grace: () => number;
   readonly #left = new Map<Child, Timer>();
@@ -20,13 +20,13 @@ export class Stragglers {
   }
 
   /** A program has ended, been told about, and been reaped: what is left of its process group is looked after. */
-  lookAfter(leader: Child): void {
+  add(leader: Child): void {
     if (!leader.hasLeftOthers()) return;
     this.#left.set(leader, this.#reactor.after(this.#grace(), () => this.#end(leader)));
   }
 
   /** There is no more time. */
-  endAll(): void {
+  killAll(): void {
     for (const leader of [...this.#left.keys()]) this.#end(leader);
   }
 

@@ -22,7 +22,7 @@ import { listedIdentity, peerIdentity } from "../peer_identity.ts";
 export type RunAsConfig = (ServiceConfig & { kind: "exec" })["runAs"];
 
 /** What is started for a session: the program itself, or what becomes somebody and then the program. */
-export interface Prepared {
+export interface SpawnRequest {
   readonly path: string;
   readonly argv: readonly string[];
   /** Variables of that user. */
@@ -63,7 +63,7 @@ export class RunAs {
    * @throws {Failure} When nobody knows all of the identity.
    * @throws {SystemError} When the program is not there any more.
    */
-  prepare(session: Session, peer: Descriptor): Prepared {
+  prepare(session: Session, peer: Descriptor): SpawnRequest {
     const [path] = this.#argv;
     if (this.#setpriv === null) return { path, argv: this.#argv, variables: [] };
     const identity = this.#identity(session, peer);

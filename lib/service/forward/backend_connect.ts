@@ -13,7 +13,7 @@ import type { Timer } from "../../reactor/timers.ts";
 import { drainAndClose } from "../../net/acceptor.ts";
 import type { SessionHandle } from "../../session/service.ts";
 import type { CloseReason, Session } from "../../session/session_table.ts";
-import type { PassOn } from "./backend_identity.ts";
+import type { BackendIdentity } from "./backend_identity.ts";
 
 /** How long a backend may take to let us in, in milliseconds. */
 const PATIENCE = 10_000;
@@ -25,8 +25,8 @@ const PAUSE = 5;
  *
  * @returns The connection, or the error number.
  */
-export function dialUnix(
-  passOn: PassOn,
+export function connectUnix(
+  passOn: BackendIdentity,
   session: Session,
   peer: Descriptor,
   address: SocketAddress,
@@ -42,7 +42,7 @@ export function dialUnix(
 export type Join = (peer: RelayConnection, backend: Descriptor) => SessionHandle | null;
 
 /** A session on its way to its backend. It occupies the session until it has arrived. */
-export class Approach implements SessionHandle, Watcher {
+export class BackendConnect implements SessionHandle, Watcher {
   readonly #reactor: Reactor;
   readonly #session: Session;
   readonly #peer: RelayConnection;

@@ -14,7 +14,7 @@ import { peerIdentity } from "../peer_identity.ts";
 import { LOCAL, type ProxyAddress, proxyHeader } from "./proxy_header.ts";
 
 /** One way to tell it. */
-export interface PassOn {
+export interface BackendIdentity {
   /**
    * Connects to the backend in the way in which it is told.
    *
@@ -33,7 +33,7 @@ export interface PassOn {
  *
  * @throws {Failure} 78 when it takes rights that this process does not have.
  */
-export function passOn(identity: ForwardIdentity): PassOn {
+export function backendIdentity(identity: ForwardIdentity): BackendIdentity {
   switch (identity) {
     case "none":
       return { connecting: (_session, _peer, connect) => connect(), before: () => null };
@@ -64,7 +64,7 @@ function addressOf({ host, port }: Endpoint): ProxyAddress {
 }
 
 /** The backend's own SO_PEERCRED and SO_PEERGROUPS are the peer's. */
-class Impersonation implements PassOn {
+class Impersonation implements BackendIdentity {
   readonly #loan: ThreadImpersonation;
 
   constructor() {

@@ -22,8 +22,8 @@ import type { RelayConnection } from "../../net/relay_end.ts";
 import type { ClientConnection, Service, SessionHandle } from "../../session/service.ts";
 import type { CloseReason, Session } from "../../session/session_table.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
-import { Approach, dialUnix } from "./backend_connect.ts";
-import { type PassOn, passOn } from "./backend_identity.ts";
+import { BackendConnect, connectUnix } from "./backend_connect.ts";
+import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
 
 /** Where connections are forwarded to. */
 export class Forwarder implements Service {
@@ -32,7 +32,7 @@ export class Forwarder implements Service {
   readonly #buffers: RelayBuffers;
   readonly #kind: "unix" | "tcp";
   readonly #addresses: readonly [SocketAddress, ...SocketAddress[]];
-  readonly #passOn: PassOn;
+  readonly #passOn: BackendIdentity;
   readonly #idleTimeout: () => number;
 
   /**
@@ -48,7 +48,7 @@ export class Forwarder implements Service {
     identity: ForwardIdentity,
     idleTimeout: () => number,
   ) {
-    this.#passOn = passOn(identity);
+    this.#passOn = backendIdentity(identity);
     this.#reactor = reactor;
     this.#buffers = buffers;
     this.#kind = target.kind;
@@ -59,12 +59,12 @@ export class Forwarder implements Service {
   open(session: Session, line: ClientConnection): SessionHandle {
     const peer: RelayConnection = { ...line, seal: line.channel };
     const approach = () =>
-      new Approach(this.#reactor, session, peer, (...ends) => this.#join(session, ...ends));
+      new BackendConnect(this.#reactor, session, peer, (...ends) => this.#join(session, ...ends));
     try {
       if (this.#kind === "tcp") return approach().toTcp(this.#addresses);
       // Nearly every backend on this machine takes us at once, and there is nothing to wait for.
       const [address] = this.#addresses;
-      const dial = () => dialUnix(this.#passOn, session, peer.descriptor, address);
+      const dial = () => connectUnix(this.#passOn, session, peer.descriptor, address);
       const backend = dial();
       return typeof backend === "number"
         ? approach().toUnix(backend, dial)
@@ -86,12 +86,19 @@ export class Forwarder implements Service {
       return null;
     }
     const end = { descriptor: backend, kind: this.#kind, seal: null, unsent };
-    return new Joined(this.#reactor, this.#buffers, session, peer, end, this.#idleTimeout());
+    return new ForwardSession(
+      this.#reactor,
+      this.#buffers,
+      session,
+      peer,
+      end,
+      this.#idleTimeout(),
+    );
   }
 }
 
 /** A session that is joined to its backend. */
-class Joined implements SessionHandle, RelayOwner {
+class ForwardSession implements SessionHandle, RelayOwner {
   readonly #session: Session;
   readonly #relay: Relay;
   readonly #silence: IdleTimer | null;
