@@ -19,8 +19,8 @@ if (!("WorkerGlobalScope" in globalThis)) {
     }),
   );
 } else if (self.name === "tunnel") {
-  const { workAsTunnel } = await import("./lib/client/worker.ts");
-  workAsTunnel();
+  const { runTunnelWorker } = await import("./lib/client/worker.ts");
+  runTunnelWorker();
 } else {
   const { workAsDataPlane } = await import("./lib/dataplane/worker.ts");
   workAsDataPlane();

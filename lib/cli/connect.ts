@@ -4,8 +4,8 @@
  * @module
  */
 import type { Duplex } from "node:stream";
-import { RemoteConsole, RemoteError } from "../client/rpc_client.ts";
-import { asNotConnected, notConnected } from "../client/connect_failure.ts";
+import { RpcClient, RpcServerError } from "../client/rpc_client.ts";
+import { asConnectFailure, connectFailure } from "../client/connect_failure.ts";
 import { connectUnix } from "../client/connect_unix.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { endStandardOutput } from "../libc/standard_output.ts";
@@ -61,7 +61,7 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
 }
 
 function closedAtOnce(where: string, { surroundings: { uid } }: Context): Failure {
-  return notConnected(
+  return connectFailure(
     `${where} has closed without a word: it refuses uid ${uid}, or its service has ended`,
     ExitCode.refused,
     `ipcauth users check ${uid}, run by the server's administrator, says why`,
@@ -73,7 +73,7 @@ export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
-    throw error instanceof Failure ? asNotConnected(error) : error;
+    throw error instanceof Failure ? asConnectFailure(error) : error;
   }
 }
 
@@ -83,19 +83,20 @@ async function open(
   context: ConnectContext,
 ): Promise<Connection> {
   if (destination.kind === "unix") return await openUnix(destination.paths, command, context);
-  const [{ connectKeyed }, { readKeyFile }, { SealedStream }, { endpointText }] = await Promise.all(
-    [
-      import("../client/connect_tcp.ts"),
-      import("../keys/key_reader.ts"),
-      import("../client/encrypted_stream.ts"),
-      import("../libc/inet.ts"),
-    ],
-  );
+  const [{ connectWithKey }, { readKeyFile }, { EncryptedStream }, { endpointText }] = await Promise
+    .all(
+      [
+        import("../client/connect_tcp.ts"),
+        import("../keys/key_reader.ts"),
+        import("../client/encrypted_stream.ts"),
+        import("../libc/inet.ts"),
+      ],
+    );
   const { key } = readKeyFile(destination.key, context.surroundings.uid);
   try {
     const hello = { client: `ipcauth/${context.version}`, user: command.user };
-    const { descriptor, channel, rest, service } = connectKeyed(destination.address, key, hello);
-    const stream = new SealedStream(adoptSocket(descriptor.release()), channel, rest);
+    const { descriptor, channel, rest, service } = connectWithKey(destination.address, key, hello);
+    const stream = new EncryptedStream(adoptSocket(descriptor.release()), channel, rest);
     return { stream, where: endpointText(destination.address), service };
   } finally {
     key.fill(0);
@@ -128,13 +129,13 @@ async function runConsole(
 ): Promise<ExitCode> {
   if (service !== null && service !== "console") {
     stream.destroy();
-    throw notConnected(
+    throw connectFailure(
       `${where} is not a console but the service ${service}`,
       ExitCode.data,
       "ipcauth connect --pipe, or --listen for other programs",
     );
   }
-  const { remote, welcome } = await RemoteConsole.open(stream, where, context.surroundings.uid);
+  const { remote, welcome } = await RpcClient.open(stream, where, context.surroundings.uid);
   try {
     // Over TCP the access check has said it already.
     const session = user === null || service !== null
@@ -170,12 +171,12 @@ function serverUid(name: string): number {
   });
 }
 
-async function actAs(user: string, remote: RemoteConsole, welcome: Welcome): Promise<Welcome> {
+async function actAs(user: string, remote: RpcClient, welcome: Welcome): Promise<Welcome> {
   try {
     await remote.call("login", { user });
     return { ...welcome, user };
   } catch (error) {
-    if (!(error instanceof RemoteError)) throw error;
-    throw notConnected(error.message, ExitCode.refused, error.hint, error);
+    if (!(error instanceof RpcServerError)) throw error;
+    throw connectFailure(error.message, ExitCode.refused, error.hint, error);
   }
 }

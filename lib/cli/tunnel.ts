@@ -4,7 +4,7 @@
  * @module
  */
 import { MessageChannel } from "node:worker_threads";
-import type { TunnelNews, TunnelOrders } from "../client/tunnel.ts";
+import type { TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
 import { parseTarget } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
@@ -52,18 +52,18 @@ export async function tunnel(
 
 class RunningTunnel {
   readonly #context: ConnectContext;
-  readonly #orders: TunnelOrders;
+  readonly #orders: TunnelOptions;
   readonly #wake: EventFd;
   readonly #worker: Worker;
   readonly #channel = new MessageChannel();
   readonly #outcome = Promise.withResolvers<ExitCode>();
 
-  constructor(context: ConnectContext, orders: TunnelOrders, wake: EventFd) {
+  constructor(context: ConnectContext, orders: TunnelOptions, wake: EventFd) {
     this.#context = context;
     this.#orders = orders;
     this.#wake = wake;
     this.#worker = new Worker(context.self, { type: "module", name: "tunnel" });
-    this.#worker.onmessage = (event: MessageEvent<TunnelNews>) => this.#hear(event.data);
+    this.#worker.onmessage = (event: MessageEvent<TunnelEvent>) => this.#hear(event.data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#outcome.reject(new Error(`the tunnel ended: ${event.message}`));
@@ -87,7 +87,7 @@ class RunningTunnel {
     }
   }
 
-  #hear(news: TunnelNews): void {
+  #hear(news: TunnelEvent): void {
     switch (news.kind) {
       case "up":
         this.#worker.postMessage(this.#orders, [
@@ -111,7 +111,7 @@ class RunningTunnel {
 }
 
 function asFailure(
-  { message, exit, hint }: TunnelNews & { kind: "failed" | "complaint" },
+  { message, exit, hint }: TunnelEvent & { kind: "failed" | "complaint" },
 ): Failure {
   return new Failure(message, { exit, hint });
 }

@@ -15,7 +15,7 @@ const PREFIX = "Failed to connect to server";
  * @param exit How the process should end.
  * @param hint The next step.
  */
-export function notConnected(
+export function connectFailure(
   why: string,
   exit: ExitCode,
   hint?: string,
@@ -25,7 +25,7 @@ export function notConnected(
 }
 
 /** Any failure on the way to a session, in the same words. */
-export function asNotConnected(failure: Failure): Failure {
+export function asConnectFailure(failure: Failure): Failure {
   if (failure.message.startsWith(PREFIX)) return failure;
-  return notConnected(failure.message, failure.exit, failure.hint, failure);
+  return connectFailure(failure.message, failure.exit, failure.hint, failure);
 }

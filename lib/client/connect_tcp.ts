@@ -24,13 +24,13 @@ import {
 } from "../libc/inet.ts";
 import { waitFor } from "../libc/poll.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
-import { notConnected } from "./connect_failure.ts";
+import { connectFailure } from "./connect_failure.ts";
 
 /** How long a server may take for each of the two, in milliseconds. */
 const PATIENCE = { connection: 10_000, handshake: 10_000 } as const;
 
 /** A connection that is in. */
-export interface KeyedConnection {
+export interface KeyedServerConnection {
   /** Belongs to the caller. */
   readonly descriptor: Descriptor;
   readonly channel: Channel;
@@ -48,7 +48,7 @@ export interface KeyedConnection {
  * @param key 32 bytes; not changed.
  * @throws {Failure} 69 when no server is there, 77 when it refuses us, 65 when it is something else.
  */
-export function connectKeyed(to: HostPort, key: Uint8Array, hello: Hello): KeyedConnection {
+export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): KeyedServerConnection {
   const where = endpointText(to);
   const descriptor = connectAny(addressesOf(to), where);
   try {
@@ -66,7 +66,7 @@ export function addressesOf({ host, port }: HostPort): readonly SocketAddress[] 
     return resolveHost(host, port);
   } catch (error) {
     if (!(error instanceof NameError || error instanceof SystemError)) throw error;
-    throw notConnected(error.message, ExitCode.unavailable, `getent ahosts ${host}`, error);
+    throw connectFailure(error.message, ExitCode.unavailable, `getent ahosts ${host}`, error);
   }
 }
 
@@ -88,26 +88,26 @@ function connectAny(addresses: readonly SocketAddress[], where: string): Descrip
 /** Why there is no connection. */
 export function unreachable(where: string, error: number): Failure {
   return error === Errno.ECONNREFUSED
-    ? notConnected(
+    ? connectFailure(
       `nobody is listening on ${where}`,
       ExitCode.unavailable,
       `ipcauth serve --tcp=${where}`,
     )
-    : notConnected(`${where}: ${describe(error)}`, ExitCode.unavailable);
+    : connectFailure(`${where}: ${describe(error)}`, ExitCode.unavailable);
 }
 
 function prove(
   descriptor: Descriptor,
   where: string,
   handshake: ClientHandshake,
-): KeyedConnection {
+): KeyedServerConnection {
   const deadline = performance.now() + PATIENCE.handshake;
   sendAll(descriptor, handshake.start(), where);
   const chunk = new Uint8Array(64 * 1024);
   for (;;) {
     if (!waitFor(descriptor, "input", deadline - performance.now())) {
       handshake.wipe();
-      throw notConnected(`${where} does not answer`, ExitCode.unavailable);
+      throw connectFailure(`${where} does not answer`, ExitCode.unavailable);
     }
     const count = receive(descriptor, chunk);
     if (count === WOULD_BLOCK) continue;
@@ -125,7 +125,7 @@ function prove(
           service,
           rest: rest.slice() as Uint8Array<ArrayBuffer>,
         };
-      } else throw refusal(where, event);
+      } else throw handshakeFailure(where, event);
     }
   }
 }
@@ -135,7 +135,7 @@ function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void
   while (rest.length > 0) {
     const taken = send(descriptor, rest);
     if (taken === BROKEN) {
-      throw notConnected(`${where} has closed the connection`, ExitCode.unavailable);
+      throw connectFailure(`${where} has closed the connection`, ExitCode.unavailable);
     }
     if (taken === WOULD_BLOCK) waitFor(descriptor, "output", PATIENCE.handshake);
     else rest = rest.subarray(taken);
@@ -143,24 +143,24 @@ function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void
 }
 
 /** Why the access check did not end well, as far as a client can know. */
-export function refusal(
+export function handshakeFailure(
   where: string,
   event: ClientEvent & { kind: "rejected" | "refused" },
 ): Failure {
   if (event.kind === "rejected") return rejected(where, event.reason);
   switch (event.reason) {
     case "bad-key":
-      return notConnected(
+      return connectFailure(
         `${where} does not know this key`,
         ExitCode.refused,
         "ipcauth gen-key --show FILE prints a key's id; the server's log names the one that was refused",
       );
     case "truncated":
-      return notConnected(`${where} ended in the middle of the access check`, ExitCode.data);
+      return connectFailure(`${where} ended in the middle of the access check`, ExitCode.data);
     case "corrupt":
-      return notConnected(`what ${where} sent was changed on its way`, ExitCode.data);
+      return connectFailure(`what ${where} sent was changed on its way`, ExitCode.data);
     default:
-      return notConnected(
+      return connectFailure(
         `${where} is not an ipcauth server: its answer is ${event.reason}`,
         ExitCode.data,
         "is another program listening there?",
@@ -176,12 +176,17 @@ function rejected(where: string, reason: string): Failure {
     "over-limit": "there is no room for another connection",
     "bad-key": "the key is not valid any more",
   };
-  return notConnected(
+  return connectFailure(
     `${where} refuses: ${sentences[reason] ?? "for a reason of its own"} (${reason})`,
     ExitCode.refused,
   );
 }
 
 function broken(where: string, cause: SystemError): Failure {
-  return notConnected(`${where}: ${describe(cause.errno)}`, ExitCode.unavailable, undefined, cause);
+  return connectFailure(
+    `${where}: ${describe(cause.errno)}`,
+    ExitCode.unavailable,
+    undefined,
+    cause,
+  );
 }

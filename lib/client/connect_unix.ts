@@ -15,7 +15,7 @@ import {
   unixAddress,
   unixSocket,
 } from "../libc/sockets.ts";
-import { notConnected } from "./connect_failure.ts";
+import { connectFailure } from "./connect_failure.ts";
 
 /** Whom a client believes. */
 export interface Trust {
@@ -69,7 +69,8 @@ export async function connectUnix(
     if (error === Errno.EACCES) denied ??= failure;
     else absent ??= failure;
   }
-  throw denied ?? absent ?? notConnected("there is no socket to connect to", ExitCode.unavailable);
+  throw denied ?? absent ??
+    connectFailure("there is no socket to connect to", ExitCode.unavailable);
 }
 
 async function tryConnect(
@@ -81,7 +82,7 @@ async function tryConnect(
     address = unixAddress(path);
   } catch (error) {
     if (error instanceof AddressError) {
-      throw notConnected(error.message, ExitCode.usage, undefined, error);
+      throw connectFailure(error.message, ExitCode.usage, undefined, error);
     }
     throw error;
   }
@@ -103,12 +104,15 @@ async function tryConnect(
  */
 function demandTrust(connection: Descriptor, path: string, { ownUid, serverUid }: Trust): void {
   if (!peerCredentials(connection)) {
-    throw notConnected(`the kernel does not say who runs the server on ${path}`, ExitCode.refused);
+    throw connectFailure(
+      `the kernel does not say who runs the server on ${path}`,
+      ExitCode.refused,
+    );
   }
   const { uid } = ucred;
   if (uid === 0 || uid === serverUid) return;
   if (uid === ownUid && !isShared(uid)) return;
-  throw notConnected(
+  throw connectFailure(
     `the server on ${path} runs as uid ${uid}, who is neither root nor ${
       uid === ownUid ? "surely " : ""
     }you`,
@@ -128,38 +132,38 @@ function isShared(uid: number): boolean {
 function explainError(path: string, error: number): Failure {
   // connect(2) says the same of these as of a socket without a server, or without our rights.
   if (isSomethingElse(path)) {
-    return notConnected(`${path} is not a socket`, ExitCode.data, `ls -ld ${path}`);
+    return connectFailure(`${path} is not a socket`, ExitCode.data, `ls -ld ${path}`);
   }
   switch (error) {
     case Errno.ENOENT:
-      return notConnected(
+      return connectFailure(
         `there is no socket ${path}`,
         ExitCode.unavailable,
         `ipcauth serve --unix=${path}`,
       );
     case Errno.ECONNREFUSED:
-      return notConnected(
+      return connectFailure(
         `nobody is listening on ${path}`,
         ExitCode.unavailable,
         `ipcauth serve --unix=${path}`,
       );
     case Errno.EAGAIN:
-      return notConnected(`the server on ${path} is too busy`, ExitCode.unavailable);
+      return connectFailure(`the server on ${path} is too busy`, ExitCode.unavailable);
     case Errno.EACCES:
     case Errno.EPERM:
-      return notConnected(
+      return connectFailure(
         `permission denied on ${path}`,
         ExitCode.refused,
         `ls -ld ${path}`,
       );
     case Errno.EPROTOTYPE:
-      return notConnected(
+      return connectFailure(
         `${path} is a socket of another kind than ipcauth's`,
         ExitCode.data,
         `ss -xlp src ${path}`,
       );
     default:
-      return notConnected(`${path}: ${describe(error)}`, ExitCode.unavailable);
+      return connectFailure(`${path}: ${describe(error)}`, ExitCode.unavailable);
   }
 }
 

@@ -14,7 +14,7 @@ export class StreamError extends Error {
 }
 
 /** Seals and opens a socket's bytes. */
-export class SealedStream extends Duplex {
+export class EncryptedStream extends Duplex {
   readonly #socket: Socket;
   readonly #channel: Channel;
   #ended = false;

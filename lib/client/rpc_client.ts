@@ -7,11 +7,11 @@ import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
 import { MAX_ANSWER, MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
-import { notConnected } from "./connect_failure.ts";
+import { connectFailure } from "./connect_failure.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 
 /** The server answered a call with an error. */
-export class RemoteError extends Error {
+export class RpcServerError extends Error {
   override readonly name = "RemoteError";
   /** A JSON-RPC error code. */
   readonly code: number;
@@ -34,7 +34,7 @@ interface Waiting {
 }
 
 /** An open console. */
-export class RemoteConsole {
+export class RpcClient {
   readonly #socket: Duplex;
   readonly #splitter = new LineSplitter(MAX_ANSWER);
   readonly #calls = new Map<number, Waiting>();
@@ -69,8 +69,8 @@ export class RemoteConsole {
     where: string,
     uid: number,
     patience: number = GREETING,
-  ): Promise<{ remote: RemoteConsole; welcome: Welcome }> {
-    const remote = new RemoteConsole(socket);
+  ): Promise<{ remote: RpcClient; welcome: Welcome }> {
+    const remote = new RpcClient(socket);
     const timer = setTimeout(() => {
       remote.#greeting.reject(notAConsole(where, "it says nothing"));
     }, patience);
@@ -79,7 +79,7 @@ export class RemoteConsole {
         remote.#greeting.promise,
         remote.#gone.promise.then((failure) => {
           if (failure !== null) throw notAConsole(where, failure.message);
-          throw notConnected(
+          throw connectFailure(
             `${where} refuses uid ${uid}`,
             ExitCode.refused,
             `ipcauth users check ${uid}, run by the server's administrator, says why`,
@@ -105,7 +105,7 @@ export class RemoteConsole {
    * Calls a method.
    *
    * @returns The result, whose shape is for the caller to check.
-   * @throws {RemoteError} When the server answers with an error, or the call is longer than it accepts.
+   * @throws {RpcServerError} When the server answers with an error, or the call is longer than it accepts.
    * @throws {Failure} 69 when it is gone.
    */
   call(method: string, params: Record<string, unknown> = {}): Promise<unknown> {
@@ -120,7 +120,7 @@ export class RemoteConsole {
       // The server would end the session over it.
       if (request.length - 1 > MAX_LINE) {
         reject(
-          new RemoteError(RpcCode.invalidValue, "This is longer than a server reads", undefined),
+          new RpcServerError(RpcCode.invalidValue, "This is longer than a server reads", undefined),
         );
         return;
       }
@@ -187,7 +187,7 @@ export class RemoteConsole {
 class GreetingError extends Error {}
 
 function notAConsole(where: string, why: string): Failure {
-  return notConnected(
+  return connectFailure(
     `${where} is not an ipcauth console: ${why}`,
     ExitCode.data,
     "is another program listening there?",
@@ -215,10 +215,12 @@ function asWelcome(params: unknown): Welcome | null {
   return texts && flags && typeof session === "number" ? params as unknown as Welcome : null;
 }
 
-function asRemoteError(error: unknown): RemoteError {
-  if (!isRecord(error)) return new RemoteError(0, "the server answered with an error", undefined);
+function asRemoteError(error: unknown): RpcServerError {
+  if (!isRecord(error)) {
+    return new RpcServerError(0, "the server answered with an error", undefined);
+  }
   const hint = isRecord(error.data) ? error.data.hint : undefined;
-  return new RemoteError(
+  return new RpcServerError(
     typeof error.code === "number" ? error.code : 0,
     typeof error.message === "string" ? error.message : "the server answered with an error",
     typeof hint === "string" ? hint : undefined,

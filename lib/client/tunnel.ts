@@ -20,10 +20,10 @@ import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import { addressesOf } from "./connect_tcp.ts";
-import { Passage, type PassagePlan } from "./tunnel_connection.ts";
+import { TunnelConnection, type TunnelConnectionOptions } from "./tunnel_connection.ts";
 
 /** What a tunnel is to do. */
-export interface TunnelOrders {
+export interface TunnelOptions {
   readonly kind: "tunnel";
   /** The local socket. */
   readonly listen: Target;
@@ -40,7 +40,7 @@ export interface TunnelOrders {
 }
 
 /** What a tunnel has to say. */
-export type TunnelNews =
+export type TunnelEvent =
   | { readonly kind: "up" }
   | { readonly kind: "listening"; readonly where: string }
   | {
@@ -57,9 +57,9 @@ export type TunnelNews =
  * @param tell Where news go.
  */
 export function runTunnel(
-  orders: TunnelOrders,
+  orders: TunnelOptions,
   port: MessagePort,
-  tell: (news: TunnelNews) => void,
+  tell: (news: TunnelEvent) => void,
 ): void {
   try {
     separateUmask();
@@ -72,16 +72,16 @@ export function runTunnel(
 
 class Tunnel implements ConnectionHandler, Watcher {
   readonly #port: MessagePort;
-  readonly #tell: (news: TunnelNews) => void;
+  readonly #tell: (news: TunnelEvent) => void;
   readonly #wake: EventFd;
   readonly #reactor = new Reactor();
-  readonly #passages = new Set<Passage>();
-  readonly #plan: PassagePlan;
+  readonly #passages = new Set<TunnelConnection>();
+  readonly #plan: TunnelConnectionOptions;
   readonly #kind: "unix" | "tcp";
   readonly #acceptor: Acceptor;
   readonly #listener: UnixListener | TcpListener;
 
-  constructor(orders: TunnelOrders, port: MessagePort, tell: (news: TunnelNews) => void) {
+  constructor(orders: TunnelOptions, port: MessagePort, tell: (news: TunnelEvent) => void) {
     this.#port = port;
     this.#tell = tell;
     this.#wake = new EventFd(new Descriptor(orders.wake));
@@ -117,7 +117,7 @@ class Tunnel implements ConnectionHandler, Watcher {
   beforeBatch(): void {}
 
   onConnection(connection: Descriptor): void {
-    const passage = new Passage(this.#plan, connection, this.#kind);
+    const passage = new TunnelConnection(this.#plan, connection, this.#kind);
     this.#passages.add(passage);
     passage.begin();
   }

@@ -25,8 +25,8 @@ import {
 import { Relay, type RelayOwner } from "../net/relay.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { Timer } from "../reactor/timers.ts";
-import { notConnected } from "./connect_failure.ts";
-import { refusal, unreachable } from "./connect_tcp.ts";
+import { connectFailure } from "./connect_failure.ts";
+import { handshakeFailure, unreachable } from "./connect_tcp.ts";
 
 /** How long a server may take to let us in, in milliseconds. */
 const PATIENCE = 10_000;
@@ -34,7 +34,7 @@ const PATIENCE = 10_000;
 const CHUNK = 4096;
 
 /** What all passages of a tunnel share. */
-export interface PassagePlan {
+export interface TunnelConnectionOptions {
   readonly reactor: Reactor;
   readonly buffers: RelayBuffers;
   /** Where the server is, as people write it. */
@@ -45,12 +45,12 @@ export interface PassagePlan {
   /** Tells why somebody did not get through. */
   complain(failure: Failure): void;
   /** The passage is over, and everything closed. */
-  over(passage: Passage): void;
+  over(passage: TunnelConnection): void;
 }
 
 /** A local connection on its way to the server, and then joined to it. */
-export class Passage implements Watcher, RelayOwner {
-  readonly #plan: PassagePlan;
+export class TunnelConnection implements Watcher, RelayOwner {
+  readonly #plan: TunnelConnectionOptions;
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
   readonly #deadline: Timer;
@@ -61,13 +61,13 @@ export class Passage implements Watcher, RelayOwner {
   #over = false;
 
   /** @param local Belongs to the passage. */
-  constructor(plan: PassagePlan, local: Descriptor, kind: "unix" | "tcp") {
+  constructor(plan: TunnelConnectionOptions, local: Descriptor, kind: "unix" | "tcp") {
     this.#plan = plan;
     this.#local = local;
     this.#kind = kind;
     this.#deadline = plan.reactor.after(
       PATIENCE,
-      () => this.#fail(notConnected(`${plan.where} does not answer`, ExitCode.unavailable)),
+      () => this.#fail(connectFailure(`${plan.where} does not answer`, ExitCode.unavailable)),
     );
   }
 
@@ -155,7 +155,7 @@ export class Passage implements Watcher, RelayOwner {
         this.#join(event);
         return;
       default:
-        throw refusal(this.#plan.where, event);
+        throw handshakeFailure(this.#plan.where, event);
     }
   }
 
@@ -190,7 +190,7 @@ export class Passage implements Watcher, RelayOwner {
     if (this.#remote === null) return;
     const taken = send(this.#remote.descriptor, bytes as Uint8Array<ArrayBuffer>);
     if (taken < bytes.length) {
-      throw notConnected(`${this.#plan.where} has closed the connection`, ExitCode.unavailable);
+      throw connectFailure(`${this.#plan.where} has closed the connection`, ExitCode.unavailable);
     }
   }
 

@@ -4,17 +4,17 @@
  * @module
  */
 import type { MessagePort } from "node:worker_threads";
-import { runTunnel, type TunnelNews, type TunnelOrders } from "./tunnel.ts";
+import { runTunnel, type TunnelEvent, type TunnelOptions } from "./tunnel.ts";
 
 /** The part of a Worker's global scope that is used here. */
 interface Scope {
-  onmessage: ((event: MessageEvent<TunnelOrders>) => void) | null;
-  postMessage(message: TunnelNews): void;
+  onmessage: ((event: MessageEvent<TunnelOptions>) => void) | null;
+  postMessage(message: TunnelEvent): void;
   close(): void;
 }
 
 /** Waits for the orders, and carries them out. */
-export function workAsTunnel(): void {
+export function runTunnelWorker(): void {
   const scope = self as unknown as Scope;
   scope.onmessage = (event) => {
     const port = event.ports[0] as unknown as MessagePort;

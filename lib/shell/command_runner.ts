@@ -4,7 +4,7 @@
  * @module
  */
 import { escapeForTerminal } from "../text/escape.ts";
-import { type RemoteConsole, RemoteError } from "../client/rpc_client.ts";
+import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { ExitCode } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
@@ -33,10 +33,10 @@ export interface LineOutcome {
 
 /** Carries lines out. */
 export class Commander {
-  readonly #remote: RemoteConsole;
+  readonly #remote: RpcClient;
   readonly #welcome: Welcome;
 
-  constructor(remote: RemoteConsole, welcome: Welcome) {
+  constructor(remote: RpcClient, welcome: Welcome) {
     this.#remote = remote;
     this.#welcome = welcome;
   }
@@ -55,7 +55,7 @@ export class Commander {
       if (error instanceof ParseError) {
         return failed(error.message, "help", ExitCode.usage);
       }
-      if (error instanceof RemoteError) {
+      if (error instanceof RpcServerError) {
         return failed(error.message, error.hint, exitOf(error.code));
       }
       throw error;
@@ -69,7 +69,7 @@ export class Commander {
         escapeForTerminal(name)
       );
     } catch (error) {
-      if (error instanceof RemoteError) return [];
+      if (error instanceof RpcServerError) return [];
       throw error;
     }
   }

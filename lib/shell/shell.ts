@@ -5,7 +5,7 @@
  */
 import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
-import type { RemoteConsole } from "../client/rpc_client.ts";
+import type { RpcClient } from "../client/rpc_client.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import { Commander } from "./command_runner.ts";
@@ -28,14 +28,14 @@ export interface ShellOutput {
 
 /** Runs the lines of a session. */
 export class Shell {
-  readonly #remote: RemoteConsole;
+  readonly #remote: RpcClient;
   readonly #welcome: Welcome;
   readonly #output: ShellOutput;
   readonly #commander: Commander;
   // The first command that failed says how the program ends; the others still run.
   #exit: ExitCode = ExitCode.ok;
 
-  constructor(remote: RemoteConsole, welcome: Welcome, output: ShellOutput) {
+  constructor(remote: RpcClient, welcome: Welcome, output: ShellOutput) {
     this.#remote = remote;
     this.#welcome = welcome;
     this.#output = output;

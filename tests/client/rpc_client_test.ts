@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { RemoteConsole, RemoteError } from "../../lib/client/rpc_client.ts";
+import { RpcClient, RpcServerError } from "../../lib/client/rpc_client.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { MAX_LINE } from "../../lib/service/console/protocol.ts";
 import {
@@ -16,18 +16,18 @@ const WHERE = "/run/test.sock";
 async function refusalAfter(bytes: string | Uint8Array): Promise<Failure> {
   await using pair = socketPair();
   pair.server.end(bytes);
-  return await assertRejects(() => RemoteConsole.open(pair.client, WHERE, 578), Failure);
+  return await assertRejects(() => RpcClient.open(pair.client, WHERE, 578), Failure);
 }
 
 /** A console that answers as told, and the calls it got. */
 async function withConsole(
   answer: (method: string) => Answer,
-  run: (remote: RemoteConsole) => Promise<void>,
+  run: (remote: RpcClient) => Promise<void>,
 ): Promise<void> {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   answerCalls(pair.server, ({ method }) => answer(method));
-  const { remote } = await RemoteConsole.open(pair.client, WHERE, 578);
+  const { remote } = await RpcClient.open(pair.client, WHERE, 578);
   await run(remote);
   remote.close();
 }
@@ -35,7 +35,7 @@ async function withConsole(
 Deno.test("a console that greets is open", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
-  const { remote, welcome } = await RemoteConsole.open(pair.client, WHERE, 578);
+  const { remote, welcome } = await RpcClient.open(pair.client, WHERE, 578);
   assertEquals(welcome, WELCOME);
   remote.close();
 });
@@ -49,7 +49,7 @@ Deno.test("a server that closes without a word has refused us", async () => {
 
 Deno.test("a server that resets the connection has refused us", async () => {
   await using pair = socketPair();
-  const opening = assertRejects(() => RemoteConsole.open(pair.client, WHERE, 578), Failure);
+  const opening = assertRejects(() => RpcClient.open(pair.client, WHERE, 578), Failure);
   // What was sent and not read turns the end into a reset (unix(7), ECONNRESET).
   await new Promise((resolve) => pair.client.write("x", resolve));
   pair.server.destroy();
@@ -83,7 +83,7 @@ for (
 Deno.test("a server that says nothing is not a console", async () => {
   await using pair = socketPair();
   const { message, exit } = await assertRejects(
-    () => RemoteConsole.open(pair.client, WHERE, 578, 10),
+    () => RpcClient.open(pair.client, WHERE, 578, 10),
     Failure,
   );
   assertEquals(
@@ -96,7 +96,7 @@ Deno.test("a server that says nothing is not a console", async () => {
 
 Deno.test("a greeting may come in pieces that end within a character", async () => {
   await using pair = socketPair();
-  const opening = RemoteConsole.open(pair.client, WHERE, 578);
+  const opening = RpcClient.open(pair.client, WHERE, 578);
   for (const byte of new TextEncoder().encode(welcomeLine({ user: "žofie" }))) {
     await new Promise((resolve) => pair.server.write(new Uint8Array([byte]), resolve));
   }
@@ -116,7 +116,7 @@ Deno.test("answers find their calls, in whatever order they come", async () => {
     pair.server.write(`{"jsonrpc":"2.0","id":${calls[0]!.id},"result":"first"}\n`);
     return { silence: true };
   });
-  const { remote } = await RemoteConsole.open(pair.client, WHERE, 578);
+  const { remote } = await RpcClient.open(pair.client, WHERE, 578);
   assertEquals(await Promise.all([remote.call("first"), remote.call("second", { n: 1 })]), [
     "first",
     "second",
@@ -132,7 +132,7 @@ Deno.test("an error of the server has its code, its sentence and its hint", () =
   withConsole(
     () => ({ error: { code: -32003, message: 'There is no user "x"', data: { hint: "who" } } }),
     async (remote) => {
-      const error = await assertRejects(() => remote.call("users.get"), RemoteError);
+      const error = await assertRejects(() => remote.call("users.get"), RpcServerError);
       assertEquals([error.code, error.message, error.hint], [
         -32003,
         'There is no user "x"',
@@ -145,7 +145,7 @@ Deno.test("what a server says in an error cannot move a terminal's cursor", () =
   withConsole(
     () => ({ error: { code: -32001, message: "no\x1b[2J\nx\u202e", data: { hint: "\x9b1m" } } }),
     async (remote) => {
-      const { message, hint } = await assertRejects(() => remote.call("x"), RemoteError);
+      const { message, hint } = await assertRejects(() => remote.call("x"), RpcServerError);
       assertEquals(message, "no\\u{1b}[2J\\u{a}x\\u{202e}");
       assertEquals(hint, "\\u{9b}1m");
     },
@@ -154,7 +154,11 @@ Deno.test("what a server says in an error cannot move a terminal's cursor", () =
 for (const error of [null, "no", {}, { code: "x", message: 1, data: { hint: 2 } }]) {
   Deno.test(`the error ${JSON.stringify(error)} is still an error`, () =>
     withConsole(() => ({ error }), async (remote) => {
-      await assertRejects(() => remote.call("x"), RemoteError, "the server answered with an error");
+      await assertRejects(
+        () => remote.call("x"),
+        RpcServerError,
+        "the server answered with an error",
+      );
     }));
 }
 
@@ -162,7 +166,7 @@ Deno.test("a call that is longer than a server reads is not sent", () =>
   withConsole(() => ({ result: "here" }), async (remote) => {
     await assertRejects(
       () => remote.call("x", { text: "x".repeat(MAX_LINE) }),
-      RemoteError,
+      RpcServerError,
       "longer than a server reads",
     );
     assertEquals(await remote.call("x"), "here");
@@ -186,7 +190,7 @@ Deno.test("calls that wait end when the server goes away, and so do those that c
 Deno.test("a server that stops speaking the console's language ends the session", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
-  const { remote } = await RemoteConsole.open(pair.client, WHERE, 578);
+  const { remote } = await RpcClient.open(pair.client, WHERE, 578);
   const call = assertRejects(() => remote.call("x"), Failure);
   pair.server.write("nonsense\n");
   const { message, exit } = await call;
