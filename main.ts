@@ -22,6 +22,6 @@ if (!("WorkerGlobalScope" in globalThis)) {
   const { runTunnelWorker } = await import("./lib/client/worker.ts");
   runTunnelWorker();
 } else {
-  const { workAsDataPlane } = await import("./lib/dataplane/worker.ts");
-  workAsDataPlane();
+  const { runDataPlaneWorker } = await import("./lib/dataplane/worker.ts");
+  runDataPlaneWorker();
 }

@@ -15,7 +15,7 @@ import { hostName } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
-import { Roster } from "../dataplane/listener_selection.ts";
+import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import { Server } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
@@ -61,8 +61,8 @@ function prepare(command: ServeCommand, context: ServeContext): { server: Server
   const flags = listenerFlags(command);
   const around = withAbsolutePaths(surroundings);
   const inherited = inheritedSockets(surroundings.env, Deno.pid);
-  const roster = new Roster(flags, around, inherited);
-  const source = new LiveConfig(places, ground, (config) => roster.follow(config));
+  const roster = new ListenerSelection(flags, around, inherited);
+  const source = new LiveConfig(places, ground, (config) => roster.select(config));
   if (dropTo !== null) refuseRootServices(roster.current);
   const log = new ServerLog(context, source, dropTo);
   const server = new Server({

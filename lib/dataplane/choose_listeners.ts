@@ -55,7 +55,7 @@ export function chooseListeners(
   open: readonly InheritedAddress[] = [],
   ruled: ReadonlySet<string> = new Set(),
 ): readonly ListenerConfig[] {
-  return new Choice(flags, config, surroundings).listeners(open, ruled);
+  return new ListenerChoice(flags, config, surroundings).listeners(open, ruled);
 }
 
 /**
@@ -63,13 +63,13 @@ export function chooseListeners(
  *
  * @throws {Failure} 78 when nobody says what is behind one of them, with the line that would.
  */
-export function demandClaims(
+export function requireClaims(
   flags: ListenerFlags,
   config: Config,
   surroundings: Environment,
   open: readonly InheritedAddress[],
 ): void {
-  const [unclaimed] = new Choice(flags, config, surroundings).unclaimed(open);
+  const [unclaimed] = new ListenerChoice(flags, config, surroundings).unclaimed(open);
   if (unclaimed === undefined) return;
   throw new Failure(
     `The socket ${
@@ -99,7 +99,7 @@ function claim(socket: InheritedAddress, { path, listeners }: Config): string {
   return `add to listeners in ${file}: - { tcp: ${address}, keys: [{ file: FILE, user: NAME }] }`;
 }
 
-class Choice {
+class ListenerChoice {
   readonly #flags: ListenerFlags;
   readonly #config: Config;
   readonly #surroundings: Environment;

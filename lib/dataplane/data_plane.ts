@@ -25,10 +25,10 @@ import { Executables } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
 import { type Session, SessionTable } from "../session/session_table.ts";
 import { HandshakeQueue } from "../session/handshake_queue.ts";
-import { Doors } from "./listener_manager.ts";
-import { demandReadable, filesOf, giveUpRoot } from "./drop_privileges.ts";
-import type { Orders, ToControl, ToData } from "./messages.ts";
-import { Roster } from "./listener_selection.ts";
+import { ListenerManager } from "./listener_manager.ts";
+import { dropPrivileges, filesOf, requireReadable } from "./drop_privileges.ts";
+import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
+import { ListenerSelection } from "./listener_selection.ts";
 
 /** How often the file is looked at when nobody connects, in milliseconds: half of what is promised. */
 const REVIEW = 500;
@@ -43,9 +43,9 @@ const LAST_WORDS = 1_000;
  * @param tell Where messages go.
  */
 export function runDataPlane(
-  orders: Orders,
+  orders: WorkerOptions,
   port: MessagePort,
-  tell: (message: ToControl) => void,
+  tell: (message: ToControlPlane) => void,
 ): void {
   try {
     separateUmask();
@@ -58,28 +58,28 @@ export function runDataPlane(
 
 class DataPlane implements Watcher {
   readonly #port: MessagePort;
-  readonly #tell: (message: ToControl) => void;
+  readonly #tell: (message: ToControlPlane) => void;
   readonly #wake: EventFd;
   readonly #house: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
   readonly #stragglers: ProcessGroupReaper;
   readonly #environment: Uint8Array<ArrayBuffer>;
-  readonly #doors: Doors;
-  readonly #roster: Roster;
+  readonly #doors: ListenerManager;
+  readonly #roster: ListenerSelection;
   #stopping = false;
 
-  constructor(orders: Orders, port: MessagePort, tell: (message: ToControl) => void) {
+  constructor(orders: WorkerOptions, port: MessagePort, tell: (message: ToControlPlane) => void) {
     this.#port = port;
     this.#tell = tell;
     this.#environment = orders.environment;
     this.#wake = new EventFd(new Descriptor(orders.wake));
     const reactor = new Reactor((error) => events.logError(error));
     const { flags, surroundings, inherited } = orders;
-    const roster = new Roster(flags, surroundings, inherited);
+    const roster = new ListenerSelection(flags, surroundings, inherited);
     const liveConfig = new LiveConfig(
       orders.places,
       orders.ground,
-      (config) => roster.follow(config),
+      (config) => roster.select(config),
     );
     const events = new EventBuffer(reactor, {
       events: (batch) => tell({ kind: "journal", batch }),
@@ -116,7 +116,7 @@ class DataPlane implements Watcher {
       evict: (session) => tell({ kind: "evict", session }),
       idleTimeout: () => liveConfig.config.limits.idleTimeout,
     }, orders);
-    this.#doors = new Doors(this.#house, orders.inherited, {
+    this.#doors = new ListenerManager(this.#house, orders.inherited, {
       serviceOf: (service) => this.#serviceOf(service),
       opened: (listener) => tell({ kind: "listening", listener }),
       closed: (listener) => tell({ kind: "unlistened", listener }),
@@ -124,9 +124,9 @@ class DataPlane implements Watcher {
     });
     this.#roster = roster;
     const { dropTo } = orders;
-    if (dropTo !== null) demandReadable(dropTo, filesOf(liveConfig.config, roster.current));
+    if (dropTo !== null) requireReadable(dropTo, filesOf(liveConfig.config, roster.current));
     this.#doors.open(roster.current);
-    if (dropTo !== null) giveUpRoot(dropTo);
+    if (dropTo !== null) dropPrivileges(dropTo);
   }
 
   /** Serves until everything is closed. */
@@ -143,7 +143,7 @@ class DataPlane implements Watcher {
   onEvents(): void {
     this.#wake.clear();
     for (;;) {
-      const received: { message: ToData } | undefined = receiveMessageOnPort(this.#port);
+      const received: { message: ToDataPlane } | undefined = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
       this.#obey(received.message);
     }
@@ -171,7 +171,7 @@ class DataPlane implements Watcher {
     }
   }
 
-  #obey(message: ToData): void {
+  #obey(message: ToDataPlane): void {
     switch (message.kind) {
       case "ended":
         this.#hasEnded(message);
@@ -197,7 +197,7 @@ class DataPlane implements Watcher {
     }
   }
 
-  #evict({ session: id, reason }: ToData & { kind: "evict" }): void {
+  #evict({ session: id, reason }: ToDataPlane & { kind: "evict" }): void {
     const session = this.#house.sessions.get(id);
     if (session === undefined || session.terminating) return;
     // Whom a trusted peer acts as is judged by the control plane alone.
@@ -211,7 +211,7 @@ class DataPlane implements Watcher {
   }
 
   /** A console session's connection is closed. */
-  #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToData & { kind: "ended" }): void {
+  #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToDataPlane & { kind: "ended" }): void {
     const session = this.#house.sessions.get(id);
     session?.recordBytes({ in: bytesIn, out: bytesOut });
     session?.end(failed ? "error" : "end");
@@ -244,7 +244,7 @@ class DataPlane implements Watcher {
   }
 
   #changeDoors(): void {
-    if (!this.#stopping) this.#doors.change(this.#roster.current);
+    if (!this.#stopping) this.#doors.reconfigure(this.#roster.current);
   }
 
   /** Ends the sessions that would be refused now. */

@@ -75,7 +75,7 @@ export function filesOf(config: Config, listeners: readonly ListenerConfig[]): r
  *
  * @throws {Failure} 78 when the user cannot read one of the files.
  */
-export function demandReadable(identity: ProcessIdentity, files: readonly string[]): void {
+export function requireReadable(identity: ProcessIdentity, files: readonly string[]): void {
   const { uid, gid } = identity;
   for (const file of files) {
     const error = new ThreadImpersonation().as(identity, () => tryToRead(file));
@@ -93,7 +93,7 @@ export function demandReadable(identity: ProcessIdentity, files: readonly string
  *
  * @throws {Failure} 71 when the kernel does not let us.
  */
-export function giveUpRoot(identity: ProcessIdentity): void {
+export function dropPrivileges(identity: ProcessIdentity): void {
   try {
     becomeIdentity(identity);
   } catch (error) {

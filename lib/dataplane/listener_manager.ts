@@ -15,10 +15,10 @@ import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import type { Inherited } from "../server/systemd.ts";
 
-type Door = UnixEndpoint | TcpEndpoint;
+type Endpoint = UnixEndpoint | TcpEndpoint;
 
 /** Who hears of doors. */
-export interface DoorsOffice {
+export interface ListenerEvents {
   /** The service behind a door. @throws {Failure} When this process cannot offer it. */
   serviceOf(service: ServiceConfig): Service;
   opened(name: string): void;
@@ -31,11 +31,11 @@ export interface DoorsOffice {
  * The doors, by their addresses. What the configuration says of one is in force as a whole or not at all: a door
  * whose service cannot be offered serves nobody until it can, and never the service before it.
  */
-export class Doors {
+export class ListenerManager {
   readonly #house: DataPlaneContext;
-  readonly #office: DoorsOffice;
+  readonly #office: ListenerEvents;
   readonly #owner: number;
-  readonly #doors = new Map<string, Door>();
+  readonly #doors = new Map<string, Endpoint>();
   /** Doors that are closed, and whose keys those who came through them still depend on. */
   #retired: TcpEndpoint[] = [];
   /**
@@ -48,7 +48,7 @@ export class Doors {
   #wanted: readonly ListenerConfig[] = [];
 
   /** @param inherited Sockets that were opened for us, with the duty to close them. */
-  constructor(house: DataPlaneContext, inherited: readonly Inherited[], office: DoorsOffice) {
+  constructor(house: DataPlaneContext, inherited: readonly Inherited[], office: ListenerEvents) {
     this.#house = house;
     this.#office = office;
     this.#owner = house.serverUid;
@@ -71,7 +71,7 @@ export class Doors {
   }
 
   /** Opens what is new, closes or shuts what is gone, and changes the services of the others. Sessions go on. */
-  change(listeners: readonly ListenerConfig[]): void {
+  reconfigure(listeners: readonly ListenerConfig[]): void {
     this.#wanted = listeners;
     const wanted = new Map(listeners.map((config) => [listenerAddress(config), config]));
     for (const [address, door] of this.#doors) {
@@ -157,7 +157,7 @@ export class Doors {
     this.#office.opened(door.name);
   }
 
-  #changeOne(door: Door, config: ListenerConfig): void {
+  #changeOne(door: Endpoint, config: ListenerConfig): void {
     const wasOpen = door.isAccepting;
     if (wasOpen && JSON.stringify(door.config.service) === JSON.stringify(config.service)) {
       door.reconfigure(config);
@@ -167,13 +167,13 @@ export class Doors {
     if (!wasOpen) this.#office.opened(door.name);
   }
 
-  #shutOne(door: Door): void {
+  #shutOne(door: Endpoint): void {
     if (!door.isAccepting) return;
     door.suspend();
     this.#office.closed(door.name);
   }
 
-  #closeOne(address: string, door: Door): void {
+  #closeOne(address: string, door: Endpoint): void {
     const wasOpen = door.isAccepting;
     this.#doors.delete(address);
     door.close();

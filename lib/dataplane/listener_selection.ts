@@ -7,7 +7,7 @@ import { findListener, listenerAddress } from "../net/listener_address.ts";
 import type { Environment } from "../config/default_paths.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import type { InheritedAddress } from "../libc/inherited_sockets.ts";
-import { chooseListeners, demandClaims, type ListenerFlags } from "./choose_listeners.ts";
+import { chooseListeners, type ListenerFlags, requireClaims } from "./choose_listeners.ts";
 
 /**
  * Which listeners there are now.
@@ -15,7 +15,7 @@ import { chooseListeners, demandClaims, type ListenerFlags } from "./choose_list
  * Taking a line out of the file never lets anybody in: where a line has narrowed or replaced what would be served
  * without it, nothing is served without it, until there is one again or the server is started anew.
  */
-export class Roster {
+export class ListenerSelection {
   readonly #flags: ListenerFlags;
   readonly #surroundings: Environment;
   readonly #open: readonly InheritedAddress[];
@@ -41,9 +41,9 @@ export class Roster {
    * @throws {Failure} When they cannot be chosen: nothing has changed then. At the first time also when nobody says
    * what a socket is for that was opened for us; later such a socket is left out, as it is when its line is removed.
    */
-  follow(config: Config): void {
+  select(config: Config): void {
     const said = [this.#flags, config, this.#surroundings, this.#open] as const;
-    if (this.#current === null) demandClaims(...said);
+    if (this.#current === null) requireClaims(...said);
     const chosen = chooseListeners(...said, this.#ruled);
     const left = this.#open.filter((one) => !findListener(chosen, one));
     const ruled = [...config.listeners ?? [], ...left].map(listenerAddress);

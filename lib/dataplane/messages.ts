@@ -12,7 +12,7 @@ import type { ListenerFlags } from "./choose_listeners.ts";
 import type { Inherited } from "../server/systemd.ts";
 
 /** The first message to the data plane, through the Worker itself: what to serve. */
-export interface Orders {
+export interface WorkerOptions {
   readonly kind: "serve";
   /** What the command line says of listeners; the rest stands in the configuration, which may change. */
   readonly flags: ListenerFlags;
@@ -34,7 +34,7 @@ export interface Orders {
 }
 
 /** Control plane → data plane, through the message port. */
-export type ToData =
+export type ToDataPlane =
   /** A console session's connection is closed. */
   | {
     readonly kind: "ended";
@@ -57,7 +57,7 @@ export type ToData =
   | { readonly kind: "stop"; readonly grace: number | null };
 
 /** Data plane → control plane. */
-export type ToControl =
+export type ToControlPlane =
   /** The Worker has loaded and waits for its orders. */
   | { readonly kind: "up" }
   /** A listener accepts connections. */

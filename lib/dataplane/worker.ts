@@ -5,17 +5,17 @@
  */
 import type { MessagePort } from "node:worker_threads";
 import { runDataPlane } from "./data_plane.ts";
-import type { Orders, ToControl } from "./messages.ts";
+import type { ToControlPlane, WorkerOptions } from "./messages.ts";
 
 /** The part of a Worker's global scope that is used here. */
 interface Scope {
-  onmessage: ((event: MessageEvent<Orders>) => void) | null;
-  postMessage(message: ToControl): void;
+  onmessage: ((event: MessageEvent<WorkerOptions>) => void) | null;
+  postMessage(message: ToControlPlane): void;
   close(): void;
 }
 
 /** Waits for the orders, and serves. */
-export function workAsDataPlane(): void {
+export function runDataPlaneWorker(): void {
   const scope = self as unknown as Scope;
   scope.onmessage = (event) => {
     const port = event.ports[0] as unknown as MessagePort;

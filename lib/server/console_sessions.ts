@@ -12,7 +12,7 @@ import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
 import type { AuditLog } from "../log/audit_event.ts";
-import type { ToData } from "../dataplane/messages.ts";
+import type { ToDataPlane } from "../dataplane/messages.ts";
 import type { Registry } from "./session_registry.ts";
 
 /** What the room needs of the rest of the control plane. */
@@ -21,7 +21,7 @@ export interface ConsoleRoomPlan {
   readonly registry: Registry;
   readonly audit: AuditLog;
   readonly ground: HostFacts;
-  tell(message: ToData): void;
+  tell(message: ToDataPlane): void;
 }
 
 /** Holds the console sessions. */

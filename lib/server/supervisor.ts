@@ -11,14 +11,14 @@ import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { EventFd } from "../libc/epoll.ts";
 import type { AuditLog } from "../log/audit_event.ts";
 import type { ConsoleRoom } from "./console_sessions.ts";
-import type { Orders, ToControl, ToData } from "../dataplane/messages.ts";
+import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
 import { Registry } from "./session_registry.ts";
 import type { ServiceManager } from "./systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 
 /** What a server is started with. */
 export interface ServerPlan {
-  readonly orders: Omit<Orders, "kind" | "wake">;
+  readonly orders: Omit<WorkerOptions, "kind" | "wake">;
   readonly thread: WorkerThread;
   readonly source: LiveConfig;
   readonly audit: AuditLog;
@@ -107,14 +107,14 @@ export class Server {
     ]);
   }
 
-  #tell(message: ToData): void {
+  #tell(message: ToDataPlane): void {
     this.#channel.port1.postMessage(message);
     this.#wake.raise();
   }
 
   #order(): void {
-    this.#worker.onmessage = (event: MessageEvent<ToControl>) => this.#hear(event.data);
-    const orders: Orders = {
+    this.#worker.onmessage = (event: MessageEvent<ToControlPlane>) => this.#hear(event.data);
+    const orders: WorkerOptions = {
       ...this.#plan.orders,
       kind: "serve",
       wake: this.#wake.descriptor.duplicate().release(),
@@ -122,7 +122,7 @@ export class Server {
     this.#worker.postMessage(orders, [this.#channel.port2 as unknown as Transferable]);
   }
 
-  #hear(message: ToControl): void {
+  #hear(message: ToControlPlane): void {
     const { audit } = this.#plan;
     switch (message.kind) {
       case "up":

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { Failure } from "../../lib/errors.ts";
-import { Roster } from "../../lib/dataplane/listener_selection.ts";
+import { ListenerSelection } from "../../lib/dataplane/listener_selection.ts";
 
 const config = (text: string) =>
   parseConfig(text, "c.yaml", { overflowUid: 65534, groupId: () => null });
@@ -24,9 +24,9 @@ interface Flags {
 /** A server's roster, and what is on it after each configuration: `path service`. */
 function roster({ unix, service, open = [PASSED] }: Flags = {}) {
   const flags = { unix: unix ?? null, tcp: null, keys: [], service: service ?? null };
-  const followed = new Roster(flags, { uid: 0, env: {} }, open);
+  const followed = new ListenerSelection(flags, { uid: 0, env: {} }, open);
   return (text: ReturnType<typeof config>) => {
-    followed.follow(text);
+    followed.select(text);
     return followed.current.map((one) =>
       `${one.kind === "unix" ? one.path : one.host} ${one.service.kind}`
     );
