@@ -16,7 +16,7 @@ import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
-import { Server } from "../server/supervisor.ts";
+import { Supervisor } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { nameByUid } from "../session/user_names.ts";
@@ -53,7 +53,10 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
   }
 }
 
-function prepare(command: ServeCommand, context: ServeContext): { server: Server; log: ServerLog } {
+function prepare(
+  command: ServeCommand,
+  context: ServeContext,
+): { server: Supervisor; log: ServerLog } {
   const { surroundings } = context;
   const places = configPlaces(context.config, surroundings);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
@@ -62,15 +65,15 @@ function prepare(command: ServeCommand, context: ServeContext): { server: Server
   const around = withAbsolutePaths(surroundings);
   const inherited = inheritedSockets(surroundings.env, Deno.pid);
   const roster = new ListenerSelection(flags, around, inherited);
-  const source = new LiveConfig(places, ground, (config) => roster.select(config));
+  const liveConfig = new LiveConfig(places, ground, (config) => roster.select(config));
   if (dropTo !== null) refuseRootServices(roster.current);
-  const log = new ServerLog(context, source, dropTo);
-  const server = new Server({
+  const log = new ServerLog(context, liveConfig, dropTo);
+  const server = new Supervisor({
     thread: context.thread,
-    source,
+    liveConfig,
     audit: log.audit,
     manager: new ServiceManager(surroundings.env, Deno.pid),
-    orders: {
+    worker: {
       flags,
       surroundings: around,
       inherited,

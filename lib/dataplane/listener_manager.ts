@@ -13,7 +13,7 @@ import { TcpEndpoint } from "../session/tcp_endpoint.ts";
 import type { Service } from "../session/service.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
-import type { Inherited } from "../server/systemd.ts";
+import type { InheritedSocket } from "../server/systemd.ts";
 
 type Endpoint = UnixEndpoint | TcpEndpoint;
 
@@ -42,13 +42,17 @@ export class ListenerManager {
    * Sockets that were opened for us. Their doors are shut and never closed before the end: whoever opened them keeps
    * them open, so that clients would wait for an answer, and nobody would open them for us again.
    */
-  readonly #inherited: ReadonlyMap<string, Inherited>;
+  readonly #inherited: ReadonlyMap<string, InheritedSocket>;
   /** What could not be opened, and why; tried again at times. */
   readonly #missing = new Map<string, string>();
   #wanted: readonly ListenerConfig[] = [];
 
   /** @param inherited Sockets that were opened for us, with the duty to close them. */
-  constructor(house: DataPlaneContext, inherited: readonly Inherited[], office: ListenerEvents) {
+  constructor(
+    house: DataPlaneContext,
+    inherited: readonly InheritedSocket[],
+    office: ListenerEvents,
+  ) {
     this.#house = house;
     this.#office = office;
     this.#owner = house.serverUid;

@@ -9,7 +9,7 @@ import type { HostFacts } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { SessionEvent } from "../log/event_buffer.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
-import type { Inherited } from "../server/systemd.ts";
+import type { InheritedSocket } from "../server/systemd.ts";
 
 /** The first message to the data plane, through the Worker itself: what to serve. */
 export interface WorkerOptions {
@@ -18,7 +18,7 @@ export interface WorkerOptions {
   readonly flags: ListenerFlags;
   readonly surroundings: Environment;
   /** Sockets that were opened for us: now the data plane's to close. */
-  readonly inherited: readonly Inherited[];
+  readonly inherited: readonly InheritedSocket[];
   /** Whom to become, for good, as soon as everything listens; null to stay who we are. */
   readonly dropTo: ProcessIdentity | null;
   readonly places: ConfigPlaces;

@@ -13,24 +13,24 @@ import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
 import type { AuditLog } from "../log/audit_event.ts";
 import type { ToDataPlane } from "../dataplane/messages.ts";
-import type { Registry } from "./session_registry.ts";
+import type { SessionRegistry } from "./session_registry.ts";
 
 /** What the room needs of the rest of the control plane. */
-export interface ConsoleRoomPlan {
+export interface ConsoleSessionsOptions {
   readonly source: LiveConfig;
-  readonly registry: Registry;
+  readonly registry: SessionRegistry;
   readonly audit: AuditLog;
   readonly ground: HostFacts;
   tell(message: ToDataPlane): void;
 }
 
 /** Holds the console sessions. */
-export class ConsoleRoom {
-  readonly #plan: ConsoleRoomPlan;
+export class ConsoleSessions {
+  readonly #plan: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
   readonly #sessions = new Map<number, ConsoleSession>();
 
-  constructor(plan: ConsoleRoomPlan) {
+  constructor(plan: ConsoleSessionsOptions) {
     this.#plan = plan;
     this.#methods = new ConsoleMethods({
       source: plan.source,
@@ -43,7 +43,7 @@ export class ConsoleRoom {
   }
 
   /** Takes a session in; the descriptor is the room's from here on. */
-  admit(connection: Descriptor, handOver: ConsoleHandover): void {
+  add(connection: Descriptor, handOver: ConsoleHandover): void {
     const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handOver;
     const socket = adoptSocket(connection.release());
     socket.setTimeout(idleTimeout, () => {
@@ -72,7 +72,7 @@ export class ConsoleRoom {
   }
 
   /** Ends a session at once. */
-  evict(id: number): void {
+  terminate(id: number): void {
     this.#sessions.get(id)?.terminate();
   }
 
@@ -80,7 +80,7 @@ export class ConsoleRoom {
    * Ends the sessions that act as a user who would be refused now. The peers themselves are the data
    * plane's to judge; whom a trusted one acts as is known here alone.
    */
-  review(): void {
+  reauthorize(): void {
     const { usersByName } = this.#plan.source.config.access;
     for (const [id, { caller }] of this.#sessions) {
       if (caller.actsAs === null) continue;

@@ -14,14 +14,14 @@ interface Open {
 }
 
 /** Open sessions and counts of everything that happened. */
-export class Registry {
+export class SessionRegistry {
   readonly #open = new Map<number, Open>();
   readonly #counts = { allowed: 0, denied: 0, revoked: 0, closed: 0, bytes_in: 0, bytes_out: 0 };
   readonly #denied = new Map<string, number>();
   readonly #since = Date.now();
 
   /** Takes note of events. @returns Their lines of the log: what happens to a session is told with who it is. */
-  note(batch: readonly SessionEvent[]): AuditEvent[] {
+  record(batch: readonly SessionEvent[]): AuditEvent[] {
     return batch.map((entry) => this.#note(entry));
   }
 
@@ -37,7 +37,7 @@ export class Registry {
   }
 
   /** A trusted peer has said whom it acts as. */
-  actsAs(id: number, user: string): void {
+  setUser(id: number, user: string): void {
     const session = this.#open.get(id);
     if (session !== undefined) this.#open.set(id, { ...session, user });
   }

@@ -10,17 +10,17 @@ import { Descriptor } from "../libc/descriptor.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { EventFd } from "../libc/epoll.ts";
 import type { AuditLog } from "../log/audit_event.ts";
-import type { ConsoleRoom } from "./console_sessions.ts";
+import type { ConsoleSessions } from "./console_sessions.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
-import { Registry } from "./session_registry.ts";
+import { SessionRegistry } from "./session_registry.ts";
 import type { ServiceManager } from "./systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 
 /** What a server is started with. */
-export interface ServerPlan {
-  readonly orders: Omit<WorkerOptions, "kind" | "wake">;
+export interface SupervisorOptions {
+  readonly worker: Omit<WorkerOptions, "kind" | "wake">;
   readonly thread: WorkerThread;
-  readonly source: LiveConfig;
+  readonly liveConfig: LiveConfig;
   readonly audit: AuditLog;
   readonly manager: ServiceManager;
   /** Called when the log is to be opened again: whoever moved it away has asked for it. */
@@ -42,13 +42,13 @@ const HURRY = 2_000;
 const MOMENT = 100;
 
 /** A running server. */
-export class Server {
-  readonly #plan: ServerPlan;
+export class Supervisor {
+  readonly #plan: SupervisorOptions;
   readonly #worker: Worker;
   readonly #channel = new MessageChannel();
   readonly #wake = new EventFd();
-  readonly #registry = new Registry();
-  #console: Promise<ConsoleRoom> | null = null;
+  readonly #registry = new SessionRegistry();
+  #console: Promise<ConsoleSessions> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
   readonly #listeners = new Set<string>();
   /** Settles when the server was told a second time to stop. */
@@ -56,7 +56,7 @@ export class Server {
   #stops = 0;
 
   /** Starts it. */
-  constructor(plan: ServerPlan) {
+  constructor(plan: SupervisorOptions) {
     this.#plan = plan;
     this.#worker = plan.thread.worker;
     this.#worker.onerror = (event) => {
@@ -99,7 +99,7 @@ export class Server {
 
   /** The log has as long as the peers had: a reader that is slow gets everything, one that is dead holds up nobody. */
   async #letLogBeWritten(): Promise<void> {
-    const { grace } = this.#plan.source.config.limits;
+    const { grace } = this.#plan.liveConfig.config.limits;
     await Promise.race([
       this.#plan.logWritten(),
       passed(Math.max(grace, MOMENT)),
@@ -115,7 +115,7 @@ export class Server {
   #order(): void {
     this.#worker.onmessage = (event: MessageEvent<ToControlPlane>) => this.#hear(event.data);
     const orders: WorkerOptions = {
-      ...this.#plan.orders,
+      ...this.#plan.worker,
       kind: "serve",
       wake: this.#wake.descriptor.duplicate().release(),
     };
@@ -150,7 +150,7 @@ export class Server {
         );
         return;
       case "journal":
-        audit.record(...this.#registry.note(message.batch));
+        audit.record(...this.#registry.record(message.batch));
         return;
       case "fault":
         audit.record({ event: "error", time: Date.now(), message: message.message });
@@ -160,12 +160,12 @@ export class Server {
         this.#admit(new Descriptor(message.descriptor), message.handOver);
         return;
       case "evict":
-        this.#inConsole((room) => room.evict(message.session));
+        this.#inConsole((room) => room.terminate(message.session));
         return;
       case "reloaded":
-        this.#plan.source.refresh();
+        this.#plan.liveConfig.refresh();
         this.#plan.onReload();
-        if (this.#console !== null) this.#inConsole((room) => room.review());
+        if (this.#console !== null) this.#inConsole((room) => room.reauthorize());
         audit.record({
           event: "reload",
           time: Date.now(),
@@ -182,22 +182,22 @@ export class Server {
   }
 
   #admit(connection: Descriptor, handOver: ConsoleHandover): void {
-    this.#inConsole((room) => room.admit(connection, handOver));
+    this.#inConsole((room) => room.add(connection, handOver));
   }
 
   /** Does something in the room as soon as it is there, and what was asked for first, first. */
-  #inConsole(action: (room: ConsoleRoom) => void): void {
+  #inConsole(action: (room: ConsoleSessions) => void): void {
     this.#openConsole().then(action).catch((error: unknown) => this.#outcome.reject(error));
   }
 
   /** Node's sockets take a while to load, and a server is ready without them. */
-  #openConsole(): Promise<ConsoleRoom> {
-    return this.#console ??= import("./console_sessions.ts").then(({ ConsoleRoom }) =>
-      new ConsoleRoom({
-        source: this.#plan.source,
+  #openConsole(): Promise<ConsoleSessions> {
+    return this.#console ??= import("./console_sessions.ts").then(({ ConsoleSessions }) =>
+      new ConsoleSessions({
+        source: this.#plan.liveConfig,
         registry: this.#registry,
         audit: this.#plan.audit,
-        ground: this.#plan.orders.ground,
+        ground: this.#plan.worker.ground,
         tell: (message) => this.#tell(message),
       })
     );
@@ -211,7 +211,7 @@ export class Server {
 
   #sayReady(): void {
     if (this.#stops > 0) return;
-    const { problem } = this.#plan.source;
+    const { problem } = this.#plan.liveConfig;
     const where = [...this.#listeners].join(", ");
     this.#plan.manager.ready(
       problem === null
@@ -225,7 +225,7 @@ export class Server {
     this.#stops++;
     if (this.#stops > 1) this.#hurry.resolve();
     this.#plan.manager.stopping();
-    const grace = this.#stops > 1 ? 0 : this.#plan.source.config.limits.grace;
+    const grace = this.#stops > 1 ? 0 : this.#plan.liveConfig.config.limits.grace;
     this.#tell({ kind: "stop", grace });
     const timer = setTimeout(() => {
       this.#outcome.reject(new Error("the data plane does not answer"));

@@ -23,7 +23,7 @@ const MOST = 256;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A socket that was opened for us. The number, and the duty to close it, are the holder's. */
-export type Inherited = InheritedAddress & { readonly descriptor: number };
+export type InheritedSocket = InheritedAddress & { readonly descriptor: number };
 
 /**
  * The sockets that were opened for this process.
@@ -31,7 +31,7 @@ export type Inherited = InheritedAddress & { readonly descriptor: number };
  * @throws {Failure} 78 when one of them is nothing that can be served, when two of them are one address, or when it
  * is not said how many they are.
  */
-export function inheritedSockets(env: Environment, pid: number): readonly Inherited[] {
+export function inheritedSockets(env: Environment, pid: number): readonly InheritedSocket[] {
   // Variables that are meant for another process are an inheritance of ours, and no sockets.
   if (env.LISTEN_PID !== String(pid)) return [];
   const sockets = Array.from({ length: countOf(env.LISTEN_FDS) }, (_, index) => {
@@ -62,7 +62,7 @@ function countOf(text: string | undefined): number {
 }
 
 /** The kernel deals connections out among all sockets of an address (`SO_REUSEPORT` of `socket(7)`). */
-function demandDifferent(sockets: readonly Inherited[]): void {
+function demandDifferent(sockets: readonly InheritedSocket[]): void {
   const seen = new Map<string, number>();
   for (const socket of sockets) {
     const address = listenerAddress(socket);

@@ -20,7 +20,7 @@ export interface MethodsOptions {
   readonly sessions: {
     list(): SessionRecord[];
     get(id: number): SessionRecord | undefined;
-    actsAs(id: number, user: string): void;
+    setUser(id: number, user: string): void;
     stats(): Record<string, number>;
   };
   /** Asks for the end of a session. */
@@ -56,7 +56,7 @@ export class ConsoleMethods implements Methods {
       const params = request.params;
       if (request.method === "login") {
         const next = this.#login(new Params(params, "user"), caller);
-        this.#plan.sessions.actsAs(next.welcome.session, next.welcome.user);
+        this.#plan.sessions.setUser(next.welcome.session, next.welcome.user);
         return { result: next.welcome, caller: next };
       }
       const method = this.#table.get(request.method);
