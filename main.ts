@@ -6,7 +6,7 @@
  */
 
 if (!("WorkerGlobalScope" in globalThis)) {
-  const [{ run }, { parseCommandLine, ROOMS }] = await Promise.all([
+  const [{ run }, { parseCommandLine, COMMAND_MODULES }] = await Promise.all([
     import("./lib/cli/app.ts"),
     import("./lib/cli/command_modules.ts"),
   ]);
@@ -15,7 +15,7 @@ if (!("WorkerGlobalScope" in globalThis)) {
       argv: Deno.args,
       self: import.meta.url,
       parse: parseCommandLine,
-      rooms: ROOMS,
+      modules: COMMAND_MODULES,
     }),
   );
 } else if (self.name === "tunnel") {

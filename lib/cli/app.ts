@@ -13,7 +13,7 @@ import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
 import { report } from "../text/report.ts";
-import type { Rooms } from "./command_modules.ts";
+import type { CommandModules } from "./command_modules.ts";
 import { startDataPlane } from "../reactor/worker_thread.ts";
 
 /** The program's version. It is that of `deno.json`, of which nothing else is to be in a build. */
@@ -26,13 +26,13 @@ export const COMMIT: string | null = (manifest as { readonly commit?: string }).
 const SIGPIPE_STATUS = 141;
 
 /** What the program is run with. */
-export interface Run {
+export interface AppOptions {
   readonly argv: readonly string[];
   /** The address of the program's own module, from which the data plane is started. */
   readonly self: string;
   /** Reads the arguments. */
   readonly parse: (argv: readonly string[]) => Invocation;
-  readonly rooms: Rooms;
+  readonly modules: CommandModules;
 }
 
 /**
@@ -40,12 +40,12 @@ export interface Run {
  *
  * @returns The exit code. Nothing is thrown.
  */
-export async function run({ argv, self, parse, rooms }: Run): Promise<ExitCode> {
+export async function run({ argv, self, parse, modules }: AppOptions): Promise<ExitCode> {
   let color = false;
   try {
     const invocation = parse(argv);
     color = mayColor(invocation.everywhere.color);
-    return await execute(invocation, color, self, rooms);
+    return await execute(invocation, color, self, modules);
   } catch (error) {
     // The reader of our output has seen enough, as in `… | head -1`.
     if (error instanceof Deno.errors.BrokenPipe) return SIGPIPE_STATUS;
@@ -64,11 +64,11 @@ async function execute(
   { command, everywhere }: Invocation,
   color: boolean,
   self: string,
-  rooms: Rooms,
+  rooms: CommandModules,
 ): Promise<ExitCode> {
   const env = environment();
   const context = (uid: number): Context => ({
-    surroundings: { uid, env },
+    environment: { uid, env },
     config: everywhere.config,
     color,
     out: (text) => writeAll(Deno.stdout, text),

@@ -7,7 +7,7 @@
 export { parseCommandLine } from "./arguments.ts";
 
 /** The rooms of a program that can do everything. */
-export const ROOMS = {
+export const COMMAND_MODULES = {
   usage: () => import("./usage.ts"),
   completions: () => import("./completions.ts"),
   runAs: () => import("./run_as.ts"),
@@ -19,4 +19,4 @@ export const ROOMS = {
 } as const;
 
 /** Rooms, some of which may be locked. */
-export type Rooms = typeof ROOMS;
+export type CommandModules = typeof COMMAND_MODULES;

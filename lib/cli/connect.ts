@@ -60,7 +60,7 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
   return ExitCode.ok;
 }
 
-function closedAtOnce(where: string, { surroundings: { uid } }: Context): Failure {
+function closedAtOnce(where: string, { environment: { uid } }: Context): Failure {
   return connectFailure(
     `${where} has closed without a word: it refuses uid ${uid}, or its service has ended`,
     ExitCode.refused,
@@ -92,7 +92,7 @@ async function open(
         import("../libc/inet.ts"),
       ],
     );
-  const { key } = readKeyFile(destination.key, context.surroundings.uid);
+  const { key } = readKeyFile(destination.key, context.environment.uid);
   try {
     const hello = { client: `ipcauth/${context.version}`, user: command.user };
     const { descriptor, channel, rest, service } = connectWithKey(destination.address, key, hello);
@@ -106,7 +106,7 @@ async function open(
 async function openUnix(
   paths: readonly string[],
   { serverUser, user, mode }: ConnectCommand,
-  { surroundings }: Context,
+  { environment }: Context,
 ): Promise<Connection> {
   if (user !== null && mode.kind !== "console") {
     throw new Failure("--user goes with the console, or with a key", {
@@ -115,7 +115,7 @@ async function openUnix(
     });
   }
   const { connection, path } = await connectUnix(paths, {
-    ownUid: surroundings.uid,
+    ownUid: environment.uid,
     serverUid: serverUser === null ? null : serverUid(serverUser),
   });
   return { stream: adoptSocket(connection.release()), where: path, service: null };
@@ -135,7 +135,7 @@ async function runConsole(
       "ipcauth connect --pipe, or --listen for other programs",
     );
   }
-  const { remote, welcome } = await RpcClient.open(stream, where, context.surroundings.uid);
+  const { remote, welcome } = await RpcClient.open(stream, where, context.environment.uid);
   try {
     // Over TCP the access check has said it already.
     const session = user === null || service !== null

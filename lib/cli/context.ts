@@ -9,7 +9,7 @@ import type { Environment } from "../config/default_paths.ts";
 /** The outside world of one run of the program. */
 export interface Context {
   /** Who runs it, and the environment variables that concern it. */
-  readonly surroundings: Environment;
+  readonly environment: Environment;
   /** `--config FILE`, or null. */
   readonly config: string | null;
   /** Whether output may be coloured: `--color`, `NO_COLOR` and the terminal, already weighed. */

@@ -36,19 +36,19 @@ export async function findDestination(
   { to }: Pick<ConnectCommand, "to">,
   context: Context,
 ): Promise<Destination> {
-  const { env } = context.surroundings;
+  const { env } = context.environment;
   if (to.kind === "tcp") return await toTcp(to, context);
   if (to.path !== null && to.path !== DEFAULT) return toUnix(to.path);
   if (env.IPCAUTH_PATH) return toUnix(env.IPCAUTH_PATH);
   const unasked = to.path === null;
-  if (unasked && addressFromEnvironment(context.surroundings) !== null) {
+  if (unasked && addressFromEnvironment(context.environment) !== null) {
     return await toTcp(null, context);
   }
   const listeners = await configured(context);
   const unix = listeners.find((listener) => listener.kind === "unix");
   if (unix !== undefined) return toUnix(unix.path);
   if (unasked && listeners.length > 0) return await toTcp(null, context);
-  return { kind: "unix", paths: clientSockets(context.surroundings) };
+  return { kind: "unix", paths: clientSockets(context.environment) };
 }
 
 function toUnix(path: string): Destination {
@@ -59,23 +59,23 @@ async function toTcp(
   flags: ConnectCommand["to"] & { kind: "tcp" } | null,
   context: Context,
 ): Promise<Destination> {
-  const { surroundings } = context;
+  const { environment } = context;
   const listener = (await configured(context)).find((one) => one.kind === "tcp");
   const address = flags !== null && flags.address !== DEFAULT
     ? tcpAddress(flags.address)
-    : addressFromEnvironment(surroundings) ?? listener ?? DEFAULT_ADDRESS;
+    : addressFromEnvironment(environment) ?? listener ?? DEFAULT_ADDRESS;
   const named = flags !== null && flags.key !== DEFAULT ? flags.key : null;
-  const key = findKeyFile(named, surroundings, listener?.keys[0]?.file ?? null);
+  const key = findKeyFile(named, environment, listener?.keys[0]?.file ?? null);
   return { kind: "tcp", address: { host: address.host, port: address.port }, key: resolve(key) };
 }
 
 /** The listeners of the configuration, where there is one that we may read. */
-async function configured({ config, surroundings }: Context): Promise<readonly ListenerConfig[]> {
-  const places = configPlaces(config, surroundings);
+async function configured({ config, environment }: Context): Promise<readonly ListenerConfig[]> {
+  const places = configPlaces(config, environment);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
   if (paths.length === 0) return [];
   const { findConfig, loadHostFacts } = await import("../config/load.ts");
-  const ground = loadHostFacts(surroundings.uid);
+  const ground = loadHostFacts(environment.uid);
   const file = findConfig({ ...places, paths }, ground);
   if (file === null) return [];
   const { parseConfig } = await import("../config/schema.ts");

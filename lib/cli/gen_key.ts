@@ -23,13 +23,13 @@ const DAY = 24 * 60 * 60 * 1000;
  * @throws {Failure} When it cannot be. A key that was there is as it was then.
  */
 export function genKey(file: string | null, force: boolean, context: Context): ExitCode {
-  const { surroundings } = context;
+  const { environment } = context;
   const key = generateKey();
   let id: string;
   let path: string;
   try {
     id = keyId(key);
-    path = storeKey(file ?? newKeyPath(surroundings), key, { force, ourUid: surroundings.uid });
+    path = storeKey(file ?? newKeyPath(environment), key, { force, ourUid: environment.uid });
   } finally {
     key.fill(0);
   }
@@ -52,7 +52,7 @@ export function showKey(file: string, context: Context): ExitCode {
   const path = resolve(file);
   const { id, writtenAt, uid, gid, mode, problem } = describeKeyFile(
     path,
-    context.surroundings.uid,
+    context.environment.uid,
   );
   context.out(lines({
     "key id": id,

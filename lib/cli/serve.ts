@@ -57,13 +57,13 @@ function prepare(
   command: ServeCommand,
   context: ServeContext,
 ): { server: Supervisor; log: ServerLog } {
-  const { surroundings } = context;
-  const places = configPlaces(context.config, surroundings);
+  const { environment } = context;
+  const places = configPlaces(context.config, environment);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
-  const ground = loadHostFacts(dropTo?.uid ?? surroundings.uid);
+  const ground = loadHostFacts(dropTo?.uid ?? environment.uid);
   const flags = listenerFlags(command);
-  const around = withAbsolutePaths(surroundings);
-  const inherited = inheritedSockets(surroundings.env, Deno.pid);
+  const around = withAbsolutePaths(environment);
+  const inherited = inheritedSockets(environment.env, Deno.pid);
   const roster = new ListenerSelection(flags, around, inherited);
   const liveConfig = new LiveConfig(places, ground, (config) => roster.select(config));
   if (dropTo !== null) refuseRootServices(roster.current);
@@ -72,7 +72,7 @@ function prepare(
     thread: context.thread,
     liveConfig,
     audit: log.audit,
-    manager: new ServiceManager(surroundings.env, Deno.pid),
+    manager: new ServiceManager(environment.env, Deno.pid),
     worker: {
       flags,
       surroundings: around,

@@ -44,7 +44,7 @@ export async function tunnel(
     key: destination.key,
     user: command.user,
     client: `ipcauth/${context.version}`,
-    ownUid: context.surroundings.uid,
+    ownUid: context.environment.uid,
     wake: wake.descriptor.duplicate().release(),
   }, wake);
   return await running.run();

@@ -70,8 +70,8 @@ class Users {
     this.#action = action;
     this.#json = json;
     this.#context = context;
-    this.#places = configPlaces(context.config, context.surroundings);
-    const { uid } = context.surroundings;
+    this.#places = configPlaces(context.config, context.environment);
+    const { uid } = context.environment;
     // Root looks after the files of services that run as somebody else, and judges such a file as its
     // owner's server does.
     this.#ground = loadHostFacts(uid === 0 ? ownerOf(this.#places) ?? uid : uid);
@@ -198,7 +198,7 @@ class Users {
     try {
       await editConfigFile(path, this.#ground, (text) => edit(text, ground));
     } catch (error) {
-      const isRoot = this.#context.surroundings.uid === 0;
+      const isRoot = this.#context.environment.uid === 0;
       throw error instanceof Failure && error.exit === ExitCode.refused && !isRoot
         ? this.#asRoot(error, path)
         : error;
@@ -210,7 +210,7 @@ class Users {
   /** Root edits files that a server of its own would not believe: said, so that nobody is surprised. */
   #warnOfOwner(path: string): void {
     const { serverUid } = this.#ground;
-    if (serverUid === this.#context.surroundings.uid) return;
+    if (serverUid === this.#context.environment.uid) return;
     this.#context.err(
       `ipcauth: note: ${path} belongs to uid ${serverUid}: only a server that runs as uid ` +
         `${serverUid} believes it\n`,

@@ -32,7 +32,7 @@ export interface LineOutcome {
 }
 
 /** Carries lines out. */
-export class Commander {
+export class CommandRunner {
   readonly #remote: RpcClient;
   readonly #welcome: Welcome;
 

@@ -8,9 +8,9 @@ import process from "node:process";
 import type { RpcClient } from "../client/rpc_client.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
-import { Commander } from "./command_runner.ts";
+import { CommandRunner } from "./command_runner.ts";
 import { complete } from "./completion.ts";
-import { keyboard } from "./terminal_input.ts";
+import { terminalInput } from "./terminal_input.ts";
 import { isSilent } from "./parse.ts";
 import { renderBanner, renderPrompt } from "./render.ts";
 
@@ -31,7 +31,7 @@ export class Shell {
   readonly #remote: RpcClient;
   readonly #welcome: Welcome;
   readonly #output: ShellOutput;
-  readonly #commander: Commander;
+  readonly #commander: CommandRunner;
   // The first command that failed says how the program ends; the others still run.
   #exit: ExitCode = ExitCode.ok;
 
@@ -39,7 +39,7 @@ export class Shell {
     this.#remote = remote;
     this.#welcome = welcome;
     this.#output = output;
-    this.#commander = new Commander(remote, welcome);
+    this.#commander = new CommandRunner(remote, welcome);
   }
 
   /** Runs the commands of `-c`, each in turn. @returns The exit code. */
@@ -72,7 +72,7 @@ export class Shell {
   async #runPrompt(): Promise<ExitCode> {
     let users = await this.#commander.userNames();
     const prompt = createInterface({
-      input: keyboard(),
+      input: terminalInput(),
       output: process.stdout,
       terminal: true,
       prompt: renderPrompt(this.#welcome),

@@ -10,7 +10,7 @@
 import { Readable } from "node:stream";
 
 /** Standard input for `node:readline`, which asks it for single keys. */
-export function keyboard(): Readable {
+export function terminalInput(): Readable {
   const keys = Readable.fromWeb(
     // The two declarations of the same web stream differ in a detail that plays no part here.
     Deno.stdin.readable as unknown as Parameters<typeof Readable.fromWeb>[0],

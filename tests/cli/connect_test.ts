@@ -29,7 +29,7 @@ function connect({ unix, commands, ...request }: ConnectRequest, desk: Desk): Pr
 
 /** What a client is run in, and what it printed. */
 class Desk implements ConnectContext {
-  readonly surroundings: ConnectContext["surroundings"];
+  readonly environment: ConnectContext["environment"];
   readonly version = "0";
   readonly self = "";
   readonly config: string | null;
@@ -38,7 +38,7 @@ class Desk implements ConnectContext {
   complained = "";
 
   constructor(env: Record<string, string> = {}, config: string | null = null) {
-    this.surroundings = { uid: effectiveUid(), env };
+    this.environment = { uid: effectiveUid(), env };
     this.config = config;
   }
 

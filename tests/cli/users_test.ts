@@ -25,7 +25,7 @@ class Desk {
   async run(action: UsersAction, { json = false, flag = true } = {}) {
     this.#out = "";
     const context: Context = {
-      surroundings: { uid: effectiveUid(), env: flag ? {} : { IPCAUTH_CONFIG: this.path } },
+      environment: { uid: effectiveUid(), env: flag ? {} : { IPCAUTH_CONFIG: this.path } },
       config: flag ? this.path : null,
       color: false,
       out: (text) => this.#out += text,

@@ -16,7 +16,7 @@ Deno.exit(
     argv: Deno.args,
     self: import.meta.url,
     parse: (argv) => parseWith(argv, { "run-as": parseRunAs }),
-    rooms: {
+    modules: {
       usage: locked,
       runAs: () => Promise.resolve(runAs),
       ...{ completions: locked, users: locked, serve: locked, connect: locked, genKey: locked },
