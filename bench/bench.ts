@@ -6,13 +6,13 @@ import { stage } from "../tools/build/stage.ts";
 export class Missing extends Error {}
 
 /** A server that answers on a path. */
-export interface Contestant {
+export interface Server {
   readonly path: string;
   readonly pid: number;
 }
 
 /** A directory with everything built, and the processes that run in it. */
-export class Workshop {
+export class Bench {
   readonly directory: string;
   readonly bin: string;
   readonly #children: Deno.ChildProcess[] = [];
@@ -25,9 +25,9 @@ export class Workshop {
   }
 
   /** Builds our program. */
-  static async open(): Promise<Workshop> {
+  static async open(): Promise<Bench> {
     const { directory, bin } = await stage("ipcauth-bench-", "portable");
-    return new Workshop(directory, bin);
+    return new Bench(directory, bin);
   }
 
   /** Has something done when everything is put away. */

@@ -4,7 +4,7 @@
  * The machine may be noisy, so each row is measured in rounds, ours and the peer's in turn; what counts is the
  * median of the rounds' ratios. Nothing here fails because of a figure.
  */
-import { Missing, Workshop } from "./bench.ts";
+import { Bench, Missing } from "./bench.ts";
 
 const ROUNDS = 7;
 
@@ -17,17 +17,17 @@ interface Row {
   readonly unit: string;
   /** Whether more is better. */
   readonly more: boolean;
-  prepare(workshop: Workshop): Promise<{ ours(): Promise<number>; peers(): Promise<number> }>;
+  prepare(workshop: Bench): Promise<{ ours(): Promise<number>; peers(): Promise<number> }>;
 }
 
 const LIMITS = "limits: { max_connections: 100000, max_connections_per_user: 100000 }\n";
 
 /** The audit log goes into a file: whoever read it from a pipe would work on the same processors. */
-function log(workshop: Workshop, name: string): string {
+function log(workshop: Bench, name: string): string {
   return `log: { file: ${workshop.path(`${name}.log`)} }\n`;
 }
 
-async function ourServer(workshop: Workshop, ...service: string[]): Promise<string> {
+async function ourServer(workshop: Bench, ...service: string[]): Promise<string> {
   const path = workshop.path("ours.sock");
   const config = workshop.path("config.yaml");
   await Deno.writeTextFile(
@@ -42,7 +42,7 @@ async function ourServer(workshop: Workshop, ...service: string[]): Promise<stri
 }
 
 async function rate(
-  workshop: Workshop,
+  workshop: Bench,
   load: string,
   path: string,
   count: number,
@@ -83,7 +83,7 @@ function acceptRow(inFlight: number, floor: number | null): Row {
 }
 
 /** A backend, and two ways to it over TCP: our tunnel and our server, a pair of spiped. */
-async function twoTunnels(workshop: Workshop, backend: string): Promise<Doors> {
+async function twoTunnels(workshop: Bench, backend: string): Promise<Doors> {
   await workshop.demand("spiped");
   const [ours, theirs] = [workshop.path("ours.sock"), workshop.path("theirs.sock")];
   const key = workshop.path("bench.key");
@@ -126,14 +126,14 @@ function freePort(): number {
 }
 
 /** Two ways from a Unix socket to a backend: our `forward` and HAProxy, one thread each. */
-async function twoForwards(workshop: Workshop, backend: string): Promise<Doors> {
+async function twoForwards(workshop: Bench, backend: string): Promise<Doors> {
   const [ours] = await ourForward(workshop, backend);
   const [theirs] = await haproxy(workshop, backend);
   return [ours, theirs];
 }
 
 /** A server that was just started. @returns Its socket and its pid. */
-async function ourForward(workshop: Workshop, backend: string): Promise<[string, number]> {
+async function ourForward(workshop: Bench, backend: string): Promise<[string, number]> {
   const name = `ours-${crypto.randomUUID()}`;
   const [ours, config] = [workshop.path(`${name}.sock`), workshop.path(`${name}.yaml`)];
   await Deno.writeTextFile(
@@ -146,7 +146,7 @@ async function ourForward(workshop: Workshop, backend: string): Promise<[string,
 }
 
 /** The same of HAProxy's. */
-async function haproxy(workshop: Workshop, backend: string): Promise<[string, number]> {
+async function haproxy(workshop: Bench, backend: string): Promise<[string, number]> {
   await workshop.demand("haproxy");
   const name = `theirs-${crypto.randomUUID()}`;
   const [theirs, config] = [workshop.path(`${name}.sock`), workshop.path(`${name}.cfg`)];
@@ -176,7 +176,7 @@ function bulkRow(
   peer: string,
   floor: number,
   streams: number,
-  open: (workshop: Workshop, backend: string) => Promise<Doors>,
+  open: (workshop: Bench, backend: string) => Promise<Doors>,
 ): Row {
   return {
     name: `${what}, bulk, ${streams} ${streams === 1 ? "stream" : "streams"}`,
@@ -204,7 +204,7 @@ function bulkRow(
 const IDLE = 4_000;
 
 /** A backend that takes whoever comes, and says a byte and nothing more. */
-function hold(path: string, workshop: Workshop): void {
+function hold(path: string, workshop: Bench): void {
   const listener = Deno.listen({ transport: "unix", path });
   workshop.atTheEnd(() => listener.close());
   (async () => {
@@ -216,7 +216,7 @@ function hold(path: string, workshop: Workshop): void {
 }
 
 /** The pair of s6 tools that starts a program for whoever root's rules let in. @returns Its socket. */
-async function s6Server(workshop: Workshop): Promise<string> {
+async function s6Server(workshop: Bench): Promise<string> {
   await workshop.demand("s6-ipcserver");
   const program = await workshop.compile("one_byte", "-static");
   const rules = workshop.path("rules");
@@ -277,7 +277,7 @@ function forwardRow(inFlight: number): Row {
 function runAsRow(
   peer: string,
   floor: number | null,
-  interpreter: (workshop: Workshop) => Promise<string>,
+  interpreter: (workshop: Bench) => Promise<string>,
 ): Row {
   return {
     name: "run-as UID -- true, whole process",
@@ -459,7 +459,7 @@ interface Result {
 }
 
 async function measure(row: Row): Promise<Result> {
-  const workshop = await Workshop.open();
+  const workshop = await Bench.open();
   const stop = () => void workshop.close().finally(() => Deno.exit(130));
   Deno.addSignalListener("SIGINT", stop);
   try {
