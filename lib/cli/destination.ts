@@ -75,13 +75,13 @@ async function configured({ config, environment }: Context): Promise<readonly Li
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
   if (paths.length === 0) return [];
   const { findConfig, loadHostFacts } = await import("../config/load.ts");
-  const ground = loadHostFacts(environment.uid);
-  const file = findConfig({ ...places, paths }, ground);
+  const hostFacts = loadHostFacts(environment.uid);
+  const file = findConfig({ ...places, paths }, hostFacts);
   if (file === null) return [];
   const { parseConfig } = await import("../config/schema.ts");
   // The text alone: the key files it names are the server's, and their rights none of a client's concern.
   const { listeners } = parseConfig(file.text, file.path, {
-    overflowUid: ground.overflowUid,
+    overflowUid: hostFacts.overflowUid,
     groupId: gidByName,
   });
   return listeners ?? [];

@@ -60,13 +60,13 @@ function prepare(
   const { environment } = context;
   const places = configPlaces(context.config, environment);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
-  const ground = loadHostFacts(dropTo?.uid ?? environment.uid);
+  const hostFacts = loadHostFacts(dropTo?.uid ?? environment.uid);
   const flags = listenerFlags(command);
   const around = withAbsolutePaths(environment);
   const inherited = inheritedSockets(environment.env, Deno.pid);
-  const roster = new ListenerSelection(flags, around, inherited);
-  const liveConfig = new LiveConfig(places, ground, (config) => roster.select(config));
-  if (dropTo !== null) refuseRootServices(roster.current);
+  const selection = new ListenerSelection(flags, around, inherited);
+  const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
+  if (dropTo !== null) refuseRootServices(selection.current);
   const log = new ServerLog(context, liveConfig, dropTo);
   const server = new Supervisor({
     thread: context.thread,
@@ -75,15 +75,15 @@ function prepare(
     manager: new ServiceManager(environment.env, Deno.pid),
     worker: {
       flags,
-      surroundings: around,
+      environment: around,
       inherited,
       dropTo,
       places,
-      ground,
+      hostFacts,
       host: hostName(),
       version: context.version,
-      serverUser: nameByUid(ground.serverUid),
-      environment: readProcBytes("/proc/self/environ"),
+      serverUser: nameByUid(hostFacts.serverUid),
+      environmentBlock: readProcBytes("/proc/self/environ"),
     },
     reopenLog: () => log.reopen(),
     onReload: () => log.reconfigure(),
@@ -137,12 +137,12 @@ function commandOf([name, ...args]: readonly string[]): string[] {
 }
 
 /** The server works where it was started, but its log and its hints are read elsewhere. */
-function withAbsolutePaths(surroundings: Environment): Environment {
-  const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = surroundings.env;
+function withAbsolutePaths(environment: Environment): Environment {
+  const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = environment.env;
   return {
-    ...surroundings,
+    ...environment,
     env: {
-      ...surroundings.env,
+      ...environment.env,
       ...IPCAUTH_PATH ? { IPCAUTH_PATH: socketPath(IPCAUTH_PATH) } : {},
       ...IPCAUTH_KEY_FILE ? { IPCAUTH_KEY_FILE: resolve(IPCAUTH_KEY_FILE) } : {},
     },

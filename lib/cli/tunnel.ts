@@ -53,7 +53,7 @@ export async function tunnel(
 class RunningTunnel {
   readonly #context: ConnectContext;
   readonly #orders: TunnelOptions;
-  readonly #wake: EventFd;
+  readonly #eventFd: EventFd;
   readonly #worker: Worker;
   readonly #channel = new MessageChannel();
   readonly #outcome = Promise.withResolvers<ExitCode>();
@@ -61,7 +61,7 @@ class RunningTunnel {
   constructor(context: ConnectContext, orders: TunnelOptions, wake: EventFd) {
     this.#context = context;
     this.#orders = orders;
-    this.#wake = wake;
+    this.#eventFd = wake;
     this.#worker = new Worker(context.self, { type: "module", name: "tunnel" });
     this.#worker.onmessage = (event: MessageEvent<TunnelEvent>) => this.#hear(event.data);
     this.#worker.onerror = (event) => {
@@ -73,7 +73,7 @@ class RunningTunnel {
   async run(): Promise<ExitCode> {
     const stop = () => {
       this.#channel.port1.postMessage("stop");
-      this.#wake.raise();
+      this.#eventFd.raise();
     };
     const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
     for (const signal of signals) Deno.addSignalListener(signal, stop);
@@ -83,7 +83,7 @@ class RunningTunnel {
       for (const signal of signals) Deno.removeSignalListener(signal, stop);
       this.#worker.terminate();
       this.#channel.port1.close();
-      this.#wake.descriptor.close();
+      this.#eventFd.descriptor.close();
     }
   }
 
@@ -97,7 +97,7 @@ class RunningTunnel {
       case "listening":
         this.#context.err(`listening on ${news.where}\n`);
         return;
-      case "complaint":
+      case "warning":
         this.#context.err(report(asFailure(news), this.#context.color).text);
         return;
       case "failed":
@@ -111,7 +111,7 @@ class RunningTunnel {
 }
 
 function asFailure(
-  { message, exit, hint }: TunnelEvent & { kind: "failed" | "complaint" },
+  { message, exit, hint }: TunnelEvent & { kind: "failed" | "warning" },
 ): Failure {
   return new Failure(message, { exit, hint });
 }

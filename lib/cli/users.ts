@@ -64,7 +64,7 @@ class Users {
   readonly #json: boolean;
   readonly #context: Context;
   readonly #places: ConfigPlaces;
-  readonly #ground: HostFacts;
+  readonly #hostFacts: HostFacts;
 
   constructor(action: UsersAction, json: boolean, context: Context) {
     this.#action = action;
@@ -74,7 +74,7 @@ class Users {
     const { uid } = context.environment;
     // Root looks after the files of services that run as somebody else, and judges such a file as its
     // owner's server does.
-    this.#ground = loadHostFacts(uid === 0 ? ownerOf(this.#places) ?? uid : uid);
+    this.#hostFacts = loadHostFacts(uid === 0 ? ownerOf(this.#places) ?? uid : uid);
   }
 
   async run(): Promise<ExitCode> {
@@ -93,13 +93,13 @@ class Users {
       case "set":
         return await this.#set(action.name, action.field, action.value);
       case "add": {
-        const path = await this.#edit((text, ground) => addUser(text, action, ground));
+        const path = await this.#edit((text, context) => addUser(text, action, context));
         return this.#tell(action.name, `added ${action.name} (uid ${action.uid}) to ${path}`);
       }
       case "remove": {
         // What it was is told, so it is looked at before it is gone.
         const user = this.#find(this.#load(), action.name);
-        const path = await this.#edit((text, ground) => removeUser(text, action.name, ground));
+        const path = await this.#edit((text, context) => removeUser(text, action.name, context));
         this.#print(user, `removed ${action.name} from ${path}`);
         return ExitCode.ok;
       }
@@ -143,8 +143,11 @@ class Users {
       );
     }
     // Whoever asks, the answer is that of the server whose configuration it is.
-    const ground = { ...this.#ground, serverUid: ownerOf(this.#places) ?? this.#ground.serverUid };
-    const found = askNames(who, () => explainUser(uid, config, ground, this.#flags()));
+    const hostFacts = {
+      ...this.#hostFacts,
+      serverUid: ownerOf(this.#places) ?? this.#hostFacts.serverUid,
+    };
+    const found = askNames(who, () => explainUser(uid, config, hostFacts, this.#flags()));
     if (this.#json) {
       const answer = (one: Pick<typeof found, "decision" | "explanation">) => ({
         allow: one.decision.allow,
@@ -177,8 +180,8 @@ class Users {
 
   async #set(name: string, field: string, value: string): Promise<ExitCode> {
     let written = true;
-    const path = await this.#edit((text, ground) => {
-      const edited = setUserField(text, name, field, value, ground);
+    const path = await this.#edit((text, context) => {
+      const edited = setUserField(text, name, field, value, context);
       written = edited !== text;
       return edited;
     });
@@ -191,12 +194,12 @@ class Users {
   }
 
   /** Edits the file that is in force, or makes the one that would be. @returns Its path. */
-  async #edit(edit: (text: string, ground: EditContext) => string): Promise<string> {
+  async #edit(edit: (text: string, context: EditContext) => string): Promise<string> {
     const path = this.#file();
-    const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
-    const ground = { path, machine, flags: this.#flags() };
+    const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
+    const editContext = { path, names, flags: this.#flags() };
     try {
-      await editConfigFile(path, this.#ground, (text) => edit(text, ground));
+      await editConfigFile(path, this.#hostFacts, (text) => edit(text, editContext));
     } catch (error) {
       const isRoot = this.#context.environment.uid === 0;
       throw error instanceof Failure && error.exit === ExitCode.refused && !isRoot
@@ -209,7 +212,7 @@ class Users {
 
   /** Root edits files that a server of its own would not believe: said, so that nobody is surprised. */
   #warnOfOwner(path: string): void {
-    const { serverUid } = this.#ground;
+    const { serverUid } = this.#hostFacts;
     if (serverUid === this.#context.environment.uid) return;
     this.#context.err(
       `ipcauth: note: ${path} belongs to uid ${serverUid}: only a server that runs as uid ` +
@@ -237,7 +240,7 @@ class Users {
   }
 
   #load(): Config {
-    return loadConfig(this.#places, this.#ground);
+    return loadConfig(this.#places, this.#hostFacts);
   }
 
   #find(config: Config, name: string): User {

@@ -44,7 +44,7 @@ export type TunnelEvent =
   | { readonly kind: "up" }
   | { readonly kind: "listening"; readonly where: string }
   | {
-    readonly kind: "failed" | "complaint";
+    readonly kind: "failed" | "warning";
     readonly message: string;
     readonly exit: number;
     readonly hint: string | undefined;
@@ -73,10 +73,10 @@ export function runTunnel(
 class Tunnel implements ConnectionHandler, Watcher {
   readonly #port: MessagePort;
   readonly #tell: (news: TunnelEvent) => void;
-  readonly #wake: EventFd;
+  readonly #eventFd: EventFd;
   readonly #reactor = new Reactor();
   readonly #passages = new Set<TunnelConnection>();
-  readonly #plan: TunnelConnectionOptions;
+  readonly #options: TunnelConnectionOptions;
   readonly #kind: "unix" | "tcp";
   readonly #acceptor: Acceptor;
   readonly #listener: UnixListener | TcpListener;
@@ -84,11 +84,11 @@ class Tunnel implements ConnectionHandler, Watcher {
   constructor(orders: TunnelOptions, port: MessagePort, tell: (news: TunnelEvent) => void) {
     this.#port = port;
     this.#tell = tell;
-    this.#wake = new EventFd(new Descriptor(orders.wake));
+    this.#eventFd = new EventFd(new Descriptor(orders.wake));
     const key = new WatchedKey(orders.key, orders.ownUid);
     const failure = key.refresh();
     if (failure !== null) throw failure;
-    this.#plan = {
+    this.#options = {
       reactor: this.#reactor,
       buffers: new RelayBuffers(),
       where: endpointText(orders.server),
@@ -98,7 +98,7 @@ class Tunnel implements ConnectionHandler, Watcher {
         if (key.key === null) throw failure ?? noKey(orders.key);
         return new ClientHandshake(key.key, { client: orders.client, user: orders.user });
       },
-      complain: ({ message, exit, hint }) => tell({ kind: "complaint", message, exit, hint }),
+      complain: ({ message, exit, hint }) => tell({ kind: "warning", message, exit, hint }),
       over: (passage) => void this.#passages.delete(passage),
     };
     this.#kind = orders.listen.kind;
@@ -108,7 +108,7 @@ class Tunnel implements ConnectionHandler, Watcher {
   }
 
   run(): void {
-    this.#reactor.watch(this.#wake.descriptor, EPOLLIN, this);
+    this.#reactor.watch(this.#eventFd.descriptor, EPOLLIN, this);
     this.#reactor.run();
     this.#tell({ kind: "stopped" });
   }
@@ -117,7 +117,7 @@ class Tunnel implements ConnectionHandler, Watcher {
   beforeBatch(): void {}
 
   onConnection(connection: Descriptor): void {
-    const passage = new TunnelConnection(this.#plan, connection, this.#kind);
+    const passage = new TunnelConnection(this.#options, connection, this.#kind);
     this.#passages.add(passage);
     passage.begin();
   }
@@ -128,12 +128,12 @@ class Tunnel implements ConnectionHandler, Watcher {
 
   onError(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    this.#tell({ kind: "complaint", message, exit: ExitCode.os, hint: undefined });
+    this.#tell({ kind: "warning", message, exit: ExitCode.os, hint: undefined });
   }
 
   /** The word to stop. */
   onEvents(): void {
-    this.#wake.clear();
+    this.#eventFd.clear();
     if (receiveMessageOnPort(this.#port) === undefined) return;
     if (this.#listener instanceof UnixListener) this.#listener.unlink();
     this.#acceptor.close();

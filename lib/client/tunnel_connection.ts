@@ -50,7 +50,7 @@ export interface TunnelConnectionOptions {
 
 /** A local connection on its way to the server, and then joined to it. */
 export class TunnelConnection implements Watcher, RelayOwner {
-  readonly #plan: TunnelConnectionOptions;
+  readonly #options: TunnelConnectionOptions;
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
   readonly #deadline: Timer;
@@ -61,13 +61,13 @@ export class TunnelConnection implements Watcher, RelayOwner {
   #over = false;
 
   /** @param local Belongs to the passage. */
-  constructor(plan: TunnelConnectionOptions, local: Descriptor, kind: "unix" | "tcp") {
-    this.#plan = plan;
+  constructor(options: TunnelConnectionOptions, local: Descriptor, kind: "unix" | "tcp") {
+    this.#options = options;
     this.#local = local;
     this.#kind = kind;
-    this.#deadline = plan.reactor.after(
+    this.#deadline = options.reactor.after(
       PATIENCE,
-      () => this.#fail(connectFailure(`${plan.where} does not answer`, ExitCode.unavailable)),
+      () => this.#fail(connectFailure(`${options.where} does not answer`, ExitCode.unavailable)),
     );
   }
 
@@ -96,7 +96,7 @@ export class TunnelConnection implements Watcher, RelayOwner {
     } catch (error) {
       if (error instanceof Failure) this.#fail(error);
       else if (error instanceof SystemError) {
-        this.#fail(unreachable(this.#plan.where, error.errno));
+        this.#fail(unreachable(this.#options.where, error.errno));
       } else {
         this.#end();
         throw error;
@@ -105,7 +105,7 @@ export class TunnelConnection implements Watcher, RelayOwner {
   }
 
   #connect(lastError: number): void {
-    const { reactor, addresses, where } = this.#plan;
+    const { reactor, addresses, where } = this.#options;
     const address = addresses[this.#next++];
     if (address === undefined) throw unreachable(where, lastError);
     const socket = tcpSocket(address);
@@ -129,13 +129,13 @@ export class TunnelConnection implements Watcher, RelayOwner {
       return;
     }
     tuneTcp(remote.descriptor);
-    this.#handshake = this.#plan.handshake();
+    this.#handshake = this.#options.handshake();
     this.#send(this.#handshake.start());
     remote.update(EPOLLIN);
   }
 
   #listen(): void {
-    const chunk = this.#plan.buffers.read.subarray(0, CHUNK);
+    const chunk = this.#options.buffers.read.subarray(0, CHUNK);
     while (this.#remote !== null && this.#handshake !== null) {
       const count = receive(this.#remote.descriptor, chunk);
       if (count === WOULD_BLOCK) return;
@@ -155,14 +155,14 @@ export class TunnelConnection implements Watcher, RelayOwner {
         this.#join(event);
         return;
       default:
-        throw handshakeFailure(this.#plan.where, event);
+        throw handshakeFailure(this.#options.where, event);
     }
   }
 
   #join({ channel, rest }: ClientEvent & { kind: "accepted" }): void {
     const remote = this.#remote;
     if (remote === null) return;
-    const { reactor, buffers } = this.#plan;
+    const { reactor, buffers } = this.#options;
     this.#deadline.cancel();
     this.#remote = null;
     this.#relay = new Relay(
@@ -182,7 +182,7 @@ export class TunnelConnection implements Watcher, RelayOwner {
   /** Both connections are closed. */
   onRelayClosed(): void {
     this.#over = true;
-    this.#plan.over(this);
+    this.#options.over(this);
   }
 
   /** So few bytes always fit into a connection that has carried none. */
@@ -190,13 +190,16 @@ export class TunnelConnection implements Watcher, RelayOwner {
     if (this.#remote === null) return;
     const taken = send(this.#remote.descriptor, bytes as Uint8Array<ArrayBuffer>);
     if (taken < bytes.length) {
-      throw connectFailure(`${this.#plan.where} has closed the connection`, ExitCode.unavailable);
+      throw connectFailure(
+        `${this.#options.where} has closed the connection`,
+        ExitCode.unavailable,
+      );
     }
   }
 
   #fail(failure: Failure): void {
     if (this.#over) return;
-    this.#plan.complain(failure);
+    this.#options.complain(failure);
     this.#end();
   }
 
@@ -208,6 +211,6 @@ export class TunnelConnection implements Watcher, RelayOwner {
     this.#remote?.close();
     this.#remote = null;
     this.#local.close();
-    this.#plan.over(this);
+    this.#options.over(this);
   }
 }

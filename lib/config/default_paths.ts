@@ -66,10 +66,10 @@ export interface ConfigPlaces {
  *
  * @param flag The value of `--config`, or null.
  */
-export function configPlaces(flag: string | null, surroundings: Environment): ConfigPlaces {
-  const named = flag ?? surroundings.env.IPCAUTH_CONFIG;
+export function configPlaces(flag: string | null, environment: Environment): ConfigPlaces {
+  const named = flag ?? environment.env.IPCAUTH_CONFIG;
   if (named) return { paths: [named], explicit: true };
-  const home = configHome(surroundings);
+  const home = configHome(environment);
   return {
     paths: home === null ? [SYSTEM_CONFIG] : [`${home}/ipcauth/config.yaml`, SYSTEM_CONFIG],
     explicit: false,
@@ -77,8 +77,8 @@ export function configPlaces(flag: string | null, surroundings: Environment): Co
 }
 
 /** Where the key lies when neither a flag, the environment nor the configuration names one. */
-export function keyPaths(surroundings: Environment): readonly string[] {
-  const home = configHome(surroundings);
+export function keyPaths(environment: Environment): readonly string[] {
+  const home = configHome(environment);
   return home === null ? [SYSTEM_KEY] : [`${home}/ipcauth/ipc.key`, SYSTEM_KEY];
 }
 
@@ -92,8 +92,8 @@ function runtimeSocket({ uid, env }: Environment): string | null {
  *
  * @throws {Failure} When the user has no runtime directory to put it in.
  */
-export function serverSocket(surroundings: Environment): string {
-  const path = runtimeSocket(surroundings);
+export function serverSocket(environment: Environment): string {
+  const path = runtimeSocket(environment);
   if (path !== null) return path;
   throw new Failure("There is no default socket path: XDG_RUNTIME_DIR is not set", {
     exit: ExitCode.usage,
@@ -102,8 +102,8 @@ export function serverSocket(surroundings: Environment): string {
 }
 
 /** The sockets a client tries, in order: its own user's server, then the machine's. */
-export function clientSockets(surroundings: Environment): readonly string[] {
-  const own = runtimeSocket(surroundings);
+export function clientSockets(environment: Environment): readonly string[] {
+  const own = runtimeSocket(environment);
   return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];
 }
 

@@ -19,7 +19,7 @@ export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "ad
 export interface EditContext {
   /** How the file is named in messages. */
   readonly path: string;
-  readonly machine: NameLookup;
+  readonly names: NameLookup;
   /** What the commands of hints need to reach the same file, such as ` --config FILE`; empty if left out. */
   readonly flags?: string;
 }
@@ -32,8 +32,8 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  *
  * @throws {Failure} 73 when the name or the uid is listed, 64 when it cannot be, 78 when the file is bad.
  */
-export function addUser(text: string, user: NewUser, ground: EditContext): string {
-  const before = parseConfig(text, ground.path, ground.machine);
+export function addUser(text: string, user: NewUser, context: EditContext): string {
+  const before = parseConfig(text, context.path, context.names);
   if (!isName(user.name)) {
     throw invalid(
       `${JSON.stringify(user.name)} cannot be a user's name: it has no blanks, quotes, commas or ` +
@@ -43,10 +43,10 @@ export function addUser(text: string, user: NewUser, ground: EditContext): strin
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
-      hint: `ipcauth users show ${shellWord(user.name)}${ground.flags ?? ""}`,
+      hint: `ipcauth users show ${shellWord(user.name)}${context.flags ?? ""}`,
     });
   }
-  demandUid(user.uid, null, before, ground);
+  demandUid(user.uid, null, before, context);
   const fields: UserFields = {
     name: scalarText(user.name),
     uid: scalarText(user.uid),
@@ -55,7 +55,7 @@ export function addUser(text: string, user: NewUser, ground: EditContext): strin
     ...user.admin ? { admin: "true" } : {},
   };
   const users = [...before.access.users, user];
-  return verified(new UsersText(text).add(fields), before, users, ground);
+  return verified(new UsersText(text).add(fields), before, users, context);
 }
 
 /**
@@ -64,12 +64,12 @@ export function addUser(text: string, user: NewUser, ground: EditContext): strin
  * @throws {Failure} 65 when there is none of that name, 78 when the file is bad or a listener names the
  * user, too.
  */
-export function removeUser(text: string, name: string, ground: EditContext): string {
-  const before = parseConfig(text, ground.path, ground.machine);
-  demandUser(name, before, ground);
+export function removeUser(text: string, name: string, context: EditContext): string {
+  const before = parseConfig(text, context.path, context.names);
+  demandUser(name, before, context);
   demandUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
-  return verified(new UsersText(text).remove(name), before, users, ground);
+  return verified(new UsersText(text).remove(name), before, users, context);
 }
 
 /**
@@ -83,14 +83,14 @@ export function setUserField(
   name: string,
   field: string,
   value: string,
-  ground: EditContext,
+  context: EditContext,
 ): string {
-  const before = parseConfig(text, ground.path, ground.machine);
-  const user = demandUser(name, before, ground);
-  const changed = change(user, field, value, before, ground);
+  const before = parseConfig(text, context.path, context.names);
+  const user = demandUser(name, before, context);
+  const changed = change(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
-  return verified(new UsersText(text).set(name, field, value), before, users, ground);
+  return verified(new UsersText(text).set(name, field, value), before, users, context);
 }
 
 function change(
@@ -98,7 +98,7 @@ function change(
   field: string,
   value: string,
   config: Config,
-  ground: EditContext,
+  context: EditContext,
 ): NewUser {
   const flag = (): boolean => {
     if (value === "true" || value === "false") return value === "true";
@@ -119,7 +119,7 @@ function change(
     case "gid":
       return { ...user, gid: id() };
     case "uid":
-      demandUid(id(), user.name, config, ground);
+      demandUid(id(), user.name, config, context);
       return { ...user, uid: id() };
     default:
       throw invalid(
@@ -156,9 +156,9 @@ function demandUid(
   uid: number,
   own: string | null,
   config: Config,
-  { machine, flags = "" }: EditContext,
+  { names, flags = "" }: EditContext,
 ): void {
-  if (uid === machine.overflowUid) {
+  if (uid === names.overflowUid) {
     throw invalid(`${uid} is the overflow uid: it stands for everyone without a mapping`);
   }
   const holder = config.access.usersByUid.get(uid);
@@ -174,11 +174,11 @@ function verified(
   text: string,
   before: Config,
   users: readonly NewUser[],
-  { path, machine }: EditContext,
+  { path, names }: EditContext,
 ): string {
   let after: Config;
   try {
-    after = parseConfig(text, path, machine);
+    after = parseConfig(text, path, names);
   } catch (cause) {
     throw unedited(path, cause);
   }

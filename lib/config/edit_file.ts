@@ -32,14 +32,14 @@ const NEW_MODE = 0o644;
  */
 export async function editConfigFile(
   path: string,
-  ground: HostFacts,
+  hostFacts: HostFacts,
   edit: (text: string) => string,
 ): Promise<boolean> {
   try {
     const real = realPath(path);
-    using _lock = await acquire(`${real}.lock`, ground);
-    const old = readConfigFile(real, ground);
-    if (old === null) refuse(checkPath(path, ground.serverUid));
+    using _lock = await acquire(`${real}.lock`, hostFacts);
+    const old = readConfigFile(real, hostFacts);
+    if (old === null) refuse(checkPath(path, hostFacts.serverUid));
     const text = edit(old ?? "");
     if (text === old) return false;
     replace(real, text, old === null);

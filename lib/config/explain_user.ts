@@ -49,7 +49,7 @@ export function uidOf(name: string, config: Config): number | null {
 export function explainUser(
   uid: number,
   config: Config,
-  ground: HostFacts,
+  hostFacts: HostFacts,
   flags: string,
 ): UserExplanation {
   const listed = config.access.usersByUid.get(uid);
@@ -64,7 +64,7 @@ export function explainUser(
   const name = listed?.name ?? account?.name ?? null;
   const subject = { uid, name, path: config.path, flags };
   const ask = (allow: AllowList | null) => {
-    const decision = decide(peer, config.access, allow, ground, ROOM);
+    const decision = decide(peer, config.access, allow, hostFacts, ROOM);
     return { decision, explanation: explain(decision, subject) };
   };
   return {

@@ -20,13 +20,13 @@ import { DEFAULT_SOCKET_MODE, type KeyConfig, type ListenerConfig } from "./type
 export function readListeners(
   value: Value | null,
   access: AccessTable,
-  machine: NameLookup,
+  names: NameLookup,
   reader: Reader,
 ): readonly ListenerConfig[] | null {
   if (value === null) return null;
   const values = reader.list(value);
   if (values.length === 0) return reader.refuse(value, "there is no listener in this list");
-  const listeners = values.map((one) => readListener(one, access, machine, reader))
+  const listeners = values.map((one) => readListener(one, access, names, reader))
     .filter((listener) => listener !== null);
   const seen = new Map<string, number>();
   for (const listener of listeners) {
@@ -46,7 +46,7 @@ export function readListeners(
 function readListener(
   value: Value,
   access: AccessTable,
-  machine: NameLookup,
+  names: NameLookup,
   reader: Reader,
 ): ListenerConfig | null {
   const fields = reader.fields(value, ["unix", "tcp", "mode", "keys", "allow", "service"]);
@@ -56,7 +56,7 @@ function readListener(
   if ((unix === null) === (tcp === null)) {
     return reader.refuse(value, "a listener has one of unix and tcp");
   }
-  const allow = readAllow(fields.get("allow"), access, machine, reader);
+  const allow = readAllow(fields.get("allow"), access, names, reader);
   const service = readService(
     fields.get("service"),
     (name) => access.usersByName.has(name),
@@ -94,7 +94,7 @@ function readMode(value: Value | null, reader: Reader): number | null {
 function readAllow(
   value: Value | null,
   access: AccessTable,
-  machine: NameLookup,
+  names: NameLookup,
   reader: Reader,
 ): AllowList | null {
   if (value === null) return null;
@@ -109,7 +109,7 @@ function readAllow(
       continue;
     }
     const group = name.slice(1);
-    const gid = access.groups.find((one) => one.name === group)?.gid ?? machine.groupId(group);
+    const gid = access.groups.find((one) => one.name === group)?.gid ?? names.groupId(group);
     if (gid !== null) gids.add(gid);
     else {reader.refuse(
         entry,

@@ -30,7 +30,7 @@ const RETRY = 200;
 /** Keeps a configuration up to date. Synchronous: a decision waits for it. */
 export class LiveConfig {
   readonly #places: ConfigPlaces;
-  readonly #ground: HostFacts;
+  readonly #hostFacts: HostFacts;
   readonly #accept: (config: Config) => void;
   readonly #watches: readonly FileWatch[];
   #file: ConfigFile | null;
@@ -49,11 +49,11 @@ export class LiveConfig {
    */
   constructor(
     places: ConfigPlaces,
-    ground: HostFacts,
+    hostFacts: HostFacts,
     accept: (config: Config) => void = () => {},
   ) {
     this.#places = places;
-    this.#ground = ground;
+    this.#hostFacts = hostFacts;
     this.#accept = accept;
     this.#watches = places.paths.map((path) => new FileWatch(path));
     this.#look();
@@ -97,7 +97,7 @@ export class LiveConfig {
   #read(): ConfigFile | null {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       this.#unsettled = this.#mayShareItsStamp();
-      const file = findConfig(this.#places, this.#ground);
+      const file = findConfig(this.#places, this.#hostFacts);
       // Had it changed while it was read, the text might be half old and half new.
       if (!this.#look()) return file;
     }
@@ -159,7 +159,7 @@ export class LiveConfig {
   }
 
   #parsed(file: ConfigFile | null): Config {
-    const config = file === null ? BUILT_IN : parse(file, this.#ground);
+    const config = file === null ? BUILT_IN : parse(file, this.#hostFacts);
     this.#accept(config);
     return config;
   }

@@ -62,9 +62,9 @@ export interface ConfigFile {
  * @param ground Who reads it.
  * @throws {Failure} 78 when a named file is missing, or a file is unreadable, unsafe or wrong.
  */
-export function loadConfig(places: ConfigPlaces, ground: HostFacts): Config {
-  const file = findConfig(places, ground);
-  return file === null ? BUILT_IN : parse(file, ground);
+export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
+  const file = findConfig(places, hostFacts);
+  return file === null ? BUILT_IN : parse(file, hostFacts);
 }
 
 /**
@@ -73,9 +73,9 @@ export function loadConfig(places: ConfigPlaces, ground: HostFacts): Config {
  * @returns Null when none has and nobody named one.
  * @throws {Failure} 78 as {@linkcode loadConfig}, short of what is in the file.
  */
-export function findConfig(places: ConfigPlaces, ground: HostFacts): ConfigFile | null {
+export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFile | null {
   for (const path of places.paths) {
-    const text = readConfigFile(path, ground);
+    const text = readConfigFile(path, hostFacts);
     if (text !== null) return { path, text };
   }
   if (places.explicit) throw missing(places.paths[0]!);
@@ -88,11 +88,11 @@ export function findConfig(places: ConfigPlaces, ground: HostFacts): ConfigFile 
  * @returns Its text, or null when there is no such file.
  * @throws {Failure} 78 when it cannot be read, or others may change it.
  */
-export function readConfigFile(path: string, ground: HostFacts): string | null {
+export function readConfigFile(path: string, hostFacts: HostFacts): string | null {
   let file: Deno.FsFile;
   try {
     // Opening a FIFO would wait for its writer, so what is no file is not opened at all.
-    refuse(judgeFile(Deno.statSync(path), path, ground));
+    refuse(judgeFile(Deno.statSync(path), path, hostFacts));
     file = Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
@@ -100,8 +100,8 @@ export function readConfigFile(path: string, ground: HostFacts): string | null {
   }
   try {
     // The opened file is judged, not whatever the name points to a moment later.
-    refuse(judgeFile(file.statSync(), path, ground));
-    refuse(checkPath(path, ground.serverUid));
+    refuse(judgeFile(file.statSync(), path, hostFacts));
+    refuse(checkPath(path, hostFacts.serverUid));
     return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
@@ -111,17 +111,17 @@ export function readConfigFile(path: string, ground: HostFacts): string | null {
 }
 
 /** Parses a file's text. @throws {Failure} 78. */
-export function parse({ text, path }: ConfigFile, ground: HostFacts): Config {
+export function parse({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
   const config = parseConfig(text, path, {
-    overflowUid: ground.overflowUid,
+    overflowUid: hostFacts.overflowUid,
     groupId: gidByName,
   });
-  judgeKeys(config, ground);
+  judgeKeys(config, hostFacts);
   return config;
 }
 
-function judgeFile(info: Deno.FileInfo, path: string, ground: HostFacts): PathProblem | null {
-  return checkConfigFile(fileFacts(info), path, ground.serverUid);
+function judgeFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): PathProblem | null {
+  return checkConfigFile(fileFacts(info), path, hostFacts.serverUid);
 }
 
 /** @throws {Failure} 78 when there is a problem. */
@@ -134,7 +134,7 @@ export function refuse(problem: PathProblem | null): void {
 }
 
 /** Key files are looked at with the configuration that names them; what they hold is read later. */
-function judgeKeys(config: Config, ground: HostFacts): void {
+function judgeKeys(config: Config, hostFacts: HostFacts): void {
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
     for (const [number, { file, at }] of listener.keys.entries()) {
@@ -150,7 +150,7 @@ function judgeKeys(config: Config, ground: HostFacts): void {
           cause: error,
         });
       }
-      const problem = checkKeyFile(fileFacts(facts), file, ground.serverUid);
+      const problem = checkKeyFile(fileFacts(facts), file, hostFacts.serverUid);
       if (problem !== null) {
         throw new Failure(`${where}: the key file ${problem.sentence}`, {
           exit: ExitCode.config,

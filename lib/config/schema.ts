@@ -22,10 +22,10 @@ export const LARGEST = 4 << 20;
  *
  * @param text The file.
  * @param path How the file is named in messages.
- * @param machine What has to be known of the machine.
+ * @param machine What has to be known of the names.
  * @throws {Failure} 78, one line a problem: `path:line:column: key: what`.
  */
-export function parseConfig(text: string, path: string, machine: NameLookup): Config {
+export function parseConfig(text: string, path: string, names: NameLookup): Config {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
   if (text.length > LARGEST) problems.add(root, "the file is larger than 4 MiB");
@@ -33,7 +33,7 @@ export function parseConfig(text: string, path: string, machine: NameLookup): Co
   const document = problems.all.length > 0
     ? null
     : readDocument(text.replace(/^\ufeff/, ""), problems);
-  const config = build(document, path, machine, new Reader(problems));
+  const config = build(document, path, names, new Reader(problems));
   if (problems.all.length > 0) throw badConfig(path, problems.all);
   return config;
 }
@@ -50,14 +50,14 @@ function refuseControls(text: string, problems: Problems): void {
   }
 }
 
-function build(document: Value | null, path: string, machine: NameLookup, reader: Reader): Config {
+function build(document: Value | null, path: string, names: NameLookup, reader: Reader): Config {
   const known = ["listeners", "users", "groups", "limits", "log"];
   const fields = document === null ? null : reader.fields(document, known);
   const get = (name: string): Value | null => fields?.get(name) ?? null;
-  const access = readAccessTable(get("users"), get("groups"), machine, reader);
+  const access = readAccessTable(get("users"), get("groups"), names, reader);
   return {
     path,
-    listeners: readListeners(get("listeners"), access, machine, reader),
+    listeners: readListeners(get("listeners"), access, names, reader),
     access,
     limits: readLimits(get("limits"), reader),
     log: readLog(get("log"), reader),

@@ -8,7 +8,7 @@ import type { AccessTable, Group, Position, User } from "../policy/types.ts";
 import type { Place, Value } from "./document.ts";
 import type { Reader } from "./reader.ts";
 
-/** What a configuration's reading needs to know of the machine. */
+/** What a configuration's reading needs to know of the names. */
 export interface NameLookup {
   /** Stands for every uid that has no mapping. */
   readonly overflowUid: number;
@@ -20,12 +20,12 @@ export interface NameLookup {
 export function readAccessTable(
   users: Value | null,
   groups: Value | null,
-  machine: NameLookup,
+  names: NameLookup,
   reader: Reader,
 ): AccessTable {
-  const listed = reader.list(users).map((value) => readUser(value, machine, reader))
+  const listed = reader.list(users).map((value) => readUser(value, names, reader))
     .filter((user) => user !== null);
-  const teams = reader.list(groups).map((value) => readGroup(value, machine, reader))
+  const teams = reader.list(groups).map((value) => readGroup(value, names, reader))
     .filter((group) => group !== null);
   refuseTwice(listed, "user", (user) => user.name, reader, (user) => user.nameAt);
   refuseTwice(listed, "uid", (user) => user.user.uid, reader, (user) => user.idAt);
@@ -47,12 +47,12 @@ interface ReadUser {
   readonly idAt: Place;
 }
 
-function readUser(value: Value, machine: NameLookup, reader: Reader): ReadUser | null {
+function readUser(value: Value, names: NameLookup, reader: Reader): ReadUser | null {
   const fields = reader.fields(value, ["name", "uid", "gid", "local_ipc_access", "admin"]);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, reader);
   const uid = reader.id(fields.get("uid"), fields, "uid");
-  if (uid === machine.overflowUid) {
+  if (uid === names.overflowUid) {
     reader.refuse(
       fields.get("uid")!,
       `${uid} is the overflow uid: it stands for everyone without a mapping, and is always refused`,
@@ -78,7 +78,7 @@ interface ReadGroup {
   readonly idAt: Place;
 }
 
-function readGroup(value: Value, machine: NameLookup, reader: Reader): ReadGroup | null {
+function readGroup(value: Value, names: NameLookup, reader: Reader): ReadGroup | null {
   const fields = reader.fields(value, ["name", "gid", "local_ipc_access"]);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, reader);
@@ -88,7 +88,7 @@ function readGroup(value: Value, machine: NameLookup, reader: Reader): ReadGroup
   const nameAt = fields.get("name")!;
   const written = fields.get("gid");
   const gid = written === null
-    ? machine.groupId(name) ??
+    ? names.groupId(name) ??
       reader.refuse(nameAt, `this machine knows no group "${name}"`, "give its gid: gid: N")
     : reader.id(written, fields, "gid");
   if (gid === null) return null;

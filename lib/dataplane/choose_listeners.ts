@@ -51,11 +51,11 @@ const NOWHERE = { line: 1, column: 1 };
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
-  surroundings: Environment,
+  environment: Environment,
   open: readonly InheritedAddress[] = [],
   ruled: ReadonlySet<string> = new Set(),
 ): readonly ListenerConfig[] {
-  return new ListenerChoice(flags, config, surroundings).listeners(open, ruled);
+  return new ListenerChoice(flags, config, environment).listeners(open, ruled);
 }
 
 /**
@@ -66,10 +66,10 @@ export function chooseListeners(
 export function requireClaims(
   flags: ListenerFlags,
   config: Config,
-  surroundings: Environment,
+  environment: Environment,
   open: readonly InheritedAddress[],
 ): void {
-  const [unclaimed] = new ListenerChoice(flags, config, surroundings).unclaimed(open);
+  const [unclaimed] = new ListenerChoice(flags, config, environment).unclaimed(open);
   if (unclaimed === undefined) return;
   throw new Failure(
     `The socket ${
@@ -102,12 +102,12 @@ function claim(socket: InheritedAddress, { path, listeners }: Config): string {
 class ListenerChoice {
   readonly #flags: ListenerFlags;
   readonly #config: Config;
-  readonly #surroundings: Environment;
+  readonly #environment: Environment;
 
-  constructor(flags: ListenerFlags, config: Config, surroundings: Environment) {
+  constructor(flags: ListenerFlags, config: Config, environment: Environment) {
     this.#flags = flags;
     this.#config = config;
-    this.#surroundings = surroundings;
+    this.#environment = environment;
   }
 
   listeners(
@@ -138,8 +138,8 @@ class ListenerChoice {
   /** Whether neither flags nor environment nor configuration name an address. */
   get #isUnasked(): boolean {
     const { unix, tcp } = this.#flags;
-    return unix === null && tcp === null && !this.#surroundings.env.IPCAUTH_PATH &&
-      addressFromEnvironment(this.#surroundings) === null && this.#config.listeners === null;
+    return unix === null && tcp === null && !this.#environment.env.IPCAUTH_PATH &&
+      addressFromEnvironment(this.#environment) === null && this.#config.listeners === null;
   }
 
   #named(): readonly ListenerConfig[] {
@@ -153,27 +153,27 @@ class ListenerChoice {
 
   /** Nobody has named an address on the command line. */
   #unasked(): readonly ListenerConfig[] {
-    const { IPCAUTH_PATH } = this.#surroundings.env;
+    const { IPCAUTH_PATH } = this.#environment.env;
     if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
-    const address = addressFromEnvironment(this.#surroundings);
+    const address = addressFromEnvironment(this.#environment);
     if (address !== null) return [this.#tcpAt(address)];
     const { listeners } = this.#config;
-    if (listeners === null) return [this.#unixAt(serverSocket(this.#surroundings))];
+    if (listeners === null) return [this.#unixAt(serverSocket(this.#environment))];
     return this.#all(listeners);
   }
 
   #unix(flag: string | true): readonly ListenerConfig[] {
     if (flag !== true) return [this.#unixAt(flag)];
-    const { IPCAUTH_PATH } = this.#surroundings.env;
+    const { IPCAUTH_PATH } = this.#environment.env;
     if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
     const configured = this.#configured("unix");
     if (configured.length > 0) return this.#all(configured);
-    return [this.#unixAt(serverSocket(this.#surroundings))];
+    return [this.#unixAt(serverSocket(this.#environment))];
   }
 
   #tcp(flag: HostPort | true): readonly ListenerConfig[] {
     if (flag !== true) return [this.#tcpAt(flag)];
-    const address = addressFromEnvironment(this.#surroundings);
+    const address = addressFromEnvironment(this.#environment);
     if (address !== null) return [this.#tcpAt(address)];
     const configured = this.#configured("tcp");
     if (configured.length === 0) return [this.#tcpAt(DEFAULT_ADDRESS)];
@@ -218,10 +218,10 @@ class ListenerChoice {
   /** The keys of the command line, else of the environment, else of the file, else the one everybody has. */
   #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
     const { keys } = this.#flags;
-    const { IPCAUTH_KEY_FILE } = this.#surroundings.env;
+    const { IPCAUTH_KEY_FILE } = this.#environment.env;
     if (keys.length === 0 && !IPCAUTH_KEY_FILE && listener.keys.length > 0) return listener;
     const files = keys.length > 0 ? keys : [null];
-    const paths = files.map((file) => file ?? findKeyFile(null, this.#surroundings, null));
+    const paths = files.map((file) => file ?? findKeyFile(null, this.#environment, null));
     return {
       ...listener,
       keys: [...new Set(paths)].map((path) => this.#keyOf(path)),

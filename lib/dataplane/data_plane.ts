@@ -59,27 +59,27 @@ export function runDataPlane(
 class DataPlane implements Watcher {
   readonly #port: MessagePort;
   readonly #tell: (message: ToControlPlane) => void;
-  readonly #wake: EventFd;
-  readonly #house: DataPlaneContext;
+  readonly #eventFd: EventFd;
+  readonly #context: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
-  readonly #stragglers: ProcessGroupReaper;
-  readonly #environment: Uint8Array<ArrayBuffer>;
-  readonly #doors: ListenerManager;
-  readonly #roster: ListenerSelection;
+  readonly #reaper: ProcessGroupReaper;
+  readonly #environmentBlock: Uint8Array<ArrayBuffer>;
+  readonly #listeners: ListenerManager;
+  readonly #selection: ListenerSelection;
   #stopping = false;
 
   constructor(orders: WorkerOptions, port: MessagePort, tell: (message: ToControlPlane) => void) {
     this.#port = port;
     this.#tell = tell;
-    this.#environment = orders.environment;
-    this.#wake = new EventFd(new Descriptor(orders.wake));
+    this.#environmentBlock = orders.environmentBlock;
+    this.#eventFd = new EventFd(new Descriptor(orders.wake));
     const reactor = new Reactor((error) => events.logError(error));
-    const { flags, surroundings, inherited } = orders;
-    const roster = new ListenerSelection(flags, surroundings, inherited);
+    const { flags, environment, inherited } = orders;
+    const selection = new ListenerSelection(flags, environment, inherited);
     const liveConfig = new LiveConfig(
       orders.places,
-      orders.ground,
-      (config) => roster.select(config),
+      orders.hostFacts,
+      (config) => selection.select(config),
     );
     const events = new EventBuffer(reactor, {
       events: (batch) => tell({ kind: "journal", batch }),
@@ -89,24 +89,24 @@ class DataPlane implements Watcher {
       events.logClose(session);
       if (this.#stopping && sessions.size === 0) this.#end();
     });
-    const names = new UserNames(orders.ground.serverUid, orders.serverUser);
+    const names = new UserNames(orders.hostFacts.serverUid, orders.serverUser);
     const buffers = new RelayBuffers();
-    this.#house = {
+    this.#context = {
       reactor,
       buffers,
       liveConfig,
       sessions,
       events,
       executables: new Executables(),
-      authorizer: new Authorizer(liveConfig, orders.ground, sessions, names),
+      authorizer: new Authorizer(liveConfig, orders.hostFacts, sessions, names),
       handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
-      serverUid: orders.ground.serverUid,
+      serverUid: orders.hostFacts.serverUid,
       refreshConfig: () => void this.#refresh(),
       reportConfigProblem: ({ message: problem }) =>
         tell({ kind: "reloaded", outcome: "bad-config", problem }),
       nameOf: (as) => names.of(as),
     };
-    this.#stragglers = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
+    this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
     this.#greeter = new ConsoleGreeter(reactor, buffers, {
       adopt: (descriptor, handOver) => {
         // The control plane must know of the session before it holds its connection.
@@ -116,23 +116,23 @@ class DataPlane implements Watcher {
       evict: (session) => tell({ kind: "evict", session }),
       idleTimeout: () => liveConfig.config.limits.idleTimeout,
     }, orders);
-    this.#doors = new ListenerManager(this.#house, orders.inherited, {
+    this.#listeners = new ListenerManager(this.#context, orders.inherited, {
       serviceOf: (service) => this.#serviceOf(service),
       opened: (listener) => tell({ kind: "listening", listener }),
       closed: (listener) => tell({ kind: "unlistened", listener }),
       failed: ({ message }) => tell({ kind: "fault", message }),
     });
-    this.#roster = roster;
+    this.#selection = selection;
     const { dropTo } = orders;
-    if (dropTo !== null) requireReadable(dropTo, filesOf(liveConfig.config, roster.current));
-    this.#doors.open(roster.current);
+    if (dropTo !== null) requireReadable(dropTo, filesOf(liveConfig.config, selection.current));
+    this.#listeners.open(selection.current);
     if (dropTo !== null) dropPrivileges(dropTo);
   }
 
   /** Serves until everything is closed. */
   run(): void {
-    const { reactor } = this.#house;
-    reactor.watch(this.#wake.descriptor, EPOLLIN, this);
+    const { reactor } = this.#context;
+    reactor.watch(this.#eventFd.descriptor, EPOLLIN, this);
     this.#reviewRegularly();
     this.#tell({ kind: "ready" });
     reactor.run();
@@ -141,7 +141,7 @@ class DataPlane implements Watcher {
 
   /** The control plane has said something. */
   onEvents(): void {
-    this.#wake.clear();
+    this.#eventFd.clear();
     for (;;) {
       const received: { message: ToDataPlane } | undefined = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
@@ -150,11 +150,11 @@ class DataPlane implements Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#house.events.logError(error);
+    this.#context.events.logError(error);
   }
 
   #serviceOf(service: ServiceConfig): Service {
-    const { reactor, buffers, liveConfig } = this.#house;
+    const { reactor, buffers, liveConfig } = this.#context;
     switch (service.kind) {
       case "console":
         return this.#greeter;
@@ -167,7 +167,7 @@ class DataPlane implements Watcher {
           () => liveConfig.config.limits.idleTimeout,
         );
       case "exec":
-        return new Executor(this.#house, this.#stragglers, service, this.#environment);
+        return new Executor(this.#context, this.#reaper, service, this.#environmentBlock);
     }
   }
 
@@ -185,20 +185,20 @@ class DataPlane implements Watcher {
         this.#tell({
           kind: "reloaded",
           outcome: "unchanged",
-          problem: this.#house.liveConfig.problem?.failure.message ?? null,
+          problem: this.#context.liveConfig.problem?.failure.message ?? null,
         });
         return;
       case "ping":
         this.#tell({ kind: "pong" });
         return;
       case "stop":
-        this.#stop(message.grace ?? this.#house.liveConfig.config.limits.grace);
+        this.#stop(message.grace ?? this.#context.liveConfig.config.limits.grace);
         return;
     }
   }
 
   #evict({ session: id, reason }: ToDataPlane & { kind: "evict" }): void {
-    const session = this.#house.sessions.get(id);
+    const session = this.#context.sessions.get(id);
     if (session === undefined || session.terminating) return;
     // Whom a trusted peer acts as is judged by the control plane alone.
     if (reason === "revoked") this.#revokeOne(session, "user-denied");
@@ -206,28 +206,28 @@ class DataPlane implements Watcher {
   }
 
   #revokeOne(session: Session, reason: DenyReason): void {
-    this.#house.events.logRevoke(session, reason);
+    this.#context.events.logRevoke(session, reason);
     session.terminate("revoked");
   }
 
   /** A console session's connection is closed. */
   #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToDataPlane & { kind: "ended" }): void {
-    const session = this.#house.sessions.get(id);
+    const session = this.#context.sessions.get(id);
     session?.recordBytes({ in: bytesIn, out: bytesOut });
     session?.end(failed ? "error" : "end");
   }
 
   #reviewRegularly(): void {
     // Asked for first: whatever goes wrong on the way, there is a next time.
-    this.#house.reactor.after(REVIEW, () => this.#reviewRegularly());
+    this.#context.reactor.after(REVIEW, () => this.#reviewRegularly());
     this.#refresh();
     this.#reviewKeys();
-    if (this.#doors.isIncomplete && !this.#stopping) this.#doors.retry();
+    if (this.#listeners.isIncomplete && !this.#stopping) this.#listeners.retry();
   }
 
   /** Looks at the configuration. @returns Whether there was something to tell. */
   #refresh(): boolean {
-    const outcome = this.#house.liveConfig.refresh();
+    const outcome = this.#context.liveConfig.refresh();
     if (outcome === "same") return false;
     if (outcome === "changed") {
       this.#tell({ kind: "reloaded", outcome, problem: null });
@@ -244,17 +244,17 @@ class DataPlane implements Watcher {
   }
 
   #changeDoors(): void {
-    if (!this.#stopping) this.#doors.reconfigure(this.#roster.current);
+    if (!this.#stopping) this.#listeners.reconfigure(this.#selection.current);
   }
 
   /** Ends the sessions that would be refused now. */
   #revoke(): void {
-    this.#doors.refreshKeys();
-    for (const session of this.#house.sessions) this.#review(session);
+    this.#listeners.refreshKeys();
+    for (const session of this.#context.sessions) this.#review(session);
   }
 
   #review(session: Session): void {
-    const { authorizer, events } = this.#house;
+    const { authorizer, events } = this.#context;
     // It has been told to go already.
     if (session.terminating) return;
     try {
@@ -269,19 +269,19 @@ class DataPlane implements Watcher {
 
   /** A key may expire, or its file change, without a word in the configuration. */
   #reviewKeys(): void {
-    this.#doors.refreshKeys();
-    for (const session of this.#house.sessions) {
+    this.#listeners.refreshKeys();
+    for (const session of this.#context.sessions) {
       if (session.facts.origin.kind === "tcp") this.#review(session);
     }
   }
 
   /** Lets the sessions end; asked a second time, ends them. */
   #stop(grace: number): void {
-    const { reactor, sessions, handshakes } = this.#house;
+    const { reactor, sessions, handshakes } = this.#context;
     const again = this.#stopping;
     this.#stopping = true;
     if (!again) {
-      this.#doors.close();
+      this.#listeners.close();
       handshakes.clear();
     }
     if (sessions.size === 0) this.#end();
@@ -291,7 +291,7 @@ class DataPlane implements Watcher {
 
   /** There is no more time: connections are closed, programs are told to end. */
   #evictAll(): void {
-    const { reactor, sessions, liveConfig } = this.#house;
+    const { reactor, sessions, liveConfig } = this.#context;
     for (const session of sessions) session.terminate("shutdown");
     // A program has as long as the peers had before it is killed.
     reactor.after(liveConfig.config.limits.grace, () => this.#endAll());
@@ -299,7 +299,7 @@ class DataPlane implements Watcher {
 
   /** No patience at all. */
   #endAll(): void {
-    const { reactor, sessions } = this.#house;
+    const { reactor, sessions } = this.#context;
     for (const session of sessions) {
       session.terminate("shutdown");
       session.kill();
@@ -309,9 +309,9 @@ class DataPlane implements Watcher {
   }
 
   #end(): void {
-    this.#stragglers.killAll();
-    this.#doors.wipe();
-    this.#house.events.flush();
-    this.#house.reactor.stop();
+    this.#reaper.killAll();
+    this.#listeners.wipe();
+    this.#context.events.flush();
+    this.#context.reactor.stop();
   }
 }

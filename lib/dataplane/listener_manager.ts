@@ -32,10 +32,10 @@ export interface ListenerEvents {
  * whose service cannot be offered serves nobody until it can, and never the service before it.
  */
 export class ListenerManager {
-  readonly #house: DataPlaneContext;
-  readonly #office: ListenerEvents;
+  readonly #context: DataPlaneContext;
+  readonly #host: ListenerEvents;
   readonly #owner: number;
-  readonly #doors = new Map<string, Endpoint>();
+  readonly #listeners = new Map<string, Endpoint>();
   /** Doors that are closed, and whose keys those who came through them still depend on. */
   #retired: TcpEndpoint[] = [];
   /**
@@ -49,13 +49,13 @@ export class ListenerManager {
 
   /** @param inherited Sockets that were opened for us, with the duty to close them. */
   constructor(
-    house: DataPlaneContext,
+    context: DataPlaneContext,
     inherited: readonly InheritedSocket[],
-    office: ListenerEvents,
+    host: ListenerEvents,
   ) {
-    this.#house = house;
-    this.#office = office;
-    this.#owner = house.serverUid;
+    this.#context = context;
+    this.#host = host;
+    this.#owner = context.serverUid;
     this.#inherited = new Map(inherited.map((one) => [listenerAddress(one), one]));
   }
 
@@ -78,7 +78,7 @@ export class ListenerManager {
   reconfigure(listeners: readonly ListenerConfig[]): void {
     this.#wanted = listeners;
     const wanted = new Map(listeners.map((config) => [listenerAddress(config), config]));
-    for (const [address, door] of this.#doors) {
+    for (const [address, door] of this.#listeners) {
       const config = wanted.get(address);
       if (this.#inherited.has(address)) {
         if (config === undefined) this.#shutOne(door);
@@ -94,7 +94,7 @@ export class ListenerManager {
   retry(): void {
     for (const config of this.#wanted) {
       const address = listenerAddress(config);
-      const door = this.#doors.get(address);
+      const door = this.#listeners.get(address);
       try {
         if (door === undefined) this.#openOne(config);
         else this.#changeOne(door, config);
@@ -104,7 +104,7 @@ export class ListenerManager {
         const failure = asFailure(address, error);
         if (this.#missing.get(address) === failure.message) continue;
         this.#missing.set(address, failure.message);
-        this.#office.failed(failure);
+        this.#host.failed(failure);
       }
     }
   }
@@ -116,13 +116,13 @@ export class ListenerManager {
 
   /** The names of those that are open. */
   get names(): readonly string[] {
-    return [...this.#doors.values()].map(({ name }) => name);
+    return [...this.#listeners.values()].map(({ name }) => name);
   }
 
   /** Looks at the key files. */
   refreshKeys(): void {
     this.#forgetRetired();
-    for (const door of [...this.#doors.values(), ...this.#retired]) {
+    for (const door of [...this.#listeners.values(), ...this.#retired]) {
       if (door instanceof TcpEndpoint) door.refreshKeys();
     }
   }
@@ -130,7 +130,7 @@ export class ListenerManager {
   /** The keys of a door that is closed go with the last session that came through it. */
   #forgetRetired(): void {
     if (this.#retired.length === 0) return;
-    const sessions = [...this.#house.sessions];
+    const sessions = [...this.#context.sessions];
     this.#retired = this.#retired.filter((door) => {
       const isNeeded = sessions.some((session) => door.authenticated(session));
       if (!isNeeded) door.wipe();
@@ -140,7 +140,7 @@ export class ListenerManager {
 
   /** Stops accepting everywhere. */
   close(): void {
-    for (const [address, door] of this.#doors) this.#closeOne(address, door);
+    for (const [address, door] of this.#listeners) this.#closeOne(address, door);
   }
 
   /** Forgets the keys, once nobody's session depends on them. */
@@ -150,15 +150,15 @@ export class ListenerManager {
   }
 
   #openOne(config: ListenerConfig): void {
-    const service = this.#office.serviceOf(config.service);
+    const service = this.#host.serviceOf(config.service);
     const address = listenerAddress(config);
     const inherited = this.#inherited.get(address);
     const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
     const door = config.kind === "unix"
-      ? new UnixEndpoint(this.#house, UnixListener.open(config, this.#owner, socket), service)
-      : new TcpEndpoint(this.#house, TcpListener.open(config, socket), service);
-    this.#doors.set(address, door);
-    this.#office.opened(door.name);
+      ? new UnixEndpoint(this.#context, UnixListener.open(config, this.#owner, socket), service)
+      : new TcpEndpoint(this.#context, TcpListener.open(config, socket), service);
+    this.#listeners.set(address, door);
+    this.#host.opened(door.name);
   }
 
   #changeOne(door: Endpoint, config: ListenerConfig): void {
@@ -167,22 +167,22 @@ export class ListenerManager {
       door.reconfigure(config);
       return;
     }
-    door.setService(config, this.#office.serviceOf(config.service));
-    if (!wasOpen) this.#office.opened(door.name);
+    door.setService(config, this.#host.serviceOf(config.service));
+    if (!wasOpen) this.#host.opened(door.name);
   }
 
   #shutOne(door: Endpoint): void {
     if (!door.isAccepting) return;
     door.suspend();
-    this.#office.closed(door.name);
+    this.#host.closed(door.name);
   }
 
   #closeOne(address: string, door: Endpoint): void {
     const wasOpen = door.isAccepting;
-    this.#doors.delete(address);
+    this.#listeners.delete(address);
     door.close();
     if (door instanceof TcpEndpoint) this.#retired.push(door);
-    if (wasOpen) this.#office.closed(door.name);
+    if (wasOpen) this.#host.closed(door.name);
   }
 }
 

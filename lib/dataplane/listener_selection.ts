@@ -17,16 +17,16 @@ import { chooseListeners, type ListenerFlags, requireClaims } from "./choose_lis
  */
 export class ListenerSelection {
   readonly #flags: ListenerFlags;
-  readonly #surroundings: Environment;
+  readonly #environment: Environment;
   readonly #open: readonly InheritedAddress[];
   /** Addresses that are served only where a line of the file says so. */
   #ruled: ReadonlySet<string> = new Set();
   #current: readonly ListenerConfig[] | null = null;
 
   /** @param open Sockets that were opened for us. */
-  constructor(flags: ListenerFlags, surroundings: Environment, open: readonly InheritedAddress[]) {
+  constructor(flags: ListenerFlags, environment: Environment, open: readonly InheritedAddress[]) {
     this.#flags = flags;
-    this.#surroundings = surroundings;
+    this.#environment = environment;
     this.#open = open;
   }
 
@@ -42,7 +42,7 @@ export class ListenerSelection {
    * what a socket is for that was opened for us; later such a socket is left out, as it is when its line is removed.
    */
   select(config: Config): void {
-    const said = [this.#flags, config, this.#surroundings, this.#open] as const;
+    const said = [this.#flags, config, this.#environment, this.#open] as const;
     if (this.#current === null) requireClaims(...said);
     const chosen = chooseListeners(...said, this.#ruled);
     const left = this.#open.filter((one) => !findListener(chosen, one));

@@ -16,19 +16,19 @@ export interface WorkerOptions {
   readonly kind: "serve";
   /** What the command line says of listeners; the rest stands in the configuration, which may change. */
   readonly flags: ListenerFlags;
-  readonly surroundings: Environment;
+  readonly environment: Environment;
   /** Sockets that were opened for us: now the data plane's to close. */
   readonly inherited: readonly InheritedSocket[];
   /** Whom to become, for good, as soon as everything listens; null to stay who we are. */
   readonly dropTo: ProcessIdentity | null;
   readonly places: ConfigPlaces;
-  readonly ground: HostFacts;
+  readonly hostFacts: HostFacts;
   readonly host: string;
   readonly version: string;
   /** The name of the server's own user. */
   readonly serverUser: string;
   /** The server's environment as the kernel shows it, for programs that are started. */
-  readonly environment: Uint8Array<ArrayBuffer>;
+  readonly environmentBlock: Uint8Array<ArrayBuffer>;
   /** An eventfd, now the data plane's: it is raised after every message on the port. */
   readonly wake: number;
 }

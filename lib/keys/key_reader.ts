@@ -110,12 +110,12 @@ function readAll(path: string, file: Deno.FsFile): Uint8Array {
  */
 export function findKeyFile(
   named: string | null,
-  surroundings: Environment,
+  environment: Environment,
   configured: string | null,
 ): string {
-  const path = named ?? (surroundings.env.IPCAUTH_KEY_FILE || configured);
+  const path = named ?? (environment.env.IPCAUTH_KEY_FILE || configured);
   if (path !== null) return path;
-  const places = keyPaths(surroundings);
+  const places = keyPaths(environment);
   const found = places.find(isThere);
   if (found !== undefined) return found;
   throw new Failure(`There is no key: ${noneExists(places)}`, {
@@ -132,9 +132,9 @@ function noneExists(places: readonly string[]): string {
 }
 
 /** Where `gen-key` puts a key that nobody has named a file for. */
-export function newKeyPath(surroundings: Environment): string {
-  const [path] = keyPaths(surroundings);
-  return surroundings.env.IPCAUTH_KEY_FILE || path!;
+export function newKeyPath(environment: Environment): string {
+  const [path] = keyPaths(environment);
+  return environment.env.IPCAUTH_KEY_FILE || path!;
 }
 
 function isThere(path: string): boolean {

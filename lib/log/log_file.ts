@@ -22,7 +22,7 @@ export interface LogFileOptions {
 /** Appends to a file, and can be told that it was moved away. */
 export class LogFile {
   readonly path: string;
-  readonly #plan: LogFileOptions;
+  readonly #options: LogFileOptions;
   #file: Descriptor;
   /** How many lines could not be written since the last one that was. */
   #missing = 0;
@@ -34,10 +34,10 @@ export class LogFile {
    *
    * @throws {Failure} 71 when it cannot be opened, or could make its writer wait.
    */
-  constructor(path: string, plan: LogFileOptions) {
+  constructor(path: string, options: LogFileOptions) {
     this.path = path;
-    this.#plan = plan;
-    this.#file = open(path, plan.owner);
+    this.#options = options;
+    this.#file = open(path, options.owner);
   }
 
   /**
@@ -46,7 +46,7 @@ export class LogFile {
    * @throws {Failure} 71 when it cannot be opened; the old one stays in use.
    */
   reopen(): void {
-    const next = open(this.path, this.#plan.owner);
+    const next = open(this.path, this.#options.owner);
     const isSame = descriptorStatus(next).identity === descriptorStatus(this.#file).identity;
     this.#torn = this.#torn && isSame;
     this.#file.close();
@@ -61,7 +61,7 @@ export class LogFile {
    */
   write(text: string): void {
     const missing = this.#missing;
-    const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#plan.notice(missing);
+    const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#options.notice(missing);
     const piece = new LogChunk(missing, notice, text);
     let written = 0;
     try {

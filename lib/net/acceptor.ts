@@ -32,16 +32,16 @@ export interface ConnectionHandler {
 export class Acceptor implements Watcher {
   readonly #reactor: Reactor;
   readonly #socket: Descriptor;
-  readonly #porter: ConnectionHandler;
+  readonly #handler: ConnectionHandler;
   readonly #registration: Registration;
   // Given up to take in, and send away, a connection that no descriptor is left for.
   #spare: Descriptor | null;
 
   /** Starts accepting. @param socket The listening socket, which is the acceptor's from here on. */
-  constructor(reactor: Reactor, socket: Descriptor, porter: ConnectionHandler) {
+  constructor(reactor: Reactor, socket: Descriptor, handler: ConnectionHandler) {
     this.#reactor = reactor;
     this.#socket = socket;
-    this.#porter = porter;
+    this.#handler = handler;
     this.#spare = socket.duplicate();
     this.#registration = reactor.watch(socket, EPOLLIN, this);
   }
@@ -64,7 +64,7 @@ export class Acceptor implements Watcher {
 
   /** A bug of ours on the way to a decision: nobody has come in, the door stays open. */
   onFault(error: unknown): void {
-    this.#porter.onError(error);
+    this.#handler.onError(error);
   }
 
   #take(most: number): Descriptor[] {
@@ -79,7 +79,7 @@ export class Acceptor implements Watcher {
 
   #receive(group: readonly Descriptor[]): void {
     try {
-      this.#porter.beforeBatch();
+      this.#handler.beforeBatch();
     } catch (error) {
       // Nothing can be decided, so nobody comes in.
       group.forEach(drainAndClose);
@@ -87,10 +87,10 @@ export class Acceptor implements Watcher {
     }
     for (const connection of group) {
       try {
-        this.#porter.onConnection(connection);
+        this.#handler.onConnection(connection);
       } catch (error) {
         // A bug while deciding about one peer: that peer is refused, and the next one has its turn.
-        this.#porter.onError(error);
+        this.#handler.onError(error);
       }
     }
   }
@@ -122,10 +122,10 @@ export class Acceptor implements Watcher {
     this.#spare = null;
     try {
       const connection = accept(this.#socket);
-      if (connection !== null) this.#porter.onResourceExhausted(connection);
+      if (connection !== null) this.#handler.onResourceExhausted(connection);
       this.#spare = this.#socket.duplicate();
     } catch {
-      this.#porter.onError(error);
+      this.#handler.onError(error);
       this.#registration.update(0);
       this.#reactor.after(REST, () => this.#wakeUp());
     }

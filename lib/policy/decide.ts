@@ -37,16 +37,16 @@ export function decide(
   peer: UnixPeer,
   table: AccessTable,
   allow: AllowList | null,
-  ground: HostFacts,
+  hostFacts: HostFacts,
   occupancy: Occupancy,
 ): Decision {
   const credentials = peer.credentials;
   if (credentials === null) return deny("no-credentials");
   // The overflow uid stands for everyone without a mapping: a listed user of that number could be anyone.
-  if (credentials.uid === ground.overflowUid || credentials.uid > MAX_ID) {
+  if (credentials.uid === hostFacts.overflowUid || credentials.uid > MAX_ID) {
     return deny("unmapped-uid");
   }
-  const decision = byIdentity(credentials, peer.groups, table, ground);
+  const decision = byIdentity(credentials, peer.groups, table, hostFacts);
   return narrow(decision, peer.groups, allow, occupancy);
 }
 
@@ -127,11 +127,11 @@ function byIdentity(
   credentials: PeerCredentials,
   groups: readonly number[] | null,
   table: AccessTable,
-  ground: HostFacts,
+  hostFacts: HostFacts,
 ): Decision {
   const user = table.usersByUid.get(credentials.uid) ?? null;
   if (credentials.uid === 0) return allowAs("root", credentials, user, true, null);
-  if (credentials.uid === ground.serverUid) {
+  if (credentials.uid === hostFacts.serverUid) {
     return allowAs("server-user", credentials, user, true, null);
   }
   if (user !== null) {

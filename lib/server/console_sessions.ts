@@ -20,24 +20,24 @@ export interface ConsoleSessionsOptions {
   readonly source: LiveConfig;
   readonly registry: SessionRegistry;
   readonly audit: AuditLog;
-  readonly ground: HostFacts;
+  readonly hostFacts: HostFacts;
   tell(message: ToDataPlane): void;
 }
 
 /** Holds the console sessions. */
 export class ConsoleSessions {
-  readonly #plan: ConsoleSessionsOptions;
+  readonly #options: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
   readonly #sessions = new Map<number, ConsoleSession>();
 
-  constructor(plan: ConsoleSessionsOptions) {
-    this.#plan = plan;
+  constructor(options: ConsoleSessionsOptions) {
+    this.#options = options;
     this.#methods = new ConsoleMethods({
-      source: plan.source,
-      accounts: new Accounts(plan.source, plan.ground),
-      sessions: plan.registry,
-      evict: (session) => plan.tell({ kind: "evict", session, reason: "closed" }),
-      reload: () => plan.tell({ kind: "refresh" }),
+      source: options.source,
+      accounts: new Accounts(options.source, options.hostFacts),
+      sessions: options.registry,
+      evict: (session) => options.tell({ kind: "evict", session, reason: "closed" }),
+      reload: () => options.tell({ kind: "refresh" }),
       fault: (error) => this.#fault(error),
     });
   }
@@ -47,7 +47,7 @@ export class ConsoleSessions {
     const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handOver;
     const socket = adoptSocket(connection.release());
     socket.setTimeout(idleTimeout, () => {
-      this.#plan.tell({ kind: "evict", session: id, reason: "idle" });
+      this.#options.tell({ kind: "evict", session: id, reason: "idle" });
     });
     const session = new ConsoleSession(
       socket,
@@ -61,7 +61,7 @@ export class ConsoleSessions {
       return { bytesIn: 0, bytesOut: 0, failed: true };
     }).then(({ bytesIn, bytesOut, failed }) => {
       this.#sessions.delete(id);
-      this.#plan.tell({
+      this.#options.tell({
         kind: "ended",
         session: id,
         bytesIn,
@@ -81,17 +81,17 @@ export class ConsoleSessions {
    * plane's to judge; whom a trusted one acts as is known here alone.
    */
   reauthorize(): void {
-    const { usersByName } = this.#plan.source.config.access;
+    const { usersByName } = this.#options.source.config.access;
     for (const [id, { caller }] of this.#sessions) {
       if (caller.actsAs === null) continue;
       if (usersByName.get(caller.actsAs)?.localIpcAccess !== true) {
-        this.#plan.tell({ kind: "evict", session: id, reason: "revoked" });
+        this.#options.tell({ kind: "evict", session: id, reason: "revoked" });
       }
     }
   }
 
   #fault(error: unknown): void {
-    this.#plan.audit.record({
+    this.#options.audit.record({
       event: "error",
       time: Date.now(),
       message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),

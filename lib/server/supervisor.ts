@@ -43,10 +43,10 @@ const MOMENT = 100;
 
 /** A running server. */
 export class Supervisor {
-  readonly #plan: SupervisorOptions;
+  readonly #options: SupervisorOptions;
   readonly #worker: Worker;
   readonly #channel = new MessageChannel();
-  readonly #wake = new EventFd();
+  readonly #eventFd = new EventFd();
   readonly #registry = new SessionRegistry();
   #console: Promise<ConsoleSessions> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
@@ -56,14 +56,14 @@ export class Supervisor {
   #stops = 0;
 
   /** Starts it. */
-  constructor(plan: SupervisorOptions) {
-    this.#plan = plan;
-    this.#worker = plan.thread.worker;
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#worker = options.thread.worker;
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#outcome.reject(new Error(`the data plane ended: ${event.message}`));
     };
-    plan.thread.ready.then(() => this.#order());
+    options.thread.ready.then(() => this.#order());
   }
 
   /**
@@ -75,7 +75,7 @@ export class Supervisor {
   async run(): Promise<ExitCode> {
     const stop = () => this.#stop();
     const reload = () => this.#reload();
-    const { manager } = this.#plan;
+    const { manager } = this.#options;
     const watchdog = manager.watchdog === null
       ? null
       : setInterval(() => this.#tell({ kind: "ping" }), manager.watchdog);
@@ -93,15 +93,15 @@ export class Supervisor {
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
       this.#channel.port1.close();
-      this.#wake.descriptor.close();
+      this.#eventFd.descriptor.close();
     }
   }
 
   /** The log has as long as the peers had: a reader that is slow gets everything, one that is dead holds up nobody. */
   async #letLogBeWritten(): Promise<void> {
-    const { grace } = this.#plan.liveConfig.config.limits;
+    const { grace } = this.#options.liveConfig.config.limits;
     await Promise.race([
-      this.#plan.logWritten(),
+      this.#options.logWritten(),
       passed(Math.max(grace, MOMENT)),
       this.#hurry.promise.then(() => passed(MOMENT)),
     ]);
@@ -109,21 +109,21 @@ export class Supervisor {
 
   #tell(message: ToDataPlane): void {
     this.#channel.port1.postMessage(message);
-    this.#wake.raise();
+    this.#eventFd.raise();
   }
 
   #order(): void {
     this.#worker.onmessage = (event: MessageEvent<ToControlPlane>) => this.#hear(event.data);
     const orders: WorkerOptions = {
-      ...this.#plan.worker,
+      ...this.#options.worker,
       kind: "serve",
-      wake: this.#wake.descriptor.duplicate().release(),
+      wake: this.#eventFd.descriptor.duplicate().release(),
     };
     this.#worker.postMessage(orders, [this.#channel.port2 as unknown as Transferable]);
   }
 
   #hear(message: ToControlPlane): void {
-    const { audit } = this.#plan;
+    const { audit } = this.#options;
     switch (message.kind) {
       case "up":
         return;
@@ -142,7 +142,7 @@ export class Supervisor {
         this.#openConsole();
         return;
       case "pong":
-        this.#plan.manager.alive();
+        this.#options.manager.alive();
         return;
       case "failed":
         this.#outcome.reject(
@@ -163,8 +163,8 @@ export class Supervisor {
         this.#inConsole((room) => room.terminate(message.session));
         return;
       case "reloaded":
-        this.#plan.liveConfig.refresh();
-        this.#plan.onReload();
+        this.#options.liveConfig.refresh();
+        this.#options.onReload();
         if (this.#console !== null) this.#inConsole((room) => room.reauthorize());
         audit.record({
           event: "reload",
@@ -194,26 +194,26 @@ export class Supervisor {
   #openConsole(): Promise<ConsoleSessions> {
     return this.#console ??= import("./console_sessions.ts").then(({ ConsoleSessions }) =>
       new ConsoleSessions({
-        source: this.#plan.liveConfig,
+        source: this.#options.liveConfig,
         registry: this.#registry,
-        audit: this.#plan.audit,
-        ground: this.#plan.worker.ground,
+        audit: this.#options.audit,
+        hostFacts: this.#options.worker.hostFacts,
         tell: (message) => this.#tell(message),
       })
     );
   }
 
   #reload(): void {
-    this.#plan.manager.reloading();
-    this.#plan.reopenLog();
+    this.#options.manager.reloading();
+    this.#options.reopenLog();
     this.#tell({ kind: "refresh" });
   }
 
   #sayReady(): void {
     if (this.#stops > 0) return;
-    const { problem } = this.#plan.liveConfig;
+    const { problem } = this.#options.liveConfig;
     const where = [...this.#listeners].join(", ");
-    this.#plan.manager.ready(
+    this.#options.manager.ready(
       problem === null
         ? `Listening on ${where}`
         : `Listening on ${where}; the configuration on disk is bad`,
@@ -224,8 +224,8 @@ export class Supervisor {
   #stop(): void {
     this.#stops++;
     if (this.#stops > 1) this.#hurry.resolve();
-    this.#plan.manager.stopping();
-    const grace = this.#stops > 1 ? 0 : this.#plan.liveConfig.config.limits.grace;
+    this.#options.manager.stopping();
+    const grace = this.#stops > 1 ? 0 : this.#options.liveConfig.config.limits.grace;
     this.#tell({ kind: "stop", grace });
     const timer = setTimeout(() => {
       this.#outcome.reject(new Error("the data plane does not answer"));

@@ -30,16 +30,16 @@ const ROOM: Occupancy = {
 /** Decides about peers, and again about those who are in. */
 export class Authorizer {
   readonly #source: LiveConfig;
-  readonly #ground: HostFacts;
+  readonly #hostFacts: HostFacts;
   readonly #sessions: SessionTable;
   readonly #names: UserNames;
   /** The lists in force, as far as they were looked up in the configuration of {@linkcode #listsOf}. */
   readonly #lists = new Map<ListenerConfig, AllowList | null>();
   #listsOf: Config | null = null;
 
-  constructor(source: LiveConfig, ground: HostFacts, sessions: SessionTable, names: UserNames) {
+  constructor(source: LiveConfig, hostFacts: HostFacts, sessions: SessionTable, names: UserNames) {
     this.#source = source;
-    this.#ground = ground;
+    this.#hostFacts = hostFacts;
     this.#sessions = sessions;
     this.#names = names;
   }
@@ -49,7 +49,7 @@ export class Authorizer {
     const { access } = this.#source.config;
     const allow = this.#allowOf(listener);
     const occupancy = this.#occupancy(peer.credentials?.uid);
-    return decide(peer, access, allow, this.#ground, occupancy);
+    return decide(peer, access, allow, this.#hostFacts, occupancy);
   }
 
   /** Decides about a newcomer who has shown a key. Configuration and keys have been refreshed just before. */
@@ -71,7 +71,7 @@ export class Authorizer {
       return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, config, ROOM);
     }
     const { access } = this.#source.config;
-    return decide(origin.peer, access, this.#allowOf(config), this.#ground, ROOM);
+    return decide(origin.peer, access, this.#allowOf(config), this.#hostFacts, ROOM);
   }
 
   #decideKeyed(

@@ -48,7 +48,7 @@ export interface HandshakeHandler {
 
 /** A connection whose access check is not finished. */
 export class PendingHandshake implements Watcher, QueuedHandshake {
-  readonly #house: DataPlaneContext;
+  readonly #context: DataPlaneContext;
   readonly #host: HandshakeHandler;
   readonly #remote: Endpoint;
   readonly #handshake: ServerHandshake;
@@ -57,26 +57,26 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
 
   /** Begins to wait. @param connection Belongs to the arrival from here on, also when this throws. */
   constructor(
-    house: DataPlaneContext,
+    context: DataPlaneContext,
     host: HandshakeHandler,
     connection: Descriptor,
     remote: Endpoint,
     handshake: ServerHandshake,
   ) {
-    this.#house = house;
+    this.#context = context;
     this.#host = host;
     this.#remote = remote;
     this.#handshake = handshake;
-    this.#registration = house.reactor.watch(connection, EPOLLIN, this);
-    this.#deadline = house.reactor.after(
-      house.liveConfig.config.limits.handshakeTimeout,
+    this.#registration = context.reactor.watch(connection, EPOLLIN, this);
+    this.#deadline = context.reactor.after(
+      context.liveConfig.config.limits.handshakeTimeout,
       () => this.#refuse("handshake-timeout"),
     );
-    house.handshakes.add(this);
+    context.handshakes.add(this);
   }
 
   onEvents(): void {
-    const chunk = this.#house.buffers.read.subarray(0, CHUNK);
+    const chunk = this.#context.buffers.read.subarray(0, CHUNK);
     while (this.#registration !== null) {
       const count = receive(this.#registration.descriptor, chunk);
       if (count === WOULD_BLOCK) return;
@@ -84,14 +84,14 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
         this.#refuse("bad-key", "truncated");
         return;
       }
-      this.#house.handshakes.markActive(this);
+      this.#context.handshakes.markActive(this);
       for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#take(event);
     }
   }
 
   /** A bug of ours is no way in. */
   onFault(error: unknown): void {
-    this.#house.events.logError(error);
+    this.#context.events.logError(error);
     this.#refuse("bad-key");
   }
 
@@ -112,7 +112,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
       case "hello": {
         const { keyId, user: actsAs, rest } = event;
         this.#deadline.cancel();
-        this.#house.handshakes.remove(this);
+        this.#context.handshakes.remove(this);
         this.#host.admit({
           remote: this.#remote,
           keyId,
@@ -161,7 +161,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     if (registration === null) return;
     this.#registration = null;
     this.#deadline.cancel();
-    this.#house.handshakes.remove(this);
+    this.#context.handshakes.remove(this);
     this.#handshake.wipe();
     drainAndClose(new Descriptor(registration.release()));
   }

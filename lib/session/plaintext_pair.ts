@@ -56,7 +56,7 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
   readonly descriptor: Descriptor;
   readonly #session: Session;
   readonly #relay: Relay;
-  readonly #silence: IdleTimer | null;
+  readonly #idleTimer: IdleTimer | null;
   readonly #release: () => void;
 
   constructor(
@@ -73,7 +73,7 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
     const plain = { descriptor: near, kind: "unix" as const, seal: null };
     this.#relay = new Relay(reactor, buffers, { ...line, seal: line.channel }, plain, this);
     this.#release = session.retain();
-    this.#silence = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
+    this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
   }
 
   closePeer(): void {
@@ -81,7 +81,7 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {
-    this.#silence?.cancel();
+    this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
     this.#session.setCloseReason(reason as CloseReason);
     this.#release();

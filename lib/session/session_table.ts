@@ -83,7 +83,7 @@ export class Session {
   readonly #onEnd: (session: Session) => void;
   // The wall clock may be set while a session is open.
   readonly #began = performance.now();
-  #occupant: SessionHandle | null = null;
+  #handle: SessionHandle | null = null;
   #reason: CloseReason = "end";
   #evicted = false;
   #parties = 1;
@@ -137,8 +137,8 @@ export class Session {
   }
 
   /** Says who holds the connection now. */
-  attach(occupant: SessionHandle): void {
-    this.#occupant = occupant;
+  attach(handle: SessionHandle): void {
+    this.#handle = handle;
   }
 
   /** Whether it has been told to end. It may take its time. */
@@ -154,12 +154,12 @@ export class Session {
     if (this.ended || this.#evicted) return;
     this.#evicted = true;
     this.setCloseReason(reason);
-    this.#occupant?.terminate();
+    this.#handle?.terminate();
   }
 
   /** Ends, without patience, what is left of a session that has been told to end. */
   kill(): void {
-    this.#occupant?.kill?.();
+    this.#handle?.kill?.();
   }
 
   /** Something went wrong on the way. The first thing that does is why the session ends. */

@@ -13,50 +13,50 @@ export type EndpointFacts = Pick<SessionFacts, "listener" | "config" | "origin">
 
 /** Begins the session of someone who was let in. It counts from here on. */
 export function beginSession(
-  house: DataPlaneContext,
+  context: DataPlaneContext,
   service: Service,
   decision: Decision & { allow: true },
   facts: EndpointFacts,
 ): Session {
-  return house.sessions.open({
+  return context.sessions.open({
     ...facts,
     service: service.name,
     identity: decision.as,
-    user: house.nameOf(decision.as),
+    user: context.nameOf(decision.as),
     since: Date.now(),
   });
 }
 
 /** Gives a connection to its service. From here on the service owns it, or it is closed. */
 export function serve(
-  house: DataPlaneContext,
+  context: DataPlaneContext,
   service: Service,
   session: Session,
   line: ClientConnection,
   decision: Decision & { allow: true },
 ): void {
-  let occupant: SessionHandle | null = null;
+  let handle: SessionHandle | null = null;
   try {
-    occupant = service.open(session, line);
+    handle = service.open(session, line);
   } finally {
     const { origin } = session.facts;
     // The first byte is on its way; what only the log wants to know is asked now.
     session.executable = origin.kind === "unix" && line.descriptor.isOpen
-      ? house.executables.of(line.descriptor, origin.credentials)
+      ? context.executables.of(line.descriptor, origin.credentials)
       : null;
-    house.events.logAllow(session, decision.rule);
-    if (occupant === null) session.end("error");
-    else session.attach(occupant);
+    context.events.logAllow(session, decision.rule);
+    if (handle === null) session.end("error");
+    else session.attach(handle);
   }
 }
 
 /** Both steps at once. */
 export function handOver(
-  house: DataPlaneContext,
+  context: DataPlaneContext,
   service: Service,
   line: ClientConnection,
   decision: Decision & { allow: true },
   facts: EndpointFacts,
 ): void {
-  serve(house, service, beginSession(house, service, decision, facts), line, decision);
+  serve(context, service, beginSession(context, service, decision, facts), line, decision);
 }

@@ -29,7 +29,7 @@ import type { TcpListener } from "../net/tcp_listener.ts";
 
 /** One TCP listener and the service behind it. */
 export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
-  readonly #house: DataPlaneContext;
+  readonly #context: DataPlaneContext;
   /** Null while the door is shut: whoever shows a key is refused. */
   #service: Service | null;
   #config: TcpListenerConfig;
@@ -42,18 +42,18 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
    *
    * @throws {Failure} When one of the keys cannot be used. Once it runs, such a key opens nothing.
    */
-  constructor(house: DataPlaneContext, listener: TcpListener, service: Service) {
-    this.#house = house;
+  constructor(context: DataPlaneContext, listener: TcpListener, service: Service) {
+    this.#context = context;
     this.#service = service;
     this.#config = listener.config;
-    this.#ring = new KeyRing(house.liveConfig, listener.config, house.serverUid);
+    this.#ring = new KeyRing(context.liveConfig, listener.config, context.serverUid);
     this.name = listener.name;
     const [failure] = this.#ring.refresh();
     if (failure !== undefined) {
       listener.socket.close();
       throw failure;
     }
-    this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
+    this.#acceptor = new Acceptor(context.reactor, listener.socket, this);
   }
 
   /** What it was opened, or last changed, with. */
@@ -86,9 +86,9 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
 
   /** Looks at the configuration and the key files. Once nobody can come in any more, it does so without a word. */
   refreshKeys(): void {
-    this.#house.refreshConfig();
+    this.#context.refreshConfig();
     const failures = this.#ring.refresh();
-    if (this.isAccepting) failures.forEach((failure) => this.#house.reportConfigProblem(failure));
+    if (this.isAccepting) failures.forEach((failure) => this.#context.reportConfigProblem(failure));
   }
 
   /** Whether a session depends on the keys of this door. */
@@ -111,7 +111,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
       }
       arrived = true;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
-      new PendingHandshake(this.#house, this, connection, remote, handshake);
+      new PendingHandshake(this.#context, this, connection, remote, handshake);
     } finally {
       if (!arrived) connection.close();
     }
@@ -124,7 +124,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
   }
 
   onError(error: unknown): void {
-    this.#house.events.logError(error);
+    this.#context.events.logError(error);
   }
 
   /** Someone holds a key. */
@@ -135,7 +135,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     const service = this.#service;
     const decision = service === null
       ? LISTENER_SUSPENDED
-      : this.#house.authorizer.authorizeKeyed(grant, knock.actsAs, this.#config);
+      : this.#context.authorizer.authorizeKeyed(grant, knock.actsAs, this.#config);
     if (service !== null && decision.allow) this.#welcome(service, knock, decision);
     else if (!decision.allow) {
       knock.reject(decision.reason);
@@ -150,7 +150,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     user: string | null = null,
     detail?: ProtocolError,
   ): void {
-    this.#house.events.logDeny({
+    this.#context.events.logDeny({
       listener: this.name,
       peer: null,
       remote: remote === null ? undefined : endpointText(remote),
@@ -182,7 +182,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     knock: AuthenticatedConnection,
     decision: Decision & { allow: true },
   ): void {
-    const session = beginSession(this.#house, service, decision, {
+    const session = beginSession(this.#context, service, decision, {
       listener: this.name,
       config: this.#config,
       origin: {
@@ -201,6 +201,6 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
       throw error;
     }
     const line = { ...opened, kind: "tcp" as const, received: knock.rest };
-    serve(this.#house, service, session, line, decision);
+    serve(this.#context, service, session, line, decision);
   }
 }

@@ -19,7 +19,7 @@ import type { UnixListener } from "../net/unix_listener.ts";
 
 /** One Unix listener and the service behind it. */
 export class UnixEndpoint implements ConnectionHandler {
-  readonly #house: DataPlaneContext;
+  readonly #context: DataPlaneContext;
   readonly #listener: UnixListener;
   /** Null while the door is shut: whoever comes is refused. */
   #service: Service | null;
@@ -28,13 +28,13 @@ export class UnixEndpoint implements ConnectionHandler {
   readonly name: string;
 
   /** Starts accepting. */
-  constructor(house: DataPlaneContext, listener: UnixListener, service: Service) {
-    this.#house = house;
+  constructor(context: DataPlaneContext, listener: UnixListener, service: Service) {
+    this.#context = context;
     this.#listener = listener;
     this.#service = service;
     this.#config = listener.config;
     this.name = listener.name;
-    this.#acceptor = new Acceptor(house.reactor, listener.socket, this);
+    this.#acceptor = new Acceptor(context.reactor, listener.socket, this);
   }
 
   /** What it was opened, or last changed, with. */
@@ -64,11 +64,11 @@ export class UnixEndpoint implements ConnectionHandler {
   }
 
   beforeBatch(): void {
-    this.#house.refreshConfig();
+    this.#context.refreshConfig();
   }
 
   onConnection(connection: Descriptor): void {
-    const { authorizer } = this.#house;
+    const { authorizer } = this.#context;
     let handedOver = false;
     try {
       const peer = readPeer(connection);
@@ -94,7 +94,7 @@ export class UnixEndpoint implements ConnectionHandler {
   }
 
   onError(error: unknown): void {
-    this.#house.events.logError(error);
+    this.#context.events.logError(error);
   }
 
   /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
@@ -112,7 +112,7 @@ export class UnixEndpoint implements ConnectionHandler {
     credentials: PeerCredentials,
     decision: Decision & { allow: true },
   ): void {
-    handOver(this.#house, service, plaintextConnection(connection), decision, {
+    handOver(this.#context, service, plaintextConnection(connection), decision, {
       listener: this.name,
       config: this.#config,
       origin: { kind: "unix", peer, credentials },
@@ -126,8 +126,8 @@ export class UnixEndpoint implements ConnectionHandler {
   ): void {
     const { credentials } = peer;
     const exe = connection && credentials &&
-      this.#house.executables.of(connection, credentials);
-    this.#house.events.logDeny({
+      this.#context.executables.of(connection, credentials);
+    this.#context.events.logDeny({
       listener: this.name,
       peer: credentials && { ...credentials, exe },
       user: this.#userOf(credentials),
@@ -138,6 +138,6 @@ export class UnixEndpoint implements ConnectionHandler {
   /** The configured name of a peer that is refused. */
   #userOf(credentials: PeerCredentials | null): string | null {
     if (credentials === null) return null;
-    return this.#house.liveConfig.config.access.usersByUid.get(credentials.uid)?.name ?? null;
+    return this.#context.liveConfig.config.access.usersByUid.get(credentials.uid)?.name ?? null;
   }
 }

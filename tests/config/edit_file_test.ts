@@ -240,7 +240,7 @@ Deno.test("edits of many calls and many processes at once lose nothing", async (
       addUser(
         text,
         { name: `call${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
-        { path: place.path, machine },
+        { path: place.path, names: machine },
       )
     )
   );

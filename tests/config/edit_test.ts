@@ -4,7 +4,7 @@ import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 
 const MACHINE = { overflowUid: 65534, groupId: () => null };
-const GROUND = { path: "/c.yaml", machine: MACHINE, flags: " --config /c.yaml" };
+const GROUND = { path: "/c.yaml", names: MACHINE, flags: " --config /c.yaml" };
 const ZED: NewUser = { name: "zed", uid: 700, gid: null, localIpcAccess: true, admin: false };
 const ENTRY = "{ name: zed, uid: 700, local_ipc_access: true }";
 

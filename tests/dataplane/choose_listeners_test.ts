@@ -14,9 +14,9 @@ const CONFIG = parseConfig(
 const NONE = parseConfig("", "c.yaml", { overflowUid: 65534, groupId: () => null });
 const root = (env: Record<string, string> = {}) => ({ uid: 0, env });
 
-function paths(unix: string | true | null, config = CONFIG, surroundings = root()) {
+function paths(unix: string | true | null, config = CONFIG, environment = root()) {
   const flags = { unix, tcp: null, keys: [], service: null };
-  return chooseListeners(flags, config, surroundings).map((listener) =>
+  return chooseListeners(flags, config, environment).map((listener) =>
     listener.kind === "unix" ? `${listener.path} ${listener.mode.toString(8)}` : listener.kind
   );
 }

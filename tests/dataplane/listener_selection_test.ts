@@ -22,7 +22,7 @@ interface Flags {
 }
 
 /** A server's roster, and what is on it after each configuration: `path service`. */
-function roster({ unix, service, open = [PASSED] }: Flags = {}) {
+function selection({ unix, service, open = [PASSED] }: Flags = {}) {
   const flags = { unix: unix ?? null, tcp: null, keys: [], service: service ?? null };
   const followed = new ListenerSelection(flags, { uid: 0, env: {} }, open);
   return (text: ReturnType<typeof config>) => {
@@ -34,7 +34,7 @@ function roster({ unix, service, open = [PASSED] }: Flags = {}) {
 }
 
 Deno.test("a passed socket is a console where nobody names an address, for as long as nobody does", () => {
-  const follow = roster();
+  const follow = selection();
   assertEquals(follow(NONE), ["/run/passed.sock console"]);
   assertEquals(follow(config("users: []")), ["/run/passed.sock console"]);
   assertEquals(follow(lines("/run/other.sock")), ["/run/other.sock exec"]);
@@ -45,7 +45,7 @@ Deno.test("a passed socket is a console where nobody names an address, for as lo
 
 Deno.test("a passed socket whose line is removed is not served without it", () => {
   for (const service of [undefined, ECHO]) {
-    const follow = roster(service && { service });
+    const follow = selection(service && { service });
     assertEquals(follow(lines("/run/passed.sock")), ["/run/passed.sock exec"]);
     assertEquals(follow(NONE), []);
     assertEquals(follow(lines("/run//passed.sock")), ["/run//passed.sock exec"]);
@@ -53,7 +53,7 @@ Deno.test("a passed socket whose line is removed is not served without it", () =
 });
 
 Deno.test("an address of the command line that a line has ruled is not served without it", () => {
-  const follow = roster({ unix: "/run/flag.sock", open: [] });
+  const follow = selection({ unix: "/run/flag.sock", open: [] });
   assertEquals(follow(NONE), ["/run/flag.sock console"]);
   assertEquals(follow(lines("/run/flag.sock")), ["/run/flag.sock exec"]);
   assertEquals(follow(NONE), []);
@@ -61,21 +61,21 @@ Deno.test("an address of the command line that a line has ruled is not served wi
 });
 
 Deno.test("a passed socket has to be claimed at the start: by a line, or by a service of the command line", () => {
-  assertThrows(() => roster()(lines("/run/other.sock")), Failure, "unix:/run/passed.sock");
-  assertThrows(() => roster({ unix: "/run/flag.sock" })(NONE), Failure, "unix:/run/passed.sock");
-  assertEquals(roster({ service: ECHO })(lines("/run/other.sock")), [
+  assertThrows(() => selection()(lines("/run/other.sock")), Failure, "unix:/run/passed.sock");
+  assertThrows(() => selection({ unix: "/run/flag.sock" })(NONE), Failure, "unix:/run/passed.sock");
+  assertEquals(selection({ service: ECHO })(lines("/run/other.sock")), [
     "/run/other.sock exec",
     "/run/passed.sock exec",
   ]);
-  assertEquals(roster({ unix: "/run/passed.sock" })(NONE), ["/run/passed.sock console"]);
-  assertEquals(roster({ unix: "/run/flag.sock" })(lines("/run/passed.sock")), [
+  assertEquals(selection({ unix: "/run/passed.sock" })(NONE), ["/run/passed.sock console"]);
+  assertEquals(selection({ unix: "/run/flag.sock" })(lines("/run/passed.sock")), [
     "/run/flag.sock console",
     "/run/passed.sock exec",
   ]);
 });
 
 Deno.test("what cannot be chosen changes nothing", () => {
-  const follow = roster({ service: ECHO, open: [] });
+  const follow = selection({ service: ECHO, open: [] });
   assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
   assertThrows(() => follow(lines("/run/a.sock", "/run/b.sock")), Failure, "which one is meant?");
   assertEquals(follow(NONE), ["/run/ipcauth/ipc.sock exec"]);

@@ -10,7 +10,7 @@ const USERS = `users:
 const [BOB, CAROL] = [579, 580];
 
 /** A program whose listeners are written again and again. */
-async function house() {
+async function fixture() {
   const program = await Program.install();
   const write = (...listeners: string[]) =>
     program.write(
@@ -40,7 +40,7 @@ Deno.test(
   "a listener whose new service cannot be offered serves nobody until it can (needs root)",
   options,
   async (test) => {
-    await using home = await house();
+    await using home = await fixture();
     const { program, write, hear } = home;
     const [path, tool] = [program.path("a.sock"), program.path("tool")];
     const secret = `[/bin/sh, -c, "echo secret; test $IPCREMOTEEUID != 0 || exec cat"]`;
@@ -93,7 +93,7 @@ Deno.test(
 Deno.test(
   "over TCP, too, a service that cannot be offered leaves nobody with the old one",
   async () => {
-    await using home = await house();
+    await using home = await fixture();
     const { program, write } = home;
     const [port, tool, key] = [freePort(), program.path("tool"), await writeKey(program, "k.key")];
     const keys = `keys: [{ file: ${key}, user: bob }]`;
@@ -116,7 +116,7 @@ Deno.test(
   "a service that needs root is not offered after --drop-to, and neither is the one before it (needs root)",
   options,
   async () => {
-    await using home = await house();
+    await using home = await fixture();
     const { program, write, hear } = home;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, ${says("console")} }`);
@@ -143,7 +143,7 @@ Deno.test(
   "a configuration that the command line does not fit is as bad as one with a mistake (needs root)",
   options,
   async () => {
-    await using home = await house();
+    await using home = await fixture();
     const { program, write, hear } = home;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, allow: [bob] }`);
@@ -163,7 +163,7 @@ Deno.test(
   "a changed list is in force at the very next connection, however the path is spelled (needs root)",
   options,
   async () => {
-    await using home = await house();
+    await using home = await fixture();
     const { program, write, hear } = home;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, ${says("in")} }`);
@@ -182,7 +182,7 @@ Deno.test(
 );
 
 Deno.test("changed keys are in force at the very next connection, however the host is spelled", async () => {
-  await using home = await house();
+  await using home = await fixture();
   const { program, write } = home;
   const [port, old, next] = [
     freePort(),
@@ -210,7 +210,7 @@ Deno.test(
   "the keys of a line replace the default key that the command line has meant (needs root)",
   options,
   async () => {
-    await using home = await house();
+    await using home = await fixture();
     const { program } = home;
     const port = freePort();
     const key = async (name: string, path: string) => {
@@ -247,7 +247,7 @@ Deno.test(
 );
 
 Deno.test("who connects to a listener that is gone already finds nobody, and its successor is another", async () => {
-  await using home = await house();
+  await using home = await fixture();
   const { program, write } = home;
   const [path, other] = [program.path("a.sock"), program.path("b.sock")];
   const config = await write(`{ unix: ${path}, ${says("0")} }`, `{ unix: ${other} }`);
@@ -265,7 +265,7 @@ Deno.test("who connects to a listener that is gone already finds nobody, and its
 });
 
 Deno.test("who is on the way through the access check when a listener goes comes too late", async () => {
-  await using home = await house();
+  await using home = await fixture();
   const { program, write } = home;
   const [port, key, other] = [
     freePort(),

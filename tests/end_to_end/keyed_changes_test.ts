@@ -1,6 +1,6 @@
 /** Keys come and go while the server runs: the next connection knows, and open sessions, too. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { KeyedHouse, writeKey } from "../support/keys.ts";
+import { KeyedServer, writeKey } from "../support/keys.ts";
 import { Lines } from "../support/program.ts";
 
 const USERS = "users:\n  - { name: bob, uid: 579, local_ipc_access: true }\n" +
@@ -13,17 +13,17 @@ function listener(port: number, ...keys: string[]): string {
 }
 
 /** A server with bob's key. */
-function bobsHouse(more = ""): Promise<KeyedHouse> {
-  return KeyedHouse.open(async (program, port) => {
+function fixtureServer(more = ""): Promise<KeyedServer> {
+  return KeyedServer.open(async (program, port) => {
     const key = await writeKey(program, "bob.key");
     return listener(port, `{ file: ${key}, user: bob${more} }`) + USERS;
   });
 }
 
 /** A session that stays open until it is ended from the other side. */
-async function openSession(house: KeyedHouse, key = "bob.key") {
-  const child = house.program.command([
-    ...["ipcauth", "connect", `--tcp=${house.address}`, `--key=${house.program.path(key)}`],
+async function openSession(fixture: KeyedServer, key = "bob.key") {
+  const child = fixture.program.command([
+    ...["ipcauth", "connect", `--tcp=${fixture.address}`, `--key=${fixture.program.path(key)}`],
   ], { input: "" }).spawn();
   const lines = new Lines(child.stdout);
   assertStringIncludes((await lines.next())!, "using console on");
@@ -42,123 +42,137 @@ async function openSession(house: KeyedHouse, key = "bob.key") {
   };
 }
 
-async function write(house: KeyedHouse, text: string): Promise<void> {
-  const path = house.config;
+async function write(fixture: KeyedServer, text: string): Promise<void> {
+  const path = fixture.config;
   await Deno.writeTextFile(`${path}.next`, text, { mode: 0o644 });
   await Deno.rename(`${path}.next`, path);
 }
 
 for (
   const [what, change] of [
-    ["the flag", async (house: KeyedHouse) => {
-      const { code } = await house.program.run(["users", "deny", "bob", "--config", house.config]);
+    ["the flag", async (fixture: KeyedServer) => {
+      const { code } = await fixture.program.run([
+        "users",
+        "deny",
+        "bob",
+        "--config",
+        fixture.config,
+      ]);
       assertEquals(code, 0);
     }],
-    ["taking the key out of the configuration", async (house: KeyedHouse) => {
-      const other = await writeKey(house.program, "other.key");
-      await write(house, listener(house.port, `{ file: ${other}, user: bob }`) + USERS);
+    ["taking the key out of the configuration", async (fixture: KeyedServer) => {
+      const other = await writeKey(fixture.program, "other.key");
+      await write(fixture, listener(fixture.port, `{ file: ${other}, user: bob }`) + USERS);
     }],
-    ["giving the key an end that has passed", (house: KeyedHouse) =>
+    ["giving the key an end that has passed", (fixture: KeyedServer) =>
       write(
-        house,
+        fixture,
         listener(
-          house.port,
-          `{ file: ${house.program.path("bob.key")}, user: bob, not_after: 2020-01-01T00:00:00Z }`,
+          fixture.port,
+          `{ file: ${
+            fixture.program.path("bob.key")
+          }, user: bob, not_after: 2020-01-01T00:00:00Z }`,
         ) + USERS,
       )],
-    ["another key in the same file", async (house: KeyedHouse) => {
-      await Deno.rename(await writeKey(house.program, "next.key"), house.program.path("bob.key"));
+    ["another key in the same file", async (fixture: KeyedServer) => {
+      await Deno.rename(
+        await writeKey(fixture.program, "next.key"),
+        fixture.program.path("bob.key"),
+      );
     }],
-    ["removing the key file", (house: KeyedHouse) => Deno.remove(house.program.path("bob.key"))],
+    [
+      "removing the key file",
+      (fixture: KeyedServer) => Deno.remove(fixture.program.path("bob.key")),
+    ],
     [
       "opening the key file to everyone",
-      (house: KeyedHouse) => Deno.chmod(house.program.path("bob.key"), 0o644),
+      (fixture: KeyedServer) => Deno.chmod(fixture.program.path("bob.key"), 0o644),
     ],
-    ["a list that bob is not on", (house: KeyedHouse) =>
+    ["a list that bob is not on", (fixture: KeyedServer) =>
       write(
-        house,
-        listener(house.port, `{ file: ${house.program.path("bob.key")}, user: bob }`) +
+        fixture,
+        listener(fixture.port, `{ file: ${fixture.program.path("bob.key")}, user: bob }`) +
           "    allow: [carol]\n" + USERS,
       )],
   ] as const
 ) {
   Deno.test(`${what} ends a session over TCP, and lets nobody in any more`, async () => {
-    await using house = await bobsHouse();
-    await Deno.copyFile(house.program.path("bob.key"), house.program.path("copy.key"));
-    await using session = await openSession(house, "copy.key");
-    await change(house);
-    const refused = await house.connect("copy.key", "-c", "who");
+    await using fixture = await fixtureServer();
+    await Deno.copyFile(fixture.program.path("bob.key"), fixture.program.path("copy.key"));
+    await using session = await openSession(fixture, "copy.key");
+    await change(fixture);
+    const refused = await fixture.connect("copy.key", "-c", "who");
     assertEquals(refused.code, 77);
     assertStringIncludes(refused.stderr, "Failed to connect to server");
     const { code, stderr } = await session.ended();
     assertEquals(code, 69);
     assertStringIncludes(stderr, "The server has closed the session");
-    assertEquals((await house.server.event("close")).reason, "revoked");
-    assertEquals(house.server.log.filter(({ event }) => event === "revoke").length, 1);
+    assertEquals((await fixture.server.event("close")).reason, "revoked");
+    assertEquals(fixture.server.log.filter(({ event }) => event === "revoke").length, 1);
   });
 }
 
 Deno.test("a key that expires while a session is open ends it", async () => {
   // Late enough for the slowest build to have let a client in by then.
   const end = new Date(Date.now() + 4_000).toISOString();
-  await using house = await bobsHouse(`, not_after: ${end}`);
-  await using session = await openSession(house);
+  await using fixture = await fixtureServer(`, not_after: ${end}`);
+  await using session = await openSession(fixture);
   assertEquals((await session.ended()).code, 69);
   assert(Date.now() >= Date.parse(end));
-  const revoke = await house.server.event("revoke");
+  const revoke = await fixture.server.event("revoke");
   assertEquals([revoke.reason, revoke.user], ["expired-key", "bob"]);
   assert(Date.parse(String(revoke.time)) - Date.parse(end) < 1_000);
 });
 
 Deno.test("a key file that cannot be used is told once, and does not stop the server", async () => {
-  await using house = await bobsHouse();
-  await Deno.writeTextFile(house.program.path("bob.key"), "nonsense\n");
+  await using fixture = await fixtureServer();
+  await Deno.writeTextFile(fixture.program.path("bob.key"), "nonsense\n");
   for (let count = 0; count < 3; count++) {
-    assertEquals((await house.connect("bob.key", "-c", "who")).code, 65);
+    assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 65);
   }
-  const reload = await house.server.event("reload");
+  const reload = await fixture.server.event("reload");
   assertEquals(reload.reason, "bad-config");
   assertStringIncludes(String(reload.message), "bob.key");
   assertEquals(String(reload.message).includes("nonsense"), false);
-  const again = await writeKey(house.program, "again.key");
-  await Deno.rename(again, house.program.path("bob.key"));
-  assertEquals((await house.connect("bob.key", "-c", "who")).code, 0);
-  assertEquals(house.server.log.filter(({ event }) => event === "reload").length, 1);
+  const again = await writeKey(fixture.program, "again.key");
+  await Deno.rename(again, fixture.program.path("bob.key"));
+  assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 0);
+  assertEquals(fixture.server.log.filter(({ event }) => event === "reload").length, 1);
 });
 
 Deno.test("a listener that went and came again speaks of its keys once, whoever came through it before", async () => {
-  await using house = await bobsHouse();
-  const own = await Deno.readTextFile(house.config);
-  const other = `listeners: [{ unix: ${house.program.path("other.sock")} }]\n${USERS}`;
+  await using fixture = await fixtureServer();
+  const own = await Deno.readTextFile(fixture.config);
+  const other = `listeners: [{ unix: ${fixture.program.path("other.sock")} }]\n${USERS}`;
   // A session that depends on the first one's keys to its end.
-  await using session = await openSession(house);
+  await using session = await openSession(fixture);
   for (let round = 1; round <= 3; round++) {
-    await write(house, other);
-    await house.server.events("stop", 2 * round - 1);
-    await write(house, own);
-    await house.server.events("listen", 1 + 2 * round);
-    await house.server.events("stop", 2 * round);
+    await write(fixture, other);
+    await fixture.server.events("stop", 2 * round - 1);
+    await write(fixture, own);
+    await fixture.server.events("listen", 1 + 2 * round);
+    await fixture.server.events("stop", 2 * round);
   }
-  await Deno.writeTextFile(house.program.path("bob.key"), "nonsense\n");
+  await Deno.writeTextFile(fixture.program.path("bob.key"), "nonsense\n");
   // It holds no key any more.
-  await house.server.event("revoke");
+  await fixture.server.event("revoke");
   await session.ended();
-  const told = () => house.server.log.filter(({ reason }) => reason === "bad-config").length;
-  assertEquals((await house.connect("bob.key", "-c", "who")).code, 65);
-  await house.server.event("reload", ({ reason }) => reason === "bad-config");
+  const told = () => fixture.server.log.filter(({ reason }) => reason === "bad-config").length;
+  assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 65);
+  await fixture.server.event("reload", ({ reason }) => reason === "bad-config");
   assertEquals(told(), 1);
 });
 
 Deno.test("a key is changed under load, and no client is refused in between", async () => {
-  await using house = await bobsHouse();
-  const { program } = house;
+  await using fixture = await fixtureServer();
+  const { program } = fixture;
   let current = program.path("bob.key");
   let going = true;
   const outcomes: number[] = [];
   let wake = () => {};
   const clients = Array.from({ length: 3 }, async () => {
     while (going) {
-      outcomes.push((await house.connect(current, "-c", "who")).code);
+      outcomes.push((await fixture.connect(current, "-c", "who")).code);
       wake();
     }
   });
@@ -172,15 +186,15 @@ Deno.test("a key is changed under load, and no client is refused in between", as
     `{ file: ${program.path("bob.key")}, user: bob }`,
     `{ file: ${next}, user: bob }`,
   ] as const;
-  await write(house, listener(house.port, ...both) + USERS);
+  await write(fixture, listener(fixture.port, ...both) + USERS);
   await some();
   current = next;
   await some();
   // Whoever began with the old key is through by now; every client has begun with the new one since.
-  await write(house, listener(house.port, both[1]) + USERS);
+  await write(fixture, listener(fixture.port, both[1]) + USERS);
   await some();
   going = false;
   await Promise.all(clients);
   assertEquals(outcomes.filter((code) => code !== 0), []);
-  assertEquals((await house.connect("bob.key", "-c", "who")).code, 77);
+  assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 77);
 });

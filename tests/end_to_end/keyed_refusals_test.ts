@@ -3,14 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
 import type { Channel } from "../../lib/protocol/channel.ts";
-import { drain, KeyedHouse, readKey, sendAll, writeKey } from "../support/keys.ts";
+import { drain, KeyedServer, readKey, sendAll, writeKey } from "../support/keys.ts";
 import type { AuditEvent } from "../support/program.ts";
 
 const LIMIT = "limits: { handshake_timeout: 300ms, max_pending_handshakes: 64 }\n";
 
 /** A server whose console opens to bob's key, soon tired of whoever does not say anything. */
-function house(limits = LIMIT): Promise<KeyedHouse> {
-  return KeyedHouse.open(async (program, port) => {
+function fixture(limits = LIMIT): Promise<KeyedServer> {
+  return KeyedServer.open(async (program, port) => {
     const key = await writeKey(program, "bob.key");
     await writeKey(program, "wrong.key");
     return `listeners:
@@ -31,7 +31,7 @@ class Hand {
     this.handshake = handshake;
   }
 
-  static async dial(server: KeyedHouse, key = "bob.key"): Promise<Hand> {
+  static async dial(server: KeyedServer, key = "bob.key"): Promise<Hand> {
     const secret = readKey(server.program.path(key));
     const handshake = new ClientHandshake(secret, { client: "hand/1", user: null });
     return new Hand(await server.dial(), handshake);
@@ -68,13 +68,13 @@ function concatenate(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return all;
 }
 
-function opening(server: KeyedHouse, key = "bob.key"): Uint8Array {
+function opening(server: KeyedServer, key = "bob.key"): Uint8Array {
   const secret = readKey(server.program.path(key));
   return new ClientHandshake(secret, { client: "hand/1", user: null }).start();
 }
 
 /** Whether a client with the right key still gets in. */
-async function works(server: KeyedHouse): Promise<void> {
+async function works(server: KeyedServer): Promise<void> {
   const hand = await Hand.dial(server);
   await hand.enter();
   hand.connection.close();
@@ -82,7 +82,7 @@ async function works(server: KeyedHouse): Promise<void> {
 
 /** Sends bytes, and reads what comes of it: nothing, and one line in the log. */
 async function refusedWithoutAByte(
-  server: KeyedHouse,
+  server: KeyedServer,
   bytes: Uint8Array,
   closes: boolean,
 ): Promise<AuditEvent> {
@@ -97,7 +97,7 @@ async function refusedWithoutAByte(
 }
 
 Deno.test("whoever has not shown the key gets not one byte, and one line in the log", async (test) => {
-  await using server = await house();
+  await using server = await fixture();
   const start = opening(server);
   const other = opening(server, "wrong.key");
   const unknownId = start.slice();
@@ -165,7 +165,7 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
 });
 
 Deno.test("a flipped bit at any place of the opening is no way in", async () => {
-  await using server = await house();
+  await using server = await fixture();
   const start = opening(server);
   const denied: AuditEvent[] = [];
   for (let first = 0; first < start.length; first += 4) {
@@ -185,7 +185,7 @@ Deno.test("a flipped bit at any place of the opening is no way in", async () => 
 });
 
 Deno.test("one byte at a time is no hurry: the time is for all of it", async () => {
-  await using server = await house();
+  await using server = await fixture();
   const start = opening(server);
   using connection = await server.dial();
   await connection.setNoDelay();
@@ -208,7 +208,7 @@ function later(milliseconds: number): Promise<false> {
 }
 
 Deno.test("a whole client side that was recorded opens nothing when it is played again", async () => {
-  await using server = await house();
+  await using server = await fixture();
   const hand = await Hand.dial(server);
   const channel = await hand.enter();
   const record = new Uint8Array(1024);
@@ -229,7 +229,7 @@ Deno.test("a whole client side that was recorded opens nothing when it is played
 });
 
 Deno.test("a server's own words, sent back to it, are refused", async () => {
-  await using server = await house();
+  await using server = await fixture();
   using connection = await server.dial();
   await sendAll(connection, opening(server));
   const answer = new Uint8Array(50);
@@ -244,7 +244,7 @@ Deno.test("a server's own words, sent back to it, are refused", async () => {
 });
 
 Deno.test("an unknown key id and a wrong key look the same", async () => {
-  await using server = await house();
+  await using server = await fixture();
   const wrong = opening(server, "wrong.key");
   // The id of a key that the server has, and a message that was made with another one.
   const known = wrong.slice();
@@ -259,7 +259,7 @@ Deno.test("an unknown key id and a wrong key look the same", async () => {
 });
 
 Deno.test("a session that breaks the protocol ends, alone, with its reason", async (test) => {
-  await using server = await house();
+  await using server = await fixture();
   const bystander = await Hand.dial(server);
   await bystander.enter();
   const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
@@ -322,7 +322,7 @@ Deno.test("a session that breaks the protocol ends, alone, with its reason", asy
 });
 
 Deno.test("two thousand who say nothing do not keep out who holds a key", async () => {
-  await using server = await house(
+  await using server = await fixture(
     "limits: { handshake_timeout: 60s, max_pending_handshakes: 128, max_connections: 4 }\n",
   );
   const silent: Deno.TcpConn[] = [];
@@ -341,7 +341,7 @@ Deno.test("two thousand who say nothing do not keep out who holds a key", async 
 });
 
 Deno.test("a connection that is reset before it is looked at is in the log, too", async () => {
-  await using server = await house();
+  await using server = await fixture();
   const address = resolveHost("127.0.0.1", server.port)[0]!;
   // As long as the server is stopped, the kernel alone answers.
   Deno.kill(server.server.pid, "SIGSTOP");

@@ -1,6 +1,6 @@
 /** The second half of the story: over TCP, with keys. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain, freePort, KeyedHouse, writeKey } from "../support/keys.ts";
+import { drain, freePort, KeyedServer, writeKey } from "../support/keys.ts";
 import { Program } from "../support/program.ts";
 
 const USERS = `users:
@@ -9,8 +9,8 @@ const USERS = `users:
 `;
 
 /** A console whose keys are bob's, alice's, an expired one of bob's, and a trusted one. */
-function consoleHouse(): Promise<KeyedHouse> {
-  return KeyedHouse.open(async (program, port) => {
+function consoleServer(): Promise<KeyedServer> {
+  return KeyedServer.open(async (program, port) => {
     const [bob, alice, old, trusted] = [
       await writeKey(program, "bob.key"),
       await writeKey(program, "alice.key"),
@@ -30,24 +30,24 @@ ${USERS}`;
 }
 
 Deno.test("a key opens the console over TCP, and nothing else does", async (test) => {
-  await using house = await consoleHouse();
+  await using fixture = await consoleServer();
   const first = (text: string) => text.split("\n")[0]!;
 
   await test.step("bob's key", async () => {
-    const { code, stdout } = await house.connect("bob.key", "-c", "who");
+    const { code, stdout } = await fixture.connect("bob.key", "-c", "who");
     assertEquals(code, 0);
     assertMatch(stdout, /\* +\d+ +bob +579 +- +127\.0\.0\.1 +console/);
-    const allow = await house.server.event("allow");
+    const allow = await fixture.server.event("allow");
     assertMatch(String(allow.remote), /^127\.0\.0\.1:\d+$/);
     assertMatch(String(allow.key), /^[0-9a-f]{16}$/);
     assertEquals([allow.user, allow.reason, allow.peer], ["bob", "key", undefined]);
-    const close = await house.server.event("close");
+    const close = await fixture.server.event("close");
     assertEquals([close.reason, close.key], ["end", allow.key]);
     assert(Number(close.bytes_in) > 0 && Number(close.bytes_out) > 0);
   });
 
   await test.step("the banner, piped", async () => {
-    const { program, address } = house;
+    const { program, address } = fixture;
     const { stdout, code } = await program.run(
       ["connect", `--tcp=${address}`, `--key=${program.path("bob.key")}`],
       { input: "show users\n" },
@@ -64,21 +64,21 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     ] as const
   ) {
     await test.step(key, async () => {
-      const before = house.server.log.length;
-      const outcome = await house.connect(key, "-c", "who");
+      const before = fixture.server.log.length;
+      const outcome = await fixture.connect(key, "-c", "who");
       assertEquals([outcome.code, outcome.stdout], [code, ""]);
       assertStringIncludes(first(outcome.stderr), "Failed to connect to server: ");
       assertStringIncludes(first(outcome.stderr), why);
-      const deny = await house.server.event(
+      const deny = await fixture.server.event(
         "deny",
-        (event) => house.server.log.indexOf(event) >= before,
+        (event) => fixture.server.log.indexOf(event) >= before,
       );
       assertEquals(deny.reason, reason);
     });
   }
 
   await test.step("a key file that is not there", async () => {
-    const { code, stderr } = await house.connect("none.key", "-c", "who");
+    const { code, stderr } = await fixture.connect("none.key", "-c", "who");
     assertEquals(code, 78);
     assertStringIncludes(stderr, "Failed to connect to server: ");
     assertStringIncludes(stderr, "none.key");
@@ -86,7 +86,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
   });
 
   await test.step("nobody there", async () => {
-    const { program } = house;
+    const { program } = fixture;
     const key = program.path("bob.key");
     const port = freePort();
     const { code, stderr } = await program.run([
@@ -102,7 +102,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
   });
 
   await test.step("the environment names server and key", async () => {
-    const { program, port } = house;
+    const { program, port } = fixture;
     const { code } = await program.run(["connect", "-c", "who"], {
       env: { IPCAUTH_PORT: String(port), IPCAUTH_KEY_FILE: program.path("bob.key") },
     });
@@ -110,16 +110,16 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
   });
 
   await test.step("a trusted key acts as root, or as whom it says", async () => {
-    assertMatch((await house.connect("trusted.key", "-c", "who")).stdout, /\* +\d+ +root +0 /);
-    const bob = await house.connect("trusted.key", "--user", "bob", "-c", "who");
+    assertMatch((await fixture.connect("trusted.key", "-c", "who")).stdout, /\* +\d+ +root +0 /);
+    const bob = await fixture.connect("trusted.key", "--user", "bob", "-c", "who");
     assertMatch(bob.stdout, /\* +\d+ +bob +579 /);
     // Whoever acts as somebody has that one's rights, and no others.
-    const set = await house.connect(
+    const set = await fixture.connect(
       ...["trusted.key", "--user", "bob", "-c", "allow alice"] as const,
     );
     assertEquals(set.code, 77);
     for (const name of ["alice", "nobody-knows"]) {
-      const { code, stderr } = await house.connect("trusted.key", "--user", name, "-c", "who");
+      const { code, stderr } = await fixture.connect("trusted.key", "--user", name, "-c", "who");
       assertEquals(code, 77);
       assertStringIncludes(stderr, "user-denied");
     }
@@ -127,7 +127,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
 
   await test.step("anyone else who says whom it acts as is refused", async () => {
     for (const name of ["alice", "bob"]) {
-      const { code, stderr } = await house.connect("bob.key", "--user", name, "-c", "who");
+      const { code, stderr } = await fixture.connect("bob.key", "--user", name, "-c", "who");
       assertEquals(code, 77);
       assertStringIncludes(stderr, "user-denied");
     }

@@ -37,14 +37,15 @@ Deno.test({
       await ask.write(new TextEncoder().encode("\n"));
       return await answers.next() ?? "gone";
     };
-    const ground = loadHostFacts(0);
-    const machine = { overflowUid: ground.overflowUid, groupId: () => null };
+    const hostFacts = loadHostFacts(0);
+    const machine = { overflowUid: hostFacts.overflowUid, groupId: () => null };
     // The very function of `ipcauth users`, without the start of a process each time.
     const access = (value: string) =>
       editConfigFile(
         file,
-        ground,
-        (text) => setUserField(text, "bob", "local_ipc_access", value, { path: file, machine }),
+        hostFacts,
+        (text) =>
+          setUserField(text, "bob", "local_ipc_access", value, { path: file, names: machine }),
       );
     const wrong: string[] = [];
     for (let round = 0; round < ROUNDS; round++) {

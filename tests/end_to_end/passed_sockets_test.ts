@@ -7,7 +7,7 @@ import { Program, RunningServer } from "../support/program.ts";
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 const says = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
 
-async function house() {
+async function fixture() {
   const program = await Program.install();
   const activate = activation(program);
   return {
@@ -34,7 +34,7 @@ async function house() {
 }
 
 Deno.test("a passed socket that nobody says anything of is refused, with the line to add", async (test) => {
-  await using home = await house();
+  await using home = await fixture();
   const { program, activate, write, refused } = home;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
   await test.step("a Unix socket", async () => {
@@ -77,7 +77,7 @@ Deno.test("a passed socket that nobody says anything of is refused, with the lin
 });
 
 Deno.test("a passed socket whose line is removed serves nobody, and does again when it is back", async (test) => {
-  await using home = await house();
+  await using home = await fixture();
   const { program, activate, write, hear } = home;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
   const key = await writeKey(program, "k.key");
@@ -119,7 +119,7 @@ Deno.test("a passed socket whose line is removed serves nobody, and does again w
 });
 
 Deno.test("the mode of a passed socket is its maker's: another one in the file changes nothing", async () => {
-  await using home = await house();
+  await using home = await fixture();
   const { program, activate, write, hear } = home;
   const passed = program.path("passed.sock");
   const config = await write(`{ unix: ${passed}, mode: "0600", ${says("one")} }`);
@@ -137,7 +137,7 @@ Deno.test("the mode of a passed socket is its maker's: another one in the file c
 });
 
 Deno.test("two passed sockets of one address are refused: one of them would have no clients", async () => {
-  await using home = await house();
+  await using home = await fixture();
   const port = freePort();
   const twin = `shared:127.0.0.1:${port}`;
   const said = await home.refused(`${twin},${twin}`);
@@ -145,7 +145,7 @@ Deno.test("two passed sockets of one address are refused: one of them would have
 });
 
 Deno.test("a number of passed sockets that is none is refused", async () => {
-  await using home = await house();
+  await using home = await fixture();
   const path = home.program.path("a.sock");
   for (const count of ["abc", "-1", "1 ", "1000", "0x1", "1.5"]) {
     const said = await home.refused(`unix:${path}`, [], { count });

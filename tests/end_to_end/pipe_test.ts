@@ -1,16 +1,16 @@
 /** `connect --pipe`: any bytes, both ways, to their end. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Backend, echo, forwardHouse, Wiretap, writeAll } from "../support/backend.ts";
+import { Backend, echo, forwardServer, Wiretap, writeAll } from "../support/backend.ts";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { KeyedHouse } from "../support/keys.ts";
+import type { KeyedServer } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
 
 /** A gigabyte that is the same every time, and unlike itself at every other place. */
 const GIGABYTE = "seq 1 120000000 | head -c 1073741824";
 
-function pipe(house: KeyedHouse, port = house.port): Deno.ChildProcess {
-  const { program } = house;
+function pipe(fixture: KeyedServer, port = fixture.port): Deno.ChildProcess {
+  const { program } = fixture;
   const key = `--key=${program.path("bob.key")}`;
   const line = ["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, key, "--pipe"];
   return program.command(line, { input: "" }).spawn();
@@ -30,9 +30,9 @@ function bytes(length: number): Uint8Array {
 }
 
 Deno.test("a gigabyte goes through the pipe and back, and compares equal", async () => {
-  await using house = await forwardHouse();
-  using _backend = new Backend(house.program.path("backend.sock"), echo);
-  const { program, address } = house;
+  await using fixture = await forwardServer();
+  using _backend = new Backend(fixture.program.path("backend.sock"), echo);
+  const { program, address } = fixture;
   const connect = `ipcauth connect --tcp=${address} --key=${program.path("bob.key")} --pipe`;
   const { code, stdout, stderr } = await program.execute([
     "bash",
@@ -43,7 +43,7 @@ Deno.test("a gigabyte goes through the pipe and back, and compares equal", async
   const [sent, received] = stdout.trim().split("\n");
   assertEquals([received, stderr], [sent, ""], `code ${code}`);
   assertMatch(sent!, /^[0-9a-f]{64} /);
-  const close = await house.server.event("close");
+  const close = await fixture.server.event("close");
   assertEquals([close.reason, close.bytes_in, close.bytes_out], ["end", 1 << 30, 1 << 30]);
 });
 
@@ -59,12 +59,12 @@ async function sumOf(connection: Deno.Conn): Promise<string> {
 }
 
 Deno.test("the client's end reaches the backend, which answers afterwards", async () => {
-  await using house = await forwardHouse();
-  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+  await using fixture = await forwardServer();
+  using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
     await writeAll(connection, new TextEncoder().encode(await sumOf(connection)));
   });
   const data = bytes(1_000_000);
-  const child = pipe(house);
+  const child = pipe(fixture);
   const output = child.output();
   await send(child, data);
   const { code, stdout } = await output;
@@ -73,15 +73,15 @@ Deno.test("the client's end reaches the backend, which answers afterwards", asyn
 });
 
 Deno.test("the backend's end reaches the client, who goes on sending", async () => {
-  await using house = await forwardHouse();
+  await using fixture = await forwardServer();
   const received = Promise.withResolvers<string>();
-  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+  using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
     await writeAll(connection, new TextEncoder().encode("all there is"));
     await connection.closeWrite();
     received.resolve(await sumOf(connection));
   });
   const data = bytes(1_000_000);
-  const child = pipe(house);
+  const child = pipe(fixture);
   const heard = new TextDecoder().decode(await all(child.stdout));
   await send(child, data);
   assertEquals(heard, "all there is");
@@ -91,17 +91,17 @@ Deno.test("the backend's end reaches the client, who goes on sending", async () 
 });
 
 Deno.test("a reader that does not read stops the sender, and loses nothing", async () => {
-  await using house = await forwardHouse();
+  await using fixture = await forwardServer();
   const total = 256 << 20;
   let sent = 0;
-  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+  using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
     const chunk = new Uint8Array(1 << 20);
     for (; sent < total; sent += chunk.length) {
       chunk.fill(sent >>> 20);
       await writeAll(connection, chunk);
     }
   });
-  const child = pipe(house);
+  const child = pipe(fixture);
   const reader = child.stdout.getReader();
   let received = 0;
   let most = 0;
@@ -125,14 +125,14 @@ Deno.test("a reader that does not read stops the sender, and loses nothing", asy
 
 Deno.test("a stream that is cut is no end: the client says so", async (test) => {
   await test.step("the server dies", async () => {
-    await using house = await forwardHouse();
-    using _backend = new Backend(house.program.path("backend.sock"), echo);
-    const child = pipe(house);
+    await using fixture = await forwardServer();
+    using _backend = new Backend(fixture.program.path("backend.sock"), echo);
+    const child = pipe(fixture);
     const writer = child.stdin.getWriter();
     await writer.write(new TextEncoder().encode("hello"));
     const reader = child.stdout.getReader();
     assertEquals(new TextDecoder().decode((await reader.read()).value), "hello");
-    await house.server.stop("SIGKILL");
+    await fixture.server.stop("SIGKILL");
     assertEquals((await reader.read()).done, true);
     await writer.close().catch(() => {});
     await assertCut(child);
@@ -147,14 +147,14 @@ Deno.test("a stream that is cut is no end: the client says so", async (test) => 
     ] as const
   ) {
     await test.step(what, async () => {
-      await using house = await forwardHouse();
+      await using fixture = await forwardServer();
       const data = bytes(10_000_000);
       using _backend = new Backend(
-        house.program.path("backend.sock"),
+        fixture.program.path("backend.sock"),
         (connection) => writeAll(connection, data),
       );
-      using wire = new Wiretap(house.port, change);
-      const child = pipe(house, wire.port);
+      using wire = new Wiretap(fixture.port, change);
+      const child = pipe(fixture, wire.port);
       const heard = await all(child.stdout);
       await child.stdin.close().catch(() => {});
       await assertCut(child);
@@ -178,15 +178,15 @@ async function send(child: Deno.ChildProcess, data: Uint8Array): Promise<void> {
 }
 
 Deno.test("nothing of a session crosses the wire in the clear", async () => {
-  await using house = await forwardHouse();
+  await using fixture = await forwardServer();
   const secret = "the treasure is under the old oak";
   const answer = "and nobody shall ever know of it";
-  using _backend = new Backend(house.program.path("backend.sock"), async (connection) => {
+  using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
     await sumOf(connection);
     await writeAll(connection, new TextEncoder().encode(answer.repeat(1_000)));
   });
-  using wire = new Wiretap(house.port);
-  const child = pipe(house, wire.port);
+  using wire = new Wiretap(fixture.port);
+  const child = pipe(fixture, wire.port);
   const output = child.output();
   await send(child, new TextEncoder().encode(secret.repeat(1_000)));
   const { code, stdout } = await output;
@@ -194,7 +194,7 @@ Deno.test("nothing of a session crosses the wire in the clear", async () => {
   const text = wire.text();
   assert(text.length > 1_000 * (secret.length + answer.length), "the wiretap has heard it all");
   // Neither what was said, nor who said it, nor the key itself: only the greeting and the key's id.
-  const key = (await Deno.readTextFile(house.program.path("bob.key"))).trim();
+  const key = (await Deno.readTextFile(fixture.program.path("bob.key"))).trim();
   const raw = String.fromCharCode(...Uint8Array.fromBase64(key, { alphabet: "base64url" }));
   for (const part of ["treasure", "nobody", "bob", "user", "client", "forward", key, raw]) {
     assertEquals(text.includes(part), false, part);
@@ -203,11 +203,11 @@ Deno.test("nothing of a session crosses the wire in the clear", async () => {
 });
 
 Deno.test("a backend that is gone is an end without a word, and the log says which", async () => {
-  await using house = await forwardHouse();
-  const child = pipe(house);
+  await using fixture = await forwardServer();
+  const child = pipe(fixture);
   await child.stdin.close();
   await child.output();
-  const close = await house.server.event("close");
+  const close = await fixture.server.event("close");
   assertEquals(close.reason, "backend-refused");
 });
 

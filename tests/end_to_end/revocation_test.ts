@@ -27,7 +27,7 @@ const TERMS: Terms = {
   notAfter: null,
 };
 
-class House implements AsyncDisposable {
+class ConsoleFixture implements AsyncDisposable {
   private constructor(
     readonly program: Program,
     readonly ports: Readonly<Record<string, number>>,
@@ -35,17 +35,17 @@ class House implements AsyncDisposable {
     readonly server: RunningServer,
   ) {}
 
-  static async open(terms: Terms = TERMS): Promise<House> {
+  static async open(terms: Terms = TERMS): Promise<ConsoleFixture> {
     const program = await Program.install();
     const ports = Object.fromEntries(SERVICES.map((service) => [service, freePort()]));
     const backend = new Backend(program.path("backend.sock"), echo);
     await writeKey(program, "bob.key");
     await writeKey(program, "other.key");
-    const text = House.#text(program, ports, terms);
+    const text = ConsoleFixture.#text(program, ports, terms);
     const config = await program.write("config.yaml", text);
     const server = await program.serve(["--config", config]);
     await server.events("listen", 6);
-    return new House(program, ports, backend, server);
+    return new ConsoleFixture(program, ports, backend, server);
   }
 
   static #text(program: Program, ports: Record<string, number>, terms: Terms): string {
@@ -79,7 +79,7 @@ class House implements AsyncDisposable {
   async change(terms: Partial<Terms>): Promise<void> {
     await this.program.write(
       "config.yaml",
-      House.#text(this.program, this.ports, { ...TERMS, ...terms }),
+      ConsoleFixture.#text(this.program, this.ports, { ...TERMS, ...terms }),
     );
   }
 
@@ -153,16 +153,16 @@ for (
     name: `${what} ends console, forward and exec over ${transports.join(" and ")} (needs root)`,
     ignore: !isRoot,
     async fn() {
-      await using house = await House.open({ ...TERMS, ...before });
-      const clients = await house.clients(transports, [2000]);
+      await using fixture = await ConsoleFixture.open({ ...TERMS, ...before });
+      const clients = await fixture.clients(transports, [2000]);
       const start = performance.now();
-      await house.change(after);
+      await fixture.change(after);
       await Promise.all(clients.map((client) => client.ended()));
       const took = performance.now() - start;
       assert(took < PROMISE, `the last one was out after ${took} ms`);
-      const revoked = await house.server.events("revoke", clients.length);
+      const revoked = await fixture.server.events("revoke", clients.length);
       assertEquals(new Set(revoked.map((event) => event.reason)), new Set([reason]));
-      const closed = await house.server.events("close", clients.length);
+      const closed = await fixture.server.events("close", clients.length);
       assertEquals(new Set(closed.map((event) => event.reason)), new Set(["revoked"]));
       assertEquals(revoked.length, clients.length);
     },
@@ -174,18 +174,18 @@ Deno.test({
   ignore: !isRoot,
   async fn() {
     const end = Date.now() + 3_000;
-    await using house = await House.open({
+    await using fixture = await ConsoleFixture.open({
       ...TERMS,
       notAfter: new Date(end).toISOString(),
     });
-    const clients = await house.clients(["tcp"]);
+    const clients = await fixture.clients(["tcp"]);
     assert(Date.now() < end, "this machine is too slow for the test to say anything");
     await Promise.all(clients.map((client) => client.ended()));
     assert(
       Date.now() >= end && Date.now() < end + PROMISE,
       `it ended ${Date.now() - end} ms after`,
     );
-    const revoked = await house.server.events("revoke", 3);
+    const revoked = await fixture.server.events("revoke", 3);
     assertEquals(new Set(revoked.map(({ reason }) => reason)), new Set(["expired-key"]));
   },
 });
@@ -194,13 +194,13 @@ Deno.test({
   name: "who is not concerned by a change does not notice it (needs root)",
   ignore: !isRoot,
   async fn() {
-    await using house = await House.open();
+    await using fixture = await ConsoleFixture.open();
     using root = await Deno.connect({
       transport: "unix",
-      path: house.program.path("forward.sock"),
+      path: fixture.program.path("forward.sock"),
     });
-    const clients = await house.clients(["unix", "tcp"]);
-    await house.change({ access: false });
+    const clients = await fixture.clients(["unix", "tcp"]);
+    await fixture.change({ access: false });
     await Promise.all(clients.map((client) => client.ended()));
     await root.write(new TextEncoder().encode("still here"));
     const answer = new Uint8Array(64);

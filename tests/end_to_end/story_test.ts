@@ -22,7 +22,7 @@ while True:
 `;
 
 /** The program, a configuration and a server on it. */
-async function house(config = USERS) {
+async function fixture(config = USERS) {
   const program = await Program.install();
   const file = await program.write("config.yaml", config);
   const socket = program.path("ipc.sock");
@@ -46,7 +46,7 @@ Deno.test(
   "alice is refused, bob gets in, and a flipped flag counts at the next connection (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     const users = (...args: string[]) => at.program.run(["users", ...args, "--config", at.file]);
 
     const alice = await at.connect(578);
@@ -73,7 +73,7 @@ Deno.test(
   "root and the server's own user are always let in, whoever is listed (needs root)",
   options,
   async () => {
-    await using at = await house("users: [{ name: root, uid: 0, local_ipc_access: false }]\n");
+    await using at = await fixture("users: [{ name: root, uid: 0, local_ipc_access: false }]\n");
     assertStringIncludes((await at.connect(0)).stdout, "root connected from");
     const own = at.program.path("own");
     await Deno.mkdir(own);
@@ -91,7 +91,7 @@ Deno.test(
 );
 
 Deno.test("a uid that nobody listed is refused (needs root)", options, async () => {
-  await using at = await house();
+  await using at = await fixture();
   assertEquals((await at.connect(580)).code, 77);
   assertEquals((await at.server.event("deny")).reason, "unknown-uid");
 });
@@ -100,7 +100,7 @@ Deno.test(
   "a uid without a mapping is refused, even when the overflow uid's name is listed (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     // Inside a new user namespace with no map at all, everybody is the overflow uid to the outside… and the
     // kernel still names the outer uid. So the server itself is put where it cannot see who connects.
     const own = at.program.path("own");
@@ -127,7 +127,7 @@ Deno.test(
   "groups let in and keep out, by gid and by name, primary and supplementary (needs root)",
   options,
   async () => {
-    await using at = await house(`users: []
+    await using at = await fixture(`users: []
 groups:
   - { name: netops, gid: 2000, local_ipc_access: true }
   - { name: daemon, local_ipc_access: true }
@@ -205,7 +205,7 @@ Deno.test(
   "root may act as a user, with that user's rights and no others (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     const bob = await at.connect(0, "", "--user", "bob", "-c", "deny bob");
     assertEquals(bob.code, 77);
     assertStringIncludes(bob.stderr, "ermission denied");
@@ -224,7 +224,7 @@ Deno.test(
   "root is out as soon as the user is denied as whom root acts, and the log says so (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     using connection = await Deno.connect({ transport: "unix", path: at.socket });
     const lines = new Lines(connection.readable);
     assertStringIncludes((await lines.next())!, '"user":"root"');
@@ -244,7 +244,7 @@ Deno.test(
   "an administrator's word takes effect at once, a mere user's none (needs root)",
   options,
   async () => {
-    await using at = await house(
+    await using at = await fixture(
       USERS.replace("admin: false", "admin: true") +
         "  - { name: carol, uid: 580, local_ipc_access: true }\n",
     );
@@ -266,7 +266,7 @@ Deno.test(
   "a change that would refuse an open session ends it within a second (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     // One session that has spoken, and one that only listens: the two planes hold one each.
     for (const words of ['{"jsonrpc":"2.0","id":1,"method":"sessions.list"}', ""]) {
       // It reads to the end, which comes when it is thrown out.
@@ -296,7 +296,7 @@ Deno.test(
   "a client that knows nothing of us reads the greeting, and a denied one end-of-file and not one byte (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     const read = `
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -334,7 +334,7 @@ Deno.test(
   "each decision leaves one line in the log, with who, where and why (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     await at.connect(578);
     await at.connect(579, "", "-c", "who");
     const close = await at.server.event("close");
@@ -367,7 +367,7 @@ Deno.test(
   "at a limit the newcomer is refused, and a place that is given back can be taken (needs root)",
   options,
   async () => {
-    await using at = await house("limits: { max_connections: 4, max_connections_per_user: 2 }\n");
+    await using at = await fixture("limits: { max_connections: 4, max_connections_per_user: 2 }\n");
     const inside = [await dial(at.socket), await dial(at.socket)];
     assertEquals(inside.map((one) => one.in), [true, true]);
     const third = await dial(at.socket);
@@ -385,7 +385,7 @@ Deno.test(
   "a session that is silent too long is ended, whether it has ever spoken or not (needs root)",
   options,
   async () => {
-    await using at = await house("limits: { idle_timeout: 200ms }\n");
+    await using at = await fixture("limits: { idle_timeout: 200ms }\n");
     const silent = await dial(at.socket);
     const once = await dial(at.socket);
     await once.connection.write(
@@ -404,7 +404,7 @@ Deno.test(
   "SIGHUP is answered with a line of the log, whether something changed or not (needs root)",
   options,
   async () => {
-    await using at = await house();
+    await using at = await fixture();
     at.server.child.kill("SIGHUP");
     assertEquals((await at.server.event("reload")).reason, "unchanged");
     await Deno.writeTextFile(at.file, "users: []\n");
@@ -414,7 +414,7 @@ Deno.test(
 );
 
 Deno.test("an administrator can end somebody's session (needs root)", options, async () => {
-  await using at = await house();
+  await using at = await fixture();
   const one = await dial(at.socket);
   const { session } = await at.server.event("allow");
   assertEquals((await at.connect(0, "", "-c", `close session ${session}`)).code, 0);

@@ -3,12 +3,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   Backend,
   echo,
-  forwardHouse,
+  forwardServer,
   RunningTunnel,
   Wiretap,
   writeAll,
 } from "../support/backend.ts";
-import { drain, freePort, type KeyedHouse, writeKey } from "../support/keys.ts";
+import { drain, freePort, type KeyedServer, writeKey } from "../support/keys.ts";
 
 const PAGE = "<h1>the page behind the door</h1>\n";
 
@@ -25,8 +25,8 @@ async function page(connection: Deno.Conn): Promise<void> {
   await writeAll(connection, new TextEncoder().encode(head + PAGE));
 }
 
-function open(house: KeyedHouse, address: string, key = "bob.key"): Promise<RunningTunnel> {
-  const { program, port } = house;
+function open(fixture: KeyedServer, address: string, key = "bob.key"): Promise<RunningTunnel> {
+  const { program, port } = fixture;
   return RunningTunnel.open(program, { port, key: program.path(key), address });
 }
 
@@ -44,13 +44,13 @@ function exists(path: string): boolean {
 }
 
 Deno.test("curl reaches a service behind a keyed listener, over a Unix socket and over TCP", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), page);
   const path = program.path("tunnel.sock");
   const port = freePort();
-  await using _unix = await open(house, `unix:${path}`);
-  await using _tcp = await open(house, `tcp:127.0.0.1:${port}`);
+  await using _unix = await open(fixture, `unix:${path}`);
+  await using _tcp = await open(fixture, `tcp:127.0.0.1:${port}`);
   for (const where of [["--unix-socket", path, "http://any/"], [`http://127.0.0.1:${port}/`]]) {
     const { code, stdout, stderr } = await program.execute(["curl", "-sS", ...where]);
     assertEquals([code, stdout, stderr], [0, PAGE, ""]);
@@ -58,25 +58,25 @@ Deno.test("curl reaches a service behind a keyed listener, over a Unix socket an
 });
 
 Deno.test("the tunnel's socket is its owner's alone, and goes with it", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   const path = program.path("tunnel.sock");
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    await using tunnel = await open(house, `unix:${path}`);
+    await using tunnel = await open(fixture, `unix:${path}`);
     assertEquals(Deno.lstatSync(path).mode! & 0o777, 0o600);
     assertEquals([await tunnel.stop(signal), exists(path)], [0, false]);
   }
 });
 
 Deno.test("a tunnel does not displace another one, and a dead one's socket is in nobody's way", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
   const path = program.path("tunnel.sock");
-  const tunnel = await open(house, `unix:${path}`);
+  const tunnel = await open(fixture, `unix:${path}`);
   const second = await program.run([
     "connect",
-    `--tcp=${house.address}`,
+    `--tcp=${fixture.address}`,
     `--key=${program.path("bob.key")}`,
     `--listen=unix:${path}`,
   ]);
@@ -84,7 +84,7 @@ Deno.test("a tunnel does not displace another one, and a dead one's socket is in
   using _open = await dial(path);
   await tunnel.stop("SIGKILL");
   assertEquals(exists(path), true);
-  await using third = await open(house, `unix:${path}`);
+  await using third = await open(fixture, `unix:${path}`);
   using again = await dial(path);
   await again.closeWrite();
   assertEquals((await drain(again)).bytes.length, 0);
@@ -92,15 +92,15 @@ Deno.test("a tunnel does not displace another one, and a dead one's socket is in
 });
 
 Deno.test("many through one tunnel: to each its own, half-closes and all", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   // The backend answers only when the client has ended, and the client hears it afterwards.
   using _backend = new Backend(program.path("backend.sock"), async (connection) => {
     const { bytes } = await drain(connection);
     await writeAll(connection, bytes);
   });
   const path = program.path("tunnel.sock");
-  await using _tunnel = await open(house, `unix:${path}`);
+  await using _tunnel = await open(fixture, `unix:${path}`);
   await Promise.all(Array.from({ length: 60 }, async (_, number) => {
     using connection = await dial(path);
     const bytes = new Uint8Array(50_000 + 997 * number).fill(number);
@@ -108,26 +108,26 @@ Deno.test("many through one tunnel: to each its own, half-closes and all", async
     await connection.closeWrite();
     assertEquals((await drain(connection)).bytes, bytes);
   }));
-  const closes = await house.server.events("close", 60);
+  const closes = await fixture.server.events("close", 60);
   assertEquals(new Set(closes.map(({ reason }) => reason)), new Set(["end"]));
   const sum = closes.reduce((all, { bytes_in }) => all + Number(bytes_in), 0);
   assertEquals(sum, 60 * 50_000 + 997 * (60 * 59) / 2);
 });
 
 Deno.test("a wrong key lets nobody through, and says why; the right one needs no restart", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
   const path = program.path("tunnel.sock");
   await writeKey(program, "own.key");
-  await using tunnel = await open(house, `unix:${path}`, "own.key");
+  await using tunnel = await open(fixture, `unix:${path}`, "own.key");
   using first = await dial(path);
   assertEquals((await drain(first)).bytes.length, 0);
   assertStringIncludes(
     await tunnel.line("Failed to connect"),
-    `Failed to connect to server: ${house.address} does not know this key`,
+    `Failed to connect to server: ${fixture.address} does not know this key`,
   );
-  assertEquals((await house.server.event("deny")).reason, "bad-key");
+  assertEquals((await fixture.server.event("deny")).reason, "bad-key");
   // As gen-key does it: another file in its place.
   await Deno.copyFile(program.path("bob.key"), program.path("new.key"));
   await Deno.chmod(program.path("new.key"), 0o600);
@@ -139,33 +139,33 @@ Deno.test("a wrong key lets nobody through, and says why; the right one needs no
 });
 
 Deno.test("a tunnel does not start without a key, nor to a Unix socket", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   const listen = `--listen=unix:${program.path("tunnel.sock")}`;
   const none = `--key=${program.path("none.key")}`;
-  const missing = await program.run(["connect", `--tcp=${house.address}`, none, listen]);
+  const missing = await program.run(["connect", `--tcp=${fixture.address}`, none, listen]);
   assertEquals(missing.code, 78, missing.stderr);
   assertStringIncludes(missing.stderr, "There is no key file");
   const local = await program.run(["connect", `--unix=${program.path("x.sock")}`, listen]);
   assertEquals(local.code, 64, local.stderr);
   const abstract = await program.run(
-    ["connect", `--tcp=${house.address}`, `--key=${program.path("bob.key")}`, "--listen=unix:@x"],
+    ["connect", `--tcp=${fixture.address}`, `--key=${program.path("bob.key")}`, "--listen=unix:@x"],
   );
   assert([64, 78].includes(abstract.code), abstract.stderr);
   assertEquals(exists(program.path("tunnel.sock")), false);
 });
 
 Deno.test("a server that is gone is told at each try, and found again when it is back", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
   const path = program.path("tunnel.sock");
-  await using tunnel = await open(house, `unix:${path}`);
-  await house.server.stop();
+  await using tunnel = await open(fixture, `unix:${path}`);
+  await fixture.server.stop();
   using first = await dial(path);
   assertEquals((await drain(first)).bytes.length, 0);
   await tunnel.line("Failed to connect to server: ");
-  await using _back = await program.serve(["--config", house.config]);
+  await using _back = await program.serve(["--config", fixture.config]);
   using second = await dial(path);
   await writeAll(second, new TextEncoder().encode("hello"));
   await second.closeWrite();
@@ -173,13 +173,13 @@ Deno.test("a server that is gone is told at each try, and found again when it is
 });
 
 Deno.test("a wire that is cut is no end for the local client, where it can be told", async () => {
-  await using house = await forwardHouse();
-  const { program } = house;
+  await using fixture = await forwardServer();
+  const { program } = fixture;
   using _backend = new Backend(
     program.path("backend.sock"),
     (connection) => writeAll(connection, new Uint8Array(10_000_000)),
   );
-  using wire = new Wiretap(house.port, (chunk, before) => before > 100_000 ? null : chunk);
+  using wire = new Wiretap(fixture.port, (chunk, before) => before > 100_000 ? null : chunk);
   const port = freePort();
   await using _tunnel = await RunningTunnel.open(program, {
     port: wire.port,

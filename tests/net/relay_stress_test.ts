@@ -76,21 +76,24 @@ class Scene {
     return true;
   }
 
-  #play(plan: Plan, random: (below: number) => number): void {
-    const { person } = plan;
+  #play(options: Plan, random: (below: number) => number): void {
+    const { person } = options;
     if (!person.open) return;
     person.write();
-    if (plan.asleep > 0) plan.asleep--;
+    if (options.asleep > 0) options.asleep--;
     else {
       for (let times = 0; times < 4 && person.read(); times++);
-      if (random(60) === 0) plan.asleep = random(40);
+      if (random(60) === 0) options.asleep = random(40);
     }
-    if (plan.sent < plan.total && person.unsent < 256 * 1024) {
-      const length = Math.min(plan.total - plan.sent, 1 + random(random(3) ? 2_000 : 100_000));
-      person.say(pattern(plan.seed, plan.sent, length));
-      plan.sent += length;
-    } else if (plan.sent === plan.total && !plan.finished) {
-      plan.finished = true;
+    if (options.sent < options.total && person.unsent < 256 * 1024) {
+      const length = Math.min(
+        options.total - options.sent,
+        1 + random(random(3) ? 2_000 : 100_000),
+      );
+      person.say(pattern(options.seed, options.sent, length));
+      options.sent += length;
+    } else if (options.sent === options.total && !options.finished) {
+      options.finished = true;
       person.finish();
     }
     const whim = random(6_000);

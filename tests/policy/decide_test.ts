@@ -87,8 +87,8 @@ Deno.test("decide() denies the uid -1 even when it is listed", () => {
 });
 
 Deno.test("decide() denies an unmapped uid even where the server runs as it", () => {
-  const ground = { serverUid: 65534, overflowUid: 65534 };
-  assertEquals(outcome(decide(peer(65534), TABLE, null, ground, ROOM)), "unmapped-uid");
+  const hostFacts = { serverUid: 65534, overflowUid: 65534 };
+  assertEquals(outcome(decide(peer(65534), TABLE, null, hostFacts, ROOM)), "unmapped-uid");
 });
 
 Deno.test("decide() lets root in as trusted, also when root is listed without access", () => {

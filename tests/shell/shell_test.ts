@@ -20,14 +20,18 @@ function killChild(signal: string): string {
   return `kill -${signal} $(pgrep -P $PROGRAM)`;
 }
 
-class House implements AsyncDisposable {
+class ConsoleFixture implements AsyncDisposable {
   constructor(readonly program: Program, readonly server: RunningServer, readonly path: string) {}
 
-  static async open(): Promise<House> {
+  static async open(): Promise<ConsoleFixture> {
     const program = await Program.install();
     const config = await program.write("config.yaml", CONFIG);
     const path = program.path("ipc.sock");
-    return new House(program, await program.serve([`--unix=${path}`, "--config", config]), path);
+    return new ConsoleFixture(
+      program,
+      await program.serve([`--unix=${path}`, "--config", config]),
+      path,
+    );
   }
 
   /** `connect` with lines on standard input. */
@@ -67,10 +71,10 @@ function atTerminal(
 }
 
 Deno.test({ name: "the console (needs root)", ignore: !isRoot }, async (t) => {
-  await using house = await House.open();
+  await using fixture = await ConsoleFixture.open();
 
   await t.step("from a pipe it greets, skips comments, prints no prompt and no echo", async () => {
-    const { code, stdout, stderr } = await house.pipe(
+    const { code, stdout, stderr } = await fixture.pipe(
       BOB,
       "# a script",
       "",
@@ -96,7 +100,7 @@ aaa authentication users user bob
   });
 
   await t.step("-c prints the answers alone", async () => {
-    const { code, stdout } = await house.run(BOB, "check bob", "# who", "check 1");
+    const { code, stdout } = await fixture.run(BOB, "check bob", "# who", "check 1");
     assertEquals(code, 0);
     assertEquals(stdout.startsWith("uid 579 (bob) would be let in: user\n"), true);
     assertStringIncludes(stdout, "uid 1 ");
@@ -104,7 +108,7 @@ aaa authentication users user bob
   });
 
   await t.step("who may not write is told so, and the session goes on", async () => {
-    const { code, stdout, stderr } = await house.pipe(BOB, "allow alice", "who");
+    const { code, stdout, stderr } = await fixture.pipe(BOB, "allow alice", "who");
     assertEquals(code, 77);
     assertEquals(stderr.startsWith("error: Permission denied: bob may read"), true, stderr);
     assertStringIncludes(stderr, "\nhint: root or a user with admin: true may");
@@ -121,19 +125,19 @@ aaa authentication users user bob
         [["add user eve uid 0day"], 64],
       ] as const
     ) {
-      const { code, stdout } = await house.run(BOB, ...commands, "who");
+      const { code, stdout } = await fixture.run(BOB, ...commands, "who");
       assertEquals(code, expected, commands.join("; "));
       assertStringIncludes(stdout, "SESSION");
     }
   });
 
   await t.step("exit leaves, and what stands behind it is not run", async () => {
-    const { code, stdout } = await house.pipe(BOB, "exit", "show users");
+    const { code, stdout } = await fixture.pipe(BOB, "exit", "show users");
     assertEquals([code, stdout.split("\n").length], [0, 2]);
   });
 
   await t.step("an administrator adds, changes and removes a user", async () => {
-    const { code, stdout, stderr } = await house.run(
+    const { code, stdout, stderr } = await fixture.run(
       CAROL,
       "add user dave uid 581 admin true",
       "set user dave gid 5",
@@ -158,16 +162,16 @@ removed dave
   });
 
   await t.step("who closes the own session hears that the server has closed it", async () => {
-    const { stdout } = await house.run(CAROL, "who");
+    const { stdout } = await fixture.run(CAROL, "who");
     const next = Number(/^\*\s+(\d+)/m.exec(stdout)![1]) + 1;
-    const { code, stderr } = await house.run(CAROL, `close session ${next}`, "who", "who");
+    const { code, stderr } = await fixture.run(CAROL, `close session ${next}`, "who", "who");
     assertEquals(code, 69, stderr);
     assertStringIncludes(stderr, "error: The server has closed the session\n");
     assertEquals(stderr.includes("Failed to connect"), false);
   });
 
   await t.step("at a terminal it prompts, completes, remembers and ends with Ctrl-D", async () => {
-    const { code, stdout, stderr } = await house.sit(BOB, [
+    const { code, stdout, stderr } = await fixture.sit(BOB, [
       ["expect", "bob connected from 127.0.0.1 using console on "],
       ["expect", "bob@ipcauth# "],
       ["send", "check al"],
@@ -191,7 +195,7 @@ removed dave
   });
 
   await t.step("at a terminal Ctrl-C clears the line and nothing else", async () => {
-    const { code, stdout, stderr } = await house.sit(BOB, [
+    const { code, stdout, stderr } = await fixture.sit(BOB, [
       ["expect", "bob@ipcauth# "],
       ["send", "deny bob"],
       ["expect", "deny bob"],
@@ -208,7 +212,7 @@ removed dave
   });
 
   await t.step("at a terminal pasted lines are carried out, also before a Ctrl-D", async () => {
-    const { code, stdout } = await house.sit(BOB, [
+    const { code, stdout } = await fixture.sit(BOB, [
       ["expect", "bob@ipcauth# "],
       ["send", "check alice\r# nothing\rwho\rcheck carol\r\x04"],
     ]);
@@ -221,19 +225,19 @@ removed dave
   });
 
   await t.step("at a terminal a revoked session ends at once", async () => {
-    const { stdout } = await house.run(CAROL, "who");
+    const { stdout } = await fixture.run(CAROL, "who");
     const before = Number(/^\*\s+(\d+)/m.exec(stdout)![1]);
-    const sitting = house.sit(BOB, [["expect", "The server has closed the session"]]);
-    await house.server.event("allow", (event) => Number(event.session) > before);
-    assertEquals((await house.run(CAROL, "deny bob")).code, 0);
+    const sitting = fixture.sit(BOB, [["expect", "The server has closed the session"]]);
+    await fixture.server.event("allow", (event) => Number(event.session) > before);
+    assertEquals((await fixture.run(CAROL, "deny bob")).code, 0);
     const { code, stdout: screen } = await sitting;
     assertEquals(code, 69, screen);
-    assertEquals((await house.run(CAROL, "allow bob")).code, 0);
+    assertEquals((await fixture.run(CAROL, "allow bob")).code, 0);
   });
 
   await t.step("a reader that has seen enough ends it without a word", async () => {
-    const line = `ipcauth connect --unix=${house.path} -c 'show config' -c 'show config' | true`;
-    const { code, stderr } = await house.program.execute(["sh", "-c", line], BOB);
+    const line = `ipcauth connect --unix=${fixture.path} -c 'show config' -c 'show config' | true`;
+    const { code, stderr } = await fixture.program.execute(["sh", "-c", line], BOB);
     assertEquals([code, stderr], [0, ""]);
   });
 
@@ -248,7 +252,7 @@ removed dave
         });
       });
       const connect = ["ipcauth", "connect", `--unix=${silent.path}`, ...args];
-      const child = house.program.command(connect, { input: "" }).spawn();
+      const child = fixture.program.command(connect, { input: "" }).spawn();
       const writer = child.stdin.getWriter();
       await writer.write(new TextEncoder().encode("who\n"));
       await called.promise;

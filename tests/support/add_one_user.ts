@@ -6,11 +6,11 @@ import { effectiveUid } from "../../lib/libc/ids.ts";
 
 const path = Deno.args[0]!;
 const uid = Number(Deno.args[1]);
-const ground = loadHostFacts(effectiveUid());
-const machine = { overflowUid: ground.overflowUid, groupId: () => null };
-await editConfigFile(path, ground, (text) =>
+const hostFacts = loadHostFacts(effectiveUid());
+const machine = { overflowUid: hostFacts.overflowUid, groupId: () => null };
+await editConfigFile(path, hostFacts, (text) =>
   addUser(
     text,
     { name: `process${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
-    { path, machine },
+    { path, names: machine },
   ));

@@ -1,5 +1,5 @@
 /** Services of others, for tests that stand a listener in front of them, and people in the middle. */
-import { KeyedHouse, writeKey } from "./keys.ts";
+import { KeyedServer, writeKey } from "./keys.ts";
 import type { Program } from "./program.ts";
 
 /** A backend on a Unix socket, one function call a connection. */
@@ -47,8 +47,8 @@ export async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promis
 }
 
 /** A keyed listener in front of a backend at `backend.sock`. bob.key opens it; wrong.key is nobody's. */
-export function forwardHouse(): Promise<KeyedHouse> {
-  return KeyedHouse.open(async (program, port) => {
+export function forwardServer(): Promise<KeyedServer> {
+  return KeyedServer.open(async (program, port) => {
     const bob = await writeKey(program, "bob.key");
     await writeKey(program, "wrong.key");
     return `listeners:
@@ -186,13 +186,13 @@ export class RunningTunnel {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
       this.said.push(...lines);
-      this.#wake();
+      this.#eventFd();
     }
     this.#ended = true;
-    this.#wake();
+    this.#eventFd();
   }
 
-  #wake(): void {
+  #eventFd(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }

@@ -22,7 +22,7 @@ export function freePort(hostname = "127.0.0.1"): number {
 }
 
 /** A program and a server on TCP, whose configuration can be changed. */
-export class KeyedHouse implements AsyncDisposable {
+export class KeyedServer implements AsyncDisposable {
   readonly program: Program;
   readonly server: RunningServer;
   readonly port: number;
@@ -42,12 +42,12 @@ export class KeyedHouse implements AsyncDisposable {
    */
   static async open(
     write: (program: Program, port: number) => Promise<string> | string,
-  ): Promise<KeyedHouse> {
+  ): Promise<KeyedServer> {
     const program = await Program.install();
     try {
       const port = freePort();
       const config = await program.write("config.yaml", await write(program, port));
-      return new KeyedHouse(program, await program.serve(["--config", config]), port, config);
+      return new KeyedServer(program, await program.serve(["--config", config]), port, config);
     } catch (error) {
       await program.remove();
       throw error;

@@ -198,10 +198,10 @@ export class RunningServer {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
       for (const line of lines) this.#note(line);
-      this.#wake();
+      this.#eventFd();
     }
     this.#ended = true;
-    this.#wake();
+    this.#eventFd();
   }
 
   #note(line: string): void {
@@ -212,7 +212,7 @@ export class RunningServer {
     }
   }
 
-  #wake(): void {
+  #eventFd(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }

@@ -21,31 +21,36 @@ import { RequestError } from "./request.ts";
 /** Edits and explains. */
 export class Accounts {
   readonly #source: LiveConfig;
-  readonly #ground: HostFacts;
+  readonly #hostFacts: HostFacts;
 
-  constructor(source: LiveConfig, ground: HostFacts) {
+  constructor(source: LiveConfig, hostFacts: HostFacts) {
     this.#source = source;
-    this.#ground = ground;
+    this.#hostFacts = hostFacts;
   }
 
   /** Adds a user. @throws {Failure} When it cannot be. */
   add(user: NewUser): Promise<void> {
-    return this.#edit((text, ground) => addUser(text, user, ground));
+    return this.#edit((text, context) => addUser(text, user, context));
   }
 
   /** Sets a field of a user. @throws {Failure} When it cannot be. */
   set(name: string, field: string, value: string): Promise<void> {
-    return this.#edit((text, ground) => setUserField(text, name, field, value, ground));
+    return this.#edit((text, context) => setUserField(text, name, field, value, context));
   }
 
   /** Removes a user. @throws {Failure} When it cannot be. */
   remove(name: string): Promise<void> {
-    return this.#edit((text, ground) => removeUser(text, name, ground));
+    return this.#edit((text, context) => removeUser(text, name, context));
   }
 
   /** What would be decided about a uid. */
   checkUid(uid: number): AccessRecord {
-    const { name, decision, explanation } = explainUser(uid, this.#source.config, this.#ground, "");
+    const { name, decision, explanation } = explainUser(
+      uid,
+      this.#source.config,
+      this.#hostFacts,
+      "",
+    );
     const { rule, where, change } = explanation;
     return { uid, user: name, allow: decision.allow, rule, where, change };
   }
@@ -57,9 +62,9 @@ export class Accounts {
     throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
   }
 
-  async #edit(edit: (text: string, ground: EditContext) => string): Promise<void> {
+  async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
     const path = this.#source.home;
-    const machine = { overflowUid: this.#ground.overflowUid, groupId: gidByName };
-    await editConfigFile(path, this.#ground, (text) => edit(text, { path, machine }));
+    const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
+    await editConfigFile(path, this.#hostFacts, (text) => edit(text, { path, names }));
   }
 }

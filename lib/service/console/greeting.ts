@@ -56,7 +56,7 @@ export interface GreetingOptions {
 export class ConsoleGreeter implements Service {
   readonly name = "console";
   readonly #reactor: Reactor;
-  readonly #office: ConsoleHost;
+  readonly #host: ConsoleHost;
   readonly #facts: GreetingOptions;
   readonly #buffers: RelayBuffers;
   readonly #buffer = new Uint8Array(4096);
@@ -65,12 +65,12 @@ export class ConsoleGreeter implements Service {
   constructor(
     reactor: Reactor,
     buffers: RelayBuffers,
-    office: ConsoleHost,
+    host: ConsoleHost,
     facts: GreetingOptions,
   ) {
     this.#reactor = reactor;
     this.#buffers = buffers;
-    this.#office = office;
+    this.#host = host;
     this.#facts = facts;
   }
 
@@ -92,13 +92,13 @@ export class ConsoleGreeter implements Service {
     const sent = Math.max(0, send(side.descriptor, this.#buffer, written));
     // What the socket does not take at once is an oddity; the control plane has the patience for it.
     const unsent = sent < written ? this.#buffer.slice(sent, written) : null;
-    return new GreetedConsole(this.#reactor, this.#office, session, side, {
+    return new GreetedConsole(this.#reactor, this.#host, session, side, {
       session: session.id,
       trusted: identity.trusted,
       actsAs: identity.trusted || identity.user === null ? null : identity.user.name,
       welcome,
       greeted: sent,
-      idleTimeout: this.#office.idleTimeout(),
+      idleTimeout: this.#host.idleTimeout(),
       unsent,
     });
   }
@@ -106,28 +106,28 @@ export class ConsoleGreeter implements Service {
 
 /** A console session that has been greeted. */
 class GreetedConsole implements Watcher, SessionHandle {
-  readonly #office: ConsoleHost;
+  readonly #host: ConsoleHost;
   readonly #session: Session;
   readonly #handOver: ConsoleHandover;
   #registration: Registration | null;
   readonly #cut: () => void;
-  readonly #silence: Timer | null;
+  readonly #idleTimer: Timer | null;
 
   constructor(
     reactor: Reactor,
-    office: ConsoleHost,
+    host: ConsoleHost,
     session: Session,
     { descriptor, closePeer }: PlaintextPair,
     handOver: ConsoleHandover,
   ) {
-    this.#office = office;
+    this.#host = host;
     this.#session = session;
     this.#handOver = handOver;
     this.#cut = closePeer;
     const mask = handOver.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
     this.#registration = reactor.watch(descriptor, mask, this);
     const { idleTimeout } = handOver;
-    this.#silence = idleTimeout > 0
+    this.#idleTimer = idleTimeout > 0
       ? reactor.after(idleTimeout, () => session.terminate("idle"))
       : null;
   }
@@ -141,8 +141,8 @@ class GreetedConsole implements Watcher, SessionHandle {
     } else if (found > 0 || this.#handOver.unsent !== null) {
       // The peer has spoken, or will not take the greeting: the control plane goes on.
       this.#registration = null;
-      this.#silence?.cancel();
-      this.#office.adopt(registration.release(), this.#handOver);
+      this.#idleTimer?.cancel();
+      this.#host.adopt(registration.release(), this.#handOver);
     }
   }
 
@@ -152,7 +152,7 @@ class GreetedConsole implements Watcher, SessionHandle {
 
   terminate(): void {
     // Without a registration the connection is the control plane's to close.
-    if (this.#registration === null) this.#office.evict(this.#session.id);
+    if (this.#registration === null) this.#host.evict(this.#session.id);
     else this.#close("end");
     // What the control plane has still to say is not for this peer any more.
     this.#cut();
@@ -161,7 +161,7 @@ class GreetedConsole implements Watcher, SessionHandle {
   #close(reason: "end" | "error"): void {
     this.#registration?.close();
     this.#registration = null;
-    this.#silence?.cancel();
+    this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: 0, out: this.#handOver.greeted });
     this.#session.end(reason);
   }

@@ -41,22 +41,22 @@ interface Method {
 
 /** Carries the console's requests out. */
 export class ConsoleMethods implements Methods {
-  readonly #plan: MethodsOptions;
+  readonly #options: MethodsOptions;
   readonly #table: ReadonlyMap<string, Method>;
 
-  constructor(plan: MethodsOptions) {
-    this.#plan = plan;
+  constructor(options: MethodsOptions) {
+    this.#options = options;
     this.#table = new Map(Object.entries(this.#methods()));
   }
 
   async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
     try {
       // No answer and no right rests on an older configuration than the file on disk.
-      this.#plan.source.refresh();
+      this.#options.source.refresh();
       const params = request.params;
       if (request.method === "login") {
         const next = this.#login(new Params(params, "user"), caller);
-        this.#plan.sessions.setUser(next.welcome.session, next.welcome.user);
+        this.#options.sessions.setUser(next.welcome.session, next.welcome.user);
         return { result: next.welcome, caller: next };
       }
       const method = this.#table.get(request.method);
@@ -72,13 +72,13 @@ export class ConsoleMethods implements Methods {
     } catch (error) {
       if (error instanceof RequestError) throw error;
       if (error instanceof Failure) throw asRequestError(error);
-      this.#plan.fault(error);
+      this.#options.fault(error);
       throw error;
     }
   }
 
   #methods(): Record<string, Method> {
-    const { source, sessions, accounts } = this.#plan;
+    const { source, sessions, accounts } = this.#options;
     const reads = (params: string[], run: Method["run"]): Method => ({
       writes: false,
       params,
@@ -122,7 +122,7 @@ export class ConsoleMethods implements Methods {
         const id = params.count("id");
         const session = sessions.get(id);
         if (session === undefined) throw notFound(`There is no session ${id}`);
-        this.#plan.evict(id);
+        this.#options.evict(id);
         return session;
       }),
       "access.check": reads(["uid", "name"], (params) => {
@@ -137,7 +137,7 @@ export class ConsoleMethods implements Methods {
       "config.reload": writes([], () => {
         // `call` has looked already; what is left to say is how it came out.
         const { problem, config } = source;
-        this.#plan.reload();
+        this.#options.reload();
         if (problem !== null) {
           throw new RequestError(
             RpcCode.invalidValue,
@@ -182,7 +182,7 @@ export class ConsoleMethods implements Methods {
     if (caller.trusted) return;
     const user = caller.actsAs === null
       ? undefined
-      : this.#plan.source.config.access.usersByName.get(caller.actsAs);
+      : this.#options.source.config.access.usersByName.get(caller.actsAs);
     if (user?.admin === true && user.localIpcAccess) return;
     throw new RequestError(
       RpcCode.permissionDenied,
@@ -196,13 +196,13 @@ export class ConsoleMethods implements Methods {
   }
 
   #user(name: string): User {
-    const user = this.#plan.source.config.access.usersByName.get(name);
+    const user = this.#options.source.config.access.usersByName.get(name);
     if (user === undefined) throw notFound(`There is no user "${name}"`);
     return user;
   }
 
   #written(name: string): UserRecord {
-    this.#plan.source.refresh();
+    this.#options.source.refresh();
     return userRecord(this.#user(name));
   }
 }

@@ -29,8 +29,8 @@ import type { ProcessGroupReaper } from "./process_group_reaper.ts";
 /** Starts programs. */
 export class Executor implements Service {
   readonly name = "exec";
-  readonly #house: DataPlaneContext;
-  readonly #stragglers: ProcessGroupReaper;
+  readonly #context: DataPlaneContext;
+  readonly #reaper: ProcessGroupReaper;
   readonly #runAs: RunAs;
   readonly #inherited: readonly Variable[];
   // The runtime has raised ours, and a program that uses select(2) cannot tell.
@@ -42,22 +42,22 @@ export class Executor implements Service {
    * @throws {Failure} 78 when the program cannot be executed, or takes rights that this process does not have.
    */
   constructor(
-    house: DataPlaneContext,
-    stragglers: ProcessGroupReaper,
+    context: DataPlaneContext,
+    reaper: ProcessGroupReaper,
     { argv, runAs }: ServiceConfig & { kind: "exec" },
     environment: Uint8Array<ArrayBuffer>,
   ) {
     const [path, ...rest] = argv;
     if (path === undefined) throw new TypeError("no program");
     requireProgram(path);
-    this.#house = house;
-    this.#stragglers = stragglers;
-    this.#runAs = new RunAs([path, ...rest], runAs, () => house.liveConfig.config);
+    this.#context = context;
+    this.#reaper = reaper;
+    this.#runAs = new RunAs([path, ...rest], runAs, () => context.liveConfig.config);
     this.#inherited = inherited(environment, this.#runAs.becomes);
   }
 
   open(session: Session, line: ClientConnection): SessionHandle {
-    const { reactor, buffers, events, liveConfig } = this.#house;
+    const { reactor, buffers, events, liveConfig } = this.#context;
     // Asked for before the connection may become a socket pair, whose peer would be ourselves.
     const facts = this.#factsOf(session, line.descriptor);
     let start: SpawnRequest | null = null;
@@ -88,7 +88,7 @@ export class Executor implements Service {
     session: Session,
     side: PlaintextPair,
   ): ExecSession {
-    const { reactor, events } = this.#house;
+    const { reactor, events } = this.#context;
     const { reader, writer } = pipe();
     const errors = new ErrorStream(reactor, reader, (line) => events.logStderr(session, line));
     try {
@@ -98,7 +98,7 @@ export class Executor implements Service {
       const connection = side.descriptor;
       const child = spawn({ path, argv, environment, connection, errors: writer });
       if (this.#fileLimit !== null) limitFiles(child.pid, this.#fileLimit);
-      return new ExecSession(this.#house, this.#stragglers, session, child, errors, side);
+      return new ExecSession(this.#context, this.#reaper, session, child, errors, side);
     } catch (error) {
       errors.close();
       throw error;
@@ -109,7 +109,7 @@ export class Executor implements Service {
 
   #factsOf({ facts }: Session, connection: Descriptor): PeerFacts {
     const { origin, identity, user } = facts;
-    const connections = this.#house.sessions.countByUid(identity.uid);
+    const connections = this.#context.sessions.countByUid(identity.uid);
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
       const local = facts.listener.slice("unix:".length);
@@ -131,8 +131,8 @@ export class Executor implements Service {
 
 /** A program that runs for a session. */
 class ExecSession implements SessionHandle, Watcher {
-  readonly #house: DataPlaneContext;
-  readonly #stragglers: ProcessGroupReaper;
+  readonly #context: DataPlaneContext;
+  readonly #reaper: ProcessGroupReaper;
   readonly #session: Session;
   readonly #child: Child;
   readonly #errors: ErrorStream;
@@ -142,21 +142,21 @@ class ExecSession implements SessionHandle, Watcher {
   #killing: Timer | null = null;
 
   constructor(
-    house: DataPlaneContext,
-    stragglers: ProcessGroupReaper,
+    context: DataPlaneContext,
+    reaper: ProcessGroupReaper,
     session: Session,
     child: Child,
     errors: ErrorStream,
     side: PlaintextPair,
   ) {
-    this.#house = house;
-    this.#stragglers = stragglers;
+    this.#context = context;
+    this.#reaper = reaper;
     this.#session = session;
     this.#child = child;
     this.#side = side;
     this.#errors = errors;
     try {
-      this.#registration = house.reactor.watch(child.handle, EPOLLIN, this);
+      this.#registration = context.reactor.watch(child.handle, EPOLLIN, this);
     } catch (error) {
       // Nobody would hear of its end.
       child.destroy();
@@ -169,7 +169,7 @@ class ExecSession implements SessionHandle, Watcher {
     // What it has left running goes with it. Before the program is reaped, its number cannot be anybody else's.
     this.#child.signal(Signal.SIGTERM);
     const ending = this.#child.reap();
-    this.#stragglers.add(this.#child);
+    this.#reaper.add(this.#child);
     this.#registration.close();
     this.#killing?.cancel();
     this.#errors.close();
@@ -179,7 +179,7 @@ class ExecSession implements SessionHandle, Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#house.events.logError(error);
+    this.#context.events.logError(error);
     this.#child.signal(Signal.SIGKILL);
     this.#registration.close();
     this.#side.descriptor.close();
@@ -192,8 +192,8 @@ class ExecSession implements SessionHandle, Watcher {
     if (!this.#side.descriptor.isOpen) return;
     shutdown(this.#side.descriptor);
     this.#child.signal(Signal.SIGTERM);
-    const { grace } = this.#house.liveConfig.config.limits;
-    this.#killing = this.#house.reactor.after(grace, () => this.kill());
+    const { grace } = this.#context.liveConfig.config.limits;
+    this.#killing = this.#context.reactor.after(grace, () => this.kill());
   }
 
   kill(): void {

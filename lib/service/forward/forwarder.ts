@@ -101,7 +101,7 @@ export class Forwarder implements Service {
 class ForwardSession implements SessionHandle, RelayOwner {
   readonly #session: Session;
   readonly #relay: Relay;
-  readonly #silence: IdleTimer | null;
+  readonly #idleTimer: IdleTimer | null;
 
   constructor(
     reactor: Reactor,
@@ -113,7 +113,7 @@ class ForwardSession implements SessionHandle, RelayOwner {
   ) {
     this.#session = session;
     this.#relay = new Relay(reactor, buffers, peer, backend, this);
-    this.#silence = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
+    this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
   }
 
   terminate(): void {
@@ -121,7 +121,7 @@ class ForwardSession implements SessionHandle, RelayOwner {
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason, brokenEnd }: RelayOutcome): void {
-    this.#silence?.cancel();
+    this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
     this.#session.end(brokenEnd === "second" ? "backend-error" : reason as CloseReason);
   }
