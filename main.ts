@@ -19,7 +19,7 @@ if (!("WorkerGlobalScope" in globalThis)) {
     }),
   );
 } else if (self.name === "tunnel") {
-  const { runTunnelWorker } = await import("./lib/client/worker.ts");
+  const { runTunnelWorker } = await import("./lib/client/tunnel.ts");
   runTunnelWorker();
 } else {
   const { runDataPlaneWorker } = await import("./lib/dataplane/worker.ts");

@@ -57,3 +57,8 @@ export class Failure extends Error {
     this.hint = options.hint;
   }
 }
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

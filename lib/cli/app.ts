@@ -14,7 +14,7 @@ import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
 import { report } from "../text/report.ts";
 import type { CommandModules } from "./command_modules.ts";
-import { startDataPlane } from "../reactor/worker_thread.ts";
+import { startWorker } from "../reactor/worker_thread.ts";
 
 /** The program's version. It is that of `deno.json`, of which nothing else is to be in a build. */
 export const VERSION: string = manifest.version;
@@ -105,7 +105,7 @@ async function execute(
     case "serve": {
       // The thread is to have no more rights than we; so they are given up first.
       giveUp("serve");
-      const thread = startDataPlane(self);
+      const thread = startWorker(self, "data plane");
       const [{ effectiveUid }, { serve }] = await Promise.all([rooms.ids(), rooms.serve()]);
       return serve(command, {
         ...context(effectiveUid()),

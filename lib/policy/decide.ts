@@ -8,9 +8,11 @@
  */
 import type {
   AccessTable,
+  AllowDecision,
   AllowList,
   AllowRule,
   Decision,
+  DenyDecision,
   DenyReason,
   HostFacts,
   Identity,
@@ -18,6 +20,7 @@ import type {
   Occupancy,
   PeerCredentials,
   Rule,
+  UnixDecision,
   UnixPeer,
   User,
 } from "./types.ts";
@@ -39,7 +42,7 @@ export function decide(
   allow: AllowList | null,
   hostFacts: HostFacts,
   occupancy: Occupancy,
-): Decision {
+): UnixDecision {
   const credentials = peer.credentials;
   if (credentials === null) return deny("no-credentials");
   // The overflow uid stands for everyone without a mapping: a listed user of that number could be anyone.
@@ -86,7 +89,7 @@ function byKey(
   if (name === null) {
     return {
       allow: true,
-      as: { user: null, uid: 0, gid: 0, trusted: true },
+      identity: { user: null, uid: 0, gid: 0, trusted: true },
       rule: "trusted-key",
       by,
     };
@@ -98,22 +101,22 @@ function byKey(
   }
   return {
     allow: true,
-    as: { user, uid: user.uid, gid: user.gid, trusted: false },
+    identity: { user, uid: user.uid, gid: user.gid, trusted: false },
     rule: owner === null ? "trusted-key" : "key",
     by,
   };
 }
 
 /** What a listener's list and the limits leave of a decision. */
-function narrow(
-  decision: Decision,
+function narrow<Allow extends AllowDecision>(
+  decision: Allow | DenyDecision,
   groups: readonly number[] | null,
   allow: AllowList | null,
   occupancy: Occupancy,
-): Decision {
+): Allow | DenyDecision {
   if (!decision.allow) return decision;
   // A trusted peer could edit the list; shutting it out would only look like a protection.
-  if (allow !== null && !decision.as.trusted && !isOnList(allow, decision.as, groups)) {
+  if (allow !== null && !decision.identity.trusted && !isOnList(allow, decision.identity, groups)) {
     return deny("not-on-listener", { what: "allow", at: allow.at });
   }
   if (
@@ -128,7 +131,7 @@ function byIdentity(
   groups: readonly number[] | null,
   table: AccessTable,
   hostFacts: HostFacts,
-): Decision {
+): UnixDecision {
   const user = table.usersByUid.get(credentials.uid) ?? null;
   if (credentials.uid === 0) return allowAs("root", credentials, user, true, null);
   if (credentials.uid === hostFacts.serverUid) {
@@ -147,7 +150,7 @@ function byGroup(
   credentials: PeerCredentials,
   groups: readonly number[] | null,
   table: AccessTable,
-): Decision {
+): UnixDecision {
   if (table.groups.length === 0) return deny("unknown-uid");
   // Not knowing the groups is not the same as having none: a denying one might be among them.
   if (groups === null) return deny("no-credentials");
@@ -165,11 +168,11 @@ function byGroup(
 
 function isOnList(
   allow: AllowList,
-  as: Identity,
+  identity: Identity,
   groups: readonly number[] | null,
 ): boolean {
-  if (as.user !== null && allow.users.has(as.user.name)) return true;
-  if (as.gid !== null && allow.gids.has(as.gid)) return true;
+  if (identity.user !== null && allow.users.has(identity.user.name)) return true;
+  if (identity.gid !== null && allow.gids.has(identity.gid)) return true;
   return groups !== null && groups.some((gid) => allow.gids.has(gid));
 }
 
@@ -179,15 +182,16 @@ function allowAs(
   user: User | null,
   trusted: boolean,
   by: Rule,
-): Decision {
+): UnixDecision {
   return {
     allow: true,
-    as: { user, uid: credentials.uid, gid: credentials.gid, trusted },
+    identity: { user, uid: credentials.uid, gid: credentials.gid, trusted },
     rule,
     by,
+    credentials,
   };
 }
 
-function deny(reason: DenyReason, by: Rule = null): Decision {
+function deny(reason: DenyReason, by: Rule = null): DenyDecision {
   return { allow: false, reason, by };
 }

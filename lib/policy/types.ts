@@ -128,10 +128,31 @@ export interface Identity {
   readonly trusted: boolean;
 }
 
-/** The outcome: a value, never an exception. */
-export type Decision =
-  | { readonly allow: true; readonly as: Identity; readonly rule: AllowRule; readonly by: Rule }
-  | { readonly allow: false; readonly reason: DenyReason; readonly by: Rule };
+/** An allowing decision. */
+export interface AllowDecision {
+  readonly allow: true;
+  readonly identity: Identity;
+  readonly rule: AllowRule;
+  readonly by: Rule;
+}
+
+/** A denying decision. */
+export interface DenyDecision {
+  readonly allow: false;
+  readonly reason: DenyReason;
+  readonly by: Rule;
+}
+
+/** The outcome of the policy: a value, never an exception. */
+export type Decision = AllowDecision | DenyDecision;
+
+/**
+ * The outcome for a peer on a Unix socket. Allowing it requires credentials, so an allowing decision
+ * carries those it rests on.
+ */
+export type UnixDecision =
+  | AllowDecision & { readonly credentials: PeerCredentials }
+  | DenyDecision;
 
 /** The line of the file that decided, or null where no line did. */
 export type Rule = { readonly what: string; readonly at: Position } | null;

@@ -166,6 +166,11 @@ export class Reactor {
   run(): void {
     this.#running = true;
     while (this.#running) this.turn(this.#timers.timeout(this.now()));
+    this.close();
+  }
+
+  /** Closes the epoll instance of a reactor that is not run. */
+  close(): void {
     this.#epoll.close();
   }
 

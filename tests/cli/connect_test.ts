@@ -225,7 +225,7 @@ Deno.test({
       assertEquals(await attempt(killed), {
         code: 69,
         stdout: "",
-        stderr: `Failed to connect to server: nobody is listening on ${killed}\n` +
+        stderr: `Failed to connect to server: no server is listening on ${killed}\n` +
           `hint: ipcauth serve --unix=${killed}\n`,
       });
     });

@@ -93,18 +93,18 @@ Deno.test("decide() denies an unmapped uid even where the server runs as it", ()
 
 Deno.test("decide() lets root in as trusted, also when root is listed without access", () => {
   const decision = decide(peer(0), table([user("root", 0, false)]), null, GROUND, ROOM);
-  assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["root", true]);
+  assertEquals(decision.allow && [decision.rule, decision.identity.trusted], ["root", true]);
 });
 
 Deno.test("decide() lets the server's own user in as trusted", () => {
   const decision = decide(peer(900), TABLE, null, GROUND, ROOM);
-  assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["server-user", true]);
+  assertEquals(decision.allow && [decision.rule, decision.identity.trusted], ["server-user", true]);
 });
 
 Deno.test("decide() lets a user in whose local_ipc_access is true, not as trusted", () => {
   const decision = decide(peer(579), TABLE, null, GROUND, ROOM);
   assertEquals(
-    decision.allow && [decision.rule, decision.as.trusted, decision.as.user?.name],
+    decision.allow && [decision.rule, decision.identity.trusted, decision.identity.user?.name],
     ["user", false, "bob"],
   );
   assertEquals(decision.by, { what: "user bob", at: bob.accessAt });
@@ -207,7 +207,7 @@ Deno.test("decideKeyed() lets in the user whose key it is, as that user", () => 
   const decision = decidedKeyed({});
   assertEquals(decision, {
     allow: true,
-    as: { user: bob, uid: 579, gid: 579, trusted: false },
+    identity: { user: bob, uid: 579, gid: 579, trusted: false },
     rule: "key",
     by: { what: "key", at: { line: 9, column: 7 } },
   });
@@ -252,9 +252,12 @@ Deno.test("decideKeyed() lets in until the very end of a key's time", () => {
 
 Deno.test("decideKeyed() takes a key without a user for root, until it names whom it acts as", () => {
   const trusted = decidedKeyed({ grant: grant(null) });
-  assertEquals([outcome(trusted), trusted.allow && trusted.as.trusted], ["trusted-key", true]);
+  assertEquals([outcome(trusted), trusted.allow && trusted.identity.trusted], [
+    "trusted-key",
+    true,
+  ]);
   const bobs = decidedKeyed({ grant: grant(null), actsAs: "bob" });
-  assertEquals(bobs.allow && [bobs.rule, bobs.as.user, bobs.as.trusted], [
+  assertEquals(bobs.allow && [bobs.rule, bobs.identity.user, bobs.identity.trusted], [
     "trusted-key",
     bob,
     false,

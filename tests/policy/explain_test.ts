@@ -23,7 +23,7 @@ function allow(rule: (Decision & { allow: true })["rule"], by: Rule): Decision {
   const trusted = rule === "root" || rule === "server-user";
   return {
     allow: true,
-    as: { user: rule === "user" ? ALICE : null, uid: 578, gid: 578, trusted },
+    identity: { user: rule === "user" ? ALICE : null, uid: 578, gid: 578, trusted },
     rule,
     by,
   };
