@@ -1,6 +1,6 @@
 /**
- * The commands of README.md and docs/tour.md, run as they stand there. `tests/support/transcript.ts`
- * says which blocks there are, and what their placeholders match.
+ * The commands of README.md and docs/tour.md, run as they stand there.
+ * `tests/support/transcript.ts` says which blocks there are, and what their placeholders match.
  */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -14,8 +14,8 @@ const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const DOCUMENTS = ["README.md", "docs/tour.md"];
 
 /**
- * The blocks that are not run here, by their first line. `tests/end_to_end/demo_test.ts` runs the demo,
- * and the task `test` runs this file.
+ * The blocks that are not run here, by their first line. `tests/end_to_end/demo_test.ts` runs the
+ * demo, and the task `test` runs this file.
  */
 const NOT_RUN: readonly string[] = ["# npx --yes deno@2.9.6 task demo"];
 
@@ -31,7 +31,7 @@ function firstLine(block: Block): string {
 }
 
 /** Runs the blocks of a document one after the other. */
-class Rehearsal {
+class DocumentRun {
   readonly #machine: PrivateMachine;
   readonly #pattern = new OutputPattern(Deno.hostname());
   /** Where the document and the program differ. */
@@ -41,7 +41,7 @@ class Rehearsal {
     this.#machine = machine;
   }
 
-  async perform(block: Block): Promise<void> {
+  async execute(block: Block): Promise<void> {
     const [kind, detail] = block.info.split(" ");
     if (kind === "yaml" && detail !== undefined) await this.#machine.write(detail, block.text);
     else if (kind === "log") await this.#expectNext(block, block.text, 0);
@@ -89,9 +89,9 @@ for (const document of DOCUMENTS) {
     async fn() {
       await using program = await Program.install();
       await using machine = await PrivateMachine.start(program);
-      const rehearsal = new Rehearsal(machine);
-      for (const block of await blocks(document)) await rehearsal.perform(block);
-      if (rehearsal.differences.length > 0) throw new Error(rehearsal.differences.join("\n"));
+      const run = new DocumentRun(machine);
+      for (const block of await blocks(document)) await run.execute(block);
+      if (run.differences.length > 0) throw new Error(run.differences.join("\n"));
     },
   });
 
@@ -103,7 +103,7 @@ for (const document of DOCUMENTS) {
   });
 }
 
-Deno.test("the blocks that are not run are the known ones, and every other block is run", async () => {
+Deno.test("every block is run, except the known few", async () => {
   const all = (await Promise.all(DOCUMENTS.map(blocks))).flat();
   const found = (info: string) => all.filter((block) => block.info === info).map(firstLine);
   assertEquals(found("console not-run"), NOT_RUN);

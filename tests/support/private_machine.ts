@@ -1,28 +1,30 @@
 /**
- * A machine of its own for a document's commands, as far as they see it: `/etc`, `/run`, `/home`, the
- * network and the process ids are private (`unshare(1)`), so the program's default paths and its default
- * port can be used. Needs root.
+ * A private machine for a document's commands, as far as they see it: `/etc`, `/run`, `/home`, the
+ * network and the process ids are private (`unshare(1)`), so the program's default paths and its
+ * default port can be used. Needs root.
  */
 import { fromFileUrl } from "@std/path";
 import type { Program } from "./program.ts";
+import { RunningCommand } from "./running_command.ts";
 
 const TERMINAL = fromFileUrl(new URL("terminal.py", import.meta.url));
 
 /** The users of the machine, by name, with their uids. Nothing lists `visitor`. */
 const USERS = { alice: 578, bob: 579, visitor: 1000 } as const;
 
-/** How long a running command may take to print what is expected, in milliseconds. */
-const OUTPUT_TIMEOUT_MS = 20_000;
-
 /** What the runtime may print in a terminal, before the program does. */
 const RUNTIME_LINES = /^Failed to open cache file '.*', .*\n/gm;
 
-/** Prepares the namespaces, prints the process id that others see, and lasts as long as its input. */
+/**
+ * Prepares the namespaces and prints its process id, as the test sees it. Ends with its input, and
+ * all other processes of the namespaces end with it.
+ */
 const SETUP = `set -e
 outer=$(cut -d' ' -f4 /proc/self/stat)
 cp -a /etc "$1/etc" && rm -rf "$1/etc/ipcauth"
 sed -i -E '/^(alice|bob|visitor):|:(578|579|1000):/d' "$1/etc/passwd" "$1/etc/group"
-for user in ${Object.entries(USERS).map(([name, uid]) => `${name}:${uid}`).join(" ")}; do
+users="${Object.entries(USERS).map(([name, uid]) => `${name}:${uid}`).join(" ")}"
+for user in $users; do
   name=\${user%:*} uid=\${user#*:}
   echo "$name:x:$uid:$uid::/home/$name:/bin/sh" >> "$1/etc/passwd"
   echo "$name:x:$uid:" >> "$1/etc/group"
@@ -32,77 +34,14 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /home
 mount -t proc proc /proc
 ip link set lo up
-for user in ${Object.entries(USERS).map(([name, uid]) => `${name}:${uid}`).join(" ")}; do
+for user in $users; do
   install -d -m 700 -o "\${user#*:}" -g "\${user#*:}" "/home/\${user%:*}"
 done
 echo "$outer"
 cat > /dev/null
 `;
 
-/** A command that goes on running, and what it has printed. */
-class RunningCommand {
-  /** What no document has mentioned yet. */
-  unread = "";
-  readonly child: Deno.ChildProcess;
-  readonly #reading: Promise<void>;
-  #changed = Promise.withResolvers<void>();
-  #ended = false;
-
-  constructor(child: Deno.ChildProcess) {
-    this.child = child;
-    this.#reading = this.#read();
-  }
-
-  /**
-   * Waits until the output begins with what is expected, and takes that part away.
-   *
-   * @param match The length of the part, or null when it is not there (yet).
-   * @returns False when it has not come in time.
-   */
-  async take(match: (output: string) => number | null): Promise<boolean> {
-    const timeout = Promise.withResolvers<void>();
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      timeout.resolve();
-    }, OUTPUT_TIMEOUT_MS);
-    try {
-      for (;;) {
-        const length = match(this.unread);
-        if (length !== null) {
-          this.unread = this.unread.slice(length);
-          return true;
-        }
-        if (late || this.#ended) return false;
-        await Promise.race([this.#changed.promise, timeout.promise]);
-      }
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Waits until it has ended. */
-  async ended(): Promise<void> {
-    await this.child.status;
-    await this.#reading;
-  }
-
-  async #read(): Promise<void> {
-    for await (const chunk of this.child.stdout.pipeThrough(new TextDecoderStream())) {
-      this.unread += chunk;
-      this.#announce();
-    }
-    this.#ended = true;
-    this.#announce();
-  }
-
-  #announce(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
-  }
-}
-
-/** A machine of its own, and the commands that run on it. */
+/** A private machine, and the commands that run on it. */
 export class PrivateMachine {
   readonly #program: Program;
   readonly #holder: Deno.ChildProcess;
@@ -117,7 +56,12 @@ export class PrivateMachine {
     this.#pid = pid;
   }
 
-  /** Makes one. */
+  /**
+   * Makes one.
+   *
+   * @param program The program that `ipcauth` is on this machine.
+   * @throws {Error} When the namespaces could not be made.
+   */
   static async start(program: Program): Promise<PrivateMachine> {
     const directory = program.path("machine");
     await Deno.mkdir(directory);
@@ -154,7 +98,11 @@ export class PrivateMachine {
     return stdout;
   }
 
-  /** Runs a command in a terminal, and types lines at its prompts. @returns What the terminal shows. */
+  /**
+   * Runs a command in a terminal, and types lines at its prompts.
+   *
+   * @returns What the terminal shows.
+   */
   async type(
     user: string,
     command: string,

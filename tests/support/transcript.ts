@@ -3,20 +3,21 @@
  *
  * A fence's first word says what its block is:
  *
- * - `console`: lines `# command` (root), `$ command` (a user who is not listed), `alice$ command` or
- *   `bob$ command`, each followed by what the command prints to standard output and standard error.
- *   A line `NAME@ipcauth# …` is typed at the console's prompt; such a command runs in a terminal.
- * - `console running`: one command that goes on running, and the first lines that it prints. The test
- *   waits for them, or for one line where there are none.
+ * - `console`: lines `# command` (root), `$ command` (the unlisted user `visitor`), and
+ *   `alice$ command` or `bob$ command`, each followed by what the command prints to standard output
+ *   and standard error. A line `NAME@ipcauth# …` is typed at the console's prompt; such a command
+ *   runs in a terminal.
+ * - `console running`: one command that goes on running, and the first lines that it prints. The
+ *   test waits for them, or for one line where there are none.
  * - `console not-run`: commands that a test cannot run.
  * - `log`: lines that the first running command prints next. The test waits for them.
  * - `yaml PATH`: a file, written before the next block is run.
  * - `yaml`: a configuration that is only parsed.
  * - `text`: no commands.
  *
- * Expected output may hold placeholders: `HOST`, `PID`, `TIME`, `KEY-ID` (the same id at each place of
- * a document), `…` within a line for any text, and a line `…` for any number of lines. Two or more
- * spaces match two or more spaces, because the width of a column follows its values.
+ * Expected output may hold placeholders: `HOST`, `PID`, `TIME`, `KEY-ID` (the same id at each place
+ * of a document), `…` within a line for any text, and a line `…` for any number of lines. Two or
+ * more spaces match two or more spaces, because the width of a column follows its values.
  *
  * @module
  */
