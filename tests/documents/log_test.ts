@@ -1,8 +1,9 @@
 /** docs/log.md names the events, fields and reasons of the code, and no others. */
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { type AuditEvent, AuditLog } from "../../lib/log/audit_event.ts";
-import type { SessionEvent } from "../../lib/log/event_buffer.ts";
+import type { AuditEvent } from "../../lib/log/audit_event.ts";
+import { AuditLog } from "../../lib/log/audit_log.ts";
+import type { SessionEvent } from "../../lib/log/session_event.ts";
 import { SessionRegistry } from "../../lib/server/session_registry.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
