@@ -5,7 +5,7 @@
  */
 import type { Duplex } from "node:stream";
 import { RpcClient, RpcServerError } from "../client/rpc_client.ts";
-import { asConnectFailure, connectFailure } from "../client/connect_failure.ts";
+import { beforeSession, connectFailure } from "../client/connect_failure.ts";
 import { connectUnix } from "../client/connect_unix.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { endStandardOutput } from "../libc/standard_output.ts";
@@ -14,15 +14,8 @@ import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import type { ConnectCommand } from "./command_line.ts";
-import type { Context } from "./context.ts";
+import type { ConnectContext, Context } from "./context.ts";
 import { type Destination, findDestination } from "./destination.ts";
-
-/** What `connect` is given beside the command line. */
-export interface ConnectContext extends Context {
-  readonly version: string;
-  /** The address of the program's own module. */
-  readonly self: string;
-}
 
 /** An open connection, plain to whoever reads and writes it. */
 interface Connection {
@@ -66,15 +59,6 @@ function closedAtOnce(where: string, { environment: { uid } }: Context): Failure
     ExitCode.refused,
     `ipcauth users check ${uid}, run by the server's administrator, says why`,
   );
-}
-
-/** Until there is a session, every failure is one to connect. */
-export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    throw error instanceof Failure ? asConnectFailure(error) : error;
-  }
 }
 
 async function open(

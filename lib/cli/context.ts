@@ -19,3 +19,11 @@ export interface Context {
   /** Writes text to standard error. */
   err(text: string): void;
 }
+
+/** What `connect` is given beside its command. */
+export interface ConnectContext extends Context {
+  /** The program's version, for the HELLO record of the access check. */
+  readonly version: string;
+  /** The address of the program's own module, from which a Worker is started. */
+  readonly self: string;
+}

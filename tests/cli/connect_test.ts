@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { ConnectCommand } from "../../lib/cli/command_line.ts";
-import { connect as run, type ConnectContext } from "../../lib/cli/connect.ts";
+import { connect as run } from "../../lib/cli/connect.ts";
+import type { ConnectContext } from "../../lib/cli/context.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import {
