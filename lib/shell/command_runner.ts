@@ -4,8 +4,9 @@
  * @module
  */
 import { escapeForTerminal } from "../text/escape.ts";
+import { reportLine } from "../text/report.ts";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
-import { ExitCode } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
 import type { ConsoleCommand } from "./grammar.ts";
@@ -53,10 +54,10 @@ export class CommandRunner {
       return { out: await this.#execute(command), err: "", exit: ExitCode.ok, leave: false };
     } catch (error) {
       if (error instanceof ParseError) {
-        return failed(error.message, "help", ExitCode.usage);
+        return failed(error, ExitCode.usage, "help");
       }
       if (error instanceof RpcServerError) {
-        return failed(error.message, error.hint, exitOf(error.code));
+        return failed(error, exitOf(error.code), error.hint);
       }
       throw error;
     }
@@ -151,9 +152,9 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
   };
 }
 
-function failed(message: string, hint: string | undefined, exit: ExitCode): LineOutcome {
-  const next = hint === undefined ? "" : `hint: ${escapeForTerminal(hint)}\n`;
-  return { out: "", err: `error: ${escapeForTerminal(message)}\n${next}`, exit, leave: false };
+function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
+  const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
+  return { out: "", err: text, exit, leave: false };
 }
 
 function exitOf(code: number): ExitCode {

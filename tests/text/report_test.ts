@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { report } from "../../lib/text/report.ts";
+import { report, reportLine } from "../../lib/text/report.ts";
 import { Failure } from "../../lib/errors.ts";
 
 Deno.test("report() says what was wrong and what to do, on a line each", () => {
@@ -20,6 +20,15 @@ Deno.test("report() shows no stack trace and no second line of a bug", () => {
   assertEquals(text, "ipcauth: error: an internal error: TypeError: a b\n");
   assertEquals(exit, 70);
   assertEquals(report("thrown", false).exit, 70);
+});
+
+Deno.test("reportLine() leaves the program's name away, colours nothing and escapes the server's text", () => {
+  const failure = new Failure("no\x1b[2J", { exit: 77, hint: "ask\nroot" });
+  assertEquals(reportLine(failure), {
+    text: "error: no\\u{1b}[2J\nhint: ask\\u{a}root\n",
+    exit: 77,
+  });
+  assertEquals(reportLine(new Failure("no", { exit: 65 })).text, "error: no\n");
 });
 
 Deno.test("report() colours only the words, and only when it may", () => {
