@@ -8,7 +8,7 @@ import { generateKey } from "../keys/key_format.ts";
 import { keyId } from "../keys/key_id.ts";
 import { describeKeyFile, newKeyPath, storeKey } from "../keys/key_reader.ts";
 import { ExitCode } from "../errors.ts";
-import { nameByUid } from "../session/user_names.ts";
+import { nameByUid } from "../libc/ids.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
 
