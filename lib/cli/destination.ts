@@ -16,8 +16,7 @@ import type { ListenerConfig } from "../config/types.ts";
 import { gidByName } from "../libc/ids.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";
 import type { Context } from "./context.ts";
-import { socketPath } from "./socket_path.ts";
-import { tcpAddress } from "./tcp_address.ts";
+import { connectAddress, socketPath } from "./typed_address.ts";
 
 /** A server, and what it takes to get there. */
 export type Destination =
@@ -62,7 +61,7 @@ async function toTcp(
   const { environment } = context;
   const listener = (await configured(context)).find((one) => one.kind === "tcp");
   const address = flags !== null && flags.address !== DEFAULT
-    ? tcpAddress(flags.address)
+    ? connectAddress(flags.address)
     : addressFromEnvironment(environment) ?? listener ?? DEFAULT_ADDRESS;
   const named = flags !== null && flags.key !== DEFAULT ? flags.key : null;
   const key = findKeyFile(named, environment, listener?.keys[0]?.file ?? null);

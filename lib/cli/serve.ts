@@ -23,8 +23,7 @@ import { DEFAULT, type ServeCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { type LogOptions, ServerLog } from "../log/server_log.ts";
 import { report } from "../text/report.ts";
-import { socketPath } from "./socket_path.ts";
-import { listenAddress } from "./tcp_address.ts";
+import { listenAddress, socketPath } from "./typed_address.ts";
 
 /** What `serve` is given beside the command line. */
 export interface ServeContext extends Context, LogOptions {

@@ -14,8 +14,7 @@ import type { ConnectCommand } from "./command_line.ts";
 import type { ConnectContext } from "./context.ts";
 import { findDestination } from "./destination.ts";
 import { report } from "../text/report.ts";
-import { socketPath } from "./socket_path.ts";
-import { listenAddress } from "./tcp_address.ts";
+import { listenAddress, socketPath } from "./typed_address.ts";
 
 /**
  * Listens until a signal ends it.
