@@ -12,6 +12,7 @@ import type { Invocation } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { giveUp } from "./permissions.ts";
+import { isEdit } from "./users_action.ts";
 import { report } from "../text/report.ts";
 import type { CommandModules } from "./command_modules.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
@@ -98,8 +99,8 @@ async function execute(
       return runAs({ ...command, hidden });
     }
     case "users": {
-      const [{ effectiveUid }, { edits, users }] = await Promise.all([rooms.ids(), rooms.users()]);
-      giveUp(edits(command.action) ? "users edit" : "users");
+      const [{ effectiveUid }, { users }] = await Promise.all([rooms.ids(), rooms.users()]);
+      giveUp(isEdit(command.action) ? "users edit" : "users");
       return users(command.action, command.json, context(effectiveUid()));
     }
     case "serve": {

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { parseId } from "../policy/id.ts";
 import {
   type ConnectCommand,
   DEFAULT,
   flagsOf,
   help,
   type Invocation,
+  operands,
   type OrDefault,
   type Parsed,
   type Parser,
@@ -19,7 +19,7 @@ import {
 } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
-import type { UsersAction } from "./users.ts";
+import { parseUsers } from "./users_arguments.ts";
 
 /** The subcommands, in the order in which help lists them. */
 export const COMMANDS = [
@@ -165,78 +165,6 @@ function parseGenKey(argv: readonly string[]): Parsed {
   };
 }
 
-function parseUsers(argv: readonly string[]): Parsed {
-  const flags = flagsOf(argv, "users", {
-    values: ["uid", "gid"],
-    switches: ["local-ipc-access", "admin", "json"],
-  });
-  return {
-    flags,
-    command: () => ({ kind: "users", action: usersAction(flags), json: flags.has("json") }),
-  };
-}
-
-function usersAction(flags: Flags): UsersAction {
-  const [verb = "list", ...words] = operands(flags);
-  if (verb !== "add") {
-    for (const flag of ["uid", "gid", "local-ipc-access", "admin"]) {
-      if (flags.has(flag)) throw usage(`--${flag} goes with users add only`, "users");
-    }
-  }
-  const take = (...names: string[]): string[] => {
-    if (words.length === names.length) return words;
-    throw usage(`Usage: ipcauth users ${[verb, ...names].join(" ")}`, "users");
-  };
-  switch (verb) {
-    case "list":
-      take();
-      return { verb };
-    case "show":
-    case "allow":
-    case "deny":
-    case "remove": {
-      const [name] = take("NAME");
-      return { verb, name: name! };
-    }
-    case "set": {
-      const [name, field, value] = take("NAME", "FIELD", "VALUE");
-      return { verb, name: name!, field: field!, value: value! };
-    }
-    case "check": {
-      const [who] = take("UID|NAME");
-      return { verb, who: who! };
-    }
-    case "add": {
-      const [name] = take("NAME");
-      const uid = id(flags, "uid");
-      if (uid === null) throw usage("users add needs --uid N", "users");
-      return {
-        verb,
-        name: name!,
-        uid,
-        gid: id(flags, "gid"),
-        localIpcAccess: flags.has("local-ipc-access"),
-        admin: flags.has("admin"),
-      };
-    }
-    default:
-      throw usage(`There is no "users ${verb}"`, "users");
-  }
-}
-
-function id(flags: Flags, name: string): number | null {
-  const text = flags.one(name);
-  if (text === null) return null;
-  const value = parseId(text);
-  if (value === null) {
-    throw usage(
-      `--${name}: "${text}" is not an id; it is a whole number from 0 to 4294967294`,
-      "users",
-    );
-  }
-  return value;
-}
-
 function parseHelp(argv: readonly string[]): Parsed {
   const flags = flagsOf(argv, "help");
   return {
@@ -272,11 +200,6 @@ function optional(value: string | null): OrDefault | null {
 
 function orDefault(value: string): OrDefault {
   return value === "" ? DEFAULT : value;
-}
-
-/** Words that no flag is among; behind `--` they may begin like one (POSIX, utility conventions, 10). */
-function operands(flags: Flags): readonly string[] {
-  return [...flags.words, ...flags.rest ?? []];
 }
 
 function noOperands(flags: Flags, topic: string): void {

@@ -7,7 +7,7 @@
 import type { ForwardIdentity, LogLevel } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { type Flags, readFlags } from "./flags.ts";
-import type { UsersAction } from "./users.ts";
+import type { UsersAction } from "./users_action.ts";
 
 /** Where a flag may be given without a value. */
 export type OrDefault = string | typeof DEFAULT;
@@ -138,6 +138,14 @@ export function flagsOf(
     aliases: topic === "connect" ? { h: "help", c: "command" } : { h: "help" },
     stopEarly: own.stopEarly ?? false,
   });
+}
+
+/**
+ * The words of a command that are no flags. Behind `--` they may begin with a hyphen (POSIX, Utility
+ * Conventions, guideline 10).
+ */
+export function operands(flags: Flags): readonly string[] {
+  return [...flags.words, ...flags.rest ?? []];
 }
 
 function everywhere(...levels: Flags[]): Everywhere {

@@ -18,8 +18,8 @@ import {
   renderRunningConfig,
   renderSessions,
   renderTree,
-  renderUsers,
 } from "./render.ts";
+import { usersTable } from "./users_table.ts";
 
 /** What a line came to. */
 export interface LineOutcome {
@@ -86,7 +86,7 @@ export class CommandRunner {
             : [asUser(await call("users.get", { name: words.user }))],
         );
       case "users":
-        return renderUsers(asUsers(await call("users.list")));
+        return usersTable(asUsers(await call("users.list")));
       case "sessions":
         return renderSessions(asSessions(await call("sessions.list")), this.#welcome.session);
       case "config":

@@ -37,18 +37,6 @@ export function renderRunningConfig(users: readonly UserRecord[]): string {
   }).join("");
 }
 
-/** Users as a table. */
-export function renderUsers(users: readonly UserRecord[]): string {
-  return table(
-    ["NAME", "UID", "GID", "LOCAL_IPC_ACCESS", "ADMIN"],
-    users.map(({ name, uid, gid, local_ipc_access, admin }) =>
-      [name, uid, gid ?? "-", local_ipc_access, admin].map((cell) =>
-        escapeForTerminal(String(cell))
-      )
-    ),
-  );
-}
-
 /** Sessions as a table; our own is marked. */
 export function renderSessions(sessions: readonly SessionRecord[], own: number): string {
   return table(

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { Context } from "../../lib/cli/context.ts";
-import { users, type UsersAction } from "../../lib/cli/users.ts";
+import { users } from "../../lib/cli/users.ts";
+import type { UsersAction } from "../../lib/cli/users_action.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { isRoot, Program } from "../support/program.ts";
@@ -355,7 +356,7 @@ Deno.test({
     const { code, stderr } = await program.run(["users", "allow", "alice", "--config", config]);
     assertEquals([code, stderr], [
       0,
-      `ipcauth: note: ${config} belongs to uid 579: only a server that runs as uid 579 believes it\n`,
+      `ipcauth: note: ${config} belongs to uid 579: only a server that runs as uid 579 reads it\n`,
     ]);
     const { uid } = await Deno.stat(config);
     assertEquals(uid, 579);

@@ -9,8 +9,8 @@ import {
   renderRunningConfig,
   renderSessions,
   renderTree,
-  renderUsers,
 } from "../../lib/shell/render.ts";
+import { usersTable } from "../../lib/shell/users_table.ts";
 import { Failure } from "../../lib/errors.ts";
 import { WELCOME } from "../support/fake_console.ts";
 
@@ -47,7 +47,7 @@ aaa authentication users user bob
 
 Deno.test("users as a table stand in columns", () => {
   assertEquals(
-    renderUsers([ALICE, BOB]),
+    usersTable([ALICE, BOB]),
     `NAME   UID  GID  LOCAL_IPC_ACCESS  ADMIN
 alice  578  578  false             false
 bob    579  -    true              true
@@ -108,7 +108,7 @@ Deno.test("nothing a server says reaches the terminal with a control character i
   const evil = "a\x1b[31m\r\n\x07\x9b\u202e\u2028b";
   const rendered = [
     renderRunningConfig([{ ...ALICE, name: evil }]),
-    renderUsers([{ ...ALICE, name: evil }]),
+    usersTable([{ ...ALICE, name: evil }]),
     renderSessions([{ ...SESSION, user: evil, from: evil, service: evil, since: evil }], 1),
     renderBanner({ ...WELCOME, user: evil, from: evil, host: evil }),
     renderPrompt({ user: evil }),

@@ -10,7 +10,7 @@ import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
-import { configRecord } from "./show.ts";
+import { configRecord, userRecord } from "./show.ts";
 import { Accounts } from "./accounts.ts";
 
 /** What the methods work on. */
@@ -205,16 +205,6 @@ export class ConsoleMethods implements Methods {
     this.#options.source.refresh();
     return userRecord(this.#user(name));
   }
-}
-
-function userRecord(user: User): UserRecord {
-  return {
-    name: user.name,
-    uid: user.uid,
-    gid: user.gid,
-    local_ipc_access: user.localIpcAccess,
-    admin: user.admin,
-  };
 }
 
 function notFound(message: string): RequestError {

@@ -5,6 +5,13 @@
  */
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
+import type { User } from "../../policy/types.ts";
+import type { UserRecord } from "./protocol.ts";
+
+/** A user in the shape of the API, whose names are those of the configuration file. */
+export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): UserRecord {
+  return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
+}
 
 /** Names, addresses and numbers; no secret is in a configuration, and none in here. */
 export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
