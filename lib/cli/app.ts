@@ -11,7 +11,7 @@ import { ExitCode } from "../errors.ts";
 import type { Invocation } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
-import { giveUp } from "./permissions.ts";
+import { dropPermissions } from "./permissions.ts";
 import { isEdit } from "./users_action.ts";
 import { report } from "../text/report.ts";
 import type { CommandModules } from "./command_modules.ts";
@@ -45,7 +45,7 @@ export async function run({ argv, self, parse, modules }: AppOptions): Promise<E
   let color = false;
   try {
     const invocation = parse(argv);
-    color = mayColor(invocation.everywhere.color);
+    color = mayColor(invocation.globalFlags.color);
     return await execute(invocation, color, self, modules);
   } catch (error) {
     // The reader of our output has seen enough, as in `… | head -1`.
@@ -62,7 +62,7 @@ export async function run({ argv, self, parse, modules }: AppOptions): Promise<E
 
 /** Enters the room of a command, gives up what the command does not need, and carries it out. */
 async function execute(
-  { command, everywhere }: Invocation,
+  { command, globalFlags }: Invocation,
   color: boolean,
   self: string,
   rooms: CommandModules,
@@ -70,48 +70,48 @@ async function execute(
   const env = environment();
   const context = (uid: number): Context => ({
     environment: { uid, env },
-    config: everywhere.config,
+    config: globalFlags.config,
     color,
     out: (text) => writeAll(Deno.stdout, text),
     err: (text) => writeAll(Deno.stderr, text),
   });
   switch (command.kind) {
     case "version":
-      giveUp("version");
+      dropPermissions("version");
       writeAll(Deno.stdout, `ipcauth ${VERSION}${COMMIT === null ? "" : ` (${COMMIT})`}\n`);
       return ExitCode.ok;
     case "help": {
       const { usageText } = await rooms.usage();
-      giveUp("help");
+      dropPermissions("help");
       writeAll(Deno.stdout, usageText(command.topic));
       return ExitCode.ok;
     }
     case "completions": {
       const { completionScript } = await rooms.completions();
-      giveUp("completions");
+      dropPermissions("completions");
       writeAll(Deno.stdout, completionScript(command.shell));
       return ExitCode.ok;
     }
     case "run-as": {
       const { runAs } = await rooms.runAs();
       const hidden = Deno.env.get(LIST);
-      giveUp("run-as");
+      dropPermissions("run-as");
       return runAs({ ...command, hidden });
     }
     case "users": {
       const [{ effectiveUid }, { users }] = await Promise.all([rooms.ids(), rooms.users()]);
-      giveUp(isEdit(command.action) ? "users edit" : "users");
+      dropPermissions(isEdit(command.action) ? "users edit" : "users");
       return users(command.action, command.json, context(effectiveUid()));
     }
     case "serve": {
       // The thread is to have no more rights than we; so they are given up first.
-      giveUp("serve");
+      dropPermissions("serve");
       const thread = startWorker(self, "data plane");
       const [{ effectiveUid }, { serve }] = await Promise.all([rooms.ids(), rooms.serve()]);
       return serve(command, {
         ...context(effectiveUid()),
-        logLevel: everywhere.logLevel,
-        logFormat: everywhere.logFormat,
+        logLevel: globalFlags.logLevel,
+        logFormat: globalFlags.logFormat,
         logIsTerminal: Deno.stderr.isTerminal(),
         logSink: Deno.stderr,
         version: VERSION,
@@ -120,17 +120,17 @@ async function execute(
     }
     case "connect": {
       const [{ effectiveUid }, { connect }] = await Promise.all([rooms.ids(), rooms.connect()]);
-      giveUp(command.mode.kind === "listen" ? "connect --listen" : "connect");
+      dropPermissions(command.mode.kind === "listen" ? "connect --listen" : "connect");
       return connect(command, { ...context(effectiveUid()), version: VERSION, self });
     }
     case "gen-key": {
       const [{ effectiveUid }, { genKey }] = await Promise.all([rooms.ids(), rooms.genKey()]);
-      giveUp("gen-key");
+      dropPermissions("gen-key");
       return genKey(command.file, command.force, context(effectiveUid()));
     }
     case "show-key": {
       const [{ effectiveUid }, { showKey }] = await Promise.all([rooms.ids(), rooms.genKey()]);
-      giveUp("gen-key --show");
+      dropPermissions("gen-key --show");
       return showKey(command.file, context(effectiveUid()));
     }
   }

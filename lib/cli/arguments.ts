@@ -10,12 +10,12 @@ import {
   help,
   type Invocation,
   operands,
-  type OrDefault,
   type Parsed,
   type Parser,
   parseWith,
   type ServeCommand,
   usage,
+  type ValueOrDefault,
 } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
@@ -194,11 +194,11 @@ function parseCompletions(argv: readonly string[]): Parsed {
   };
 }
 
-function optional(value: string | null): OrDefault | null {
+function optional(value: string | null): ValueOrDefault | null {
   return value === null ? null : orDefault(value);
 }
 
-function orDefault(value: string): OrDefault {
+function orDefault(value: string): ValueOrDefault {
   return value === "" ? DEFAULT : value;
 }
 

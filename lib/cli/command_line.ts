@@ -10,12 +10,12 @@ import { type Flags, readFlags } from "./flags.ts";
 import type { UsersAction } from "./users_action.ts";
 
 /** Where a flag may be given without a value. */
-export type OrDefault = string | typeof DEFAULT;
+export type ValueOrDefault = string | typeof DEFAULT;
 /** A flag that was given without a value. */
 export const DEFAULT: unique symbol = Symbol("default");
 
 /** Flags every command takes. */
-export interface Everywhere {
+export interface GlobalFlags {
   readonly config: string | null;
   readonly logLevel: LogLevel | null;
   readonly logFormat: "text" | "json" | null;
@@ -25,9 +25,9 @@ export interface Everywhere {
 /** `ipcauth serve`. */
 export interface ServeCommand {
   readonly kind: "serve";
-  readonly unix: OrDefault | null;
-  readonly tcp: OrDefault | null;
-  readonly keys: readonly OrDefault[];
+  readonly unix: ValueOrDefault | null;
+  readonly tcp: ValueOrDefault | null;
+  readonly keys: readonly ValueOrDefault[];
   /** Whom to become once everything listens. */
   readonly dropTo: string | null;
   readonly service:
@@ -40,8 +40,8 @@ export interface ServeCommand {
 export interface ConnectCommand {
   readonly kind: "connect";
   readonly to:
-    | { readonly kind: "unix"; readonly path: OrDefault | null }
-    | { readonly kind: "tcp"; readonly address: OrDefault; readonly key: OrDefault };
+    | { readonly kind: "unix"; readonly path: ValueOrDefault | null }
+    | { readonly kind: "tcp"; readonly address: ValueOrDefault; readonly key: ValueOrDefault };
   readonly user: string | null;
   readonly serverUser: string | null;
   readonly mode:
@@ -65,13 +65,13 @@ export type Command =
 /** A parsed command line. */
 export interface Invocation {
   readonly command: Command;
-  readonly everywhere: Everywhere;
+  readonly globalFlags: GlobalFlags;
 }
 
 /** What may stand before and behind every command. */
 
 /** Flags that stand before every command, or behind it. */
-export const EVERYWHERE = {
+export const GLOBAL_FLAGS = {
   values: ["config", "log-level", "log-format", "color"],
   switches: ["help"],
 };
@@ -99,15 +99,17 @@ export function parseWith(
   const head = readFlags(argv, {
     // Whoever runs a program through us tells our failures from the program's by their code.
     ...argv.includes("run-as") ? { topic: "run-as" } : {},
-    values: EVERYWHERE.values,
-    switches: [...EVERYWHERE.switches, "version"],
+    values: GLOBAL_FLAGS.values,
+    switches: [...GLOBAL_FLAGS.switches, "version"],
     aliases: { h: "help", V: "version" },
     stopEarly: true,
   });
   const [name, ...rest] = head.words;
-  if (head.has("version")) return { command: { kind: "version" }, everywhere: everywhere(head) };
+  if (head.has("version")) {
+    return { command: { kind: "version" }, globalFlags: readGlobalFlags(head) };
+  }
   if (name === undefined) {
-    if (head.has("help")) return { command: help(null), everywhere: everywhere(head) };
+    if (head.has("help")) return { command: help(null), globalFlags: readGlobalFlags(head) };
     throw usage("No command was given", null);
   }
   // What `readFlags` set apart behind the first `--` belongs to the subcommand.
@@ -117,10 +119,10 @@ export function parseWith(
     throw usage(`There is no command "${name}"`, null);
   }
   const { command, flags } = parse(tail);
-  const both = everywhere(head, flags);
+  const both = readGlobalFlags(head, flags);
   return {
     command: head.has("help") || flags.has("help") ? help(name) : command(),
-    everywhere: both,
+    globalFlags: both,
   };
 }
 
@@ -132,9 +134,9 @@ export function flagsOf(
 ): Flags {
   return readFlags(argv, {
     topic,
-    values: [...EVERYWHERE.values, ...own.values ?? []],
+    values: [...GLOBAL_FLAGS.values, ...own.values ?? []],
     optional: own.optional ?? [],
-    switches: [...EVERYWHERE.switches, ...own.switches ?? []],
+    switches: [...GLOBAL_FLAGS.switches, ...own.switches ?? []],
     aliases: topic === "connect" ? { h: "help", c: "command" } : { h: "help" },
     stopEarly: own.stopEarly ?? false,
   });
@@ -148,7 +150,7 @@ export function operands(flags: Flags): readonly string[] {
   return [...flags.words, ...flags.rest ?? []];
 }
 
-function everywhere(...levels: Flags[]): Everywhere {
+function readGlobalFlags(...levels: Flags[]): GlobalFlags {
   const last = <T>(read: (flags: Flags) => T | null): T | null =>
     levels.map(read).reduce((before, value) => value ?? before, null);
   return {

@@ -48,12 +48,12 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
     input: Deno.stdin.readable,
     write: (chunk) => writeAllAsync(Deno.stdout, chunk),
     closeOutput: endStandardOutput,
-    silence: connection.service === null ? closedAtOnce(connection.where, context) : null,
+    onNoData: connection.service === null ? closedWithoutData(connection.where, context) : null,
   });
   return ExitCode.ok;
 }
 
-function closedAtOnce(where: string, { environment: { uid } }: Context): Failure {
+function closedWithoutData(where: string, { environment: { uid } }: Context): Failure {
   return connectFailure(
     `${where} has closed without a word: it refuses uid ${uid}, or its service has ended`,
     ExitCode.refused,
@@ -132,13 +132,13 @@ async function runConsole(
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
-    if (service !== null) await hangUp(stream);
+    if (service !== null) await endStream(stream);
     remote.close();
   }
 }
 
 /** Over TCP an end that nobody has announced is an error to the other side. */
-async function hangUp(stream: Duplex): Promise<void> {
+async function endStream(stream: Duplex): Promise<void> {
   if (stream.destroyed || stream.writableEnded) return;
   await new Promise<void>((resolve) => {
     stream.once("close", resolve);

@@ -6,7 +6,7 @@
 import { ExitCode, Failure } from "../errors.ts";
 
 /** How often a reader that is slow is asked again, in milliseconds. */
-const PAUSE = 5;
+const RETRY_INTERVAL_MS = 5;
 
 /**
  * Writes all of a text, waiting where the reader is slow.
@@ -20,8 +20,8 @@ export function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: str
     try {
       bytes = bytes.subarray(to.writeSync(bytes));
     } catch (error) {
-      if (error instanceof Deno.errors.WouldBlock) wait();
-      else throw error instanceof Deno.errors.BrokenPipe ? error : unwritten(error);
+      if (error instanceof Deno.errors.WouldBlock) waitForReader();
+      else throw error instanceof Deno.errors.BrokenPipe ? error : writeFailure(error);
     }
   }
 }
@@ -30,11 +30,11 @@ export function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: str
  * A pipe that somebody else has made non-blocking. poll(2) would say when to go on, and the C library is
  * not loaded for a line of help.
  */
-function wait(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+function waitForReader(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_INTERVAL_MS);
 }
 
-function unwritten(cause: unknown): Failure {
+function writeFailure(cause: unknown): Failure {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new Failure(`Cannot write the output: ${reason}`, { exit: ExitCode.os, cause });
 }

@@ -14,11 +14,11 @@ const YAML_VARIABLES = ["LOG_STREAM", "LOG_TOKENS"];
 const OWN_VARIABLES = [...VARIABLES, `${HIDDEN}HOME`, LIST];
 
 /** What can be given up one by one. Whatever is not here, the program was never started with. */
-export type Right = "read" | "write" | "ffi";
+export type Permission = "read" | "write" | "ffi";
 
-const RIGHTS: readonly Right[] = ["read", "write", "ffi"];
+const PERMISSIONS: readonly Permission[] = ["read", "write", "ffi"];
 
-const FLAGS: Readonly<Record<Right, string>> = {
+const FLAGS: Readonly<Record<Permission, string>> = {
   read: "--allow-read",
   write: "--allow-write",
   ffi: `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
@@ -31,17 +31,17 @@ const FLAGS: Readonly<Record<Right, string>> = {
  * lie wherever the command line says; the network, other programs and every other library stay closed.
  * What was given up stays so: at a terminal, too, nobody is asked for it.
  */
-export function permissionFlags(rights: readonly Right[]): readonly string[] {
+export function permissionFlags(rights: readonly Permission[]): readonly string[] {
   const variables = [...OWN_VARIABLES, ...rights.includes("read") ? YAML_VARIABLES : []].sort();
-  const flags = RIGHTS.filter((right) => rights.includes(right)).map((right) => FLAGS[right]);
+  const flags = PERMISSIONS.filter((right) => rights.includes(right)).map((right) => FLAGS[right]);
   return [...flags, `--allow-env=${variables.join(",")}`, "--no-prompt"];
 }
 
 /** The flags of `deno run` for the whole program. */
-export const PERMISSION_FLAGS: readonly string[] = permissionFlags(RIGHTS);
+export const PERMISSION_FLAGS: readonly string[] = permissionFlags(PERMISSIONS);
 
 /** What the program may be asked to do, as far as its rights are concerned. */
-export type Task =
+export type CommandMode =
   | "version"
   | "help"
   | "completions"
@@ -55,7 +55,7 @@ export type Task =
   | "serve";
 
 /** What each keeps; the rest is given up before a file, a socket or a configuration is looked at. */
-export const KEPT: Readonly<Record<Task, readonly Right[]>> = {
+export const KEPT_PERMISSIONS: Readonly<Record<CommandMode, readonly Permission[]>> = {
   "version": [],
   "help": [],
   "completions": [],
@@ -76,9 +76,9 @@ export const KEPT: Readonly<Record<Task, readonly Right[]>> = {
  * no more than what is left. The environment has been read by then, and goes, too, but for two names that
  * the `yaml` package asks for whenever it parses.
  */
-export function giveUp(task: Task): void {
-  const kept = KEPT[task];
-  for (const name of RIGHTS) {
+export function dropPermissions(task: CommandMode): void {
+  const kept = KEPT_PERMISSIONS[task];
+  for (const name of PERMISSIONS) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }
   for (const variable of OWN_VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });

@@ -8,7 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { StreamError } from "./encrypted_stream.ts";
 
 /** Where bytes come from and go to. */
-export interface Pipes {
+export interface PipeOptions {
   readonly input: ReadableStream<Uint8Array>;
   /** Writes all of it, or throws. */
   write(chunk: Uint8Array): Promise<void>;
@@ -18,7 +18,7 @@ export interface Pipes {
    * What it means that the server closes first and without a byte; null where it has said before that we
    * are in. On a Unix socket that is all a refused client ever hears.
    */
-  readonly silence: Failure | null;
+  readonly onNoData: Failure | null;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface Pipes {
  *
  * @throws {Failure} 65 when the stream was cut or cannot be believed, 69 when the server is gone.
  */
-export async function pipe(service: Duplex, pipes: Pipes): Promise<void> {
+export async function pipe(service: Duplex, pipes: PipeOptions): Promise<void> {
   let gone = false;
   let heard = false;
   service.once("close", () => gone = true);
@@ -41,14 +41,14 @@ export async function pipe(service: Duplex, pipes: Pipes): Promise<void> {
       await pipes.write(chunk);
     }
   } catch (error) {
-    if (!heard && pipes.silence !== null) throw pipes.silence;
+    if (!heard && pipes.onNoData !== null) throw pipes.onNoData;
     throw error instanceof Error && !(error instanceof Deno.errors.BrokenPipe)
       ? ended(error)
       : error;
   }
   // Who has taken all that was sent may well have nothing to answer.
   const isTaken = sender.done && sender.sent > 0;
-  if (!heard && !isTaken && pipes.silence !== null) throw pipes.silence;
+  if (!heard && !isTaken && pipes.onNoData !== null) throw pipes.onNoData;
   pipes.closeOutput();
   await sending;
 }

@@ -6,7 +6,12 @@
 import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
-import { MAX_ANSWER, MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
+import {
+  MAX_ANSWER_BYTES,
+  MAX_REQUEST_BYTES,
+  RpcCode,
+  type Welcome,
+} from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 
@@ -26,9 +31,9 @@ export class RpcServerError extends Error {
 }
 
 /** How long a server may take to greet, in milliseconds. */
-const GREETING = 5_000;
+const GREETING_TIMEOUT_MS = 5_000;
 
-interface Waiting {
+interface PendingCall {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -36,8 +41,8 @@ interface Waiting {
 /** An open console. */
 export class RpcClient {
   readonly #socket: Duplex;
-  readonly #splitter = new LineSplitter(MAX_ANSWER);
-  readonly #calls = new Map<number, Waiting>();
+  readonly #splitter = new LineSplitter(MAX_ANSWER_BYTES);
+  readonly #calls = new Map<number, PendingCall>();
   readonly #greeting = Promise.withResolvers<Welcome>();
   readonly #gone = Promise.withResolvers<Failure | null>();
   #greeted = false;
@@ -68,7 +73,7 @@ export class RpcClient {
     socket: Duplex,
     where: string,
     uid: number,
-    patience: number = GREETING,
+    patience: number = GREETING_TIMEOUT_MS,
   ): Promise<{ remote: RpcClient; welcome: Welcome }> {
     const remote = new RpcClient(socket);
     const timer = setTimeout(() => {
@@ -97,7 +102,7 @@ export class RpcClient {
   }
 
   /** Resolves when the server is gone without being asked to. */
-  get gone(): Promise<Failure> {
+  get lost(): Promise<Failure> {
     return this.#gone.promise.then((failure) => failure ?? serverGone());
   }
 
@@ -118,7 +123,7 @@ export class RpcClient {
         return;
       }
       // The server would end the session over it.
-      if (request.length - 1 > MAX_LINE) {
+      if (request.length - 1 > MAX_REQUEST_BYTES) {
         reject(
           new RpcServerError(RpcCode.invalidValue, "This is longer than a server reads", undefined),
         );

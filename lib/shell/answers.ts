@@ -37,43 +37,43 @@ const ACCESS: Shape = {
 
 /** A user. */
 export function asUser(value: unknown): UserRecord {
-  return as(value, USER) as unknown as UserRecord;
+  return readRecord(value, USER) as unknown as UserRecord;
 }
 
 /** Users. */
 export function asUsers(value: unknown): UserRecord[] {
-  return list(value).map(asUser);
+  return readArray(value).map(asUser);
 }
 
 /** A session. */
 export function asSession(value: unknown): SessionRecord {
-  return as(value, SESSION) as unknown as SessionRecord;
+  return readRecord(value, SESSION) as unknown as SessionRecord;
 }
 
 /** Sessions. */
 export function asSessions(value: unknown): SessionRecord[] {
-  return list(value).map(asSession);
+  return readArray(value).map(asSession);
 }
 
 /** An explained decision. */
 export function asAccess(value: unknown): AccessRecord {
-  return as(value, ACCESS) as unknown as AccessRecord;
+  return readRecord(value, ACCESS) as unknown as AccessRecord;
 }
 
 /** Numbers by their names. */
 export function asCounts(value: unknown): Readonly<Record<string, number>> {
-  if (typeof value !== "object" || value === null) throw strange();
+  if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   return Object.fromEntries(
     Object.entries(value).map(([name, count]) => {
-      if (typeof count !== "number") throw strange();
+      if (typeof count !== "number") throw unexpectedAnswer();
       return [name, count];
     }),
   );
 }
 
 /** The named fields of a record, in the order of the shape, and nothing else. */
-function as(value: unknown, shape: Shape): Record<string, unknown> {
-  if (typeof value !== "object" || value === null) throw strange();
+function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
+  if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   const record = value as Record<string, unknown>;
   return Object.fromEntries(
     Object.entries(shape).map(([name, type]) => {
@@ -81,19 +81,19 @@ function as(value: unknown, shape: Shape): Record<string, unknown> {
       const optional = type.endsWith("?");
       if (field === null && optional) return [name, null];
       const found: string = typeof field;
-      if (found !== type.replace("?", "")) throw strange();
+      if (found !== type.replace("?", "")) throw unexpectedAnswer();
       return [name, field];
     }),
   );
 }
 
-function list(value: unknown): unknown[] {
+function readArray(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw strange();
+  throw unexpectedAnswer();
 }
 
 /** The failure of an answer that makes no sense. */
-export function strange(): Failure {
+export function unexpectedAnswer(): Failure {
   return new Failure("The server's answer is not what this client expects", {
     exit: ExitCode.data,
     hint: "ipcauth --version, on both sides",

@@ -29,7 +29,7 @@ export interface LineOutcome {
   readonly err: string;
   readonly exit: ExitCode;
   /** Whether the session is over. */
-  readonly leave: boolean;
+  readonly ends: boolean;
 }
 
 /** Carries lines out. */
@@ -50,8 +50,8 @@ export class CommandRunner {
   async run(line: string): Promise<LineOutcome> {
     try {
       const command = parseLine(line);
-      if (command.kind === "exit") return { out: "", err: "", exit: ExitCode.ok, leave: true };
-      return { out: await this.#execute(command), err: "", exit: ExitCode.ok, leave: false };
+      if (command.kind === "exit") return { out: "", err: "", exit: ExitCode.ok, ends: true };
+      return { out: await this.#execute(command), err: "", exit: ExitCode.ok, ends: false };
     } catch (error) {
       if (error instanceof ParseError) {
         return failed(error, ExitCode.usage, "help");
@@ -154,7 +154,7 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
 
 function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
   const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
-  return { out: "", err: text, exit, leave: false };
+  return { out: "", err: text, exit, ends: false };
 }
 
 function exitOf(code: number): ExitCode {

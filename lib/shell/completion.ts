@@ -4,10 +4,10 @@
  * @module
  */
 import { GRAMMAR, type Slot } from "./grammar.ts";
-import { follow, ParseError, wordsOf } from "./parse.ts";
+import { ParseError, splitWords, step } from "./parse.ts";
 
 /** What is known of the server's users, for the slots of commands. */
-export interface Known {
+export interface CompletionData {
   readonly users: readonly string[];
 }
 
@@ -20,14 +20,14 @@ const FLAGS = ["true", "false"];
  * @param line What is typed so far.
  * @returns The candidates, and the beginning of the word that they complete.
  */
-export function complete(line: string, known: Known): [string[], string] {
-  const words = wordsOf(line);
+export function complete(line: string, known: CompletionData): [string[], string] {
+  const words = splitWords(line);
   const begun = /\s$/.test(line) || words.length === 0 ? "" : words.pop()!;
   let node = GRAMMAR;
   let field = "";
   for (const word of words) {
     try {
-      const next = follow(node, word);
+      const next = step(node, word);
       if (next === null) return [[], begun];
       if (next.slot === "field") field = word;
       node = next.node;
@@ -43,7 +43,7 @@ export function complete(line: string, known: Known): [string[], string] {
   return [offers.filter((word) => word.startsWith(begun)), begun];
 }
 
-function slotWords(slot: Slot, field: string, known: Known): readonly string[] {
+function slotWords(slot: Slot, field: string, known: CompletionData): readonly string[] {
   switch (slot) {
     case "user":
     case "who":

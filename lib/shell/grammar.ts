@@ -125,7 +125,7 @@ export const RULES: readonly Rule[] = [
 ];
 
 /** The tree of all rules. */
-export const GRAMMAR: Node = grow(RULES);
+export const GRAMMAR: Node = buildTree(RULES);
 
 /** A pattern with each choice of options, in their order. */
 function withOptions(pattern: string, options: readonly string[]): string[] {
@@ -135,28 +135,28 @@ function withOptions(pattern: string, options: readonly string[]): string[] {
   );
 }
 
-function leaf(): Node {
+function emptyNode(): Node {
   return { keywords: new Map(), slot: null, command: null };
 }
 
-function grow(rules: readonly Rule[]): Node {
-  const root = leaf();
+function buildTree(rules: readonly Rule[]): Node {
+  const root = emptyNode();
   for (const { pattern, kind, implies } of rules) {
     let node = root;
-    for (const word of pattern.split(" ")) node = step(node, word);
+    for (const word of pattern.split(" ")) node = addWord(node, word);
     node.command = { kind, words: implies ?? {} };
   }
   return root;
 }
 
-function step(node: Node, word: string): Node {
+function addWord(node: Node, word: string): Node {
   const match = /^<(\w+)(?::(\w+))?>$/.exec(word);
   if (match === null) {
-    const next = node.keywords.get(word) ?? leaf();
+    const next = node.keywords.get(word) ?? emptyNode();
     node.keywords.set(word, next);
     return next;
   }
   const name = match[1] as Slot;
-  node.slot ??= { name, kind: (match[2] ?? name) as Slot, next: leaf() };
+  node.slot ??= { name, kind: (match[2] ?? name) as Slot, next: emptyNode() };
   return node.slot.next;
 }

@@ -11,12 +11,12 @@ export class ParseError extends Error {
 }
 
 /** The words of a line. */
-export function wordsOf(line: string): string[] {
+export function splitWords(line: string): string[] {
   return line.trim().split(/\s+/).filter((word) => word !== "");
 }
 
 /** Whether a line says nothing: blank, or a comment as in scripts (`#`) and configurations (`!`). */
-export function isSilent(line: string): boolean {
+export function isBlankOrComment(line: string): boolean {
   return /^\s*([#!].*)?$/.test(line);
 }
 
@@ -28,8 +28,8 @@ export function isSilent(line: string): boolean {
 export function parseLine(line: string): ConsoleCommand {
   const filled: Record<string, string> = {};
   let node = GRAMMAR;
-  for (const word of wordsOf(line)) {
-    const next = follow(node, word);
+  for (const word of splitWords(line)) {
+    const next = step(node, word);
     if (next === null) throw new ParseError(unknownWord(node, word));
     if (next.slot !== null) filled[next.slot] = word;
     node = next.node;
@@ -44,7 +44,7 @@ export function parseLine(line: string): ConsoleCommand {
  * @returns Null when nothing fits.
  * @throws {ParseError} When the word is the beginning of several keywords.
  */
-export function follow(
+export function step(
   node: Node,
   word: string,
 ): { readonly node: Node; readonly slot: string | null } | null {

@@ -10,12 +10,12 @@ import type {
   UserRecord,
   Welcome,
 } from "../service/console/protocol.ts";
-import { strange } from "./answers.ts";
+import { unexpectedAnswer } from "./answers.ts";
 import { RULES } from "./grammar.ts";
 import { table } from "../text/table.ts";
 
 /** How many levels a tree has at most. No server of ours has more than a few. */
-const DEEPEST = 32;
+const MAX_TREE_DEPTH = 32;
 
 /** The line that says who came in, from where, and where to. */
 export function renderBanner({ user, from, host }: Welcome): string {
@@ -62,7 +62,7 @@ export function renderAccess({ uid, user, allow, rule, where, change }: AccessRe
 
 /** A nested answer, one leaf a line under the path to it. */
 export function renderTree(value: unknown, path = "", depth = 0): string {
-  if (depth > DEEPEST) throw strange();
+  if (depth > MAX_TREE_DEPTH) throw unexpectedAnswer();
   if (Array.isArray(value)) {
     return value.map((item, index) => renderTree(item, `${path}[${index}]`, depth + 1)).join("");
   }

@@ -11,14 +11,14 @@ import type { Welcome } from "../service/console/protocol.ts";
 import { CommandRunner } from "./command_runner.ts";
 import { complete } from "./completion.ts";
 import { terminalInput } from "./terminal_input.ts";
-import { isSilent } from "./parse.ts";
+import { isBlankOrComment } from "./parse.ts";
 import { renderBanner, renderPrompt } from "./render.ts";
 
 /** What a shell reports for a program that `SIGINT` ended. */
-const INTERRUPTED = 130;
+const SIGINT_STATUS = 130;
 /** The same of `SIGTERM` and `SIGHUP`. */
-const TERMINATED = 143;
-const HUNG_UP = 129;
+const SIGTERM_STATUS = 143;
+const SIGHUP_STATUS = 129;
 
 /** Where the shell writes. */
 export interface ShellOutput {
@@ -45,7 +45,7 @@ export class Shell {
   /** Runs the commands of `-c`, each in turn. @returns The exit code. */
   async runCommands(commands: readonly string[]): Promise<ExitCode> {
     for (const command of commands) {
-      if (isSilent(command)) continue;
+      if (isBlankOrComment(command)) continue;
       if (await this.#run(command)) break;
     }
     return this.#exit;
@@ -61,7 +61,7 @@ export class Shell {
     const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
     const gone = this.#watch(lines);
     for await (const line of lines) {
-      if (isSilent(line)) continue;
+      if (isBlankOrComment(line)) continue;
       if (await this.#run(line)) break;
     }
     lines.close();
@@ -92,7 +92,7 @@ export class Shell {
       if (busy) return;
       busy = true;
       for (let line = typed.shift(); line !== undefined; line = typed.shift()) {
-        if (isSilent(line)) continue;
+        if (isBlankOrComment(line)) continue;
         if (await this.#run(line)) return ended.resolve(ExitCode.ok);
         users = await this.#commander.userNames();
       }
@@ -108,7 +108,7 @@ export class Shell {
     // to drop, and a person must get away from one that never gives it.
     prompt.on("SIGINT", () => {
       this.#output.out("^C\n");
-      if (busy) return ended.resolve(INTERRUPTED);
+      if (busy) return ended.resolve(SIGINT_STATUS);
       prompt.write(null, { ctrl: true, name: "e" });
       prompt.write(null, { ctrl: true, name: "u" });
       prompt.prompt();
@@ -124,7 +124,7 @@ export class Shell {
     });
     // Whoever ends the program gets the terminal back as it was.
     const end = (status: ExitCode) => () => ended.resolve(status);
-    const signals = [["SIGTERM", end(TERMINATED)], ["SIGHUP", end(HUNG_UP)]] as const;
+    const signals = [["SIGTERM", end(SIGTERM_STATUS)], ["SIGHUP", end(SIGHUP_STATUS)]] as const;
     for (const [signal, handler] of signals) Deno.addSignalListener(signal, handler);
     prompt.prompt();
     try {
@@ -141,17 +141,17 @@ export class Shell {
 
   /** Runs a line. @returns Whether the session is over. */
   async #run(line: string): Promise<boolean> {
-    const { out, err, exit, leave } = await this.#commander.run(line);
+    const { out, err, exit, ends } = await this.#commander.run(line);
     if (out !== "") this.#output.out(out);
     if (err !== "") this.#output.err(err);
     if (this.#exit === ExitCode.ok) this.#exit = exit;
-    return leave;
+    return ends;
   }
 
   /** Ends the reading of lines when the server is gone: nobody waits at a dead prompt. */
   #watch(lines: Interface): { readonly failure: Failure | null } {
     const state: { failure: Failure | null } = { failure: null };
-    this.#remote.gone.then((failure) => {
+    this.#remote.lost.then((failure) => {
       state.failure = failure;
       lines.close();
     });

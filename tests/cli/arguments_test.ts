@@ -65,10 +65,10 @@ Deno.test("parseCommandLine() takes the flags of every command before and after 
   for (
     const line of ["--config /c users list", "users --config /c list", "users list --config=/c"]
   ) {
-    assertEquals(parseCommandLine(line.split(" ")).everywhere.config, "/c");
+    assertEquals(parseCommandLine(line.split(" ")).globalFlags.config, "/c");
   }
-  assertEquals(parseCommandLine(["--color", "never", "users"]).everywhere.color, "never");
-  assertEquals(parseCommandLine(["serve", "--log-format=json"]).everywhere.logFormat, "json");
+  assertEquals(parseCommandLine(["--color", "never", "users"]).globalFlags.color, "never");
+  assertEquals(parseCommandLine(["serve", "--log-format=json"]).globalFlags.logFormat, "json");
 });
 
 Deno.test("parseCommandLine() answers a question for help before it minds anything else", () => {

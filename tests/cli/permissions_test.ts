@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { KEPT, PERMISSION_FLAGS, type Task } from "../../lib/cli/permissions.ts";
+import { type CommandMode, KEPT_PERMISSIONS, PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import { isRoot, Program } from "../support/program.ts";
 
@@ -38,8 +38,8 @@ function rightsOf(whose: string, stderr: string): Record<string, boolean> {
 }
 
 /** What it finds where a task has kept what it may. */
-function rightsFor(task: Task): Record<string, boolean> {
-  const kept: readonly string[] = KEPT[task];
+function rightsFor(task: CommandMode): Record<string, boolean> {
+  const kept: readonly string[] = KEPT_PERMISSIONS[task];
   return {
     read: kept.includes("read"),
     write: kept.includes("write"),
@@ -80,7 +80,7 @@ Deno.test("each command gives up what it does not need, and does its work all th
   const key = `${directory}/a.key`;
   const socket = `${directory}/a.sock`;
   await Deno.writeTextFile(config, "users: [{ name: bob, uid: 579 }]\n", { mode: 0o644 });
-  const runs: [Task, string[], number, RegExp, RegExp?][] = [
+  const runs: [CommandMode, string[], number, RegExp, RegExp?][] = [
     ["version", ["--version"], 0, /^ipcauth /],
     ["help", ["help", "serve"], 0, /^Usage: ipcauth serve/],
     ["completions", ["completions", "bash"], 0, /complete/],
@@ -101,7 +101,7 @@ Deno.test("each command gives up what it does not need, and does its work all th
     ["serve", ["serve", `--unix=${socket}`, "--config", config], 0, /^$/, /"listen"/],
   ];
   try {
-    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT).sort());
+    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT_PERMISSIONS).sort());
     for (const [task, args, code, says, until] of runs) {
       await test.step(task, async () => {
         const outcome = await probe(args, until);

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RpcClient, RpcServerError } from "../../lib/client/rpc_client.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { MAX_LINE } from "../../lib/service/console/protocol.ts";
+import { MAX_REQUEST_BYTES } from "../../lib/service/console/protocol.ts";
 import {
   type Answer,
   answerCalls,
@@ -67,7 +67,7 @@ for (
     ["another server's greeting", welcomeLine({ server: "other" })],
     ["a greeting without a user", welcomeLine().replace('"user":"bob",', "")],
     ["a greeting whose rights are a text", welcomeLine().replace('"admin":false', '"admin":"no"')],
-    ["a line that never ends", "x".repeat(MAX_LINE + 1)],
+    ["a line that never ends", "x".repeat(MAX_REQUEST_BYTES + 1)],
   ] as const
 ) {
   Deno.test(`a server that begins with ${what} is not a console`, async () => {
@@ -165,7 +165,7 @@ for (const error of [null, "no", {}, { code: "x", message: 1, data: { hint: 2 } 
 Deno.test("a call that is longer than a server reads is not sent", () =>
   withConsole(() => ({ result: "here" }), async (remote) => {
     await assertRejects(
-      () => remote.call("x", { text: "x".repeat(MAX_LINE) }),
+      () => remote.call("x", { text: "x".repeat(MAX_REQUEST_BYTES) }),
       RpcServerError,
       "longer than a server reads",
     );
@@ -182,7 +182,7 @@ Deno.test("calls that wait end when the server goes away, and so do those that c
         assertEquals(message, "The server has closed the session");
         assertEquals(exit, ExitCode.unavailable);
       }
-      assertEquals((await remote.gone).exit, ExitCode.unavailable);
+      assertEquals((await remote.lost).exit, ExitCode.unavailable);
       await assertRejects(() => remote.call("later"), Failure, "The server has closed the session");
     },
   ));

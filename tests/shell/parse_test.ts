@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RULES } from "../../lib/shell/grammar.ts";
-import { isSilent, ParseError, parseLine } from "../../lib/shell/parse.ts";
+import { isBlankOrComment, ParseError, parseLine } from "../../lib/shell/parse.ts";
 
 for (
   const [line, kind, words] of [
@@ -94,7 +94,7 @@ Deno.test("parseLine() takes every line of the grammar for what it is", () => {
 
 Deno.test("isSilent() knows blank lines and comments", () => {
   for (const line of ["", "  ", "\t", "# x", "  # x", "!", "! x"]) {
-    assertEquals(isSilent(line), true, line);
+    assertEquals(isBlankOrComment(line), true, line);
   }
-  for (const line of ["who", "who # x", " x !"]) assertEquals(isSilent(line), false, line);
+  for (const line of ["who", "who # x", " x !"]) assertEquals(isBlankOrComment(line), false, line);
 });

@@ -15,7 +15,7 @@ import { Accounts } from "./accounts.ts";
 
 /** What the methods work on. */
 export interface MethodsOptions {
-  readonly source: LiveConfig;
+  readonly liveConfig: LiveConfig;
   readonly accounts: Accounts;
   readonly sessions: {
     list(): SessionRecord[];
@@ -28,7 +28,7 @@ export interface MethodsOptions {
   /** Has the data plane look at the configuration, too. */
   reload(): void;
   /** An error that is nobody's mistake but ours. */
-  fault(error: unknown): void;
+  logError(error: unknown): void;
 }
 
 interface Method {
@@ -52,7 +52,7 @@ export class ConsoleMethods implements Methods {
   async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
     try {
       // No answer and no right rests on an older configuration than the file on disk.
-      this.#options.source.refresh();
+      this.#options.liveConfig.refresh();
       const params = request.params;
       if (request.method === "login") {
         const next = this.#login(new Params(params, "user"), caller);
@@ -72,13 +72,13 @@ export class ConsoleMethods implements Methods {
     } catch (error) {
       if (error instanceof RequestError) throw error;
       if (error instanceof Failure) throw asRequestError(error);
-      this.#options.fault(error);
+      this.#options.logError(error);
       throw error;
     }
   }
 
   #methods(): Record<string, Method> {
-    const { source, sessions, accounts } = this.#options;
+    const { liveConfig, sessions, accounts } = this.#options;
     const reads = (params: string[], run: Method["run"]): Method => ({
       writes: false,
       params,
@@ -90,7 +90,7 @@ export class ConsoleMethods implements Methods {
       run,
     });
     return {
-      "users.list": reads([], () => source.config.access.users.map(userRecord)),
+      "users.list": reads([], () => liveConfig.config.access.users.map(userRecord)),
       "users.get": reads(["name"], (params) => userRecord(this.#user(params.text("name")))),
       "users.set": writes(["name", "field", "value"], async (params) => {
         const { name } = this.#user(params.text("name"));
@@ -114,7 +114,7 @@ export class ConsoleMethods implements Methods {
       "users.remove": writes(["name"], async (params) => {
         const user = this.#user(params.text("name"));
         await accounts.remove(user.name);
-        source.refresh();
+        liveConfig.refresh();
         return userRecord(user);
       }),
       "sessions.list": reads([], () => sessions.list()),
@@ -133,10 +133,10 @@ export class ConsoleMethods implements Methods {
           ? accounts.checkUid(params.id("uid"))
           : accounts.checkName(params.text("name"));
       }),
-      "config.show": reads([], () => configRecord(source)),
+      "config.show": reads([], () => configRecord(liveConfig)),
       "config.reload": writes([], () => {
         // `call` has looked already; what is left to say is how it came out.
-        const { problem, config } = source;
+        const { problem, config } = liveConfig;
         this.#options.reload();
         if (problem !== null) {
           throw new RequestError(
@@ -182,7 +182,7 @@ export class ConsoleMethods implements Methods {
     if (caller.trusted) return;
     const user = caller.actsAs === null
       ? undefined
-      : this.#options.source.config.access.usersByName.get(caller.actsAs);
+      : this.#options.liveConfig.config.access.usersByName.get(caller.actsAs);
     if (user?.admin === true && user.localIpcAccess) return;
     throw new RequestError(
       RpcCode.permissionDenied,
@@ -196,13 +196,13 @@ export class ConsoleMethods implements Methods {
   }
 
   #user(name: string): User {
-    const user = this.#options.source.config.access.usersByName.get(name);
+    const user = this.#options.liveConfig.config.access.usersByName.get(name);
     if (user === undefined) throw notFound(`There is no user "${name}"`);
     return user;
   }
 
   #written(name: string): UserRecord {
-    this.#options.source.refresh();
+    this.#options.liveConfig.refresh();
     return userRecord(this.#user(name));
   }
 }

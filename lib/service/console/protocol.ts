@@ -6,9 +6,9 @@
  */
 
 /** The longest request a server accepts, in bytes, without its newline. */
-export const MAX_LINE = 1 << 20;
+export const MAX_REQUEST_BYTES = 1 << 20;
 /** The longest answer a client accepts: the users of the largest configuration, and more. */
-export const MAX_ANSWER = 64 << 20;
+export const MAX_ANSWER_BYTES = 64 << 20;
 
 /** JSON-RPC's own error codes, and ours. */
 export const RpcCode = {

@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { LineError, LineSplitter } from "./lines.ts";
-import { MAX_LINE, RpcCode, type Welcome } from "./protocol.ts";
+import { MAX_REQUEST_BYTES, RpcCode, type Welcome } from "./protocol.ts";
 import { parseRequest, type Request, RequestError } from "./request.ts";
 
 /** Who speaks in a session. It changes when a trusted peer says whom it acts as. */
@@ -37,7 +37,7 @@ export interface SessionEnd {
 export class ConsoleSession {
   readonly #socket: Socket;
   readonly #methods: Methods;
-  readonly #splitter = new LineSplitter(MAX_LINE);
+  readonly #splitter = new LineSplitter(MAX_REQUEST_BYTES);
   #caller: Caller;
   #failed = false;
 
