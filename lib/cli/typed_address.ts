@@ -11,7 +11,8 @@ import { ExitCode, Failure } from "../errors.ts";
  * A Unix socket's path, made absolute.
  *
  * @param typed The path, relative to the current directory or absolute.
- * @throws {Failure} 64 for an abstract name (`unix(7)`): made absolute, it would become a file `@…`.
+ * @throws {Failure} 64 for an abstract name (`unix(7)`): made absolute, it would become a file
+ * `@…`.
  */
 export function socketPath(typed: string): string {
   if (!typed.startsWith("@")) return resolve(typed);

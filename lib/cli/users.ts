@@ -16,7 +16,8 @@ import { checkUser, jsonLine, listUsers, showUser, type UsersReport } from "./us
  *
  * @param json Whether the answer is JSON instead of text for people.
  * @returns 0; for `check`, 77 when the answer is a denial.
- * @throws {Failure} When it cannot be done; the codes are those of the action. Nothing is changed then.
+ * @throws {Failure} When it cannot be done; the codes are those of the action. Nothing is changed
+ * then.
  */
 export async function users(
   action: UsersAction,

@@ -27,6 +27,7 @@ function usersAction(flags: Flags): UsersAction {
       if (flags.has(flag)) throw usage(`--${flag} goes with users add only`, "users");
     }
   }
+  // The operands after the verb, as many as it has names for.
   const take = (...names: string[]): string[] => {
     if (words.length === names.length) return words;
     throw usage(`Usage: ipcauth users ${[verb, ...names].join(" ")}`, "users");
@@ -68,6 +69,11 @@ function usersAction(flags: Flags): UsersAction {
   }
 }
 
+/**
+ * A flag's value as a uid or gid, or null where it is absent.
+ *
+ * @throws {Failure} 64 for any other.
+ */
 function id(flags: Flags, name: string): number | null {
   const text = flags.one(name);
   if (text === null) return null;

@@ -26,8 +26,9 @@ export interface EditedUser {
  * Edits a user. Comments, order and spacing of the file stay.
  *
  * @param context Its `err` gets a note where the file belongs to another user.
- * @throws {Failure} 64 for a field or value that cannot be, 65 when there is no such user, 73 when the
- * name or uid is taken, 77 when the file may not be written, 78 when it is bad. Nothing is changed then.
+ * @throws {Failure} 64 for a field or value that cannot be, 65 when there is no such user, 73 when
+ * the name or uid is taken, 77 when the file may not be written, 78 when it is bad. Nothing is
+ * changed then.
  */
 export async function editUser(
   edit: UsersEdit,
@@ -72,7 +73,11 @@ function assignment(
   return { field: "local_ipc_access", value: String(edit.verb === "allow") };
 }
 
-/** Writes an edit to the file in force, or to a new one. @returns Its path, and whether it changed. */
+/**
+ * Writes an edit to the file in force, or to a new one.
+ *
+ * @returns Its path, and whether it changed.
+ */
 async function write(
   edit: UsersEdit,
   config: UsersConfig,
@@ -102,7 +107,9 @@ function ownerNote(path: string, uid: number): string {
   return `ipcauth: note: ${path} belongs to uid ${uid}: only a server that runs as uid ${uid} reads it\n`;
 }
 
-/** The same failure with a command that would succeed. Root has other places, so the file is named. */
+/**
+ * The same failure with a command that would succeed. Root has other places, so the file is named.
+ */
 function withSudo({ message, cause }: Failure, edit: UsersEdit, path: string): Failure {
   const words = ["sudo", "ipcauth", "users", ...wordsOf(edit), "--config", resolve(path)];
   return new Failure(message, {

@@ -5,11 +5,12 @@
  */
 
 /**
- * A text without characters that would move a terminal's cursor or turn its letters round: controls,
- * formats such as the bidirectional ones, and the separators of lines and paragraphs.
+ * A text without characters that would move a terminal's cursor or turn its letters round:
+ * controls, formats such as the bidirectional ones, and the separators of lines and paragraphs.
  *
  * @param text Anything a server says, names of users included.
- * @returns The text on one line, each such character spelled as `\u{…}`. To do it twice changes nothing.
+ * @returns The text on one line, each such character spelled as `\u{…}`. To do it twice changes
+ * nothing.
  */
 export function escapeForTerminal(text: string): string {
   return text.replaceAll(

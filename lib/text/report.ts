@@ -15,11 +15,11 @@ export interface Report {
 }
 
 /**
- * Reports an error of a command. The first line begins with `ipcauth: error:`, or with
- * `Failed to connect to server`.
+ * Reports an error of a command. The first line begins with `ipcauth: error:`, or with `Failed to
+ * connect to server`.
  *
- * @param error What was thrown. Anything but a {@linkcode Failure} is a bug of this program: its name
- * and message are shown on one line, its stack trace never is.
+ * @param error What was thrown. Anything but a {@linkcode Failure} is a bug of this program: its
+ * name and message are shown on one line, its stack trace never is.
  * @param color Whether the words `error:` and `hint:` are coloured (ECMA-48, SGR).
  * @example
  * ```ts
@@ -38,8 +38,8 @@ export function report(error: unknown, color: boolean): Report {
 }
 
 /**
- * Reports the error of one line typed at the console, where the session goes on. The message and the
- * hint hold text of the server, so both are escaped; nothing is coloured.
+ * Reports the error of one line typed at the console, where the session goes on. The message and
+ * the hint hold text of the server, so both are escaped; nothing is coloured.
  *
  * @param failure Its exit code is that of the line.
  * @example
