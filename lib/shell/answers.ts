@@ -1,12 +1,13 @@
 /**
- * What the server answers, checked: unknown → records. A server of another version, or one that lies, ends
- * in an error and not in nonsense on the screen.
+ * The server's answers, checked: unknown → records. The answer of another version of the server, or
+ * of a hostile one, is an error and is not shown.
  *
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
 import type { AccessRecord, SessionRecord, UserRecord } from "../service/console/protocol.ts";
 
+/** The names and types of a record's fields; `?` means that null is allowed. */
 type Shape = Readonly<Record<string, "string" | "number" | "boolean" | "string?" | "number?">>;
 
 const USER: Shape = {
@@ -35,32 +36,32 @@ const ACCESS: Shape = {
   change: "string?",
 };
 
-/** A user. */
+/** A user's record. @throws {Failure} 65 for any other value. */
 export function asUser(value: unknown): UserRecord {
   return readRecord(value, USER) as unknown as UserRecord;
 }
 
-/** Users. */
+/** An array of user records. @throws {Failure} 65 for any other value. */
 export function asUsers(value: unknown): UserRecord[] {
   return readArray(value).map(asUser);
 }
 
-/** A session. */
+/** A session's record. @throws {Failure} 65 for any other value. */
 export function asSession(value: unknown): SessionRecord {
   return readRecord(value, SESSION) as unknown as SessionRecord;
 }
 
-/** Sessions. */
+/** An array of session records. @throws {Failure} 65 for any other value. */
 export function asSessions(value: unknown): SessionRecord[] {
   return readArray(value).map(asSession);
 }
 
-/** An explained decision. */
+/** The answer of `access.check`. @throws {Failure} 65 for any other value. */
 export function asAccess(value: unknown): AccessRecord {
   return readRecord(value, ACCESS) as unknown as AccessRecord;
 }
 
-/** Numbers by their names. */
+/** The counts of `stats`, by name. @throws {Failure} 65 for any other value. */
 export function asCounts(value: unknown): Readonly<Record<string, number>> {
   if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   return Object.fromEntries(
@@ -71,7 +72,7 @@ export function asCounts(value: unknown): Readonly<Record<string, number>> {
   );
 }
 
-/** The named fields of a record, in the order of the shape, and nothing else. */
+/** The fields of a shape, in its order. Other fields of the value are left out. */
 function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
   if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   const record = value as Record<string, unknown>;
@@ -92,7 +93,7 @@ function readArray(value: unknown): unknown[] {
   throw unexpectedAnswer();
 }
 
-/** The failure of an answer that makes no sense. */
+/** The failure of an answer whose shape is wrong. */
 export function unexpectedAnswer(): Failure {
   return new Failure("The server's answer is not what this client expects", {
     exit: ExitCode.data,

@@ -1,5 +1,5 @@
 /**
- * Carries one line of the console out: parse, call, render.
+ * Runs one line of the console: parses it, calls the server, renders the answer.
  *
  * @module
  */
@@ -21,31 +21,32 @@ import {
 } from "./render.ts";
 import { usersTable } from "./users_table.ts";
 
-/** What a line came to. */
+/** The result of a line. */
 export interface LineOutcome {
   /** For standard output. */
   readonly out: string;
-  /** For standard error. */
+  /** For standard error; empty unless the line failed. */
   readonly err: string;
   readonly exit: ExitCode;
-  /** Whether the session is over. */
+  /** Whether the line ends the session. */
   readonly ends: boolean;
 }
 
-/** Carries lines out. */
+/** Runs the lines of a session. */
 export class CommandRunner {
-  readonly #remote: RpcClient;
+  readonly #client: RpcClient;
   readonly #welcome: Welcome;
 
-  constructor(remote: RpcClient, welcome: Welcome) {
-    this.#remote = remote;
+  constructor(client: RpcClient, welcome: Welcome) {
+    this.#client = client;
     this.#welcome = welcome;
   }
 
   /**
-   * Carries a line out.
+   * Runs a line. Its own errors are a result: exit code 64 for a line that is no command, 77 when
+   * permission is denied, 71 for an internal error of the server, 65 for its other errors.
    *
-   * @throws {Failure} When the server is gone or answers nonsense.
+   * @throws {Failure} 69 when the server has closed the session, 65 when its answer is malformed.
    */
   async run(line: string): Promise<LineOutcome> {
     try {
@@ -63,10 +64,10 @@ export class CommandRunner {
     }
   }
 
-  /** The names the Tab key offers; none where the server will not tell them. */
+  /** The users' names for completion, escaped; none where the server answers with an error. */
   async userNames(): Promise<string[]> {
     try {
-      return asUsers(await this.#remote.call("users.list")).map(({ name }) =>
+      return asUsers(await this.#client.call("users.list")).map(({ name }) =>
         escapeForTerminal(name)
       );
     } catch (error) {
@@ -77,7 +78,7 @@ export class CommandRunner {
 
   async #execute({ kind, words }: ConsoleCommand): Promise<string> {
     const call = (method: string, params?: Record<string, unknown>) =>
-      this.#remote.call(method, params);
+      this.#client.call(method, params);
     switch (kind) {
       case "running-config":
         return renderRunningConfig(
@@ -128,6 +129,7 @@ export class CommandRunner {
   }
 }
 
+/** The parameters of `users.add`. @throws {ParseError} When a word is not what its name says. */
 function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
   const id = (name: "uid" | "gid"): Record<string, number> => {
     const text = words[name];
@@ -152,11 +154,13 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
   };
 }
 
+/** The result of a line that failed. */
 function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
   const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
   return { out: "", err: text, exit, ends: false };
 }
 
+/** The exit code of a JSON-RPC error code. */
 function exitOf(code: number): ExitCode {
   switch (code) {
     case RpcCode.permissionDenied:

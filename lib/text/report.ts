@@ -1,6 +1,6 @@
 /**
- * Where an error becomes text, hint and exit code: for the command line and for the console, and in
- * no other file.
+ * The text, hint and exit code of an error, for the command line and for the console. No other file
+ * turns errors into text.
  *
  * @module
  */
@@ -38,8 +38,8 @@ export function report(error: unknown, color: boolean): Report {
 }
 
 /**
- * Reports the error of one line typed at the console, where the session goes on. The message and
- * the hint hold text of the server, so both are escaped; nothing is coloured.
+ * Reports the error of one line typed at the console, after which the session continues. The
+ * message and the hint hold text of the server, so both are escaped; nothing is coloured.
  *
  * @param failure Its exit code is that of the line.
  * @example
