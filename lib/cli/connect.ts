@@ -126,21 +126,21 @@ async function runConsole(
       "ipcauth connect --pipe, or --listen for other programs",
     );
   }
-  const { remote, welcome } = await RpcClient.open(stream, where, context.environment.uid);
+  const { client, welcome } = await RpcClient.open(stream, where, context.environment.uid);
   try {
     // Over TCP the HELLO record has named the user already.
     const session = user === null || service !== null
       ? welcome
-      : await actAs(user, remote, welcome);
+      : await actAs(user, client, welcome);
     // Loaded only now: a client that is refused does not need it.
     const { Shell } = await import("../shell/shell.ts");
-    const shell = new Shell(remote, session, context);
+    const shell = new Shell(client, session, context);
     return commands.length > 0
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
     if (service !== null) await endStream(stream);
-    remote.close();
+    client.close();
   }
 }
 
@@ -164,9 +164,9 @@ function serverUid(name: string): number {
 }
 
 /** Acts as another user from now on. @throws {Failure} 77 when the server refuses it. */
-async function actAs(user: string, remote: RpcClient, welcome: Welcome): Promise<Welcome> {
+async function actAs(user: string, client: RpcClient, welcome: Welcome): Promise<Welcome> {
   try {
-    await remote.call("login", { user });
+    await client.call("login", { user });
     return { ...welcome, user };
   } catch (error) {
     if (!(error instanceof RpcServerError)) throw error;

@@ -26,7 +26,8 @@ export function connectFailure(
 }
 
 /**
- * Runs a step that comes before the session. Every {@linkcode Failure} of it is a failure to connect.
+ * Runs a step that comes before the session. Every {@linkcode Failure} of it is a failure to
+ * connect.
  *
  * @throws {Failure} The step's own failure with its exit code and hint, and the common beginning.
  */

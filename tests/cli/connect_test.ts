@@ -239,7 +239,7 @@ Deno.test({
       assertEquals(
         stderr.split("\n")[0],
         `Failed to connect to server: ${server.path} is not an ipcauth console: ` +
-          "its first line is no greeting",
+          "its first line is not a welcome",
       );
     });
     await t.step("gone in mid-session", async () => {

@@ -22,22 +22,22 @@ async function refusalAfter(bytes: string | Uint8Array): Promise<Failure> {
 /** A console that answers as told, and the calls it got. */
 async function withConsole(
   answer: (method: string) => Answer,
-  run: (remote: RpcClient) => Promise<void>,
+  run: (client: RpcClient) => Promise<void>,
 ): Promise<void> {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   answerCalls(pair.server, ({ method }) => answer(method));
-  const { remote } = await RpcClient.open(pair.client, WHERE, 578);
-  await run(remote);
-  remote.close();
+  const { client } = await RpcClient.open(pair.client, WHERE, 578);
+  await run(client);
+  client.close();
 }
 
 Deno.test("a console that greets is open", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
-  const { remote, welcome } = await RpcClient.open(pair.client, WHERE, 578);
+  const { client, welcome } = await RpcClient.open(pair.client, WHERE, 578);
   assertEquals(welcome, WELCOME);
-  remote.close();
+  client.close();
 });
 
 Deno.test("a server that closes without a word has refused us", async () => {
@@ -88,7 +88,7 @@ Deno.test("a server that says nothing is not a console", async () => {
   );
   assertEquals(
     message,
-    `Failed to connect to server: ${WHERE} is not an ipcauth console: it says nothing`,
+    `Failed to connect to server: ${WHERE} is not an ipcauth console: it sends nothing`,
   );
   assertEquals(exit, ExitCode.data);
   assertEquals(pair.client.destroyed, true);
@@ -100,9 +100,9 @@ Deno.test("a greeting may come in pieces that end within a character", async () 
   for (const byte of new TextEncoder().encode(welcomeLine({ user: "žofie" }))) {
     await new Promise((resolve) => pair.server.write(new Uint8Array([byte]), resolve));
   }
-  const { remote, welcome } = await opening;
+  const { client, welcome } = await opening;
   assertEquals(welcome.user, "žofie");
-  remote.close();
+  client.close();
 });
 
 Deno.test("answers find their calls, in whatever order they come", async () => {
@@ -116,8 +116,8 @@ Deno.test("answers find their calls, in whatever order they come", async () => {
     pair.server.write(`{"jsonrpc":"2.0","id":${calls[0]!.id},"result":"first"}\n`);
     return { silence: true };
   });
-  const { remote } = await RpcClient.open(pair.client, WHERE, 578);
-  assertEquals(await Promise.all([remote.call("first"), remote.call("second", { n: 1 })]), [
+  const { client } = await RpcClient.open(pair.client, WHERE, 578);
+  assertEquals(await Promise.all([client.call("first"), client.call("second", { n: 1 })]), [
     "first",
     "second",
   ]);
@@ -125,14 +125,14 @@ Deno.test("answers find their calls, in whatever order they come", async () => {
     ["first", {}],
     ["second", { n: 1 }],
   ]);
-  remote.close();
+  client.close();
 });
 
 Deno.test("an error of the server has its code, its sentence and its hint", () =>
   withConsole(
     () => ({ error: { code: -32003, message: 'There is no user "x"', data: { hint: "who" } } }),
-    async (remote) => {
-      const error = await assertRejects(() => remote.call("users.get"), RpcServerError);
+    async (client) => {
+      const error = await assertRejects(() => client.call("users.get"), RpcServerError);
       assertEquals([error.code, error.message, error.hint], [
         -32003,
         'There is no user "x"',
@@ -144,8 +144,8 @@ Deno.test("an error of the server has its code, its sentence and its hint", () =
 Deno.test("what a server says in an error cannot move a terminal's cursor", () =>
   withConsole(
     () => ({ error: { code: -32001, message: "no\x1b[2J\nx\u202e", data: { hint: "\x9b1m" } } }),
-    async (remote) => {
-      const { message, hint } = await assertRejects(() => remote.call("x"), RpcServerError);
+    async (client) => {
+      const { message, hint } = await assertRejects(() => client.call("x"), RpcServerError);
       assertEquals(message, "no\\u{1b}[2J\\u{a}x\\u{202e}");
       assertEquals(hint, "\\u{9b}1m");
     },
@@ -153,9 +153,9 @@ Deno.test("what a server says in an error cannot move a terminal's cursor", () =
 
 for (const error of [null, "no", {}, { code: "x", message: 1, data: { hint: 2 } }]) {
   Deno.test(`the error ${JSON.stringify(error)} is still an error`, () =>
-    withConsole(() => ({ error }), async (remote) => {
+    withConsole(() => ({ error }), async (client) => {
       await assertRejects(
-        () => remote.call("x"),
+        () => client.call("x"),
         RpcServerError,
         "the server answered with an error",
       );
@@ -163,45 +163,45 @@ for (const error of [null, "no", {}, { code: "x", message: 1, data: { hint: 2 } 
 }
 
 Deno.test("a call that is longer than a server reads is not sent", () =>
-  withConsole(() => ({ result: "here" }), async (remote) => {
+  withConsole(() => ({ result: "here" }), async (client) => {
     await assertRejects(
-      () => remote.call("x", { text: "x".repeat(MAX_REQUEST_BYTES) }),
+      () => client.call("x", { text: "x".repeat(MAX_REQUEST_BYTES) }),
       RpcServerError,
       "longer than a server reads",
     );
-    assertEquals(await remote.call("x"), "here");
+    assertEquals(await client.call("x"), "here");
   }));
 
 Deno.test("calls that wait end when the server goes away, and so do those that come later", () =>
   withConsole(
     (method) => method === "last" ? { hangUp: true } : { silence: true },
-    async (remote) => {
-      const waiting = [remote.call("first"), remote.call("last")];
+    async (client) => {
+      const waiting = [client.call("first"), client.call("last")];
       for (const call of waiting) {
         const { message, exit } = await assertRejects(() => call, Failure);
         assertEquals(message, "The server has closed the session");
         assertEquals(exit, ExitCode.unavailable);
       }
-      assertEquals((await remote.lost).exit, ExitCode.unavailable);
-      await assertRejects(() => remote.call("later"), Failure, "The server has closed the session");
+      assertEquals((await client.lost).exit, ExitCode.unavailable);
+      await assertRejects(() => client.call("later"), Failure, "The server has closed the session");
     },
   ));
 
 Deno.test("a server that stops speaking the console's language ends the session", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
-  const { remote } = await RpcClient.open(pair.client, WHERE, 578);
-  const call = assertRejects(() => remote.call("x"), Failure);
+  const { client } = await RpcClient.open(pair.client, WHERE, 578);
+  const call = assertRejects(() => client.call("x"), Failure);
   pair.server.write("nonsense\n");
   const { message, exit } = await call;
-  assertStringIncludes(message, "The server speaks something else than the console");
+  assertStringIncludes(message, "The server does not speak the console's protocol");
   assertEquals(exit, ExitCode.data);
 });
 
 Deno.test("an answer may be longer than a request: the users of a large configuration", async () => {
   const name = "x".repeat(64);
   const many = Array.from({ length: 40_000 }, () => name);
-  await withConsole(() => ({ result: many }), async (remote) => {
-    assertEquals(await remote.call("users.list"), many);
+  await withConsole(() => ({ result: many }), async (client) => {
+    assertEquals(await client.call("users.list"), many);
   });
 });
