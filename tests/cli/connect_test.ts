@@ -219,7 +219,7 @@ Deno.test({
           `hint: ipcauth serve --unix=${none}\n`,
       });
     });
-    await t.step("nobody listening", async () => {
+    await t.step("no server listening", async () => {
       const killed = program.path("killed.sock");
       const server = await program.serve([`--unix=${killed}`]);
       await server.stop("SIGKILL");
