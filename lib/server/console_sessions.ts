@@ -38,7 +38,7 @@ export class ConsoleSessions {
       liveConfig,
       accounts: new Accounts(liveConfig, hostFacts),
       sessions: registry,
-      evict: (session) => post({ kind: "terminate", session, reason: "closed" }),
+      terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),
       reload: () => post({ kind: "refresh" }),
       logError: (error) => this.#logError(error),
     });

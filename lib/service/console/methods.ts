@@ -1,5 +1,6 @@
 /**
- * The console's methods: what each needs to be allowed, what it reads, what it answers.
+ * The console's methods: the permission that each needs, its parameters and its result
+ * (docs/console-api.md).
  *
  * @module
  */
@@ -13,7 +14,7 @@ import type { Caller, Methods } from "./session.ts";
 import { configRecord, userRecord } from "./show.ts";
 import { Accounts } from "./accounts.ts";
 
-/** What the methods work on. */
+/** What the methods read and change. */
 export interface MethodsOptions {
   readonly liveConfig: LiveConfig;
   readonly accounts: Accounts;
@@ -23,23 +24,24 @@ export interface MethodsOptions {
     setUser(id: number, user: string): void;
     stats(): Record<string, number>;
   };
-  /** Asks for the end of a session. */
-  evict(session: number): void;
-  /** Has the data plane look at the configuration, too. */
+  /** Ends a session. */
+  terminate(session: number): void;
+  /** Has the data plane read the configuration. */
   reload(): void;
-  /** An error that is nobody's mistake but ours. */
+  /** Logs an error that is a bug of the server. */
   logError(error: unknown): void;
 }
 
 interface Method {
-  /** Writing wants an administrator or a trusted peer. */
+  /** Whether only an administrator or a trusted peer may call it. */
   readonly writes: boolean;
-  /** Names of its parameters. */
+  /** The names of its parameters. */
   readonly params: readonly string[];
+  /** @returns The result. @throws {RequestError | Failure} The error that is answered instead. */
   run(params: Params, caller: Caller): unknown;
 }
 
-/** Carries the console's requests out. */
+/** Runs the requests of console sessions. */
 export class ConsoleMethods implements Methods {
   readonly #options: MethodsOptions;
   readonly #table: ReadonlyMap<string, Method>;
@@ -51,7 +53,7 @@ export class ConsoleMethods implements Methods {
 
   async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
     try {
-      // No answer and no right rests on an older configuration than the file on disk.
+      // No answer and no permission rests on a configuration older than the file on disk.
       this.#options.liveConfig.refresh();
       const params = request.params;
       if (request.method === "login") {
@@ -67,7 +69,7 @@ export class ConsoleMethods implements Methods {
           `the methods are ${["login", ...this.#table.keys()].join(", ")}`,
         );
       }
-      if (method.writes) this.#demandWriter(caller);
+      if (method.writes) this.#authorizeWrite(caller);
       return { result: await method.run(new Params(params, ...method.params), caller), caller };
     } catch (error) {
       if (error instanceof RequestError) throw error;
@@ -122,7 +124,7 @@ export class ConsoleMethods implements Methods {
         const id = params.count("id");
         const session = sessions.get(id);
         if (session === undefined) throw notFound(`There is no session ${id}`);
-        this.#options.evict(id);
+        this.#options.terminate(id);
         return session;
       }),
       "access.check": reads(["uid", "name"], (params) => {
@@ -135,7 +137,7 @@ export class ConsoleMethods implements Methods {
       }),
       "config.show": reads([], () => configRecord(liveConfig)),
       "config.reload": writes([], () => {
-        // `call` has looked already; what is left to say is how it came out.
+        // `call` has read the file already; what is left is to answer with the outcome.
         const { problem, config } = liveConfig;
         this.#options.reload();
         if (problem !== null) {
@@ -152,22 +154,26 @@ export class ConsoleMethods implements Methods {
   }
 
   /**
-   * A trusted peer says whom it acts as. It is that user from then on, with that user's rights and no
-   * others: there is no way back in this session.
+   * A trusted peer becomes a user. From then on the session has that user's permissions and no
+   * others; it cannot become trusted again.
+   *
+   * @throws {RequestError} Permission denied, when the caller is not trusted or the user has no
+   * access.
    */
   #login(params: Params, caller: Caller): Caller {
     const name = params.text("user");
     if (!caller.trusted) {
       throw new RequestError(
         RpcCode.permissionDenied,
-        `Permission denied: only root and the server's own user may say whom they act as; you are ${caller.welcome.user}`,
+        `Permission denied: only root and the server's own user may act as another one; ` +
+          `you are ${caller.welcome.user}`,
       );
     }
     const user = this.#user(name);
     if (!user.localIpcAccess) {
       throw new RequestError(
         RpcCode.permissionDenied,
-        `Permission denied: ${name} has no access, so nobody may act as ${name}`,
+        `Permission denied: ${name} has no access, so no session may act as ${name}`,
         `ipcauth users allow ${name}`,
       );
     }
@@ -178,7 +184,12 @@ export class ConsoleMethods implements Methods {
     };
   }
 
-  #demandWriter(caller: Caller): void {
+  /**
+   * The user's entry is read at every call, so a permission that was taken away has no effect any more.
+   *
+   * @throws {RequestError} Permission denied.
+   */
+  #authorizeWrite(caller: Caller): void {
     if (caller.trusted) return;
     const user = caller.actsAs === null
       ? undefined
@@ -195,12 +206,14 @@ export class ConsoleMethods implements Methods {
     );
   }
 
+  /** @throws {RequestError} Not found. */
   #user(name: string): User {
     const user = this.#options.liveConfig.config.access.usersByName.get(name);
     if (user === undefined) throw notFound(`There is no user "${name}"`);
     return user;
   }
 
+  /** A user as it is after an edit. */
   #written(name: string): UserRecord {
     this.#options.liveConfig.refresh();
     return userRecord(this.#user(name));
@@ -211,7 +224,10 @@ function notFound(message: string): RequestError {
   return new RequestError(RpcCode.notFound, message);
 }
 
-/** A failure with a sentence for a user is one for a caller, too. */
+/**
+ * A failure as an error object. One of the system, or of the server's own permissions, is internal;
+ * any other is an invalid value of the caller's.
+ */
 function asRequestError(failure: Failure): RequestError {
   const code = failure.exit === ExitCode.refused || failure.exit === ExitCode.os
     ? RpcCode.internalError

@@ -1,5 +1,5 @@
 /**
- * The configuration in force, as the console answers it.
+ * Records of the configuration in force, as the console answers them.
  *
  * @module
  */
@@ -13,12 +13,12 @@ export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): Use
   return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
 }
 
-/** Names, addresses and numbers; no secret is in a configuration, and none in here. */
+/** The result of `config.show`. A configuration holds no secret, so the record has none. */
 export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,
-    // Where the file on disk is bad, what is in force is older than it.
+    // Set where the file on disk is bad: an older configuration is in force then.
     problem: problem && {
       since: new Date(problem.since).toISOString(),
       message: problem.failure.message,
