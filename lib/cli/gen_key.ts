@@ -71,7 +71,7 @@ export function showKey(file: string, context: Context): ExitCode {
 
 /** @param since In milliseconds since 1970. */
 function age(since: number): string {
-  const days = Math.floor((Date.now() - since) / DAY_MS);
+  const days = Math.trunc((Date.now() - since) / DAY_MS);
   if (days < 1) return "less than a day old";
   return days === 1 ? "1 day old" : `${days} days old`;
 }

@@ -12,8 +12,8 @@ const FILE = `users:
   - { name: bob, uid: 579, local_ipc_access: true, admin: true } # at work
 `;
 
-/** A configuration, and the subcommand run on it. */
-class Desk {
+/** A configuration file, and the subcommand run on it. */
+class UsersFixture {
   readonly directory = Deno.realPathSync(Deno.makeTempDirSync());
   readonly path = join(this.directory, "config.yaml");
   #out = "";
@@ -22,7 +22,7 @@ class Desk {
     if (text !== null) Deno.writeTextFileSync(this.path, text, { mode: 0o644 });
   }
 
-  /** Runs it, with the file named by `--config` or, where `flag` is false, by the environment. */
+  /** Runs an action. The file is named by `--config`; by the environment where `flag` is false. */
   async run(action: UsersAction, { json = false, flag = true } = {}) {
     this.#out = "";
     const context: Context = {
@@ -30,7 +30,7 @@ class Desk {
       config: flag ? this.path : null,
       color: false,
       out: (text) => this.#out += text,
-      err: (text) => assertEquals(text, "", "nothing belongs on standard error"),
+      err: (text) => assertEquals(text, "", "standard error must stay empty"),
     };
     const exit = await users(action, json, context);
     return { exit, out: this.#out };
@@ -60,9 +60,9 @@ function add(name: string, uid: number): UsersAction {
   return { verb: "add", name, uid, gid: null, localIpcAccess: true, admin: false };
 }
 
-Deno.test("users list is an aligned table", async () => {
-  using desk = new Desk();
-  assertEquals(await desk.run({ verb: "list" }), {
+Deno.test("users list prints an aligned table", async () => {
+  using fixture = new UsersFixture();
+  assertEquals(await fixture.run({ verb: "list" }), {
     exit: ExitCode.ok,
     out: `NAME   UID  GID  LOCAL_IPC_ACCESS  ADMIN
 alice  578  578  false             false
@@ -71,21 +71,21 @@ bob    579  -    true              true
   });
 });
 
-Deno.test("users list --json is one array", async () => {
-  using desk = new Desk();
-  assertEquals(await desk.json({ verb: "list" }), [
+Deno.test("users list --json prints one array", async () => {
+  using fixture = new UsersFixture();
+  assertEquals(await fixture.json({ verb: "list" }), [
     { name: "alice", uid: 578, gid: 578, local_ipc_access: false, admin: false },
     { name: "bob", uid: 579, gid: null, local_ipc_access: true, admin: true },
   ]);
 });
 
-Deno.test("users show is one field a line, or one object", async () => {
-  using desk = new Desk();
-  assertEquals(await desk.run({ verb: "show", name: "bob" }), {
+Deno.test("users show prints a field a line, or one object", async () => {
+  using fixture = new UsersFixture();
+  assertEquals(await fixture.run({ verb: "show", name: "bob" }), {
     exit: ExitCode.ok,
     out: "name: bob\nuid: 579\ngid: -\nlocal_ipc_access: true\nadmin: true\n",
   });
-  assertEquals(await desk.json({ verb: "show", name: "bob" }), {
+  assertEquals(await fixture.json({ verb: "show", name: "bob" }), {
     name: "bob",
     uid: 579,
     gid: null,
@@ -94,33 +94,33 @@ Deno.test("users show is one field a line, or one object", async () => {
   });
 });
 
-Deno.test("users deny and allow change one word and say so", async () => {
-  using desk = new Desk();
+Deno.test("users deny and allow change one word of the file and print the change", async () => {
+  using fixture = new UsersFixture();
   assertEquals(
-    (await desk.run({ verb: "deny", name: "bob" })).out,
-    `bob: local_ipc_access is now false in ${desk.path}\n`,
+    (await fixture.run({ verb: "deny", name: "bob" })).out,
+    `bob: local_ipc_access is now false in ${fixture.path}\n`,
   );
-  assertEquals(desk.text(), FILE.replace("true, admin", "false, admin"));
+  assertEquals(fixture.text(), FILE.replace("true, admin", "false, admin"));
   assertEquals(
-    (await desk.run({ verb: "allow", name: "bob" })).out,
-    `bob: local_ipc_access is now true in ${desk.path}\n`,
+    (await fixture.run({ verb: "allow", name: "bob" })).out,
+    `bob: local_ipc_access is now true in ${fixture.path}\n`,
   );
-  assertEquals(desk.text(), FILE);
+  assertEquals(fixture.text(), FILE);
 });
 
-Deno.test("users allow of somebody who is allowed says so, and writes nothing", async () => {
-  using desk = new Desk();
-  const { ino } = Deno.statSync(desk.path);
-  const { exit, out } = await desk.run({ verb: "allow", name: "bob" });
+Deno.test("users allow of a user with access writes nothing, and says so", async () => {
+  using fixture = new UsersFixture();
+  const { ino } = Deno.statSync(fixture.path);
+  const { exit, out } = await fixture.run({ verb: "allow", name: "bob" });
   assertEquals(exit, ExitCode.ok);
   assertStringIncludes(out, "bob: local_ipc_access is true already");
-  assertEquals(Deno.statSync(desk.path).ino, ino);
+  assertEquals(Deno.statSync(fixture.path).ino, ino);
 });
 
-Deno.test("users set sets each of the fields, and answers the user with --json", async () => {
-  using desk = new Desk();
+Deno.test("users set changes each field, and prints the user with --json", async () => {
+  using fixture = new UsersFixture();
   const set = (field: string, value: string) =>
-    desk.json({ verb: "set", name: "alice", field, value });
+    fixture.json({ verb: "set", name: "alice", field, value });
   await set("uid", "600");
   await set("gid", "601");
   await set("admin", "true");
@@ -133,11 +133,11 @@ Deno.test("users set sets each of the fields, and answers the user with --json",
   });
 });
 
-Deno.test("users set of a field or value that cannot be is a usage error", async () => {
-  using desk = new Desk();
+Deno.test("users set refuses an unknown field or value as a usage error", async () => {
+  using fixture = new UsersFixture();
   const wrong = [["name", "eve"], ["shell", "x"], ["uid", "0x10"], ["uid", "-1"], ["admin", "yes"]];
   for (const [field, value] of wrong) {
-    await desk.refused(ExitCode.usage, {
+    await fixture.refused(ExitCode.usage, {
       verb: "set",
       name: "bob",
       field: field!,
@@ -146,8 +146,8 @@ Deno.test("users set of a field or value that cannot be is a usage error", async
   }
 });
 
-Deno.test("nobody who is not there is shown or edited, and the hint reaches the same file", async () => {
-  using desk = new Desk();
+Deno.test("every verb refuses an unknown user, with a hint for the same file", async () => {
+  using fixture = new UsersFixture();
   const actions: UsersAction[] = [
     { verb: "show", name: "eve" },
     { verb: "allow", name: "eve" },
@@ -156,102 +156,102 @@ Deno.test("nobody who is not there is shown or edited, and the hint reaches the 
     { verb: "set", name: "eve", field: "admin", value: "true" },
   ];
   for (const action of actions) {
-    const { message, hint } = await desk.refused(ExitCode.data, action);
-    assertEquals(message, `There is no user "eve" in ${desk.path}`);
-    assertEquals(hint, `ipcauth users list --config ${desk.path}`);
+    const { message, hint } = await fixture.refused(ExitCode.data, action);
+    assertEquals(message, `There is no user "eve" in ${fixture.path}`);
+    assertEquals(hint, `ipcauth users list --config ${fixture.path}`);
   }
 });
 
-Deno.test("a hint names no --config where none was given", async () => {
-  using desk = new Desk();
+Deno.test("a hint has --config only where it was given", async () => {
+  using fixture = new UsersFixture();
   const failure = await assertRejects(
-    () => desk.run({ verb: "show", name: "eve" }, { flag: false }),
+    () => fixture.run({ verb: "show", name: "eve" }, { flag: false }),
     Failure,
   ) as Failure;
   assertEquals(failure.hint, "ipcauth users list");
 });
 
-Deno.test("users add adds, and refuses a name or uid that is listed", async () => {
-  using desk = new Desk();
+Deno.test("users add adds a user, and refuses a name or uid that is taken", async () => {
+  using fixture = new UsersFixture();
   assertEquals(
-    (await desk.run(add("carol", 580))).out,
-    `added carol (uid 580) to ${desk.path}\n`,
+    (await fixture.run(add("carol", 580))).out,
+    `added carol (uid 580) to ${fixture.path}\n`,
   );
-  assertEquals(desk.text(), `${FILE}  - { name: carol, uid: 580, local_ipc_access: true }\n`);
-  await desk.refused(ExitCode.exists, add("carol", 999));
-  await desk.refused(ExitCode.exists, add("dave", 580));
-  await desk.refused(ExitCode.usage, add("1000", 581));
+  assertEquals(fixture.text(), `${FILE}  - { name: carol, uid: 580, local_ipc_access: true }\n`);
+  await fixture.refused(ExitCode.exists, add("carol", 999));
+  await fixture.refused(ExitCode.exists, add("dave", 580));
+  await fixture.refused(ExitCode.usage, add("1000", 581));
 });
 
-Deno.test("users add makes the file where there is none", async () => {
-  using desk = new Desk(null);
-  assertEquals(await desk.run(add("carol", 580), { json: true }), {
+Deno.test("users add creates the file where there is none", async () => {
+  using fixture = new UsersFixture(null);
+  assertEquals(await fixture.run(add("carol", 580), { json: true }), {
     exit: ExitCode.ok,
     out: '{"name":"carol","uid":580,"gid":null,"local_ipc_access":true,"admin":false}\n',
   });
-  assertEquals(desk.text(), "users:\n  - { name: carol, uid: 580, local_ipc_access: true }\n");
+  assertEquals(fixture.text(), "users:\n  - { name: carol, uid: 580, local_ipc_access: true }\n");
 });
 
-Deno.test("users remove removes, and answers who it was", async () => {
-  using desk = new Desk();
+Deno.test("users remove removes a user, and prints it", async () => {
+  using fixture = new UsersFixture();
   assertEquals(
-    (await desk.run({ verb: "remove", name: "alice" })).out,
-    `removed alice from ${desk.path}\n`,
+    (await fixture.run({ verb: "remove", name: "alice" })).out,
+    `removed alice from ${fixture.path}\n`,
   );
   assertStringIncludes(
-    (await desk.run({ verb: "remove", name: "bob" }, { json: true })).out,
+    (await fixture.run({ verb: "remove", name: "bob" }, { json: true })).out,
     '"name":"bob"',
   );
-  assertEquals(desk.text(), "users: []\n");
+  assertEquals(fixture.text(), "users: []\n");
 });
 
-Deno.test("users check explains a refusal: rule, line and the command that changes it", async () => {
-  using desk = new Desk();
+Deno.test("users check explains a denial: rule, line and the command that changes it", async () => {
+  using fixture = new UsersFixture();
   for (const who of ["578", "alice"]) {
-    const { exit, out } = await desk.run({ verb: "check", who });
+    const { exit, out } = await fixture.run({ verb: "check", who });
     assertEquals(exit, ExitCode.refused);
     assertEquals(
       out,
       `uid 578 (alice) would be refused: user-denied
-  decided by user alice, ${desk.path}:2:58
-  to change it: ipcauth users allow alice --config ${desk.path}
+  decided by user alice, ${fixture.path}:2:58
+  to change it: ipcauth users allow alice --config ${fixture.path}
 `,
     );
   }
 });
 
-Deno.test("the command of an explanation does change it", async () => {
-  using desk = new Desk();
-  await desk.run({ verb: "allow", name: "alice" });
-  const { exit, out } = await desk.run({ verb: "check", who: "alice" });
+Deno.test("the command of an explanation changes the decision", async () => {
+  using fixture = new UsersFixture();
+  await fixture.run({ verb: "allow", name: "alice" });
+  const { exit, out } = await fixture.run({ verb: "check", who: "alice" });
   assertEquals(exit, ExitCode.ok);
   assertStringIncludes(out, "uid 578 (alice) would be let in: user\n");
 });
 
-Deno.test("users check --json is one object", async () => {
-  using desk = new Desk();
-  assertEquals(await desk.json({ verb: "check", who: "578" }), {
+Deno.test("users check --json prints one object", async () => {
+  using fixture = new UsersFixture();
+  assertEquals(await fixture.json({ verb: "check", who: "578" }), {
     uid: 578,
     user: "alice",
     allow: false,
     rule: "user-denied",
-    where: `${desk.path}:2:58`,
-    change: `ipcauth users allow alice --config ${desk.path}`,
+    where: `${fixture.path}:2:58`,
+    change: `ipcauth users allow alice --config ${fixture.path}`,
     listeners: [],
   });
 });
 
-Deno.test("users check tells the listeners that decide otherwise", async () => {
-  using desk = new Desk(
-    // A uid that nobody has who runs this test: the server's own user would be let in everywhere.
+Deno.test("users check names the listeners that decide otherwise", async () => {
+  using fixture = new UsersFixture(
+    // Not the uid that runs this test: the server's own user has access to every listener.
     `${
       FILE.replace("579", "4579")
     }listeners:\n  - { unix: /a }\n  - { unix: /b, allow: [alice] }\n`,
   );
-  const { exit, out } = await desk.run({ verb: "check", who: "bob" });
+  const { exit, out } = await fixture.run({ verb: "check", who: "bob" });
   assertEquals(exit, ExitCode.ok);
-  assertStringIncludes(out, `but not on unix:/b: not-on-listener, ${desk.path}:6:24`);
-  const { listeners } = await desk.json({ verb: "check", who: "bob" }) as {
+  assertStringIncludes(out, `but not on unix:/b: not-on-listener, ${fixture.path}:6:24`);
+  const { listeners } = await fixture.json({ verb: "check", who: "bob" }) as {
     listeners: { listener: string; allow: boolean; rule: string }[];
   };
   assertEquals(listeners.map(({ listener, allow, rule }) => [listener, allow, rule]), [
@@ -259,10 +259,10 @@ Deno.test("users check tells the listeners that decide otherwise", async () => {
   ]);
 });
 
-Deno.test("users check knows root, strangers and the overflow uid", async () => {
-  using desk = new Desk();
+Deno.test("users check explains root, an unknown uid and the overflow uid", async () => {
+  using fixture = new UsersFixture();
   const rule = async (who: string) => {
-    const { exit, out } = await desk.run({ verb: "check", who });
+    const { exit, out } = await fixture.run({ verb: "check", who });
     return [exit, out.split("\n")[0]!.replace(/^uid \d+( \(\S+\))? would be /, "")];
   };
   assertEquals(await rule("0"), [ExitCode.ok, "let in: root"]);
@@ -271,22 +271,22 @@ Deno.test("users check knows root, strangers and the overflow uid", async () => 
   assertEquals(await rule("65534"), [ExitCode.refused, "refused: unmapped-uid"]);
 });
 
-Deno.test("users check asks the groups of the name service", async () => {
-  using desk = new Desk("groups: [{ name: daemon, local_ipc_access: true }]\n");
-  const { exit, out } = await desk.run({ verb: "check", who: "daemon" });
+Deno.test("users check reads the groups of the name service", async () => {
+  using fixture = new UsersFixture("groups: [{ name: daemon, local_ipc_access: true }]\n");
+  const { exit, out } = await fixture.run({ verb: "check", who: "daemon" });
   assertEquals(exit, ExitCode.ok);
   assertStringIncludes(out, "would be let in: group\n  decided by group daemon, ");
 });
 
-Deno.test("users check of nobody is an error, and no id is made up", async () => {
-  using desk = new Desk();
-  for (const who of ["nobody-has-this-name", "-1", "4294967295", "0x0", "", "00", " 0", "1e3"]) {
-    await desk.refused(ExitCode.data, { verb: "check", who });
+Deno.test("users check refuses what is neither a name nor a uid", async () => {
+  using fixture = new UsersFixture();
+  for (const who of ["no-such-user", "-1", "4294967295", "0x0", "", "00", " 0", "1e3"]) {
+    await fixture.refused(ExitCode.data, { verb: "check", who });
   }
 });
 
-Deno.test("a bad configuration is refused by every verb, and stays as it is", async () => {
-  using desk = new Desk(`${FILE}typo: 1\n`);
+Deno.test("every verb refuses a bad configuration, and leaves it unchanged", async () => {
+  using fixture = new UsersFixture(`${FILE}typo: 1\n`);
   const actions: UsersAction[] = [
     { verb: "list" },
     { verb: "show", name: "bob" },
@@ -296,13 +296,13 @@ Deno.test("a bad configuration is refused by every verb, and stays as it is", as
     add("carol", 580),
   ];
   for (const action of actions) {
-    const { message } = await desk.refused(ExitCode.config, action);
-    assertStringIncludes(message, `${desk.path}:4:1: typo: there is no key "typo"`);
+    const { message } = await fixture.refused(ExitCode.config, action);
+    assertStringIncludes(message, `${fixture.path}:4:1: typo: there is no key "typo"`);
   }
 });
 
 Deno.test({
-  name: "who may not write is refused with the command that may (needs root)",
+  name: "an edit without permission is refused with a command that works (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -329,7 +329,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "whoever asks, users check answers for the server whose file it is (needs root)",
+  name: "users check answers for the server that owns the file (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -345,7 +345,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "root edits a service's file, and is told whose server believes it (needs root)",
+  name: "root edits a service's file, and is told which server reads it (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();

@@ -12,14 +12,14 @@ import {
 
 const WHERE = "/run/test.sock";
 
-/** What `open` comes to when the server says this first and then closes. */
-async function refusalAfter(bytes: string | Uint8Array): Promise<Failure> {
+/** The failure of `open` when the server sends these bytes and closes. */
+async function failureAfter(bytes: string | Uint8Array): Promise<Failure> {
   await using pair = socketPair();
   pair.server.end(bytes);
   return await assertRejects(() => RpcClient.open(pair.client, WHERE, 578), Failure);
 }
 
-/** A console that answers as told, and the calls it got. */
+/** Runs a client against a console with the given answers. */
 async function withConsole(
   answer: (method: string) => Answer,
   run: (client: RpcClient) => Promise<void>,
@@ -32,7 +32,7 @@ async function withConsole(
   client.close();
 }
 
-Deno.test("a console that greets is open", async () => {
+Deno.test("RpcClient.open() returns the welcome", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   const { client, welcome } = await RpcClient.open(pair.client, WHERE, 578);
@@ -40,17 +40,17 @@ Deno.test("a console that greets is open", async () => {
   client.close();
 });
 
-Deno.test("a server that closes without a word has refused us", async () => {
-  const { message, exit, hint } = await refusalAfter("");
+Deno.test("a server that closes without sending a byte has refused the caller", async () => {
+  const { message, exit, hint } = await failureAfter("");
   assertEquals(message, `Failed to connect to server: ${WHERE} refuses uid 578`);
   assertEquals(exit, ExitCode.refused);
   assertStringIncludes(hint!, "ipcauth users check 578");
 });
 
-Deno.test("a server that resets the connection has refused us", async () => {
+Deno.test("a server that resets the connection has refused the caller", async () => {
   await using pair = socketPair();
   const opening = assertRejects(() => RpcClient.open(pair.client, WHERE, 578), Failure);
-  // What was sent and not read turns the end into a reset (unix(7), ECONNRESET).
+  // Closing with unread data is a reset to the peer (unix(7), ECONNRESET).
   await new Promise((resolve) => pair.client.write("x", resolve));
   pair.server.destroy();
   assertEquals((await opening).exit, ExitCode.refused);
@@ -71,7 +71,7 @@ for (
   ] as const
 ) {
   Deno.test(`a server that begins with ${what} is not a console`, async () => {
-    const { message, exit } = await refusalAfter(bytes);
+    const { message, exit } = await failureAfter(bytes);
     assertStringIncludes(
       message,
       `Failed to connect to server: ${WHERE} is not an ipcauth console: `,
@@ -80,7 +80,7 @@ for (
   });
 }
 
-Deno.test("a server that says nothing is not a console", async () => {
+Deno.test("a server that sends nothing is not a console", async () => {
   await using pair = socketPair();
   const { message, exit } = await assertRejects(
     () => RpcClient.open(pair.client, WHERE, 578, 10),
@@ -94,7 +94,7 @@ Deno.test("a server that says nothing is not a console", async () => {
   assertEquals(pair.client.destroyed, true);
 });
 
-Deno.test("a greeting may come in pieces that end within a character", async () => {
+Deno.test("the welcome may arrive in chunks that end within a character", async () => {
   await using pair = socketPair();
   const opening = RpcClient.open(pair.client, WHERE, 578);
   for (const byte of new TextEncoder().encode(welcomeLine({ user: "žofie" }))) {
@@ -105,14 +105,14 @@ Deno.test("a greeting may come in pieces that end within a character", async () 
   client.close();
 });
 
-Deno.test("answers find their calls, in whatever order they come", async () => {
+Deno.test("answers resolve their calls in any order", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   const calls = answerCalls(pair.server, ({ id, method }) => {
     if (method === "first") return { silence: true };
     pair.server.write('{"jsonrpc":"2.0","method":"news","params":{}}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${id},"result":"second"}\n`);
-    pair.server.write('{"jsonrpc":"2.0","id":99,"result":"nobody asked"}\n');
+    pair.server.write('{"jsonrpc":"2.0","id":99,"result":"unasked"}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${calls[0]!.id},"result":"first"}\n`);
     return { silence: true };
   });
@@ -128,7 +128,7 @@ Deno.test("answers find their calls, in whatever order they come", async () => {
   client.close();
 });
 
-Deno.test("an error of the server has its code, its sentence and its hint", () =>
+Deno.test("an error of the server has its code, message and hint", () =>
   withConsole(
     () => ({ error: { code: -32003, message: 'There is no user "x"', data: { hint: "who" } } }),
     async (client) => {
@@ -141,7 +141,7 @@ Deno.test("an error of the server has its code, its sentence and its hint", () =
     },
   ));
 
-Deno.test("what a server says in an error cannot move a terminal's cursor", () =>
+Deno.test("the text of an error is escaped for a terminal", () =>
   withConsole(
     () => ({ error: { code: -32001, message: "no\x1b[2J\nx\u202e", data: { hint: "\x9b1m" } } }),
     async (client) => {
@@ -152,7 +152,7 @@ Deno.test("what a server says in an error cannot move a terminal's cursor", () =
   ));
 
 for (const error of [null, "no", {}, { code: "x", message: 1, data: { hint: 2 } }]) {
-  Deno.test(`the error ${JSON.stringify(error)} is still an error`, () =>
+  Deno.test(`the error ${JSON.stringify(error)} rejects the call`, () =>
     withConsole(() => ({ error }), async (client) => {
       await assertRejects(
         () => client.call("x"),
@@ -172,7 +172,7 @@ Deno.test("a call that is longer than a server reads is not sent", () =>
     assertEquals(await client.call("x"), "here");
   }));
 
-Deno.test("calls that wait end when the server goes away, and so do those that come later", () =>
+Deno.test("pending and later calls fail when the server closes the session", () =>
   withConsole(
     (method) => method === "last" ? { hangUp: true } : { silence: true },
     async (client) => {
@@ -187,7 +187,7 @@ Deno.test("calls that wait end when the server goes away, and so do those that c
     },
   ));
 
-Deno.test("a server that stops speaking the console's language ends the session", async () => {
+Deno.test("a line that is not JSON ends the session", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   const { client } = await RpcClient.open(pair.client, WHERE, 578);
@@ -198,7 +198,7 @@ Deno.test("a server that stops speaking the console's language ends the session"
   assertEquals(exit, ExitCode.data);
 });
 
-Deno.test("an answer may be longer than a request: the users of a large configuration", async () => {
+Deno.test("an answer may be longer than a request may be", async () => {
   const name = "x".repeat(64);
   const many = Array.from({ length: 40_000 }, () => name);
   await withConsole(() => ({ result: many }), async (client) => {

@@ -41,7 +41,7 @@ function linesOf(block: Block): Line[] {
   const joined = block.text.trimEnd().split("\n").reduce<string[]>((lines, line) => {
     if (!line.startsWith("   ")) return [...lines, line];
     const last = lines.pop()!;
-    // Inside a string the break stands for a blank, elsewhere for nothing, which is the same to JSON.
+    // Inside a string the break is a blank; elsewhere a blank means nothing to JSON.
     return [...lines, `${last} ${line.trim()}`];
   }, []);
   return joined.map((line) => ({
@@ -255,7 +255,7 @@ Deno.test("docs/console-api.md names every field of the records it defines", () 
   }
 });
 
-Deno.test("a line that is too long or is not UTF-8 is answered as docs/console-api.md says", async () => {
+Deno.test("the limits of docs/console-api.md are those of the program", async () => {
   const bytes = (limit: number) => `${limit.toLocaleString("en")} bytes`;
   const limits = SECTIONS.get("Framing and limits")!;
   assertEquals(limits.includes(`| ${bytes(MAX_REQUEST_BYTES)} without its newline |`), true);
