@@ -18,10 +18,10 @@ import type { CommandModules } from "./command_modules.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
 
 /** The version of `deno.json`, copied into a file of its own: a build holds nothing else of it. */
-export const VERSION: string = manifest.version;
+const VERSION: string = manifest.version;
 
 /** The commit it was built from; null when it runs from source. */
-export const COMMIT: string | null = (manifest as { readonly commit?: string }).commit ?? null;
+const COMMIT: string | null = (manifest as { readonly commit?: string }).commit ?? null;
 
 /** A shell's status of a program that `SIGPIPE` ended: 128 + 13. */
 const SIGPIPE_STATUS = 141;
