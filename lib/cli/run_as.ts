@@ -99,8 +99,7 @@ function resolve(who: string): { identity: ProcessIdentity; account: Account | n
   if (group !== undefined) {
     return { identity: { uid, gid: resolveGroup(group), groups: [] }, account };
   }
-  // A uid without an account gets the group of the same number: the caller's, root's, must not
-  // stay.
+  // A uid without an account gets the group of the same number: root's group must not remain.
   const identity = account === null
     ? { uid, gid: uid, groups: [] }
     : { uid, gid: account.gid, groups: groupsOf(account.name, account.gid) };
