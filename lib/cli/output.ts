@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
 
 /** How often a reader that is slow is asked again, in milliseconds. */
 const PAUSE = 5;
@@ -35,7 +35,7 @@ function wait(): void {
 }
 
 function unwritten(cause: unknown): Failure {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new Failure(`Cannot write the output: ${reason}`, { exit: ExitCode.os, cause });
 }
 

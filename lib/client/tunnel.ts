@@ -9,7 +9,7 @@ import { ClientHandshake } from "../protocol/client_handshake.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { HostPort } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
-import { ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { EventFd } from "../libc/epoll.ts";
 import { endpointText } from "../libc/inet.ts";
@@ -127,7 +127,7 @@ class Tunnel implements ConnectionHandler, Watcher {
   }
 
   onError(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     this.#tell({ kind: "warning", message, exit: ExitCode.os, hint: undefined });
   }
 

@@ -5,7 +5,7 @@
  */
 import { listenerAddress } from "../net/listener_address.ts";
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
-import { ExitCode, Failure } from "../errors.ts";
+import { asFailure, ExitCode, type Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { UnixEndpoint } from "../session/unix_endpoint.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
@@ -101,7 +101,8 @@ export class ListenerManager {
         this.#missing.delete(address);
       } catch (error) {
         if (door !== undefined) this.#shutOne(door);
-        const failure = asFailure(address, error);
+        // A failure of one listener keeps no other from opening or changing.
+        const failure = asFailure(error, `Cannot serve ${address}`, ExitCode.software);
         if (this.#missing.get(address) === failure.message) continue;
         this.#missing.set(address, failure.message);
         this.#host.failed(failure);
@@ -189,14 +190,4 @@ export class ListenerManager {
 /** Whether two configurations are of the same socket: its mode is given to it when it is made. */
 function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
   return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
-}
-
-/** Whatever is wrong with one listener keeps the others neither from opening nor from changing. */
-function asFailure(address: string, error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure(`Cannot serve ${address}: ${message}`, {
-    exit: ExitCode.software,
-    cause: error,
-  });
 }

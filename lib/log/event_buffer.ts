@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { messageOf } from "../errors.ts";
 import { endpointText } from "../libc/inet.ts";
 import { type Ending, signalName } from "../libc/spawn.ts";
 import type { AllowRule, DenyReason } from "../policy/types.ts";
@@ -154,7 +155,7 @@ export class EventBuffer {
   /** Something went wrong that is nobody's decision. */
   logError(error: unknown): void {
     this.flush();
-    this.#reader.error(error instanceof Error ? error.message : String(error));
+    this.#reader.error(messageOf(error));
   }
 
   /** Hands on what there is, now. */

@@ -5,7 +5,7 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { LogLevel } from "../config/types.ts";
-import { Failure } from "../errors.ts";
+import { Failure, messageOf } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { type AuditFormat, AuditLog } from "./audit_event.ts";
 import { LogFile } from "./log_file.ts";
@@ -105,7 +105,7 @@ export class ServerLog {
       this.#file.write(text);
     } catch (error) {
       // What happened must not be lost because a disk is full; standard error has another end.
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       this.#stream.write(`ipcauth: error: ${message}\n${text}`);
     }
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServiceConfig } from "../../config/types.ts";
-import { ExitCode, Failure } from "../../errors.ts";
+import { ExitCode, Failure, messageOf } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { describe, SystemError } from "../../libc/errno.ts";
 import { fileStatus, FileType } from "../../libc/files.ts";
@@ -218,5 +218,5 @@ function requireProgram(path: string): void {
 
 function sentence(error: unknown): string {
   if (error instanceof SystemError) return describe(error.errno);
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
