@@ -4,10 +4,11 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { ExitCode, Failure } from "../errors.ts";
-import { Directory, putInPlace } from "../libc/directory.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
+import { atomicWrite } from "../files/atomic_write.ts";
+import { LockFile } from "../files/lock_file.ts";
+import { Directory } from "../libc/directory.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { LockFile } from "../libc/files.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { readConfigFile, refuse } from "./load.ts";
@@ -97,8 +98,8 @@ async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile
 function replace(path: string, text: string, isNew: boolean): void {
   using directory = new Directory(dirname(path));
   using old = isNew ? null : directory.open(basename(path));
-  putInPlace(directory, basename(path), new TextEncoder().encode(text), {
-    beside: `${basename(path)}.new`,
+  atomicWrite(directory, basename(path), new TextEncoder().encode(text), {
+    temporaryName: `${basename(path)}.new`,
     model: old,
     mode: old === null ? NEW_MODE : 0o777,
   });
@@ -114,10 +115,6 @@ function refused(path: string, error: unknown): Failure {
       cause: error,
     });
   }
-  const reason = error instanceof SystemError
-    ? describe(error.errno)
-    : error instanceof Error
-    ? error.message
-    : String(error);
+  const reason = error instanceof SystemError ? describe(error.errno) : messageOf(error);
   return new Failure(`Cannot write ${path}: ${reason}`, { exit: ExitCode.os, cause: error });
 }

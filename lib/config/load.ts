@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
@@ -64,7 +64,7 @@ export interface ConfigFile {
  */
 export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
   const file = findConfig(places, hostFacts);
-  return file === null ? BUILT_IN : parse(file, hostFacts);
+  return file === null ? BUILT_IN : parseConfigFile(file, hostFacts);
 }
 
 /**
@@ -111,7 +111,7 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
 }
 
 /** Parses a file's text. @throws {Failure} 78. */
-export function parse({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
+export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
   const config = parseConfig(text, path, {
     overflowUid: hostFacts.overflowUid,
     groupId: gidByName,
@@ -211,5 +211,5 @@ function unreadable(path: string, cause: unknown): Failure {
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

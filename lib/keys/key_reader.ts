@@ -5,8 +5,9 @@
  */
 import { basename, dirname, resolve } from "@std/path";
 import { type Environment, keyPaths } from "../config/default_paths.ts";
-import { ExitCode, Failure } from "../errors.ts";
-import { Directory, putInPlace } from "../libc/directory.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
+import { atomicWrite } from "../files/atomic_write.ts";
+import { Directory } from "../libc/directory.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { checkDirectory, checkKeyFile, type PathProblem } from "../files/permissions.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -226,8 +227,8 @@ function replace(path: string, text: Uint8Array<ArrayBuffer>): void {
   using old = directory.open(basename(path));
   // A mode that let others read was a mistake, and the whole of it is not taken over.
   const isSafe = (old.status().mode & 0o777 & ~0o640) === 0;
-  putInPlace(directory, basename(path), text, {
-    beside: `.${crypto.randomUUID()}.key`,
+  atomicWrite(directory, basename(path), text, {
+    temporaryName: `.${crypto.randomUUID()}.key`,
     model: old,
     mode: isSafe ? 0o640 : 0o600,
   });
@@ -294,5 +295,5 @@ function isDenied(error: unknown): boolean {
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof SystemError) return describe(error.errno);
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -3,19 +3,15 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
-import { FileWatch } from "../libc/files.ts";
+import { asFailure, ExitCode, type Failure } from "../errors.ts";
+import { FileWatch } from "../files/file_watch.ts";
 import { readKeyFile } from "./key_reader.ts";
-
-/** How close to a look a change may be and still share its time stamp, in milliseconds. */
-const TICK = 20;
 
 /** A key file and what it held when it was last looked at. */
 export class WatchedKey {
   readonly #path: string;
   readonly #ownUid: number;
   readonly #watch: FileWatch;
-  #unsettled = true;
   #key: Uint8Array | null = null;
   #id: string | null = null;
 
@@ -41,10 +37,9 @@ export class WatchedKey {
 
   /** Reads the file where it differs. @returns A failure, once for each state of the file. */
   refresh(): Failure | null {
-    const differs = this.#watch.look();
-    if (!differs && !this.#unsettled) return null;
-    const now = Date.now();
-    this.#unsettled = this.#watch.exists && this.#watch.changedAt > now - TICK;
+    const differs = this.#watch.poll();
+    if (!differs && !this.#watch.mustCompare) return null;
+    this.#watch.beginRead();
     this.wipe();
     try {
       const { key, id } = readKeyFile(this.#path, this.#ownUid);
@@ -52,7 +47,8 @@ export class WatchedKey {
       this.#id = id;
       return null;
     } catch (error) {
-      return differs ? asFailure(this.#path, error) : null;
+      if (!differs) return null;
+      return asFailure(error, `Cannot read the key file ${this.#path}`, ExitCode.os);
     }
   }
 
@@ -62,13 +58,4 @@ export class WatchedKey {
     this.#key = null;
     this.#id = null;
   }
-}
-
-function asFailure(path: string, error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure(`Cannot read the key file ${path}: ${message}`, {
-    exit: ExitCode.os,
-    cause: error,
-  });
 }

@@ -4,7 +4,7 @@ import { addUser } from "../../lib/config/edit.ts";
 import { loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { LockFile } from "../../lib/libc/files.ts";
+import { LockFile } from "../../lib/files/lock_file.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 

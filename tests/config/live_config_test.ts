@@ -168,7 +168,7 @@ Deno.test("a file that vanishes is not replaced by the one of a lower place", ()
   const source = new LiveConfig({ paths, explicit: false }, GROUND);
   Deno.removeSync(place.path);
   assertStringIncludes(failed(source.refresh()).message, `${place.path} is gone`);
-  assertEquals([allowed(source), source.home], [true, place.path]);
+  assertEquals([allowed(source), source.editPath], [true, place.path]);
 });
 
 Deno.test("a file that appears in a higher place takes over", () => {
@@ -177,10 +177,10 @@ Deno.test("a file that appears in a higher place takes over", () => {
   const paths = [place.path, machine.path];
   const source = new LiveConfig({ paths, explicit: false }, GROUND);
   settle(source);
-  assertEquals(source.home, machine.path);
+  assertEquals(source.editPath, machine.path);
   place.write(bob(true));
   assertEquals([source.refresh(), allowed(source)], ["changed", true]);
-  assertEquals(source.home, place.path);
+  assertEquals(source.editPath, place.path);
 });
 
 Deno.test("a file that appears where there was none is loaded", () => {

@@ -63,7 +63,7 @@ export class Accounts {
   }
 
   async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
-    const path = this.#source.home;
+    const path = this.#source.editPath;
     const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
     await editConfigFile(path, this.#hostFacts, (text) => edit(text, { path, names }));
   }
