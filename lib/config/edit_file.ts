@@ -4,14 +4,15 @@
  * @module
  */
 import { basename, dirname, join } from "@std/path";
-import { ExitCode, Failure, messageOf } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
 import { LockFile } from "../files/lock_file.ts";
+import { demandNone } from "../files/permissions.ts";
 import { Directory } from "../libc/directory.ts";
-import { describe, Errno, SystemError } from "../libc/errno.ts";
+import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
-import { readConfigFile, refuse } from "./load.ts";
+import { readConfigFile } from "./load.ts";
 import { checkPath } from "../files/trusted_path.ts";
 
 /** How long another writer is waited for, in milliseconds, and how often it is looked whether it is done. */
@@ -40,13 +41,13 @@ export async function editConfigFile(
     const real = realPath(path);
     using _lock = await acquire(`${real}.lock`, hostFacts);
     const old = readConfigFile(real, hostFacts);
-    if (old === null) refuse(checkPath(path, hostFacts.serverUid));
+    if (old === null) demandNone(checkPath(path, hostFacts.serverUid), "The configuration");
     const text = edit(old ?? "");
     if (text === old) return false;
     replace(real, text, old === null);
     return true;
   } catch (error) {
-    throw error instanceof Failure ? error : refused(path, error);
+    throw error instanceof Failure ? error : unwritable(path, error);
   }
 }
 
@@ -105,16 +106,11 @@ function replace(path: string, text: string, isNew: boolean): void {
   });
 }
 
-function refused(path: string, error: unknown): Failure {
-  const denied = error instanceof Deno.errors.PermissionDenied ||
-    error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
-  if (denied) {
-    return new Failure(`Cannot write ${path}: permission denied`, {
-      exit: ExitCode.refused,
-      hint: `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}`,
-      cause: error,
-    });
-  }
-  const reason = error instanceof SystemError ? describe(error.errno) : messageOf(error);
-  return new Failure(`Cannot write ${path}: ${reason}`, { exit: ExitCode.os, cause: error });
+function unwritable(path: string, cause: unknown): Failure {
+  const denied = isDenied(cause);
+  return new Failure(`Cannot write ${path}: ${denied ? "permission denied" : reasonOf(cause)}`, {
+    exit: denied ? ExitCode.refused : ExitCode.os,
+    hint: denied ? `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}` : undefined,
+    cause,
+  });
 }

@@ -3,17 +3,24 @@
  *
  * @module
  */
-import { ExitCode, Failure, messageOf } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/files.ts";
 import { gidByName } from "../libc/ids.ts";
-import { checkConfigFile, checkKeyFile, type PathProblem } from "../files/permissions.ts";
+import { readBounded } from "../files/bounded_read.ts";
+import {
+  checkConfigFile,
+  checkKeyFile,
+  demandNone,
+  type PathProblem,
+} from "../files/permissions.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
+import { reasonOf } from "../files/system_reason.ts";
 import { checkPath, fileFacts } from "../files/trusted_path.ts";
-import { LARGEST, parseConfig } from "./schema.ts";
+import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
 /** The configuration of a machine that has none: nobody is listed, so only root and the server get in. */
@@ -92,7 +99,7 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
   let file: Deno.FsFile;
   try {
     // Opening a FIFO would wait for its writer, so what is no file is not opened at all.
-    refuse(judgeFile(Deno.statSync(path), path, hostFacts));
+    demandNone(checkFile(Deno.statSync(path), path, hostFacts), "The configuration");
     file = Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
@@ -100,8 +107,8 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
   }
   try {
     // The opened file is judged, not whatever the name points to a moment later.
-    refuse(judgeFile(file.statSync(), path, hostFacts));
-    refuse(checkPath(path, hostFacts.serverUid));
+    demandNone(checkFile(file.statSync(), path, hostFacts), "The configuration");
+    demandNone(checkPath(path, hostFacts.serverUid), "The configuration");
     return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
@@ -116,25 +123,16 @@ export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts
     overflowUid: hostFacts.overflowUid,
     groupId: gidByName,
   });
-  judgeKeys(config, hostFacts);
+  checkKeys(config, hostFacts);
   return config;
 }
 
-function judgeFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): PathProblem | null {
+function checkFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): PathProblem | null {
   return checkConfigFile(fileFacts(info), path, hostFacts.serverUid);
 }
 
-/** @throws {Failure} 78 when there is a problem. */
-export function refuse(problem: PathProblem | null): void {
-  if (problem === null) return;
-  throw new Failure(`The configuration ${problem.sentence}`, {
-    exit: ExitCode.config,
-    hint: problem.fix,
-  });
-}
-
 /** Key files are looked at with the configuration that names them; what they hold is read later. */
-function judgeKeys(config: Config, hostFacts: HostFacts): void {
+function checkKeys(config: Config, hostFacts: HostFacts): void {
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
     for (const [number, { file, at }] of listener.keys.entries()) {
@@ -144,39 +142,29 @@ function judgeKeys(config: Config, hostFacts: HostFacts): void {
       try {
         facts = Deno.statSync(file);
       } catch (error) {
-        throw new Failure(`${where}: cannot look at the key file ${file}: ${reason(error)}`, {
+        throw new Failure(`${where}: cannot stat the key file ${file}: ${reasonOf(error)}`, {
           exit: ExitCode.config,
           hint: `ipcauth gen-key ${shellWord(file)}`,
           cause: error,
         });
       }
       const problem = checkKeyFile(fileFacts(facts), file, hostFacts.serverUid);
-      if (problem !== null) {
-        throw new Failure(`${where}: the key file ${problem.sentence}`, {
-          exit: ExitCode.config,
-          hint: problem.fix,
-        });
-      }
+      demandNone(problem, `${where}: the key file`);
     }
   }
 }
 
 function readAll(path: string, file: Deno.FsFile): Uint8Array {
-  // One byte more than is accepted: a file that grew meanwhile is seen to go on.
-  const bytes = new Uint8Array(Math.min(file.statSync().size, LARGEST) + 1);
-  let length = 0;
-  while (length < bytes.length) {
-    const count = file.readSync(bytes.subarray(length));
-    if (count === null) return bytes.subarray(0, length);
-    length += count;
-  }
-  if (length > LARGEST) {
-    throw new Failure(`${path}:1:1: the file is larger than 4 MiB`, {
+  const { size } = file.statSync();
+  const bytes = readBounded(file, Math.min(size, MAX_CONFIG_BYTES));
+  if (bytes !== null) return bytes;
+  if (size >= MAX_CONFIG_BYTES) {
+    throw new Failure(`${path}:1:1: the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`, {
       exit: ExitCode.config,
       hint: `ls -lh ${shellWord(path)}`,
     });
   }
-  // It grew between the look at its size and the end of reading.
+  // It grew after its size was taken.
   throw new Failure(`The configuration ${path} is being written`, { exit: ExitCode.config });
 }
 
@@ -201,15 +189,9 @@ function missing(path: string): Failure {
 }
 
 function unreadable(path: string, cause: unknown): Failure {
-  return new Failure(`Cannot read the configuration ${path}: ${reason(cause)}`, {
+  return new Failure(`Cannot read the configuration ${path}: ${reasonOf(cause)}`, {
     exit: ExitCode.config,
     hint: `ls -ld ${shellWord(path)}`,
     cause,
   });
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return messageOf(error);
 }

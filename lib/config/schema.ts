@@ -15,7 +15,7 @@ export type { NameLookup } from "./users.ts";
 /** How many problems are told at once. */
 const TOLD = 20;
 /** In bytes: larger than any configuration somebody wrote; reading more would only stop the server. */
-export const LARGEST = 4 << 20;
+export const MAX_CONFIG_BYTES = 4 << 20;
 
 /**
  * Reads a configuration.
@@ -28,7 +28,7 @@ export const LARGEST = 4 << 20;
 export function parseConfig(text: string, path: string, names: NameLookup): Config {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
-  if (text.length > LARGEST) problems.add(root, "the file is larger than 4 MiB");
+  if (text.length > MAX_CONFIG_BYTES) problems.add(root, "the file is larger than 4 MiB");
   else refuseControls(text, problems);
   const document = problems.all.length > 0
     ? null

@@ -13,7 +13,7 @@ import { fileStatus, FileType, giveDirectory, linkStatus } from "../libc/files.t
 import { effectiveUid } from "../libc/ids.ts";
 import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
 import { withUmask } from "../libc/umask.ts";
-import { checkDirectory } from "../files/permissions.ts";
+import { checkDirectory, demandNone, octalMode } from "../files/permissions.ts";
 
 /** How many connections may wait to be accepted; the kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -74,7 +74,7 @@ export class UnixListener {
         if (made === null || (made.mode & 0o7777) !== config.mode) {
           throw new Failure(
             `Cannot give ${path} the mode ${
-              octal(config.mode)
+              octalMode(config.mode)
             }: the directory's default ACL overrides it`,
             { exit: ExitCode.os, hint: `setfacl -k ${dirname(path)}` },
           );
@@ -139,14 +139,10 @@ function prepareDirectory(directory: string, serverUid: number): void {
   demandSafe(directory, serverUid);
 }
 
+/** @throws {Failure} 78 when another user could replace the socket. */
 function demandSafe(directory: string, serverUid: number): void {
   const problem = checkDirectory(fileStatus(directory), directory, serverUid);
-  if (problem !== null) {
-    throw new Failure(`The socket directory ${problem.sentence}`, {
-      exit: ExitCode.config,
-      hint: problem.fix,
-    });
-  }
+  demandNone(problem, "The socket directory");
 }
 
 function takeLock(path: string): LockFile {
@@ -195,8 +191,4 @@ function systemFailure(path: string, error: SystemError): Failure {
     exit: ExitCode.os,
     cause: error,
   });
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }

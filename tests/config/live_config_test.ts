@@ -219,7 +219,7 @@ Deno.test("a key file that is made later ends the problem without touching the c
   const source = place.open();
   const key = join(place.directory, "ipc.key");
   place.write(`listeners: [{ tcp: "127.0.0.1:1", keys: [{ file: ${key} }] }]\n`);
-  assertStringIncludes(failed(source.refresh()).message, "cannot look at the key file");
+  assertStringIncludes(failed(source.refresh()).message, "cannot stat the key file");
   settle(source);
   Deno.writeTextFileSync(key, "", { mode: 0o600 });
   const deadline = performance.now() + 5_000;

@@ -35,7 +35,7 @@ Deno.test("a configuration of a third user is refused", () => {
     checkConfigFile,
     REGULAR | 0o644,
     579,
-    "/x belongs to uid 579, who is neither root nor us (uid 900)",
+    "/x belongs to uid 579, which is neither root nor uid 900",
     "chown 900 /x",
   );
 });
