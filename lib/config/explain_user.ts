@@ -7,7 +7,13 @@
 import { accountByName, accountByUid, groupsOf } from "../libc/ids.ts";
 import { decide } from "../policy/decide.ts";
 import { explain, type Explanation } from "../policy/explain.ts";
-import type { AllowList, Decision, HostFacts, UnixPeer } from "../policy/types.ts";
+import {
+  type AllowList,
+  type Decision,
+  type HostFacts,
+  type UnixPeer,
+  UNLIMITED,
+} from "../policy/types.ts";
 import type { Config } from "./types.ts";
 
 /** The outcome of a survey. */
@@ -24,13 +30,6 @@ export interface UserExplanation {
     readonly explanation: Explanation;
   }[];
 }
-
-const ROOM = {
-  connections: 0,
-  maxConnections: Infinity,
-  connectionsOfUser: 0,
-  maxConnectionsPerUser: Infinity,
-};
 
 /**
  * The uid of a name: of the configuration, or of the name service.
@@ -64,7 +63,7 @@ export function explainUser(
   const name = listed?.name ?? account?.name ?? null;
   const subject = { uid, name, path: config.path, flags };
   const ask = (allow: AllowList | null) => {
-    const decision = decide(peer, config.access, allow, hostFacts, ROOM);
+    const decision = decide(peer, config.access, allow, hostFacts, UNLIMITED);
     return { decision, explanation: explain(decision, subject) };
   };
   return {
