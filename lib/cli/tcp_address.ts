@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type HostPort, parseHostPort } from "../config/addresses.ts";
+import { type HostPort, parseHostPort } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 
 /**

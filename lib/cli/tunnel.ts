@@ -5,8 +5,7 @@
  */
 import { MessageChannel } from "node:worker_threads";
 import type { TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
-import { parseTarget } from "../config/addresses.ts";
-import type { Target } from "../config/types.ts";
+import { parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { EventFd } from "../libc/epoll.ts";
 import type { ConnectCommand } from "./command_line.ts";

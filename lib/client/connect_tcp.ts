@@ -8,7 +8,7 @@
 import type { Channel } from "../protocol/channel.ts";
 import { type ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
 import type { Hello } from "../protocol/greetings.ts";
-import type { HostPort } from "../config/addresses.ts";
+import type { HostPort } from "../net/address.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";

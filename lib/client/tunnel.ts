@@ -7,8 +7,7 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { ClientHandshake } from "../protocol/client_handshake.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
-import type { HostPort } from "../config/addresses.ts";
-import type { Target } from "../config/types.ts";
+import type { HostPort, Target } from "../net/address.ts";
 import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { EventFd } from "../libc/epoll.ts";

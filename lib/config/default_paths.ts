@@ -5,7 +5,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { type HostPort, parseHostPort } from "./addresses.ts";
+import { type HostPort, parseHostPort } from "../net/address.ts";
 
 /** The port of the access check, as in the scheme this generalises. */
 export const DEFAULT_PORT = 4569;

@@ -5,7 +5,7 @@
  */
 import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import type { Value } from "./document.ts";
 import type { NameLookup } from "./users.ts";
 import type { Fields, Reader } from "./reader.ts";

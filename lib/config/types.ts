@@ -1,13 +1,9 @@
 /** The configuration after it has been read and checked: plain readonly data. */
+import type { Target } from "../net/address.ts";
 import type { AccessTable, AllowList, Position } from "../policy/types.ts";
 
 /** Whose identity a forwarded connection carries to its backend. */
 export type ForwardIdentity = "none" | "proxy-v2" | "impersonate";
-
-/** A backend to join a connection to. */
-export type Target =
-  | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
 /** What an accepted connection is handed to. */
 export type ServiceConfig =

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { asFailure, ExitCode, type Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";

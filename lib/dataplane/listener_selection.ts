@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { findListener, listenerAddress } from "../net/listener_address.ts";
+import { findListener, listenerAddress } from "../net/address.ts";
 import type { Environment } from "../config/default_paths.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import type { InheritedAddress } from "../libc/inherited_sockets.ts";

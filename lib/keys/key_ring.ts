@@ -4,7 +4,7 @@
  * @module
  */
 import { WatchedKey } from "./watched_key.ts";
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, KeyConfig, TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";

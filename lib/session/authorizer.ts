@@ -3,29 +3,22 @@
  *
  * @module
  */
-import { findListener } from "../net/listener_address.ts";
+import { findListener } from "../net/address.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
-import type {
-  AllowList,
-  Decision,
-  HostFacts,
-  KeyedPeer,
-  KeyGrant,
-  Occupancy,
-  UnixPeer,
+import {
+  type AllowList,
+  type Decision,
+  type HostFacts,
+  type KeyedPeer,
+  type KeyGrant,
+  type Occupancy,
+  type UnixPeer,
+  UNLIMITED,
 } from "../policy/types.ts";
 import type { UserNames } from "./user_names.ts";
 import type { Session, SessionTable } from "./session_table.ts";
-
-/** Someone who is in has room. */
-const ROOM: Occupancy = {
-  connections: 0,
-  maxConnections: Infinity,
-  connectionsOfUser: 0,
-  maxConnectionsPerUser: Infinity,
-};
 
 /** Decides about peers, and again about those who are in. */
 export class Authorizer {
@@ -68,10 +61,10 @@ export class Authorizer {
   /** Decides about someone who is in, as if there were always room. */
   reauthorize({ facts: { origin, config } }: Session): Decision {
     if (origin.kind === "tcp") {
-      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, config, ROOM);
+      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, config, UNLIMITED);
     }
     const { access } = this.#source.config;
-    return decide(origin.peer, access, this.#allowOf(config), this.#hostFacts, ROOM);
+    return decide(origin.peer, access, this.#allowOf(config), this.#hostFacts, UNLIMITED);
   }
 
   #decideKeyed(
