@@ -8,7 +8,8 @@ import { ExitCode, Failure } from "../errors.ts";
 import { isName, MAX_ID, parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
-import { type NameLookup, parseConfig } from "./schema.ts";
+import type { NameLookup } from "./names.ts";
+import { parseConfig } from "./schema.ts";
 import { scalarText, type UserFields, UsersText } from "./users_text.ts";
 import type { Config } from "./types.ts";
 

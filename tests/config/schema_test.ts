@@ -223,7 +223,7 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a group nobody knows", "groups: [{ name: x }]", 'this machine knows no group "x"'],
   ["a document that is no mapping", "- a\n", "this is a list, not a mapping"],
   ["two documents", "users: []\n---\nusers: []\n", "more than one YAML document"],
-  ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: this key is here already"],
+  ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: this key stands here twice"],
   ["an anchor", "users: &a []\n", "anchors and aliases are not accepted"],
   ["an anchor on nothing", "&a\n", "anchors and aliases are not accepted"],
   ["an alias", "users: &a []\ngroups: *a\n", "anchors and aliases are not accepted"],
