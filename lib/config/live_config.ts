@@ -13,7 +13,7 @@ import type { Config } from "./types.ts";
 /** Why the file on disk is not the configuration in force. */
 export interface ConfigProblem {
   readonly failure: Failure;
-  /** Since when, in milliseconds since the epoch. */
+  /** When it was first noticed, in milliseconds since the epoch. */
   readonly since: number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The configuration from its file: found, judged safe, read whole, parsed.
+ * Loading the configuration: find the file, check owner and mode, read it whole, parse it.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { checkPath, fileFacts } from "../files/trusted_path.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
-/** The configuration of a machine that has none: nobody is listed, so only root and the server get in. */
+/** The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone. */
 export const BUILT_IN: Config = {
   path: null,
   listeners: null,
@@ -33,9 +33,10 @@ export const BUILT_IN: Config = {
 };
 
 /**
- * What is known about the machine and the server.
+ * Reads the facts of the host that a decision depends on.
  *
  * @param uid The server's effective uid.
+ * @throws {SystemError} When `/proc/sys/kernel/overflowuid` exists and cannot be read.
  */
 export function loadHostFacts(uid: number): HostFacts {
   return { serverUid: uid, overflowUid: overflowUid() };
@@ -47,7 +48,7 @@ function overflowUid(): number {
   try {
     text = readProc("/proc/sys/kernel/overflowuid");
   } catch (error) {
-    // Without /proc the kernel's own default holds (DEFAULT_OVERFLOWUID of linux/highuid.h).
+    // Without /proc: the default of the kernel (DEFAULT_OVERFLOWUID of linux/highuid.h).
     if (error instanceof SystemError && error.errno === Errno.ENOENT) return 65534;
     throw error;
   }
@@ -65,9 +66,11 @@ export interface ConfigFile {
 /**
  * Loads the configuration of the first place that has a file.
  *
- * @param places Where it may lie.
- * @param ground Who reads it.
- * @throws {Failure} 78 when a named file is missing, or a file is unreadable, unsafe or wrong.
+ * @param places The paths that it may have.
+ * @param hostFacts The uids that it is checked against.
+ * @returns {@linkcode BUILT_IN} where no place has a file and none was named.
+ * @throws {Failure} 78 when a named file is missing, or a file cannot be read, can be changed by other
+ * users, or has a mistake in it.
  */
 export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
   const file = findConfig(places, hostFacts);
@@ -75,10 +78,10 @@ export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
 }
 
 /**
- * Reads the file of the first place that has one.
+ * Reads the file of the first place that has one, without parsing it.
  *
- * @returns Null when none has and nobody named one.
- * @throws {Failure} 78 as {@linkcode loadConfig}, short of what is in the file.
+ * @returns Null when no place has a file and none was named.
+ * @throws {Failure} 78 as {@linkcode loadConfig}, except for mistakes in the file.
  */
 export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFile | null {
   for (const path of places.paths) {
@@ -90,15 +93,16 @@ export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFi
 }
 
 /**
- * Reads a configuration file, if it is safe to believe.
+ * Reads a configuration file, if no other user can change it.
  *
- * @returns Its text, or null when there is no such file.
- * @throws {Failure} 78 when it cannot be read, or others may change it.
+ * @returns Its text with its byte order mark, or null when there is no such file.
+ * @throws {Failure} 78 when it cannot be read, other users can change it, it is larger than
+ * {@linkcode MAX_CONFIG_BYTES}, or it is not UTF-8.
  */
 export function readConfigFile(path: string, hostFacts: HostFacts): string | null {
   let file: Deno.FsFile;
   try {
-    // Opening a FIFO would wait for its writer, so what is no file is not opened at all.
+    // open(2) of a FIFO would wait for its writer, so only a regular file is opened.
     demandNone(checkFile(Deno.statSync(path), path, hostFacts), "The configuration");
     file = Deno.openSync(path, { read: true });
   } catch (error) {
@@ -106,7 +110,7 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
     throw error instanceof Failure ? error : unreadable(path, error);
   }
   try {
-    // The opened file is judged, not whatever the name points to a moment later.
+    // The opened file is checked: the path may name another one by now.
     demandNone(checkFile(file.statSync(), path, hostFacts), "The configuration");
     demandNone(checkPath(path, hostFacts.serverUid), "The configuration");
     return decode(path, readAll(path, file));
@@ -117,7 +121,12 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
   }
 }
 
-/** Parses a file's text. @throws {Failure} 78. */
+/**
+ * Parses a configuration file, and checks the key files that it names.
+ *
+ * @throws {Failure} 78 when the file has a mistake in it, or a key file is missing or can be read or
+ * changed by other users.
+ */
 export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
   const config = parseConfig(text, path, {
     overflowUid: hostFacts.overflowUid,
@@ -131,7 +140,7 @@ function checkFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): Pat
   return checkConfigFile(fileFacts(info), path, hostFacts.serverUid);
 }
 
-/** Key files are looked at with the configuration that names them; what they hold is read later. */
+/** Checks owner and mode of the key files. Their content is read by the listeners. */
 function checkKeys(config: Config, hostFacts: HostFacts): void {
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
@@ -170,7 +179,7 @@ function readAll(path: string, file: Deno.FsFile): Uint8Array {
 
 function decode(path: string, bytes: Uint8Array): string {
   try {
-    // The mark at the beginning stays: an edit must not lose it.
+    // The byte order mark stays, because an edit has to keep it.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new Failure(`${path}:1:1: the file is not UTF-8`, {
