@@ -101,7 +101,9 @@ export function serverSocket(environment: Environment): string {
   });
 }
 
-/** The sockets that a client tries, in order: that of its own user's server, then that of root's. */
+/**
+ * The sockets that a client tries, in order: that of its own user's server, then that of root's.
+ */
 export function clientSockets(environment: Environment): readonly string[] {
   const own = runtimeSocket(environment);
   return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];

@@ -34,8 +34,8 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  *
  * @param text The content of the file.
  * @returns The new content.
- * @throws {Failure} 73 when the name or the uid is configured already, 64 when either cannot be one,
- * 78 when the file is bad, 70 when the edit would change more.
+ * @throws {Failure} 73 when the name or the uid is configured already, 64 when either cannot be
+ * one, 78 when the file is bad, 70 when the edit would change more.
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
   const before = parseConfig(text, context.path, context.names);
@@ -86,8 +86,9 @@ export function removeUser(text: string, name: string, context: EditContext): st
  * @param field One of {@linkcode USER_FIELDS}.
  * @param value The value as it is written in the file, such as `true` or `579`.
  * @returns The new content; the old one where the field has the value already.
- * @throws {Failure} 65 when there is no such user, 64 for an unknown field or a value it cannot have,
- * 73 when the uid is another user's, 78 when the file is bad, 70 when the edit would change more.
+ * @throws {Failure} 65 when there is no such user, 64 for an unknown field or a value it cannot
+ * have, 73 when the uid is another user's, 78 when the file is bad, 70 when the edit would change
+ * more.
  */
 export function setUserField(
   text: string,

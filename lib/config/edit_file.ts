@@ -32,8 +32,8 @@ const NEW_FILE_MODE = 0o644;
  * @param edit Pure: the old text → the new one. The same text means that nothing is written.
  * @returns Whether something was written.
  * @throws {Failure} What `edit` throws; 78 when the file or its path cannot be relied on; 77 when
- * this process may not write there; 71 when the system refuses, or another writer holds the lock for
- * {@linkcode LOCK_TIMEOUT_MS}. The old file is as it was then.
+ * this process may not write there; 71 when the system refuses, or another writer holds the lock
+ * for {@linkcode LOCK_TIMEOUT_MS}. The old file is as it was then.
  */
 export async function editConfigFile(
   path: string,
@@ -99,8 +99,8 @@ async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile
 }
 
 /**
- * Replaces the file, through a descriptor of its directory: a path could lead to another directory by
- * then.
+ * Replaces the file, through a descriptor of its directory: a path could lead to another directory
+ * by then.
  */
 function replace(path: string, text: string, isNew: boolean): void {
   using directory = new Directory(dirname(path));

@@ -13,7 +13,9 @@
  */
 export const NOWHERE = "/proc/ipcauth";
 
-/** The variables that a launcher sets. Where it finds a directory for a cache, `DENO_DIR` names it. */
+/**
+ * The variables that a launcher sets. Where it finds a directory for a cache, `DENO_DIR` names it.
+ */
 export const SETTINGS: Readonly<Record<string, string>> = {
   HOME: NOWHERE,
   DENO_DIR: NOWHERE,
@@ -23,8 +25,8 @@ export const SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The variable with the names of the hidden ones. The launcher always sets it, so that a value of the
- * caller has no effect.
+ * The variable with the names of the hidden ones. The launcher always sets it, so that a value of
+ * the caller has no effect.
  */
 export const LIST = "IPCAUTH_KEEP";
 

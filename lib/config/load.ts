@@ -23,7 +23,9 @@ import { checkPath, fileFacts } from "../files/trusted_path.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
-/** The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone. */
+/**
+ * The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone.
+ */
 export const BUILT_IN: Config = {
   path: null,
   listeners: null,
@@ -69,8 +71,8 @@ export interface ConfigFile {
  * @param places The paths that it may have.
  * @param hostFacts The uids that it is checked against.
  * @returns {@linkcode BUILT_IN} where no place has a file and none was named.
- * @throws {Failure} 78 when a named file is missing, or a file cannot be read, can be changed by other
- * users, or has a mistake in it.
+ * @throws {Failure} 78 when a named file is missing, or a file cannot be read, can be changed by
+ * other users, or has a mistake in it.
  */
 export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
   const file = findConfig(places, hostFacts);
@@ -124,8 +126,8 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
 /**
  * Parses a configuration file, and checks the key files that it names.
  *
- * @throws {Failure} 78 when the file has a mistake in it, or a key file is missing or can be read or
- * changed by other users.
+ * @throws {Failure} 78 when the file has a mistake in it, or a key file is missing or can be read
+ * or changed by other users.
  */
 export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
   const config = parseConfig(text, path, {

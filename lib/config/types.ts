@@ -100,7 +100,9 @@ export interface Config {
   readonly log: LogConfig;
 }
 
-/** The mode of a Unix listener that names none. The policy decides, so the file admits every uid. */
+/**
+ * The mode of a Unix listener that names none. The policy decides, so the file admits every uid.
+ */
 export const DEFAULT_SOCKET_MODE = 0o666;
 
 /** The identity mode of a `forward` service that names none. */

@@ -32,7 +32,7 @@ function readUser(value: Value, names: NameLookup, reader: Reader): NamedEntry<U
   if (uid === names.overflowUid) {
     reader.refuse(
       fields.get("uid")!,
-      `${uid} is the overflow uid: it stands for every uid without a mapping, and is always refused`,
+      `${uid} is the overflow uid: it stands for every uid without a mapping, and is refused`,
     );
   }
   const gid = fields.get("gid") === null ? null : reader.id(fields.get("gid"), fields, "gid");

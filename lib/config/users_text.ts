@@ -32,7 +32,11 @@ export class UsersText {
     this.#style = new EntryStyle(isScalar(first) && first.type === "QUOTE_DOUBLE");
   }
 
-  /** The text with another value of a user's field. @throws {RangeError} When there is no such user. */
+  /**
+   * The text with another value of a user's field.
+   *
+   * @throws {RangeError} When there is no such user.
+   */
   set(name: string, field: string, value: string): string {
     const item = this.#item(name);
     const pair = item.items.find((one) => keyOf(one) === field);

@@ -14,7 +14,8 @@ export interface ByteSource {
  * Reads a file from where it stands to its end.
  *
  * @param file The open file; not closed.
- * @param maxBytes The most bytes it may hold, in bytes. So much memory, and a byte, is taken at once.
+ * @param maxBytes The most bytes it may hold, in bytes. So much memory, and a byte, is taken at
+ * once.
  * @returns The content, which the caller wipes where it is secret; null when the file holds more.
  * Nothing of a longer file stays in memory.
  */

@@ -17,9 +17,9 @@ const TIME_STAMP_GRANULARITY_MS = 20;
  *
  * The rule: a stat that is equal to the one before means an unchanged file, except where the file
  * was read within {@linkcode TIME_STAMP_GRANULARITY_MS} of its last change. A second change in the
- * same tick leaves the time stamp as it is, and an editor may leave size and inode as they are, too.
- * Such a file has to be read again and its content compared. The index of git has the same rule for
- * the same reason ("racy git").
+ * same tick leaves the time stamp as it is, and an editor may leave size and inode as they are,
+ * too. Such a file has to be read again and its content compared. The index of git has the same
+ * rule for the same reason ("racy git").
  *
  * @example
  * ```ts
@@ -58,7 +58,9 @@ export class FileWatch {
     return this.#mustCompare;
   }
 
-  /** To be called before each read of the content, after {@linkcode poll}: applies the rule above. */
+  /**
+   * To be called before each read of the content, after {@linkcode poll}: applies the rule above.
+   */
   beginRead(): void {
     this.#mustCompare = this.#stat.exists &&
       this.#stat.changedAt > Date.now() - TIME_STAMP_GRANULARITY_MS;

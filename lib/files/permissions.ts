@@ -39,7 +39,8 @@ export function octalMode(mode: number): string {
 }
 
 /**
- * Checks a configuration: a regular file that root or this process owns and no other user may write.
+ * Checks a configuration: a regular file that root or this process owns and no other user may
+ * write.
  *
  * @param path The file's name in the sentence.
  * @param ownUid The uid that relies on the file.
@@ -56,8 +57,8 @@ export function checkConfigFile(
 }
 
 /**
- * Checks a key file: as {@linkcode checkConfigFile}, and other users may not read it. The group may,
- * for clients.
+ * Checks a key file: as {@linkcode checkConfigFile}, and other users may not read it. The group
+ * may, for clients.
  */
 export function checkKeyFile(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
   // A directory or a device with this bit is refused for its type.

@@ -64,7 +64,11 @@ class PathWalker {
     return this.#current;
   }
 
-  /** Continues at the target of a symbolic link. @throws {Error} After {@linkcode MAX_LINKS} links. */
+  /**
+   * Continues at the target of a symbolic link.
+   *
+   * @throws {Error} After {@linkcode MAX_LINKS} links.
+   */
   follow(link: string, target: string): void {
     if (++this.#links > MAX_LINKS) throw new Error(`there are too many links at ${link}`);
     this.#current = target.startsWith("/") ? "/" : dirname(link);

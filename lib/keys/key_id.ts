@@ -16,8 +16,8 @@ const DOMAIN = new TextEncoder().encode("ipcauth key id v1");
  * The id of a key.
  *
  * @param key 32 bytes.
- * @returns The first 8 bytes of SHA-256("ipcauth key id v1" ‖ key) as 16 hexadecimal digits. It does
- * not help to guess a key of 256 random bits.
+ * @returns The first 8 bytes of SHA-256("ipcauth key id v1" ‖ key) as 16 hexadecimal digits. It
+ * does not help to guess a key of 256 random bits.
  * @throws {RangeError} When the key has another length.
  */
 export function keyId(key: Uint8Array): string {

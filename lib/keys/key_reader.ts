@@ -18,7 +18,9 @@ const MAX_KEY_FILE_BYTES = 64 * 1024;
 export interface KeyFileFacts {
   /** As {@linkcode keyId} gives it. */
   readonly id: string;
-  /** When it was last written, in milliseconds since the epoch; null where the system does not say. */
+  /**
+   * When it was last written, in milliseconds since the epoch; null where the system does not say.
+   */
   readonly writtenAt: number | null;
   readonly uid: number;
   readonly gid: number;
@@ -34,8 +36,8 @@ export interface KeyFileFacts {
  * @param path The file; a symbolic link is followed and its target checked.
  * @param ownUid The uid that may own it, beside root.
  * @returns The key, 32 bytes, for the caller to wipe, and its id.
- * @throws {Failure} 78 when it is missing, or its owner or mode is refused; 77 when this process may
- * not read it; 65 when it holds no key; 71 when the system refuses.
+ * @throws {Failure} 78 when it is missing, or its owner or mode is refused; 77 when this process
+ * may not read it; 65 when it holds no key; 71 when the system refuses.
  */
 export function readKeyFile(path: string, ownUid: number): { key: Uint8Array; id: string } {
   const { key, facts } = examine(path, ownUid);

@@ -37,8 +37,8 @@ export class KeyRing {
 
   /**
    * @param liveConfig The configuration. Its listener of the same address names the keys.
-   * @param listener The listener as it was opened. Its keys hold where the configuration has no such
-   * listener, and where they are pinned.
+   * @param listener The listener as it was opened. Its keys hold where the configuration has no
+   * such listener, and where they are pinned.
    * @param ownUid The uid that may own a key file, beside root.
    */
   constructor(liveConfig: LiveConfig, listener: TcpListenerConfig, ownUid: number) {
@@ -50,8 +50,8 @@ export class KeyRing {
   }
 
   /**
-   * Takes another configuration of the listener, such as one whose keys are named by the file instead
-   * of found at a default path.
+   * Takes another configuration of the listener, such as one whose keys are named by the file
+   * instead of found at a default path.
    */
   reconfigure(listener: TcpListenerConfig): void {
     this.#isPinned = listener.pinned ?? false;

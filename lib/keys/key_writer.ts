@@ -15,7 +15,10 @@ import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { formatKey } from "./key_format.ts";
 
-/** The file that `gen-key` writes where none is named: `IPCAUTH_KEY_FILE`, or the first default path. */
+/**
+ * The file that `gen-key` writes where none is named: `IPCAUTH_KEY_FILE`, or the first default
+ * path.
+ */
 export function newKeyPath(environment: Environment): string {
   const [path] = keyPaths(environment);
   return environment.env.IPCAUTH_KEY_FILE || path!;
@@ -27,8 +30,8 @@ export function newKeyPath(environment: Environment): string {
  *
  * @param path The file. A symbolic link stays, and its target is replaced.
  * @param key 32 bytes; not changed.
- * @param options `force`: whether an existing key may be replaced; the file keeps its owner, and its
- * group may go on reading. `ownUid`: the effective uid of this process.
+ * @param options `force`: whether an existing key may be replaced; the file keeps its owner, and
+ * its group may go on reading. `ownUid`: the effective uid of this process.
  * @returns The path, absolute.
  * @throws {Failure} 73 when the file exists and `force` is false, or it is no regular file; 78 when
  * other users could replace it; 77 and 71 when the system refuses. The old file is as it was then.
@@ -56,7 +59,11 @@ export function storeKey(
   }
 }
 
-/** @returns Whether there is a file to replace. @throws {Failure} 73 where it may not be replaced. */
+/**
+ * @returns Whether there is a file to replace.
+ *
+ * @throws {Failure} 73 where it may not be replaced.
+ */
 function demandReplaceable(path: string, force: boolean): boolean {
   let link: Deno.FileInfo;
   try {

@@ -20,7 +20,8 @@ const LOCK_NB = 4;
  * Opens a file for a lock. A missing file is made with mode 0600.
  *
  * @param path The file; a symbolic link is not followed.
- * @throws {SystemError} `ELOOP` for a symbolic link, `EISDIR` for a directory, or what `open(2)` says.
+ * @throws {SystemError} `ELOOP` for a symbolic link, `EISDIR` for a directory, or what `open(2)`
+ * says.
  */
 export function openLockFile(path: string): Descriptor {
   const flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
@@ -40,7 +41,9 @@ export function tryLock(file: Descriptor): boolean {
   throw new SystemError("flock", error);
 }
 
-/** Removes a name. An error is ignored: a name that cannot be removed is replaced by the next lock. */
+/**
+ * Removes a name. An error is ignored: a name that cannot be removed is replaced by the next lock.
+ */
 export function tryUnlink(path: string): void {
   libc.unlink(cString(path));
 }

@@ -1,8 +1,8 @@
 /**
  * The access policy: the pure function from facts about a peer and the configuration to a decision.
  *
- * No I/O, no clock, no exception: a missing or invalid fact ends in a denial with a reason. The rules
- * are tried in the order in which they stand in this file.
+ * No I/O, no clock, no exception: a missing or invalid fact ends in a denial with a reason. The
+ * rules are tried in the order in which they stand in this file.
  *
  * @module
  */

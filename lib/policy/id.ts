@@ -21,8 +21,8 @@ export function parseId(text: string): number | null {
 
 /**
  * Whether a text can name a user or group in the configuration: at most 64 characters, all of them
- * printable, without blanks; not a number, which would be taken for a uid; without `@` or `-` at the
- * beginning, which mean a group and an option; without the characters that separate fields in
+ * printable, without blanks; not a number, which would be taken for a uid; without `@` or `-` at
+ * the beginning, which mean a group and an option; without the characters that separate fields in
  * `passwd(5)` or items of a list.
  */
 export function isName(text: string): boolean {

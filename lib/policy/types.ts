@@ -1,6 +1,7 @@
 /**
- * The types of a decision: what is known about a peer, what the configuration says, the outcome. All
- * of it is plain readonly data, so that a decision can be tested, explained and sent between threads.
+ * The types of a decision: what is known about a peer, what the configuration says, the outcome.
+ * All of it is plain readonly data, so that a decision can be tested, explained and sent between
+ * threads.
  *
  * @module
  */
@@ -107,7 +108,9 @@ export interface Occupancy {
   readonly maxConnectionsPerUser: number;
 }
 
-/** An occupancy that refuses no connection: for peers that hold one already, and for explanations. */
+/**
+ * An occupancy that refuses no connection: for peers that hold one already, and for explanations.
+ */
 export const UNLIMITED: Occupancy = {
   connections: 0,
   maxConnections: Infinity,
@@ -133,7 +136,9 @@ export type DenyReason =
 
 /** The identity of a peer. Only a decision makes one. */
 export interface Identity {
-  /** The configured user; null for a trusted peer or a group's member that is no configured user. */
+  /**
+   * The configured user; null for a trusted peer or a group's member that is no configured user.
+   */
   readonly user: User | null;
   readonly uid: number;
   /** The primary group, or null where neither the kernel nor the configuration names one. */

@@ -95,11 +95,13 @@ if len(sys.argv) == 3:
     try: value = os.getxattr(path, name)
     except OSError: print("none"); sys.exit()
     entries = [struct.unpack_from("<HHI", value, at) for at in range(4, len(value), 8)]
-    print(" ".join("%d:%d" % (who, rights) for tag, rights, who in entries if tag == 2))
+    print(" ".join("%d:%d" % (uid, rights) for tag, rights, uid in entries if tag == 2))
 else:
     no_id = 0xffffffff
-    entries = [(1, 6, no_id), (2, int(sys.argv[3]), 579), (4, 4, no_id), (16, int(sys.argv[3]), no_id), (32, int(sys.argv[4]), no_id)]
-    os.setxattr(path, name, struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries))
+    mask, other = int(sys.argv[3]), int(sys.argv[4])
+    entries = [(1, 6, no_id), (2, mask, 579), (4, 4, no_id), (16, mask, no_id), (32, other, no_id)]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    os.setxattr(path, name, struct.pack("<I", 2) + packed)
 `;
   const { stdout, success } = await new Deno.Command("python3", { args: ["-c", code, ...words] })
     .output();

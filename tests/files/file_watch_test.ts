@@ -102,7 +102,7 @@ Deno.test("FileWatch.poll() notices that a symbolic link points to another file"
   assertEquals([watch.poll(), watch.poll()], [true, false]);
 });
 
-Deno.test("FileWatch.mustCompare is true until a read is begun long after the last change", async () => {
+Deno.test("FileWatch.mustCompare is false after a read 20 ms after a change", async () => {
   using place = new Place();
   const watch = new FileWatch(place.write("file", "one"));
   watch.poll();

@@ -53,7 +53,7 @@ Deno.test("LockFile is free after a SIGKILL of the process that held it", async 
   assert(lock !== null);
 });
 
-Deno.test("LockFile.release() leaves the file of another lock, made after its own was removed", () => {
+Deno.test("LockFile.release() leaves a file that was made after its own", () => {
   using place = new Place();
   const path = place.path("lock");
   const first = LockFile.tryAcquire(path)!;

@@ -81,7 +81,7 @@ Deno.test("checkKeyFile() refuses a file of a third user", () => {
   );
 });
 
-Deno.test("checkDirectory() accepts a directory that no other user may write, and a sticky one", () => {
+Deno.test("checkDirectory() accepts one that only the owner may write, or a sticky one", () => {
   for (const mode of [0o700, 0o755, 0o1777, 0o1770]) accepts(checkDirectory, DIRECTORY | mode, 0);
   accepts(checkDirectory, DIRECTORY | 0o700, OWN_UID);
 });

@@ -11,9 +11,9 @@ const parse = (text: string): string => parseKeyFile(encode(text), "/etc/x.key")
 /** The failure of a text; no part of the text may be in it. */
 function failure(text: string): Failure {
   const failure = assertThrows(() => parse(text), Failure);
-  const told = `${failure.message} ${failure.hint}`;
+  const report = `${failure.message} ${failure.hint}`;
   for (let at = 0; at + 6 <= LINE.length; at++) {
-    assert(!told.includes(LINE.slice(at, at + 6)), "the key is in the message");
+    assert(!report.includes(LINE.slice(at, at + 6)), "the key is in the message");
   }
   assertEquals(failure.exit, 65);
   return failure;
@@ -85,9 +85,9 @@ for (
   ] as const
 ) {
   Deno.test(`parseKeyFile() refuses a file that ${what}`, () => {
-    const { message: told, hint } = failure(text);
-    assert(told.startsWith('Cannot use key file "/etc/x.key": '), told);
-    assert(told.includes(message), told);
+    const { message: report, hint } = failure(text);
+    assert(report.startsWith('Cannot use key file "/etc/x.key": '), report);
+    assert(report.includes(message), report);
     assertEquals(hint, "ipcauth gen-key --force /etc/x.key");
   });
 }

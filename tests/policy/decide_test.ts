@@ -98,7 +98,7 @@ Deno.test("decide() denies an unmapped uid even where the server runs as it", ()
   assertEquals(outcome(decide(peer(65534), TABLE, null, hostFacts, OCCUPANCY)), "unmapped-uid");
 });
 
-Deno.test("decide() allows uid 0 as trusted, also when it is a configured user without access", () => {
+Deno.test("decide() allows uid 0 as trusted, also as a user without access", () => {
   const decision = decide(peer(0), table([user("root", 0, false)]), null, HOST_FACTS, OCCUPANCY);
   assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["root", true]);
 });
@@ -117,7 +117,7 @@ Deno.test("decide() allows a user whose local_ipc_access is true, not as trusted
   assertEquals(decision.by, { what: "user bob", at: bob.accessAt });
 });
 
-Deno.test("decide() denies a user whose local_ipc_access is false, and says where it stands", () => {
+Deno.test("decide() denies a user whose local_ipc_access is false, with its place", () => {
   const decision = decide(peer(578), TABLE, null, HOST_FACTS, OCCUPANCY);
   assertEquals(decision, {
     allow: false,
@@ -268,7 +268,7 @@ Deno.test("decideKeyed() trusts a key without a user, unless it acts as one", ()
   ]);
 });
 
-Deno.test("decideKeyed() applies the listener's list to users and groups, and not to trusted keys", () => {
+Deno.test("decideKeyed() applies the listener's list, but not to trusted keys", () => {
   const allow = allowList(["carol"], [2000]);
   assertEquals(outcome(decidedKeyed({}, { allow })), "not-on-listener");
   assertEquals(outcome(decidedKeyed({ groups: [2000] }, { allow })), "key");
