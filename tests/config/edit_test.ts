@@ -2,16 +2,23 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { addUser, type NewUser, removeUser, setUserField } from "../../lib/config/edit.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
+import { assertSameReading } from "../support/yaml_reading.ts";
 
 const NAMES = { overflowUid: 65534, groupId: () => null };
 const CONTEXT = { path: "/c.yaml", names: NAMES, flags: " --config /c.yaml" };
 const ZED: NewUser = { name: "zed", uid: 700, gid: null, localIpcAccess: true, admin: false };
 const ENTRY = "{ name: zed, uid: 700, local_ipc_access: true }";
 
-const add = (text: string, user: NewUser = ZED) => addUser(text, user, CONTEXT);
-const remove = (text: string, name = "bob") => removeUser(text, name, CONTEXT);
+/** An edited text, once `@std/yaml` reads the same from it as the program does. */
+function checked(edited: string): string {
+  assertSameReading(edited, parseConfig(edited, CONTEXT.path, NAMES));
+  return edited;
+}
+
+const add = (text: string, user: NewUser = ZED) => checked(addUser(text, user, CONTEXT));
+const remove = (text: string, name = "bob") => checked(removeUser(text, name, CONTEXT));
 const set = (text: string, field: string, value: string, name = "bob") =>
-  setUserField(text, name, field, value, CONTEXT);
+  checked(setUserField(text, name, field, value, CONTEXT));
 
 function refused(exit: number, edit: () => unknown): Failure {
   const failure = assertThrows(edit, Failure) as Failure;
