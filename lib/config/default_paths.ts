@@ -10,7 +10,7 @@ import { type HostPort, parseHostPort } from "../net/address.ts";
 /** The default TCP port. */
 export const DEFAULT_PORT = 4569;
 /** The default TCP host. */
-export const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_HOST = "127.0.0.1";
 /** The socket of a server that runs as root. */
 export const SYSTEM_SOCKET = "/run/ipcauth/ipc.sock";
 /** The configuration of the host. */

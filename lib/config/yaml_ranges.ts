@@ -6,7 +6,7 @@
 import { isScalar, type Pair, type YAMLMap, type YAMLSeq } from "yaml";
 
 /** Start, end of the value, end of the node with what follows it, as the parser gives them. */
-export type Range = readonly [number, number, number];
+type Range = readonly [number, number, number];
 
 /** The offset of the dash before an item of a list in block style. */
 export function dashOf(list: YAMLSeq, item: YAMLMap): number {

@@ -94,11 +94,6 @@ export class KeyRing {
     return this.#byId.get(id)?.grant ?? null;
   }
 
-  /** Whether no key can be used. */
-  get isEmpty(): boolean {
-    return this.#byId.size === 0;
-  }
-
   /** Overwrites and forgets all keys. */
   wipe(): void {
     for (const file of this.#files.values()) file.wipe();
