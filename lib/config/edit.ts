@@ -51,7 +51,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
       hint: `ipcauth users show ${shellWord(user.name)}${context.flags ?? ""}`,
     });
   }
-  demandUid(user.uid, null, before, context);
+  requireFreeUid(user.uid, null, before, context);
   const fields: UserFields = {
     name: scalarText(user.name),
     uid: scalarText(user.uid),
@@ -73,8 +73,8 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
  */
 export function removeUser(text: string, name: string, context: EditContext): string {
   const before = parseConfig(text, context.path, context.names);
-  demandUser(name, before, context);
-  demandUnnamed(name, before);
+  requireUser(name, before, context);
+  requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
   return verified(new UsersText(text).remove(name), before, users, context);
 }
@@ -98,7 +98,7 @@ export function setUserField(
   context: EditContext,
 ): string {
   const before = parseConfig(text, context.path, context.names);
-  const user = demandUser(name, before, context);
+  const user = requireUser(name, before, context);
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
@@ -132,7 +132,7 @@ function withField(
     case "gid":
       return { ...user, gid: id() };
     case "uid":
-      demandUid(id(), user.name, config, context);
+      requireFreeUid(id(), user.name, config, context);
       return { ...user, uid: id() };
     default:
       throw invalid(
@@ -141,7 +141,7 @@ function withField(
   }
 }
 
-function demandUser(name: string, config: Config, { flags = "" }: EditContext): User {
+function requireUser(name: string, config: Config, { flags = "" }: EditContext): User {
   const user = config.access.usersByName.get(name);
   if (user !== undefined) return user;
   throw new Failure(`There is no user ${JSON.stringify(name)} in ${config.path}`, {
@@ -151,7 +151,7 @@ function demandUser(name: string, config: Config, { flags = "" }: EditContext): 
 }
 
 /** @throws {Failure} 78 when a listener names the user: without it the configuration were bad. */
-function demandUnnamed(name: string, { listeners, path }: Config): void {
+function requireUnnamed(name: string, { listeners, path }: Config): void {
   for (const { allow, service, at, ...rest } of listeners ?? []) {
     const key = "keys" in rest ? rest.keys.find(({ user }) => user === name) : undefined;
     const runs = service.kind === "exec" && typeof service.runAs === "object" &&
@@ -165,7 +165,7 @@ function demandUnnamed(name: string, { listeners, path }: Config): void {
   }
 }
 
-function demandUid(
+function requireFreeUid(
   uid: number,
   own: string | null,
   config: Config,

@@ -7,7 +7,7 @@ import { basename, dirname, join } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
 import { LockFile } from "../files/lock_file.ts";
-import { demandNone } from "../files/permissions.ts";
+import { requireSafe } from "../files/permissions.ts";
 import { Directory } from "../libc/directory.ts";
 import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -44,7 +44,7 @@ export async function editConfigFile(
     const real = realPath(path);
     using _lock = await acquire(`${real}.lock`, hostFacts);
     const old = readConfigFile(real, hostFacts);
-    if (old === null) demandNone(checkPath(path, hostFacts.serverUid), "The configuration");
+    if (old === null) requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
     const text = edit(old ?? "");
     if (text === old) return false;
     replace(real, text, old === null);

@@ -126,7 +126,7 @@ export class LiveConfig {
 
   /** Puts what was read in force. */
   #adopt(file: ConfigFile | null): "same" | "changed" {
-    this.#demandStillThere(file);
+    this.#requireStillThere(file);
     const same = file?.path === this.#file?.path && file?.text === this.#file?.text;
     if (!same && this.#isKnownBad(file)) {
       this.#mustRead = true;
@@ -167,7 +167,7 @@ export class LiveConfig {
    *
    * @throws {Failure} 78 when the file in force is gone and no place before it has one.
    */
-  #demandStillThere(found: ConfigFile | null): void {
+  #requireStillThere(found: ConfigFile | null): void {
     if (this.#file === null) return;
     const { paths } = this.#places;
     const rank = (file: ConfigFile): number => paths.indexOf(file.path);

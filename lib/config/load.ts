@@ -11,8 +11,8 @@ import { readBounded } from "../files/bounded_read.ts";
 import {
   checkConfigFile,
   checkKeyFile,
-  demandNone,
   type PathProblem,
+  requireSafe,
 } from "../files/permissions.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -105,7 +105,7 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
   let file: Deno.FsFile;
   try {
     // open(2) of a FIFO would wait for its writer, so only a regular file is opened.
-    demandNone(checkFile(Deno.statSync(path), path, hostFacts), "The configuration");
+    requireSafe(checkFile(Deno.statSync(path), path, hostFacts), "The configuration");
     file = Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
@@ -113,8 +113,8 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
   }
   try {
     // The opened file is checked: the path may name another one by now.
-    demandNone(checkFile(file.statSync(), path, hostFacts), "The configuration");
-    demandNone(checkPath(path, hostFacts.serverUid), "The configuration");
+    requireSafe(checkFile(file.statSync(), path, hostFacts), "The configuration");
+    requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
     return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
@@ -160,7 +160,7 @@ function checkKeys(config: Config, hostFacts: HostFacts): void {
         });
       }
       const problem = checkKeyFile(fileFacts(facts), file, hostFacts.serverUid);
-      demandNone(problem, `${where}: the key file`);
+      requireSafe(problem, `${where}: the key file`);
     }
   }
 }

@@ -102,7 +102,7 @@ export function checkDirectory(facts: FileFacts, path: string, ownUid: number): 
  * @param what What stands before the problem's sentence, such as `The socket directory`.
  * @throws {Failure} 78 when there is a problem, with the command that corrects it.
  */
-export function demandNone(problem: PathProblem | null, what: string): void {
+export function requireSafe(problem: PathProblem | null, what: string): void {
   if (problem === null) return;
   throw new Failure(`${what} ${problem.sentence}`, { exit: ExitCode.config, hint: problem.fix });
 }

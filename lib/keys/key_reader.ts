@@ -6,7 +6,7 @@
 import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { readBounded } from "../files/bounded_read.ts";
-import { checkKeyFile, demandNone, type PathProblem } from "../files/permissions.ts";
+import { checkKeyFile, type PathProblem, requireSafe } from "../files/permissions.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { parseKeyFile } from "./key_format.ts";
 import { keyId } from "./key_id.ts";
@@ -42,7 +42,7 @@ export interface KeyFileFacts {
 export function readKeyFile(path: string, ownUid: number): { key: Uint8Array; id: string } {
   const { key, facts } = examine(path, ownUid);
   if (facts.problem !== null) key.fill(0);
-  demandNone(facts.problem, "The key file");
+  requireSafe(facts.problem, "The key file");
   return { key, id: facts.id };
 }
 

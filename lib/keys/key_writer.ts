@@ -7,7 +7,7 @@ import { basename, dirname, resolve } from "@std/path";
 import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
-import { checkDirectory, demandNone } from "../files/permissions.ts";
+import { checkDirectory, requireSafe } from "../files/permissions.ts";
 import { fileFacts } from "../files/trusted_path.ts";
 import { Directory } from "../libc/directory.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
@@ -42,12 +42,12 @@ export function storeKey(
   { force, ownUid }: { readonly force: boolean; readonly ownUid: number },
 ): string {
   const absolute = resolve(path);
-  const replaces = demandReplaceable(absolute, force);
+  const replaces = requireReplaceable(absolute, force);
   const text = formatKey(key);
   try {
     Deno.mkdirSync(dirname(absolute), { recursive: true, mode: ownUid === 0 ? 0o755 : 0o700 });
     const target = replaces ? Deno.realPathSync(absolute) : absolute;
-    demandSafe(dirname(target), ownUid);
+    requireSafeDirectory(dirname(target), ownUid);
     if (replaces) replace(target, text);
     else create(target, text);
     return absolute;
@@ -64,7 +64,7 @@ export function storeKey(
  *
  * @throws {Failure} 73 where it may not be replaced.
  */
-function demandReplaceable(path: string, force: boolean): boolean {
+function requireReplaceable(path: string, force: boolean): boolean {
   let link: Deno.FileInfo;
   try {
     link = Deno.lstatSync(path);
@@ -90,10 +90,10 @@ function demandReplaceable(path: string, force: boolean): boolean {
 }
 
 /** @throws {Failure} 78 when another user could replace the key. */
-function demandSafe(directory: string, ownUid: number): void {
+function requireSafeDirectory(directory: string, ownUid: number): void {
   const real = Deno.realPathSync(directory);
   const problem = checkDirectory(fileFacts(Deno.statSync(real)), real, ownUid);
-  demandNone(problem, "A key is not written where other users could replace it:");
+  requireSafe(problem, "A key is not written where other users could replace it:");
 }
 
 /** Replaces a key. The file keeps its owner, and its group may go on reading it. */

@@ -13,7 +13,7 @@ import { fileStatus, FileType, giveDirectory, linkStatus } from "../libc/files.t
 import { effectiveUid } from "../libc/ids.ts";
 import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
 import { withUmask } from "../libc/umask.ts";
-import { checkDirectory, demandNone, octalMode } from "../files/permissions.ts";
+import { checkDirectory, octalMode, requireSafe } from "../files/permissions.ts";
 
 /** How many connections may wait to be accepted; the kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -57,7 +57,7 @@ export class UnixListener {
   ): UnixListener {
     const { path } = config;
     if (inherited !== null) {
-      demandSafe(dirname(path), serverUid);
+      requireSafeDirectory(dirname(path), serverUid);
       return new UnixListener(config, inherited, null, null);
     }
     const address = addressOf(path);
@@ -136,13 +136,13 @@ function prepareDirectory(directory: string, serverUid: number): void {
       });
     }
   }
-  demandSafe(directory, serverUid);
+  requireSafeDirectory(directory, serverUid);
 }
 
 /** @throws {Failure} 78 when another user could replace the socket. */
-function demandSafe(directory: string, serverUid: number): void {
+function requireSafeDirectory(directory: string, serverUid: number): void {
   const problem = checkDirectory(fileStatus(directory), directory, serverUid);
-  demandNone(problem, "The socket directory");
+  requireSafe(problem, "The socket directory");
 }
 
 function takeLock(path: string): LockFile {

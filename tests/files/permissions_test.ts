@@ -5,8 +5,8 @@ import {
   checkDirectory,
   checkKeyFile,
   checkLink,
-  demandNone,
   octalMode,
+  requireSafe,
 } from "../../lib/files/permissions.ts";
 
 const REGULAR = 0o100000;
@@ -120,10 +120,10 @@ Deno.test("octalMode() writes four digits without the type bits", () => {
   assertEquals([0o100644, 0o7, 0o41777].map(octalMode), ["0644", "0007", "1777"]);
 });
 
-Deno.test("demandNone() throws 78 with the command that corrects a problem", () => {
-  demandNone(null, "The file");
+Deno.test("requireSafe() throws 78 with the command that corrects a problem", () => {
+  requireSafe(null, "The file");
   const problem = checkConfigFile({ mode: REGULAR | 0o666, uid: 0 }, "/x", OWN_UID);
-  const failure = assertThrows(() => demandNone(problem, "The file"), Failure);
+  const failure = assertThrows(() => requireSafe(problem, "The file"), Failure);
   assertEquals(failure.message, "The file /x is writable by others (mode 0666)");
   assertEquals([failure.exit, failure.hint], [78, "chmod go-w /x"]);
 });
