@@ -301,6 +301,16 @@ Deno.test("the document has the bounds of the program", () => {
   ) assertStringIncludes(DOCUMENT, bound);
 });
 
+Deno.test("the document names the keys that may have no value", () => {
+  const accepts = (text: string) => parseConfig(text, "/c.yaml", NAMES);
+  const empty = accepts("users:\ngroups:\nlisteners: [{ unix: /a, service: , allow: [] }]\n");
+  const [listener] = empty.listeners!;
+  assertEquals([listener?.service, listener?.allow?.users.size], [DEFAULT_SERVICE, 0]);
+  for (const key of ["listeners", "limits", "log"]) {
+    assertThrows(() => accepts(`${key}:\n`), Failure, `: ${key}: `);
+  }
+});
+
 Deno.test("limits.handshake_timeout is not 0, as the document says", () => {
   assertThrows(() => parseConfig("limits: { handshake_timeout: 0s }", "/c.yaml", NAMES), Failure);
   for (const key of ["idle_timeout", "grace"]) {
