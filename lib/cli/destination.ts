@@ -5,7 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { findKeyFile } from "../keys/key_reader.ts";
-import type { HostPort } from "../config/addresses.ts";
+import type { HostPort } from "../net/address.ts";
 import {
   addressFromEnvironment,
   clientSockets,

@@ -6,7 +6,9 @@
 import { resolve } from "@std/path";
 import { generateKey } from "../keys/key_format.ts";
 import { keyId } from "../keys/key_id.ts";
-import { describeKeyFile, newKeyPath, storeKey } from "../keys/key_reader.ts";
+import { octalMode } from "../files/permissions.ts";
+import { describeKeyFile } from "../keys/key_reader.ts";
+import { newKeyPath, storeKey } from "../keys/key_writer.ts";
 import { ExitCode } from "../errors.ts";
 import { nameByUid } from "../libc/ids.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -30,7 +32,7 @@ export function genKey(file: string | null, force: boolean, context: Context): E
   let path: string;
   try {
     id = keyId(key);
-    path = storeKey(file ?? newKeyPath(environment), key, { force, ourUid: environment.uid });
+    path = storeKey(file ?? newKeyPath(environment), key, { force, ownUid: environment.uid });
   } finally {
     key.fill(0);
   }
@@ -63,7 +65,7 @@ export function showKey(file: string, context: Context): ExitCode {
       ? {}
       : { "written": `${new Date(writtenAt).toISOString()} (${age(writtenAt)})` },
     "owner": `${nameByUid(uid)} (uid ${uid}, gid ${gid})`,
-    "mode": mode.toString(8).padStart(4, "0"),
+    "mode": octalMode(mode),
     ...problem === null ? {} : { "problem": problem.sentence, "fix": problem.fix },
   }));
   return problem === null ? ExitCode.ok : ExitCode.config;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
 
 /** How long to wait before a write to a full pipe is tried again. */
 const RETRY_INTERVAL_MS = 5;
@@ -35,8 +35,7 @@ function waitForReader(): void {
 }
 
 function writeFailure(cause: unknown): Failure {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Failure(`Cannot write the output: ${reason}`, { exit: ExitCode.os, cause });
+  return new Failure(`Cannot write the output: ${messageOf(cause)}`, { exit: ExitCode.os, cause });
 }
 
 /** Writes all of some bytes without blocking the thread. */

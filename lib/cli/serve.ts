@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { parseTarget } from "../config/addresses.ts";
+import { parseTarget } from "../net/address.ts";
 import { loadHostFacts } from "../config/load.ts";
 import { configPlaces, type Environment } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";

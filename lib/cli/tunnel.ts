@@ -5,8 +5,7 @@
  */
 import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
 import { beforeSession } from "../client/connect_failure.ts";
-import { parseTarget } from "../config/addresses.ts";
-import type { Target } from "../config/types.ts";
+import { parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import { startWorker } from "../reactor/worker_thread.ts";

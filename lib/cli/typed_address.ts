@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { type HostPort, parseHostPort } from "../config/addresses.ts";
+import { type HostPort, parseHostPort } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 
 /**

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { HostPort } from "../config/addresses.ts";
+import type { HostPort } from "../net/address.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";

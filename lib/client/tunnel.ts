@@ -4,8 +4,7 @@
  *
  * @module
  */
-import type { HostPort } from "../config/addresses.ts";
-import type { Target } from "../config/types.ts";
+import type { HostPort, Target } from "../net/address.ts";
 import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";

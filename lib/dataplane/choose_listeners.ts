@@ -5,8 +5,7 @@
  * @module
  */
 import { findKeyFile } from "../keys/key_reader.ts";
-import type { HostPort } from "../config/addresses.ts";
-import { findListener, listenerAddress } from "../net/listener_address.ts";
+import { findListener, type HostPort, listenerAddress } from "../net/address.ts";
 import {
   addressFromEnvironment,
   DEFAULT_ADDRESS,

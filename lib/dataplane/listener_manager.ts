@@ -4,10 +4,10 @@
  * @module
  */
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
-import { ExitCode, Failure, messageOf } from "../errors.ts";
+import { asFailure, ExitCode, type Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
@@ -106,7 +106,8 @@ export class ListenerManager {
         this.#missing.delete(address);
       } catch (error) {
         if (endpoint !== undefined) this.#suspendOne(endpoint);
-        const failure = asFailure(address, error);
+        // An error at one listener never keeps the others from opening or changing.
+        const failure = asFailure(error, `Cannot serve ${address}`, ExitCode.software);
         if (this.#missing.get(address) === failure.message) continue;
         this.#missing.set(address, failure.message);
         this.#events.failed(failure);
@@ -196,13 +197,4 @@ export class ListenerManager {
 /** Whether two configurations share a socket. The mode of a Unix socket is set when it is created. */
 function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
   return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
-}
-
-/** An error at one listener never keeps the others from opening or changing. */
-function asFailure(address: string, error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  return new Failure(`Cannot serve ${address}: ${messageOf(error)}`, {
-    exit: ExitCode.software,
-    cause: error,
-  });
 }

@@ -6,7 +6,7 @@
 import type { Environment } from "../config/default_paths.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import type { InheritedAddress } from "../libc/inherited_sockets.ts";
-import { findListener, listenerAddress } from "../net/listener_address.ts";
+import { findListener, listenerAddress } from "../net/address.ts";
 import { chooseListeners, type ListenerFlags, requireClaims } from "./choose_listeners.ts";
 
 /**

@@ -8,11 +8,12 @@ import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType, giveDirectory, linkStatus, LockFile } from "../libc/files.ts";
+import { LockFile } from "../files/lock_file.ts";
+import { fileStatus, FileType, giveDirectory, linkStatus } from "../libc/files.ts";
 import { effectiveUid } from "../libc/ids.ts";
 import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
 import { withUmask } from "../libc/umask.ts";
-import { checkDirectory } from "../files/permissions.ts";
+import { checkDirectory, octalMode, requireSafe } from "../files/permissions.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -65,7 +66,7 @@ export class UnixListener {
   ): UnixListener {
     const { path } = file;
     if (inherited !== null) {
-      demandSafe(dirname(path), serverUid);
+      requireSafeDirectory(dirname(path), serverUid);
       return new UnixListener(path, inherited, null, null);
     }
     const address = addressOf(path);
@@ -82,7 +83,7 @@ export class UnixListener {
         if (made === null || (made.mode & 0o7777) !== file.mode) {
           throw new Failure(
             `Cannot give ${path} the mode ${
-              octal(file.mode)
+              octalMode(file.mode)
             }: the directory's default ACL overrides it`,
             { exit: ExitCode.os, hint: `setfacl -k ${dirname(path)}` },
           );
@@ -144,17 +145,13 @@ function prepareDirectory(directory: string, serverUid: number): void {
       });
     }
   }
-  demandSafe(directory, serverUid);
+  requireSafeDirectory(directory, serverUid);
 }
 
-function demandSafe(directory: string, serverUid: number): void {
+/** @throws {Failure} 78 when another user could replace the socket. */
+function requireSafeDirectory(directory: string, serverUid: number): void {
   const problem = checkDirectory(fileStatus(directory), directory, serverUid);
-  if (problem !== null) {
-    throw new Failure(`The socket directory ${problem.sentence}`, {
-      exit: ExitCode.config,
-      hint: problem.fix,
-    });
-  }
+  requireSafe(problem, "The socket directory");
 }
 
 function takeLock(path: string): LockFile {
@@ -203,8 +200,4 @@ function systemFailure(path: string, error: SystemError): Failure {
     exit: ExitCode.os,
     cause: error,
   });
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }

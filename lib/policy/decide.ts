@@ -1,8 +1,8 @@
 /**
- * Who gets in: the pure function from facts about a peer and the configuration to a decision.
+ * The access policy: the pure function from facts about a peer and the configuration to a decision.
  *
- * No I/O, no clock, no exception: whatever is missing or odd ends in a refusal with a reason. The order
- * of the rules is the order of the lines below, and nothing else.
+ * No I/O, no clock, no exception: a missing or invalid fact ends in a denial with a reason. The
+ * rules are tried in the order in which they stand in this file.
  *
  * @module
  */
@@ -30,11 +30,17 @@ import { MAX_ID } from "./id.ts";
  * Decides about a peer on a Unix socket.
  *
  * @param peer What the kernel says of it.
- * @param table Who is listed.
- * @param allow The listener's own list, or null for everyone who has access.
- * @param ground What is known about the machine and the server.
- * @param occupancy How full the house is.
- * @returns Allow or deny, with the rule or reason and the line of the file it rests on.
+ * @param table The configured users and groups.
+ * @param allow The listener's own list, or null for every user and group that has access.
+ * @param hostFacts The server's uid and the overflow uid.
+ * @param occupancy How many connections are open, and how many may be.
+ * @returns Allow or deny, with the rule or reason and the line of the file that decided.
+ * @example
+ * ```ts
+ * const peer = { credentials: { pid: 4711, uid: 579, gid: 579 }, groups: [] };
+ * const decision = decide(peer, config.access, null, hostFacts, UNLIMITED);
+ * if (!decision.allow) logDeny(decision.reason, decision.by?.at);
+ * ```
  */
 export function decide(
   peer: UnixPeer,
@@ -45,7 +51,8 @@ export function decide(
 ): UnixDecision {
   const credentials = peer.credentials;
   if (credentials === null) return deny("no-credentials");
-  // The overflow uid stands for everyone without a mapping: a listed user of that number could be anyone.
+  // The overflow uid stands for every uid without a mapping. A configured user of that number
+  // would give its access to all of them.
   if (credentials.uid === hostFacts.overflowUid || credentials.uid > MAX_ID) {
     return deny("unmapped-uid");
   }
@@ -54,14 +61,15 @@ export function decide(
 }
 
 /**
- * Decides about a peer on TCP that holds a key. Whoever does not hold one never gets as far as this.
+ * Decides about a peer on TCP that has proved that it holds a key. A peer without one is refused by
+ * the handshake.
  *
- * @param peer What the access check has shown.
- * @param table Who is listed.
- * @param allow The listener's own list, or null for everyone who has access.
+ * @param peer What the access check has proved.
+ * @param table The configured users and groups.
+ * @param allow The listener's own list, or null for every user and group that has access.
  * @param now Milliseconds since the epoch.
- * @param occupancy How full the house is.
- * @returns Allow or deny, with the rule or reason and the line of the file it rests on.
+ * @param occupancy How many connections are open, and how many may be.
+ * @returns Allow or deny, with the rule or reason and the line of the file that decided.
  */
 export function decideKeyed(
   peer: KeyedPeer,
@@ -83,7 +91,7 @@ function byKey(
   table: AccessTable,
   by: Rule,
 ): Decision {
-  // Only who is trusted says whom it acts as; the others have said it with their key.
+  // Only the holder of a trusted key may name a user to act as. Any other key names its user.
   if (owner !== null && actsAs !== null) return deny("user-denied", by);
   const name = owner ?? actsAs;
   if (name === null) {
@@ -107,7 +115,7 @@ function byKey(
   };
 }
 
-/** What a listener's list and the limits leave of a decision. */
+/** Applies a listener's list and the limits to a decision. */
 function narrow<Allow extends AllowDecision>(
   decision: Allow | DenyDecision,
   groups: readonly number[] | null,
@@ -115,7 +123,7 @@ function narrow<Allow extends AllowDecision>(
   occupancy: Occupancy,
 ): Allow | DenyDecision {
   if (!decision.allow) return decision;
-  // A trusted peer could edit the list; shutting it out would only look like a protection.
+  // A trusted peer could edit the list, so to deny it by the list would protect nothing.
   if (allow !== null && !decision.identity.trusted && !isOnList(allow, decision.identity, groups)) {
     return deny("not-on-listener", { what: "allow", at: allow.at });
   }
@@ -152,7 +160,7 @@ function byGroup(
   table: AccessTable,
 ): UnixDecision {
   if (table.groups.length === 0) return deny("unknown-uid");
-  // Not knowing the groups is not the same as having none: a denying one might be among them.
+  // Unknown groups are not the same as none: a group that denies could be among them.
   if (groups === null) return deny("no-credentials");
   let allowing: Rule = null;
   for (const group of table.groups) {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";

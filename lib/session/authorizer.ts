@@ -5,7 +5,7 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
-import { findListener } from "../net/listener_address.ts";
+import { findListener } from "../net/address.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
 import type {
   AllowList,
@@ -17,17 +17,10 @@ import type {
   UnixDecision,
   UnixPeer,
 } from "../policy/types.ts";
+import { UNLIMITED } from "../policy/types.ts";
 import type { Session } from "./session.ts";
 import type { SessionTable } from "./session_table.ts";
 import type { UserNames } from "./user_names.ts";
-
-/** An open session has its place: limits do not apply to it again. */
-const UNLIMITED: Occupancy = {
-  connections: 0,
-  maxConnections: Infinity,
-  connectionsOfUser: 0,
-  maxConnectionsPerUser: Infinity,
-};
 
 /**
  * Authorizes connections, and open sessions again.
@@ -87,7 +80,7 @@ export class Authorizer {
     return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid));
   }
 
-  /** Authorizes an open session again, without limits. */
+  /** Authorizes an open session again. It has its place: limits do not apply again. */
   reauthorize({ facts: { origin, config } }: Session): Decision {
     if (origin.kind === "tcp") {
       const grant = origin.ring.grant(origin.keyId);

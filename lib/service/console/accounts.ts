@@ -76,7 +76,7 @@ export class Accounts {
   }
 
   async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
-    const path = this.#liveConfig.home;
+    const path = this.#liveConfig.editPath;
     const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
     await editConfigFile(path, this.#hostFacts, (text) => edit(text, { path, names }));
   }

@@ -5,6 +5,7 @@
  */
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
+import { octalMode } from "../../files/permissions.ts";
 import type { User } from "../../policy/types.ts";
 import type { UserRecord } from "./protocol.ts";
 
@@ -44,7 +45,7 @@ export function configRecord({ config, problem }: LiveConfig): Record<string, un
 
 function showListener(listener: ListenerConfig): Record<string, unknown> {
   const address = listener.kind === "unix"
-    ? { unix: listener.path, mode: listener.mode.toString(8).padStart(4, "0") }
+    ? { unix: listener.path, mode: octalMode(listener.mode) }
     : { tcp: `${listener.host}:${listener.port}` };
   const { allow } = listener;
   return {

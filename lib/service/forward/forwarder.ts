@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ForwardIdentity, Target } from "../../config/types.ts";
+import type { ForwardIdentity } from "../../config/types.ts";
+import type { Target } from "../../net/address.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { SystemError } from "../../libc/errno.ts";
