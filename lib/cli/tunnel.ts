@@ -8,7 +8,7 @@ import type { TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
 import { parseTarget } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { EventFd } from "../libc/epoll.ts";
+import { EventFd } from "../libc/event_fd.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import { beforeSession, type ConnectContext } from "./connect.ts";
 import { findDestination } from "./destination.ts";

@@ -12,18 +12,10 @@ import type { HostPort } from "../config/addresses.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import {
-  connectOutcome,
-  connectTcp,
-  endpointText,
-  NameError,
-  resolveHost,
-  type SocketAddress,
-  tcpSocket,
-  tuneTcp,
-} from "../libc/inet.ts";
+import { hostPortText, NameError, resolveHost, type SocketAddress } from "../libc/inet_address.ts";
+import { BROKEN, connect, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { connectOutcome, setTcpOptions, tcpSocket } from "../libc/tcp_socket.ts";
 import { waitFor } from "../libc/poll.ts";
-import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import { connectFailure } from "./connect_failure.ts";
 
 /** How long a server may take for each of the two, in milliseconds. */
@@ -49,10 +41,10 @@ export interface KeyedServerConnection {
  * @throws {Failure} 69 when no server is there, 77 when it refuses us, 65 when it is something else.
  */
 export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): KeyedServerConnection {
-  const where = endpointText(to);
+  const where = hostPortText(to);
   const descriptor = connectAny(addressesOf(to), where);
   try {
-    tuneTcp(descriptor);
+    setTcpOptions(descriptor);
     return prove(descriptor, where, new ClientHandshake(key, hello));
   } catch (error) {
     descriptor.close();
@@ -74,7 +66,7 @@ function connectAny(addresses: readonly SocketAddress[], where: string): Descrip
   let error: number = Errno.EADDRNOTAVAIL;
   for (const address of addresses) {
     const socket = tcpSocket(address);
-    error = connectTcp(socket, address);
+    error = connect(socket, address);
     if (error === Errno.EINPROGRESS) {
       const answered = waitFor(socket, "output", PATIENCE.connection);
       error = answered ? connectOutcome(socket) : Errno.ETIMEDOUT;

@@ -11,8 +11,8 @@ import type { HostPort } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import { EventFd } from "../libc/epoll.ts";
-import { endpointText } from "../libc/inet.ts";
+import { EventFd } from "../libc/event_fd.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
@@ -91,7 +91,7 @@ class Tunnel implements ConnectionHandler, Watcher {
     this.#options = {
       reactor: this.#reactor,
       buffers: new RelayBuffers(),
-      where: endpointText(orders.server),
+      where: hostPortText(orders.server),
       addresses: addressesOf(orders.server),
       handshake: () => {
         const failure = key.refresh();

@@ -7,14 +7,9 @@ import type { ClientEvent, ClientHandshake } from "../protocol/client_handshake.
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import {
-  connectOutcome,
-  connectTcp,
-  type SocketAddress,
-  tcpSocket,
-  tuneTcp,
-} from "../libc/inet.ts";
-import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
+import { BROKEN, connect, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { connectOutcome, setTcpOptions, tcpSocket } from "../libc/tcp_socket.ts";
 import {
   EPOLLIN,
   EPOLLOUT,
@@ -109,7 +104,7 @@ export class TunnelConnection implements Watcher, RelayOwner {
     const address = addresses[this.#next++];
     if (address === undefined) throw unreachable(where, lastError);
     const socket = tcpSocket(address);
-    const error = connectTcp(socket, address);
+    const error = connect(socket, address);
     if (error !== 0 && error !== Errno.EINPROGRESS) {
       socket.close();
       this.#connect(error);
@@ -128,7 +123,7 @@ export class TunnelConnection implements Watcher, RelayOwner {
       this.#connect(error);
       return;
     }
-    tuneTcp(remote.descriptor);
+    setTcpOptions(remote.descriptor);
     this.#handshake = this.#options.handshake();
     this.#send(this.#handshake.start());
     remote.update(EPOLLIN);

@@ -8,7 +8,7 @@ import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import { EventFd } from "../libc/epoll.ts";
+import { EventFd } from "../libc/event_fd.ts";
 import { separateUmask } from "../libc/umask.ts";
 import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";

@@ -7,7 +7,7 @@ import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
 import { describe, SystemError } from "../libc/errno.ts";
-import { tryToRead } from "../libc/files.ts";
+import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -78,7 +78,7 @@ export function filesOf(config: Config, listeners: readonly ListenerConfig[]): r
 export function requireReadable(identity: ProcessIdentity, files: readonly string[]): void {
   const { uid, gid } = identity;
   for (const file of files) {
-    const error = new ThreadImpersonation().as(identity, () => tryToRead(file));
+    const error = new ThreadImpersonation().run(identity, () => tryToRead(file));
     if (error === 0) continue;
     const word = shellWord(file);
     throw new Failure(

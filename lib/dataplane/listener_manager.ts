@@ -13,7 +13,7 @@ import { TcpEndpoint } from "../session/tcp_endpoint.ts";
 import type { Service } from "../session/service.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
-import type { InheritedSocket } from "../server/systemd.ts";
+import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 
 type Endpoint = UnixEndpoint | TcpEndpoint;
 

@@ -9,7 +9,7 @@ import type { HostFacts } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { SessionEvent } from "../log/event_buffer.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
-import type { InheritedSocket } from "../server/systemd.ts";
+import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 
 /** The first message to the data plane, through the Worker itself: what to serve. */
 export interface WorkerOptions {

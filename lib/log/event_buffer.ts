@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { endpointText } from "../libc/inet.ts";
-import { type Ending, signalName } from "../libc/spawn.ts";
+import { hostPortText } from "../libc/inet_address.ts";
+import { type ExitStatus, signalName } from "../libc/spawn.ts";
 import type { AllowRule, DenyReason } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { CloseReason, Session } from "../session/session_table.ts";
@@ -112,7 +112,7 @@ export class EventBuffer {
       listener,
       session: id,
       peer: isUnix ? { ...origin.credentials, exe: executable } : null,
-      remote: isUnix ? undefined : endpointText(origin.remote),
+      remote: isUnix ? undefined : hostPortText(origin.remote),
       key: isUnix ? undefined : origin.keyId,
       user,
       service,
@@ -177,6 +177,6 @@ export class EventBuffer {
   }
 }
 
-function statusOf(ending: Ending): number | string {
+function statusOf(ending: ExitStatus): number | string {
   return "status" in ending ? ending.status : signalName(ending.signal);
 }

@@ -9,8 +9,15 @@
  *
  * @module
  */
-import { endSending, unconfirmed } from "../libc/inet.ts";
-import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import {
+  BROKEN,
+  receive,
+  send,
+  shutdownRead,
+  shutdownWrite,
+  WOULD_BLOCK,
+} from "../libc/sockets.ts";
+import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
 import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
@@ -238,7 +245,7 @@ export class Relay implements RelayEndOwner {
     if (!to.finPassed && !to.broken) {
       to.finPassed = true;
       // Where nothing goes the other way any more, it is about to be closed, and on a Unix socket that says it as well.
-      if (to.kind !== "unix" || !(from.finPassed || from.broken)) endSending(to.descriptor);
+      if (to.kind !== "unix" || !(from.finPassed || from.broken)) shutdownWrite(to.descriptor);
     }
     this.#settle();
   }
@@ -249,7 +256,7 @@ export class Relay implements RelayEndOwner {
     end.unsent = null;
     const other = end === this.#first ? this.#second : this.#first;
     // On a Unix socket the peer learns of it, as it would have from the backend itself.
-    if (other.kind === "unix") refuseInput(other.descriptor);
+    if (other.kind === "unix") shutdownRead(other.descriptor);
   }
 
   /** An end has broken off: what it meant to say is not known to be complete. */
@@ -276,11 +283,11 @@ export class Relay implements RelayEndOwner {
     if (to.broken || to.kind === "unix") this.#close(reason, true);
     else if (to.seal === null) {
       // The reset that tells of the failure would take along what is still on its way.
-      if (unconfirmed(to.descriptor) === 0) this.#close(reason, true);
+      if (unacknowledgedBytes(to.descriptor) === 0) this.#close(reason, true);
       else this.#deadline ??= this.#reactor.after(LOOK, () => this.#lookAgain());
     } else {
       // Behind a seal the missing FIN tells of it, and a reset is what must not happen.
-      if (!to.finPassed) endSending(to.descriptor);
+      if (!to.finPassed) shutdownWrite(to.descriptor);
       to.finPassed = true;
       if (this.#hasRead(to)) this.#close(reason, true);
       else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
-import { resetOnClose } from "../libc/inet.ts";
+import { resetOnClose } from "../libc/tcp_socket.ts";
 import {
   EPOLLERR,
   EPOLLET,

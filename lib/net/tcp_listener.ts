@@ -8,13 +8,13 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
-  endpointText,
-  listenTcp,
+  hostPortText,
+  localAddress,
   NameError,
-  ownEndpoint,
   resolveHost,
   type SocketAddress,
-} from "../libc/inet.ts";
+} from "../libc/inet_address.ts";
+import { listenTcp } from "../libc/tcp_socket.ts";
 
 /** How many connections may wait to be accepted; the kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -29,7 +29,7 @@ export class TcpListener {
   private constructor(config: TcpListenerConfig, socket: Descriptor) {
     this.config = config;
     this.socket = socket;
-    this.name = `tcp:${endpointText(ownEndpoint(socket))}`;
+    this.name = `tcp:${hostPortText(localAddress(socket))}`;
   }
 
   /**
@@ -41,7 +41,7 @@ export class TcpListener {
    */
   static open(config: TcpListenerConfig, inherited: Descriptor | null = null): TcpListener {
     if (inherited !== null) return new TcpListener(config, inherited);
-    const where = endpointText(config);
+    const where = hostPortText(config);
     try {
       return new TcpListener(config, listenTcp(resolve(config), BACKLOG));
     } catch (error) {

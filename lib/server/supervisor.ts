@@ -8,7 +8,7 @@ import type { LiveConfig } from "../config/live_config.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
-import { EventFd } from "../libc/epoll.ts";
+import { EventFd } from "../libc/event_fd.ts";
 import type { AuditLog } from "../log/audit_event.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";

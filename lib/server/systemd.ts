@@ -9,7 +9,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
 import {
-  type InheritedAddress,
+  type InheritedSocket,
   inheritedText,
   inspectInherited,
 } from "../libc/inherited_sockets.ts";
@@ -21,9 +21,6 @@ const LISTEN_FDS_START = 3;
 const MOST = 256;
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A socket that was opened for us. The number, and the duty to close it, are the holder's. */
-export type InheritedSocket = InheritedAddress & { readonly descriptor: number };
 
 /**
  * The sockets that were opened for this process.

@@ -9,7 +9,7 @@ import type { Accept } from "../protocol/greetings.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
 import type { ServerEvent, ServerHandshake } from "../protocol/server_handshake.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import type { Endpoint } from "../libc/inet.ts";
+import type { HostPort } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
@@ -23,7 +23,7 @@ const CHUNK = 4096;
 
 /** Someone who holds a key and waits for the decision. Exactly one of the two answers is given. */
 export interface AuthenticatedConnection {
-  readonly remote: Endpoint;
+  readonly remote: HostPort;
   readonly keyId: string;
   /** Whom it wants to act as, or null. */
   readonly actsAs: string | null;
@@ -39,7 +39,7 @@ export interface AuthenticatedConnection {
 export interface HandshakeHandler {
   admit(knock: AuthenticatedConnection): void;
   refuse(
-    who: { readonly remote: Endpoint; readonly keyId: string | null },
+    who: { readonly remote: HostPort; readonly keyId: string | null },
     reason: DenyReason,
     user: string | null,
     detail?: ProtocolError,
@@ -50,7 +50,7 @@ export interface HandshakeHandler {
 export class PendingHandshake implements Watcher, QueuedHandshake {
   readonly #context: DataPlaneContext;
   readonly #host: HandshakeHandler;
-  readonly #remote: Endpoint;
+  readonly #remote: HostPort;
   readonly #handshake: ServerHandshake;
   readonly #deadline: Timer;
   #registration: Registration | null;
@@ -60,7 +60,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     context: DataPlaneContext,
     host: HandshakeHandler,
     connection: Descriptor,
-    remote: Endpoint,
+    remote: HostPort,
     handshake: ServerHandshake,
   ) {
     this.#context = context;

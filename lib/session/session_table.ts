@@ -4,8 +4,8 @@
  * @module
  */
 import type { ListenerConfig } from "../config/types.ts";
-import type { Endpoint } from "../libc/inet.ts";
-import type { Ending } from "../libc/spawn.ts";
+import type { HostPort } from "../libc/inet_address.ts";
+import type { ExitStatus } from "../libc/spawn.ts";
 import type { Identity, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import type { KeyRing } from "../keys/key_ring.ts";
 import type { SessionHandle } from "./service.ts";
@@ -41,7 +41,7 @@ export type PeerOrigin =
   /** It holds a key. */
   | {
     readonly kind: "tcp";
-    readonly remote: Endpoint;
+    readonly remote: HostPort;
     readonly keyId: string;
     /** The keys of the listener it came to. */
     readonly ring: KeyRing;
@@ -79,7 +79,7 @@ export class Session {
   /** The program the peer ran when it was let in, where known. For the log only. */
   executable: string | null = null;
   /** How its program ended, where it had one. */
-  ending: Ending | null = null;
+  ending: ExitStatus | null = null;
   readonly #onEnd: (session: Session) => void;
   // The wall clock may be set while a session is open.
   readonly #began = performance.now();

@@ -8,7 +8,7 @@ import type { ProtocolError } from "../protocol/protocol_error.ts";
 import { ServerHandshake } from "../protocol/server_handshake.ts";
 import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
+import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
 import type { Decision, DenyReason } from "../policy/types.ts";
 import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
 import {
@@ -103,7 +103,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
   onConnection(connection: Descriptor): void {
     let arrived = false;
     try {
-      const remote = peerEndpoint(connection);
+      const remote = remoteAddress(connection);
       if (remote === null) {
         // It has reset the connection before it was looked at, and the kernel does not say any more who it was.
         this.refuse({ remote, keyId: null }, "bad-key", null, "truncated");
@@ -118,7 +118,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
   }
 
   onResourceExhausted(connection: Descriptor): void {
-    const remote = peerEndpoint(connection);
+    const remote = remoteAddress(connection);
     drainAndClose(connection);
     this.refuse({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
   }
@@ -145,7 +145,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
 
   /** Someone is refused, whose connection is closed already. */
   refuse(
-    { remote, keyId }: { readonly remote: Endpoint | null; readonly keyId: string | null },
+    { remote, keyId }: { readonly remote: HostPort | null; readonly keyId: string | null },
     reason: DenyReason,
     user: string | null = null,
     detail?: ProtocolError,
@@ -153,7 +153,7 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     this.#context.events.logDeny({
       listener: this.name,
       peer: null,
-      remote: remote === null ? undefined : endpointText(remote),
+      remote: remote === null ? undefined : hostPortText(remote),
       key: keyId ?? undefined,
       user,
       reason,

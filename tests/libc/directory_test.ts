@@ -89,7 +89,7 @@ Deno.test(
     using file = place.directory.create("file", 0o600);
     Deno.renameSync(place.at("file"), place.at("moved"));
     Deno.symlinkSync(place.victim, place.at("file"));
-    file.resemble(model, 0o777);
+    file.copyRights(model, 0o777);
     place.victimIsUntouched();
     const { uid, gid } = Deno.statSync(place.at("moved"));
     assertEquals([uid, gid, place.mode("moved")], [579, 578, "644"]);

@@ -1,14 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
-import {
-  fileStatus,
-  FileType,
-  FileWatch,
-  linkStatus,
-  LockFile,
-  readProc,
-  readProcBytes,
-} from "../../lib/libc/files.ts";
+import { fileStatus, FileType, linkStatus } from "../../lib/libc/file_status.ts";
+import { FileWatch, LockFile } from "../../lib/libc/files.ts";
+import { readProc, readProcBytes } from "../../lib/libc/read_file.ts";
 import { childLine, Holder, isRoot, output } from "../support/processes.ts";
 
 /** An access and modification time, in seconds since the epoch. */

@@ -2,19 +2,14 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Descriptor } from "../../lib/libc/descriptor.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import {
-  connectOutcome,
-  connectTcp,
-  endpointText,
-  endSending,
-  listenTcp,
+  hostPortText,
+  localAddress,
   NameError,
-  ownEndpoint,
-  peerEndpoint,
-  resetOnClose,
+  remoteAddress,
   resolveHost,
-  tcpSocket,
-} from "../../lib/libc/inet.ts";
-import { accept, BROKEN, receive, send } from "../../lib/libc/sockets.ts";
+} from "../../lib/libc/inet_address.ts";
+import { accept, BROKEN, connect, receive, send, shutdownWrite } from "../../lib/libc/sockets.ts";
+import { connectOutcome, listenTcp, resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 
 /** Asks again until there is an answer: what crosses loopback is there in a moment. */
@@ -30,10 +25,10 @@ async function soon<T>(ask: () => T | null): Promise<T> {
 /** A listener and both ends of a connection to it. */
 async function meet(host: string, to = host) {
   const listener = listenTcp(resolveHost(host, 0, true)[0]!, 16);
-  const { port } = ownEndpoint(listener);
+  const { port } = localAddress(listener);
   const address = resolveHost(to, port)[0]!;
   const far = tcpSocket(address);
-  const begun = connectTcp(far, address);
+  const begun = connect(far, address);
   assert(begun === 0 || begun === Errno.EINPROGRESS, String(begun));
   const near = await soon(() => accept(listener));
   assertEquals(connectOutcome(far), 0);
@@ -63,11 +58,11 @@ if (!ipv6) console.log("this machine has no IPv6: its tests are left out");
 for (const host of ipv6 ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
   Deno.test(`a connection over ${host} knows both of its ends`, async () => {
     using met = await meet(host);
-    assertEquals(ownEndpoint(met.near), { host, port: met.port });
-    assertEquals(peerEndpoint(met.far), { host, port: met.port });
-    assertEquals(peerEndpoint(met.near), ownEndpoint(met.far));
+    assertEquals(localAddress(met.near), { host, port: met.port });
+    assertEquals(remoteAddress(met.far), { host, port: met.port });
+    assertEquals(remoteAddress(met.near), localAddress(met.far));
     send(met.far, new TextEncoder().encode("hello"));
-    endSending(met.far);
+    shutdownWrite(met.far);
     const buffer = new Uint8Array(16);
     const read = () => {
       const count = receive(met.near, buffer);
@@ -83,7 +78,7 @@ Deno.test(
   { ignore: !ipv6 },
   async () => {
     using met = await meet("::", "127.0.0.1");
-    assertEquals(peerEndpoint(met.near)!.host, "127.0.0.1");
+    assertEquals(remoteAddress(met.near)!.host, "127.0.0.1");
   },
 );
 
@@ -119,7 +114,7 @@ Deno.test("nobody listening is ECONNREFUSED", async () => {
   for (const one of [listener, near, far]) one.close();
   const address = resolveHost("127.0.0.1", port)[0]!;
   using socket = tcpSocket(address);
-  const begun = connectTcp(socket, address);
+  const begun = connect(socket, address);
   const outcome = begun === Errno.EINPROGRESS
     ? await soon(() => connectOutcome(socket) || null)
     : begun;
@@ -138,7 +133,7 @@ Deno.test("a reset is no end of the stream", async () => {
     }),
     BROKEN,
   );
-  assertEquals(peerEndpoint(met.near), null);
+  assertEquals(remoteAddress(met.near), null);
 });
 
 Deno.test("who is accepted has the listener's options: no delay, and dead peers are noticed", async () => {
@@ -171,8 +166,8 @@ function optionOf(socket: Descriptor, level: number, option: number): number {
   return value[0]!;
 }
 
-Deno.test("endpointText() puts brackets round an IPv6 address, and none round others", () => {
-  assertEquals(endpointText({ host: "::1", port: 80 }), "[::1]:80");
-  assertEquals(endpointText({ host: "10.0.0.1", port: 80 }), "10.0.0.1:80");
-  assertEquals(endpointText({ host: "db.example", port: 80 }), "db.example:80");
+Deno.test("hostPortText() puts brackets round an IPv6 address, and none round others", () => {
+  assertEquals(hostPortText({ host: "::1", port: 80 }), "[::1]:80");
+  assertEquals(hostPortText({ host: "10.0.0.1", port: 80 }), "10.0.0.1:80");
+  assertEquals(hostPortText({ host: "db.example", port: 80 }), "db.example:80");
 });

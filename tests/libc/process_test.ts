@@ -4,9 +4,9 @@ import { cString } from "../../lib/libc/memory.ts";
 import {
   argumentBytes,
   exec,
+  readVariable,
   removeVariable,
   setVariable,
-  variable,
 } from "../../lib/libc/process.ts";
 import { childLine, isRoot, output } from "../support/processes.ts";
 
@@ -14,14 +14,14 @@ const PROCESS = new URL("../../lib/libc/process.ts", import.meta.url).href;
 
 Deno.test("a variable of the environment is set, read and removed", () => {
   const name = `VARIABLE_${crypto.randomUUID().replaceAll("-", "_")}`;
-  assertEquals(variable(name), null);
+  assertEquals(readVariable(name), null);
   setVariable(name, "ü =");
-  assertEquals(variable(name), "ü =");
+  assertEquals(readVariable(name), "ü =");
   setVariable(name, "");
-  assertEquals(variable(name), "");
+  assertEquals(readVariable(name), "");
   removeVariable(name);
   removeVariable(name);
-  assertEquals(variable(name), null);
+  assertEquals(readVariable(name), null);
 });
 
 Deno.test("a variable is given another name, with all its bytes, in place of one of that name", async () => {
@@ -43,7 +43,7 @@ exec(["env", "-0"].map((text) => new TextEncoder().encode(text + "\\0")));`;
 Deno.test("a variable is read whole, however long", () => {
   const value = "x".repeat(100_000);
   setVariable("LONG_VARIABLE", value);
-  assertEquals(variable("LONG_VARIABLE"), value);
+  assertEquals(readVariable("LONG_VARIABLE"), value);
   removeVariable("LONG_VARIABLE");
 });
 

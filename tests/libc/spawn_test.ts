@@ -4,7 +4,7 @@ import { cString } from "../../lib/libc/memory.ts";
 import { pipe } from "../../lib/libc/pipe.ts";
 import { waitFor } from "../../lib/libc/poll.ts";
 import { receive, send, unixSocketPair } from "../../lib/libc/sockets.ts";
-import { type Child, type Ending, Signal, signalName, spawn } from "../../lib/libc/spawn.ts";
+import { type Child, type ExitStatus, Signal, signalName, spawn } from "../../lib/libc/spawn.ts";
 
 function start(...argv: string[]) {
   const [ours, theirs] = unixSocketPair();
@@ -21,7 +21,7 @@ function start(...argv: string[]) {
   }
 }
 
-function ended(child: Child): Ending | null {
+function ended(child: Child): ExitStatus | null {
   waitFor(child.handle, "input", 5_000);
   const ending = child.reap();
   child.handle.close();
@@ -71,13 +71,13 @@ Deno.test("a child that was reaped is signalled no more: its number may be anoth
   ended(child);
   assertEquals(child.reap(), null);
   child.signal(Signal.SIGKILL);
-  child.destroy();
+  child.kill();
   connection.close();
 });
 
 Deno.test("a child that is destroyed is gone at once", () => {
   const { child, connection } = start("/bin/cat");
-  child.destroy();
+  child.kill();
   assertEquals(send(connection, new Uint8Array(1)), -2);
   assert(child.reap() === null);
   child.handle.close();

@@ -1,18 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ThreadImpersonation } from "../../lib/libc/thread_impersonation.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
-import { readProc } from "../../lib/libc/files.ts";
-import {
-  accept,
-  bind,
-  connect,
-  listen,
-  peerCredentials,
-  peerGroups,
-  ucred,
-  unixAddress,
-  unixSocket,
-} from "../../lib/libc/sockets.ts";
+import { peerCredentials, peerGroups, ucred } from "../../lib/libc/peer_credentials.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
+import { accept, bind, connect, listen, unixSocket } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { isRoot } from "../support/processes.ts";
 
 const BOB = { uid: 579, gid: 580, groups: [2000, 2001, 2000] };
@@ -33,9 +25,9 @@ Deno.test(
   () => {
     const loan = new ThreadImpersonation();
     const before = own();
-    assertEquals(loan.as(BOB, own), "579/580/2000 2001");
+    assertEquals(loan.run(BOB, own), "579/580/2000 2001");
     assertEquals(own(), before);
-    assertEquals(loan.as({ uid: 0, gid: 0, groups: [] }, own), "0/0/");
+    assertEquals(loan.run({ uid: 0, gid: 0, groups: [] }, own), "0/0/");
     assertEquals(own(), before);
   },
 );
@@ -45,7 +37,7 @@ Deno.test("an IdentityLoan is for this thread alone (needs root)", needsRoot, ()
   // Who the threads are is asked before: a process or thread that is started meanwhile would inherit the loan.
   const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/task`] }).outputSync();
   const threads = new TextDecoder().decode(stdout).trim().split("\n");
-  const uids = loan.as(BOB, () => threads.map((thread) => uidOf(thread)));
+  const uids = loan.run(BOB, () => threads.map((thread) => uidOf(thread)));
   assertEquals(uids.filter((uid) => uid === "579").length, 1);
   assertEquals(new Set(uids.filter((uid) => uid !== null)), new Set(["579", "0"]));
   assertEquals(new Set(threads.map(uidOf).filter((uid) => uid !== null)), new Set(["0"]));
@@ -70,14 +62,14 @@ Deno.test("who accepts sees the borrowed uid, gid and groups (needs root)", need
     listen(listener, 8);
     Deno.chmodSync(`${directory}/s`, 0o666);
     using client = unixSocket();
-    assertEquals(new ThreadImpersonation().as(BOB, () => connect(client, address)), 0);
+    assertEquals(new ThreadImpersonation().run(BOB, () => connect(client, address)), 0);
     using accepted = accept(listener)!;
     assertEquals(peerCredentials(accepted), true);
     assertEquals([ucred.uid, ucred.gid, peerGroups(accepted)], [579, 580, [2000, 2001]]);
     // What bob may not reach, the loan does not reach, either.
     Deno.chmodSync(`${directory}/s`, 0o600);
     using refused = unixSocket();
-    assertEquals(new ThreadImpersonation().as(BOB, () => connect(refused, address)), Errno.EACCES);
+    assertEquals(new ThreadImpersonation().run(BOB, () => connect(refused, address)), Errno.EACCES);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }
@@ -89,16 +81,16 @@ Deno.test(
   () => {
     const loan = new ThreadImpersonation();
     const before = own();
-    assertThrows(() => loan.as({ ...BOB, groups: [0xffff_ffff] }, own), SystemError);
+    assertThrows(() => loan.run({ ...BOB, groups: [0xffff_ffff] }, own), SystemError);
     assertEquals(own(), before);
     for (const wrong of [{ ...BOB, gid: 0xffff_ffff }, { ...BOB, uid: 0xffff_ffff }]) {
-      assertThrows(() => loan.as(wrong, () => assertEquals(own(), "never")), SystemError);
+      assertThrows(() => loan.run(wrong, () => assertEquals(own(), "never")), SystemError);
       assertEquals(own(), before);
     }
     const call = () => {
       throw new TypeError("in the call");
     };
-    assertThrows(() => loan.as(BOB, call), TypeError);
+    assertThrows(() => loan.run(BOB, call), TypeError);
     assertEquals(own(), before);
   },
 );

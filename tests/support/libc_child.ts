@@ -4,10 +4,11 @@
  */
 import { check, SystemError } from "../../lib/libc/errno.ts";
 import { LockFile } from "../../lib/libc/files.ts";
+import { connect, unixSocket } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../../lib/libc/identity.ts";
 import { argumentBytes, exec } from "../../lib/libc/process.ts";
 import { libc } from "../../lib/libc/symbols.ts";
-import { connect, unixAddress, unixSocket } from "../../lib/libc/sockets.ts";
 
 const [verb, ...args] = Deno.args;
 

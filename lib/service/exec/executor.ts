@@ -7,12 +7,13 @@ import type { ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { describe, SystemError } from "../../libc/errno.ts";
-import { fileStatus, FileType } from "../../libc/files.ts";
-import { endpointText, ownEndpoint } from "../../libc/inet.ts";
+import { fileStatus, FileType } from "../../libc/file_status.ts";
+import { hostPortText, localAddress } from "../../libc/inet_address.ts";
+import { shutdown } from "../../libc/sockets.ts";
+import { peerPath } from "../../libc/unix_address.ts";
 import { cString } from "../../libc/memory.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
-import { inheritedFileLimit, limitFiles } from "../../libc/process.ts";
-import { boundPath, shutdown } from "../../libc/sockets.ts";
+import { inheritedFileLimit, setFileLimit } from "../../libc/process.ts";
 import { canSpawn, type Child, Signal, spawn } from "../../libc/spawn.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../../reactor/reactor.ts";
 import type { Timer } from "../../reactor/timers.ts";
@@ -97,7 +98,7 @@ export class Executor implements Service {
       const environment = [...this.#inherited, ...ours];
       const connection = side.descriptor;
       const child = spawn({ path, argv, environment, connection, errors: writer });
-      if (this.#fileLimit !== null) limitFiles(child.pid, this.#fileLimit);
+      if (this.#fileLimit !== null) setFileLimit(child.pid, this.#fileLimit);
       return new ExecSession(this.#context, this.#reaper, session, child, errors, side);
     } catch (error) {
       errors.close();
@@ -113,7 +114,7 @@ export class Executor implements Service {
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
       const local = facts.listener.slice("unix:".length);
-      const remote = boundPath(connection);
+      const remote = peerPath(connection);
       return { user, uid, gid, pid, keyId: null, remote, local, connections };
     }
     return {
@@ -122,8 +123,8 @@ export class Executor implements Service {
       gid: identity.gid,
       pid: null,
       keyId: origin.keyId,
-      remote: endpointText(origin.remote),
-      local: endpointText(ownEndpoint(connection)),
+      remote: hostPortText(origin.remote),
+      local: hostPortText(localAddress(connection)),
       connections,
     };
   }
@@ -159,7 +160,7 @@ class ExecSession implements SessionHandle, Watcher {
       this.#registration = context.reactor.watch(child.handle, EPOLLIN, this);
     } catch (error) {
       // Nobody would hear of its end.
-      child.destroy();
+      child.kill();
       throw error;
     }
   }

@@ -21,7 +21,7 @@ export class ProcessGroupReaper {
 
   /** A program has ended, been told about, and been reaped: what is left of its process group is looked after. */
   add(leader: Child): void {
-    if (!leader.hasLeftOthers()) return;
+    if (!leader.hasGroup()) return;
     this.#left.set(leader, this.#reactor.after(this.#grace(), () => this.#end(leader)));
   }
 
@@ -33,6 +33,6 @@ export class ProcessGroupReaper {
   #end(leader: Child): void {
     this.#left.get(leader)?.cancel();
     this.#left.delete(leader);
-    leader.signalOthers(Signal.SIGKILL);
+    leader.signalGroup(Signal.SIGKILL);
   }
 }

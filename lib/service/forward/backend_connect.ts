@@ -5,8 +5,9 @@
  */
 import { Descriptor } from "../../libc/descriptor.ts";
 import { Errno } from "../../libc/errno.ts";
-import { connectOutcome, connectTcp, type SocketAddress, tcpSocket } from "../../libc/inet.ts";
+import type { SocketAddress } from "../../libc/inet_address.ts";
 import { connect, unixSocket } from "../../libc/sockets.ts";
+import { connectOutcome, tcpSocket } from "../../libc/tcp_socket.ts";
 import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../../reactor/reactor.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
 import type { Timer } from "../../reactor/timers.ts";
@@ -129,7 +130,7 @@ export class BackendConnect implements SessionHandle, Watcher {
       const address = this.#addresses[this.#next++];
       if (address === undefined) return this.#endSoon("backend-refused");
       const backend = tcpSocket(address);
-      const error = connectTcp(backend, address);
+      const error = connect(backend, address);
       if (error === 0) return this.#arrive(backend);
       if (error === Errno.EINPROGRESS) {
         this.#registration = this.#reactor.watch(backend, EPOLLOUT, this);

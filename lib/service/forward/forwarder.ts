@@ -8,13 +8,13 @@ import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { SystemError } from "../../libc/errno.ts";
 import {
-  endpointText,
+  hostPortText,
   NameError,
   resolveHost,
   type SocketAddress,
-  tuneTcp,
-} from "../../libc/inet.ts";
-import { unixAddress } from "../../libc/sockets.ts";
+} from "../../libc/inet_address.ts";
+import { setTcpOptions } from "../../libc/tcp_socket.ts";
+import { unixAddress } from "../../libc/unix_address.ts";
 import type { Reactor } from "../../reactor/reactor.ts";
 import { Relay, type RelayOutcome, type RelayOwner } from "../../net/relay.ts";
 import type { RelayBuffers } from "../../net/relay_buffers.ts";
@@ -79,7 +79,7 @@ export class Forwarder implements Service {
   #join(session: Session, peer: RelayConnection, backend: Descriptor): SessionHandle | null {
     let unsent: Uint8Array | null;
     try {
-      if (this.#kind === "tcp") tuneTcp(backend);
+      if (this.#kind === "tcp") setTcpOptions(backend);
       unsent = this.#passOn.before(session, peer.descriptor);
     } catch {
       backend.close();
@@ -135,7 +135,7 @@ function addressesOf(target: Target): readonly [SocketAddress, ...SocketAddress[
     return [first, ...others];
   } catch (cause) {
     if (!(cause instanceof NameError || cause instanceof SystemError)) throw cause;
-    throw new Failure(`Cannot forward to tcp:${endpointText(target)}: ${cause.message}`, {
+    throw new Failure(`Cannot forward to tcp:${hostPortText(target)}: ${cause.message}`, {
       exit: ExitCode.config,
       hint: `getent ahosts ${target.host}`,
       cause,
