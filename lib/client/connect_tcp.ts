@@ -137,10 +137,10 @@ function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void
 /** Why the access check did not end well, as far as a client can know. */
 export function handshakeFailure(
   where: string,
-  event: ClientEvent & { kind: "rejected" | "refused" },
+  event: ClientEvent & { kind: "rejected" | "failed" },
 ): Failure {
   if (event.kind === "rejected") return rejected(where, event.reason);
-  switch (event.reason) {
+  switch (event.error) {
     case "bad-key":
       return connectFailure(
         `${where} does not know this key`,
@@ -153,7 +153,7 @@ export function handshakeFailure(
       return connectFailure(`what ${where} sent was changed on its way`, ExitCode.data);
     default:
       return connectFailure(
-        `${where} is not an ipcauth server: its answer is ${event.reason}`,
+        `${where} is not an ipcauth server: its answer is ${event.error}`,
         ExitCode.data,
         "is another program listening there?",
       );

@@ -22,14 +22,14 @@ export interface AppendedFile {
 }
 
 /**
- * Opens a file for appending, and makes it when there is none. Each write goes to the end of the file in
- * one piece, also when other processes append to it. Neither opening nor writing waits for the reader of
- * a FIFO.
+ * Opens a file for appending, and makes it when there is none. Each write goes to the end of the
+ * file in one piece, also when other processes append to it. Neither opening nor writing waits for
+ * the reader of a FIFO.
  *
  * @param path The file. A symbolic link in its last part is not followed.
  * @param mode The permission bits of a new file, before the umask.
- * @throws {SystemError} `ELOOP` for a symbolic link, `ENXIO` for a socket or a FIFO without a reader, and
- * others of `open(2)`.
+ * @throws {SystemError} `ELOOP` for a symbolic link, `ENXIO` for a socket or a FIFO without a
+ * reader, and others of `open(2)`.
  */
 export function openToAppend(path: string, mode: number): AppendedFile {
   const name = cString(path);
@@ -56,12 +56,12 @@ export function append(file: Descriptor, bytes: Uint8Array<ArrayBuffer>): number
 }
 
 /**
- * Removes the last bytes of a file. The caller must be the only writer since it has written them: the
- * bytes are not compared.
+ * Removes the last bytes of a file. The caller must be the only writer since it has written them:
+ * the bytes are not compared.
  *
  * @param count The number of bytes.
- * @returns Whether they are removed. They are not from a device or a FIFO, nor from a file that only
- * grows (`chattr +a`).
+ * @returns Whether they are removed. They are not from a device or a FIFO, nor from a file that
+ * only grows (`chattr +a`).
  */
 export function removeTail(file: Descriptor, count: number): boolean {
   const { mode, size } = descriptorStatus(file);

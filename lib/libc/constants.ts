@@ -1,8 +1,8 @@
 /**
  * Constants of the Linux kernel that several files of this layer use.
  *
- * Each group names its header file. The values are those of x86-64 and of arm64; a value that differs
- * between the two says so.
+ * Each group names its header file. The values are those of x86-64 and of arm64; a value that
+ * differs between the two says so.
  *
  * @module
  */
@@ -54,7 +54,7 @@ export const SHUT_RDWR = 2;
 export const UNIX_PATH_MAX = 108;
 
 /**
- * `(uid_t) -1`. As an argument of `setresuid(2)` or `chown(2)` it keeps the id that is set; no user and
- * no group has it.
+ * `(uid_t) -1`. As an argument of `setresuid(2)` or `chown(2)` it keeps the id that is set; no user
+ * and no group has it.
  */
 export const NO_ID = 0xffff_ffff;

@@ -1,9 +1,9 @@
 /**
  * Ownership of file descriptors.
  *
- * The kernel gives the number of a closed descriptor to the next file that is opened. So every descriptor
- * made through the C library has exactly one {@linkcode Descriptor}, and the only `close(2)` of the
- * program is here.
+ * The kernel gives the number of a closed descriptor to the next file that is opened. So every
+ * descriptor made through the C library has exactly one {@linkcode Descriptor}, and the only
+ * `close(2)` of the program is here.
  *
  * @module
  */
@@ -48,7 +48,8 @@ export class Descriptor {
   /**
    * The number, to be used within one call and not kept.
    *
-   * @throws {Error} After {@linkcode close} or {@linkcode release}: it may be another file's by then.
+   * @throws {Error} After {@linkcode close} or {@linkcode release}: it may be another file's by
+   * then.
    */
   get number(): number {
     if (this.#number < 0) throw new Error("a descriptor was used after its owner gave it up");
@@ -65,7 +66,8 @@ export class Descriptor {
     const number = this.#number;
     if (number < 0) return;
     this.#number = -1;
-    // On Linux the descriptor is closed after every error except EBADF (close(2)), so no call is retried.
+    // On Linux the descriptor is closed after every error except EBADF (close(2)), so no call is
+    // retried.
     libc.close(number);
   }
 
@@ -82,7 +84,8 @@ export class Descriptor {
   }
 
   /**
-   * Makes a second descriptor of the same open file, close-on-exec (`F_DUPFD_CLOEXEC` of `fcntl(2)`).
+   * Makes a second descriptor of the same open file, close-on-exec (`F_DUPFD_CLOEXEC` of
+   * `fcntl(2)`).
    *
    * @throws {SystemError} `EMFILE`.
    */

@@ -1,8 +1,8 @@
 /**
  * A directory that is held open, and the files in it.
  *
- * The owner of any part of a path can make it name another file. All that is done here is done to the
- * directory and the file that were opened, even when their names have changed.
+ * The owner of any part of a path can make it name another file. All that is done here is done to
+ * the directory and the file that were opened, even when their names have changed.
  *
  * @module
  */
@@ -69,7 +69,8 @@ export class Directory {
   /**
    * Opens a file for reading. The call does not wait for the writer of a FIFO.
    *
-   * @throws {SystemError} `ELOOP` for a symbolic link, `ENOENT` when there is no entry of this name.
+   * @throws {SystemError} `ELOOP` for a symbolic link, `ENOENT` when there is no entry of this
+   * name.
    */
   open(name: string): DirectoryFile {
     return this.#open(name, O_RDONLY | O_NONBLOCK, 0);
@@ -157,8 +158,8 @@ export class DirectoryFile {
   }
 
   /**
-   * Copies the owner, the group, the permission bits, the access control list and the SELinux label of
-   * another file.
+   * Copies the owner, the group, the permission bits, the access control list and the SELinux label
+   * of another file.
    *
    * @param other The file to copy from.
    * @param maxMode The permission bits that are copied, when set.
@@ -215,17 +216,17 @@ function equal(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /**
- * Puts bytes in a file's place: written beside it, made durable, then renamed over it, then the rename
- * made durable. A reader sees the old file or the new one, whole.
+ * Puts bytes in a file's place: written beside it, made durable, then renamed over it, then the
+ * rename made durable. A reader sees the old file or the new one, whole.
  *
  * @param directory Where it lies.
  * @param name The file's name in it.
  * @param bytes The new content.
- * @param beside The name it has meanwhile. What is there of that name was left by somebody who died, and
- * is removed; the caller sees to it that nobody else is at it.
+ * @param beside The name it has meanwhile. What is there of that name was left by somebody who
+ * died, and is removed; the caller sees to it that nobody else is at it.
  * @param model The file whose owner and rights it gets, or null for our own.
- * @param mode The permission bits it has; with a model, the ones it may have at most. Bits that lend the
- * owner's rights to whoever runs the file (set-user-ID) are none of them.
+ * @param mode The permission bits it has; with a model, the ones it may have at most. Bits that
+ * lend the owner's rights to whoever runs the file (set-user-ID) are none of them.
  * @throws {SystemError} When the system refuses. The old file is as it was then.
  */
 export function putInPlace(

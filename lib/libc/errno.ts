@@ -5,7 +5,9 @@
  */
 import { libc } from "./symbols.ts";
 
-/** The error numbers that this program distinguishes: asm-generic/errno-base.h, asm-generic/errno.h. */
+/**
+ * The error numbers that this program distinguishes: asm-generic/errno-base.h, asm-generic/errno.h.
+ */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -98,7 +100,9 @@ export class SystemError extends Error {
   override readonly name = "SystemError";
   /** The error number, which need not be among {@linkcode Errno}. */
   readonly errno: number;
-  /** The symbol, such as `EACCES`, or `errno N` for a number that is not among {@linkcode Errno}. */
+  /**
+   * The symbol, such as `EACCES`, or `errno N` for a number that is not among {@linkcode Errno}.
+   */
   readonly code: string;
 
   /**

@@ -21,8 +21,8 @@ export class IdentityError extends Error {
 }
 
 /**
- * The calls that read and change ids, of a whole process or of one thread. Each answers −1 on failure.
- * Lists and results are 32-bit words in the byte order of the machine.
+ * The calls that read and change ids, of a whole process or of one thread. Each answers −1 on
+ * failure. Lists and results are 32-bit words in the byte order of the machine.
  */
 export interface IdCalls {
   setgroups(count: number, list: Uint8Array<ArrayBuffer>): number;
@@ -50,16 +50,17 @@ const WHOLE_PROCESS: IdCalls = {
 
 /**
  * Takes on an identity: the supplementary groups, the three group ids, then the three user ids
- * (`setgroups(2)`, `setresgid(2)`, `setresuid(2)`). Then all of them are read back, and for a uid other
- * than 0 an attempt to become root again must fail.
+ * (`setgroups(2)`, `setresgid(2)`, `setresuid(2)`). Then all of them are read back, and for a uid
+ * other than 0 an attempt to become root again must fail.
  *
  * The groups come first because root's right to change them goes with the uid. An identity that the
- * process has already is not set again: a process without root's rights may keep its own. Whether the
- * primary group stands among the supplementary ones makes no difference to any right (`credentials(7)`).
+ * process has already is not set again: a process without root's rights may keep its own. Whether
+ * the primary group stands among the supplementary ones makes no difference to any right
+ * (`credentials(7)`).
  *
  * @param identity The identity.
- * @param calls Of the whole process, or of one thread that calls `execve(2)` next: the program gets the
- * ids of the calling thread.
+ * @param calls Of the whole process, or of one thread that calls `execve(2)` next: the program gets
+ * the ids of the calling thread.
  * @throws {SystemError} When the kernel does not allow it (`EPERM`, `EINVAL`).
  * @throws {IdentityError} When the ids read back differ, or root could be taken back.
  */
@@ -113,8 +114,8 @@ function bytes(words: Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Checks whether an error of {@linkcode becomeIdentity} says that only root may do this: `EPERM`, or
- * `EINVAL` for an id that the user namespace does not map (`user_namespaces(7)`).
+ * Checks whether an error of {@linkcode becomeIdentity} says that only root may do this: `EPERM`,
+ * or `EINVAL` for an id that the user namespace does not map (`user_namespaces(7)`).
  */
 export function isNotPermitted(error: unknown): boolean {
   return error instanceof SystemError &&

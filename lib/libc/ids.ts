@@ -1,6 +1,6 @@
 /**
- * Users and groups of the name service: `getpwnam(3)`, `getgrnam(3)`. It reads local files, LDAP, SSSD
- * and whatever else `nsswitch.conf(5)` names. Every look-up blocks the thread.
+ * Users and groups of the name service: `getpwnam(3)`, `getgrnam(3)`. It reads local files, LDAP,
+ * SSSD and whatever else `nsswitch.conf(5)` names. Every look-up blocks the thread.
  *
  * @module
  */
@@ -30,8 +30,8 @@ export function hostName(): string {
 }
 
 /**
- * Calls a function of the `_r` family. It fills a record, and a buffer with the record's strings, which
- * must grow after `ERANGE`. The result pointer stays NULL when there is no such entry.
+ * Calls a function of the `_r` family. It fills a record, and a buffer with the record's strings,
+ * which must grow after `ERANGE`. The result pointer stays NULL when there is no such entry.
  */
 function findEntry<T>(
   call: string,
@@ -55,7 +55,8 @@ function findEntry<T>(
     }
     if (result[0] !== 0n) {
       const entry = read(new DataView(record.buffer));
-      // The record points into `strings`. This last use keeps them from being collected before here.
+      // The record points into `strings`. This last use keeps them from being collected before
+      // here.
       strings.fill(0);
       return entry;
     }

@@ -31,12 +31,14 @@ export type InheritedAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
-/** An inherited socket: its address, and the number of its descriptor, which the holder must close. */
+/**
+ * An inherited socket: its address, and the number of its descriptor, which the holder must close.
+ */
 export type InheritedSocket = InheritedAddress & { readonly descriptor: number };
 
 /**
- * Checks an inherited descriptor, and makes it non-blocking and close-on-exec. The caller remains its
- * owner.
+ * Checks an inherited descriptor, and makes it non-blocking and close-on-exec. The caller remains
+ * its owner.
  *
  * @param number The number of the descriptor.
  * @returns Its address, or the sentence that says why it cannot be served.

@@ -1,8 +1,9 @@
 /**
  * Strings and addresses between JavaScript and C.
  *
- * `Deno.UnsafePointer` needs `--allow-ffi` without a list of paths, which this program does not have.
- * Instead, `memset` of 0 bytes returns the address of a buffer, and `memcpy` reads from an address.
+ * `Deno.UnsafePointer` needs `--allow-ffi` without a list of paths, which this program does not
+ * have. Instead, `memset` of 0 bytes returns the address of a buffer, and `memcpy` reads from an
+ * address.
  *
  * @module
  */
@@ -21,7 +22,9 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text + "\0");
 }
 
-/** The address of a buffer's first byte, valid for as long as the caller keeps the buffer reachable. */
+/**
+ * The address of a buffer's first byte, valid for as long as the caller keeps the buffer reachable.
+ */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return libc.memory_address(buffer, 0, 0n);
 }

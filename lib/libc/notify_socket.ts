@@ -19,8 +19,8 @@ import { libc } from "./symbols.ts";
 const CLOCK_MONOTONIC = 1;
 
 /**
- * Connects to the socket that `NOTIFY_SOCKET` names. The connection outlives root's rights, which a later
- * `connect(2)` may need.
+ * Connects to the socket that `NOTIFY_SOCKET` names. The connection outlives root's rights, which a
+ * later `connect(2)` may need.
  *
  * @param name An absolute path, or `@` and an abstract name.
  * @returns The socket, or null when the name is neither, or is too long.
@@ -48,8 +48,8 @@ export function notifySocket(name: string): Descriptor | null {
 }
 
 /**
- * Sends a message as one datagram. A failure is ignored: the manager notices a missing message by its own
- * timeouts.
+ * Sends a message as one datagram. A failure is ignored: the manager notices a missing message by
+ * its own timeouts.
  *
  * @param message Lines `NAME=VALUE`.
  */

@@ -19,8 +19,8 @@ const length = new Uint32Array(1);
 const lengthBytes = new Uint8Array(length.buffer);
 
 /**
- * The answer to the last {@linkcode peerCredentials}: a `struct ucred` (linux/socket.h). The next call
- * overwrites it, so that none is allocated for a connection; copy what is needed longer.
+ * The answer to the last {@linkcode peerCredentials}: a `struct ucred` (linux/socket.h). The next
+ * call overwrites it, so that none is allocated for a connection; copy what is needed longer.
  */
 export const ucred = {
   get pid(): number {
@@ -35,11 +35,12 @@ export const ucred = {
 };
 
 /**
- * Reads the peer's pid, effective uid and gid (`SO_PEERCRED`) into {@linkcode ucred}. They are those at
- * `connect(2)`; on the client's side, those of the server at `listen(2)`.
+ * Reads the peer's pid, effective uid and gid (`SO_PEERCRED`) into {@linkcode ucred}. They are
+ * those at `connect(2)`; on the client's side, those of the server at `listen(2)`.
  *
- * @returns Whether the kernel gave an answer of the right length. Otherwise all of {@linkcode ucred} is
- * 4294967295, so that the answer for an earlier peer cannot be taken for this one's.
+ * @returns Whether the kernel gave an answer of the right length. Otherwise all of
+ * {@linkcode ucred} is 4294967295, so that the answer for an earlier peer cannot be taken for this
+ * one's.
  */
 export function peerCredentials(socket: Descriptor): boolean {
   length[0] = credentialsBytes.length;
@@ -64,8 +65,8 @@ let groups = new Uint32Array(64);
  * @returns The gids, or null when the kernel gave no answer.
  */
 export function peerGroups(socket: Descriptor): number[] | null {
-  // A process has at most 65,536 groups (NGROUPS_MAX, linux/limits.h). After ERANGE the kernel has said
-  // the length that is needed, and it does not change: the groups are those at connect(2).
+  // A process has at most 65,536 groups (NGROUPS_MAX, linux/limits.h). After ERANGE the kernel has
+  // said the length that is needed, and it does not change: the groups are those at connect(2).
   for (let attempt = 0; attempt < 2; attempt++) {
     length[0] = groups.byteLength;
     const bytes = new Uint8Array(groups.buffer);
@@ -82,8 +83,8 @@ const number = new Int32Array(1);
 const numberBytes = new Uint8Array(number.buffer);
 
 /**
- * Opens a pidfd of the peer's process (`SO_PEERPIDFD`, Linux 6.5). Unlike the pid it cannot come to mean
- * another process.
+ * Opens a pidfd of the peer's process (`SO_PEERPIDFD`, Linux 6.5). Unlike the pid it cannot come to
+ * mean another process.
  *
  * @returns The pidfd, or null when the kernel does not give one.
  */

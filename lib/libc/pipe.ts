@@ -12,8 +12,8 @@ import { libc } from "./symbols.ts";
 /**
  * Makes a pipe (`pipe2(2)`); both ends are close-on-exec.
  *
- * @returns The reading end, which is non-blocking, and the writing end, which blocks, as programs expect
- * of their standard error.
+ * @returns The reading end, which is non-blocking, and the writing end, which blocks, as programs
+ * expect of their standard error.
  * @throws {SystemError} `EMFILE` or `ENFILE`.
  */
 export function pipe(): { readonly reader: Descriptor; readonly writer: Descriptor } {
@@ -25,8 +25,9 @@ export function pipe(): { readonly reader: Descriptor; readonly writer: Descript
 }
 
 /**
- * Makes an open file blocking, as programs expect of their standard input. The flag belongs to the open
- * file and so to all of its descriptors (`open(2)`); this layer's own calls pass `MSG_DONTWAIT`.
+ * Makes an open file blocking, as programs expect of their standard input. The flag belongs to the
+ * open file and so to all of its descriptors (`open(2)`); this layer's own calls pass
+ * `MSG_DONTWAIT`.
  *
  * @throws {SystemError} When the kernel does not allow it.
  */

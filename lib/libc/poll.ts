@@ -14,7 +14,8 @@ const POLLOUT = 0x4;
 const SIZEOF_POLLFD = 8;
 
 /**
- * Waits until a descriptor can be read or written without blocking, or has an error. Blocks the thread.
+ * Waits until a descriptor can be read or written without blocking, or has an error. Blocks the
+ * thread.
  *
  * @param descriptor The descriptor.
  * @param what Whether to read or to write.

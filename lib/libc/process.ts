@@ -48,8 +48,8 @@ export function setVariable(name: string, value: string): void {
 }
 
 /**
- * Renames a variable of the environment, and keeps every byte of its value. A variable of the new name is
- * replaced. Without a variable of the old name, nothing changes.
+ * Renames a variable of the environment, and keeps every byte of its value. A variable of the new
+ * name is replaced. Without a variable of the old name, nothing changes.
  */
 export function renameVariable(from: string, to: string): void {
   const address = libc.getenv(cString(from));
@@ -65,12 +65,12 @@ export function removeVariable(name: string): void {
 }
 
 /**
- * Restores what the JavaScript runtime has changed at its start and a program would inherit: `SIGPIPE` is
- * ignored, and the soft limit of open files is raised to the hard limit.
+ * Restores what the JavaScript runtime has changed at its start and a program would inherit:
+ * `SIGPIPE` is ignored, and the soft limit of open files is raised to the hard limit.
  *
- * The limit's old value is not recorded anywhere. The parent's is used when both have the same hard limit,
- * because this process has inherited its limits from the parent. Must be called before root is given up:
- * `prlimit(2)` needs the parent's uid.
+ * The limit's old value is not recorded anywhere. The parent's is used when both have the same hard
+ * limit, because this process has inherited its limits from the parent. Must be called before root
+ * is given up: `prlimit(2)` needs the parent's uid.
  */
 export function restoreDefaults(): void {
   libc.signal(SIGPIPE, SIG_DFL);
@@ -95,7 +95,8 @@ export function inheritedFileLimit(): FileLimit | null {
 }
 
 /**
- * Sets a process's limit of open files (`prlimit(2)`). A failure is ignored: the process keeps its limit.
+ * Sets a process's limit of open files (`prlimit(2)`). A failure is ignored: the process keeps its
+ * limit.
  *
  * @param pid The process; 0 for this one.
  */
@@ -104,8 +105,8 @@ export function setFileLimit(pid: number, limit: FileLimit): void {
 }
 
 /**
- * Reads the last arguments of this process with their original bytes. The runtime shows U+FFFD for every
- * byte that is not UTF-8, and a file name may hold any byte.
+ * Reads the last arguments of this process with their original bytes. The runtime shows U+FFFD for
+ * every byte that is not UTF-8, and a file name may hold any byte.
  *
  * @param texts The arguments as the runtime shows them.
  * @returns The arguments as C strings.
@@ -134,11 +135,12 @@ function splitAfterNul(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[
 }
 
 /**
- * Replaces this process by a program with the same environment (`execvp(3)`). A name without a slash is
- * searched for in PATH. The call returns only to throw.
+ * Replaces this process by a program with the same environment (`execvp(3)`). A name without a
+ * slash is searched for in PATH. The call returns only to throw.
  *
  * @param argv The program and its arguments as C strings, at least one.
- * @throws {SystemError} `ENOENT` when there is no such program; otherwise why it cannot be executed.
+ * @throws {SystemError} `ENOENT` when there is no such program; otherwise why it cannot be
+ * executed.
  */
 export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
   const [program] = argv;
@@ -157,8 +159,8 @@ export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
 /**
  * Finds the first file of a name in PATH.
  *
- * `execvp(3)` cannot tell: it answers `EACCES` for a program that does not exist when one directory of
- * PATH may not be entered.
+ * `execvp(3)` cannot tell: it answers `EACCES` for a program that does not exist when one directory
+ * of PATH may not be entered.
  *
  * @returns The path, or null when there is none.
  */

@@ -1,7 +1,8 @@
 /**
  * Reading files through `open(2)` and `read(2)`.
  *
- * Deno 2.9.6 reads a file below `/proc` only with `--allow-all`, which this program does not ask for.
+ * Deno 2.9.6 reads a file below `/proc` only with `--allow-all`, which this program does not ask
+ * for.
  *
  * @module
  */

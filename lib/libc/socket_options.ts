@@ -18,7 +18,8 @@ const lengthBytes = new Uint8Array(length.buffer);
  * @param socket The number of the descriptor.
  * @param level Such as `SOL_SOCKET`.
  * @param option Such as `SO_TYPE`.
- * @throws {SystemError} `EBADF` or `ENOTSOCK` when it is no socket, `ENOPROTOOPT` for an unknown option.
+ * @throws {SystemError} `EBADF` or `ENOTSOCK` when it is no socket, `ENOPROTOOPT` for an unknown
+ * option.
  */
 export function readOption(socket: number, level: number, option: number): number {
   length[0] = valueBytes.length;

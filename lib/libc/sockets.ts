@@ -72,8 +72,8 @@ export function listen(socket: Descriptor, backlog: number): void {
  * Starts connecting (`connect(2)`).
  *
  * @param address A `struct sockaddr` of the socket's family.
- * @returns 0 when it is connected; otherwise the error number. TCP answers `EINPROGRESS`, a Unix listener
- * with a full backlog `EAGAIN`.
+ * @returns 0 when it is connected; otherwise the error number. TCP answers `EINPROGRESS`, a Unix
+ * listener with a full backlog `EAGAIN`.
  */
 export function connect(socket: Descriptor, address: Uint8Array<ArrayBuffer>): number {
   return libc.connect(socket.number, address, address.length) === 0 ? 0 : errno();
@@ -83,8 +83,8 @@ export function connect(socket: Descriptor, address: Uint8Array<ArrayBuffer>): n
  * Accepts a connection (`accept4(2)`).
  *
  * @returns The connection, or null when none is waiting.
- * @throws {SystemError} `EMFILE`, `ENFILE`, `ENOBUFS` or `ENOMEM` when the process or the machine has
- * reached a limit; the connection waits on.
+ * @throws {SystemError} `EMFILE`, `ENFILE`, `ENOBUFS` or `ENOMEM` when the process or the machine
+ * has reached a limit; the connection waits on.
  */
 export function accept(listener: Descriptor): Descriptor | null {
   for (;;) {
@@ -131,8 +131,8 @@ export function peek(socket: Descriptor): number {
  *
  * @param bytes The bytes.
  * @param count How many of them, from the first.
- * @param endFollows Whether the next call is {@linkcode shutdownWrite}: with `MSG_MORE`, TCP sends both
- * in one segment.
+ * @param endFollows Whether the next call is {@linkcode shutdownWrite}: with `MSG_MORE`, TCP sends
+ * both in one segment.
  * @returns The number of bytes taken, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
  * @throws {RangeError} When `count` exceeds the buffer: the kernel would send the memory behind it.
  */
@@ -154,8 +154,8 @@ function outcome(): number {
 }
 
 /**
- * Ends both directions of a connection (`shutdown(2)`), for every process that holds a descriptor of it.
- * A connection that is dead already is no error.
+ * Ends both directions of a connection (`shutdown(2)`), for every process that holds a descriptor
+ * of it. A connection that is dead already is no error.
  */
 export function shutdown(socket: Descriptor): void {
   libc.shutdown(socket.number, SHUT_RDWR);
@@ -170,8 +170,8 @@ export function shutdownRead(socket: Descriptor): void {
 }
 
 /**
- * Ends the direction to the peer, which reads end-of-file after the bytes sent before. Bytes of the peer
- * still arrive. A connection that is dead already is no error.
+ * Ends the direction to the peer, which reads end-of-file after the bytes sent before. Bytes of the
+ * peer still arrive. A connection that is dead already is no error.
  */
 export function shutdownWrite(socket: Descriptor): void {
   libc.shutdown(socket.number, SHUT_WR);

@@ -63,17 +63,17 @@ export interface SpawnOptions {
 }
 
 /**
- * Checks whether the C library can start a program without handing all descriptors down (glibc 2.34,
- * `posix_spawn_file_actions_addclosefrom_np`).
+ * Checks whether the C library can start a program without handing all descriptors down (glibc
+ * 2.34, `posix_spawn_file_actions_addclosefrom_np`).
  */
 export function canSpawn(): boolean {
   return libc.posix_spawn_file_actions_addclosefrom_np !== null;
 }
 
 /**
- * Starts a program (`posix_spawn(3)`). It runs in a session of its own, without a controlling terminal and
- * as the leader of a process group (`setsid(2)`); it has no descriptors but 0, 1 and 2; its signal mask is
- * empty and `SIGPIPE` has its default action.
+ * Starts a program (`posix_spawn(3)`). It runs in a session of its own, without a controlling
+ * terminal and as the leader of a process group (`setsid(2)`); it has no descriptors but 0, 1 and
+ * 2; its signal mask is empty and `SIGPIPE` has its default action.
  *
  * Blocks the thread until the kernel has loaded the program.
  *
@@ -117,7 +117,8 @@ function attributes(): Uint8Array<ArrayBuffer> {
   const attributes = new Uint8Array(SIZEOF_ATTRIBUTES);
   const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID;
   const none = new Uint8Array(SIZEOF_SIGSET);
-  // The runtime ignores SIGPIPE. A program that inherits this and writes to a closed pipe does not end.
+  // The runtime ignores SIGPIPE. A program that inherits this and writes to a closed pipe does not
+  // end.
   const pipe = new Uint8Array(SIZEOF_SIGSET);
   const bit = Signal.SIGPIPE - 1;
   pipe[bit >> 3] = 1 << (bit & 7);
@@ -161,8 +162,8 @@ export class Child {
   }
 
   /**
-   * Sends a signal to the program's process group: the program, and what it has started, except in other
-   * groups. Does nothing after {@linkcode reap}: the number may be another group's by then.
+   * Sends a signal to the program's process group: the program, and what it has started, except in
+   * other groups. Does nothing after {@linkcode reap}: the number may be another group's by then.
    */
   signal(signal: number): void {
     if (!this.#reaped) libc.kill(-this.pid, signal);
@@ -171,8 +172,9 @@ export class Child {
   /**
    * Checks whether other processes of the program's group still run after it was reaped.
    *
-   * While one of them runs, the kernel gives the group's number to no process (kernel/pid.c). Afterwards
-   * it may give it to a new process; then a process of this number exists, which this check excludes.
+   * While one of them runs, the kernel gives the group's number to no process (kernel/pid.c).
+   * Afterwards it may give it to a new process; then a process of this number exists, which this
+   * check excludes.
    */
   hasGroup(): boolean {
     return this.#reaped && libc.kill(this.pid, 0) !== 0 && errno() === Errno.ESRCH &&
@@ -187,7 +189,8 @@ export class Child {
   /**
    * Reaps the program, when it has ended (`waitid(2)`). Its pid is free then.
    *
-   * @returns How it has ended; null while it runs, and when its status is lost or was returned before.
+   * @returns How it has ended; null while it runs, and when its status is lost or was returned
+   * before.
    * @throws {SystemError} When the kernel does not answer.
    */
   reap(): ExitStatus | null {

@@ -1,8 +1,8 @@
 /**
  * Ending standard output while the process goes on.
  *
- * Deno 2.9.6 writes to a duplicate of descriptor 1 and keeps both open after `Deno.stdout.close()`, so
- * that the next program of a pipeline would read end-of-file only at the end of the process.
+ * Deno 2.9.6 writes to a duplicate of descriptor 1 and keeps both open after `Deno.stdout.close()`,
+ * so that the next program of a pipeline would read end-of-file only at the end of the process.
  *
  * @module
  */
@@ -22,9 +22,9 @@ const MAX_RUNTIME_DESCRIPTOR = 255;
 const O_ACCMODE = 3;
 
 /**
- * Lets the reader of standard output read end-of-file. For a file or a terminal nothing is done: neither
- * has a reader that waits for it. Nothing is done either for a pipe that standard error writes to as
- * well.
+ * Lets the reader of standard output read end-of-file. For a file or a terminal nothing is done:
+ * neither has a reader that waits for it. Nothing is done either for a pipe that standard error
+ * writes to as well.
  *
  * @throws {SystemError} When the pipe's descriptors cannot be replaced.
  */
@@ -43,8 +43,8 @@ export function endStandardOutput(): void {
 }
 
 /**
- * Replaces every descriptor that writes to the pipe by one of `/dev/null`. They are not closed, because
- * the runtime would then write to the next file of that number.
+ * Replaces every descriptor that writes to the pipe by one of `/dev/null`. They are not closed,
+ * because the runtime would then write to the next file of that number.
  */
 function endPipe({ identity }: FileStatus): void {
   using devNull = new Descriptor(

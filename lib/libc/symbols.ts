@@ -1,8 +1,9 @@
 /**
  * The functions of the C library, and the only `Deno.dlopen` of the program.
  *
- * Each function that is used stands here with the types of its C prototype. `ssize_t` results are declared
- * `i32`: the low half of the register holds −1 or a count below 2³¹, and no BigInt is allocated for it.
+ * Each function that is used stands here with the types of its C prototype. `ssize_t` results are
+ * declared `i32`: the low half of the register holds −1 or a count below 2³¹, and no BigInt is
+ * allocated for it.
  *
  * @module
  */
@@ -127,8 +128,8 @@ const definitions = {
 export type Libc = Deno.DynamicLibrary<typeof definitions>["symbols"];
 
 /**
- * Opens one function. The runtime compiles a trampoline for each function it opens, and `run-as` uses a
- * quarter of them, so none is opened before its first use.
+ * Opens one function. The runtime compiles a trampoline for each function it opens, and `run-as`
+ * uses a quarter of them, so none is opened before its first use.
  *
  * @throws {Failure} 71 when this is not Linux, or glibc is at none of its known paths.
  */
@@ -157,7 +158,9 @@ function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
   );
 }
 
-/** Makes an object whose getters open a function at its first use and then become plain properties. */
+/**
+ * Makes an object whose getters open a function at its first use and then become plain properties.
+ */
 function load(): Libc {
   const library = {};
   for (const name of Object.keys(definitions) as (keyof typeof definitions)[]) {

@@ -45,8 +45,8 @@ export function tcpSocket(address: SocketAddress): Descriptor {
 
 /**
  * Makes a listening TCP socket. Its options are those of {@linkcode setTcpOptions}, which accepted
- * connections inherit. `SO_REUSEADDR` lets a restarted server bind while connections of the last one are
- * in `TIME_WAIT`.
+ * connections inherit. `SO_REUSEADDR` lets a restarted server bind while connections of the last
+ * one are in `TIME_WAIT`.
  *
  * @param backlog How many connections may wait to be accepted.
  * @throws {SystemError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` and others.
@@ -76,8 +76,8 @@ export function connectOutcome(socket: Descriptor): number {
 }
 
 /**
- * Sets the options of a connection, or of the listener it is inherited from: small messages leave at once
- * (`TCP_NODELAY`), and a peer that has gone is noticed after 120 seconds (`SO_KEEPALIVE`).
+ * Sets the options of a connection, or of the listener it is inherited from: small messages leave
+ * at once (`TCP_NODELAY`), and a peer that has gone is noticed after 120 seconds (`SO_KEEPALIVE`).
  *
  * @throws {SystemError} When it is no TCP socket.
  */
@@ -93,8 +93,8 @@ export function setTcpOptions(socket: Descriptor): void {
 const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
 
 /**
- * Makes the next close of a connection send a reset (`SO_LINGER` of `socket(7)`), which the peer cannot
- * take for the end of the stream.
+ * Makes the next close of a connection send a reset (`SO_LINGER` of `socket(7)`), which the peer
+ * cannot take for the end of the stream.
  */
 export function resetOnClose(socket: Descriptor): void {
   libc.setsockopt(socket.number, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);

@@ -1,8 +1,8 @@
 /**
  * The ids of the calling thread alone.
  *
- * In the kernel each thread has its own ids. The functions of the C library change those of all threads
- * (`nptl(7)`), so these calls go through `syscall(2)`.
+ * In the kernel each thread has its own ids. The functions of the C library change those of all
+ * threads (`nptl(7)`), so these calls go through `syscall(2)`.
  *
  * @module
  */
@@ -30,8 +30,8 @@ const SYS = Deno.build.arch === "x86_64"
   };
 
 /**
- * `setresuid(2)`, `setgroups(2)` and so on, for the calling thread. Each answers −1 on failure. All of
- * them are one function of the C library, so that `run-as` opens one instead of three.
+ * `setresuid(2)`, `setgroups(2)` and so on, for the calling thread. Each answers −1 on failure. All
+ * of them are one function of the C library, so that `run-as` opens one instead of three.
  */
 export const THIS_THREAD: IdCalls = {
   setgroups: (count, list) => call(SYS.setgroups, BigInt(count), list),
@@ -44,7 +44,9 @@ export const THIS_THREAD: IdCalls = {
 
 type Argument = bigint | Uint8Array<ArrayBuffer>;
 
-/** The arguments of the running call. The reference keeps the buffers among them from collection. */
+/**
+ * The arguments of the running call. The reference keeps the buffers among them from collection.
+ */
 let inUse: readonly Argument[] = [];
 
 /** @param args At most three; the kernel is given the address of a buffer. */

@@ -1,9 +1,9 @@
 /**
  * Another user's identity on the calling thread, for one call.
  *
- * Only the effective ids and the groups change. The real and the saved uid stay root's: the thread can
- * become root again, and the other user may neither signal nor trace the process meanwhile (`kill(2)`,
- * `ptrace(2)`). No other thread changes.
+ * Only the effective ids and the groups change. The real and the saved uid stay root's: the thread
+ * can become root again, and the other user may neither signal nor trace the process meanwhile
+ * (`kill(2)`, `ptrace(2)`). No other thread changes.
  *
  * @module
  */
@@ -26,7 +26,8 @@ export class ThreadImpersonation {
   /**
    * Remembers the gid and the groups of this thread, to restore them after each call.
    *
-   * @throws {SystemError} `EPERM` when this process is not root, or lacks a capability that it needs.
+   * @throws {SystemError} `EPERM` when this process is not root, or lacks a capability that it
+   * needs.
    */
   constructor() {
     if (!canImpersonate()) throw new SystemError("setresuid", Errno.EPERM);
@@ -38,14 +39,15 @@ export class ThreadImpersonation {
   }
 
   /**
-   * Runs a function as another user, then restores root's ids. When they cannot be restored, the process
-   * is aborted.
+   * Runs a function as another user, then restores root's ids. When they cannot be restored, the
+   * process is aborted.
    *
    * @param identity The user.
    * @param call The function. It must be synchronous, and must start no thread and no process: they
    * would inherit the identity.
    * @returns The result of the function.
-   * @throws {SystemError} When the kernel does not allow the identity; the function has not run then.
+   * @throws {SystemError} When the kernel does not allow the identity; the function has not run
+   * then.
    */
   run<T>(identity: ProcessIdentity, call: () => T): T {
     const { uid, gid } = identity;

@@ -10,8 +10,8 @@ import { libc } from "./symbols.ts";
 const CLONE_FS = 0x200;
 
 /**
- * Gives the calling thread a mask and a working directory of its own (`unshare(2)`, `CLONE_FS`). Without
- * this, {@linkcode withUmask} would change the mask of all threads.
+ * Gives the calling thread a mask and a working directory of its own (`unshare(2)`, `CLONE_FS`).
+ * Without this, {@linkcode withUmask} would change the mask of all threads.
  *
  * @throws {SystemError} `EPERM` in some sandboxes.
  */

@@ -17,7 +17,8 @@ export class AddressError extends Error {
  *
  * @param path 1 to 107 bytes of UTF-8.
  * @returns 110 bytes: the family, the path, and zeros to the end.
- * @throws {AddressError} When the path is empty, holds a NUL, is an abstract name (`@…`), or is longer.
+ * @throws {AddressError} When the path is empty, holds a NUL, is an abstract name (`@…`), or is
+ * longer.
  */
 export function unixAddress(path: string): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(path);
@@ -45,8 +46,8 @@ const lengthBytes = new Uint8Array(length.buffer);
 /**
  * Reads the path that the peer of a Unix connection has bound its own socket to (`getpeername(2)`).
  *
- * @returns The path; an abstract name begins with `@`. Empty when the peer has bound none, as nearly all
- * clients, or when the name holds bytes that cannot be printed.
+ * @returns The path; an abstract name begins with `@`. Empty when the peer has bound none, as
+ * nearly all clients, or when the name holds bytes that cannot be printed.
  */
 export function peerPath(socket: Descriptor): string {
   length[0] = address.length;
@@ -56,8 +57,8 @@ export function peerPath(socket: Descriptor): string {
 /**
  * Reads the path that a Unix socket is bound to (`getsockname(2)`).
  *
- * @returns The path; an abstract name begins with `@`. Empty when it is bound to none, or when the name
- * holds bytes that cannot be printed.
+ * @returns The path; an abstract name begins with `@`. Empty when it is bound to none, or when the
+ * name holds bytes that cannot be printed.
  */
 export function localPath(socket: Descriptor): string {
   length[0] = address.length;

@@ -191,12 +191,12 @@ export class Relay implements RelayEndOwner {
       this.#write(to, chunk, from.ended);
       return;
     }
-    const out = this.#buffers.roomToOpen(from.seal.roomFor(chunk.length));
-    const { length, ended, refusal } = from.seal.open(chunk, out);
+    const out = this.#buffers.roomToOpen(from.seal.capacityFor(chunk.length));
+    const { length, ended, error } = from.seal.open(chunk, out);
     from.bytes += length;
     if (ended) from.ended = true;
     if (length > 0) this.#write(to, out.subarray(0, length), ended);
-    if (refusal !== null) this.#fail(refusal, to);
+    if (error !== null) this.#fail(error, to);
   }
 
   /** @param last Whether the end follows. */

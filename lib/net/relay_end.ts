@@ -26,15 +26,15 @@ export interface Seal {
   sealData(data: Uint8Array, out: Uint8Array): number;
   /** Seals the end of what is sent. */
   sealFin(out: Uint8Array): number;
-  /** How much room {@linkcode open} needs for so many bytes. */
-  roomFor(length: number): number;
+  /** How many bytes of space {@linkcode open} needs for a chunk of so many bytes. */
+  capacityFor(length: number): number;
   open(chunk: Uint8Array, out: Uint8Array): {
     readonly length: number;
     readonly ended: boolean;
-    /** Why nothing more can be believed, or null. */
-    readonly refusal: string | null;
+    /** Why the connection has failed, or null. */
+    readonly error: string | null;
   };
-  /** Forgets the keys. */
+  /** Wipes the keys. */
   wipe(): void;
 }
 

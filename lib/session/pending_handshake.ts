@@ -106,8 +106,8 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
         // So few bytes always fit into a connection that has carried none.
         if (this.#send(event.bytes) < event.bytes.length) this.#refuse("bad-key", "truncated");
         return;
-      case "refused":
-        this.#refuse("bad-key", event.reason);
+      case "failed":
+        this.#refuse("bad-key", event.error);
         return;
       case "hello": {
         const { keyId, user: actsAs, rest } = event;

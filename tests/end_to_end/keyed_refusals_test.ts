@@ -54,7 +54,7 @@ class Hand {
       for (const event of this.handshake.push(buffer.subarray(0, count))) {
         if (event.kind === "send") await this.send(event.bytes);
         else if (event.kind === "accepted") return event.channel;
-        else throw new Error(event.reason);
+        else throw new Error(event.kind);
       }
     }
   }

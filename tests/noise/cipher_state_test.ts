@@ -2,7 +2,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { CipherState } from "../../lib/noise/cipher_state.ts";
 import { Nonce } from "../../lib/noise/nonce.ts";
-import { NoiseFailure, type NoiseFailureReason } from "../../lib/noise/noise_failure.ts";
+import { NoiseError, type NoiseErrorReason } from "../../lib/noise/noise_error.ts";
 import { decrypt, encrypt, NOTHING } from "../support/noise_vectors.ts";
 
 const KEY = new Uint8Array(32).fill(5);
@@ -14,8 +14,8 @@ function cipher(nonce = new Nonce()): CipherState {
   return state;
 }
 
-function assertFails(reason: NoiseFailureReason, action: () => unknown): void {
-  assertEquals(assertThrows(action, NoiseFailure).reason, reason);
+function assertFails(reason: NoiseErrorReason, action: () => unknown): void {
+  assertEquals(assertThrows(action, NoiseError).reason, reason);
 }
 
 Deno.test("the same plaintext never gives the same ciphertext twice", () => {

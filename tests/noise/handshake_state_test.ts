@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { HandshakeState } from "../../lib/noise/handshake_state.ts";
-import { NoiseFailure, type NoiseFailureReason } from "../../lib/noise/noise_failure.ts";
+import { NoiseError, type NoiseErrorReason } from "../../lib/noise/noise_error.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
 import { connected, decrypt, NOTHING, read, write } from "../support/noise_vectors.ts";
 
@@ -15,8 +15,8 @@ function pair(): [HandshakeState, HandshakeState] {
   ];
 }
 
-function assertFails(reason: NoiseFailureReason, action: () => unknown): void {
-  assertEquals(assertThrows(action, NoiseFailure).reason, reason);
+function assertFails(reason: NoiseErrorReason, action: () => unknown): void {
+  assertEquals(assertThrows(action, NoiseError).reason, reason);
 }
 
 function assertOver(state: HandshakeState): void {

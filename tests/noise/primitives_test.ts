@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { NoiseFailure } from "../../lib/noise/noise_failure.ts";
+import { NoiseError } from "../../lib/noise/noise_error.ts";
 import {
   hkdf,
   KeyPair,
@@ -61,14 +61,14 @@ Deno.test("every public key of low order is refused, with and without the unused
   for (const low of LOW_ORDER) {
     const point = hex(low);
     for (let bit = 0; bit < 2; bit++) {
-      assertEquals(assertThrows(() => pair.agree(point), NoiseFailure).reason, "weak-key");
+      assertEquals(assertThrows(() => pair.agree(point), NoiseError).reason, "weak-key");
       point[31]! |= 0x80;
     }
   }
 });
 
 Deno.test("the all-zero shared secret is refused, and no other", () => {
-  const failure = assertThrows(() => requireContributory(new Uint8Array(32)), NoiseFailure);
+  const failure = assertThrows(() => requireContributory(new Uint8Array(32)), NoiseError);
   assertEquals(failure.reason, "weak-key");
   for (let position = 0; position < 32; position++) {
     const secret = new Uint8Array(32);

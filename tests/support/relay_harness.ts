@@ -155,10 +155,10 @@ export class Person {
       this.#give(bytes);
       return;
     }
-    const out = new Uint8Array(this.#channel.roomFor(bytes.length));
-    const { length, ended, refusal } = this.#channel.open(bytes, out);
+    const out = new Uint8Array(this.#channel.capacityFor(bytes.length));
+    const { length, ended, error } = this.#channel.open(bytes, out);
     this.#give(out.subarray(0, length));
-    if (refusal !== null) this.end = "refused";
+    if (error !== null) this.end = "refused";
     else if (ended) this.end = "end";
   }
 
