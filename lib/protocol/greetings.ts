@@ -36,7 +36,7 @@ export interface Accept {
 export function encodeHello({ client, user }: Hello): Uint8Array {
   if (user !== null && !isText(user)) {
     throw new Failure(
-      `The user to act as must be 1 to ${MAX_TEXT_UNITS} characters, none of them a control character`,
+      `The user to act as must have 1 to ${MAX_TEXT_UNITS} characters and no control character`,
       { exit: ExitCode.usage, hint: "ipcauth connect --user NAME" },
     );
   }
