@@ -52,7 +52,7 @@ export class Descriptor {
    * then.
    */
   get number(): number {
-    if (this.#number < 0) throw new Error("a descriptor was used after its owner gave it up");
+    if (this.#number < 0) throw new Error("a descriptor was used after close() or release()");
     return this.#number;
   }
 
