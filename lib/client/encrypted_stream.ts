@@ -75,11 +75,11 @@ export class EncryptedStream extends Duplex {
       this.destroy(new StreamError("the server went on after its end"));
       return;
     }
-    const out = new Uint8Array(this.#channel.roomFor(chunk.length));
-    const { length, ended, refusal } = this.#channel.open(chunk, out);
+    const out = new Uint8Array(this.#channel.capacityFor(chunk.length));
+    const { length, ended, error } = this.#channel.open(chunk, out);
     const more = length === 0 || this.push(Buffer.from(out.buffer, 0, length));
-    if (refusal !== null) {
-      this.destroy(new StreamError(`what came over the network cannot be believed: ${refusal}`));
+    if (error !== null) {
+      this.destroy(new StreamError(`what came over the network cannot be believed: ${error}`));
     } else if (ended) {
       this.#ended = true;
       this.push(null);

@@ -1,14 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
-import {
-  fileStatus,
-  FileType,
-  FileWatch,
-  linkStatus,
-  LockFile,
-  readProc,
-  readProcBytes,
-} from "../../lib/libc/files.ts";
+import { fileStatus, FileType, linkStatus } from "../../lib/libc/file_status.ts";
+import { FileWatch, LockFile } from "../../lib/libc/files.ts";
 import { childLine, Holder, isRoot, output } from "../support/processes.ts";
 
 /** An access and modification time, in seconds since the epoch. */
@@ -84,7 +77,8 @@ Deno.test("a FileWatch notices a change of owner (needs root)", { ignore: !isRoo
 Deno.test("a FileWatch does not notice that somebody reads", () => {
   using place = new Place();
   const watch = new FileWatch(place.write("file", "one"));
-  // Such an old access time is brought up to date even where `relatime` spares most of them (mount(8)).
+  // Such an old access time is brought up to date even where `relatime` spares most of them
+  // (mount(8)).
   Deno.utimeSync(place.path("file"), LONG_AGO, LONG_AGO);
   watch.look();
   Deno.readTextFileSync(place.path("file"));
@@ -128,36 +122,6 @@ Deno.test("a path with a NUL is no path", () => {
   assertThrows(() => new FileWatch("/etc/passwd\0"), TypeError);
   assertThrows(() => fileStatus("/etc/passwd\0"), TypeError);
   assertThrows(() => LockFile.tryAcquire("/tmp/x\0"), TypeError);
-});
-
-Deno.test("linkStatus() looks at the link, fileStatus() at what it points to", () => {
-  using place = new Place();
-  const file = place.write("file", "");
-  Deno.chmodSync(file, 0o640);
-  Deno.symlinkSync("file", place.path("link"));
-  const status = fileStatus(place.path("link"));
-  assertEquals(status.mode, FileType.regular | 0o640);
-  assertEquals([status.uid, status.gid], [Deno.uid(), Deno.statSync(file).gid]);
-  assertEquals(status.identity, linkStatus(file)?.identity);
-  assert(linkStatus(place.path("link"))?.identity !== status.identity);
-  assertEquals(fileStatus(place.directory).mode & FileType.mask, FileType.directory);
-});
-
-Deno.test("linkStatus() is null where nothing is, and throws where it cannot look", () => {
-  using place = new Place();
-  const file = place.write("file", "");
-  assertEquals(linkStatus(place.path("absent")), null);
-  assertEquals(errorOf(() => linkStatus(`${file}/below`)), Errno.ENOTDIR);
-  assertEquals(errorOf(() => fileStatus(place.path("absent"))), Errno.ENOENT);
-});
-
-Deno.test("readProc() reads a file of /proc whole", () => {
-  assertEquals(readProc("/proc/self/comm").endsWith("\n"), true);
-  const maps = readProc("/proc/self/maps");
-  assert(maps.length > 4096 && maps.endsWith("\n"));
-  assert(readProcBytes("/proc/self/cmdline").at(-1) === 0);
-  assertEquals(errorOf(() => readProc("/proc/self/absent")), Errno.ENOENT);
-  assertEquals(errorOf(() => readProc("/proc/self")), Errno.EISDIR);
 });
 
 Deno.test("a LockFile is held by one process at a time", async () => {
