@@ -27,6 +27,14 @@ export const F_GETFL = 3;
 export const F_SETFL = 4;
 export const FD_CLOEXEC = 1;
 
+// The directory of a relative path, for calls that take a directory's descriptor: linux/fcntl.h.
+export const AT_FDCWD = -100;
+
+// The fields that statx(2) fills: linux/stat.h.
+export const STATX_BASIC_STATS = 0x7ff;
+/** `sizeof(struct statx)` in bytes: linux/stat.h. */
+export const SIZEOF_STATX = 256;
+
 // Address families: linux/socket.h.
 export const AF_UNIX = 1;
 export const AF_INET = 2;

@@ -3,19 +3,15 @@
  *
  * @module
  */
+import { AT_FDCWD, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { check, Errno, SystemError } from "./errno.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
 // linux/fcntl.h
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
-// linux/stat.h
-const STATX_BASIC_STATS = 0x7ff;
-/** `sizeof(struct statx)` in bytes. */
-const SIZEOF_STATX = 256;
 
 /** The file type bits of a mode: `inode(7)`, linux/stat.h. */
 export const FileType = {

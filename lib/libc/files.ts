@@ -3,15 +3,20 @@
  *
  * @module
  */
-import { O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "./constants.ts";
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_CREAT,
+  O_NOFOLLOW,
+  O_RDWR,
+  STATX_BASIC_STATS,
+} from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
 import { descriptorStatus, linkStatus } from "./file_status.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-const AT_FDCWD = -100;
-const STATX_BASIC_STATS = 0x7ff;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 

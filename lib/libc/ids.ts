@@ -1,6 +1,6 @@
 /**
  * Users and groups of the name service: `getpwnam(3)`, `getgrnam(3)`. It reads local files, LDAP,
- * SSSD and whatever else `nsswitch.conf(5)` names. Every look-up blocks the thread.
+ * SSSD and whatever else `nsswitch.conf(5)` names. Every lookup blocks the thread.
  *
  * @module
  */

@@ -27,7 +27,7 @@ export function executableOf(process: Descriptor, pid: number): string | null {
   // Signal 0 only checks that the process exists. If it had ended, the path could be that of
   // another process with the same pid; a process that exists now has had its pid throughout. EPERM,
   // too, says that it exists.
-  const alive = libc.pidfd_send_signal(SYS_pidfd_send_signal, process.number, 0, null, 0);
-  if (alive !== 0 && errno() !== Errno.EPERM) return null;
+  const result = libc.pidfd_send_signal(SYS_pidfd_send_signal, process.number, 0, null, 0);
+  if (result !== 0 && errno() !== Errno.EPERM) return null;
   return decoder.decode(path.subarray(0, length));
 }

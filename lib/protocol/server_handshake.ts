@@ -113,7 +113,7 @@ export class ServerHandshake {
    * `rest` of an event.
    * @returns The events that the chunk causes, in order; often none.
    * @throws {Error} After an event of a kind other than `send`.
-   * @throws The exception of the look-up; the handshake is over.
+   * @throws The exception of the lookup; the handshake is over.
    */
   push(chunk: Uint8Array): readonly ServerEvent[] {
     if (this.#step === "over" || this.#step === "decision") {

@@ -39,7 +39,7 @@ Deno.test("there are 6 vectors of this protocol", () => {
 
 vectors.forEach((vector, index) => {
   for (const own of ["initiator", "responder"] as const) {
-    Deno.test(`vector ${index + 1} comes out byte for byte, played by the ${own}`, () => {
+    Deno.test(`vector ${index + 1}: the ${own} writes and reads its bytes`, () => {
       const transport = play(vector, own);
       assertEquals(transport.handshakeHash, vector.handshakeHash);
       for (const { sender, payload, ciphertext } of vector.messages.slice(2)) {

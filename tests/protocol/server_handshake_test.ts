@@ -96,7 +96,7 @@ Deno.test("an unknown key id fails only when message 1 is complete", () => {
   }
 });
 
-Deno.test("push() throws when the look-up throws, and the handshake is over", () => {
+Deno.test("push() throws when the lookup throws, and the handshake is over", () => {
   const server = new ServerHandshake(() => {
     throw new Error("the keys are gone");
   });
@@ -252,7 +252,7 @@ Deno.test("a wiped handshake is over", () => {
   assertThrows(() => server.push(hello), Error, "after its end");
 });
 
-Deno.test("the server does not change the keys of its look-up", () => {
+Deno.test("the server does not change the keys of its lookup", () => {
   const before = new Uint8Array(KEY);
   const { client, server } = connected();
   assertEquals(open(server, data(client, Uint8Array.of(1))).error, null);

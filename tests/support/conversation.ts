@@ -14,7 +14,7 @@ export const KEY: Uint8Array = new Uint8Array(32).map((_, index) => index * 7 + 
 export const OTHER_KEY: Uint8Array = new Uint8Array(32).fill(99);
 export const HELLO = { client: "test/1", user: null } as const;
 
-/** The look-up of a server that has these keys. */
+/** The lookup of a server that has these keys. */
 export function keys(...known: Uint8Array[]): KeyLookup {
   const byId = new Map(known.map((key) => [keyId(key), key]));
   return (id) => byId.get(id) ?? null;
