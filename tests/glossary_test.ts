@@ -8,13 +8,8 @@ const MAX_SUFFIXES = 70;
 
 /** Names that do not say what the type is, and are to be replaced. The list may only get shorter. */
 const UNCLEAR_NAMES: readonly string[] = [
-  "Everywhere",
   "Join",
-  "Known",
-  "OrDefault",
   "Parsed",
-  "Right",
-  "Task",
 ];
 
 /** A row of a table, its cells without back ticks. */

@@ -4,17 +4,17 @@
  * @module
  */
 import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
+import { beforeSession } from "../client/connect_failure.ts";
 import { parseTarget } from "../config/addresses.ts";
 import type { Target } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
 import type { ConnectCommand } from "./command_line.ts";
-import { beforeSession, type ConnectContext } from "./connect.ts";
+import type { ConnectContext } from "./context.ts";
 import { findDestination } from "./destination.ts";
 import { report } from "../text/report.ts";
-import { socketPath } from "./socket_path.ts";
-import { listenAddress } from "./tcp_address.ts";
+import { listenAddress, socketPath } from "./typed_address.ts";
 
 /**
  * Listens until a signal ends it.

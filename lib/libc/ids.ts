@@ -113,6 +113,19 @@ export function accountByUid(uid: number): Account | null {
 }
 
 /**
+ * Finds the name of a uid, for text only and never for a decision.
+ *
+ * @returns The name; the uid in digits when it has no name, or the name service cannot be asked.
+ */
+export function nameByUid(uid: number): string {
+  try {
+    return accountByUid(uid)?.name ?? String(uid);
+  } catch {
+    return String(uid);
+  }
+}
+
+/**
  * Finds the gid of a group name.
  *
  * @returns The gid, or null when there is no such group.

@@ -35,12 +35,12 @@ export class ConsoleSessions {
     this.#options = options;
     const { liveConfig, registry, hostFacts, post } = options;
     this.#methods = new ConsoleMethods({
-      source: liveConfig,
+      liveConfig,
       accounts: new Accounts(liveConfig, hostFacts),
       sessions: registry,
-      evict: (session) => post({ kind: "terminate", session, reason: "closed" }),
+      terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),
       reload: () => post({ kind: "refresh" }),
-      fault: (error) => this.#logError(error),
+      logError: (error) => this.#logError(error),
     });
   }
 

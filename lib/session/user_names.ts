@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { accountByUid, groupsOf } from "../libc/ids.ts";
+import { accountByUid, groupsOf, nameByUid } from "../libc/ids.ts";
 import type { Identity } from "../policy/types.ts";
 
 /** How many names from the name service are cached. */
@@ -49,14 +49,5 @@ export class UserNames {
     const name = nameByUid(uid);
     this.#cache.set(uid, name);
     return name;
-  }
-}
-
-/** The name of a uid in the name service, or the uid in digits where there is none or it fails. */
-export function nameByUid(uid: number): string {
-  try {
-    return accountByUid(uid)?.name ?? String(uid);
-  } catch {
-    return String(uid);
   }
 }

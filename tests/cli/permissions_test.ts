@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { KEPT, PERMISSION_FLAGS, type Task } from "../../lib/cli/permissions.ts";
+import { type CommandMode, KEPT_PERMISSIONS, PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import { isRoot, Program } from "../support/program.ts";
 
-Deno.test("the task that runs the program from source asks for exactly the rights of the table", () => {
+Deno.test("the task that runs from source asks for exactly the permissions of the table", () => {
   const [, , ...words] = manifest.tasks.ipcauth.command.split(" ");
   assertEquals(words, [...PERMISSION_FLAGS, "main.ts"]);
 });
 
-Deno.test("no task asks for every right there is", () => {
+Deno.test("no task asks for all permissions", () => {
   for (const [name, { command }] of Object.entries(manifest.tasks)) {
     assertEquals(/--allow-all|\s-A\s/.test(command), false, name);
   }
@@ -17,7 +17,10 @@ Deno.test("no task asks for every right there is", () => {
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** The arguments of Deno for the program from source with the rights of every build, and a probe that tries them. */
+/**
+ * The arguments of Deno for the program from source, with the permissions of every build, and a
+ * probe that tries to use each.
+ */
 function probed(...args: readonly string[]): string[] {
   return [
     ...[
@@ -30,16 +33,16 @@ function probed(...args: readonly string[]): string[] {
   ];
 }
 
-/** What the probe has found out. */
-function rightsOf(whose: string, stderr: string): Record<string, boolean> {
+/** The outcome that the probe has printed. */
+function outcomeOf(whose: string, stderr: string): Record<string, boolean> {
   const line = stderr.split("\n").find((text) => text.startsWith(`${whose} rights: `));
-  if (line === undefined) throw new Error(`the probe did not speak of ${whose}: ${stderr}`);
+  if (line === undefined) throw new Error(`the probe printed no line for ${whose}: ${stderr}`);
   return JSON.parse(line.slice(line.indexOf("{")));
 }
 
-/** What it finds where a task has kept what it may. */
-function rightsFor(task: Task): Record<string, boolean> {
-  const kept: readonly string[] = KEPT[task];
+/** The outcome that the table says. */
+function expectedFor(mode: CommandMode): Record<string, boolean> {
+  const kept: readonly string[] = KEPT_PERMISSIONS[mode];
   return {
     read: kept.includes("read"),
     write: kept.includes("write"),
@@ -52,7 +55,7 @@ function rightsFor(task: Task): Record<string, boolean> {
   };
 }
 
-/** Runs it to its end. A server, which would go on for ever, is ended when it has said something. */
+/** Runs the program to its end. A server is ended once its standard error matches `until`. */
 async function probe(args: readonly string[], until?: RegExp) {
   const child = new Deno.Command(Deno.execPath(), {
     args: probed(...args),
@@ -74,23 +77,23 @@ async function probe(args: readonly string[], until?: RegExp) {
   return { code, stdout: await stdout, stderr };
 }
 
-Deno.test("each command gives up what it does not need, and does its work all the same", async (test) => {
+Deno.test("each command drops the permissions it does not need, and works", async (test) => {
   const directory = await Deno.makeTempDir();
   const config = `${directory}/config.yaml`;
   const key = `${directory}/a.key`;
   const socket = `${directory}/a.sock`;
   await Deno.writeTextFile(config, "users: [{ name: bob, uid: 579 }]\n", { mode: 0o644 });
-  const runs: [Task, string[], number, RegExp, RegExp?][] = [
+  const runs: [CommandMode, string[], number, RegExp, RegExp?][] = [
     ["version", ["--version"], 0, /^ipcauth /],
     ["help", ["help", "serve"], 0, /^Usage: ipcauth serve/],
     ["completions", ["completions", "bash"], 0, /complete/],
-    // What it becomes would not tell; so it is one that is not there.
+    // A program that replaced it would not run the probe, so this one does not exist.
     ["run-as", ["run-as", String(Deno.uid()), "--", "/nowhere/at/all"], 127, /^$/],
     ["gen-key", ["gen-key", key], 0, /./],
     ["gen-key --show", ["gen-key", "--show", key], 0, /[0-9a-f]{16}/],
     ["users", ["users", "list", "--config", config], 0, /bob/],
     ["users edit", ["users", "allow", "bob", "--config", config], 0, /bob/],
-    ["connect", ["connect", `--unix=${directory}/nobody`], 69, /^$/],
+    ["connect", ["connect", `--unix=${directory}/none`], 69, /^$/],
     [
       "connect --listen",
       ["connect", "--tcp=127.0.0.1:1", `--key=${key}`, "--listen", `unix:${socket}`],
@@ -101,15 +104,15 @@ Deno.test("each command gives up what it does not need, and does its work all th
     ["serve", ["serve", `--unix=${socket}`, "--config", config], 0, /^$/, /"listen"/],
   ];
   try {
-    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT).sort());
+    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT_PERMISSIONS).sort());
     for (const [task, args, code, says, until] of runs) {
       await test.step(task, async () => {
         const outcome = await probe(args, until);
         assertEquals(outcome.code, code, outcome.stderr);
         assertMatch(outcome.stdout, says);
-        assertEquals(rightsOf("its", outcome.stderr), rightsFor(task));
-        // The data plane, or the tunnel.
-        if (until) assertEquals(rightsOf("its Worker's", outcome.stderr), rightsFor(task));
+        assertEquals(outcomeOf("its", outcome.stderr), expectedFor(task));
+        // The Worker is the data plane, or the tunnel.
+        if (until) assertEquals(outcomeOf("its Worker's", outcome.stderr), expectedFor(task));
       });
     }
   } finally {
@@ -118,7 +121,7 @@ Deno.test("each command gives up what it does not need, and does its work all th
 });
 
 Deno.test({
-  name: "connect does its job at a server with no more than it keeps (needs root)",
+  name: "connect works with the permissions that it keeps (needs root)",
   ignore: !isRoot,
   fn: async () => {
     await using program = await Program.install();
@@ -127,11 +130,11 @@ Deno.test({
     const { code, stdout, stderr } = await probe(["connect", `--unix=${path}`, "-c", "who"]);
     assertEquals(code, 0, stderr);
     assertMatch(stdout, /console/);
-    assertEquals(rightsOf("its", stderr), rightsFor("connect"));
+    assertEquals(outcomeOf("its", stderr), expectedFor("connect"));
   },
 });
 
-Deno.test("run-as becomes the program with no more than it keeps", async () => {
+Deno.test("run-as becomes the program with the permissions that it keeps", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: probed("run-as", String(Deno.uid()), "--", "sh", "-c", "echo became; exit 7"),
     cwd: ROOT,
@@ -140,16 +143,16 @@ Deno.test("run-as becomes the program with no more than it keeps", async () => {
   assertEquals([code, text.decode(stdout), text.decode(stderr)], [7, "became\n", ""]);
 });
 
-Deno.test("what was given up is not asked for at a terminal", async () => {
+Deno.test("a dropped permission is not asked for at a terminal", async () => {
   const terminal = await Deno.readTextFile(`${ROOT}tests/support/terminal.py`);
   const { code, stdout } = await new Deno.Command("python3", {
-    // Whoever asks waits for an answer; nobody gives one.
+    // A prompt would wait for an answer, and none is typed.
     args: ["-c", terminal, "[]", Deno.execPath(), ...probed("--version")],
     cwd: ROOT,
     stdin: "null",
   }).output();
   const screen = new TextDecoder().decode(stdout).replaceAll("\r", "");
-  assertEquals(rightsOf("its", screen), rightsFor("version"));
+  assertEquals(outcomeOf("its", screen), expectedFor("version"));
   assertEquals(code, 0);
   assert(!/requests|\[y\/n/.test(screen), screen);
 });

@@ -98,7 +98,7 @@ Deno.test("connect waits for a greeting only so long", async () => {
     "silent",
     "held = globals().setdefault('held', []); held.append(c)",
   );
-  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it says nothing");
+  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it sends nothing");
 });
 
 Deno.test("connect does not show a terminal what a server sends to move its cursor", async () => {

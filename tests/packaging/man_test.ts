@@ -47,7 +47,7 @@ Deno.test("a page has every word of its help text", () => {
     const command = name === "ipcauth.1" ? null : name.slice("ipcauth-".length, -2);
     const page = [...sections(text).values()].join("\n").split(/\s+/);
     const words = usageText(command).replaceAll(
-      /^(?:Usage|Everywhere|Exit codes|Examples): ?/gm,
+      /^(?:Usage|Global flags|Exit codes|Examples): ?/gm,
       "",
     )
       .split(/\s+/).filter((word) => word !== "" && word !== "ipcauth:");
@@ -59,7 +59,10 @@ Deno.test("options, exit codes and files stand where one looks for them", () => 
   const of = (name: string) => sections(PAGES.find((page) => page.name === name)!.text);
   const serve = of("ipcauth-serve.1");
   assertStringIncludes(serve.get("NAME")!, "ipcauth-serve - put a listener in front of a service");
-  assertStringIncludes(serve.get("OPTIONS")!, "\n--forward TARGET\njoin whoever is let in");
+  assertStringIncludes(
+    serve.get("OPTIONS")!,
+    "\n--forward TARGET\nconnect each accepted client to",
+  );
   assertStringIncludes(serve.get("EXIT STATUS")!, "\n77\nrefused\n");
   assertStringIncludes(serve.get("FILES")!, "/etc/ipcauth/config.yaml\n");
   assertStringIncludes(serve.get("EXAMPLES")!, "\n  --forward unix:/run/postgresql");

@@ -4,12 +4,12 @@
  * Nothing in them starts another program on the ordinary way, because that would take longer than they do. Their
  * own variables begin with `ipcauth_`, and are no part of anybody's environment.
  */
-import { EVERYWHERE } from "../../lib/cli/command_line.ts";
-import { KEPT, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
+import { GLOBAL_FLAGS } from "../../lib/cli/command_line.ts";
+import { KEPT_PERMISSIONS, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
 import { HIDDEN, LIST, SETTINGS } from "../../lib/config/launcher_environment.ts";
 import { COMMON, RUNTIME_VARIABLES } from "./runtime_variables.ts";
 
-const FLAGS_WITH_VALUES = EVERYWHERE.values.map((name) => `--${name}`).join(" | ");
+const FLAGS_WITH_VALUES = GLOBAL_FLAGS.values.map((name) => `--${name}`).join(" | ");
 
 /** `ipcauth_fail MESSAGE HINT "$@"` ends as the command would that the arguments name. */
 export const FAIL =
@@ -62,4 +62,4 @@ const PLAIN = `run ${MEMORY} --quiet --no-config --no-lock --no-remote --no-npm 
 export const RUN = `${PLAIN} ${PERMISSION_FLAGS.join(" ")}`;
 
 /** The same for a program that can nothing but `run-as`: what that would give up it is not even given. */
-export const RUN_AS = `${PLAIN} ${permissionFlags(KEPT["run-as"]).join(" ")}`;
+export const RUN_AS = `${PLAIN} ${permissionFlags(KEPT_PERMISSIONS["run-as"]).join(" ")}`;

@@ -1,7 +1,7 @@
 /**
  * The help texts taken apart: what `ipcauth help` prints has a shape, and a manual page wants its parts.
  *
- * A text is blocks with empty lines between them. `Usage:`, `Everywhere:`, `Exit codes:` and `Examples:` say what a block is;
+ * A text is blocks with empty lines between them. `Usage:`, `Global flags:`, `Exit codes:` and `Examples:` say what a block is;
  * one whose lines are all indented is a list of terms, each with its explanation in a second column; the rest are paragraphs.
  */
 
@@ -39,7 +39,7 @@ export function takeApart(text: string): Help {
     if (first === "Usage:") help.commands = items(rest);
     else if (first.startsWith("Usage: ")) {
       help.usage = [first, ...rest].map((line) => line.slice(7));
-    } else if (first === "Everywhere:") help.options.push(...items(rest));
+    } else if (first === "Global flags:") help.options.push(...items(rest));
     else if (first === "Exit codes:") help.exit = codes(rest.join("  "));
     else if (first.startsWith("Exit codes: ")) help.exit = filled(block.slice(12));
     else if (first === "Examples:") help.examples = rest.map((line) => line.slice(2));

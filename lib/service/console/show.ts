@@ -1,17 +1,24 @@
 /**
- * The configuration in force, as the console answers it.
+ * Records of the configuration in force, as the console answers them.
  *
  * @module
  */
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
+import type { User } from "../../policy/types.ts";
+import type { UserRecord } from "./protocol.ts";
 
-/** Names, addresses and numbers; no secret is in a configuration, and none in here. */
+/** A user in the shape of the API, whose names are those of the configuration file. */
+export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): UserRecord {
+  return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
+}
+
+/** The result of `config.show`. A configuration holds no secret, so the record has none. */
 export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,
-    // Where the file on disk is bad, what is in force is older than it.
+    // Set where the file on disk is bad: an older configuration is in force then.
     problem: problem && {
       since: new Date(problem.since).toISOString(),
       message: problem.failure.message,
