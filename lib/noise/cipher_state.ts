@@ -36,11 +36,6 @@ export class CipherState {
     this.#nonce = nonce;
   }
 
-  /** `HasKey()`. */
-  hasKey(): boolean {
-    return this.#key !== null;
-  }
-
   /**
    * `EncryptWithAd(ad, plaintext)`.
    *
