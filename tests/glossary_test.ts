@@ -6,7 +6,7 @@ const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const MAX_TERMS = 60;
 const MAX_SUFFIXES = 70;
 
-/** Names that do not say what the type is, and are to be replaced. The list may only get shorter. */
+/** Names that do not say what the type is. They are to be replaced, and none may be added. */
 const UNCLEAR_NAMES: readonly string[] = [
   "Join",
   "Parsed",
