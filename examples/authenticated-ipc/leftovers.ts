@@ -3,7 +3,7 @@
  * its files as well.
  */
 import { join } from "@std/path";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 
 /** How the directories of demos begin. */
 export const PREFIX = "ipcauth-demo-";
