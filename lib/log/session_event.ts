@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { TerminationReason } from "../net/relay.ts";
+import type { RelayCloseReason } from "../net/relay.ts";
 import type { AllowRule, DenyReason } from "../policy/types.ts";
 
 /**
@@ -13,19 +13,11 @@ import type { AllowRule, DenyReason } from "../policy/types.ts";
  * `exec-failed` when the program could not be started, or the reason for which the server ended it.
  */
 export type CloseReason =
-  | "end"
-  | "error"
-  | "truncated"
-  | "corrupt"
-  | "malformed"
-  | "oversized"
-  | "unexpected"
-  | "exhausted"
+  | RelayCloseReason
   | "backend-refused"
   | "backend-timeout"
   | "backend-error"
-  | "exec-failed"
-  | TerminationReason;
+  | "exec-failed";
 
 /** The peer of an event: `struct ucred` of `unix(7)` and its program. */
 export interface EventPeer {

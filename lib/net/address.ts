@@ -4,14 +4,9 @@
  * @module
  */
 import { normalize } from "@std/path";
+import type { HostPort } from "../libc/inet_address.ts";
 
-/** A host and a port. */
-export interface HostPort {
-  /** A host name, an IPv4 address, or an IPv6 address without brackets. */
-  readonly host: string;
-  /** 0 to 65535; 0 lets the kernel choose. */
-  readonly port: number;
-}
+export type { HostPort };
 
 /** The address of a Unix or TCP socket. */
 export type Target =

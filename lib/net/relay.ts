@@ -20,7 +20,12 @@ import {
 import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
-import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
+import {
+  type RecordError,
+  type RelayConnection,
+  RelayEnd,
+  type RelayEndOwner,
+} from "./relay_end.ts";
 import type { Timer } from "../reactor/timers.ts";
 
 /** How many chunks one direction moves per turn of the reactor. */
@@ -35,6 +40,9 @@ const ACK_POLL_INTERVAL_MS = 20;
 /** Why the owner of a connection ends it. */
 export type TerminationReason = "idle" | "revoked" | "closed" | "shutdown";
 
+/** Why a relay ended. */
+export type RelayCloseReason = "end" | "error" | RecordError | TerminationReason;
+
 /**
  * How a relay ended: `end` when both sides were done, `error` when a connection broke, a cipher's error
  * (`truncated`, `corrupt` …), or the reason it was aborted with.
@@ -44,7 +52,7 @@ export interface RelayOutcome {
   readonly bytesIn: number;
   /** Bytes of plaintext received from the second end. */
   readonly bytesOut: number;
-  readonly reason: string;
+  readonly reason: RelayCloseReason;
   /** The end whose connection broke, or null. */
   readonly brokenEnd: "first" | "second" | null;
 }
@@ -73,7 +81,7 @@ export class Relay implements RelayEndOwner {
   readonly #second: RelayEnd;
   /** Ends the relay once `to` has received what was read for it; null while nothing has failed. */
   #failure: {
-    readonly reason: string;
+    readonly reason: RelayCloseReason;
     readonly to: RelayEnd;
     readonly brokenEnd: RelayOutcome["brokenEnd"];
   } | null = null;
@@ -278,7 +286,7 @@ export class Relay implements RelayEndOwner {
   }
 
   /** Ends the relay after what was read has been passed on. */
-  #fail(reason: string, to: RelayEnd, brokenEnd: RelayOutcome["brokenEnd"] = null): void {
+  #fail(reason: RelayCloseReason, to: RelayEnd, brokenEnd: RelayOutcome["brokenEnd"] = null): void {
     this.#failure ??= { reason, to, brokenEnd };
     this.#breakOff();
   }
@@ -348,7 +356,7 @@ export class Relay implements RelayEndOwner {
     return false;
   }
 
-  #close(reason: string, abruptly: boolean): void {
+  #close(reason: RelayCloseReason, abruptly: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#deadline?.cancel();

@@ -17,6 +17,15 @@ import {
   type Watcher,
 } from "../reactor/reactor.ts";
 
+/** Why received records cannot be used; see `ProtocolError` of lib/protocol. */
+export type RecordError =
+  | "malformed"
+  | "oversized"
+  | "truncated"
+  | "unexpected"
+  | "corrupt"
+  | "exhausted";
+
 /** The cipher of a connection: "seal" encrypts, "open" decrypts, in records. */
 export interface Seal {
   /** The most data that one record holds, in bytes. */
@@ -32,7 +41,7 @@ export interface Seal {
     readonly length: number;
     readonly ended: boolean;
     /** Why the stream cannot continue, or null. */
-    readonly error: string | null;
+    readonly error: RecordError | null;
   };
   /** Wipes the keys. */
   wipe(): void;
@@ -52,7 +61,7 @@ export interface RelayConnection {
 /** The relay, as its ends see it. */
 export interface RelayEndOwner {
   onEvents(end: RelayEnd, mask: number): void;
-  abort(reason: string): void;
+  abort(reason: "error"): void;
 }
 
 /** One of the two connections, and the state of its two directions. */

@@ -5,9 +5,10 @@
  *
  * @module
  */
+import type { RecordError } from "../net/relay_end.ts";
 import type { CipherState } from "../noise/cipher_state.ts";
 import { FrameReader } from "./frame_reader.ts";
-import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
+import { protocolErrorOf } from "./protocol_error.ts";
 import {
   MAX_BODY_BYTES,
   MAX_CIPHERTEXT_BYTES,
@@ -29,7 +30,7 @@ export interface OpenResult {
   /**
    * Why the connection has failed, or null. After an error the keys of both directions are wiped.
    */
-  readonly error: ProtocolError | null;
+  readonly error: RecordError | null;
 }
 
 /**
@@ -183,7 +184,7 @@ export class Channel {
    * @returns Null when FIN came before it; otherwise `truncated`, and the channel is over.
    * @throws {Error} After the end of the channel.
    */
-  end(): ProtocolError | null {
+  end(): RecordError | null {
     this.#requireUse();
     return this.#finReceived ? null : this.#fail("truncated", 0).error;
   }
@@ -196,7 +197,7 @@ export class Channel {
   }
 
   /** Reads a record that is not DATA. */
-  #readControl(type: number, body: Uint8Array): ProtocolError | null {
+  #readControl(type: number, body: Uint8Array): RecordError | null {
     switch (type) {
       case RecordType.fin:
         if (body.length > 0) return "malformed";
@@ -213,7 +214,7 @@ export class Channel {
     }
   }
 
-  #fail(error: ProtocolError, length: number): OpenResult {
+  #fail(error: RecordError, length: number): OpenResult {
     this.wipe();
     return { length, ended: this.#finReceived, error };
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RecordError } from "../net/relay_end.ts";
 import { NoiseError } from "../noise/noise_error.ts";
 
 /**
@@ -17,14 +18,7 @@ import { NoiseError } from "../noise/noise_error.ts";
  * - `corrupt`: a record that was changed, repeated, left out or moved on its way.
  * - `exhausted`: all nonces of a direction are used.
  */
-export type ProtocolError =
-  | "bad-key"
-  | "malformed"
-  | "oversized"
-  | "truncated"
-  | "unexpected"
-  | "corrupt"
-  | "exhausted";
+export type ProtocolError = "bad-key" | RecordError;
 
 /**
  * Translates an exception of the Noise layer.
@@ -34,7 +28,10 @@ export type ProtocolError =
  * has proved that it holds the key, `corrupt` afterwards.
  * @throws The exception itself when it is not a {@linkcode NoiseError}: it is a bug then.
  */
-export function protocolErrorOf(error: unknown, unauthentic: "bad-key" | "corrupt"): ProtocolError {
+export function protocolErrorOf<Unauthentic extends "bad-key" | "corrupt">(
+  error: unknown,
+  unauthentic: Unauthentic,
+): Unauthentic | "malformed" | "exhausted" {
   if (!(error instanceof NoiseError)) throw error;
   switch (error.reason) {
     case "unauthentic":

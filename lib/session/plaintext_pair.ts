@@ -6,7 +6,6 @@
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
-import type { CloseReason } from "../log/session_event.ts";
 import { Relay, type RelayOutcome, type RelayOwner, type TerminationReason } from "../net/relay.ts";
 import type { RelayContext } from "./data_plane_context.ts";
 import { IdleTimer } from "./idle_timer.ts";
@@ -84,6 +83,6 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
   onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {
     this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
-    this.#session.end(reason as CloseReason);
+    this.#session.end(reason);
   }
 }

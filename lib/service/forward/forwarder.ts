@@ -16,7 +16,6 @@ import {
 } from "../../libc/inet_address.ts";
 import { setTcpOptions } from "../../libc/tcp_socket.ts";
 import { unixAddress } from "../../libc/unix_address.ts";
-import type { CloseReason } from "../../log/session_event.ts";
 import {
   Relay,
   type RelayOutcome,
@@ -118,7 +117,7 @@ class ForwardSession implements SessionHandle, RelayOwner {
   onRelayClosed({ bytesIn, bytesOut, reason, brokenEnd }: RelayOutcome): void {
     this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
-    this.#session.end(brokenEnd === "second" ? "backend-error" : reason as CloseReason);
+    this.#session.end(brokenEnd === "second" ? "backend-error" : reason);
   }
 }
 
