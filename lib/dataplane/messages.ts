@@ -7,7 +7,7 @@ import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 import type { SessionEvent } from "../log/session_event.ts";
-import type { TerminationReason } from "../net/relay.ts";
+import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";

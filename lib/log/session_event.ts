@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RelayCloseReason } from "../net/relay.ts";
+import type { RelayCloseReason } from "../net/relay_outcome.ts";
 import type { AllowRule, DenyReason } from "../policy/types.ts";
 
 /**

@@ -20,12 +20,13 @@ import {
 import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
-import {
-  type RecordError,
-  type RelayConnection,
-  RelayEnd,
-  type RelayEndOwner,
-} from "./relay_end.ts";
+import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
+import type {
+  RelayCloseReason,
+  RelayOutcome,
+  RelayOwner,
+  TerminationReason,
+} from "./relay_outcome.ts";
 import type { Timer } from "../reactor/timers.ts";
 
 /** How many chunks one direction moves per turn of the reactor. */
@@ -36,32 +37,6 @@ const FIN_BYTES = 256;
 const LINGER_MS = 2_000;
 /** How often unacknowledged bytes are counted, in milliseconds: no event reports their acknowledgement. */
 const ACK_POLL_INTERVAL_MS = 20;
-
-/** Why the owner of a connection ends it. */
-export type TerminationReason = "idle" | "revoked" | "closed" | "shutdown";
-
-/** Why a relay ended. */
-export type RelayCloseReason = "end" | "error" | RecordError | TerminationReason;
-
-/**
- * How a relay ended: `end` when both sides were done, `error` when a connection broke, a cipher's error
- * (`truncated`, `corrupt` …), or the reason it was aborted with.
- */
-export interface RelayOutcome {
-  /** Bytes of plaintext received from the first end. */
-  readonly bytesIn: number;
-  /** Bytes of plaintext received from the second end. */
-  readonly bytesOut: number;
-  readonly reason: RelayCloseReason;
-  /** The end whose connection broke, or null. */
-  readonly brokenEnd: "first" | "second" | null;
-}
-
-/** Owns a relay. */
-export interface RelayOwner {
-  /** Called once, when both connections are closed, and never before the constructor has returned. */
-  onRelayClosed(outcome: RelayOutcome): void;
-}
 
 /**
  * Two joined connections, owned by the relay.

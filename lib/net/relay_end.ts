@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { RecordError } from "./relay_outcome.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { resetOnClose } from "../libc/tcp_socket.ts";
 import {
@@ -16,15 +17,6 @@ import {
   type Registration,
   type Watcher,
 } from "../reactor/reactor.ts";
-
-/** Why received records cannot be used; see `ProtocolError` of lib/protocol. */
-export type RecordError =
-  | "malformed"
-  | "oversized"
-  | "truncated"
-  | "unexpected"
-  | "corrupt"
-  | "exhausted";
 
 /** The cipher of a connection: "seal" encrypts, "open" decrypts, in records. */
 export interface Seal {

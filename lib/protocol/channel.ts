@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { RecordError } from "../net/relay_end.ts";
+import type { RecordError } from "../net/relay_outcome.ts";
 import type { CipherState } from "../noise/cipher_state.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { protocolErrorOf } from "./protocol_error.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RecordError } from "../net/relay_end.ts";
+import type { RecordError } from "../net/relay_outcome.ts";
 import { NoiseError } from "../noise/noise_error.ts";
 
 /**

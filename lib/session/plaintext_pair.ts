@@ -6,7 +6,8 @@
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
-import { Relay, type RelayOutcome, type RelayOwner, type TerminationReason } from "../net/relay.ts";
+import { Relay } from "../net/relay.ts";
+import type { RelayOutcome, RelayOwner, TerminationReason } from "../net/relay_outcome.ts";
 import type { RelayContext } from "./data_plane_context.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import type { ClientConnection } from "./service.ts";

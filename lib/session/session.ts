@@ -8,7 +8,7 @@ import type { KeyRing } from "../keys/key_ring.ts";
 import { type HostPort, hostPortText } from "../libc/inet_address.ts";
 import { type ExitStatus, signalName } from "../libc/spawn.ts";
 import type { AllowRecord, CloseReason, CloseRecord } from "../log/session_event.ts";
-import type { TerminationReason } from "../net/relay.ts";
+import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { AllowRule, Identity, PeerCredentials } from "../policy/types.ts";
 
 /** How the client's identity was established. */

@@ -16,7 +16,8 @@ import {
 import { listenTcp, resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
-import { Relay, type RelayOutcome } from "../../lib/net/relay.ts";
+import { Relay } from "../../lib/net/relay.ts";
+import type { RelayOutcome } from "../../lib/net/relay_outcome.ts";
 import { RelayBuffers } from "../../lib/net/relay_buffers.ts";
 import { connected } from "./conversation.ts";
 

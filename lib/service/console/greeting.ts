@@ -8,7 +8,7 @@
  */
 import { BROKEN, peek, send } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
-import type { TerminationReason } from "../../net/relay.ts";
+import type { TerminationReason } from "../../net/relay_outcome.ts";
 import {
   EPOLLIN,
   EPOLLOUT,

@@ -6,7 +6,7 @@
 import { shutdown } from "../../libc/sockets.ts";
 import { type Child, Signal } from "../../libc/spawn.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
-import type { TerminationReason } from "../../net/relay.ts";
+import type { TerminationReason } from "../../net/relay_outcome.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../../reactor/reactor.ts";
 import type { Timer } from "../../reactor/timers.ts";
 import type { DataPlaneContext } from "../../session/data_plane_context.ts";

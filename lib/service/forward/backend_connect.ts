@@ -14,7 +14,7 @@ import {
   TcpConnector,
 } from "../../net/connector.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
-import type { TerminationReason } from "../../net/relay.ts";
+import type { TerminationReason } from "../../net/relay_outcome.ts";
 import type { Reactor } from "../../reactor/reactor.ts";
 import type { ClientConnection } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";

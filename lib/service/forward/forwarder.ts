@@ -16,12 +16,8 @@ import {
 } from "../../libc/inet_address.ts";
 import { setTcpOptions } from "../../libc/tcp_socket.ts";
 import { unixAddress } from "../../libc/unix_address.ts";
-import {
-  Relay,
-  type RelayOutcome,
-  type RelayOwner,
-  type TerminationReason,
-} from "../../net/relay.ts";
+import { Relay } from "../../net/relay.ts";
+import type { RelayOutcome, RelayOwner, TerminationReason } from "../../net/relay_outcome.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
 import type { RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
