@@ -3,7 +3,7 @@ import { fromFileUrl, join } from "@std/path";
 import { stage } from "../tools/build/stage.ts";
 
 /** A row cannot be measured here; the message says what is missing. */
-export class Missing extends Error {}
+export class MissingTool extends Error {}
 
 /** A server that answers on a path. */
 export interface Server {
@@ -31,7 +31,7 @@ export class Bench {
   }
 
   /** Has something done when everything is put away. */
-  atTheEnd(action: () => void): void {
+  onClose(action: () => void): void {
     this.#ends.push(action);
   }
 
@@ -50,7 +50,7 @@ export class Bench {
   }
 
   /** What each server has said last. */
-  get lastWords(): string {
+  get lastOutput(): string {
     const decoder = new TextDecoder();
     return Array.from(this.#lastWords, ([who, words]) => `${who}: …${decoder.decode(words)}`)
       .join("\n");
@@ -62,7 +62,7 @@ export class Bench {
 
   /** Compiles a C source that lies beside this file. @returns The program. */
   async compile(name: string, ...flags: string[]): Promise<string> {
-    await this.demand("cc");
+    await this.requireTool("cc");
     const source = fromFileUrl(new URL(`${name}.c`, import.meta.url));
     const output = this.path(name);
     await this.run("cc", "-O2", ...flags, "-o", output, source);
@@ -70,13 +70,13 @@ export class Bench {
   }
 
   /** Refuses a row whose tool is not installed. */
-  async demand(tool: string): Promise<void> {
+  async requireTool(tool: string): Promise<void> {
     const { success } = await new Deno.Command("sh", {
       args: ["-c", `command -v ${tool}`],
       stdout: "null",
     })
       .output();
-    if (!success) throw new Missing(`${tool} is not installed`);
+    if (!success) throw new MissingTool(`${tool} is not installed`);
   }
 
   /** Runs a command to its end. @returns What it printed. */
@@ -114,7 +114,7 @@ export class Bench {
   }
 
   /** Starts a server that says nothing, and waits until somebody answers. */
-  async startSilently(
+  async startAndConnect(
     where: string | { hostname: string; port: number },
     ...argv: string[]
   ): Promise<number> {

@@ -4,7 +4,7 @@
  * The machine may be noisy, so each row is measured in rounds, ours and the peer's in turn; what counts is the
  * median of the rounds' ratios. Nothing here fails because of a figure.
  */
-import { Bench, Missing } from "./bench.ts";
+import { Bench, MissingTool } from "./bench.ts";
 
 const ROUNDS = 7;
 
@@ -37,7 +37,7 @@ async function ourServer(workshop: Bench, ...service: string[]): Promise<string>
     { mode: 0o644 },
   );
   const where = [`--unix=${path}`, "--config", config];
-  await workshop.startSilently(path, "ipcauth", "serve", ...where, ...service);
+  await workshop.startAndConnect(path, "ipcauth", "serve", ...where, ...service);
   return path;
 }
 
@@ -52,7 +52,7 @@ async function rate(
     (await workshop.run(load, path, String(count), String(inFlight)))
       .split(" ").map(Number);
   if (failures !== 0) {
-    throw new Error(`${failures} of ${done} connections failed\n${workshop.lastWords}`);
+    throw new Error(`${failures} of ${done} connections failed\n${workshop.lastOutput}`);
   }
   return done! / seconds!;
 }
@@ -84,7 +84,7 @@ function acceptRow(inFlight: number, floor: number | null): Row {
 
 /** A backend, and two ways to it over TCP: our tunnel and our server, a pair of spiped. */
 async function twoTunnels(workshop: Bench, backend: string): Promise<Doors> {
-  await workshop.demand("spiped");
+  await workshop.requireTool("spiped");
   const [ours, theirs] = [workshop.path("ours.sock"), workshop.path("theirs.sock")];
   const key = workshop.path("bench.key");
   const secret = crypto.getRandomValues(new Uint8Array(32));
@@ -100,7 +100,7 @@ async function twoTunnels(workshop: Bench, backend: string): Promise<Doors> {
     { mode: 0o644 },
   );
   const door = { hostname: "127.0.0.1", port };
-  await workshop.startSilently(door, "ipcauth", "serve", "--config", config);
+  await workshop.startAndConnect(door, "ipcauth", "serve", "--config", config);
   await workshop.start(
     "stderr",
     ...["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`],
@@ -108,12 +108,12 @@ async function twoTunnels(workshop: Bench, backend: string): Promise<Doors> {
   );
   const pair = ["spiped", "-F", "-k", key, "-n", "1000"];
   // The far one first: a spiped that finds nobody at its target drops the connection.
-  await workshop.startSilently(
+  await workshop.startAndConnect(
     { hostname: "127.0.0.1", port: otherPort },
     ...pair,
     ...["-d", "-s", `[127.0.0.1]:${otherPort}`, "-t", backend],
   );
-  await workshop.startSilently(
+  await workshop.startAndConnect(
     theirs,
     ...[...pair, "-e", "-s", theirs, "-t", `[127.0.0.1]:${otherPort}`],
   );
@@ -142,12 +142,12 @@ async function ourForward(workshop: Bench, backend: string): Promise<[string, nu
       LIMITS + log(workshop, name),
     { mode: 0o644 },
   );
-  return [ours, await workshop.startSilently(ours, "ipcauth", "serve", "--config", config)];
+  return [ours, await workshop.startAndConnect(ours, "ipcauth", "serve", "--config", config)];
 }
 
 /** The same of HAProxy's. */
 async function haproxy(workshop: Bench, backend: string): Promise<[string, number]> {
-  await workshop.demand("haproxy");
+  await workshop.requireTool("haproxy");
   const name = `theirs-${crypto.randomUUID()}`;
   const [theirs, config] = [workshop.path(`${name}.sock`), workshop.path(`${name}.cfg`)];
   await Deno.writeTextFile(
@@ -165,7 +165,7 @@ listen door
   server backend unix@${backend}
 `,
   );
-  return [theirs, await workshop.startSilently(theirs, "haproxy", "-db", "-f", config)];
+  return [theirs, await workshop.startAndConnect(theirs, "haproxy", "-db", "-f", config)];
 }
 
 /** Our door and the peer's. */
@@ -206,7 +206,7 @@ const IDLE = 4_000;
 /** A backend that takes whoever comes, and says a byte and nothing more. */
 function hold(path: string, workshop: Bench): void {
   const listener = Deno.listen({ transport: "unix", path });
-  workshop.atTheEnd(() => listener.close());
+  workshop.onClose(() => listener.close());
   (async () => {
     for await (const connection of listener) {
       await connection.write(Uint8Array.of(1));
@@ -217,7 +217,7 @@ function hold(path: string, workshop: Bench): void {
 
 /** The pair of s6 tools that starts a program for whoever root's rules let in. @returns Its socket. */
 async function s6Server(workshop: Bench): Promise<string> {
-  await workshop.demand("s6-ipcserver");
+  await workshop.requireTool("s6-ipcserver");
   const program = await workshop.compile("one_byte", "-static");
   const rules = workshop.path("rules");
   await Deno.mkdir(`${rules}/uid/0`, { recursive: true });
@@ -286,7 +286,7 @@ function runAsRow(
     unit: "s",
     more: false,
     async prepare(workshop) {
-      await workshop.demand("python3");
+      await workshop.requireTool("python3");
       const python = await interpreter(workshop);
       const script = workshop.path("run_as.py");
       await Deno.writeTextFile(
@@ -311,7 +311,7 @@ function startRow(name: string, peer: string, floor: number | null, args: string
     more: false,
     async prepare(workshop) {
       const argv = peer.split(" ");
-      await workshop.demand(argv[0]!);
+      await workshop.requireTool(argv[0]!);
       const path = await ourServer(workshop);
       const where = args[0] === "connect"
         ? [`--unix=${path}`]
@@ -525,7 +525,7 @@ for (const row of ROWS) {
     results.push(result);
     if (!json) console.log(render(result));
   } catch (error) {
-    if (!(error instanceof Missing)) throw error;
+    if (!(error instanceof MissingTool)) throw error;
     console.error(`left out: ${row.name}, against ${row.peer}: ${error.message}`);
   }
 }

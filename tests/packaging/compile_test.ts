@@ -1,13 +1,13 @@
 /** Compiled executables: what they are made of, for which machine, and what is said where one cannot be had. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { compile, failure, NoBaseRuntime } from "../../tools/build/compile.ts";
-import { HERE, machineOf } from "../../tools/build/elf.ts";
+import { compile, compileError, NoBaseRuntime } from "../../tools/build/compile.ts";
+import { HOST_MACHINE, machineOf } from "../../tools/build/elf.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import { copyTree, runScript } from "../support/source_tree.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
-const THERE = HERE === "x64" ? "arm64" : "x64";
+const THERE = HOST_MACHINE === "x64" ? "arm64" : "x64";
 
 async function temporaryDirectory() {
   const path = await Deno.makeTempDir();
@@ -45,7 +45,7 @@ Deno.test("the machine of an executable is what its header says", async () => {
     await Deno.writeFile(path, bytes);
     assertEquals(await machineOf(path), machine);
   }
-  assertEquals(await machineOf(Deno.execPath()), HERE);
+  assertEquals(await machineOf(Deno.execPath()), HOST_MACHINE);
 });
 
 Deno.test("a base runtime is taken for its own machine only", async (test) => {
@@ -60,12 +60,12 @@ Deno.test("a base runtime is taken for its own machine only", async (test) => {
     refused(
       THERE,
       { [`DENORT_BIN_${THERE.toUpperCase()}`]: Deno.execPath() },
-      `is an executable for ${HERE}`,
+      `is an executable for ${HOST_MACHINE}`,
     ));
   await test.step("one that is not there", () =>
-    refused(HERE, { DENORT_BIN: "/nowhere" }, "DENORT_BIN=/nowhere cannot be read"));
+    refused(HOST_MACHINE, { DENORT_BIN: "/nowhere" }, "DENORT_BIN=/nowhere cannot be read"));
   await test.step("one that is none", () =>
-    refused(HERE, { DENORT_BIN: "/etc/passwd" }, "is no executable"));
+    refused(HOST_MACHINE, { DENORT_BIN: "/etc/passwd" }, "is no executable"));
 });
 
 Deno.test("only a base runtime that cannot be had is one; whatever else deno says is told", () => {
@@ -79,7 +79,7 @@ Caused by:
 Stack backtrace:
    0: <unknown>
 `;
-  const left = failure(download);
+  const left = compileError(download);
   assert(left instanceof NoBaseRuntime);
   assertEquals(left.message, "dns error: Name or service not known");
   for (
@@ -90,7 +90,7 @@ Stack backtrace:
       "Caused by:\n    0: Setting up base binary.\n    1: Checksum verification failed.\n",
     ]
   ) {
-    const error = failure(said);
+    const error = compileError(said);
     assert(!(error instanceof NoBaseRuntime), said);
     assertEquals(error.message, said.trim());
   }
@@ -102,13 +102,13 @@ Deno.test("an executable is of one file with its commit, the same bytes from ano
   const two = join(place.path, "some", "where", "else", "ipcauth-linux");
   // It has the right shape and does not run; a real base runtime cannot be had everywhere.
   const env = { DENORT_BIN: Deno.execPath() };
-  await compile(HERE, one, COMMIT, env);
+  await compile(HOST_MACHINE, one, COMMIT, env);
   const tree = join(place.path, "tree");
   await copyTree(tree);
   await runScript(
     tree,
-    `import { compile } from "../builds/tools/build/compile.ts";
-await compile(${JSON.stringify(HERE)}, Deno.args[0]!, ${JSON.stringify(COMMIT)}, ${
+    `import { compile } from "./tools/build/compile.ts";
+await compile(${JSON.stringify(HOST_MACHINE)}, Deno.args[0]!, ${JSON.stringify(COMMIT)}, ${
       JSON.stringify(env)
     });
 `,

@@ -1,12 +1,12 @@
 /** The installer, with archives of a program that only says which one it is. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { seal } from "../../tools/packaging/checksums.ts";
+import { writeChecksums } from "../../tools/packaging/checksums.ts";
 import { run } from "../../tools/build/commit.ts";
-import { HERE } from "../../tools/build/elf.ts";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
 
 const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
-const NAME = `ipcauth-1.2.3-linux-${HERE}`;
+const NAME = `ipcauth-1.2.3-linux-${HOST_MACHINE}`;
 
 /** Says what lies beside it, wherever it is, as the real launcher finds the rest of the program. */
 const PROGRAM = `#!/bin/sh
@@ -14,7 +14,7 @@ here=$(dirname -- "$(readlink -f -- "$0")")
 cat -- "$here/../lib/word"
 `;
 
-class Place {
+class ReleaseFixture {
   readonly directory = Deno.makeTempDirSync();
 
   [Symbol.dispose]() {
@@ -35,7 +35,7 @@ class Place {
     await Deno.mkdir(this.path("release"), { recursive: true });
     const archive = this.path("release", `${name}.tar.gz`);
     await run("tar", ["-czf", archive, "-C", this.path("tree"), name], "/");
-    await seal(this.path("release"), null);
+    await writeChecksums(this.path("release"), null);
   }
 
   /** Runs the installer. */
@@ -62,7 +62,7 @@ class Place {
 const CLEAN = ["./bin/ipcauth", `./lib/${NAME}`];
 
 Deno.test("install.sh understands its flags in both ways, and says what is missing", async (test) => {
-  using place = new Place();
+  using place = new ReleaseFixture();
   await place.release("one");
   for (
     const [args, prefix] of [
@@ -91,7 +91,7 @@ Deno.test("install.sh understands its flags in both ways, and says what is missi
 });
 
 Deno.test("install.sh installs for everyone, whatever the umask", async () => {
-  using place = new Place();
+  using place = new ReleaseFixture();
   await place.release("one");
   assertEquals((await place.install(["--from=release", "--prefix=a"], {}, "077")).code, 0);
   const modes = await run("find", [".", "-type", "d", "-printf", "%m\n"], place.path("a"));
@@ -99,7 +99,7 @@ Deno.test("install.sh installs for everyone, whatever the umask", async () => {
 });
 
 Deno.test("install.sh knows a missing tool from a wrong checksum", async () => {
-  using place = new Place();
+  using place = new ReleaseFixture();
   await place.release("one");
   await Deno.mkdir(place.path("bin"));
   for (const tool of ["sh", "uname", "dirname", "mktemp", "rm", "cp", "grep", "wc", "tar"]) {
@@ -116,14 +116,14 @@ Deno.test("install.sh knows a missing tool from a wrong checksum", async () => {
 });
 
 Deno.test("install.sh wants exactly one archive for this machine", async () => {
-  using place = new Place();
+  using place = new ReleaseFixture();
   const args = ["--from=release", "--prefix=a"];
-  await place.release("other", `ipcauth-1.2.3-linux-${HERE === "x64" ? "arm64" : "x64"}`);
+  await place.release("other", `ipcauth-1.2.3-linux-${HOST_MACHINE === "x64" ? "arm64" : "x64"}`);
   const none = await place.install(args);
   assertEquals(none.code, 1);
-  assertStringIncludes(none.stderr, `names no archive for ${HERE}`);
+  assertStringIncludes(none.stderr, `names no archive for ${HOST_MACHINE}`);
   await place.release("one");
-  await place.release("two", `ipcauth-1.2.4-linux-${HERE}`);
+  await place.release("two", `ipcauth-1.2.4-linux-${HOST_MACHINE}`);
   const two = await place.install(args);
   assertEquals(two.code, 1);
   assertStringIncludes(two.stderr, "more than one archive");
@@ -131,7 +131,7 @@ Deno.test("install.sh wants exactly one archive for this machine", async () => {
 });
 
 Deno.test("install.sh replaces the same version, and another, without a moment in which there is none", async () => {
-  using place = new Place();
+  using place = new ReleaseFixture();
   const args = ["--from=release", "--prefix=a"];
   await place.release("0");
   assertEquals((await place.install(args)).code, 0);
@@ -156,7 +156,7 @@ Deno.test("install.sh replaces the same version, and another, without a moment i
     assertEquals(await place.installed("a"), CLEAN);
   }
   await Deno.remove(place.path("release"), { recursive: true });
-  const next = `ipcauth-1.2.4-linux-${HERE}`;
+  const next = `ipcauth-1.2.4-linux-${HOST_MACHINE}`;
   await place.release("3", next);
   assertEquals((await place.install(args)).stdout, "3\n");
   going = false;
@@ -168,7 +168,7 @@ Deno.test("install.sh replaces the same version, and another, without a moment i
 
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
   Deno.test(`install.sh that is ended by ${signal} leaves nothing behind`, async () => {
-    using place = new Place();
+    using place = new ReleaseFixture();
     await place.release("one");
     await Deno.mkdir(place.path("bin"));
     await Deno.mkdir(place.path("tmp"));
@@ -195,9 +195,9 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
 }
 
 Deno.test("what is published is sealed with its installer, which knows where it is", async () => {
-  using place = new Place();
+  using place = new ReleaseFixture();
   await place.release("one");
-  const sums = await seal(place.path("release"), "https://host.example/v1");
+  const sums = await writeChecksums(place.path("release"), "https://host.example/v1");
   assertMatch(sums, new RegExp(`^[0-9a-f]{64}  install.sh\n[0-9a-f]{64}  ${NAME}.tar.gz\n$`));
   await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], place.path("release"));
   const text = await Deno.readTextFile(place.path("release", "install.sh"));

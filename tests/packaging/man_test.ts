@@ -1,6 +1,6 @@
 /** The manual pages say what the help texts say, in the sections that a page has. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { takeApart } from "../../tools/packaging/help.ts";
+import { parseHelp } from "../../tools/packaging/help.ts";
 import { manualPages } from "../../tools/packaging/man.ts";
 import { COMMANDS } from "../../lib/cli/arguments.ts";
 import { usageText } from "../../lib/cli/usage.ts";
@@ -73,7 +73,7 @@ Deno.test("options, exit codes and files stand where one looks for them", () => 
 });
 
 Deno.test("a help text is taken apart as it is laid out", () => {
-  const help = takeApart(`Usage: x [--a]
+  const help = parseHelp(`Usage: x [--a]
          [--b]
 
 Does

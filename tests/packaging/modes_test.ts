@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { bundle } from "../../tools/build/bundle.ts";
 import { run } from "../../tools/build/commit.ts";
 import { debianPackage } from "../../tools/packaging/deb.ts";
-import { NAME, pack, portable } from "../../tools/build/portable.ts";
+import { pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import { isInstalled } from "../support/installed.ts";
 import { copyTree, runScript } from "../support/source_tree.ts";
@@ -35,14 +35,14 @@ async function builtTwice(script: string, build: (directory: string) => Promise<
 
 Deno.test("the portable archive has the same bytes under another umask, in a tree with a group of its own", async () => {
   const listing = await builtTwice(
-    `import { NAME, pack, portable } from "../builds/tools/build/portable.ts";
+    `import { pack, portable, PORTABLE_NAME } from "./tools/build/portable.ts";
 const [directory] = Deno.args;
-await portable(directory + "/" + NAME, ${JSON.stringify(COMMIT)});
-await pack(directory + "/" + NAME, directory + "/a.tar.gz", ${JSON.stringify(COMMIT)});
+await portable(directory + "/" + PORTABLE_NAME, ${JSON.stringify(COMMIT)});
+await pack(directory + "/" + PORTABLE_NAME, directory + "/a.tar.gz", ${JSON.stringify(COMMIT)});
 `,
     async (directory) => {
-      await portable(join(directory, NAME), COMMIT);
-      await pack(join(directory, NAME), join(directory, "a.tar.gz"), COMMIT);
+      await portable(join(directory, PORTABLE_NAME), COMMIT);
+      await pack(join(directory, PORTABLE_NAME), join(directory, "a.tar.gz"), COMMIT);
       return join(directory, "a.tar.gz");
     },
   );
@@ -52,7 +52,7 @@ await pack(directory + "/" + NAME, directory + "/a.tar.gz", ${JSON.stringify(COM
 
 Deno.test("the script has the same bytes under another umask, in another place", async () => {
   await builtTwice(
-    `import { bundle } from "../builds/tools/build/bundle.ts";
+    `import { bundle } from "./tools/build/bundle.ts";
 await bundle(Deno.args[0] + "/ipcauth", ${JSON.stringify(COMMIT)});
 `,
     async (directory) => {
@@ -67,7 +67,7 @@ Deno.test({
   ignore: !isInstalled("dpkg-deb"),
   async fn() {
     await builtTwice(
-      `import { debianPackage } from "../builds/tools/packaging/deb.ts";
+      `import { debianPackage } from "./tools/packaging/deb.ts";
 const [directory] = Deno.args;
 await Deno.mkdir(directory + "/work");
 await debianPackage(directory + "/work", directory + "/a.deb", ${JSON.stringify(COMMIT)});

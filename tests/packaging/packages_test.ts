@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { debianPackage } from "../../tools/packaging/deb.ts";
-import { NAME, pack, PACKAGE, portable } from "../../tools/build/portable.ts";
+import { DEB_FILE_NAME, pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { isInstalled } from "../support/installed.ts";
@@ -15,10 +15,10 @@ Deno.test("install.sh verifies the checksum before it installs", async (test) =>
   await using program = await Program.install();
   const from = program.path("release");
   await Deno.mkdir(from);
-  await portable(program.path("build", NAME), COMMIT);
-  const archive = join(from, `${NAME}.tar.gz`);
-  await pack(program.path("build", NAME), archive, COMMIT);
-  const sums = `${await sha256(archive)}  ${NAME}.tar.gz\n`;
+  await portable(program.path("build", PORTABLE_NAME), COMMIT);
+  const archive = join(from, `${PORTABLE_NAME}.tar.gz`);
+  await pack(program.path("build", PORTABLE_NAME), archive, COMMIT);
+  const sums = `${await sha256(archive)}  ${PORTABLE_NAME}.tar.gz\n`;
   await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n${sums}`);
   const install = (prefix: string) =>
     program.execute(["sh", INSTALL, "--from", from, "--prefix", program.path(prefix)]);
@@ -135,7 +135,7 @@ Deno.test({
     await Deno.writeTextFile(join(share, "steps.sh"), STEPS);
     const info = await program.execute(["dpkg-deb", "--info", join(share, "one.deb")]);
     assertStringIncludes(info.stdout, `Version: ${manifest.version}`);
-    assertMatch(PACKAGE, /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
+    assertMatch(DEB_FILE_NAME, /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
     const { code, stdout, stderr } = await program.execute(
       ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAYER, "sh", share],
     );
@@ -185,9 +185,9 @@ Deno.test({
     await using program = await Program.install();
     const work = program.path("work");
     await Deno.mkdir(work);
-    await debianPackage(work, program.path(PACKAGE), COMMIT);
+    await debianPackage(work, program.path(DEB_FILE_NAME), COMMIT);
     const { code, stdout } = await program.execute(
-      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(PACKAGE)],
+      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(DEB_FILE_NAME)],
     );
     assertEquals([code, stdout], [0, ""]);
   },

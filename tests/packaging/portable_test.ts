@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { NAME, pack, portable } from "../../tools/build/portable.ts";
+import { pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
@@ -10,12 +10,12 @@ const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
   await using program = await Program.install();
   const archive = program.path("a.tar.gz");
-  await portable(program.path("build", NAME), COMMIT);
-  await pack(program.path("build", NAME), archive, COMMIT);
+  await portable(program.path("build", PORTABLE_NAME), COMMIT);
+  await pack(program.path("build", PORTABLE_NAME), archive, COMMIT);
   const home = program.path("opt");
   await Deno.mkdir(home);
   assertEquals((await program.execute(["tar", "-C", home, "-xzf", archive])).code, 0);
-  const bin = join(home, NAME, "bin");
+  const bin = join(home, PORTABLE_NAME, "bin");
   /** No deno on PATH, and nothing of the test's own environment. */
   const bare = { PATH: "/usr/bin:/bin" };
   const run = async (argv: string[], options: Parameters<Program["execute"]>[1] = {}) =>

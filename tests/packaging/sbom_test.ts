@@ -1,17 +1,17 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { HERE } from "../../tools/build/elf.ts";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
 import {
   billOfMaterials,
-  type Build,
-  deno,
-  denort,
+  type BuildDescription,
+  denortRuntime,
+  denoRuntime,
   dependencies,
 } from "../../tools/packaging/sbom.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
-const BASE = { machine: HERE, path: Deno.execPath(), is: "executable" } as const;
+const BASE = { machine: HOST_MACHINE, path: Deno.execPath(), is: "executable" } as const;
 
 Deno.test("the bill of materials names every dependency that is imported, with hash and license", () => {
   const imported = Object.values(manifest.imports)
@@ -28,13 +28,17 @@ Deno.test("the bill of materials names every dependency that is imported, with h
 });
 
 Deno.test("each kind of build has a bill of its own, the same for the same commit, with the runtime that is in it", async (test) => {
-  const builds: [Build, string[]][] = [
+  const builds: [BuildDescription, string[]][] = [
     [{ name: "bundle", artifacts: ["ipcauth"], runtime: null }, []],
     [
-      { name: "portable", artifacts: ["a.tar.gz", "a.deb"], runtime: await deno(Deno.execPath()) },
+      {
+        name: "portable",
+        artifacts: ["a.tar.gz", "a.deb"],
+        runtime: await denoRuntime(Deno.execPath()),
+      },
       ["deno", "typescript", "v8"],
     ],
-    [{ name: "compiled", artifacts: ["b"], runtime: await denort(BASE) }, ["denort", "v8"]],
+    [{ name: "compiled", artifacts: ["b"], runtime: await denortRuntime(BASE) }, ["denort", "v8"]],
   ];
   const serials: string[] = [];
   for (const [build, runtime] of builds) {
@@ -90,7 +94,9 @@ Deno.test("each kind of build has a bill of its own, the same for the same commi
 Deno.test("the notices have the license of every part, as the part itself brings it", async () => {
   const root = fromFileUrl(new URL("../../", import.meta.url));
   const notices = await Deno.readTextFile(join(root, "THIRD-PARTY-NOTICES"));
-  for (const { name, licenses } of [...dependencies(), (await deno(Deno.execPath())).component]) {
+  for (
+    const { name, licenses } of [...dependencies(), (await denoRuntime(Deno.execPath())).component]
+  ) {
     assert(notices.includes(`\n${name} (${licenses[0]!.license.id})\n`), name);
   }
   const texts = [

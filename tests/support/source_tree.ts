@@ -17,7 +17,7 @@ export async function copyTree(to: string): Promise<void> {
 }
 
 /** How a script is run. */
-export interface Manner {
+export interface ScriptOptions {
   /** The file mode creation mask, octal. */
   readonly umask: string;
   /** `HOME`; the packages that are there already are used all the same. */
@@ -33,7 +33,7 @@ export async function runScript(
   tree: string,
   text: string,
   args: readonly string[],
-  { umask, home }: Manner,
+  { umask, home }: ScriptOptions,
 ): Promise<void> {
   const script = join(tree, "script.ts");
   await Deno.writeTextFile(script, text);

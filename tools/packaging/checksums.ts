@@ -14,7 +14,7 @@ import { sha256 } from "./sbom.ts";
  * @param address Where it will be found; null: wherever the installer lies.
  * @returns The lines of `SHA256SUMS`.
  */
-export async function seal(dist: string, address: string | null): Promise<string> {
+export async function writeChecksums(dist: string, address: string | null): Promise<string> {
   const installer = await Deno.readTextFile(new URL("install.sh", import.meta.url));
   if (address !== null && !/^https:\/\/[\w.:/@+-]+$/.test(address)) {
     throw new Error(`${address} is no address of a release: https://HOST/PATH`);
@@ -35,5 +35,5 @@ export async function seal(dist: string, address: string | null): Promise<string
 
 if (import.meta.main) {
   const dist = fromFileUrl(new URL("../../dist", import.meta.url));
-  console.log((await seal(dist, Deno.args[0] ?? null)).trimEnd());
+  console.log((await writeChecksums(dist, Deno.args[0] ?? null)).trimEnd());
 }

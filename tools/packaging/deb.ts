@@ -5,16 +5,16 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import { completionScript } from "../../lib/cli/completions.ts";
-import { type Commit, commit, run } from "../build/commit.ts";
-import { SCRIPTS } from "./deb_scripts.ts";
-import { changelog, control, copyright, OVERRIDES } from "./deb_texts.ts";
-import { HERE } from "../build/elf.ts";
+import { type Commit, readCommit, run } from "../build/commit.ts";
+import { MAINTAINER_SCRIPTS } from "./deb_scripts.ts";
+import { changelog, control, copyright, LINTIAN_OVERRIDES } from "./deb_texts.ts";
+import { HOST_MACHINE } from "../build/elf.ts";
 import { manualPages } from "./man.ts";
-import { MODE } from "../build/modes.ts";
-import { DOCUMENTS, PACKAGE, portable } from "../build/portable.ts";
+import { BUILD_MODE } from "../build/modes.ts";
+import { DEB_FILE_NAME, DOCUMENTS, portable } from "../build/portable.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
-const ARCH = HERE === "x64" ? "amd64" : "arm64";
+const ARCH = HOST_MACHINE === "x64" ? "amd64" : "arm64";
 
 /**
  * Builds the package.
@@ -56,15 +56,17 @@ export async function debianPackage(work: string, output: string, from: Commit):
   await write(share("bash-completion", "completions", "ipcauth"), completionScript("bash"));
   await write(share("zsh", "vendor-completions", "_ipcauth"), completionScript("zsh"));
   await write(share("fish", "vendor_completions.d", "ipcauth.fish"), completionScript("fish"));
-  await write(share("lintian", "overrides", "ipcauth"), OVERRIDES);
+  await write(share("lintian", "overrides", "ipcauth"), LINTIAN_OVERRIDES);
   const { size, names } = await contents(tree);
   await write(at("DEBIAN", "control"), control(ARCH, size));
   await write(at("DEBIAN", "conffiles"), "/etc/ipcauth/config.yaml\n");
   // Not of what is to be changed: `dpkg` has the sums of conffiles itself.
   const fixed = names.filter((name) => !name.startsWith("etc/"));
   await write(at("DEBIAN", "md5sums"), await run("md5sum", ["--", ...fixed], tree));
-  for (const [name, text] of Object.entries(SCRIPTS)) await write(at("DEBIAN", name), text, 0o755);
-  await run("chmod", ["-R", MODE, tree], ROOT);
+  for (const [name, text] of Object.entries(MAINTAINER_SCRIPTS)) {
+    await write(at("DEBIAN", name), text, 0o755);
+  }
+  await run("chmod", ["-R", BUILD_MODE, tree], ROOT);
   const argv = [`SOURCE_DATE_EPOCH=${from.time}`, "dpkg-deb", "--root-owner-group", "-Zxz", "-z1"];
   await run("env", [...argv, "--build", tree, output], ROOT);
 }
@@ -87,8 +89,8 @@ if (import.meta.main) {
   await Deno.mkdir(dist, { recursive: true });
   const work = await Deno.makeTempDir({ dir: dist, prefix: ".deb-" });
   try {
-    await debianPackage(work, join(dist, PACKAGE), await commit(ROOT));
-    console.log(`built ${join(dist, PACKAGE)}`);
+    await debianPackage(work, join(dist, DEB_FILE_NAME), await readCommit(ROOT));
+    console.log(`built ${join(dist, DEB_FILE_NAME)}`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }

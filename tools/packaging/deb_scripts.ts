@@ -57,4 +57,4 @@ fi
 `;
 
 /** The scripts by their names. */
-export const SCRIPTS = { postinst: POSTINST, prerm: PRERM, postrm: POSTRM } as const;
+export const MAINTAINER_SCRIPTS = { postinst: POSTINST, prerm: PRERM, postrm: POSTRM } as const;

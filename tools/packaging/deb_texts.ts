@@ -41,7 +41,7 @@ export function changelog({ hash, time }: Commit): string {
 }
 
 /** What lintian finds in the runtime, which is not ours to build. */
-export const OVERRIDES =
+export const LINTIAN_OVERRIDES =
   `# The runtime is Deno, byte for byte as its authors publish it, with the libraries they have built into it and
 # their choice of flags. Debian has no package of it; whoever needs to know finds what is known of its parts in
 # /usr/share/doc/ipcauth/ipcauth.cdx.json.

@@ -12,7 +12,7 @@ export interface Item {
 }
 
 /** A help text. */
-export interface Help {
+export interface HelpText {
   /** Lines, as they are to be shown. */
   readonly usage: readonly string[];
   /** What stands in the usage of the overview: commands. */
@@ -25,7 +25,7 @@ export interface Help {
 }
 
 /** Takes a text apart. Nothing of it is lost. */
-export function takeApart(text: string): Help {
+export function parseHelp(text: string): HelpText {
   const help = {
     usage: [] as string[],
     commands: [] as Item[],
@@ -36,29 +36,29 @@ export function takeApart(text: string): Help {
   };
   for (const block of text.trimEnd().split(/\n\n+/)) {
     const [first, ...rest] = block.split("\n") as [string, ...string[]];
-    if (first === "Usage:") help.commands = items(rest);
+    if (first === "Usage:") help.commands = parseItems(rest);
     else if (first.startsWith("Usage: ")) {
       help.usage = [first, ...rest].map((line) => line.slice(7));
-    } else if (first === "Everywhere:") help.options.push(...items(rest));
-    else if (first === "Exit codes:") help.exit = codes(rest.join("  "));
-    else if (first.startsWith("Exit codes: ")) help.exit = filled(block.slice(12));
+    } else if (first === "Everywhere:") help.options.push(...parseItems(rest));
+    else if (first === "Exit codes:") help.exit = parseExitCodes(rest.join("  "));
+    else if (first.startsWith("Exit codes: ")) help.exit = joinLines(block.slice(12));
     else if (first === "Examples:") help.examples = rest.map((line) => line.slice(2));
     else if (block.split("\n").every((line) => line.startsWith("  "))) {
-      const list = items(block.split("\n"));
+      const list = parseItems(block.split("\n"));
       if (list.some(({ term }) => term.startsWith("-"))) help.options.push(...list);
       else help.description.push(list);
-    } else help.description.push(filled(block));
+    } else help.description.push(joinLines(block));
   }
   return help;
 }
 
 /** Lines become one, which breaks where the page wants it to. */
-function filled(text: string): string {
+function joinLines(text: string): string {
   return text.split("\n").map((line) => line.trim()).join(" ");
 }
 
 /** Two columns; a line that begins in the second one goes on with the meaning before it. */
-function items(lines: readonly string[]): Item[] {
+function parseItems(lines: readonly string[]): Item[] {
   const found: { term: string; meaning: string }[] = [];
   for (const line of lines) {
     const last = found.at(-1);
@@ -76,7 +76,7 @@ function items(lines: readonly string[]): Item[] {
 }
 
 /** Numbers with their meanings, several in a line. */
-function codes(text: string): Item[] {
+function parseExitCodes(text: string): Item[] {
   return [...text.matchAll(/(\d+) (.+?)(?= {2,}|$)/g)]
     .map(([, term, meaning]) => ({ term: term!, meaning: meaning! }));
 }

@@ -7,7 +7,7 @@ import { COMMANDS } from "../../lib/cli/arguments.ts";
 import { usageText } from "../../lib/cli/usage.ts";
 import { SYSTEM_CONFIG, SYSTEM_KEY, SYSTEM_SOCKET } from "../../lib/config/default_paths.ts";
 import type { Commit } from "../build/commit.ts";
-import { type Item, takeApart } from "./help.ts";
+import { type Item, parseHelp } from "./help.ts";
 
 /** A page: its file name and its roff source. */
 export interface Page {
@@ -66,18 +66,18 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 /** All pages: `ipcauth.1`, and one for each command. */
 export function manualPages({ time }: Commit): Page[] {
   const date = new Date(time * 1000).toISOString().slice(0, 10);
-  const overview = takeApart(usageText(null));
+  const overview = parseHelp(usageText(null));
   const commands = COMMANDS.filter((name) => name !== "help");
   const titles = ["ipcauth", ...commands.map((name) => `ipcauth-${name}`)];
 
   /** What a command does, in a few words. */
   const purpose = (command: string): string => {
-    const { description } = takeApart(usageText(command));
+    const { description } = parseHelp(usageText(command));
     const named = overview.commands.find(({ term }) => term === `ipcauth ${command}`)?.meaning;
     return named || lowered(String(description[0]).split(/\.(?: |$)/)[0]!);
   };
   const page = (title: string, what: string, command: string | null): Page => {
-    const help = takeApart(usageText(command));
+    const help = parseHelp(usageText(command));
     const usage = command === null ? overview.commands.map(({ term }) => term) : help.usage;
     const { exit } = help.exit === null ? overview : help;
     const files = FILES.filter(({ of }) => command === null || of.includes(command));

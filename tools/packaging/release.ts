@@ -7,17 +7,17 @@
  * With `--allow-dirty` it may be a tree that is no commit, to try it out; what is built says so.
  */
 import { fromFileUrl, join } from "@std/path";
-import { seal } from "./checksums.ts";
-import { type Commit, commit } from "../build/commit.ts";
+import { writeChecksums } from "./checksums.ts";
+import { type Commit, readCommit } from "../build/commit.ts";
 import { billOfMaterials } from "./sbom.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 const DIST = join(ROOT, "dist");
 /** What `deno task compile` ends with where it has said that it left something out. */
-const UNAVAILABLE = 69;
+const EX_UNAVAILABLE = 69;
 
 /** Why a tree may not be released, or null. */
-export function objection({ hash }: Commit, args: readonly string[]): string | null {
+export function whyNotReleasable({ hash }: Commit, args: readonly string[]): string | null {
   const unknown = args.find((arg) => arg !== "--allow-dirty");
   if (unknown !== undefined) return `there is no flag ${unknown}`;
   if (args.includes("--allow-dirty")) return null;
@@ -27,7 +27,7 @@ export function objection({ hash }: Commit, args: readonly string[]): string | n
 }
 
 /** Runs a task and shows what it says. @returns Its exit code. */
-async function task(name: string): Promise<number> {
+async function runTask(name: string): Promise<number> {
   const argv = ["task", "--quiet", name];
   return (await new Deno.Command(Deno.execPath(), { args: argv, cwd: ROOT }).spawn().status).code;
 }
@@ -36,19 +36,19 @@ async function release(from: Commit): Promise<number> {
   await Deno.remove(DIST, { recursive: true }).catch(() => {});
   await Deno.mkdir(DIST);
   for (const name of ["bundle", "portable", "deb", "compile"]) {
-    const code = await task(name);
-    if (code !== 0 && !(name === "compile" && code === UNAVAILABLE)) return code;
+    const code = await runTask(name);
+    if (code !== 0 && !(name === "compile" && code === EX_UNAVAILABLE)) return code;
   }
   const bundle = { name: "bundle", artifacts: ["ipcauth"], runtime: null } as const;
   await Deno.writeTextFile(join(DIST, "ipcauth.cdx.json"), await billOfMaterials(bundle, from));
   await Deno.copyFile(join(ROOT, "THIRD-PARTY-NOTICES"), join(DIST, "THIRD-PARTY-NOTICES"));
-  console.log((await seal(DIST, null)).trimEnd());
+  console.log((await writeChecksums(DIST, null)).trimEnd());
   return 0;
 }
 
 if (import.meta.main) {
-  const from = await commit(ROOT);
-  const why = objection(from, Deno.args);
+  const from = await readCommit(ROOT);
+  const why = whyNotReleasable(from, Deno.args);
   if (why !== null) {
     console.error(`release: error: ${why}\nhint: deno task release --allow-dirty, to try it out`);
     Deno.exit(1);

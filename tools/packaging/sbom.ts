@@ -7,7 +7,7 @@
  */
 import manifest from "../../deno.json" with { type: "json" };
 import type { Commit } from "../build/commit.ts";
-import { HERE, type Machine } from "../build/elf.ts";
+import { HOST_MACHINE, type Machine } from "../build/elf.ts";
 
 /** Licenses as the packages themselves state them (SPDX). A dependency without a line here fails the build. */
 const LICENSES: Readonly<Record<string, string>> = {
@@ -38,7 +38,7 @@ export interface Runtime {
 }
 
 /** What a bill is of. */
-export interface Build {
+export interface BuildDescription {
   /** Which build, in a word. */
   readonly name: "bundle" | "portable" | "compiled";
   /** The files that are published of it. */
@@ -63,12 +63,12 @@ export function dependencies(): Component[] {
 }
 
 /** The runtime that a portable build brings: the one that this is run with, with its compiler. */
-export async function deno(executable: string): Promise<Runtime> {
+export async function denoRuntime(executable: string): Promise<Runtime> {
   const { deno, v8, typescript } = Deno.version;
   return {
     component: component("platform", "deno", deno, {
       hashes: [{ alg: "SHA-256", content: await sha256(executable) }],
-      properties: [{ name: "ipcauth:machine", value: HERE }],
+      properties: [{ name: "ipcauth:machine", value: HOST_MACHINE }],
     }),
     parts: [component("library", "typescript", typescript), component("library", "v8", v8)],
   };
@@ -85,7 +85,7 @@ export interface BaseRuntime {
 /**
  * The runtime of a compiled executable: Deno's own for this purpose, of the version that compiles, without a compiler.
  */
-export async function denort({ machine, path, is }: BaseRuntime): Promise<Runtime> {
+export async function denortRuntime({ machine, path, is }: BaseRuntime): Promise<Runtime> {
   const { deno, v8 } = Deno.version;
   return {
     component: component("platform", "denort", deno, {
@@ -100,7 +100,10 @@ export async function denort({ machine, path, is }: BaseRuntime): Promise<Runtim
 }
 
 /** The whole bill, as text. The same commit and runtime give the same text. */
-export async function billOfMaterials(build: Build, { hash, time }: Commit): Promise<string> {
+export async function billOfMaterials(
+  build: BuildDescription,
+  { hash, time }: Commit,
+): Promise<string> {
   const { name, artifacts, runtime } = build;
   const reference = `pkg:generic/ipcauth@${manifest.version}`;
   const parts = runtime?.parts ?? [];
