@@ -58,7 +58,8 @@ export function hideVariables(cache = SETTINGS.DENO_DIR): readonly string[] {
 
 /**
  * Limits the young generation of the heap to 1 MiB. The objects of a session are small and live
- * long; with the default limit, an idle session takes almost twice the memory (docs/benchmarks.md).
+ * long; with the default limit, an idle session takes about 1.6 times the memory
+ * (docs/benchmarks.md).
  */
 export const HEAP_FLAG = "--v8-flags=--max-semi-space-size=1";
 

@@ -4,6 +4,6 @@
 
 /**
  * The mode of everything in a build, for `chmod` and `tar`: all users may read, and execute what is
- * executable; only the owner may write; set-id and sticky bits are cleared.
+ * executable; only the owner may write; the set-user-id and set-group-id bits are cleared.
  */
 export const BUILD_MODE = "u=rwX,go=rX,a-s";

@@ -1,7 +1,7 @@
 /**
- * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's own `dpkg-deb`, from the portable tree: the program, its units, man pages,
- * completions, and a configuration that lets in nobody but root. Root's and the service's are two things: the service
- * runs as the system user `ipcauth`.
+ * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`, from the portable build: the
+ * program, its units, manual pages, completions, and a configuration that allows root only. The
+ * service runs as the system user `ipcauth`; root owns the files.
  */
 import { fromFileUrl, join } from "@std/path";
 import { completionScript } from "../../lib/cli/completions.ts";
@@ -19,8 +19,8 @@ const ARCH = HOST_MACHINE === "x64" ? "amd64" : "arm64";
 /**
  * Builds the package.
  *
- * @param work A directory that is ours; the tree is made in it.
- * @param output Where the package goes.
+ * @param work An empty directory; the package's tree is made in it.
+ * @param output The path of the package.
  */
 export async function debianPackage(work: string, output: string, from: Commit): Promise<void> {
   const tree = join(work, "deb");
@@ -40,7 +40,7 @@ export async function debianPackage(work: string, output: string, from: Commit):
   const license = await Deno.readTextFile(doc("LICENSE"));
   const notices = await Deno.readTextFile(doc("THIRD-PARTY-NOTICES"));
   await write(doc("copyright"), copyright(license, notices));
-  // It is all in there, and a file of this name is not expected beside it.
+  // `copyright` contains it; lintian reports a license file beside that.
   await Deno.remove(doc("LICENSE"));
   await write(doc("changelog"), changelog(from));
   await run("gzip", ["--no-name", "-9", doc("changelog")], ROOT);
@@ -60,7 +60,7 @@ export async function debianPackage(work: string, output: string, from: Commit):
   const { size, names } = await contents(tree);
   await write(at("DEBIAN", "control"), control(ARCH, size));
   await write(at("DEBIAN", "conffiles"), "/etc/ipcauth/config.yaml\n");
-  // Not of what is to be changed: `dpkg` has the sums of conffiles itself.
+  // `dpkg` keeps the sums of conffiles itself.
   const fixed = names.filter((name) => !name.startsWith("etc/"));
   await write(at("DEBIAN", "md5sums"), await run("md5sum", ["--", ...fixed], tree));
   for (const [name, text] of Object.entries(MAINTAINER_SCRIPTS)) {
@@ -71,7 +71,7 @@ export async function debianPackage(work: string, output: string, from: Commit):
   await run("env", [...argv, "--build", tree, output], ROOT);
 }
 
-/** The files of a tree, in the order of their names, and what they take, in KiB. */
+/** The files of a tree in the order of their names, and their size in KiB, each rounded up. */
 async function contents(tree: string): Promise<{ size: number; names: string[] }> {
   const lines = (await run("find", [".", "-type", "f", "-printf", "%s %P\\n"], tree)).trimEnd();
   const files = lines.split("\n").map((line) => {

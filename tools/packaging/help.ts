@@ -1,30 +1,31 @@
 /**
- * The help texts taken apart: what `ipcauth help` prints has a shape, and a manual page wants its parts.
+ * A parser of the help texts that `ipcauth help` prints; the manual pages are made of their parts.
  *
- * A text is blocks with empty lines between them. `Usage:`, `Everywhere:`, `Exit codes:` and `Examples:` say what a block is;
- * one whose lines are all indented is a list of terms, each with its explanation in a second column; the rest are paragraphs.
+ * A text is blocks, separated by empty lines. `Usage:`, `Everywhere:`, `Exit codes:` and
+ * `Examples:` at the beginning name the kind of a block. A block whose lines are all indented is a
+ * list: terms, and their meanings in a second column. Every other block is a paragraph.
  */
 
-/** A term and what it means; the meaning may be empty. */
+/** A term and its meaning, which may be empty. */
 export interface Item {
   readonly term: string;
   readonly meaning: string;
 }
 
-/** A help text. */
+/** The parts of a help text. */
 export interface HelpText {
-  /** Lines, as they are to be shown. */
+  /** Lines of the synopsis, to be printed verbatim. */
   readonly usage: readonly string[];
-  /** What stands in the usage of the overview: commands. */
+  /** The commands in the usage of the overview. */
   readonly commands: readonly Item[];
-  /** In their order: text, and lists of what are no options. */
+  /** Paragraphs, and lists of terms that are not options, in the order of the text. */
   readonly description: readonly (string | readonly Item[])[];
   readonly options: readonly Item[];
   readonly exit: string | readonly Item[] | null;
   readonly examples: readonly string[];
 }
 
-/** Takes a text apart. Nothing of it is lost. */
+/** Parses a help text. Every word of it is in the result. */
 export function parseHelp(text: string): HelpText {
   const help = {
     usage: [] as string[],
@@ -52,12 +53,12 @@ export function parseHelp(text: string): HelpText {
   return help;
 }
 
-/** Lines become one, which breaks where the page wants it to. */
+/** Joins lines to one; the manual page breaks it again. */
 function joinLines(text: string): string {
   return text.split("\n").map((line) => line.trim()).join(" ");
 }
 
-/** Two columns; a line that begins in the second one goes on with the meaning before it. */
+/** Parses two columns. A line that begins in the second column continues the meaning before it. */
 function parseItems(lines: readonly string[]): Item[] {
   const found: { term: string; meaning: string }[] = [];
   for (const line of lines) {
@@ -67,7 +68,7 @@ function parseItems(lines: readonly string[]): Item[] {
       continue;
     }
     const [term, ...meaning] = line.trim().split(/ {2,}/) as [string, ...string[]];
-    // Options side by side are each a term of their own.
+    // Options in one line, without meanings: each is a term.
     if (meaning.length > 0 && meaning.every((part) => part.startsWith("-"))) {
       found.push(...[term, ...meaning].map((term) => ({ term, meaning: "" })));
     } else found.push({ term, meaning: meaning.join(" ") });
@@ -75,7 +76,7 @@ function parseItems(lines: readonly string[]): Item[] {
   return found;
 }
 
-/** Numbers with their meanings, several in a line. */
+/** Parses numbers with their meanings, several in a line. */
 function parseExitCodes(text: string): Item[] {
   return [...text.matchAll(/(\d+) (.+?)(?= {2,}|$)/g)]
     .map(([, term, meaning]) => ({ term: term!, meaning: meaning! }));
