@@ -43,7 +43,8 @@ Deno.test("no permission set grants everything, and every set is used", () => {
     assert(!("all" in set), name);
     assert(new RegExp(`-P=${name}\\b`).test(commands), name);
   }
-  // Only the tests, the demos and the builds start other programs; only the tests and the benchmark use the network.
+  // Only the tests, the demos and the builds start other programs; only the tests and the benchmark
+  // use the network.
   const having = (right: string, value: unknown) =>
     Object.keys(SETS).filter((name) => SETS[name]![right] === value);
   assertEquals(having("run", true), ["test", "demo", "build", "bench"]);
@@ -62,7 +63,10 @@ Deno.test("a permission set is named without a word of the runtime's own", async
   assertMatch(decoder.decode(stdout), /^ipcauth /);
 });
 
-/** Arguments of `deno`: the program from source, with the permissions of every build, and a probe that tries each. */
+/**
+ * Arguments of `deno`: the program from source, with the permissions of every build, and a probe
+ * that tries each.
+ */
 function probed(...args: readonly string[]): string[] {
   return [
     ...["run", "--quiet", ...PERMISSION_FLAGS],

@@ -1,4 +1,7 @@
-/** `.ci/run` with a stub of `deno`: which tasks it runs, what counts as a failure, what the last line says. */
+/**
+ * `.ci/run` with a stub of `deno`: which tasks it runs, what counts as a failure, what the last
+ * line says.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
@@ -6,8 +9,8 @@ import manifest from "../../deno.json" with { type: "json" };
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
 /**
- * A stub of `npx --yes deno@VERSION task TASK`. A build ends as `COMPILE` says; a run of tests prints the summary in
- * the variable that is named like the build.
+ * A stub of `npx --yes deno@VERSION task TASK`. A build ends as `COMPILE` says; a run of tests
+ * prints the summary in the variable that is named like the build.
  */
 const NPX_STUB = `#!/bin/sh
 [ "$1 $2 $3 $#" = "--yes deno@2.9.6 task 4" ] || { echo "unexpected: $*"; exit 1; }

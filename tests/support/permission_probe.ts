@@ -1,6 +1,6 @@
 /**
- * Preloaded before the program (`deno run --preload`). Reports the permissions of the main thread when it
- * ends. Workers report theirs when they start, because they revoke none.
+ * Preloaded before the program (`deno run --preload`). Reports the permissions of the main thread
+ * when it ends. Workers report theirs when they start, because they revoke none.
  */
 import { reportPermissions } from "./permissions.ts";
 
