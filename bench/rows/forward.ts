@@ -47,8 +47,8 @@ function startIdleBackend(bench: Bench, path: string): void {
 }
 
 /**
- * Connects to a server that was just started. Between `bind(2)` and `listen(2)` its socket exists and
- * refuses connections.
+ * Connects to a server that was just started. Between `bind(2)` and `listen(2)` its socket exists
+ * and refuses connections.
  */
 async function connectToNew(path: string): Promise<Deno.UnixConn> {
   for (let attempt = 0;; attempt++) {

@@ -5,7 +5,7 @@
  *   deno task demo --interactive    leaves you at root's prompt
  */
 import { fromFileUrl, join } from "@std/path";
-import { perform, type Play, print, say } from "./play.ts";
+import { perform, type Play, print, say } from "./demo_runner.ts";
 
 const EXAMPLE = fromFileUrl(new URL("config.yaml", import.meta.url));
 const ALICE = "578";

@@ -4,7 +4,7 @@
  *   deno task demo-tcp    ends with 0 only if every step came out as it must; needs no root
  */
 import { join } from "@std/path";
-import { perform, type Play, say } from "./play.ts";
+import { perform, type Play, say } from "./demo_runner.ts";
 
 /** A port that is free. */
 function freePort(): number {
