@@ -95,7 +95,7 @@ const RUNS = ["bundle test", "source test-end-to-end", "portable test-end-to-end
 Deno.test("CI tests bundle, source and portable build, says why not the executable, and adds up", async () => {
   const { code, text, lastLine, runs } = await runCi({});
   assertEquals([code, lastLine, runs], [0, "60 passed, 0 failed", RUNS], text);
-  assertStringIncludes(text, "left out: the tests of the compiled executable; ");
+  assertStringIncludes(text, "left out: the tests of the compiled executable: ");
 });
 
 Deno.test("CI tests the compiled executable where there is one", async () => {
