@@ -46,8 +46,9 @@ const ALLOWED = [
   // systemd's own log. `journald` and `journalctl` are words of their own.
   /\bsystemd(?:'s)? journal\b/gi,
   /\bMath\.floor\b/g,
-  // The user of that name, as a word of a command or a file.
-  /(["'`:])nobody\1/g,
+  // The Unix user of that name, in a command or a configuration.
+  /(["'`])nobody\1/g,
+  /(?:\bname: |\buser |--drop-to[ =])nobody\b/g,
   // Microseconds.
   /(?<=\d ?|_)us\b/g,
 ];
@@ -155,7 +156,7 @@ Deno.test("abandoned words are found in text and in identifiers, and not where t
       ["Who comes in through our door?", ["our", "door", "Who comes"]],
       ["const doorPath = noRoom(OUR_UID);", ["door", "Room", "OUR"]],
       ["An authenticated front door for IPC: journald, systemd's journal.", []],
-      ["Math.floor(p50_us), 15 us, 15us; chown('nobody')", []],
+      ["Math.floor(p50_us), 15 us, 15us; chown('nobody'), --drop-to=nobody", []],
       ["headroom, jointly, floored, doorway", []],
       ["x1We0OurHouse9qJUs4Room0Door8Guest7Whom6Storm5", []],
     ] as const
