@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { writeChecksums } from "../../tools/packaging/checksums.ts";
-import { run } from "../../tools/build/commit.ts";
+import { runProgram } from "../../tools/build/run_program.ts";
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
 
 const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
@@ -37,7 +37,7 @@ class ReleaseFixture {
     await Deno.writeTextFile(join(tree, "lib", "word"), `${word}\n`);
     await Deno.mkdir(this.path("release"), { recursive: true });
     const archive = this.path("release", `${name}.tar.gz`);
-    await run("tar", ["-czf", archive, "-C", this.path("tree"), name], "/");
+    await runProgram("tar", ["-czf", archive, "-C", this.path("tree"), name], "/");
     await writeChecksums(this.path("release"), null);
   }
 
@@ -57,7 +57,11 @@ class ReleaseFixture {
 
   /** All names in the directories of the prefix, hidden ones included. */
   async installed(prefix: string): Promise<string[]> {
-    const names = await run("find", [".", "-mindepth", "2", "-maxdepth", "2"], this.path(prefix));
+    const names = await runProgram(
+      "find",
+      [".", "-mindepth", "2", "-maxdepth", "2"],
+      this.path(prefix),
+    );
     return names.trim().split("\n").sort();
   }
 }
@@ -98,7 +102,7 @@ Deno.test("install.sh installs for all users under any umask", async () => {
   using fixture = new ReleaseFixture();
   await fixture.release("one");
   assertEquals((await fixture.install(["--from=release", "--prefix=a"], {}, "077")).code, 0);
-  const modes = await run("find", [".", "-type", "d", "-printf", "%m\n"], fixture.path("a"));
+  const modes = await runProgram("find", [".", "-type", "d", "-printf", "%m\n"], fixture.path("a"));
   assertEquals([...new Set(modes.trim().split("\n"))], ["755"]);
 });
 
@@ -107,7 +111,7 @@ Deno.test("install.sh reports a missing tool, not a wrong checksum", async () =>
   await fixture.release("one");
   await Deno.mkdir(fixture.path("bin"));
   for (const tool of ["sh", "uname", "dirname", "mktemp", "rm", "cp", "grep", "wc", "tar"]) {
-    const path = (await run("sh", ["-c", `command -v ${tool}`], "/")).trim();
+    const path = (await runProgram("sh", ["-c", `command -v ${tool}`], "/")).trim();
     await Deno.symlink(path, fixture.path("bin", tool));
   }
   const { code, stderr } = await fixture.install(
@@ -192,7 +196,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     }).output();
     assertEquals(endedBy, signal);
     assertEquals(
-      await run("find", ["a", "tmp", "-mindepth", "1"], fixture.directory),
+      await runProgram("find", ["a", "tmp", "-mindepth", "1"], fixture.directory),
       "a/lib\na/bin\n",
     );
   });
@@ -203,7 +207,7 @@ Deno.test("the checksums of a release include its installer, which contains the 
   await fixture.release("one");
   const sums = await writeChecksums(fixture.path("release"), "https://host.example/v1");
   assertMatch(sums, new RegExp(`^[0-9a-f]{64}  install.sh\n[0-9a-f]{64}  ${NAME}.tar.gz\n$`));
-  await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], fixture.path("release"));
+  await runProgram("sha256sum", ["--check", "--strict", "SHA256SUMS"], fixture.path("release"));
   const text = await Deno.readTextFile(fixture.path("release", "install.sh"));
   assertStringIncludes(text, "\nfrom=https://host.example/v1\n");
 });

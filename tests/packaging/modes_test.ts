@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { bundle } from "../../tools/build/bundle.ts";
-import { run } from "../../tools/build/commit.ts";
+import { runProgram } from "../../tools/build/run_program.ts";
 import { debianPackage } from "../../tools/packaging/deb.ts";
 import { pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
@@ -26,19 +26,19 @@ async function buildTwice(script: string, build: (directory: string) => Promise<
     await copyTree(tree);
     const fromTree = join(temporary, "other");
     await Deno.mkdir(fromTree);
-    await run(
+    await runProgram(
       "find",
       [tree, fromTree, "-type", "d", "-exec", "chmod", "g+s", "{}", "+"],
       temporary,
     );
-    await run("chmod", ["-R", "go=", tree], temporary);
+    await runProgram("chmod", ["-R", "go=", tree], temporary);
     await runScript(tree, script, [fromTree], { umask: "077", home: temporary });
     const fromHere = join(temporary, "one");
     await Deno.mkdir(fromHere);
     const path = await build(fromHere);
     const [name] = path.split("/").slice(-1);
     assertEquals(await sha256(path), await sha256(join(fromTree, name!)));
-    return await run("tar", ["-tvf", path], temporary).catch(() => "");
+    return await runProgram("tar", ["-tvf", path], temporary).catch(() => "");
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }

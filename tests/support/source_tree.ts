@@ -1,6 +1,6 @@
 /** A copy of the sources, for builds in another directory and with another umask and HOME. */
 import { fromFileUrl, join } from "@std/path";
-import { run } from "../../tools/build/commit.ts";
+import { runProgram } from "../../tools/build/run_program.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -13,7 +13,11 @@ export async function copyTree(to: string): Promise<void> {
   const documents = [...Deno.readDirSync(ROOT)].filter(({ name, isFile }) =>
     isFile && /^[A-Z-]+(\.md)?$/.test(name)
   ).map(({ name }) => name);
-  await run("cp", ["-r", ...[...PARTS, ...documents].map((name) => join(ROOT, name)), to], ROOT);
+  await runProgram(
+    "cp",
+    ["-r", ...[...PARTS, ...documents].map((name) => join(ROOT, name)), to],
+    ROOT,
+  );
 }
 
 /** The environment of a script. */
@@ -45,7 +49,7 @@ export async function runScript(
     "--allow-env",
     "--allow-sys",
   ];
-  await run("env", [
+  await runProgram("env", [
     ...[`HOME=${home}`, `DENO_DIR=${cache}`, "sh", "-c", 'umask "$0" && exec "$@"', umask],
     ...[Deno.execPath(), "run", "--quiet", ...permissions, script, ...args],
   ], tree);

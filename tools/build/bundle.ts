@@ -4,7 +4,7 @@
  * The first lines are commands to a shell and comments to JavaScript. They start `deno` with the
  * program's permissions, and report in two lines what would otherwise be a stack trace.
  */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { NOWHERE } from "../../lib/config/launcher_environment.ts";
 import { type Commit, readCommit, withCommit } from "./commit.ts";
 import {
@@ -14,8 +14,7 @@ import {
   RUN_PROGRAM,
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
-
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+import { DIST, ROOT } from "./root.ts";
 
 /**
  * Chooses the runtime's cache. Analysing a file of this size takes half of the start, so the result
@@ -67,7 +66,7 @@ export async function bundle(path: string, from?: Commit): Promise<void> {
 }
 
 if (import.meta.main) {
-  const path = join(ROOT, "dist", "ipcauth");
+  const path = join(DIST, "ipcauth");
   await bundle(path, await readCommit(ROOT));
   console.log(`built ${path}`);
 }

@@ -1,4 +1,5 @@
-/** The commit that a build is made of, and how builds run other programs. */
+/** The commit that a build is made of. */
+import { runProgram } from "./run_program.ts";
 
 /** A commit of the source tree. */
 export interface Commit {
@@ -18,9 +19,10 @@ export interface Commit {
  */
 export async function readCommit(root: string): Promise<Commit> {
   try {
-    const line = (await run("git", ["log", "-1", "--format=%h %ct", "--abbrev=12"], root)).trim();
+    const line = (await runProgram("git", ["log", "-1", "--format=%h %ct", "--abbrev=12"], root))
+      .trim();
     const [hash, time] = line.split(" ");
-    const changed = (await run("git", ["status", "--porcelain"], root)).trim() !== "";
+    const changed = (await runProgram("git", ["status", "--porcelain"], root)).trim() !== "";
     return { hash: changed ? `${hash}-dirty` : hash!, time: Number(time) };
   } catch {
     return { hash: "unknown", time: Number(Deno.env.get("SOURCE_DATE_EPOCH") ?? 0) };
@@ -33,21 +35,4 @@ export async function readCommit(root: string): Promise<Commit> {
  */
 export function withCommit(text: string, hash: string): string {
   return text.replace(/\bname:"ipcauth",version:/, `name:"ipcauth",commit:"${hash}",version:`);
-}
-
-/**
- * Runs a program to its end.
- *
- * @returns Its standard output.
- * @throws {Error} Where it fails, with its standard error.
- */
-export async function run(program: string, args: readonly string[], cwd: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    args: [...args],
-    cwd,
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(`${program}: ${new TextDecoder().decode(stderr).trim()}`);
-  return new TextDecoder().decode(stdout);
 }

@@ -7,13 +7,15 @@
  * same commit and base runtime give the same bytes: the input is one file without dependencies,
  * whose name and time are the same on every machine.
  */
-import { basename, dirname, fromFileUrl, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
-import { type Commit, readCommit, run } from "./commit.ts";
+import { type Commit, readCommit } from "./commit.ts";
+import { runProgram } from "./run_program.ts";
 import { type Machine, machineOf } from "./elf.ts";
 import { HEAP_FLAG } from "./launcher.ts";
 import { type BaseRuntime, billOfMaterials, denortRuntime } from "../packaging/sbom.ts";
 import { singleFile } from "./single_file.ts";
+import { DIST, ROOT } from "./root.ts";
 
 const TARGETS: Readonly<Record<Machine, string>> = {
   "x64": "x86_64-unknown-linux-gnu",
@@ -113,7 +115,7 @@ export async function compile(
  * null.
  */
 async function downloadedBaseRuntime(machine: Machine): Promise<string | null> {
-  const { denoDir } = JSON.parse(await run(Deno.execPath(), ["info", "--json"], "/"));
+  const { denoDir } = JSON.parse(await runProgram(Deno.execPath(), ["info", "--json"], "/"));
   const { deno } = Deno.version;
   const path = join(denoDir, "dl", "release", `v${deno}`, `denort-${TARGETS[machine]}.zip`);
   return await Deno.stat(path).then(() => path, () => null);
@@ -135,13 +137,12 @@ export function compileError(stderr: string): Error {
 }
 
 if (import.meta.main) {
-  const dist = join(fromFileUrl(new URL("../..", import.meta.url)), "dist");
-  const from = await readCommit(join(dist, ".."));
+  const from = await readCommit(ROOT);
   const names = ["DENORT_BIN", "DENORT_BIN_X64", "DENORT_BIN_ARM64"];
   const env = Object.fromEntries(names.map((name) => [name, Deno.env.get(name)]));
   const left: string[] = [];
   for (const machine of Object.keys(TARGETS) as Machine[]) {
-    const output = join(dist, executableName(machine));
+    const output = join(DIST, executableName(machine));
     // An executable of an earlier commit must not be taken for one of this commit.
     for (const path of [output, `${output}.cdx.json`]) await Deno.remove(path).catch(() => {});
     try {

@@ -4,9 +4,10 @@
  *
  * The same commit gives the same bytes: names are sorted, owners are 0, every time is the commit's.
  */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { dirname, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { type Commit, readCommit, run, withCommit } from "./commit.ts";
+import { type Commit, readCommit, withCommit } from "./commit.ts";
+import { runProgram } from "./run_program.ts";
 import { HOST_MACHINE } from "./elf.ts";
 import {
   CHECK_DIRECTORY,
@@ -19,8 +20,7 @@ import {
 import { BUILD_MODE } from "./modes.ts";
 import { billOfMaterials, denoRuntime } from "../packaging/sbom.ts";
 import { singleFile } from "./single_file.ts";
-
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+import { DIST, ROOT } from "./root.ts";
 
 /** The name of the directory, and of the archive without `.tar.gz`. */
 export const PORTABLE_NAME = `ipcauth-${manifest.version}-linux-${HOST_MACHINE}`;
@@ -93,7 +93,7 @@ export async function portable(directory: string, from: Commit): Promise<void> {
   await Deno.mkdir(lib, { recursive: true });
   await Deno.mkdir(join(directory, "bin"));
   const argv = ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", lib];
-  await run(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
+  await runProgram(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
   await finishChunks(lib, from);
   await bundleRunAs(lib, from);
   // A copy, not a hard link: `tar` fails where the link count of a file changes while it is read.
@@ -105,7 +105,7 @@ export async function portable(directory: string, from: Commit): Promise<void> {
     await Deno.copyFile(join(ROOT, name), join(directory, name));
   }
   await Deno.chmod(join(lib, "deno"), 0o755);
-  await run("chmod", ["-R", BUILD_MODE, directory], ROOT);
+  await runProgram("chmod", ["-R", BUILD_MODE, directory], ROOT);
 }
 
 /** Builds the part of the program that `run-as` needs, in one file. */
@@ -167,24 +167,23 @@ async function namesByContent(texts: ReadonlyMap<string, string>): Promise<Map<s
 /** Packs a directory. @param archive The output; its name ends in `.tar.gz`. */
 export async function pack(directory: string, archive: string, { time }: Commit): Promise<void> {
   const tar = archive.replace(/\.gz$/, "");
-  await run("tar", [
+  await runProgram("tar", [
     ...["--create", "--sort=name", "--format=gnu", "--numeric-owner", "--owner=0", "--group=0"],
     ...[`--mtime=@${time}`, `--mode=${BUILD_MODE}`, "--file", tar],
     ...["--directory", dirname(directory), PORTABLE_NAME],
   ], ROOT);
-  await run("gzip", ["--no-name", "--force", "-6", tar], ROOT);
+  await runProgram("gzip", ["--no-name", "--force", "-6", tar], ROOT);
 }
 
 if (import.meta.main) {
   const from = await readCommit(ROOT);
-  const dist = join(ROOT, "dist");
-  await Deno.mkdir(dist, { recursive: true });
-  const work = await Deno.makeTempDir({ dir: dist, prefix: ".portable-" });
+  await Deno.mkdir(DIST, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: DIST, prefix: ".portable-" });
   try {
     await portable(join(work, PORTABLE_NAME), from);
-    const archive = join(dist, `${PORTABLE_NAME}.tar.gz`);
+    const archive = join(DIST, `${PORTABLE_NAME}.tar.gz`);
     await pack(join(work, PORTABLE_NAME), archive, from);
-    await Deno.writeTextFile(join(dist, `${PORTABLE_NAME}.cdx.json`), await portableBill(from));
+    await Deno.writeTextFile(join(DIST, `${PORTABLE_NAME}.cdx.json`), await portableBill(from));
     console.log(`built ${archive}`);
   } finally {
     await Deno.remove(work, { recursive: true });

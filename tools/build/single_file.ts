@@ -1,8 +1,8 @@
 /** The program, or a part of it, as one JavaScript file that contains the commit. */
-import { fromFileUrl, join } from "@std/path";
-import { type Commit, run, withCommit } from "./commit.ts";
-
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+import { join } from "@std/path";
+import { type Commit, withCommit } from "./commit.ts";
+import { runProgram } from "./run_program.ts";
+import { ROOT } from "./root.ts";
 
 /**
  * Builds the file. It contains both planes, because the program starts its own file as a Worker.
@@ -19,7 +19,7 @@ export async function singleFile(
   entry = join(ROOT, "main.ts"),
 ): Promise<void> {
   const argv = ["bundle", "--quiet", "--minify", "--output", path, entry];
-  await run(Deno.execPath(), argv, ROOT);
+  await runProgram(Deno.execPath(), argv, ROOT);
   const text = await Deno.readTextFile(path);
   // Reading `process` would start Node's compatibility layer. Both have the same value.
   const stamped = withCommit(text.replaceAll(".process?.platform", ".Deno?.build?.os"), hash);

@@ -2,17 +2,16 @@
  * A directory in which every user of the machine can run the program. Deno itself is often
  * installed below a home directory that other users may not enter.
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import { bundle } from "./bundle.ts";
-import { run } from "./commit.ts";
+import { runProgram } from "./run_program.ts";
 import { executableName } from "./compile.ts";
 import { HOST_MACHINE } from "./elf.ts";
 import { CHECK_DIRECTORY, FAIL_FUNCTION, hideVariables, UNSET_OWN_VARIABLES } from "./launcher.ts";
 import { BUILD_MODE } from "./modes.ts";
 import { portable } from "./portable.ts";
-
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+import { DIST, ROOT } from "./root.ts";
 
 /** A directory with the program and the `deno` that runs it. */
 export interface Stage {
@@ -55,7 +54,7 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
     await portable(home, { hash: "staged", time: 0 });
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "compiled") {
-    await Deno.copyFile(join(ROOT, "dist", executableName(HOST_MACHINE)), join(bin, "ipcauth"));
+    await Deno.copyFile(join(DIST, executableName(HOST_MACHINE)), join(bin, "ipcauth"));
     await Deno.chmod(join(bin, "ipcauth"), 0o755);
   } else await bundle(join(bin, "ipcauth"));
   return { directory, bin };
@@ -71,10 +70,10 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
 async function sources(directory: string, deno: string): Promise<string> {
   await Deno.mkdir(directory);
   const parts = ["main.ts", "lib", "deno.json", "deno.lock"].map((name) => join(ROOT, name));
-  await run("cp", ["-r", ...parts, directory], ROOT);
+  await runProgram("cp", ["-r", ...parts, directory], ROOT);
   const install = ["install", "--quiet", "--node-modules-dir=auto", "--frozen"];
-  await run(Deno.execPath(), install, directory);
-  await run("chmod", ["-R", BUILD_MODE, directory], ROOT);
+  await runProgram(Deno.execPath(), install, directory);
+  await runProgram("chmod", ["-R", BUILD_MODE, directory], ROOT);
   const main = join(directory, "main.ts");
   const flags = ["--quiet", "--node-modules-dir=manual", ...PERMISSION_FLAGS].join(" ");
   return [

@@ -5,8 +5,9 @@
  *
  *     deno task checksums [URL]
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { sha256 } from "./sbom.ts";
+import { DIST } from "../build/root.ts";
 
 /**
  * Writes the installer and the checksums.
@@ -37,6 +38,5 @@ export async function writeChecksums(dist: string, address: string | null): Prom
 }
 
 if (import.meta.main) {
-  const dist = fromFileUrl(new URL("../../dist", import.meta.url));
-  console.log((await writeChecksums(dist, Deno.args[0] ?? null)).trimEnd());
+  console.log((await writeChecksums(DIST, Deno.args[0] ?? null)).trimEnd());
 }

@@ -8,13 +8,12 @@
  * With `--allow-dirty`, a tree with changes is built, to try it out; `--version` then says
  * `-dirty`.
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { writeChecksums } from "./checksums.ts";
 import { type Commit, readCommit } from "../build/commit.ts";
 import { billOfMaterials } from "./sbom.ts";
+import { DIST, ROOT } from "../build/root.ts";
 
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
-const DIST = join(ROOT, "dist");
 /** The exit code of `deno task compile` where it has left an executable out (`sysexits.h`). */
 const EX_UNAVAILABLE = 69;
 
