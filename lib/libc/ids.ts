@@ -104,6 +104,19 @@ export function accountByUid(uid: number): Account | null {
   );
 }
 
+/**
+ * The name of a uid, for text that people read; never for a decision.
+ *
+ * @returns The uid in digits where the name service has no name for it, or fails.
+ */
+export function nameByUid(uid: number): string {
+  try {
+    return accountByUid(uid)?.name ?? String(uid);
+  } catch {
+    return String(uid);
+  }
+}
+
 /** The gid of a group's name, or null. */
 export function gidByName(name: string): number | null {
   if (name.includes("\0")) return null;

@@ -27,6 +27,9 @@ export type InheritedAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
+/** An inherited socket. The descriptor is owned by the holder. */
+export type InheritedSocket = InheritedAddress & { readonly descriptor: number };
+
 /**
  * Looks at an inherited descriptor, and makes it ours: non-blocking, and no program's that we start.
  *

@@ -8,7 +8,8 @@ import type { KeyPair } from "../noise/primitives.ts";
 import { Channel } from "./channel.ts";
 import { FrameReader, HEADER_LENGTH } from "./frame_reader.ts";
 import { encodeHello, type Hello, parseAccept, parseReject } from "./greetings.ts";
-import { keyId, preamble } from "../keys/key_id.ts";
+import { keyId } from "../keys/key_id.ts";
+import { preamble } from "./preamble.ts";
 import {
   MAX_GREETING_CIPHERTEXT,
   MIN_CIPHERTEXT,

@@ -8,7 +8,8 @@ import { type KeyPair, randomBytes } from "../noise/primitives.ts";
 import { Channel } from "./channel.ts";
 import { FrameReader, HEADER_LENGTH } from "./frame_reader.ts";
 import { type Accept, encodeAccept, encodeReject, parseHello } from "./greetings.ts";
-import { KEY_ID_LENGTH, KEY_LENGTH, MAGIC, preamble } from "../keys/key_id.ts";
+import { KEY_ID_LENGTH, KEY_LENGTH } from "../keys/key_id.ts";
+import { MAGIC, preamble } from "./preamble.ts";
 import {
   MAX_GREETING_CIPHERTEXT,
   MIN_CIPHERTEXT,

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { KEPT, PERMISSION_FLAGS, type Task } from "../../lib/cli/permissions.ts";
+import { type CommandMode, KEPT_PERMISSIONS, PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import type { ProbedThread } from "../support/permissions.ts";
 import { isRoot, Program } from "../support/program.ts";
@@ -82,8 +82,8 @@ function permissionsOf(thread: ProbedThread, stderr: string): Record<string, boo
 }
 
 /** The report that is expected of a task: what it keeps, and nothing else. */
-function expectedPermissions(task: Task): Record<string, boolean> {
-  const kept: readonly string[] = KEPT[task];
+function expectedPermissions(task: CommandMode): Record<string, boolean> {
+  const kept: readonly string[] = KEPT_PERMISSIONS[task];
   return {
     read: kept.includes("read"),
     write: kept.includes("write"),
@@ -128,7 +128,7 @@ Deno.test("each command revokes the permissions it does not need, and still work
   const key = `${directory}/a.key`;
   const socket = `${directory}/a.sock`;
   await Deno.writeTextFile(config, "users: [{ name: bob, uid: 579 }]\n", { mode: 0o644 });
-  const runs: [Task, string[], code: number, stdout: RegExp, until?: RegExp][] = [
+  const runs: [CommandMode, string[], code: number, stdout: RegExp, until?: RegExp][] = [
     ["version", ["--version"], 0, /^ipcauth /],
     ["help", ["help", "serve"], 0, /^Usage: ipcauth serve/],
     ["completions", ["completions", "bash"], 0, /complete/],
@@ -149,7 +149,7 @@ Deno.test("each command revokes the permissions it does not need, and still work
     ["serve", ["serve", `--unix=${socket}`, "--config", config], 0, /^$/, /"listen"/],
   ];
   try {
-    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT).sort());
+    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT_PERMISSIONS).sort());
     for (const [task, args, code, stdout, until] of runs) {
       await test.step(task, async () => {
         const outcome = await probe(args, until);

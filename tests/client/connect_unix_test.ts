@@ -60,12 +60,15 @@ Deno.test("connectUnix() names the first path and the command where no path has 
     assertEquals(exit, ExitCode.unavailable);
   }));
 
-Deno.test("connectUnix() says when nobody is listening, and looks no further", () =>
+Deno.test("connectUnix() says when no server is listening, and looks no further", () =>
   inDirectory(async (path) => {
     listenOn(path("stale")).close();
     using _server = listenOn(path("other"));
     const { message, exit, hint } = await refusal([path("stale"), path("other")]);
-    assertEquals(message, `Failed to connect to server: nobody is listening on ${path("stale")}`);
+    assertEquals(
+      message,
+      `Failed to connect to server: no server is listening on ${path("stale")}`,
+    );
     assertEquals(hint, `ipcauth serve --unix=${path("stale")}`);
     assertEquals(exit, ExitCode.unavailable);
   }));

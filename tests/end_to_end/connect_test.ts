@@ -69,7 +69,7 @@ Deno.test("connect tells five ways of not getting through from each other, each 
     await using server = await serverOf(program, "dead", "pass");
     server.path;
   }
-  failed(await connect(program.path("dead")), 69, "nobody is listening");
+  failed(await connect(program.path("dead")), 69, "no server is listening");
   await using refusing = await serverOf(program, "refusing", "c.close()");
   failed(await connect(refusing.path), 77, "refuse");
   await using odd = await serverOf(
@@ -98,7 +98,7 @@ Deno.test("connect waits for a greeting only so long", async () => {
     "silent",
     "held = globals().setdefault('held', []); held.append(c)",
   );
-  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it says nothing");
+  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it sends nothing");
 });
 
 Deno.test("connect does not show a terminal what a server sends to move its cursor", async () => {

@@ -97,7 +97,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     assertEquals(code, 69);
     assertStringIncludes(
       stderr,
-      `Failed to connect to server: nobody is listening on 127.0.0.1:${port}`,
+      `Failed to connect to server: no server is listening on 127.0.0.1:${port}`,
     );
   });
 

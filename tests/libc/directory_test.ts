@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Directory, putInPlace } from "../../lib/libc/directory.ts";
+import { Directory } from "../../lib/libc/directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { isRoot } from "../support/processes.ts";
 
@@ -43,8 +43,6 @@ class Place {
     Deno.removeSync(this.#outside, { recursive: true });
   }
 }
-
-const text = (value: string) => new TextEncoder().encode(value);
 
 function errorOf(action: () => unknown): number {
   return assertThrows(action, SystemError).errno;
@@ -95,83 +93,3 @@ Deno.test(
     assertEquals([uid, gid, place.mode("moved")], [579, 578, "644"]);
   },
 );
-
-Deno.test("putInPlace() replaces a file whole, with what is left over beside it, and no link", () => {
-  using place = new Place();
-  place.write("file", "old", 0o640);
-  Deno.symlinkSync(place.victim, place.at("beside"));
-  using model = place.directory.open("file");
-  const options = { beside: "beside", model, mode: 0o777 };
-  putInPlace(place.directory, "file", text("new"), options);
-  assertEquals([Deno.readTextFileSync(place.at("file")), place.mode("file")], ["new", "640"]);
-  assertEquals(place.names(), ["file"]);
-  place.victimIsUntouched();
-});
-
-Deno.test("set-user-ID and what the caller excludes are not taken over", () => {
-  using place = new Place();
-  place.write("file", "old", 0o6755);
-  using model = place.directory.open("file");
-  putInPlace(place.directory, "file", text("new"), { beside: "b", model, mode: 0o777 });
-  assertEquals(place.mode("file"), "755");
-  putInPlace(place.directory, "file", text("new"), { beside: "b", model, mode: 0o640 });
-  assertEquals(place.mode("file"), "640");
-  putInPlace(place.directory, "new", text("new"), { beside: "b", model: null, mode: 0o600 });
-  assertEquals(place.mode("new"), "600");
-});
-
-Deno.test("putInPlace() that fails leaves the old file, and nothing beside it", () => {
-  using place = new Place();
-  Deno.mkdirSync(place.at("file/full"), { recursive: true });
-  const options = { beside: "beside", model: null, mode: 0o600 };
-  errorOf(() => putInPlace(place.directory, "file", text("new"), options));
-  assertEquals(place.names(), ["file"]);
-});
-
-/** Reads or sets an access control list (`acl(5)`, `linux/posix_acl_xattr.h`) with nothing of ours. */
-async function acl(...words: string[]): Promise<string> {
-  const code = `
-import os, struct, sys
-path, name = sys.argv[1], "system.posix_acl_" + sys.argv[2]
-if len(sys.argv) == 3:
-    try: value = os.getxattr(path, name)
-    except OSError: print("none"); sys.exit()
-    entries = [struct.unpack_from("<HHI", value, at) for at in range(4, len(value), 8)]
-    print(" ".join("%d:%d" % (who, rights) for tag, rights, who in entries if tag == 2))
-else:
-    nobody = 0xffffffff
-    entries = [(1, 6, nobody), (2, int(sys.argv[3]), 579), (4, 4, nobody), (16, int(sys.argv[3]), nobody), (32, int(sys.argv[4]), nobody)]
-    os.setxattr(path, name, struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries))
-`;
-  const { stdout, success } = await new Deno.Command("python3", { args: ["-c", code, ...words] })
-    .output();
-  return success ? new TextDecoder().decode(stdout).trim() : "unsupported";
-}
-
-Deno.test("an access control list stays, bounded by the mode", async (test) => {
-  using place = new Place();
-  place.write("file", "old", 0o640);
-  const isSupported = await acl(place.at("file"), "access", "4", "0") === "";
-  await test.step({
-    name: "copied",
-    ignore: !isSupported,
-    async fn() {
-      using model = place.directory.open("file");
-      putInPlace(place.directory, "file", text("new"), { beside: "b", model, mode: 0o777 });
-      assertEquals(await acl(place.at("file"), "access"), "579:4");
-      putInPlace(place.directory, "file", text("new"), { beside: "b", model, mode: 0o600 });
-      assertEquals([place.mode("file"), await acl(place.at("file"), "access")], ["600", "579:4"]);
-    },
-  });
-  await test.step({
-    name: "not added by the directory where the old file had none",
-    ignore: !isSupported,
-    async fn() {
-      place.write("plain", "old", 0o640);
-      await acl(place.path, "default", "6", "0");
-      using model = place.directory.open("plain");
-      putInPlace(place.directory, "plain", text("new"), { beside: "b", model, mode: 0o777 });
-      assertEquals([place.mode("plain"), await acl(place.at("plain"), "access")], ["640", "none"]);
-    },
-  });
-});

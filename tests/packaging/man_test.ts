@@ -47,7 +47,7 @@ Deno.test("a page contains every word of its help text", () => {
     const command = name === "ipcauth.1" ? null : name.slice("ipcauth-".length, -2);
     const page = [...sections(text).values()].join("\n").split(/\s+/);
     const words = usageText(command).replaceAll(
-      /^(?:Usage|Everywhere|Exit codes|Examples): ?/gm,
+      /^(?:Usage|Global flags|Exit codes|Examples): ?/gm,
       "",
     )
       .split(/\s+/).filter((word) => word !== "" && word !== "ipcauth:");
@@ -59,8 +59,10 @@ Deno.test("options, exit codes and files are in their sections", () => {
   const of = (name: string) => sections(PAGES.find((page) => page.name === name)!.text);
   const serve = of("ipcauth-serve.1");
   assertStringIncludes(serve.get("NAME")!, "ipcauth-serve - put a listener in front of a service");
-  const [, meaning] = /^ {2}--forward TARGET +(\S.*)$/m.exec(usageText("serve"))!;
-  assertStringIncludes(serve.get("OPTIONS")!, `\n--forward TARGET\n${meaning}`);
+  assertStringIncludes(
+    serve.get("OPTIONS")!,
+    "\n--forward TARGET\nconnect each accepted client to",
+  );
   assertStringIncludes(serve.get("EXIT STATUS")!, "\n77\nrefused\n");
   assertStringIncludes(serve.get("FILES")!, "/etc/ipcauth/config.yaml\n");
   assertStringIncludes(serve.get("EXAMPLES")!, "\n  --forward unix:/run/postgresql");

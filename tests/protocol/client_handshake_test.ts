@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
-import { keyId, preamble } from "../../lib/keys/key_id.ts";
+import { keyId } from "../../lib/keys/key_id.ts";
+import { preamble } from "../../lib/protocol/preamble.ts";
 import { RecordType, sealRecord } from "../../lib/protocol/records.ts";
 import type { ProtocolError } from "../../lib/protocol/protocol_error.ts";
 import { Failure } from "../../lib/errors.ts";

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { bind, listen, unixAddress, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
 import { adoptSocket } from "../../lib/net/adopted_socket.ts";
 import { LineSplitter } from "../../lib/service/console/lines.ts";
-import { MAX_LINE, type Welcome } from "../../lib/service/console/protocol.ts";
+import { MAX_REQUEST_BYTES, type Welcome } from "../../lib/service/console/protocol.ts";
 
 /** What a server says of a session that nothing is special about. */
 export const WELCOME: Welcome = {
@@ -41,7 +41,7 @@ export type Answer =
 /** Answers the calls of a connection. @returns The calls, in the order they come. */
 export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Call[] {
   const calls: Call[] = [];
-  const splitter = new LineSplitter(MAX_LINE);
+  const splitter = new LineSplitter(MAX_REQUEST_BYTES);
   socket.on("error", () => {});
   socket.on("end", () => socket.end());
   socket.on("data", (chunk: Uint8Array) => {

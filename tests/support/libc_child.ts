@@ -3,7 +3,7 @@
  * done its part, and holds what it has until its standard input ends.
  */
 import { check, SystemError } from "../../lib/libc/errno.ts";
-import { LockFile } from "../../lib/libc/files.ts";
+import { LockFile } from "../../lib/files/lock_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../../lib/libc/identity.ts";
 import { argumentBytes, exec } from "../../lib/libc/process.ts";
 import { libc } from "../../lib/libc/symbols.ts";

@@ -4,12 +4,12 @@
  * On the ordinary path it starts no other program, because a `fork` would take longer than all of
  * it. Its variables begin with `ipcauth_` and are never exported.
  */
-import { EVERYWHERE } from "../../lib/cli/command_line.ts";
-import { KEPT, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
+import { GLOBAL_FLAGS } from "../../lib/cli/command_line.ts";
+import { KEPT_PERMISSIONS, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
 import { HIDDEN, LIST, SETTINGS } from "../../lib/config/launcher_environment.ts";
 import { COMMON_VARIABLES, RUNTIME_VARIABLES } from "./runtime_variables.ts";
 
-const FLAGS_WITH_VALUES = EVERYWHERE.values.map((name) => `--${name}`).join(" | ");
+const FLAGS_WITH_VALUES = GLOBAL_FLAGS.values.map((name) => `--${name}`).join(" | ");
 
 /**
  * Defines `ipcauth_fail MESSAGE HINT "$@"`: prints the error and the hint, and exits with the code
@@ -71,4 +71,4 @@ const RUN_FLAGS =
 export const RUN_PROGRAM = `${RUN_FLAGS} ${PERMISSION_FLAGS.join(" ")}`;
 
 /** The runtime's arguments for `run-as` alone, with no more than the permissions it keeps. */
-export const RUN_AS = `${RUN_FLAGS} ${permissionFlags(KEPT["run-as"]).join(" ")}`;
+export const RUN_AS = `${RUN_FLAGS} ${permissionFlags(KEPT_PERMISSIONS["run-as"]).join(" ")}`;

@@ -1,7 +1,7 @@
 /**
  * A parser of the help texts that `ipcauth help` prints; the manual pages are made of their parts.
  *
- * A text is blocks, separated by empty lines. `Usage:`, `Everywhere:`, `Exit codes:` and
+ * A text is blocks, separated by empty lines. `Usage:`, `Global flags:`, `Exit codes:` and
  * `Examples:` at the beginning name the kind of a block. A block whose lines are all indented is a
  * list: terms, and their meanings in a second column. Every other block is a paragraph.
  */
@@ -40,7 +40,7 @@ export function parseHelp(text: string): HelpText {
     if (first === "Usage:") help.commands = parseItems(rest);
     else if (first.startsWith("Usage: ")) {
       help.usage = [first, ...rest].map((line) => line.slice(7));
-    } else if (first === "Everywhere:") help.options.push(...parseItems(rest));
+    } else if (first === "Global flags:") help.options.push(...parseItems(rest));
     else if (first === "Exit codes:") help.exit = parseExitCodes(rest.join("  "));
     else if (first.startsWith("Exit codes: ")) help.exit = joinLines(block.slice(12));
     else if (first === "Examples:") help.examples = rest.map((line) => line.slice(2));

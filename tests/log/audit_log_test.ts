@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { type AuditEvent, AuditLog } from "../../lib/log/audit_event.ts";
+import type { AuditEvent } from "../../lib/log/audit_event.ts";
+import { AuditLog } from "../../lib/log/audit_log.ts";
 
 function written(
   format: "text" | "json",
