@@ -3,7 +3,7 @@
  * removes their files as well.
  */
 import { join } from "@std/path";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 
 /** The beginning of the names of the demos' directories. */
 export const DIRECTORY_PREFIX = "ipcauth-demo-";

@@ -74,13 +74,13 @@ async function open(
   context: ConnectContext,
 ): Promise<Connection> {
   if (destination.kind === "unix") return await openUnix(destination.paths, command, context);
-  const [{ connectWithKey }, { readKeyFile }, { EncryptedStream }, { endpointText }] = await Promise
+  const [{ connectWithKey }, { readKeyFile }, { EncryptedStream }, { hostPortText }] = await Promise
     .all(
       [
         import("../client/connect_tcp.ts"),
         import("../keys/key_reader.ts"),
         import("../client/encrypted_stream.ts"),
-        import("../libc/inet.ts"),
+        import("../libc/inet_address.ts"),
       ],
     );
   const { key } = readKeyFile(destination.key, context.environment.uid);
@@ -88,7 +88,7 @@ async function open(
     const hello = { client: `ipcauth/${context.version}`, user: command.user };
     const { descriptor, channel, rest, service } = connectWithKey(destination.address, key, hello);
     const stream = new EncryptedStream(adoptSocket(descriptor.release()), channel, rest);
-    return { stream, where: endpointText(destination.address), service };
+    return { stream, where: hostPortText(destination.address), service };
   } finally {
     key.fill(0);
   }

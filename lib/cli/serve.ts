@@ -10,7 +10,7 @@ import { configPlaces, type Environment } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
-import { readProcBytes } from "../libc/files.ts";
+import { readProcBytes } from "../libc/read_file.ts";
 import { hostName, nameByUid } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";

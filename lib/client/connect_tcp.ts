@@ -9,9 +9,10 @@ import type { HostPort } from "../net/address.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { endpointText, NameError, resolveHost, type SocketAddress, tuneTcp } from "../libc/inet.ts";
-import { waitFor } from "../libc/poll.ts";
+import { hostPortText, NameError, resolveHost, type SocketAddress } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { setTcpOptions } from "../libc/tcp_socket.ts";
+import { waitFor } from "../libc/poll.ts";
 import { type ConnectError, TcpConnector } from "../net/connector.ts";
 import type { Channel } from "../protocol/channel.ts";
 import { type ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
@@ -44,10 +45,10 @@ export interface KeyedServerConnection {
  * @throws {Failure} 69 when there is no server, 77 when it refuses, 65 when it is not an ipcauth server.
  */
 export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): KeyedServerConnection {
-  const where = endpointText(to);
+  const where = hostPortText(to);
   const descriptor = connectAny(addressesOf(to), where);
   try {
-    tuneTcp(descriptor);
+    setTcpOptions(descriptor);
     return authenticate(descriptor, where, new ClientHandshake(key, hello));
   } catch (error) {
     descriptor.close();
@@ -148,10 +149,10 @@ function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void
 /** Why an access check failed, as far as a client can know. */
 export function handshakeFailure(
   where: string,
-  event: ClientEvent & { kind: "rejected" | "refused" },
+  event: ClientEvent & { kind: "rejected" | "failed" },
 ): Failure {
   if (event.kind === "rejected") return rejected(where, event.reason);
-  switch (event.reason) {
+  switch (event.error) {
     case "bad-key":
       return connectFailure(
         `${where} does not know this key`,
@@ -164,7 +165,7 @@ export function handshakeFailure(
       return connectFailure(`what ${where} sent was changed on its way`, ExitCode.data);
     default:
       return connectFailure(
-        `${where} is not an ipcauth server: its answer is ${event.reason}`,
+        `${where} is not an ipcauth server: its answer is ${event.error}`,
         ExitCode.data,
         "is another program listening there?",
       );

@@ -6,16 +6,12 @@
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType, readProc } from "../libc/files.ts";
-import {
-  AddressError,
-  connect,
-  peerCredentials,
-  ucred,
-  unixAddress,
-  unixSocket,
-} from "../libc/sockets.ts";
-import type { SocketAddress } from "../libc/inet.ts";
+import { fileStatus, FileType } from "../libc/file_status.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
+import { peerCredentials, ucred } from "../libc/peer_credentials.ts";
+import { readProc } from "../libc/read_file.ts";
+import { connect, unixSocket } from "../libc/sockets.ts";
+import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { retryUnixConnect, type Scheduler } from "../net/connector.ts";
 import { connectFailure } from "./connect_failure.ts";
 

@@ -78,11 +78,11 @@ export class EncryptedStream extends Duplex {
       this.destroy(new StreamError("the server sent data after its end"));
       return;
     }
-    const out = new Uint8Array(this.#channel.roomFor(chunk.length));
-    const { length, ended, refusal } = this.#channel.open(chunk, out);
+    const out = new Uint8Array(this.#channel.capacityFor(chunk.length));
+    const { length, ended, error } = this.#channel.open(chunk, out);
     const more = length === 0 || this.push(Buffer.from(out.buffer, 0, length));
-    if (refusal !== null) {
-      this.destroy(new StreamError(`a record was changed or malformed: ${refusal}`));
+    if (error !== null) {
+      this.destroy(new StreamError(`a record was changed or malformed: ${error}`));
     } else if (ended) {
       this.#isEnded = true;
       this.push(null);

@@ -8,7 +8,7 @@ import type { HostPort, Target } from "../net/address.ts";
 import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { endpointText } from "../libc/inet.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
@@ -87,7 +87,7 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
     this.#options = {
       reactor: this.#reactor,
       buffers: new RelayBuffers(),
-      where: endpointText(options.server),
+      where: hostPortText(options.server),
       addresses: addressesOf(options.server),
       handshake: () => {
         const failure = key.refresh();

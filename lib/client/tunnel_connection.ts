@@ -6,8 +6,9 @@
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
-import { type SocketAddress, tuneTcp } from "../libc/inet.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { setTcpOptions } from "../libc/tcp_socket.ts";
 import { type ConnectError, type ConnectHandler, TcpConnector } from "../net/connector.ts";
 import { Relay, type RelayOwner } from "../net/relay.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
@@ -73,7 +74,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   onConnected(socket: Descriptor): void {
     this.#attempt(() => {
       this.#remote = this.#options.reactor.watch(socket, EPOLLIN, this);
-      tuneTcp(socket);
+      setTcpOptions(socket);
       this.#handshake = this.#options.handshake();
       this.#send(this.#handshake.start());
     });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UNIX_PATH_MAX } from "../libc/sockets.ts";
+import { UNIX_PATH_MAX } from "../libc/constants.ts";
 import { type HostPort, parseHostPort, parseTarget, type Target } from "../net/address.ts";
 import type { Place, Value } from "./document.ts";
 import type { Reader } from "./reader.ts";

@@ -5,7 +5,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import { readProc } from "../libc/files.ts";
+import { readProc } from "../libc/read_file.ts";
 import { gidByName } from "../libc/ids.ts";
 import { readBounded } from "../files/bounded_read.ts";
 import {

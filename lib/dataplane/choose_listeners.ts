@@ -22,7 +22,7 @@ import {
   type UnixListenerConfig,
 } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { endpointText } from "../libc/inet.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { type InheritedAddress, inheritedText } from "../libc/inherited_sockets.ts";
 
 /** The listeners of the command line. */
@@ -87,14 +87,14 @@ function claimOf(socket: InheritedAddress, { path, listeners }: Config): string 
     const where = JSON.stringify(socket.path);
     return `add to listeners in ${file}: - { unix: ${where}, service: console }`;
   }
-  const address = JSON.stringify(endpointText(socket));
+  const address = JSON.stringify(hostPortText(socket));
   // A host name is not resolved to find out whether it means this socket: its address may change.
   const named = listeners?.find((one) =>
     one.kind === "tcp" && one.port === socket.port && /[^0-9.]/.test(one.host) &&
     !one.host.includes(":")
   );
   if (named?.kind === "tcp") {
-    const written = JSON.stringify(endpointText(named));
+    const written = JSON.stringify(hostPortText(named));
     return `write ${address} instead of ${written} in line ${named.at.line} of ${file}`;
   }
   return `add to listeners in ${file}: - { tcp: ${address}, keys: [{ file: FILE, user: NAME }] }`;

@@ -6,7 +6,7 @@
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { describe, SystemError } from "../libc/errno.ts";
-import { tryToRead } from "../libc/files.ts";
+import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
 import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
@@ -81,7 +81,7 @@ export function requireReadable(identity: ProcessIdentity, files: readonly strin
   const { uid, gid } = identity;
   const thread = new ThreadImpersonation();
   for (const file of files) {
-    const error = thread.as(identity, () => tryToRead(file));
+    const error = thread.run(identity, () => tryToRead(file));
     if (error === 0) continue;
     const word = shellWord(file);
     throw new Failure(

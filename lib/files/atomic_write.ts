@@ -42,7 +42,7 @@ export function atomicWrite(
   try {
     file.write(bytes);
     if (model === null) file.chmod(mode);
-    else file.resemble(model, mode);
+    else file.copyRights(model, mode);
     file.sync();
     directory.rename(temporaryName, name);
   } catch (error) {

@@ -5,7 +5,7 @@
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import { descriptorStatus, linkStatus } from "../libc/files.ts";
+import { descriptorStatus, linkStatus } from "../libc/file_status.ts";
 import { openLockFile, tryLock, tryUnlink } from "../libc/flock.ts";
 import { effectiveUid } from "../libc/ids.ts";
 

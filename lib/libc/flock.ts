@@ -3,16 +3,13 @@
  *
  * @module
  */
+import { O_CLOEXEC, O_CREAT, O_NOFOLLOW, O_RDWR } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-const O_RDWR = 2;
-const O_CREAT = 0o100;
-const O_CLOEXEC = 0o2000000;
-// asm/fcntl.h: the architecture decides this number.
-const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0o400000 : 0o100000;
+// asm-generic/fcntl.h
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 

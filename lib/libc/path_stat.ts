@@ -3,11 +3,9 @@
  *
  * @module
  */
+import { AT_FDCWD, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
-
-const AT_FDCWD = -100;
-const STATX_BASIC_STATS = 0x7ff;
 
 // struct statx (linux/stat.h): the 32-bit words that change when the file, its content or its
 // permissions do. Reading changes the access time (words 16 to 18), so that one is left out.
@@ -32,7 +30,7 @@ const COMPARED_WORDS = [
 /** The state of one path, as of the last {@linkcode PathStat.update}. */
 export class PathStat {
   readonly #path: Uint8Array<ArrayBuffer>;
-  readonly #buffer = new Uint8Array(256);
+  readonly #buffer = new Uint8Array(SIZEOF_STATX);
   readonly #words = new Uint32Array(this.#buffer.buffer);
   readonly #last = new Uint32Array(COMPARED_WORDS.length);
   #isKnown = false;

@@ -4,10 +4,11 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { append, giveFile, openToAppend, takeBack } from "../libc/appended_file.ts";
+import { append, openToAppend, removeTail } from "../libc/appended_file.ts";
+import { giveFile } from "../libc/file_owner.ts";
+import { descriptorStatus, FileType } from "../libc/file_status.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { descriptorStatus, FileType } from "../libc/files.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { LogChunk } from "./log_chunk.ts";
 
@@ -73,7 +74,7 @@ export class LogFile {
       this.#missing = chunk.missingAfter(written);
       // The next line must not continue a part of another line.
       const torn = chunk.tornAfter(written);
-      if (written > 0) this.#torn = torn > 0 && !takeBack(this.#file, torn);
+      if (written > 0) this.#torn = torn > 0 && !removeTail(this.#file, torn);
       throw failure("write to", this.path, error);
     }
   }

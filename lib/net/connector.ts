@@ -6,7 +6,9 @@
  */
 import { Descriptor } from "../libc/descriptor.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import { connectOutcome, connectTcp, type SocketAddress, tcpSocket } from "../libc/inet.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
+import { connect } from "../libc/sockets.ts";
+import { connectOutcome, tcpSocket } from "../libc/tcp_socket.ts";
 import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 
 /** How long a Unix socket with a full backlog is left alone before the next attempt, in milliseconds. */
@@ -135,7 +137,7 @@ export class TcpConnector implements Watcher {
         const address = this.#addresses[this.#nextAddress++];
         if (address === undefined) return this.#failSoon("refused");
         const socket = tcpSocket(address);
-        const error = connectTcp(socket, address);
+        const error = connect(socket, address);
         if (error === 0) {
           this.#settle();
           return socket;

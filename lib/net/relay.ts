@@ -9,8 +9,15 @@
  *
  * @module
  */
-import { endSending, unconfirmed } from "../libc/inet.ts";
-import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import {
+  BROKEN,
+  receive,
+  send,
+  shutdownRead,
+  shutdownWrite,
+  WOULD_BLOCK,
+} from "../libc/sockets.ts";
+import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
 import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
@@ -195,12 +202,12 @@ export class Relay implements RelayEndOwner {
       this.#write(to, chunk, from.ended);
       return;
     }
-    const out = this.#buffers.spaceToOpen(from.seal.roomFor(chunk.length));
-    const { length, ended, refusal } = from.seal.open(chunk, out);
+    const out = this.#buffers.spaceToOpen(from.seal.capacityFor(chunk.length));
+    const { length, ended, error } = from.seal.open(chunk, out);
     from.bytes += length;
     if (ended) from.ended = true;
     if (length > 0) this.#write(to, out.subarray(0, length), ended);
-    if (refusal !== null) this.#fail(refusal, to);
+    if (error !== null) this.#fail(error, to);
   }
 
   /** @param last Whether the end of the stream follows. */
@@ -249,7 +256,7 @@ export class Relay implements RelayEndOwner {
     if (!to.finPassed && !to.broken) {
       to.finPassed = true;
       // Where the other direction has ended too, the close that follows ends a Unix stream as well.
-      if (to.kind !== "unix" || !(from.finPassed || from.broken)) endSending(to.descriptor);
+      if (to.kind !== "unix" || !(from.finPassed || from.broken)) shutdownWrite(to.descriptor);
     }
     this.#settle();
   }
@@ -260,7 +267,7 @@ export class Relay implements RelayEndOwner {
     end.unsent = null;
     const other = end === this.#first ? this.#second : this.#first;
     // A Unix peer then gets EPIPE, as it would from the backend itself.
-    if (other.kind === "unix") refuseInput(other.descriptor);
+    if (other.kind === "unix") shutdownRead(other.descriptor);
   }
 
   /** An end's connection broke: its stream may be incomplete. */
@@ -287,12 +294,12 @@ export class Relay implements RelayEndOwner {
     if (to.broken || to.kind === "unix") this.#close(reason, true);
     else if (to.seal === null) {
       // The reset that reports the failure would discard bytes that are still on their way.
-      if (unconfirmed(to.descriptor) === 0) this.#close(reason, true);
+      if (unacknowledgedBytes(to.descriptor) === 0) this.#close(reason, true);
       else {this.#deadline ??= this.#reactor.after(ACK_POLL_INTERVAL_MS, () =>
           this.#pollAcknowledged());}
     } else {
       // In an encrypted stream the missing FIN record reports it, and a reset must not happen.
-      if (!to.finPassed) endSending(to.descriptor);
+      if (!to.finPassed) shutdownWrite(to.descriptor);
       to.finPassed = true;
       if (this.#drainInput(to)) this.#close(reason, true);
       else this.#deadline ??= this.#reactor.after(LINGER_MS, () => this.#close(reason, true));

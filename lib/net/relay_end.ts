@@ -4,7 +4,7 @@
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
-import { resetOnClose } from "../libc/inet.ts";
+import { resetOnClose } from "../libc/tcp_socket.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -27,12 +27,12 @@ export interface Seal {
   /** Seals the end of the stream that is sent. */
   sealFin(out: Uint8Array): number;
   /** How many bytes of space {@linkcode open} needs for a chunk of a length. */
-  roomFor(length: number): number;
+  capacityFor(length: number): number;
   open(chunk: Uint8Array, out: Uint8Array): {
     readonly length: number;
     readonly ended: boolean;
     /** Why the stream cannot continue, or null. */
-    readonly refusal: string | null;
+    readonly error: string | null;
   };
   /** Wipes the keys. */
   wipe(): void;

@@ -7,14 +7,14 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
-  type Endpoint,
-  endpointText,
-  listenTcp,
+  type HostPort,
+  hostPortText,
+  localAddress,
   NameError,
-  ownEndpoint,
   resolveHost,
   type SocketAddress,
-} from "../libc/inet.ts";
+} from "../libc/inet_address.ts";
+import { listenTcp } from "../libc/tcp_socket.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -27,7 +27,7 @@ export class TcpListener {
 
   private constructor(socket: Descriptor) {
     this.socket = socket;
-    this.name = `tcp:${endpointText(ownEndpoint(socket))}`;
+    this.name = `tcp:${hostPortText(localAddress(socket))}`;
   }
 
   /**
@@ -38,9 +38,9 @@ export class TcpListener {
    * @throws {Failure} 69 when the address is in use, 78 when the host has no address, 71 when the system
    * refuses.
    */
-  static open(address: Endpoint, inherited: Descriptor | null = null): TcpListener {
+  static open(address: HostPort, inherited: Descriptor | null = null): TcpListener {
     if (inherited !== null) return new TcpListener(inherited);
-    const where = endpointText(address);
+    const where = hostPortText(address);
     try {
       return new TcpListener(listenTcp(resolve(address), BACKLOG));
     } catch (error) {
@@ -67,7 +67,7 @@ export class TcpListener {
   }
 }
 
-function resolve({ host, port }: Endpoint): SocketAddress {
+function resolve({ host, port }: HostPort): SocketAddress {
   const [address] = resolveHost(host, port, true);
   if (address === undefined) throw new NameError(`the host "${host}" has no address`);
   return address;

@@ -9,9 +9,11 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { LockFile } from "../files/lock_file.ts";
-import { fileStatus, FileType, giveDirectory, linkStatus } from "../libc/files.ts";
+import { giveDirectory } from "../libc/file_owner.ts";
+import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import { effectiveUid } from "../libc/ids.ts";
-import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
+import { bind, connect, listen, unixSocket } from "../libc/sockets.ts";
+import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { withUmask } from "../libc/umask.ts";
 import { checkDirectory, octalMode, requireSafe } from "../files/permissions.ts";
 

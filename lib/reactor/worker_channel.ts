@@ -4,7 +4,7 @@
  * @module
  */
 import { MessageChannel } from "node:worker_threads";
-import { EventFd } from "../libc/epoll.ts";
+import { EventFd } from "../libc/event_fd.ts";
 import type { WorkerThread } from "./worker_thread.ts";
 
 /** The first message to a thread. */

@@ -6,7 +6,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Descriptor } from "../libc/descriptor.ts";
-import { EventFd } from "../libc/epoll.ts";
+import { EventFd } from "../libc/event_fd.ts";
 import { EPOLLIN, type Reactor, type Watcher } from "./reactor.ts";
 import type { WorkerStart } from "./worker_channel.ts";
 

@@ -6,7 +6,7 @@
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { accountByUid, groupsOf } from "../libc/ids.ts";
-import { peerGroups } from "../libc/sockets.ts";
+import { peerGroups } from "../libc/peer_credentials.ts";
 import type { Session } from "../session/session.ts";
 
 /**

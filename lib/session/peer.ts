@@ -5,7 +5,7 @@
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { executableOf } from "../libc/pidfd.ts";
-import { peerCredentials, peerGroups, peerProcess, ucred } from "../libc/sockets.ts";
+import { peerCredentials, peerGroups, peerProcess, ucred } from "../libc/peer_credentials.ts";
 import type { PeerCredentials, UnixPeer } from "../policy/types.ts";
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 import { Descriptor } from "../libc/descriptor.ts";
-import type { Endpoint } from "../libc/inet.ts";
+import type { HostPort } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import { drainAndClose } from "../net/drain_and_close.ts";
 import type { DenyReason } from "../policy/types.ts";
@@ -23,7 +23,7 @@ const READ_BYTES = 4096;
 
 /** A connection whose client holds a key. It is either accepted or rejected, once. */
 export interface AuthenticatedConnection {
-  readonly remote: Endpoint;
+  readonly remote: HostPort;
   readonly keyId: string;
   /** The user that the client asks to act as, or null. */
   readonly actsAs: string | null;
@@ -39,7 +39,7 @@ export type HandshakeResult =
   /** The connection is closed, without a byte to the client. */
   | {
     readonly kind: "failed";
-    readonly remote: Endpoint;
+    readonly remote: HostPort;
     /** The id of the key that the client claims to hold, where it got that far. */
     readonly keyId: string | null;
     readonly reason: DenyReason;
@@ -59,7 +59,7 @@ export type HandshakeResult =
  */
 export class PendingHandshake implements Watcher, QueuedHandshake {
   readonly #context: HandshakeContext;
-  readonly #remote: Endpoint;
+  readonly #remote: HostPort;
   readonly #handshake: ServerHandshake;
   readonly #report: (result: HandshakeResult) => void;
   readonly #deadline: Timer;
@@ -74,7 +74,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   constructor(
     context: HandshakeContext,
     connection: Descriptor,
-    remote: Endpoint,
+    remote: HostPort,
     handshake: ServerHandshake,
     report: (result: HandshakeResult) => void,
   ) {
@@ -121,8 +121,8 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
         // A connection that has carried no bytes yet has space for so few.
         if (this.#send(event.bytes) < event.bytes.length) this.#fail("bad-key", "truncated");
         return;
-      case "refused":
-        this.#fail("bad-key", event.reason);
+      case "failed":
+        this.#fail("bad-key", event.error);
         return;
       case "hello":
         this.#deadline.cancel();

@@ -5,9 +5,8 @@
  */
 import type { ListenerConfig } from "../config/types.ts";
 import type { KeyRing } from "../keys/key_ring.ts";
-import type { Endpoint } from "../libc/inet.ts";
-import { type Ending, signalName } from "../libc/spawn.ts";
-import { endpointText } from "../libc/inet.ts";
+import { type HostPort, hostPortText } from "../libc/inet_address.ts";
+import { type ExitStatus, signalName } from "../libc/spawn.ts";
 import type { AllowRecord, CloseReason, CloseRecord } from "../log/session_event.ts";
 import type { TerminationReason } from "../net/relay.ts";
 import type { AllowRule, Identity, PeerCredentials } from "../policy/types.ts";
@@ -24,7 +23,7 @@ export type PeerOrigin =
   /** By the access check. */
   | {
     readonly kind: "tcp";
-    readonly remote: Endpoint;
+    readonly remote: HostPort;
     readonly keyId: string;
     /** The keys of the listener. */
     readonly ring: KeyRing;
@@ -79,7 +78,7 @@ export class Session {
   /** The program that the peer ran when it connected, where known. For the log only. */
   executable: string | null = null;
   /** How the session's program ended, where it had one. */
-  ending: Ending | null = null;
+  ending: ExitStatus | null = null;
   readonly #onEnd: (session: Session) => void;
   // Monotonic: the wall clock may be set while the session is open.
   readonly #startedAt = performance.now();
@@ -162,7 +161,7 @@ export class Session {
       listener,
       session: this.id,
       peer: isUnix ? { ...origin.credentials, exe: this.executable } : null,
-      remote: isUnix ? undefined : endpointText(origin.remote),
+      remote: isUnix ? undefined : hostPortText(origin.remote),
       key: isUnix ? undefined : origin.keyId,
       user,
       service,
@@ -189,6 +188,6 @@ export class Session {
   }
 }
 
-function statusOf(ending: Ending): number | string {
+function statusOf(ending: ExitStatus): number | string {
   return "status" in ending ? ending.status : signalName(ending.signal);
 }

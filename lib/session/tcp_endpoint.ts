@@ -6,7 +6,7 @@
 import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
+import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
 import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
 import { drainAndClose } from "../net/drain_and_close.ts";
 import type { TcpListener } from "../net/tcp_listener.ts";
@@ -30,7 +30,7 @@ import { startSession } from "./start_session.ts";
 /** A TCP client, as far as it is known. */
 interface TcpPeer {
   /** Null where the client reset the connection before its address was read. */
-  readonly remote: Endpoint | null;
+  readonly remote: HostPort | null;
   /** The id of the key that it holds or claims to hold. */
   readonly keyId: string | null;
 }
@@ -125,7 +125,7 @@ export class TcpEndpoint implements ConnectionHandler {
   onConnection(connection: Descriptor): void {
     let owned = true;
     try {
-      const remote = peerEndpoint(connection);
+      const remote = remoteAddress(connection);
       if (remote === null) {
         // The client has reset the connection, and the kernel no longer knows its address.
         this.#logDeny({ remote, keyId: null }, "bad-key", null, "truncated");
@@ -141,7 +141,7 @@ export class TcpEndpoint implements ConnectionHandler {
   }
 
   onResourceExhausted(connection: Descriptor): void {
-    const remote = peerEndpoint(connection);
+    const remote = remoteAddress(connection);
     drainAndClose(connection);
     this.#logDeny({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
   }
@@ -215,7 +215,7 @@ export class TcpEndpoint implements ConnectionHandler {
     this.#context.events.logDeny({
       listener: this.name,
       peer: null,
-      remote: remote === null ? undefined : endpointText(remote),
+      remote: remote === null ? undefined : hostPortText(remote),
       key: keyId ?? undefined,
       user,
       reason,

@@ -109,7 +109,7 @@ Deno.test("run-as reports why a program cannot be executed (needs root)", option
     `printf '#!/bin/sh\\n' > p; chmod 755 p; exec 9>>p; ipcauth run-as 579 -- ./p`,
   );
   assertEquals(code, 126);
-  assertStringIncludes(stderr, 'Cannot run "./p": somebody is writing to it');
+  assertStringIncludes(stderr, 'Cannot run "./p": a process is writing to it');
 });
 
 Deno.test("run-as hints at the whole command that would work (needs root)", options, async () => {

@@ -22,7 +22,7 @@ import {
 import { USER_KEYS } from "../../lib/config/users.ts";
 import { Failure } from "../../lib/errors.ts";
 import { octalMode } from "../../lib/files/permissions.ts";
-import { UNIX_PATH_MAX } from "../../lib/libc/sockets.ts";
+import { UNIX_PATH_MAX } from "../../lib/libc/constants.ts";
 import { MAX_ID } from "../../lib/policy/id.ts";
 import { assertSameReading } from "../support/yaml_reading.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { join } from "@std/path";
 import { BUILT_IN, loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
 const HOST_FACTS = loadHostFacts(effectiveUid());

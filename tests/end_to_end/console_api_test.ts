@@ -1,7 +1,8 @@
 /** docs/console-api.md against a running server: its examples, its methods and its error codes. */
 import { assertEquals } from "@std/assert";
 import type { Socket } from "node:net";
-import { connect, unixAddress, unixSocket } from "../../lib/libc/sockets.ts";
+import { connect, unixSocket } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { ThreadImpersonation } from "../../lib/libc/thread_impersonation.ts";
 import { adoptSocket } from "../../lib/net/adopted_socket.ts";
 import { LineSplitter } from "../../lib/service/console/lines.ts";
@@ -129,7 +130,7 @@ async function* read(socket: Socket): AsyncGenerator<string> {
 /** Connects as another user: the kernel records that user's uid as the peer's. */
 function connectAs(uid: number, path: string): Connection {
   const identity = { uid, gid: uid, groups: [] };
-  return new ThreadImpersonation().as(identity, () => connectTo(path));
+  return new ThreadImpersonation().run(identity, () => connectTo(path));
 }
 
 function connectTo(path: string): Connection {

@@ -1,7 +1,7 @@
 /** Thousands of sessions at once, opening, stopping, resetting, being revoked: nothing leaks, nothing mixes. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 import { isRoot, Program, type RunningServer } from "../support/program.ts";
 
 const STORM = fromFileUrl(new URL("../support/console_load.ts", import.meta.url));

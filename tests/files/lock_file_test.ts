@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LockFile } from "../../lib/files/lock_file.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
-import { fileStatus, FileType, linkStatus } from "../../lib/libc/files.ts";
+import { fileStatus, FileType, linkStatus } from "../../lib/libc/file_status.ts";
 import { childLine, Holder, isRoot, output } from "../support/processes.ts";
 
 /** A directory for one test. */

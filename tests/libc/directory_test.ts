@@ -3,7 +3,7 @@ import { Directory } from "../../lib/libc/directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { isRoot } from "../support/processes.ts";
 
-/** A directory for one test, and a file outside of it that must never change. */
+/** A directory for one test, and a file outside it that must not change. */
 class Place {
   readonly path = Deno.makeTempDirSync();
   readonly directory = new Directory(this.path);
@@ -21,10 +21,6 @@ class Place {
 
   at(name: string): string {
     return `${this.path}/${name}`;
-  }
-
-  names(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
   }
 
   mode(name: string): string {
@@ -48,7 +44,7 @@ function errorOf(action: () => unknown): number {
   return assertThrows(action, SystemError).errno;
 }
 
-Deno.test("a Directory is a directory, and not a link to one", () => {
+Deno.test("a Directory is neither a file nor a symbolic link", () => {
   using place = new Place();
   place.write("file", "");
   Deno.symlinkSync(place.path, place.at("link"));
@@ -57,7 +53,7 @@ Deno.test("a Directory is a directory, and not a link to one", () => {
   assertEquals(errorOf(() => new Directory(place.at("none"))), Errno.ENOENT);
 });
 
-Deno.test("create() writes through no link, and over no file", () => {
+Deno.test("create() follows no symbolic link and replaces no file", () => {
   using place = new Place();
   Deno.symlinkSync(place.victim, place.at("link"));
   Deno.symlinkSync(place.at("none"), place.at("dangling"));
@@ -68,7 +64,7 @@ Deno.test("create() writes through no link, and over no file", () => {
   place.victimIsUntouched();
 });
 
-Deno.test("open() follows no link, and waits for nobody at a FIFO", async () => {
+Deno.test("open() follows no symbolic link and does not wait at a FIFO", async () => {
   using place = new Place();
   Deno.symlinkSync(place.victim, place.at("link"));
   assertEquals(errorOf(() => place.directory.open("link")), Errno.ELOOP);
@@ -77,7 +73,7 @@ Deno.test("open() follows no link, and waits for nobody at a FIFO", async () => 
 });
 
 Deno.test(
-  "owner and mode go to the file that was made, though its name leads elsewhere now (needs root)",
+  "copyRights() changes the open file, also when its name is another file's (needs root)",
   { ignore: !isRoot },
   () => {
     using place = new Place();
@@ -87,7 +83,7 @@ Deno.test(
     using file = place.directory.create("file", 0o600);
     Deno.renameSync(place.at("file"), place.at("moved"));
     Deno.symlinkSync(place.victim, place.at("file"));
-    file.resemble(model, 0o777);
+    file.copyRights(model, 0o777);
     place.victimIsUntouched();
     const { uid, gid } = Deno.statSync(place.at("moved"));
     assertEquals([uid, gid, place.mode("moved")], [579, 578, "644"]);

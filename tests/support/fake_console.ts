@@ -1,7 +1,8 @@
 /** The server's half of a console, for tests of the client's half: real sockets, and answers as told. */
 import { createServer, type Socket } from "node:net";
 import { join } from "@std/path";
-import { bind, listen, unixAddress, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
+import { bind, listen, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { adoptSocket } from "../../lib/net/adopted_socket.ts";
 import { LineSplitter } from "../../lib/service/console/lines.ts";
 import { MAX_REQUEST_BYTES, type Welcome } from "../../lib/service/console/protocol.ts";

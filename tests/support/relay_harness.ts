@@ -1,24 +1,19 @@
 /** A relay with somebody at each end: real sockets, a real reactor, one thread. */
 import type { Channel } from "../../lib/protocol/channel.ts";
 import { Descriptor } from "../../lib/libc/descriptor.ts";
-import {
-  connectTcp,
-  endSending,
-  listenTcp,
-  ownEndpoint,
-  resetOnClose,
-  resolveHost,
-  tcpSocket,
-} from "../../lib/libc/inet.ts";
+import { localAddress, resolveHost } from "../../lib/libc/inet_address.ts";
 import {
   accept,
   BROKEN,
+  connect,
   receive,
-  refuseInput,
   send,
+  shutdownRead,
+  shutdownWrite,
   unixSocketPair,
   WOULD_BLOCK,
 } from "../../lib/libc/sockets.ts";
+import { listenTcp, resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
 import { Relay, type RelayOutcome } from "../../lib/net/relay.ts";
@@ -38,9 +33,9 @@ let listener: Descriptor | null = null;
 /** Two connected TCP sockets on loopback. */
 export function tcpPair(): [Descriptor, Descriptor] {
   listener ??= listenTcp(resolveHost("127.0.0.1", 0)[0]!, 4096);
-  const address = resolveHost("127.0.0.1", ownEndpoint(listener).port)[0]!;
+  const address = resolveHost("127.0.0.1", localAddress(listener).port)[0]!;
   const far = tcpSocket(address);
-  connectTcp(far, address);
+  connect(far, address);
   for (;;) {
     const near = accept(listener);
     if (near !== null) return [near, far];
@@ -141,7 +136,7 @@ export class Person {
       const out = new Uint8Array(256);
       send(this.#descriptor, out, this.#channel.sealFin(out));
     }
-    endSending(this.#descriptor);
+    shutdownWrite(this.#descriptor);
   }
 
   /** Reads what is there, once. @returns Whether there was something. */
@@ -160,10 +155,10 @@ export class Person {
       this.#give(bytes);
       return;
     }
-    const out = new Uint8Array(this.#channel.roomFor(bytes.length));
-    const { length, ended, refusal } = this.#channel.open(bytes, out);
+    const out = new Uint8Array(this.#channel.capacityFor(bytes.length));
+    const { length, ended, error } = this.#channel.open(bytes, out);
     this.#give(out.subarray(0, length));
-    if (refusal !== null) this.end = "refused";
+    if (error !== null) this.end = "refused";
     else if (ended) this.end = "end";
   }
 
@@ -174,7 +169,7 @@ export class Person {
 
   /** Takes nothing any more, and may go on speaking. */
   refuse(): void {
-    refuseInput(this.#descriptor);
+    shutdownRead(this.#descriptor);
   }
 
   /** Leaves without a word. */

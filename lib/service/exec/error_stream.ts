@@ -4,7 +4,8 @@
  * @module
  */
 import type { Descriptor } from "../../libc/descriptor.ts";
-import { readPipe, WOULD_BLOCK } from "../../libc/pipe.ts";
+import { readPipe } from "../../libc/pipe.ts";
+import { WOULD_BLOCK } from "../../libc/sockets.ts";
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../../reactor/reactor.ts";
 
 /** The longest line, in characters; a longer one is cut into several. */

@@ -48,7 +48,7 @@ export class ExecSession implements SessionHandle, Watcher {
     try {
       this.#registration = context.reactor.watch(child.handle, EPOLLIN, this);
     } catch (error) {
-      child.destroy();
+      child.kill();
       throw error;
     }
   }

@@ -7,12 +7,12 @@ import type { ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure, messageOf } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { describe, SystemError } from "../../libc/errno.ts";
-import { fileStatus, FileType } from "../../libc/files.ts";
-import { endpointText, ownEndpoint } from "../../libc/inet.ts";
+import { fileStatus, FileType } from "../../libc/file_status.ts";
+import { hostPortText, localAddress } from "../../libc/inet_address.ts";
+import { peerPath } from "../../libc/unix_address.ts";
 import { cString } from "../../libc/memory.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
-import { inheritedFileLimit, limitFiles } from "../../libc/process.ts";
-import { boundPath } from "../../libc/sockets.ts";
+import { inheritedFileLimit, setFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { DataPlaneContext } from "../../session/data_plane_context.ts";
@@ -104,7 +104,7 @@ export class Executor implements Service {
       const environment = [...this.#inherited, ...own];
       const connection = pair.descriptor;
       const child = spawn({ path, argv, environment, connection, errors: writer });
-      if (this.#fileLimit !== null) limitFiles(child.pid, this.#fileLimit);
+      if (this.#fileLimit !== null) setFileLimit(child.pid, this.#fileLimit);
       return new ExecSession(this.#context, this.#reaper, session, child, errors, pair);
     } catch (error) {
       errors.close();
@@ -120,7 +120,7 @@ export class Executor implements Service {
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
       const local = facts.listener.slice("unix:".length);
-      const remote = boundPath(connection);
+      const remote = peerPath(connection);
       return { user, uid, gid, pid, keyId: null, remote, local, connections };
     }
     return {
@@ -129,8 +129,8 @@ export class Executor implements Service {
       gid: identity.gid,
       pid: null,
       keyId: origin.keyId,
-      remote: endpointText(origin.remote),
-      local: endpointText(ownEndpoint(connection)),
+      remote: hostPortText(origin.remote),
+      local: hostPortText(localAddress(connection)),
       connections,
     };
   }

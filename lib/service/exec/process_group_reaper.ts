@@ -22,7 +22,7 @@ export class ProcessGroupReaper {
 
   /** Adds the process group of a program that has ended and was reaped. */
   add(leader: Child): void {
-    if (!leader.hasLeftOthers()) return;
+    if (!leader.hasGroup()) return;
     this.#timers.set(leader, this.#reactor.after(this.#graceMs(), () => this.#kill(leader)));
   }
 
@@ -34,6 +34,6 @@ export class ProcessGroupReaper {
   #kill(leader: Child): void {
     this.#timers.get(leader)?.cancel();
     this.#timers.delete(leader);
-    leader.signalOthers(Signal.SIGKILL);
+    leader.signalGroup(Signal.SIGKILL);
   }
 }

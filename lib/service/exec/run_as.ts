@@ -10,7 +10,7 @@
 import type { Config, ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
-import { fileStatus, linkStatus } from "../../libc/files.ts";
+import { fileStatus, linkStatus } from "../../libc/file_status.ts";
 import type { ProcessIdentity } from "../../libc/identity.ts";
 import { accountByUid } from "../../libc/ids.ts";
 import { canImpersonate } from "../../libc/thread_impersonation.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Descriptor } from "../../libc/descriptor.ts";
-import type { SocketAddress } from "../../libc/inet.ts";
+import type { SocketAddress } from "../../libc/inet_address.ts";
 import { connect, unixSocket } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
 import {

@@ -7,7 +7,7 @@ import type { ForwardIdentity } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { Errno, SystemError } from "../../libc/errno.ts";
-import { type Endpoint, ownEndpoint, resolveHost } from "../../libc/inet.ts";
+import { type HostPort, localAddress, resolveHost } from "../../libc/inet_address.ts";
 import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
 import type { Session } from "../../session/session.ts";
 import { peerIdentity } from "../peer_identity.ts";
@@ -50,12 +50,12 @@ function headerOf({ facts }: Session, client: Descriptor): Uint8Array {
   if (origin.kind === "unix") {
     return proxyHeader({ ...sender, pid: origin.credentials.pid }, LOCAL);
   }
-  const addresses = [addressOf(origin.remote), addressOf(ownEndpoint(client))] as const;
+  const addresses = [addressOf(origin.remote), addressOf(localAddress(client))] as const;
   return proxyHeader({ ...sender, keyId: origin.keyId }, ...addresses);
 }
 
 /** The bytes of an address in digits. */
-function addressOf({ host, port }: Endpoint): ProxyAddress {
+function addressOf({ host, port }: HostPort): ProxyAddress {
   const [address] = resolveHost(host, port);
   if (address === undefined) throw new Error(`${host} is no address in digits`);
   // struct sockaddr_in and sockaddr_in6 (netinet/in.h)
@@ -83,7 +83,7 @@ class Impersonation implements BackendIdentity {
   connecting(session: Session, client: Descriptor, connect: () => number): number {
     try {
       const identity = peerIdentity(session, client);
-      return identity === null ? Errno.EPERM : this.#thread.as(identity, connect);
+      return identity === null ? Errno.EPERM : this.#thread.run(identity, connect);
     } catch (error) {
       if (error instanceof SystemError) return error.errno;
       throw error;

@@ -9,13 +9,13 @@ import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { SystemError } from "../../libc/errno.ts";
 import {
-  endpointText,
+  hostPortText,
   NameError,
   resolveHost,
   type SocketAddress,
-  tuneTcp,
-} from "../../libc/inet.ts";
-import { unixAddress } from "../../libc/sockets.ts";
+} from "../../libc/inet_address.ts";
+import { setTcpOptions } from "../../libc/tcp_socket.ts";
+import { unixAddress } from "../../libc/unix_address.ts";
 import type { CloseReason } from "../../log/session_event.ts";
 import {
   Relay,
@@ -82,7 +82,7 @@ export class Forwarder implements Service {
   #join(session: Session, client: ClientConnection, backend: Descriptor): SessionHandle | null {
     let unsent: Uint8Array | null;
     try {
-      if (this.#kind === "tcp") tuneTcp(backend);
+      if (this.#kind === "tcp") setTcpOptions(backend);
       unsent = this.#identity.before(session, client.descriptor);
     } catch {
       backend.close();
@@ -130,7 +130,7 @@ function addressesOf(target: Target): readonly [SocketAddress, ...SocketAddress[
     return [first, ...others];
   } catch (cause) {
     if (!(cause instanceof NameError || cause instanceof SystemError)) throw cause;
-    throw new Failure(`Cannot forward to tcp:${endpointText(target)}: ${cause.message}`, {
+    throw new Failure(`Cannot forward to tcp:${hostPortText(target)}: ${cause.message}`, {
       exit: ExitCode.config,
       hint: `getent ahosts ${target.host}`,
       cause,
