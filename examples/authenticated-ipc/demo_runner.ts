@@ -1,20 +1,17 @@
-/**
- * How a story is told by the real program: every command is printed before its output, and every outcome
- * is checked.
- */
+/** Runs a demo: prints each command before its output, and checks each outcome. */
 import { join } from "@std/path";
 import { stage } from "../../tools/build/stage.ts";
-import { PREFIX } from "./leftovers.ts";
+import { DIRECTORY_PREFIX } from "./leftovers.ts";
 
-/** What a step must come to. */
+/** The expected outcome of a step. */
 export interface Expectation {
   readonly code: number;
-  /** Parts of the output that must be there. */
-  readonly says?: readonly string[];
+  /** Texts that standard output and standard error together must contain. */
+  readonly contains?: readonly string[];
 }
 
-/** A directory, a server in it, and the commands of the story. */
-export class Play {
+/** A directory, a server in it, and the commands that a demo runs. */
+export class Demo {
   readonly #directory: string;
   readonly #env: Record<string, string>;
   #server: Deno.ChildProcess | null = null;
@@ -29,27 +26,27 @@ export class Play {
     };
   }
 
-  /** A path in the story's directory. */
+  /** A path in the directory. */
   path(name: string): string {
     return join(this.#directory, name);
   }
 
-  /** Writes a file that all may read, and prints it. */
+  /** Writes a file that all users may read, and prints it. */
   async write(name: string, text: string): Promise<void> {
     await Deno.writeTextFile(this.path(name), text);
     await Deno.chmod(this.path(name), 0o644);
     print(text);
   }
 
-  /** Prints what the story sets in the environment. */
+  /** Prints variables that server and clients have in their environment. */
   showEnvironment(...names: string[]): void {
-    say("The environment of server and clients:");
+    printHeading("The environment of server and clients:");
     for (const name of names) print(`  ${name}=${this.#env[name]}\n`);
   }
 
-  /** Starts `ipcauth serve` with some flags, and waits until it listens. */
+  /** Starts `ipcauth serve`, and waits until it listens. */
   async startServer(...flags: string[]): Promise<void> {
-    prompt(`${["ipcauth", "serve", ...flags].join(" ")} &`);
+    printCommand(`${["ipcauth", "serve", ...flags].join(" ")} &`);
     this.#server = new Deno.Command("ipcauth", {
       args: ["serve", ...flags, "--log-format", "text"],
       clearEnv: true,
@@ -59,16 +56,21 @@ export class Play {
       stderr: "piped",
     }).spawn();
     await Deno.writeTextFile(this.path("server.pid"), `${this.#server.pid}\n`);
-    await untilItListens(this.#server.stderr);
+    await waitUntilListening(this.#server.stderr);
   }
 
-  /** Runs a command of the story. @returns What it printed. */
+  /**
+   * Runs a command, prints its output, and checks the outcome.
+   *
+   * @param input A line for its standard input, if any.
+   * @returns Its standard output and standard error.
+   */
   async step(
     command: readonly string[],
     expected: Expectation,
     input = "",
   ): Promise<string> {
-    prompt((input ? `echo '${input}' | ` : "") + command.map(quoted).join(" "));
+    printCommand((input ? `echo '${input}' | ` : "") + command.map(shellWord).join(" "));
     const child = new Deno.Command(command[0]!, {
       args: command.slice(1),
       clearEnv: true,
@@ -84,15 +86,15 @@ export class Play {
     const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
     print(output);
     if (code !== expected.code) fail(`the exit code was ${code}, not ${expected.code}`);
-    for (const part of expected.says ?? []) {
+    for (const part of expected.contains ?? []) {
       if (!output.includes(part)) fail(`the output lacks "${part}"`);
     }
     return output;
   }
 
-  /** Gives the terminal to a command. */
-  async handOver(command: readonly string[]): Promise<void> {
-    prompt(command.join(" "));
+  /** Runs a command that uses the terminal. */
+  async runInTerminal(command: readonly string[]): Promise<void> {
+    printCommand(command.join(" "));
     await new Deno.Command(command[0]!, {
       args: command.slice(1),
       clearEnv: true,
@@ -108,44 +110,45 @@ export class Play {
     try {
       server.kill("SIGTERM");
     } catch {
-      // It has ended already, and its status says how.
+      // It has ended already.
     }
     return (await server.status).code;
   }
 
-  /** Ends the server, and removes every file of the story. */
-  async clean(): Promise<void> {
+  /** Stops the server, and removes the directory. */
+  async close(): Promise<void> {
     await this.stopServer();
     await Deno.remove(this.#directory, { recursive: true });
   }
 }
 
-/** A story. */
-export interface Story {
-  /** The environment of server and clients, given the story's directory. */
+/** What a demo consists of. */
+export interface DemoOptions {
+  /** The variables of server and clients, given the demo's directory. */
   env(directory: string): Record<string, string>;
-  tell(play: Play): Promise<void>;
-  /** Whether Ctrl-C is for a program of the story. */
+  /** Runs the steps. */
+  run(demo: Demo): Promise<void>;
+  /** Whether Ctrl-C is for a program that the demo runs in the terminal. */
   readonly interactive: boolean;
 }
 
 /**
- * Tells a story, and leaves nothing behind.
+ * Runs a demo, and removes its files and processes.
  *
- * @returns 0 when every step came out as it must, 1 otherwise.
+ * @returns 0 if every step had the expected outcome, otherwise 1.
  */
-export async function perform(story: Story): Promise<number> {
-  const { directory, bin } = await stage(PREFIX);
-  const play = new Play(directory, bin, story.env(directory));
-  const interrupted = () => play.clean().finally(() => Deno.exit(130));
-  if (!story.interactive) Deno.addSignalListener("SIGINT", interrupted);
-  Deno.addSignalListener("SIGTERM", interrupted);
+export async function runDemo(options: DemoOptions): Promise<number> {
+  const { directory, bin } = await stage(DIRECTORY_PREFIX);
+  const demo = new Demo(directory, bin, options.env(directory));
+  const closeAndExit = () => demo.close().finally(() => Deno.exit(130));
+  if (!options.interactive) Deno.addSignalListener("SIGINT", closeAndExit);
+  Deno.addSignalListener("SIGTERM", closeAndExit);
   try {
-    await story.tell(play);
-    const code = await play.stopServer();
+    await options.run(demo);
+    const code = await demo.stopServer();
     if (code !== 0) fail(`the server ended with ${code}`);
-    if (!story.interactive) {
-      say("Every step came out as it must. The server is stopped, nothing is left.");
+    if (!options.interactive) {
+      printHeading("Every step came out as it must. The server is stopped, nothing is left.");
     }
     return 0;
   } catch (error) {
@@ -153,11 +156,12 @@ export async function perform(story: Story): Promise<number> {
     console.error(`\ndemo failed: ${error.message}`);
     return 1;
   } finally {
-    await play.clean();
+    await demo.close();
   }
 }
 
-async function untilItListens(log: ReadableStream<Uint8Array>): Promise<void> {
+/** Prints the log until the server listens. @throws {DemoError} Where it ends before that. */
+async function waitUntilListening(log: ReadableStream<Uint8Array>): Promise<void> {
   let text = "";
   const reader = log.getReader();
   const decoder = new TextDecoder();
@@ -168,36 +172,37 @@ async function untilItListens(log: ReadableStream<Uint8Array>): Promise<void> {
     if (/ listen .*\n/.test(text)) break;
   }
   print(text);
-  // The log goes on; a pipe that nobody reads would stop the server some day.
+  // Reads on: a full pipe would stop the server.
   (async () => {
     while (!(await reader.read()).done);
   })();
 }
 
+/** A step did not have the expected outcome. */
 class DemoError extends Error {}
 
-/** Ends the story: something did not come out as it must. */
-export function fail(what: string): never {
-  throw new DemoError(what);
+/** @throws {DemoError} */
+function fail(message: string): never {
+  throw new DemoError(message);
 }
 
-/** Prints text as it is. */
+/** Prints text unchanged. */
 export function print(text: string): void {
   let bytes: Uint8Array = new TextEncoder().encode(text);
   while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
 }
 
-/** Says what comes next. */
-export function say(text: string): void {
+/** Prints what the next steps show. */
+export function printHeading(text: string): void {
   print(`\n# ${text}\n`);
 }
 
 /** Prints a command before its output. */
-export function prompt(command: string): void {
+function printCommand(command: string): void {
   print(`$ ${command}\n`);
 }
 
-/** A word as a shell would want it typed. */
-function quoted(word: string): string {
+/** A word in the form in which a shell reads it as one. */
+function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`;
 }
