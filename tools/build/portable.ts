@@ -17,6 +17,7 @@ import {
   RUN_PROGRAM,
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
+import { withNodeRequire } from "./node_require.ts";
 import { BUILD_MODE } from "./modes.ts";
 import { billOfMaterials, denoRuntime } from "../packaging/sbom.ts";
 import { singleFile } from "./single_file.ts";
@@ -122,7 +123,9 @@ async function bundleRunAs(lib: string, from: Commit): Promise<void> {
 async function finishChunks(lib: string, { hash }: Commit): Promise<void> {
   const names = (await Array.fromAsync(Deno.readDir(lib))).map(({ name }) => name).sort();
   const texts = new Map<string, string>();
-  for (const name of names) texts.set(name, await Deno.readTextFile(join(lib, name)));
+  for (const name of names) {
+    texts.set(name, withNodeRequire(await Deno.readTextFile(join(lib, name))));
+  }
   const prelude = names.find((name) => /from ?"node:module"/.test(texts.get(name)!));
   for (const [name, text] of texts) {
     const finished = withCommit(text, hash)

@@ -1,6 +1,7 @@
 /** The program, or a part of it, as one JavaScript file that contains the commit. */
 import { join } from "@std/path";
 import { type Commit, withCommit } from "./commit.ts";
+import { withNodeRequire } from "./node_require.ts";
 import { runProgram } from "./run_program.ts";
 import { ROOT } from "./root.ts";
 
@@ -20,7 +21,7 @@ export async function singleFile(
 ): Promise<void> {
   const argv = ["bundle", "--quiet", "--minify", "--output", path, entry];
   await runProgram(Deno.execPath(), argv, ROOT);
-  const text = await Deno.readTextFile(path);
+  const text = withNodeRequire(await Deno.readTextFile(path));
   // Reading `process` would start Node's compatibility layer. Both have the same value.
   const stamped = withCommit(text.replaceAll(".process?.platform", ".Deno?.build?.os"), hash);
   if (!stamped.includes(`commit:"${hash}"`)) {
