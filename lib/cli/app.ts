@@ -69,9 +69,9 @@ async function execute(
   self: string,
   modules: CommandModules,
 ): Promise<ExitCode> {
-  const env = environment();
+  const variables = environment();
   const context = (uid: number): Context => ({
-    environment: { uid, env },
+    environment: { uid, variables },
     config: globalFlags.config,
     color,
     out: (text) => writeAll(Deno.stdout, text),

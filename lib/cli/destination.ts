@@ -35,10 +35,10 @@ export async function findDestination(
   { to }: Pick<ConnectCommand, "to">,
   context: Context,
 ): Promise<Destination> {
-  const { env } = context.environment;
+  const { variables } = context.environment;
   if (to.kind === "tcp") return await toTcp(to, context);
   if (to.path !== null && to.path !== DEFAULT) return toUnix(to.path);
-  if (env.IPCAUTH_PATH) return toUnix(env.IPCAUTH_PATH);
+  if (variables.IPCAUTH_PATH) return toUnix(variables.IPCAUTH_PATH);
   // A bare --unix means a Unix socket: the environment and the configuration do not lead to TCP
   // then.
   const mayBeTcp = to.path === null;

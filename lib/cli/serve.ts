@@ -64,7 +64,7 @@ function prepare(
   const hostFacts = loadHostFacts(dropTo?.uid ?? environment.uid);
   const flags = listenerFlags(command);
   const absolute = withAbsolutePaths(environment);
-  const inherited = inheritedSockets(environment.env, Deno.pid);
+  const inherited = inheritedSockets(environment.variables, Deno.pid);
   const selection = new ListenerSelection(flags, absolute, inherited);
   const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
   if (dropTo !== null) refuseRootServices(selection.current);
@@ -73,7 +73,7 @@ function prepare(
     thread: context.thread,
     liveConfig,
     audit: log.audit,
-    manager: new ServiceManager(environment.env, Deno.pid),
+    manager: new ServiceManager(environment.variables, Deno.pid),
     worker: {
       flags,
       environment: absolute,
@@ -148,11 +148,11 @@ function commandOf([name, ...args]: readonly string[]): string[] {
  * server's.
  */
 function withAbsolutePaths(environment: Environment): Environment {
-  const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = environment.env;
+  const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = environment.variables;
   return {
     ...environment,
-    env: {
-      ...environment.env,
+    variables: {
+      ...environment.variables,
       ...IPCAUTH_PATH ? { IPCAUTH_PATH: socketPath(IPCAUTH_PATH) } : {},
       ...IPCAUTH_KEY_FILE ? { IPCAUTH_KEY_FILE: resolve(IPCAUTH_KEY_FILE) } : {},
     },

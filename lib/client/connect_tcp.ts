@@ -89,9 +89,20 @@ function connectAny(addresses: readonly SocketAddress[], where: string): Descrip
   throw unreachable(where, failure ?? { kind: "refused", errno: Errno.EADDRNOTAVAIL });
 }
 
-/** Why there is no connection to a server. */
-export function unreachable(where: string, { kind, errno, cause }: ConnectError): Failure {
-  if (kind === "system" && !(cause instanceof SystemError)) throw cause;
+/** Why there is no connection to a server. @throws What an attempt threw, if it is a bug. */
+export function unreachable(where: string, error: ConnectError): Failure {
+  switch (error.kind) {
+    case "refused":
+      return refused(where, error.errno);
+    case "timeout":
+      return refused(where, Errno.ETIMEDOUT);
+    case "system":
+      if (!(error.cause instanceof SystemError)) throw error.cause;
+      return refused(where, error.cause.errno);
+  }
+}
+
+function refused(where: string, errno: number): Failure {
   return errno === Errno.ECONNREFUSED
     ? connectFailure(
       `no server is listening on ${where}`,

@@ -86,11 +86,17 @@ async function tryConnect(
   };
   const result = attempt();
   if (typeof result !== "number") return { connection: result, error: 0 };
+  if (result !== Errno.EAGAIN) return { connection: null, error: result };
   return await new Promise((resolve, reject) => {
     retryUnixConnect(RUNTIME_TIMERS, result, attempt, timeoutMs, {
       onConnected: (connection) => resolve({ connection, error: 0 }),
-      onConnectError: ({ kind, errno, cause }) =>
-        kind === "system" ? reject(cause) : resolve({ connection: null, error: errno }),
+      onConnectError: (error) => {
+        if (error.kind === "system") reject(error.cause);
+        else {resolve({
+            connection: null,
+            error: error.kind === "refused" ? error.errno : Errno.EAGAIN,
+          });}
+      },
     });
   });
 }

@@ -67,7 +67,7 @@ export function runTunnelWorker(): void {
 class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   readonly #inbox: WorkerInbox<TunnelCommand>;
   readonly #post: (event: TunnelEvent) => void;
-  readonly #reactor = new Reactor();
+  readonly #reactor = new Reactor((error) => this.onError(error));
   readonly #connections = new Set<TunnelConnection>();
   readonly #options: TunnelConnectionOptions;
   readonly #kind: "unix" | "tcp";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { asFailure, ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
 import type { SocketAddress } from "../libc/inet_address.ts";
@@ -44,7 +44,8 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   readonly #options: TunnelConnectionOptions;
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
-  readonly #connector: TcpConnector;
+  /** Null once connected. */
+  #connector: TcpConnector | null;
   readonly #deadline: Timer;
   #remote: Registration | null = null;
   #handshake: ClientHandshake | null = null;
@@ -68,11 +69,12 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
 
   /** Starts to connect to the server. */
   start(): void {
-    const socket = this.#connector.start();
+    const socket = this.#connector?.start() ?? null;
     if (socket !== null) this.onConnected(socket);
   }
 
   onConnected(socket: Descriptor): void {
+    this.#connector = null;
     this.#attempt(() => {
       this.#remote = this.#options.reactor.watch(socket, EPOLLIN, this);
       setTcpOptions(socket);
@@ -113,12 +115,8 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
     } catch (error) {
       if (error instanceof Failure) this.#fail(error);
       else if (error instanceof SystemError) {
-        const { errno } = error;
-        this.#fail(unreachable(this.#options.where, { kind: "system", errno, cause: error }));
-      } else {
-        this.#close();
-        throw error;
-      }
+        this.#fail(unreachable(this.#options.where, { kind: "system", cause: error }));
+      } else this.#fail(asFailure(error, this.#options.where, ExitCode.software));
     }
   }
 
@@ -186,7 +184,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#connector.cancel();
+    this.#connector?.cancel();
     this.#deadline.cancel();
     this.#handshake?.wipe();
     this.#remote?.close();

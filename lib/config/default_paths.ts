@@ -23,7 +23,7 @@ export interface Environment {
   /** The effective uid. */
   readonly uid: number;
   /** The environment variables this program reads, by name; an empty one counts as absent. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
 /** The environment variables this program reads, and no others. */
@@ -44,12 +44,12 @@ export const VARIABLES = [
   "XDG_RUNTIME_DIR",
 ] as const;
 
-function configHome({ uid, env }: Environment): string | null {
+function configHome({ uid, variables }: Environment): string | null {
   // The access to a host is not to depend on a file in root's home directory.
   if (uid === 0) return null;
   // The XDG base directory specification: relative paths are invalid and ignored.
-  if (env.XDG_CONFIG_HOME?.startsWith("/")) return env.XDG_CONFIG_HOME;
-  return env.HOME?.startsWith("/") ? `${env.HOME}/.config` : null;
+  if (variables.XDG_CONFIG_HOME?.startsWith("/")) return variables.XDG_CONFIG_HOME;
+  return variables.HOME?.startsWith("/") ? `${variables.HOME}/.config` : null;
 }
 
 /** The paths that a configuration may have. */
@@ -67,7 +67,7 @@ export interface ConfigPlaces {
  * @param flag The value of `--config`, or null.
  */
 export function configPlaces(flag: string | null, environment: Environment): ConfigPlaces {
-  const named = flag ?? environment.env.IPCAUTH_CONFIG;
+  const named = flag ?? environment.variables.IPCAUTH_CONFIG;
   if (named) return { paths: [named], explicit: true };
   const home = configHome(environment);
   return {
@@ -82,9 +82,11 @@ export function keyPaths(environment: Environment): readonly string[] {
   return home === null ? [SYSTEM_KEY] : [`${home}/ipcauth/ipc.key`, SYSTEM_KEY];
 }
 
-function runtimeSocket({ uid, env }: Environment): string | null {
+function runtimeSocket({ uid, variables }: Environment): string | null {
   if (uid === 0) return SYSTEM_SOCKET;
-  return env.XDG_RUNTIME_DIR?.startsWith("/") ? `${env.XDG_RUNTIME_DIR}/ipcauth/ipc.sock` : null;
+  return variables.XDG_RUNTIME_DIR?.startsWith("/")
+    ? `${variables.XDG_RUNTIME_DIR}/ipcauth/ipc.sock`
+    : null;
 }
 
 /**
@@ -118,8 +120,8 @@ export const DEFAULT_ADDRESS: HostPort = { host: DEFAULT_HOST, port: DEFAULT_POR
  * @returns Null when neither is set.
  * @throws {Failure} 64 when they are not a host and a port.
  */
-export function addressFromEnvironment({ env }: Environment): HostPort | null {
-  const { IPCAUTH_ADDR, IPCAUTH_PORT } = env;
+export function addressFromEnvironment({ variables }: Environment): HostPort | null {
+  const { IPCAUTH_ADDR, IPCAUTH_PORT } = variables;
   if (!IPCAUTH_ADDR && !IPCAUTH_PORT) return null;
   const host = IPCAUTH_ADDR || DEFAULT_HOST;
   const port = IPCAUTH_PORT || String(DEFAULT_PORT);

@@ -141,7 +141,7 @@ class ListenerChoice {
   /** Whether neither flags nor environment nor configuration name an address. */
   get #isUnnamed(): boolean {
     const { unix, tcp } = this.#flags;
-    return unix === null && tcp === null && !this.#environment.env.IPCAUTH_PATH &&
+    return unix === null && tcp === null && !this.#environment.variables.IPCAUTH_PATH &&
       addressFromEnvironment(this.#environment) === null && this.#config.listeners === null;
   }
 
@@ -156,7 +156,7 @@ class ListenerChoice {
 
   /** The listeners where the command line names no address. */
   #withoutFlags(): readonly ListenerConfig[] {
-    const { IPCAUTH_PATH } = this.#environment.env;
+    const { IPCAUTH_PATH } = this.#environment.variables;
     if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
     const address = addressFromEnvironment(this.#environment);
     if (address !== null) return [this.#tcpAt(address)];
@@ -167,7 +167,7 @@ class ListenerChoice {
 
   #unix(flag: string | true): readonly ListenerConfig[] {
     if (flag !== true) return [this.#unixAt(flag)];
-    const { IPCAUTH_PATH } = this.#environment.env;
+    const { IPCAUTH_PATH } = this.#environment.variables;
     if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
     const configured = this.#configured("unix");
     if (configured.length > 0) return this.#all(configured);
@@ -223,7 +223,7 @@ class ListenerChoice {
    */
   #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
     const { keys } = this.#flags;
-    const { IPCAUTH_KEY_FILE } = this.#environment.env;
+    const { IPCAUTH_KEY_FILE } = this.#environment.variables;
     if (keys.length === 0 && !IPCAUTH_KEY_FILE && listener.keys.length > 0) return listener;
     const files = keys.length > 0 ? keys : [null];
     const paths = files.map((file) => file ?? findKeyFile(null, this.#environment, null));

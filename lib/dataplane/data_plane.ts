@@ -10,14 +10,14 @@ import { EventBuffer } from "../log/event_buffer.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import type { CommandHandler, WorkerInbox } from "../reactor/worker_inbox.ts";
-import { ConsoleGreeter } from "../service/console/greeting.ts";
+import { ConsoleGreeter, type ConsoleHost } from "../service/console/greeting.ts";
 import { Executor } from "../service/exec/executor.ts";
 import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
 import { Authorizer } from "../session/authorizer.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import { HandshakeQueue } from "../session/handshake_queue.ts";
-import { ProgramLookup } from "../session/peer.ts";
+import { ExecutableLookup } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
 import { SessionTable } from "../session/session_table.ts";
 import { UserNames } from "../session/user_names.ts";
@@ -70,8 +70,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     const { liveConfig, reactor } = this.#context;
     this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
     this.#greeter = this.#createGreeter(options);
-    this.#listeners = new ListenerManager(this.#context, inherited, {
-      serviceOf: (service) => this.#serviceOf(service),
+    const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
+    this.#listeners = new ListenerManager(this.#context, inherited, serviceOf, {
       opened: (listener) => post({ kind: "listening", listener }),
       closed: (listener) => post({ kind: "unlistened", listener }),
       failed: ({ message }) => post({ kind: "error", message }),
@@ -140,7 +140,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       liveConfig,
       sessions,
       events,
-      executables: new ProgramLookup(),
+      executables: new ExecutableLookup(),
       authorizer: new Authorizer(liveConfig, hostFacts, sessions, names),
       handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
       serverUid: hostFacts.serverUid,
@@ -153,7 +153,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
 
   #createGreeter(options: WorkerOptions): ConsoleGreeter {
     const { liveConfig, events } = this.#context;
-    const host = {
+    const host: ConsoleHost = {
       adopt: (descriptor, handover) => {
         // The control plane must know the session before it owns its connection.
         events.flush();
@@ -161,7 +161,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       },
       terminate: (session) => this.#post({ kind: "terminate", session }),
       idleTimeout: () => liveConfig.config.limits.idleTimeout,
-    } satisfies ConstructorParameters<typeof ConsoleGreeter>[1];
+    };
     return new ConsoleGreeter(this.#context, host, options);
   }
 

@@ -9,7 +9,7 @@ import { describe, SystemError } from "../libc/errno.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
-import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
+import { tryAs } from "../files/access_as.ts";
 import { shellWord } from "../text/shell_word.ts";
 
 /**
@@ -79,9 +79,8 @@ export function filesOf(config: Config, listeners: readonly ListenerConfig[]): r
  */
 export function requireReadable(identity: ProcessIdentity, files: readonly string[]): void {
   const { uid, gid } = identity;
-  const thread = new ThreadImpersonation();
   for (const file of files) {
-    const error = thread.run(identity, () => tryToRead(file));
+    const error = tryAs(identity, () => tryToRead(file));
     if (error === 0) continue;
     const word = shellWord(file);
     throw new Failure(

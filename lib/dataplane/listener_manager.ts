@@ -18,10 +18,11 @@ import { UnixEndpoint } from "../session/unix_endpoint.ts";
 
 type Endpoint = UnixEndpoint | TcpEndpoint;
 
-/** What a listener manager needs and reports. */
+/** Finds the service of a configuration. @throws {Failure} When this process cannot offer it. */
+export type ServiceFactory = (service: ServiceConfig) => Service;
+
+/** What a listener manager reports. */
 export interface ListenerEvents {
-  /** The service of a configuration. @throws {Failure} When this process cannot offer it. */
-  serviceOf(service: ServiceConfig): Service;
   opened(name: string): void;
   closed(name: string): void;
   /** A configured listener cannot be opened or changed now. */
@@ -34,13 +35,14 @@ export interface ListenerEvents {
  *
  * @example
  * ```ts
- * const listeners = new ListenerManager(context, inherited, events);
+ * const listeners = new ListenerManager(context, inherited, serviceOf, events);
  * listeners.open(selection.current);
  * listeners.reconfigure(selection.current); // after a reload
  * ```
  */
 export class ListenerManager {
   readonly #context: DataPlaneContext;
+  readonly #serviceOf: ServiceFactory;
   readonly #events: ListenerEvents;
   readonly #endpoints = new Map<string, Endpoint>();
   /** Closed endpoints with keys that open sessions still rest on. */
@@ -59,9 +61,11 @@ export class ListenerManager {
   constructor(
     context: DataPlaneContext,
     inherited: readonly InheritedSocket[],
+    serviceOf: ServiceFactory,
     events: ListenerEvents,
   ) {
     this.#context = context;
+    this.#serviceOf = serviceOf;
     this.#events = events;
     this.#inherited = new Map(inherited.map((one) => [listenerAddress(one), one]));
   }
@@ -155,7 +159,7 @@ export class ListenerManager {
   }
 
   #openOne(config: ListenerConfig): void {
-    const service = this.#events.serviceOf(config.service);
+    const service = this.#serviceOf(config.service);
     const address = listenerAddress(config);
     const inherited = this.#inherited.get(address);
     const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
@@ -179,7 +183,7 @@ export class ListenerManager {
       endpoint.reconfigure(config);
       return;
     }
-    endpoint.setService(config, this.#events.serviceOf(config.service));
+    endpoint.setService(config, this.#serviceOf(config.service));
     if (!wasAccepting) this.#events.opened(endpoint.name);
   }
 

@@ -105,7 +105,7 @@ export function findKeyFile(
   environment: Environment,
   configured: string | null,
 ): string {
-  const path = named ?? (environment.env.IPCAUTH_KEY_FILE || configured);
+  const path = named ?? (environment.variables.IPCAUTH_KEY_FILE || configured);
   if (path !== null) return path;
   const paths = keyPaths(environment);
   const found = paths.find(mayExist);

@@ -21,7 +21,7 @@ import { formatKey } from "./key_format.ts";
  */
 export function newKeyPath(environment: Environment): string {
   const [path] = keyPaths(environment);
-  return environment.env.IPCAUTH_KEY_FILE || path!;
+  return environment.variables.IPCAUTH_KEY_FILE || path!;
 }
 
 /**

@@ -39,7 +39,7 @@ export function tryLock(file: Descriptor): boolean {
 }
 
 /**
- * Removes a name. An error is ignored: a name that cannot be removed is replaced by the next lock.
+ * Removes a name. An error is ignored: a file that cannot be removed is used by the next lock.
  */
 export function tryUnlink(path: string): void {
   libc.unlink(cString(path));

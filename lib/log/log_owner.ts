@@ -5,8 +5,8 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
+import { tryAs } from "../files/access_as.ts";
 import { openToAppend } from "../libc/appended_file.ts";
-import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
 import { describe, SystemError } from "../libc/errno.ts";
 import { fileStatus } from "../libc/file_status.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
@@ -18,7 +18,7 @@ import type { ProcessIdentity } from "../libc/identity.ts";
  * @throws {Failure} 78 when the user cannot open it to write.
  */
 export function requireAppendable(identity: ProcessIdentity, path: string): void {
-  const error = new ThreadImpersonation().run(identity, () => tryToAppend(path));
+  const error = tryAs(identity, () => tryToAppend(path));
   if (error === 0) return;
   const { uid, gid } = identity;
   // Where the user owns the file, a directory of its path denies access.

@@ -26,7 +26,7 @@ export interface LogOptions {
 /** The log of a server, with the settings in force. */
 export class ServerLog {
   readonly audit: AuditLog;
-  readonly #context: LogOptions;
+  readonly #options: LogOptions;
   readonly #liveConfig: LiveConfig;
   readonly #owner: ProcessIdentity | null;
   readonly #stream: LogStream;
@@ -37,12 +37,12 @@ export class ServerLog {
    * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not append to
    * it.
    */
-  constructor(context: LogOptions, liveConfig: LiveConfig, owner: ProcessIdentity | null) {
-    this.#context = context;
+  constructor(options: LogOptions, liveConfig: LiveConfig, owner: ProcessIdentity | null) {
+    this.#options = options;
     this.#liveConfig = liveConfig;
     this.#owner = owner;
     this.#stream = new LogStream(
-      context.logSink,
+      options.logSink,
       (lost) => this.#line(`${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`),
     );
     const { file } = liveConfig.config.log;
@@ -93,7 +93,7 @@ export class ServerLog {
 
   #format(): AuditFormat {
     const { level, format } = this.#liveConfig.config.log;
-    const { logLevel, logFormat, logIsTerminal } = this.#context;
+    const { logLevel, logFormat, logIsTerminal } = this.#options;
     const toTerminal = logIsTerminal && this.#file === null;
     return {
       level: logLevel ?? level,

@@ -60,8 +60,18 @@ export class Acceptor implements Watcher {
     this.#reactor = reactor;
     this.#socket = socket;
     this.#handler = handler;
-    this.#reserve = socket.duplicate();
-    this.#registration = reactor.watch(socket, EPOLLIN, this);
+    try {
+      this.#reserve = socket.duplicate();
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    try {
+      this.#registration = reactor.watch(socket, EPOLLIN, this);
+    } catch (error) {
+      this.#reserve.close();
+      throw error;
+    }
   }
 
   /**

@@ -5,7 +5,7 @@
  * @module
  */
 import { Descriptor } from "../libc/descriptor.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
+import { Errno } from "../libc/errno.ts";
 import type { SocketAddress } from "../libc/inet_address.ts";
 import { connect } from "../libc/sockets.ts";
 import { connectOutcome, tcpSocket } from "../libc/tcp_socket.ts";
@@ -18,16 +18,12 @@ import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reac
 const UNIX_RETRY_INTERVAL_MS = 5;
 
 /** Why there is no connection. */
-export interface ConnectError {
-  /**
-   * `refused`: the kernel or the server refused; `timeout`; `system`: an attempt could not be made.
-   */
-  readonly kind: "refused" | "timeout" | "system";
-  /** The error number of the last attempt; `ETIMEDOUT` after a timeout; 0 where there is none. */
-  readonly errno: number;
-  /** What an attempt threw, where `kind` is `system`. */
-  readonly cause?: unknown;
-}
+export type ConnectError =
+  /** The kernel or the server refused the last attempt. */
+  | { readonly kind: "refused"; readonly errno: number }
+  | { readonly kind: "timeout" }
+  /** An attempt could not be made: `cause` was thrown. */
+  | { readonly kind: "system"; readonly cause: unknown };
 
 /** Receives the result of a {@linkcode TcpConnector} or {@linkcode retryUnixConnect}. */
 export interface ConnectHandler {
@@ -57,11 +53,13 @@ export interface ConnectTimeouts {
  *
  * @example
  * ```ts
- * const connector = new TcpConnector(reactor, addresses, { totalMs: 10_000, addressMs: null }, {
- *   onConnected: (socket) => relay(socket),
- *   onConnectError: ({ kind }) => session.end(`backend-${kind}`),
+ * const timeouts = { totalMs: 10_000, addressMs: null };
+ * const connector = new TcpConnector(reactor, addresses, timeouts, {
+ *   onConnected: (socket) => join(socket),
+ *   onConnectError: ({ kind }) => log(kind),
  * });
  * const socket = connector.start();
+ * if (socket !== null) join(socket);
  * ```
  */
 export class TcpConnector implements Watcher {
@@ -97,7 +95,7 @@ export class TcpConnector implements Watcher {
   start(): Descriptor | null {
     const { totalMs } = this.#timeouts;
     if (totalMs !== null) {
-      this.#deadline = this.#reactor.after(totalMs, () => this.#failNow("timeout"));
+      this.#deadline = this.#reactor.after(totalMs, () => this.#failNow({ kind: "timeout" }));
     }
     return this.#tryNextAddress();
   }
@@ -118,8 +116,9 @@ export class TcpConnector implements Watcher {
     this.#registration = null;
     this.#addressTimer?.cancel();
     if (error === 0) {
+      const socket = new Descriptor(registration.release());
       this.#settle();
-      this.#handler.onConnected(new Descriptor(registration.release()));
+      this.#handler.onConnected(socket);
       return;
     }
     registration.close();
@@ -128,7 +127,7 @@ export class TcpConnector implements Watcher {
   }
 
   onFault(error: unknown): void {
-    this.#failNow("system", error);
+    this.#failNow({ kind: "system", cause: error });
   }
 
   #continue(): void {
@@ -140,7 +139,9 @@ export class TcpConnector implements Watcher {
     try {
       for (;;) {
         const address = this.#addresses[this.#nextAddress++];
-        if (address === undefined) return this.#failSoon("refused");
+        if (address === undefined) {
+          return this.#failSoon({ kind: "refused", errno: this.#lastErrno });
+        }
         const socket = tcpSocket(address);
         const error = connect(socket, address);
         if (error === 0) {
@@ -156,7 +157,7 @@ export class TcpConnector implements Watcher {
         this.#lastErrno = error;
       }
     } catch (error) {
-      return this.#failSoon("system", error);
+      return this.#failSoon({ kind: "system", cause: error });
     }
   }
 
@@ -172,20 +173,15 @@ export class TcpConnector implements Watcher {
   }
 
   /** Reports a failure in the reactor's next turn, so never inside {@linkcode start}. */
-  #failSoon(kind: ConnectError["kind"], cause?: unknown): null {
-    this.#reactor.after(0, () => this.#failNow(kind, cause));
+  #failSoon(error: ConnectError): null {
+    this.#reactor.after(0, () => this.#failNow(error));
     return null;
   }
 
-  #failNow(kind: ConnectError["kind"], cause?: unknown): void {
+  #failNow(error: ConnectError): void {
     if (this.#settled) return;
     this.cancel();
-    this.#handler.onConnectError(
-      kind === "system" ? systemError(cause) : {
-        kind,
-        errno: kind === "timeout" ? Errno.ETIMEDOUT : this.#lastErrno,
-      },
-    );
+    this.#handler.onConnectError(error);
   }
 
   #settle(): void {
@@ -214,12 +210,12 @@ export function retryUnixConnect(
 ): () => void {
   const until = scheduler.now() + timeoutMs;
   let timer: { cancel(): void };
-  const failSoon = (kind: ConnectError["kind"], errno: number): void => {
-    timer = scheduler.after(0, () => handler.onConnectError({ kind, errno }));
+  const failSoon = (error: ConnectError): void => {
+    timer = scheduler.after(0, () => handler.onConnectError(error));
   };
   const next = (errno: number): void => {
-    if (errno !== Errno.EAGAIN) failSoon("refused", errno);
-    else if (scheduler.now() >= until) failSoon("timeout", errno);
+    if (errno !== Errno.EAGAIN) failSoon({ kind: "refused", errno });
+    else if (scheduler.now() >= until) failSoon({ kind: "timeout" });
     else timer = scheduler.after(UNIX_RETRY_INTERVAL_MS, retry);
   };
   const retry = (): void => {
@@ -227,7 +223,7 @@ export function retryUnixConnect(
     try {
       result = attempt();
     } catch (error) {
-      handler.onConnectError(systemError(error));
+      handler.onConnectError({ kind: "system", cause: error });
       return;
     }
     if (typeof result === "number") next(result);
@@ -235,8 +231,4 @@ export function retryUnixConnect(
   };
   next(firstErrno);
   return () => timer.cancel();
-}
-
-function systemError(cause: unknown): ConnectError {
-  return { kind: "system", errno: cause instanceof SystemError ? cause.errno : 0, cause };
 }

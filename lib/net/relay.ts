@@ -280,9 +280,9 @@ export class Relay implements RelayEndOwner {
     if (to.broken || to.kind === "unix") this.#close(reason, true);
     else if (to.seal === null) {
       // The reset that reports the failure would discard bytes that are still on their way.
+      const poll = () => this.#pollAcknowledged();
       if (unacknowledgedBytes(to.descriptor) === 0) this.#close(reason, true);
-      else {this.#deadline ??= this.#reactor.after(ACK_POLL_INTERVAL_MS, () =>
-          this.#pollAcknowledged());}
+      else this.#deadline ??= this.#reactor.after(ACK_POLL_INTERVAL_MS, poll);
     } else {
       // In an encrypted stream the missing FIN record reports it, and a reset must not happen.
       if (!to.finPassed) shutdownWrite(to.descriptor);

@@ -65,7 +65,9 @@ export interface PeerCredentials {
 export interface UnixPeer {
   /** Null when `SO_PEERCRED` failed or its answer had a wrong length. */
   readonly credentials: PeerCredentials | null;
-  /** `SO_PEERGROUPS`, or null when it could not be read. Empty where no rule needs the groups. */
+  /**
+   * `SO_PEERGROUPS`, or null when it could not be read. Read also where no rule needs the groups.
+   */
   readonly groups: readonly number[] | null;
 }
 

@@ -35,11 +35,12 @@ export class WorkerChannel<Options, Command, Event> {
       event.preventDefault();
       events.onError(new Error(`the ${name} ended: ${event.message}`));
     };
-    ready.then(() => this.#start(options, events), events.onError);
+    ready.then(() => this.#start(options, events)).catch((error) => events.onError(error));
   }
 
-  /** Sends a command. */
+  /** Sends a command; nothing after {@linkcode close}. */
   post(command: Command): void {
+    if (!this.#eventFd.descriptor.isOpen) return;
     this.#channel.port1.postMessage(command);
     this.#eventFd.raise();
   }

@@ -48,7 +48,12 @@ export class WorkerInbox<Command> {
     for (;;) {
       const received: { message: Command } | undefined = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
-      handler.onCommand(received.message);
+      try {
+        handler.onCommand(received.message);
+      } catch (error) {
+        // The commands behind this one must still be delivered.
+        handler.onError(error);
+      }
     }
   }
 }

@@ -23,7 +23,7 @@ export interface ConsoleSessionsOptions {
   readonly audit: AuditLog;
   readonly hostFacts: HostFacts;
   /** Sends a command to the data plane. */
-  post(command: ToDataPlane): void;
+  readonly post: (command: ToDataPlane) => void;
 }
 
 /** The open console sessions that have sent a request. */

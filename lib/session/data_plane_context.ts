@@ -11,7 +11,7 @@ import type { DenyDecision, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
-import type { ProgramLookup } from "./peer.ts";
+import type { ExecutableLookup } from "./peer.ts";
 import type { SessionTable } from "./session_table.ts";
 
 /** What a relayed or encrypted connection needs. */
@@ -31,7 +31,7 @@ export interface HandshakeContext extends RelayContext {
 export interface DataPlaneContext extends HandshakeContext {
   readonly authorizer: Authorizer;
   readonly sessions: SessionTable;
-  readonly executables: ProgramLookup;
+  readonly executables: ExecutableLookup;
   /** The server's effective uid. */
   readonly serverUid: number;
   /** Loads the configuration, and applies it, where the file on disk has changed. */

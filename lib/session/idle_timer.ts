@@ -21,14 +21,15 @@ export class IdleTimer {
   readonly #session: Session;
   readonly #activity: Activity;
   readonly #limitMs: number;
-  #timer: Timer | null = null;
+  #timer: Timer;
 
   private constructor(reactor: Reactor, session: Session, activity: Activity, limitMs: number) {
     this.#reactor = reactor;
     this.#session = session;
     this.#activity = activity;
     this.#limitMs = limitMs;
-    this.#check();
+    // Not checked here: a session is terminated through its handle, which is attached later.
+    this.#timer = reactor.after(limitMs, () => this.#check());
   }
 
   /**
@@ -48,7 +49,7 @@ export class IdleTimer {
 
   /** Stops the timer. */
   cancel(): void {
-    this.#timer?.cancel();
+    this.#timer.cancel();
   }
 
   #check(): void {

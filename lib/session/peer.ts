@@ -37,7 +37,7 @@ const MAX_CACHED = 256;
  * Looks up the programs of peers, for the log only: by then the process may have executed another
  * program. The pidfd makes sure that it is the same *process* (`SO_PEERPIDFD`, Linux 6.5).
  */
-export class ProgramLookup {
+export class ExecutableLookup {
   readonly #cache = new Map<
     number,
     { readonly uid: number; readonly until: number; readonly path: string | null }

@@ -85,7 +85,7 @@ export class Session {
   readonly #startedAt = performance.now();
   #handle: SessionHandle | null = null;
   #reason: CloseReason = "end";
-  #terminating = false;
+  #termination: TerminationReason | null = null;
   #references = 1;
   #bytes: ByteCounts | null = null;
 
@@ -109,12 +109,13 @@ export class Session {
 
   /** Whether {@linkcode terminate} was called. The session may not have ended yet. */
   get terminating(): boolean {
-    return this.#terminating;
+    return this.#termination !== null;
   }
 
-  /** Sets the handle that ends the connection. */
+  /** Sets the handle that ends the connection, which a session that is terminating uses at once. */
   attach(handle: SessionHandle): void {
     this.#handle = handle;
+    if (this.#termination !== null) handle.terminate(this.#termination);
   }
 
   /** Adds a reference: the session lasts until {@linkcode end} was called once more. */
@@ -142,8 +143,8 @@ export class Session {
 
   /** Closes the connection for a reason of the server's. A second call does nothing. */
   terminate(reason: TerminationReason): void {
-    if (this.ended || this.#terminating) return;
-    this.#terminating = true;
+    if (this.ended || this.#termination !== null) return;
+    this.#termination = reason;
     this.#settleReason(reason);
     this.#handle?.terminate(reason);
   }

@@ -146,8 +146,12 @@ export class TcpEndpoint implements ConnectionHandler {
   }
 
   onResourceExhausted(connection: Descriptor): void {
-    const remote = remoteAddress(connection);
-    drainAndClose(connection);
+    let remote: HostPort | null;
+    try {
+      remote = remoteAddress(connection);
+    } finally {
+      drainAndClose(connection);
+    }
     this.#logDeny({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
   }
 

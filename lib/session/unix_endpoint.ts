@@ -98,14 +98,16 @@ export class UnixEndpoint implements ConnectionHandler {
         this.#logDeny(connection, peer, decision);
         return;
       }
-      handedOver = true;
       startSession(this.#context, {
         listener: this.name,
         config: this.#config,
         origin: { kind: "unix", credentials: decision.credentials, groups: peer.groups },
         decision,
         service,
-        connect: () => plaintextConnection(connection),
+        connect: () => {
+          handedOver = true;
+          return plaintextConnection(connection);
+        },
       });
     } finally {
       // Denied, or an error on the way to the decision, which is a denial as well.
@@ -114,8 +116,12 @@ export class UnixEndpoint implements ConnectionHandler {
   }
 
   onResourceExhausted(connection: Descriptor): void {
-    const peer = readPeer(connection);
-    drainAndClose(connection);
+    let peer: UnixPeer;
+    try {
+      peer = readPeer(connection);
+    } finally {
+      drainAndClose(connection);
+    }
     this.#logDeny(null, peer, RESOURCES_EXHAUSTED);
   }
 

@@ -41,8 +41,8 @@ class TestContext implements ConnectContext {
   printed = "";
   errors = "";
 
-  constructor(env: Record<string, string> = {}, config: string | null = null) {
-    this.environment = { uid: effectiveUid(), env };
+  constructor(variables: Record<string, string> = {}, config: string | null = null) {
+    this.environment = { uid: effectiveUid(), variables };
     this.config = config;
   }
 

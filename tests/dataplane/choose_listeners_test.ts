@@ -12,7 +12,7 @@ const CONFIG = parseConfig(
   { overflowUid: 65534, groupId: () => null },
 );
 const NONE = parseConfig("", "c.yaml", { overflowUid: 65534, groupId: () => null });
-const root = (env: Record<string, string> = {}) => ({ uid: 0, env });
+const root = (variables: Record<string, string> = {}) => ({ uid: 0, variables });
 
 function paths(unix: string | true | null, config = CONFIG, environment = root()) {
   const flags = { unix, tcp: null, keys: [], service: null };
@@ -22,13 +22,13 @@ function paths(unix: string | true | null, config = CONFIG, environment = root()
 }
 
 Deno.test("chooseListeners() believes the flag, then the environment, then the file, then itself", () => {
-  const env = root({ IPCAUTH_PATH: "/run/env.sock" });
-  assertEquals(paths("/run/flag.sock", CONFIG, env), ["/run/flag.sock 666"]);
-  assertEquals(paths(true, CONFIG, env), ["/run/env.sock 666"]);
-  assertEquals(paths(null, CONFIG, env), ["/run/env.sock 666"]);
+  const variables = root({ IPCAUTH_PATH: "/run/variables.sock" });
+  assertEquals(paths("/run/flag.sock", CONFIG, variables), ["/run/flag.sock 666"]);
+  assertEquals(paths(true, CONFIG, variables), ["/run/variables.sock 666"]);
+  assertEquals(paths(null, CONFIG, variables), ["/run/variables.sock 666"]);
   assertEquals(paths(true), ["/run/a.sock 600", "/run/b.sock 666"]);
   assertEquals(paths(null, NONE), ["/run/ipcauth/ipc.sock 666"]);
-  const user = { uid: 1000, env: { XDG_RUNTIME_DIR: "/run/user/1000" } };
+  const user = { uid: 1000, variables: { XDG_RUNTIME_DIR: "/run/user/1000" } };
   assertEquals(paths(true, NONE, user), ["/run/user/1000/ipcauth/ipc.sock 666"]);
 });
 
@@ -37,7 +37,7 @@ Deno.test("chooseListeners() gives a path of the flag what the file says of that
 });
 
 Deno.test("chooseListeners() refuses a user without a runtime directory and without a path", () => {
-  assertThrows(() => paths(true, NONE, { uid: 1000, env: {} }), Failure, "XDG_RUNTIME_DIR");
+  assertThrows(() => paths(true, NONE, { uid: 1000, variables: {} }), Failure, "XDG_RUNTIME_DIR");
 });
 
 const KEYED = parseConfig(
@@ -60,11 +60,11 @@ interface TcpFlags {
 /** TCP listeners as `host:port key=user …`, and others by their path. */
 function doors(
   { unix, tcp, keys = [] }: TcpFlags,
-  env: Record<string, string> = {},
+  variables: Record<string, string> = {},
   config = KEYED,
 ) {
   const flags = { unix: unix ?? null, tcp: tcp ?? null, keys, service: null };
-  return chooseListeners(flags, config, root(env)).map((listener) =>
+  return chooseListeners(flags, config, root(variables)).map((listener) =>
     listener.kind === "unix" ? listener.path : [
       `${listener.host}:${listener.port}`,
       ...listener.keys.map((key) => `${key.file}=${key.user}`),
@@ -76,16 +76,16 @@ function doors(
 Deno.test("chooseListeners() finds the address of TCP: flag, environment, file, its own", () => {
   const address = { host: "::1", port: 1 };
   assertEquals(doors({ tcp: address, keys: ["/k/x.key"] }), ["::1:1 /k/x.key=null"]);
-  const env = { IPCAUTH_ADDR: "10.0.0.1", IPCAUTH_PORT: "99" };
-  assertEquals(doors({ tcp: true, keys: ["/k/x.key"] }, env), ["10.0.0.1:99 /k/x.key=null"]);
+  const variables = { IPCAUTH_ADDR: "10.0.0.1", IPCAUTH_PORT: "99" };
+  assertEquals(doors({ tcp: true, keys: ["/k/x.key"] }, variables), ["10.0.0.1:99 /k/x.key=null"]);
   assertEquals(doors({ tcp: true }), ["127.0.0.1:7000 /k/bob.key=bob"]);
   assertEquals(doors({ keys: ["/k/x.key"] }, {}, NONE), ["127.0.0.1:4569 /k/x.key=null"]);
   assertEquals(doors({}), ["127.0.0.1:7000 /k/bob.key=bob", "/run/a.sock"]);
 });
 
 Deno.test("chooseListeners() finds the keys: flag, environment, file", () => {
-  assertEquals(doors({ tcp: true }, { IPCAUTH_KEY_FILE: "/k/env.key" }), [
-    "127.0.0.1:7000 /k/env.key=null",
+  assertEquals(doors({ tcp: true }, { IPCAUTH_KEY_FILE: "/k/variables.key" }), [
+    "127.0.0.1:7000 /k/variables.key=null",
   ]);
   // Whose key it is stays what the file says, wherever it was named.
   assertEquals(doors({ keys: ["/k/bob.key", "/k/x.key", "/k/x.key"] }), [
@@ -94,12 +94,12 @@ Deno.test("chooseListeners() finds the keys: flag, environment, file", () => {
 });
 
 Deno.test("chooseListeners() lets a socket path win over an address of the environment", () => {
-  const env = { IPCAUTH_PATH: "/run/env.sock", IPCAUTH_ADDR: "10.0.0.1" };
-  assertEquals(doors({}, env), ["/run/env.sock"]);
+  const variables = { IPCAUTH_PATH: "/run/variables.sock", IPCAUTH_ADDR: "10.0.0.1" };
+  assertEquals(doors({}, variables), ["/run/variables.sock"]);
 });
 
 Deno.test("chooseListeners() opens no TCP listener without a key", () => {
-  const nowhere = { uid: 1000, env: { HOME: "/nowhere" } };
+  const nowhere = { uid: 1000, variables: { HOME: "/nowhere" } };
   const flags = { unix: null, tcp: true as const, keys: [], service: null };
   assertThrows(() => chooseListeners(flags, NONE, nowhere), Failure, "There is no key");
 });

@@ -24,7 +24,7 @@ interface Flags {
 /** A server's roster, and what is on it after each configuration: `path service`. */
 function selection({ unix, service, open = [PASSED] }: Flags = {}) {
   const flags = { unix: unix ?? null, tcp: null, keys: [], service: service ?? null };
-  const followed = new ListenerSelection(flags, { uid: 0, env: {} }, open);
+  const followed = new ListenerSelection(flags, { uid: 0, variables: {} }, open);
   return (text: ReturnType<typeof config>) => {
     followed.select(text);
     return followed.current.map((one) =>

@@ -9,8 +9,8 @@ Deno.test({
   name: "findKeyFile() names the paths it tried, one or two (needs a machine without a key)",
   ignore: hasKey,
   fn() {
-    const sentence = (uid: number, env: Record<string, string>) =>
-      assertThrows(() => findKeyFile(null, { uid, env }, null), Failure).message;
+    const sentence = (uid: number, variables: Record<string, string>) =>
+      assertThrows(() => findKeyFile(null, { uid, variables }, null), Failure).message;
     assertEquals(sentence(0, {}), `There is no key: ${SYSTEM} does not exist`);
     assertEquals(
       sentence(1000, { HOME: "/absent" }),

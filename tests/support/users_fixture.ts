@@ -27,7 +27,7 @@ export class UsersFixture {
   async run(action: UsersAction, { json = false, flag = true } = {}) {
     this.#out = "";
     const context: Context = {
-      environment: { uid: effectiveUid(), env: flag ? {} : { IPCAUTH_CONFIG: this.path } },
+      environment: { uid: effectiveUid(), variables: flag ? {} : { IPCAUTH_CONFIG: this.path } },
       config: flag ? this.path : null,
       color: false,
       out: (text) => this.#out += text,

@@ -105,8 +105,9 @@ class GreetedConsole implements Watcher, SessionHandle {
   readonly #session: Session;
   readonly #pair: PlaintextPair;
   readonly #handover: ConsoleHandover;
-  /** Null once the connection is closed or the control plane's. */
+  /** Null once the connection is closed, or owned by the control plane. */
   #registration: Registration | null;
+  #adopted = false;
   readonly #idleTimer: IdleTimer | null;
 
   constructor(
@@ -135,6 +136,7 @@ class GreetedConsole implements Watcher, SessionHandle {
     } else if (available > 0 || this.#handover.unsent !== null) {
       // A request has arrived, or the greeting is not sent: the control plane continues.
       this.#registration = null;
+      this.#adopted = true;
       this.#idleTimer?.cancel();
       this.#host.adopt(registration.release(), this.#handover);
     }
@@ -145,7 +147,7 @@ class GreetedConsole implements Watcher, SessionHandle {
   }
 
   terminate(reason: TerminationReason): void {
-    if (this.#registration === null) this.#host.terminate(this.#session.id);
+    if (this.#adopted) this.#host.terminate(this.#session.id);
     else this.#close(reason);
     // Answers of the control plane that are still on their way do not reach this client.
     this.#pair.closeClient(reason);
