@@ -35,7 +35,7 @@ class Offer implements AsyncDisposable {
     limits = "limits: { grace: 200ms }\n",
     env: Record<string, string> = {},
   ): Promise<Offer> {
-    const program = await Program.install();
+    const program = await Program.install({ privateSystem: true });
     try {
       const bob = await writeKey(program, "bob.key");
       const dora = await writeKey(program, "dora.key");

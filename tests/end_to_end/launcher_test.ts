@@ -127,7 +127,7 @@ Deno.test(
   "the caller's home is where the caller's configuration lies (needs root)",
   needsRoot,
   async () => {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const home = program.path("home");
     const directory = join(home, ".config", "ipcauth");
     await Deno.mkdir(directory, { recursive: true });
@@ -135,7 +135,8 @@ Deno.test(
     await Deno.rename(program.path("config.yaml"), join(directory, "config.yaml"));
     assertEquals((await program.execute(["chown", "-R", "579", home])).code, 0);
     const users = async (env: Record<string, string>) =>
-      (await program.run(["users", "list"], { uid: 579, env })).stdout;
+      (await program.run(["users", "list"], { uid: 579, env: { IPCAUTH_CONFIG: "", ...env } }))
+        .stdout;
     assertMatch(await users({ HOME: home }), /bob/);
     assertEquals(/bob/.test(await users({})), false);
   },
@@ -145,7 +146,7 @@ Deno.test(
   "run-as hands on what the runtime would have obeyed, unchanged (needs root)",
   needsRoot,
   async () => {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const env = async (given: Record<string, string>) => {
       const outcome = await program.run(["run-as", "579", "--", "env", "-0"], { env: given });
       assertEquals([outcome.code, outcome.stderr], [0, ""]);
@@ -173,7 +174,7 @@ Deno.test("run-as hands on values that are not text (needs root)", needsRoot, as
 });
 
 Deno.test("run-as leaves PATH alone where there is no node (needs root)", needsRoot, async () => {
-  await using program = await Program.install();
+  await using program = await Program.install({ privateSystem: true });
   const home = program.path("home");
   await Deno.mkdir(home);
   const tools = program.path("tools");
@@ -181,8 +182,12 @@ Deno.test("run-as leaves PATH alone where there is no node (needs root)", needsR
   await Deno.symlink("/usr/bin/env", join(tools, "env"));
   const PATH = `${program.bin}:${tools}`;
   const argv = [join(program.bin, "ipcauth"), "run-as", "579", "--", "env", "-0"];
-  const { stdout } = await program.execute(argv, { env: { PATH, HOME: home } });
-  assertEquals(Object.keys(variablesOf(stdout)).sort(), ["HOME", "LANG", "PATH", "PWD"]);
+  const { stdout } = await program.execute(["env", `PATH=${PATH}`, ...argv], {
+    env: { HOME: home },
+  });
+  assertEquals(Object.keys(variablesOf(stdout)).sort(), [
+    ...["HOME", "IPCAUTH_CONFIG", "LANG", "PATH", "PWD"],
+  ]);
   assertEquals(variablesOf(stdout).PATH, PATH);
 });
 

@@ -17,7 +17,7 @@ Deno.test({
     "PostgreSQL's own peer authentication names the one behind the door (needs root and PostgreSQL)",
   ignore: !isRoot || !isInstalled(),
   async fn() {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const env = { PORT: String(freePort()) };
     const { code, stdout, stderr } = await program.execute([TRY], { env });
     assertEquals([code, stderr], [0, ""], stdout);

@@ -100,21 +100,21 @@ Deno.test(
   "a uid without a mapping is refused, even when the overflow uid's name is listed (needs root)",
   options,
   async () => {
-    await using at = await fixture();
+    await using program = await Program.install({ privateSystem: true });
     // Inside a new user namespace with no map at all, everybody is the overflow uid to the outside… and the
     // kernel still names the outer uid. So the server itself is put where it cannot see who connects.
-    const own = at.program.path("own");
+    const own = program.path("own");
     await Deno.mkdir(own);
     await Deno.chown(own, 600, 600);
     const path = `${own}/ipc.sock`;
-    const child = at.program.command(
+    const child = program.command(
       ["unshare", "--user", "--map-user=0", "--", "ipcauth", "serve", `--unix=${path}`],
-      { uid: 600, env: { XDG_CONFIG_HOME: own } },
+      { uid: 600, env: { IPCAUTH_CONFIG: "", XDG_CONFIG_HOME: own } },
     ).spawn();
     const { RunningServer } = await import("../support/program.ts");
     await using server = new RunningServer(child);
     await server.event("listen");
-    const outcome = await at.program.run(["connect", `--unix=${path}`, "--server-user", "600"], {
+    const outcome = await program.run(["connect", `--unix=${path}`, "--server-user", "600"], {
       uid: 579,
       input: "",
     });
@@ -173,11 +173,12 @@ Deno.test(
   "without a configuration only root and the server's own user get in, and the first file counts (needs root)",
   options,
   async () => {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const home = program.path("home");
     await Deno.mkdir(`${home}/run`, { recursive: true });
     for (const path of [home, `${home}/run`]) await Deno.chown(path, 600, 600);
-    const as600 = { uid: 600, env: { HOME: home, XDG_RUNTIME_DIR: `${home}/run` } };
+    const env = { IPCAUTH_CONFIG: "", HOME: home, XDG_RUNTIME_DIR: `${home}/run` };
+    const as600 = { uid: 600, env };
     await using server = await program.serve([], as600);
     const socket = `${home}/run/ipcauth/ipc.sock`;
     const code = async (uid: number) =>

@@ -4,6 +4,7 @@
  */
 import { join } from "@std/path";
 import { BUILDS, stage } from "../../tools/build/stage.ts";
+import { hasPrivateSystem, preparePrivateSystem } from "./private_system.ts";
 
 /** What a finished run left. */
 export interface Outcome {
@@ -26,23 +27,69 @@ export interface Options {
 /** Whether this test process may become other users. */
 export const isRoot = Deno.uid() === 0;
 
-/** The installed program and a directory for a test's files. */
+/** A build of the program, shared by all tests of one file. */
+interface Installation {
+  /** Holds `ipcauth` and `deno`: it comes first in PATH. */
+  readonly bin: string;
+  /** A configuration that says nothing. Without it, the one in `/etc/ipcauth` would be read. */
+  readonly config: string;
+}
+
+let installation: Promise<Installation> | undefined;
+
+/** Builds the bundle, or what `IPCAUTH_BUILD` names. It is removed when the test file has ended. */
+async function installProgram(): Promise<Installation> {
+  const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
+  const build = BUILDS.find((name) => name === named);
+  if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
+  const { directory, bin } = await stage("ipcauth-test-", build);
+  globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
+  const config = join(directory, "empty.yaml");
+  await Deno.writeTextFile(config, "");
+  await Deno.chmod(config, 0o644);
+  return { bin, config };
+}
+
+/** How a test wants its program. */
+export interface ProgramOptions {
+  /**
+   * Whether the commands run in a mount namespace where the uids of the tests have no account and
+   * the default paths hold nothing (`private_system.ts`). Where that is not permitted, they run on
+   * the machine as it is.
+   */
+  readonly privateSystem?: boolean;
+}
+
+/** The installed program and a directory for the files of one test. */
 export class Program {
   readonly directory: string;
   readonly bin: string;
+  readonly #config: string;
+  /** What comes before each command line. */
+  readonly #prefix: readonly string[];
 
-  private constructor(directory: string, bin: string) {
+  private constructor(
+    directory: string,
+    { bin, config }: Installation,
+    prefix: readonly string[],
+  ) {
     this.directory = directory;
     this.bin = bin;
+    this.#config = config;
+    this.#prefix = prefix;
   }
 
-  /** Builds it: the bundle, or what `IPCAUTH_BUILD` names. */
-  static async install(): Promise<Program> {
-    const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
-    const build = BUILDS.find((name) => name === named);
-    if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
-    const { directory, bin } = await stage("ipcauth-test-", build);
-    return new Program(directory, bin);
+  /** Builds the program, once in a test file, and makes a directory for one test. */
+  static async install({ privateSystem = false }: ProgramOptions = {}): Promise<Program> {
+    installation ??= installProgram();
+    const installed = await installation;
+    const directory = await Deno.makeTempDir({ prefix: "ipcauth-test-" });
+    await Deno.chmod(directory, 0o755);
+    if (!privateSystem || !hasPrivateSystem) return new Program(directory, installed, []);
+    const system = join(directory, "system");
+    await Deno.mkdir(system);
+    await Deno.chmod(system, 0o755);
+    return new Program(directory, installed, await preparePrivateSystem(system));
   }
 
   /** Removes it. */
@@ -72,7 +119,8 @@ export class Program {
 
   /** A command line that runs `argv` as the user of the options. */
   command(argv: readonly string[], options: Options = {}): Deno.Command {
-    const line = options.uid === undefined ? [...argv] : [
+    const line = options.uid === undefined ? [...this.#prefix, ...argv] : [
+      ...this.#prefix,
       "setpriv",
       `--reuid=${options.uid}`,
       `--regid=${options.gid ?? options.uid}`,
@@ -86,6 +134,7 @@ export class Program {
       env: {
         PATH: `${this.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
         LANG: "C.UTF-8",
+        IPCAUTH_CONFIG: this.#config,
         ...options.env,
       },
       cwd: options.cwd ?? this.directory,
