@@ -1,4 +1,4 @@
-/** `connect`: what it says when it does not get in, or not to the end; and at a terminal. */
+/** `connect`: its errors and exit codes, and its use at a terminal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isRoot, Lines, type Outcome, Program } from "../support/program.ts";
 
@@ -9,7 +9,7 @@ function failed(outcome: Outcome, code: number, words: string): void {
   assertEquals(outcome.stdout, "");
 }
 
-/** A server that does what a few lines of python say with each connection `c`. */
+/** A server that runs a few lines of Python for each connection `c`. */
 async function serverOf(
   program: Program,
   name: string,
@@ -61,7 +61,7 @@ const WELCOME = JSON.stringify({
   },
 });
 
-Deno.test("connect tells five ways of not getting through from each other, each with its code", async () => {
+Deno.test("connect has a message and an exit code for each kind of failure", async () => {
   await using program = await Program.install();
   const connect = (path: string) => program.run(["connect", `--unix=${path}`], { input: "who\n" });
   failed(await connect(program.path("none")), 69, "there is no socket");
@@ -91,7 +91,7 @@ Deno.test("connect tells five ways of not getting through from each other, each 
   assertEquals(gone.stderr, "ipcauth: error: The server has closed the session\n");
 });
 
-Deno.test("connect waits for a greeting only so long", async () => {
+Deno.test("connect waits for a greeting for a limited time", async () => {
   await using program = await Program.install();
   await using silent = await serverOf(
     program,
@@ -101,7 +101,7 @@ Deno.test("connect waits for a greeting only so long", async () => {
   failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it says nothing");
 });
 
-Deno.test("connect does not show a terminal what a server sends to move its cursor", async () => {
+Deno.test("connect escapes control characters that a server sends", async () => {
   await using program = await Program.install();
   const nasty = WELCOME.replace('"h"', '"\\u001b[2Jh"').replace('"me"', '"m\\u202ee"');
   await using server = await serverOf(
@@ -118,7 +118,7 @@ Deno.test("connect does not show a terminal what a server sends to move its curs
   assertStringIncludes(stdout, "\\u{1b}[2Jh");
 });
 
-Deno.test("connect refuses an answer that is not what it asked for", async () => {
+Deno.test("connect refuses an answer of the wrong shape", async () => {
   await using program = await Program.install();
   await using server = await serverOf(
     program,
@@ -136,7 +136,7 @@ Deno.test("connect refuses an answer that is not what it asked for", async () =>
 });
 
 Deno.test({
-  name: "connect refuses a server run by a stranger, unless it is told to expect him (needs root)",
+  name: "connect refuses a server of another user, unless --server-user names it (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -156,7 +156,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connect says so when the socket's own mode keeps it out (needs root)",
+  name: "connect reports a socket whose mode denies it (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -173,7 +173,7 @@ Deno.test({
   },
 });
 
-Deno.test("connect runs every command and ends with the code of the first that failed", async () => {
+Deno.test("connect runs each command, and exits with the code of the first that failed", async () => {
   await using program = await Program.install();
   const file = await program.write("c.yaml", "users: [{ name: bob, uid: 579 }]\n");
   const flags = [`--unix=${program.path("s")}`];
@@ -197,7 +197,7 @@ Deno.test("connect runs every command and ends with the code of the first that f
   assertMatch(piped.stdout, /^\S+ connected from 127\.0\.0\.1 using console on \S+\nNAME /);
 });
 
-Deno.test("connect finds the socket through the environment, then the configuration", async () => {
+Deno.test("connect takes the socket from the environment, then from the configuration", async () => {
   await using program = await Program.install();
   const socket = program.path("s");
   const file = await program.write("c.yaml", `listeners: [{ unix: ${socket} }]\n`);
@@ -209,8 +209,8 @@ Deno.test("connect finds the socket through the environment, then the configurat
   assertEquals(await code({ IPCAUTH_CONFIG: file, IPCAUTH_PATH: program.path("none") }), 69);
 });
 
-/** A person at a pseudo-terminal: types each piece once the screen shows what it waits for. */
-const PERSON = `
+/** Types at a pseudo-terminal: each piece once the screen shows the text it waits for. */
+const TYPIST = `
 import os, pty, select, sys, time
 steps = eval(sys.argv[1]); pid, fd = pty.fork()
 if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
@@ -235,8 +235,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `;
 
 Deno.test({
-  name:
-    "connect at a terminal has a prompt, completes, forgets a line at Ctrl-C, and leaves at Ctrl-D (needs root)",
+  name: "connect at a terminal prompts, completes, and obeys Ctrl-C and Ctrl-D (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -247,7 +246,7 @@ Deno.test({
     const env = { IPCAUTH_PATH: program.path("s"), TERM: "xterm" };
     await using _server = await program.serve(["--unix", "--config", file], { env });
     const type = (steps: [string, string][], ...argv: string[]) =>
-      program.execute(["python3", "-c", PERSON, JSON.stringify(steps), ...argv], { env });
+      program.execute(["python3", "-c", TYPIST, JSON.stringify(steps), ...argv], { env });
     const prompt = "bob@ipcauth# ";
     const bob = await type(
       [

@@ -16,7 +16,7 @@ function exists(path: string): Promise<boolean> {
 }
 
 Deno.test(
-  "--drop-to: listens as root, and serves as somebody else for good (needs root)",
+  "--drop-to binds as root, and serves as another user for good (needs root)",
   options,
   async (test) => {
     await using program = await Program.install();
@@ -27,14 +27,14 @@ Deno.test(
         "config.yaml",
         `listeners: [{ unix: ${path}, service: { exec: [/bin/sh, -c, "id -u; id -G; cat /proc/$PPID/status"] } }]\n${USERS}`,
       );
-      const nobody = (await program.execute(["id", "-u", "nobody"])).stdout.trim();
-      await using server = await program.serve(["--config", config, "--drop-to", "nobody"]);
-      await test.step("no thread is root any more, and none can be", async () => {
+      const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
+      await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
+      await test.step("no thread is root any more, and none can become root", async () => {
         const said = await hear(path);
-        assertMatch(said, new RegExp(`^${nobody}\\n`));
+        assertMatch(said, new RegExp(`^${uid}\\n`));
         assertMatch(
           said,
-          new RegExp(`^Uid:\\t${nobody}\\t${nobody}\\t${nobody}\\t${nobody}$`, "m"),
+          new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"),
         );
         assertMatch(said, /^CapPrm:\t0{16}$/m);
         const threads = await program.execute([
@@ -43,16 +43,17 @@ Deno.test(
           `cat /proc/${server.pid}/task/*/status`,
         ]);
         const uids = new Set(threads.stdout.match(/^Uid:.*$/gm));
-        assertEquals([...uids], [`Uid:\t${[nobody, nobody, nobody, nobody].join("\t")}`]);
+        assertEquals([...uids], [`Uid:\t${[uid, uid, uid, uid].join("\t")}`]);
       });
-      await test.step("a listed user is let in, and a change is seen", async () => {
-        const as = (uid: number) => program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid });
-        assertMatch((await as(579)).stdout, new RegExp(`^${nobody}\\n`));
-        assertEquals((await as(578)).stdout, "");
+      await test.step("a listed user is allowed, and a change is in force", async () => {
+        const receive = (peer: number) =>
+          program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid: peer });
+        assertMatch((await receive(579)).stdout, new RegExp(`^${uid}\\n`));
+        assertEquals((await receive(578)).stdout, "");
         await program.run(["users", "deny", "bob", "--config", config]);
-        assertEquals((await as(579)).stdout, "");
+        assertEquals((await receive(579)).stdout, "");
       });
-      await test.step("a client finds root's socket, and it is taken away at the end", async () => {
+      await test.step("the socket and its lock are removed at the end", async () => {
         assertEquals(await server.stop(), 0);
         assertEquals([await exists(path), await exists(`${path}.lock`)], [false, false]);
       });
@@ -63,7 +64,7 @@ Deno.test(
 );
 
 Deno.test(
-  "--drop-to is refused where root would be needed again (needs root)",
+  "--drop-to is refused where the server would need root later (needs root)",
   options,
   async (test) => {
     await using program = await Program.install();
@@ -82,31 +83,31 @@ Deno.test(
       ] as const
     ) {
       await test.step(why, async () => {
-        const { code, stderr } = await refused(service, "--drop-to", "nobody");
+        const { code, stderr } = await refused(service, "--drop-to", "daemon");
         assertEquals(code, 78);
         assertStringIncludes(stderr, `${why} of the listener in line 1 needs it`);
         assertStringIncludes(stderr, "hint: ");
       });
     }
-    await test.step("root is nobody to drop to, and strangers are nobody", async () => {
+    await test.step("root, and an unknown user, are refused", async () => {
       assertEquals((await refused("console", "--drop-to", "root")).code, 64);
       const { code, stderr } = await refused("console", "--drop-to", "no-such-user");
       assertEquals([code, stderr.includes("there is no user")], [64, true]);
     });
-    await test.step("who cannot read the configuration would never see a change", async () => {
+    await test.step("a user that cannot read the configuration is refused", async () => {
       const config = await program.write("secret.yaml", `listeners: [{ unix: ${path} }]\n`, 0o600);
       const { code, stderr } = await program.run([
         "serve",
         "--config",
         config,
         "--drop-to",
-        "nobody",
+        "daemon",
       ]);
       assertEquals(code, 78);
       assertStringIncludes(stderr, `cannot read ${config}`);
       assertEquals(await exists(path), false);
     });
-    await test.step("who cannot read a key would let nobody in once it is touched", async () => {
+    await test.step("a user that cannot read a key is refused, with a hint that works", async () => {
       const [key, port] = [await writeKey(program, "k.key"), freePort()];
       const config = await program.write(
         "keyed.yaml",
@@ -126,12 +127,12 @@ ${USERS}`,
           ],
         ]
       ) {
-        const serve = ["serve", ...args, "--drop-to", "nobody"];
+        const serve = ["serve", ...args, "--drop-to", "daemon"];
         const { code, stderr } = await program.run(serve);
         assertEquals(code, 78);
         assertStringIncludes(stderr, `cannot read ${key}`);
         assertEquals(await exists(path), false);
-        // Its hint is the way out.
+        // The command of the hint solves it.
         const command = stderr.match(/^hint: (.*)$/m)![1]!;
         assertEquals((await program.execute(["sh", "-c", command])).code, 0);
         await using server = await program.serve(serve.slice(1));
@@ -141,12 +142,12 @@ ${USERS}`,
         assertEquals(outcome.code, 0, outcome.stderr);
         assertEquals(await server.stop(), 0);
         await Deno.chmod(key, 0o600);
-        // In our directory nobody may take it away.
+        // In this directory the dropped user could not remove its socket.
         await Deno.remove(path).catch(() => {});
       }
     });
     await test.step("only root can", async () => {
-      const { code } = await program.run(["serve", "--unix=/tmp/x/y", "--drop-to", "nobody"], {
+      const { code } = await program.run(["serve", "--unix=/tmp/x/y", "--drop-to", "daemon"], {
         uid: 579,
       });
       assertEquals(code, 77);

@@ -1,4 +1,4 @@
-/** What a backend learns of whoever is forwarded to it. */
+/** What a backend learns of the peer that is forwarded to it (`identity` of a forward service). */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Backend, writeAll } from "../support/backend.ts";
 import { drain, freePort, readKey, writeKey } from "../support/keys.ts";
@@ -12,8 +12,8 @@ const USERS = `users:
   - { name: carol, uid: 580, local_ipc_access: true }
 `;
 
-/** A backend that knows nothing of us: it answers what the kernel says of its peer. */
-const ASKING = `
+/** A backend that knows nothing of ipcauth: it sends what the kernel reports of its peer. */
+const PEER_REPORTER = `
 import os, socket, struct, sys
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
@@ -32,10 +32,10 @@ while True:
     peer.close()
 `;
 
-/** Two doors to a backend, Unix and TCP, and what passes through them. */
-class Doors implements AsyncDisposable {
+/** A forward service for one backend, on a Unix socket and on TCP. */
+class Forwarder implements AsyncDisposable {
   static async open(identity: string, program: Program) {
-    const [unix, port] = [program.path("door.sock"), freePort()];
+    const [unix, port] = [program.path("ipc.sock"), freePort()];
     const backend = program.path("backend.sock");
     const [bob, carol, root] = [
       await writeKey(program, "bob.key"),
@@ -52,7 +52,7 @@ class Doors implements AsyncDisposable {
 ${USERS}`,
     );
     const server = await program.serve(["--config", config]);
-    return new Doors(program, server, unix, port);
+    return new Forwarder(program, server, unix, port);
   }
 
   constructor(
@@ -62,7 +62,7 @@ ${USERS}`,
     readonly port: number,
   ) {}
 
-  /** What a client on the Unix socket hears. */
+  /** What a client on the Unix socket receives. */
   async local(uid: number, groups: number[] = [], gid = uid): Promise<string> {
     const { stdout } = await this.program.execute(
       ["socat", "-u", `UNIX:${this.unix}`, "-"],
@@ -71,7 +71,7 @@ ${USERS}`,
     return stdout;
   }
 
-  /** What a client with a key hears. */
+  /** What a client with a key receives. */
   async keyed(key: string, ...flags: string[]): Promise<string> {
     const path = `--key=${this.program.path(key)}`;
     const args = ["connect", `--tcp=127.0.0.1:${this.port}`, path, ...flags, "--pipe"];
@@ -84,44 +84,44 @@ ${USERS}`,
 }
 
 Deno.test(
-  "impersonate: the backend's kernel names the peer, over TCP too (needs root)",
+  "impersonate: the backend's SO_PEERCRED names the peer, over TCP too (needs root)",
   options,
   async (test) => {
-    await using program = await Program.install();
-    const backend = program.command(["python3", "-c", ASKING, program.path("backend.sock")])
+    await using program = await Program.install({ privateSystem: true });
+    const backend = program.command(["python3", "-c", PEER_REPORTER, program.path("backend.sock")])
       .spawn();
     try {
       const lines = new Lines(backend.stdout);
       await lines.next();
-      await using doors = await Doors.open("impersonate", program);
+      await using forwarder = await Forwarder.open("impersonate", program);
       await test.step("uid, gid and groups of a Unix peer", async () => {
-        assertEquals(await doors.local(579, [2000, 2001], 1234), "579 1234 [2000, 2001]");
-        assertEquals(await doors.local(580), "580 580 []");
-        assertMatch(await doors.local(0, [], 0), /^0 0 /);
+        assertEquals(await forwarder.local(579, [2000, 2001], 1234), "579 1234 [2000, 2001]");
+        assertEquals(await forwarder.local(580), "580 580 []");
+        assertMatch(await forwarder.local(0, [], 0), /^0 0 /);
       });
       await test.step("the user of a key", async () => {
-        assertMatch(await doors.keyed("bob.key"), /^579 579 /);
-        assertMatch(await doors.keyed("root.key"), /^0 0 /);
-        assertMatch(await doors.keyed("root.key", "--user", "bob"), /^579 579 /);
+        assertMatch(await forwarder.keyed("bob.key"), /^579 579 /);
+        assertMatch(await forwarder.keyed("root.key"), /^0 0 /);
+        assertMatch(await forwarder.keyed("root.key", "--user", "bob"), /^579 579 /);
       });
-      await test.step("a user whose group nobody knows is not guessed at", async () => {
-        assertEquals(await doors.keyed("carol.key"), "");
-        const close = await doors.server.event("close", ({ user }) => user === "carol");
+      await test.step("a user whose gid is unknown is not forwarded", async () => {
+        assertEquals(await forwarder.keyed("carol.key"), "");
+        const close = await forwarder.server.event("close", ({ user }) => user === "carol");
         assertEquals(close.user, "carol");
       });
-      await test.step("who is denied never gets as far", async () => {
-        assertEquals(await doors.local(578), "");
+      await test.step("a denied peer is not forwarded", async () => {
+        assertEquals(await forwarder.local(578), "");
       });
-      await test.step("a socket that the peer may not reach is not reached for him", async () => {
+      await test.step("a socket that the peer may not open is not opened for the peer", async () => {
         await Deno.chmod(program.path("backend.sock"), 0o600);
-        assertEquals(await doors.local(579), "");
-        assertMatch(await doors.local(0, [], 0), /^0 0 /);
+        assertEquals(await forwarder.local(579), "");
+        assertMatch(await forwarder.local(0, [], 0), /^0 0 /);
       });
       await test.step("the server itself is root, in every thread", async () => {
         const { stdout } = await program.execute([
           "sh",
           "-c",
-          `cat /proc/${doors.server.pid}/task/*/status | grep ^Uid: | sort -u`,
+          `cat /proc/${forwarder.server.pid}/task/*/status | grep ^Uid: | sort -u`,
         ]);
         assertMatch(stdout, /^Uid:\s+0\s+0\s+0\s+0\n$/);
       });
@@ -134,23 +134,28 @@ Deno.test(
   },
 );
 
-Deno.test("impersonate: many at once are each themselves (needs root)", options, async () => {
-  await using program = await Program.install();
-  const backend = program.command(["python3", "-c", ASKING, program.path("backend.sock")]).spawn();
-  try {
-    const lines = new Lines(backend.stdout);
-    await lines.next();
-    await using doors = await Doors.open("impersonate", program);
-    const people = Array.from({ length: 24 }, (_, number) => [579, 580, 0][number % 3]!);
-    const answers = await Promise.all(people.map((uid) => doors.local(uid)));
-    assertEquals(answers.map((answer) => Number(answer.split(" ")[0])), people);
-    await lines.cancel();
-  } finally {
-    backend.kill();
-    await backend.status;
-    await backend.stderr.cancel();
-  }
-});
+Deno.test(
+  "impersonate: concurrent connections each have their own identity (needs root)",
+  options,
+  async () => {
+    await using program = await Program.install();
+    const backend = program.command(["python3", "-c", PEER_REPORTER, program.path("backend.sock")])
+      .spawn();
+    try {
+      const lines = new Lines(backend.stdout);
+      await lines.next();
+      await using forwarder = await Forwarder.open("impersonate", program);
+      const uids = Array.from({ length: 24 }, (_, number) => [579, 580, 0][number % 3]!);
+      const answers = await Promise.all(uids.map((uid) => forwarder.local(uid)));
+      assertEquals(answers.map((answer) => Number(answer.split(" ")[0])), uids);
+      await lines.cancel();
+    } finally {
+      backend.kill();
+      await backend.status;
+      await backend.stderr.cancel();
+    }
+  },
+);
 
 Deno.test(
   "impersonate is refused at the start where the server is not root (needs root)",
@@ -174,7 +179,7 @@ Deno.test(
   },
 );
 
-/** A PROXY v2 header read with nothing of ours. */
+/** Reads a PROXY v2 header without code of ipcauth. */
 function parse(bytes: Uint8Array) {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   assertEquals(bytes.subarray(0, 12).toHex(), "0d0a0d0a000d0a515549540a");
@@ -197,7 +202,7 @@ function parse(bytes: Uint8Array) {
 }
 
 Deno.test(
-  "proxy-v2: a header with who it is goes before the peer's first byte (needs root)",
+  "proxy-v2: a header with the identity comes before the peer's first byte (needs root)",
   options,
   async (test) => {
     await using program = await Program.install();
@@ -207,15 +212,15 @@ Deno.test(
       await writeAll(connection, new TextEncoder().encode("thanks"));
     });
     await Deno.chmod(program.path("backend.sock"), 0o666);
-    await using doors = await Doors.open("proxy-v2", program);
+    await using forwarder = await Forwarder.open("proxy-v2", program);
     await test.step("on a Unix socket", async () => {
       const { stdout } = await program.execute(
-        ["socat", "-t5", "-", `UNIX:${doors.unix}`],
+        ["socat", "-t5", "-", `UNIX:${forwarder.unix}`],
         { uid: 579, gid: 1234, input: "hello" },
       );
       assertEquals(stdout, "thanks");
       const { values, ...header } = parse(heard.pop()!);
-      const allow = await doors.server.event("allow");
+      const allow = await forwarder.server.event("allow");
       const { pid } = allow.peer as { pid: number };
       assertEquals(values, { e0: "bob", e1: "579", e2: "1234", e3: String(pid) });
       assertEquals(header, {
@@ -227,12 +232,12 @@ Deno.test(
       });
     });
     await test.step("over TCP", async () => {
-      assertEquals(await doors.keyed("bob.key"), "thanks");
+      assertEquals(await forwarder.keyed("bob.key"), "thanks");
       const { values, source, destination } = parse(heard.pop()!);
       const id = keyId(readKey(program.path("bob.key")));
       assertEquals(values, { e0: "bob", e1: "579", e2: "579", e4: id });
-      const allow = await doors.server.event("allow", ({ key }) => key === id);
-      assertEquals([source, destination], [allow.remote, `127.0.0.1:${doors.port}`]);
+      const allow = await forwarder.server.event("allow", ({ key }) => key === id);
+      assertEquals([source, destination], [allow.remote, `127.0.0.1:${forwarder.port}`]);
     });
   },
 );
@@ -240,7 +245,7 @@ Deno.test(
 const haproxy = new Deno.Command("sh", { args: ["-c", "command -v haproxy"], stdout: "null" })
   .outputSync().success;
 
-Deno.test("proxy-v2: HAProxy takes the header (needs root and haproxy)", {
+Deno.test("proxy-v2: HAProxy accepts the header (needs root and haproxy)", {
   ignore: !isRoot || !haproxy,
 }, async () => {
   await using program = await Program.install();
@@ -257,11 +262,11 @@ frontend front
   const proxy = program.command(["haproxy", "-db", "-f", config]).spawn();
   try {
     const lines = new Lines(proxy.stderr);
-    await using doors = await Doors.open("proxy-v2", program);
-    // HAProxy says nothing when it is ready; curl asks again until somebody is there.
+    await using forwarder = await Forwarder.open("proxy-v2", program);
+    // HAProxy reports nothing when it is ready, so curl retries until it answers.
     const { stdout } = await program.execute([
       ...["curl", "-sS", "--retry", "50", "--retry-delay", "0", "--retry-all-errors"],
-      ...["--retry-max-time", "20", "--unix-socket", doors.unix, "http://any/"],
+      ...["--retry-max-time", "20", "--unix-socket", forwarder.unix, "http://any/"],
     ]);
     assertEquals(stdout, "from 127.0.0.1");
     await lines.cancel();
@@ -276,7 +281,7 @@ const nginx = new Deno.Command("sh", { args: ["-c", "command -v nginx"], stdout:
   .outputSync().success;
 
 Deno.test(
-  "proxy-v2: nginx takes the header, of a Unix peer and of a key's user (needs root and nginx)",
+  "proxy-v2: nginx accepts the header, on Unix and TCP (needs root and nginx)",
   {
     ignore: !isRoot || !nginx,
   },
@@ -300,20 +305,20 @@ http {
     );
     const proxy = program.command(["nginx", "-c", config]).spawn();
     try {
-      await using doors = await Doors.open("proxy-v2", program);
+      await using forwarder = await Forwarder.open("proxy-v2", program);
       const ask = async (path: string) =>
         (await program.execute([
           ...["curl", "-sS", "--retry", "50", "--retry-delay", "0", "--retry-all-errors"],
           ...["--retry-max-time", "20", "--unix-socket", path, "http://any/"],
         ])).stdout;
-      // nginx says nothing when it is ready; curl asks again until somebody is there.
-      assertEquals(await ask(doors.unix), "from 127.0.0.1 to ");
+      // nginx reports nothing when it is ready, so curl retries until it answers.
+      assertEquals(await ask(forwarder.unix), "from 127.0.0.1 to ");
       const tunnel = program.path("tunnel.sock");
-      const where = [`--tcp=127.0.0.1:${doors.port}`, `--key=${program.path("bob.key")}`];
+      const where = [`--tcp=127.0.0.1:${forwarder.port}`, `--key=${program.path("bob.key")}`];
       const client = program.command(["ipcauth", "connect", ...where, "--listen", `unix:${tunnel}`])
         .spawn();
       try {
-        assertEquals(await ask(tunnel), `from 127.0.0.1 to ${doors.port}`);
+        assertEquals(await ask(tunnel), `from 127.0.0.1 to ${forwarder.port}`);
       } finally {
         client.kill();
         await client.status;

@@ -1,4 +1,4 @@
-/** Every way to come without a key over TCP, or with one and bad manners: each ends that connection alone. */
+/** Each failed handshake, and each violation of the protocol, ends that connection alone. */
 import { assert, assertEquals } from "@std/assert";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
@@ -8,7 +8,7 @@ import type { AuditEvent } from "../support/program.ts";
 
 const LIMIT = "limits: { handshake_timeout: 300ms, max_pending_handshakes: 64 }\n";
 
-/** A server whose console opens to bob's key, soon tired of whoever does not say anything. */
+/** A console server with bob's key and a short handshake timeout. */
 function fixture(limits = LIMIT): Promise<KeyedServer> {
   return KeyedServer.open(async (program, port) => {
     const key = await writeKey(program, "bob.key");
@@ -20,7 +20,7 @@ ${limits}`;
   });
 }
 
-/** A client by hand, with everything it sent and received. */
+/** A client that sends bytes as told, and keeps everything it sent and received. */
 class Hand {
   readonly connection: Deno.TcpConn;
   readonly handshake: ClientHandshake;
@@ -42,7 +42,7 @@ class Hand {
     await sendAll(this.connection, bytes);
   }
 
-  /** Goes on until the server's answer. */
+  /** Continues the handshake until the server's answer. */
   async enter(): Promise<Channel> {
     await this.send(this.handshake.start());
     const buffer = new Uint8Array(4096);
@@ -73,14 +73,14 @@ function opening(server: KeyedServer, key = "bob.key"): Uint8Array {
   return new ClientHandshake(secret, { client: "hand/1", user: null }).start();
 }
 
-/** Whether a client with the right key still gets in. */
+/** Checks that a client with the right key is still accepted. */
 async function works(server: KeyedServer): Promise<void> {
   const hand = await Hand.dial(server);
   await hand.enter();
   hand.connection.close();
 }
 
-/** Sends bytes, and reads what comes of it: nothing, and one line in the log. */
+/** Sends bytes, and expects no answer and one line in the log. */
 async function refusedWithoutAByte(
   server: KeyedServer,
   bytes: Uint8Array,
@@ -96,7 +96,7 @@ async function refusedWithoutAByte(
   return deny;
 }
 
-Deno.test("whoever has not shown the key gets not one byte, and one line in the log", async (test) => {
+Deno.test("a client that has not proved its key gets no byte, and leaves one line in the log", async (test) => {
   await using server = await fixture();
   const start = opening(server);
   const other = opening(server, "wrong.key");
@@ -123,7 +123,7 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
       "malformed",
     ],
     ["an unknown key", other, false, "bad-key", undefined],
-    ["a key id that nobody has", unknownId, false, "bad-key", undefined],
+    ["an unknown key id", unknownId, false, "bad-key", undefined],
     [
       "a message of no length",
       concatenate(start.subarray(0, 16), header(0)),
@@ -152,8 +152,8 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
       "bad-key",
       "oversized",
     ],
-    ["silence", new Uint8Array(), false, "handshake-timeout", undefined],
-    ["half a message, and silence", start.subarray(0, 40), false, "handshake-timeout", undefined],
+    ["no byte at all", new Uint8Array(), false, "handshake-timeout", undefined],
+    ["half a message, then nothing", start.subarray(0, 40), false, "handshake-timeout", undefined],
   ];
   for (const [name, bytes, closes, reason, message] of cases) {
     await test.step(name, async () => {
@@ -161,20 +161,20 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
       assertEquals([deny.reason, deny.message], [reason, message]);
     });
   }
-  await test.step("and who holds it still gets in", () => works(server));
+  await test.step("a client with the key is still accepted", () => works(server));
 });
 
-Deno.test("a flipped bit at any place of the opening is no way in", async () => {
+Deno.test("a flipped bit at any place of the handshake is refused", async () => {
   await using server = await fixture();
   const start = opening(server);
   const denied: AuditEvent[] = [];
   for (let first = 0; first < start.length; first += 4) {
-    // No more at once than may wait, so that nobody has to give way.
+    // No more at once than may be pending, so that none is evicted.
     const bits = Math.min(4, start.length - first) * 8;
     const batch = Array.from({ length: bits }, (_, bit) => {
       const bytes = start.slice();
       bytes[first + (bit >> 3)]! ^= 1 << (bit & 7);
-      // Some of them make a longer message of it, which is waited for.
+      // Some bits make the message longer, and the server waits for the rest.
       return refusedWithoutAByte(server, bytes, true);
     });
     denied.push(...await Promise.all(batch));
@@ -184,7 +184,7 @@ Deno.test("a flipped bit at any place of the opening is no way in", async () => 
   await works(server);
 });
 
-Deno.test("one byte at a time is no hurry: the time is for all of it", async () => {
+Deno.test("the handshake timeout covers the whole handshake, however slowly bytes arrive", async () => {
   await using server = await fixture();
   const start = opening(server);
   using connection = await server.dial();
@@ -202,12 +202,12 @@ Deno.test("one byte at a time is no hurry: the time is for all of it", async () 
   await works(server);
 });
 
-/** The pause of somebody who sends a byte now and then. */
+/** A pause between two bytes of a slow client. */
 function later(milliseconds: number): Promise<false> {
   return new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
 }
 
-Deno.test("a whole client side that was recorded opens nothing when it is played again", async () => {
+Deno.test("a recorded client side is refused when it is replayed", async () => {
   await using server = await fixture();
   const hand = await Hand.dial(server);
   const channel = await hand.enter();
@@ -228,7 +228,7 @@ Deno.test("a whole client side that was recorded opens nothing when it is played
   assertEquals(server.server.log.filter(({ event }) => event === "allow").length, 1);
 });
 
-Deno.test("a server's own words, sent back to it, are refused", async () => {
+Deno.test("a server's own messages, sent back to it, are refused", async () => {
   await using server = await fixture();
   using connection = await server.dial();
   await sendAll(connection, opening(server));
@@ -243,7 +243,7 @@ Deno.test("a server's own words, sent back to it, are refused", async () => {
   assertEquals((await server.denied(connection)).reason, "bad-key");
 });
 
-Deno.test("an unknown key id and a wrong key look the same", async () => {
+Deno.test("an unknown key id and a wrong key cannot be told apart", async () => {
   await using server = await fixture();
   const wrong = opening(server, "wrong.key");
   // The id of a key that the server has, and a message that was made with another one.
@@ -258,7 +258,7 @@ Deno.test("an unknown key id and a wrong key look the same", async () => {
   }
 });
 
-Deno.test("a session that breaks the protocol ends, alone, with its reason", async (test) => {
+Deno.test("a session that violates the protocol ends alone, with its reason", async (test) => {
   await using server = await fixture();
   const bystander = await Hand.dial(server);
   await bystander.enter();
@@ -304,7 +304,7 @@ Deno.test("a session that breaks the protocol ends, alone, with its reason", asy
       hand.connection.close();
     });
   }
-  await test.step("an end that nobody has announced", async () => {
+  await test.step("an end without FIN", async () => {
     const hand = await Hand.dial(server);
     await hand.enter();
     const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
@@ -312,7 +312,7 @@ Deno.test("a session that breaks the protocol ends, alone, with its reason", asy
     const close = await server.server.event("close", (event) => event.remote === remote);
     assertEquals(close.reason, "truncated");
   });
-  // Those who behave notice nothing.
+  // Well-behaved clients are not affected.
   const remote = `127.0.0.1:${(bystander.connection.localAddr as Deno.NetAddr).port}`;
   assertEquals(
     server.server.log.some((one) => one.event === "close" && one.remote === remote),
@@ -321,7 +321,7 @@ Deno.test("a session that breaks the protocol ends, alone, with its reason", asy
   bystander.connection.close();
 });
 
-Deno.test("two thousand who say nothing do not keep out who holds a key", async () => {
+Deno.test("2,000 silent connections do not keep out a client with a key", async () => {
   await using server = await fixture(
     "limits: { handshake_timeout: 60s, max_pending_handshakes: 128, max_connections: 4 }\n",
   );
@@ -330,7 +330,7 @@ Deno.test("two thousand who say nothing do not keep out who holds a key", async 
     for (let count = 0; count < 2_000; count++) silent.push(await server.dial());
     const { code } = await server.connect("bob.key", "-c", "who");
     assertEquals(code, 0);
-    // Those who gave way are noted, each once, and those who wait count for nobody's connections.
+    // Each evicted connection is logged once, and a pending one counts against no connection limit.
     await server.server.events("deny", 2_000 - 128);
     const reasons = server.server.log.filter(({ event }) => event === "deny")
       .map(({ reason }) => reason);
@@ -340,10 +340,10 @@ Deno.test("two thousand who say nothing do not keep out who holds a key", async 
   }
 });
 
-Deno.test("a connection that is reset before it is looked at is in the log, too", async () => {
+Deno.test("a connection that is reset before it is accepted is logged, too", async () => {
   await using server = await fixture();
   const address = resolveHost("127.0.0.1", server.port)[0]!;
-  // As long as the server is stopped, the kernel alone answers.
+  // While the server is stopped, only the kernel answers.
   Deno.kill(server.server.pid, "SIGSTOP");
   for (let count = 0; count < 5; count++) {
     const connection = tcpSocket(address);

@@ -1,4 +1,4 @@
-/** Sockets that a service manager has opened: claimed at the start, kept to the end, never a console by surprise. */
+/** Passed sockets must be claimed at the start, stay open, and are no console by default. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { activation } from "../support/activation.ts";
 import { drain, freePort, writeKey } from "../support/keys.ts";
@@ -19,7 +19,7 @@ async function fixture() {
         (listeners.length > 0 ? "listeners:\n" : "") +
           listeners.map((one) => `  - ${one}\n`).join("") + USERS,
       ),
-    /** How a server ends that is passed sockets and does not want them. */
+    /** The exit code and the error of a server that refuses the sockets it was passed. */
     refused: async (...args: Parameters<typeof activate>) => {
       const { code, stderr } = await activate(...args).output();
       assertEquals(code, 78);
@@ -33,7 +33,7 @@ async function fixture() {
   };
 }
 
-Deno.test("a passed socket that nobody says anything of is refused, with the line to add", async (test) => {
+Deno.test("a passed socket without a listener is refused, with the line to add", async (test) => {
   await using home = await fixture();
   const { program, activate, write, refused } = home;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
@@ -60,14 +60,14 @@ Deno.test("a passed socket that nobody says anything of is refused, with the lin
       `- { tcp: "127.0.0.1:${port}", keys: [{ file: FILE, user: NAME }] }`,
     );
   });
-  await test.step("one whose host stands in the file as a name", async () => {
+  await test.step("one whose host is a name in the file", async () => {
     const key = await writeKey(program, "k.key");
     const config = await write(`{ tcp: "localhost:${port}", keys: [{ file: ${key} }] }`);
     const said = await refused(`tcp:127.0.0.1:${port}`, ["--config", config]);
     const [right, wrong] = [`"127.0.0.1:${port}"`, `"localhost:${port}"`];
     assertStringIncludes(said, `write ${right} instead of ${wrong} in line 2 of ${config}`);
   });
-  await test.step("but where the command line says what is behind it", async () => {
+  await test.step("but not where the command line names a service", async () => {
     const config = await write(`{ unix: ${own} }`);
     const serve = ["--config", config, "--exec", "--", "/bin/echo", "said"];
     await using server = new RunningServer(activate(`unix:${passed}`, serve).spawn());
@@ -76,7 +76,7 @@ Deno.test("a passed socket that nobody says anything of is refused, with the lin
   });
 });
 
-Deno.test("a passed socket whose line is removed serves nobody, and does again when it is back", async (test) => {
+Deno.test("a passed socket whose listener is removed serves no one until it is added again", async (test) => {
   await using home = await fixture();
   const { program, activate, write, hear } = home;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
@@ -91,7 +91,7 @@ Deno.test("a passed socket whose line is removed serves nobody, and does again w
   await using server = new RunningServer(activate(sockets, ["--config", config]).spawn());
   await server.events("listen", 3);
   assertEquals([await hear(passed), (await dial()).stdout], ["one\n", "one\n"]);
-  await test.step("removed, it is a console for nobody, and nobody waits for it", async () => {
+  await test.step("removed, it serves no one, and closes each connection", async () => {
     await write(rest);
     assertEquals(await hear(passed), "");
     const { code, stdout } = await dial();
@@ -104,12 +104,12 @@ Deno.test("a passed socket whose line is removed serves nobody, and does again w
     );
     assertEquals((await server.event("deny")).reason, "not-on-listener");
   });
-  await test.step("added again, it has what is said of it now", async () => {
+  await test.step("added again, it has the new service", async () => {
     await write(`{ unix: ${passed}, ${says("two")} }`, tcp("two"), rest);
     await server.events("listen", 5);
     assertEquals([await hear(passed), (await dial()).stdout], ["two\n", "two\n"]);
   });
-  await test.step("without any line at all it is no console either", async () => {
+  await test.step("without any listener it is no console either", async () => {
     await write();
     assertEquals(await hear(passed), "");
     assertEquals((await dial()).code, 77);
@@ -118,7 +118,7 @@ Deno.test("a passed socket whose line is removed serves nobody, and does again w
   assertEquals(server.log.filter(({ event }) => event === "error"), []);
 });
 
-Deno.test("the mode of a passed socket is its maker's: another one in the file changes nothing", async () => {
+Deno.test("the mode of a passed socket stays, whatever the file says", async () => {
   await using home = await fixture();
   const { program, activate, write, hear } = home;
   const passed = program.path("passed.sock");
@@ -136,7 +136,7 @@ Deno.test("the mode of a passed socket is its maker's: another one in the file c
   assertEquals(server.log.filter(({ event }) => event === "stop" || event === "error"), []);
 });
 
-Deno.test("two passed sockets of one address are refused: one of them would have no clients", async () => {
+Deno.test("two passed sockets with one address are refused", async () => {
   await using home = await fixture();
   const port = freePort();
   const twin = `shared:127.0.0.1:${port}`;
@@ -144,7 +144,7 @@ Deno.test("two passed sockets of one address are refused: one of them would have
   assertStringIncludes(said, `descriptors 3 and 4 are both tcp:127.0.0.1:${port}`);
 });
 
-Deno.test("a number of passed sockets that is none is refused", async () => {
+Deno.test("an LISTEN_FDS that is no number is refused", async () => {
   await using home = await fixture();
   const path = home.program.path("a.sock");
   for (const count of ["abc", "-1", "1 ", "1000", "0x1", "1.5"]) {
@@ -152,7 +152,7 @@ Deno.test("a number of passed sockets that is none is refused", async () => {
     assertStringIncludes(said, `LISTEN_FDS is ${JSON.stringify(count)}`);
     await Deno.remove(path);
   }
-  // What is said to somebody else is not read.
+  // LISTEN_FDS of another process is ignored.
   const own = home.program.path("own.sock");
   const command = home.activate(`unix:${path}`, [`--unix=${own}`], { pid: "1", count: "abc" });
   await using server = new RunningServer(command.spawn());

@@ -1,4 +1,4 @@
-/** The story over a Unix socket: real program, real uids. */
+/** Access over a Unix socket: the real program and real uids. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isRoot, Lines, Program } from "../support/program.ts";
 
@@ -9,7 +9,7 @@ const USERS = `users:
 
 const options = { ignore: !isRoot };
 
-/** Connects, says something, and reads to the end. */
+/** Connects, sends a line if there is one, and reads to the end. */
 const LISTENER = `
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -43,7 +43,7 @@ async function fixture(config = USERS) {
 }
 
 Deno.test(
-  "alice is refused, bob gets in, and a flipped flag counts at the next connection (needs root)",
+  "a changed local_ipc_access decides the next connection (needs root)",
   options,
   async () => {
     await using at = await fixture();
@@ -70,7 +70,7 @@ Deno.test(
 );
 
 Deno.test(
-  "root and the server's own user are always let in, whoever is listed (needs root)",
+  "root and the server's own user are always allowed, whatever is listed (needs root)",
   options,
   async () => {
     await using at = await fixture("users: [{ name: root, uid: 0, local_ipc_access: false }]\n");
@@ -90,19 +90,19 @@ Deno.test(
   },
 );
 
-Deno.test("a uid that nobody listed is refused (needs root)", options, async () => {
+Deno.test("a uid that is not listed is denied (needs root)", options, async () => {
   await using at = await fixture();
   assertEquals((await at.connect(580)).code, 77);
   assertEquals((await at.server.event("deny")).reason, "unknown-uid");
 });
 
 Deno.test(
-  "a uid without a mapping is refused, even when the overflow uid's name is listed (needs root)",
+  "a uid without a mapping in the server's user namespace is denied (needs root)",
   options,
   async () => {
     await using program = await Program.install({ privateSystem: true });
-    // Inside a new user namespace with no map at all, everybody is the overflow uid to the outside… and the
-    // kernel still names the outer uid. So the server itself is put where it cannot see who connects.
+    // The server runs in a user namespace that maps only its own uid, so the kernel names every
+    // other peer by the overflow uid.
     const own = program.path("own");
     await Deno.mkdir(own);
     await Deno.chown(own, 600, 600);
@@ -124,7 +124,7 @@ Deno.test(
 );
 
 Deno.test(
-  "groups let in and keep out, by gid and by name, primary and supplementary (needs root)",
+  "groups allow and deny, by gid and by name, primary and supplementary (needs root)",
   options,
   async () => {
     await using at = await fixture(`users: []
@@ -151,26 +151,35 @@ groups:
   },
 );
 
-Deno.test("a listener's own list narrows, and never widens (needs root)", options, async () => {
-  await using program = await Program.install();
-  const socket = program.path("ipc.sock");
-  const file = await program.write(
-    "config.yaml",
-    `listeners:
+Deno.test(
+  "the allow list of a listener narrows access, and never widens it (needs root)",
+  options,
+  async () => {
+    await using program = await Program.install();
+    const socket = program.path("ipc.sock");
+    const file = await program.write(
+      "config.yaml",
+      `listeners:
   - { unix: ${socket}, allow: [bob, alice] }
 ${USERS}  - { name: carol, uid: 580, local_ipc_access: true }
 `,
-  );
-  await using server = await program.serve(["--config", file]);
-  const code = async (uid: number) =>
-    (await program.run(["connect", `--unix=${socket}`], { uid, input: "" })).code;
-  assertEquals([await code(0), await code(579), await code(580), await code(578)], [0, 0, 77, 77]);
-  const reasons = (await server.events("deny", 2)).map(({ reason }) => reason);
-  assertEquals(reasons, ["not-on-listener", "user-denied"]);
-});
+    );
+    await using server = await program.serve(["--config", file]);
+    const code = async (uid: number) =>
+      (await program.run(["connect", `--unix=${socket}`], { uid, input: "" })).code;
+    assertEquals([await code(0), await code(579), await code(580), await code(578)], [
+      0,
+      0,
+      77,
+      77,
+    ]);
+    const reasons = (await server.events("deny", 2)).map(({ reason }) => reason);
+    assertEquals(reasons, ["not-on-listener", "user-denied"]);
+  },
+);
 
 Deno.test(
-  "without a configuration only root and the server's own user get in, and the first file counts (needs root)",
+  "without a configuration only root and the server's own user are allowed (needs root)",
   options,
   async () => {
     await using program = await Program.install({ privateSystem: true });
@@ -185,7 +194,7 @@ Deno.test(
       (await program.run(["connect", `--unix=${socket}`, "--server-user=600"], { uid, input: "" }))
         .code;
     assertEquals([await code(0), await code(579)], [0, 77]);
-    // The client of the same user finds the socket by itself.
+    // The client of the same user finds the socket at its default path.
     assertEquals((await program.run(["connect", "-c", "who"], as600)).code, 0);
     const added = await program.run(
       ["users", "add", "bob", "--uid", "579", "--local-ipc-access"],
@@ -193,7 +202,7 @@ Deno.test(
     );
     assertEquals([added.code, added.stderr], [0, ""]);
     assertEquals(await code(579), 0);
-    // Root edits the file of somebody else's server, which stays that somebody's.
+    // The file keeps its owner when root edits it.
     const file = `${home}/.config/ipcauth/config.yaml`;
     assertEquals((await program.run(["users", "deny", "bob", "--config", file])).code, 0);
     assertEquals(Deno.statSync(file).uid, 600);
@@ -222,7 +231,7 @@ Deno.test(
 );
 
 Deno.test(
-  "root is out as soon as the user is denied as whom root acts, and the log says so (needs root)",
+  "root acting as a user is disconnected when that user is denied (needs root)",
   options,
   async () => {
     await using at = await fixture();
@@ -242,7 +251,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an administrator's word takes effect at once, a mere user's none (needs root)",
+  "a change by an administrator is in force at once, one by a user is refused (needs root)",
   options,
   async () => {
     await using at = await fixture(
@@ -258,7 +267,7 @@ Deno.test(
     );
     assertEquals([bob.code, bob.stderr], [0, ""]);
     assertEquals((await at.connect(578)).code, 0);
-    // Comments, order and spacing of the file are as they were.
+    // The spacing of the file is unchanged.
     assertStringIncludes(await Deno.readTextFile(at.file), "{ name: bob,   uid: 579,");
   },
 );
@@ -268,9 +277,9 @@ Deno.test(
   options,
   async () => {
     await using at = await fixture();
-    // One session that has spoken, and one that only listens: the two planes hold one each.
+    // One session that has sent data, and one that has not: the two planes hold one each.
     for (const words of ['{"jsonrpc":"2.0","id":1,"method":"sessions.list"}', ""]) {
-      // It reads to the end, which comes when it is thrown out.
+      // It reads to the end, which comes when the session is revoked.
       const child = at.program.command(["python3", "-c", LISTENER, at.socket, words], { uid: 579 })
         .spawn();
       const seen = at.server.log.length;
@@ -294,7 +303,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a client that knows nothing of us reads the greeting, and a denied one end-of-file and not one byte (needs root)",
+  "a plain client reads the greeting, and a denied one end-of-file without a byte (needs root)",
   options,
   async () => {
     await using at = await fixture();
@@ -314,7 +323,7 @@ sys.stdout.buffer.write(data)
 `;
     const run = (uid: number) => at.program.execute(["python3", "-c", read, at.socket], { uid });
     for (let round = 0; round < 20; round++) {
-      // Unread bytes would turn the end-of-file into a reset; python would raise then.
+      // Unread bytes would turn the end-of-file into a reset, and Python would raise an error.
       assertEquals(await run(578), { code: 0, stdout: "", stderr: "" });
     }
     const bob = await run(579);
@@ -332,7 +341,7 @@ sys.stdout.buffer.write(data)
 );
 
 Deno.test(
-  "each decision leaves one line in the log, with who, where and why (needs root)",
+  "each decision is one line of the log, with peer, listener and reason (needs root)",
   options,
   async () => {
     await using at = await fixture();
@@ -358,14 +367,14 @@ Deno.test(
   },
 );
 
-/** Connects, and says whether it got in. */
+/** Connects. @returns The connection, and whether a greeting came. */
 async function dial(path: string): Promise<{ connection: Deno.UnixConn; in: boolean }> {
   const connection = await Deno.connect({ transport: "unix", path });
   return { connection, in: await connection.read(new Uint8Array(4096)) !== null };
 }
 
 Deno.test(
-  "at a limit the newcomer is refused, and a place that is given back can be taken (needs root)",
+  "at a limit a connection is refused until another one has closed (needs root)",
   options,
   async () => {
     await using at = await fixture("limits: { max_connections: 4, max_connections_per_user: 2 }\n");
@@ -383,7 +392,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a session that is silent too long is ended, whether it has ever spoken or not (needs root)",
+  "an idle session is closed, whether it has ever sent data or not (needs root)",
   options,
   async () => {
     await using at = await fixture("limits: { idle_timeout: 200ms }\n");
@@ -402,7 +411,7 @@ Deno.test(
 );
 
 Deno.test(
-  "SIGHUP is answered with a line of the log, whether something changed or not (needs root)",
+  "SIGHUP is answered with a line of the log, changed or not (needs root)",
   options,
   async () => {
     await using at = await fixture();
@@ -414,16 +423,20 @@ Deno.test(
   },
 );
 
-Deno.test("an administrator can end somebody's session (needs root)", options, async () => {
-  await using at = await fixture();
-  const one = await dial(at.socket);
-  const { session } = await at.server.event("allow");
-  assertEquals((await at.connect(0, "", "-c", `close session ${session}`)).code, 0);
-  assertEquals(await one.connection.read(new Uint8Array(10)), null);
-  assertEquals(
-    (await at.server.event("close", (event) => event.session === session)).reason,
-    "closed",
-  );
-  assertEquals((await at.connect(579, "", "-c", "close session 1")).code, 77);
-  one.connection.close();
-});
+Deno.test(
+  "an administrator can close the session of another user (needs root)",
+  options,
+  async () => {
+    await using at = await fixture();
+    const one = await dial(at.socket);
+    const { session } = await at.server.event("allow");
+    assertEquals((await at.connect(0, "", "-c", `close session ${session}`)).code, 0);
+    assertEquals(await one.connection.read(new Uint8Array(10)), null);
+    assertEquals(
+      (await at.server.event("close", (event) => event.session === session)).reason,
+      "closed",
+    );
+    assertEquals((await at.connect(579, "", "-c", "close session 1")).code, 77);
+    one.connection.close();
+  },
+);
