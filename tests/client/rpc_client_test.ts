@@ -109,12 +109,12 @@ Deno.test("answers find their calls, in whatever order they come", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   const calls = answerCalls(pair.server, ({ id, method }) => {
-    if (method === "first") return { silence: true };
+    if (method === "first") return { noAnswer: true };
     pair.server.write('{"jsonrpc":"2.0","method":"news","params":{}}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${id},"result":"second"}\n`);
     pair.server.write('{"jsonrpc":"2.0","id":99,"result":"nobody asked"}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${calls[0]!.id},"result":"first"}\n`);
-    return { silence: true };
+    return { noAnswer: true };
   });
   const { remote } = await RpcClient.open(pair.client, WHERE, 578);
   assertEquals(await Promise.all([remote.call("first"), remote.call("second", { n: 1 })]), [
@@ -174,7 +174,7 @@ Deno.test("a call that is longer than a server reads is not sent", () =>
 
 Deno.test("calls that wait end when the server goes away, and so do those that come later", () =>
   withConsole(
-    (method) => method === "last" ? { hangUp: true } : { silence: true },
+    (method) => method === "last" ? { hangUp: true } : { noAnswer: true },
     async (remote) => {
       const waiting = [remote.call("first"), remote.call("last")];
       for (const call of waiting) {

@@ -18,9 +18,9 @@ async function fixture() {
       `listeners:\n${listeners.map((one) => `  - ${one}\n`).join("")}${USERS}`,
     );
   /** What a uid receives that connects and sends nothing. */
-  const hear = async (path: string, uid: number) =>
+  const receiveAs = async (path: string, uid: number) =>
     (await program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid })).stdout;
-  return { program, write, hear, [Symbol.asyncDispose]: () => program.remove() };
+  return { program, write, receiveAs, [Symbol.asyncDispose]: () => program.remove() };
 }
 
 /** What the uid of the tests receives on a socket, or null where none listens. */
@@ -41,7 +41,7 @@ Deno.test(
   options,
   async (test) => {
     await using setup = await fixture();
-    const { program, write, hear } = setup;
+    const { program, write, receiveAs } = setup;
     const [path, tool] = [program.path("a.sock"), program.path("tool")];
     const secret = `[/bin/sh, -c, "echo secret; test $IPCREMOTEEUID != 0 || exec cat"]`;
     const config = await write(`{ unix: ${path}, allow: [bob], service: { exec: ${secret} } }`);
@@ -53,11 +53,15 @@ Deno.test(
     };
     assertEquals(await said(), "secret\n");
     await test.step("the allow list is in force", async () => {
-      assertEquals([await hear(path, BOB), await hear(path, CAROL)], ["secret\n", ""]);
+      assertEquals([await receiveAs(path, BOB), await receiveAs(path, CAROL)], ["secret\n", ""]);
     });
     await test.step("without the new service the new allow list gives no access to the old one", async () => {
       await write(`{ unix: ${path}, service: { exec: [${tool}] } }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB), await receiveAll(path)], [
+      assertEquals([
+        await receiveAs(path, CAROL),
+        await receiveAs(path, BOB),
+        await receiveAll(path),
+      ], [
         "",
         "",
         "",
@@ -83,7 +87,7 @@ Deno.test(
     await test.step("the new service starts as soon as it can", async () => {
       await program.write("tool", "#!/bin/sh\necho new\n", 0o755);
       await server.events("listen", 2);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["new\n", "new\n"]);
+      assertEquals([await receiveAs(path, CAROL), await receiveAs(path, BOB)], ["new\n", "new\n"]);
       assertEquals(server.log.filter(({ event }) => event === "error").length, 1);
       assertEquals(server.log.filter(({ event }) => event === "stop").length, 1);
     });
@@ -99,16 +103,16 @@ Deno.test(
     const keys = `keys: [{ file: ${key}, user: bob }]`;
     const config = await write(`{ tcp: "127.0.0.1:${port}", ${keys}, ${says("old")} }`);
     await using server = await program.serve(["--config", config]);
-    const hear = () =>
+    const receiveAs = () =>
       program.run(["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"], { input: "" });
-    assertEquals((await hear()).stdout, "old\n");
+    assertEquals((await receiveAs()).stdout, "old\n");
     await write(`{ tcp: "127.0.0.1:${port}", ${keys}, service: { exec: [${tool}] } }`);
-    const { code, stdout, stderr } = await hear();
+    const { code, stdout, stderr } = await receiveAs();
     assertEquals([code, stdout], [77, ""]);
     assertStringIncludes(stderr, "not-on-listener");
     await program.write("tool", "#!/bin/sh\necho new\n", 0o755);
     await server.events("listen", 2);
-    assertEquals((await hear()).stdout, "new\n");
+    assertEquals((await receiveAs()).stdout, "new\n");
   },
 );
 
@@ -117,7 +121,7 @@ Deno.test(
   options,
   async () => {
     await using setup = await fixture();
-    const { program, write, hear } = setup;
+    const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, ${says("console")} }`);
     await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
@@ -128,13 +132,13 @@ Deno.test(
       ]
     ) {
       await write(`{ unix: ${path}, service: ${service} }`);
-      assertEquals([await hear(path, BOB), await receiveAll(path)], ["", ""]);
+      assertEquals([await receiveAs(path, BOB), await receiveAll(path)], ["", ""]);
     }
     const [error] = await server.events("error", 2);
     assertStringIncludes(String(error!.message), "run_as: peer needs a server that is root");
     // In this directory the server could not create its socket again.
     await write(`{ unix: ${path}, ${says("again")} }`);
-    assertEquals([await hear(path, BOB), await receiveAll(path)], ["again\n", "again\n"]);
+    assertEquals([await receiveAs(path, BOB), await receiveAll(path)], ["again\n", "again\n"]);
     assertEquals((await server.events("listen", 2)).length, 2);
   },
 );
@@ -144,18 +148,18 @@ Deno.test(
   options,
   async () => {
     await using setup = await fixture();
-    const { program, write, hear } = setup;
+    const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, allow: [bob] }`);
     await using server = await program.serve(["--config", config, "--exec", "--", "echo", "one"]);
     await write(`{ unix: ${path} }`, `{ unix: ${program.path("b.sock")} }`);
     // Its allow list is not in force either.
-    assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["", "one\n"]);
+    assertEquals([await receiveAs(path, CAROL), await receiveAs(path, BOB)], ["", "one\n"]);
     const { reason, message } = await server.event("reload");
     assertEquals(reason, "bad-config");
     assertStringIncludes(String(message), "2 listeners: which one is meant?");
     await write(`{ unix: ${path} }`);
-    assertEquals(await hear(path, CAROL), "one\n");
+    assertEquals(await receiveAs(path, CAROL), "one\n");
   },
 );
 
@@ -164,7 +168,7 @@ Deno.test(
   options,
   async () => {
     await using setup = await fixture();
-    const { program, write, hear } = setup;
+    const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, ${says("in")} }`);
     await using _server = await program.serve(["--config", config]);
@@ -172,11 +176,23 @@ Deno.test(
       const spelling of [path, `${program.directory}//a.sock`, `${program.directory}/./a.sock`]
     ) {
       await write(`{ unix: ${spelling}, allow: [bob], ${says("in")} }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["", "in\n"], spelling);
+      assertEquals(
+        [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
+        ["", "in\n"],
+        spelling,
+      );
       await write(`{ unix: ${spelling}, allow: [carol], ${says("in")} }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["in\n", ""], spelling);
+      assertEquals(
+        [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
+        ["in\n", ""],
+        spelling,
+      );
       await write(`{ unix: ${spelling}, ${says("in")} }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["in\n", "in\n"], spelling);
+      assertEquals(
+        [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
+        ["in\n", "in\n"],
+        spelling,
+      );
     }
   },
 );

@@ -4,7 +4,7 @@ import { Program } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 
-Deno.test("a console reloads, says since when the file is bad, and counts", async (test) => {
+Deno.test("the console reloads, shows since when the file is bad, and shows the counters", async (test) => {
   await using program = await Program.install();
   const [a, b] = [program.path("a.sock"), program.path("b.sock")];
   const config = await program.write("config.yaml", `listeners: [{ unix: ${a} }]\n${USERS}`);
@@ -16,7 +16,7 @@ Deno.test("a console reloads, says since when the file is bad, and counts", asyn
     assertEquals((await say("reload")).stdout, `path ${config}\n`);
     await server.event("listen", ({ listener }) => listener === `unix:${b}`);
   });
-  await test.step("since when", async () => {
+  await test.step("a bad file, and since when", async () => {
     const before = new Date().toISOString();
     await program.write(
       "config.yaml",
@@ -30,7 +30,7 @@ Deno.test("a console reloads, says since when the file is bad, and counts", asyn
     // The running configuration is the one that was good.
     assertStringIncludes((await say("show users")).stdout, "bob");
   });
-  await test.step("metrics are the counts of the audit log", async () => {
+  await test.step("the metrics are the counts of the log", async () => {
     const { stdout } = await say("show metrics");
     const allowed = server.log.filter(({ event }) => event === "allow").length;
     assertStringIncludes(stdout, `ipcauth_allowed_total ${allowed}\n`);

@@ -6,7 +6,7 @@ import { isRoot, Program } from "../support/program.ts";
 const options = { ignore: !isRoot };
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 
-async function hear(path: string): Promise<string> {
+async function receiveAll(path: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path });
   return new TextDecoder().decode((await drain(connection)).bytes);
 }
@@ -30,7 +30,7 @@ Deno.test(
       const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
       await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
       await test.step("no thread is root any more, and none can become root", async () => {
-        const said = await hear(path);
+        const said = await receiveAll(path);
         assertMatch(said, new RegExp(`^${uid}\\n`));
         assertMatch(
           said,

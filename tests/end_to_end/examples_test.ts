@@ -1,4 +1,4 @@
-/** The examples do what they say. */
+/** The examples do what their READMEs say. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
@@ -24,7 +24,7 @@ Deno.test({
   },
 });
 
-Deno.test("systemd: the configuration is one", async () => {
+Deno.test("systemd: the configuration is valid, and names the socket of the unit", async () => {
   const text = await Deno.readTextFile(`${EXAMPLES}systemd/config.yaml`);
   const { listeners } = parseConfig(text, "config.yaml", {
     overflowUid: 65534,
@@ -37,7 +37,7 @@ Deno.test("systemd: the configuration is one", async () => {
 });
 
 Deno.test({
-  name: "systemd: the unit is as tight as its README says (needs systemd-analyze)",
+  name: "systemd: the exposure level of the unit is that of its README (needs systemd-analyze)",
   ignore: !isInstalled("systemd-analyze"),
   async fn() {
     await using program = await Program.install();
@@ -108,7 +108,7 @@ limits: { grace: 100ms }
     const client = program.command(["socat", "-u", `UNIX:${path}`, "-"], { uid: 579 }).spawn();
     await server.event("allow");
     assertEquals((await program.run(["users", "deny", "bob", "--config", config])).code, 0);
-    // To end what runs as somebody else takes a right, too.
+    // Ending a process of another user needs a capability, too.
     const { status } = await server.event("close");
     assertEquals(status, "SIGTERM");
     const { stdout } = await client.output();

@@ -6,7 +6,7 @@ import { isRoot } from "../support/program.ts";
 const options = { ignore: !isRoot };
 
 Deno.test(
-  "exec: the connection is the program's input and output, and it has nothing else (needs root)",
+  "exec: the connection is the program's input and output, and nothing else is inherited (needs root)",
   options,
   async (test) => {
     const env = { KEEP: "this", IPCREMOTEEUID: "0", TCPREMOTEIP: "evil", NOTIFY_SOCKET: "/x" };
@@ -15,7 +15,7 @@ Deno.test(
         cat: { script: "exec cat", tcp: true },
         env: { script: "exec env", tcp: true },
         descriptors: { script: "ls -l /proc/self/fd | sed 's/.*-> //'" },
-        // The shell reads it itself: while it starts another program, it blocks everything.
+        // The shell reads it itself: it blocks signals while it starts another program.
         signals: {
           script: "while read -r name value; do case $name in SigBlk:|SigIgn:) " +
             "printf '%s\\t%s\\n' $name $value;; esac; done < /proc/$$/status; ps -o tty= $$; ulimit -n",
@@ -25,7 +25,7 @@ Deno.test(
       "",
       env,
     );
-    await test.step("what the peer sends comes back, after it has ended its side, too", async () => {
+    await test.step("data comes back, also after the peer has ended its side", async () => {
       const text = "line\n".repeat(100_000);
       assertEquals(await fixture.local("cat", 579, text), text);
       const { stdout, code } = await fixture.keyed("cat", "bob.key", text);
@@ -34,7 +34,7 @@ Deno.test(
     await test.step("its arguments are those of the configuration", async () => {
       assertEquals(await fixture.local("argument", 579), "an argument, 1\n");
     });
-    await test.step("the environment says who the peer is, and only we have said it", async () => {
+    await test.step("the environment names the peer, and no inherited variable can", async () => {
       const text = await fixture.local("env", 579);
       const names = ["PROTO", "IPCREMOTEEUID", "IPCREMOTEEGID", "IPCREMOTEPATH", "IPCLOCALPATH"];
       const path = fixture.program.path("env.sock");
@@ -64,26 +64,26 @@ Deno.test(
       const allow = await fixture.server.event("allow", (event) => event.remote === remote);
       assertEquals(allow.key, key);
     });
-    await test.step("it inherits no descriptor of the server's", async () => {
+    await test.step("it inherits no descriptor of the server", async () => {
       const [out] = (await fixture.local("descriptors", 579)).split("\n").filter((one) =>
         one !== "total 0"
       );
       assertMatch(out!, /^(socket|pipe|\/dev)/);
       const all = (await fixture.local("descriptors", 579)).trim().split("\n").slice(1);
-      // ls: input, output, error, and the directory it reads; sed's pipe is its output.
+      // ls has its input, output and error, and the directory it reads; its output is a pipe to sed.
       assertEquals(all.length, 4, all.join());
       assertEquals(all.filter((one) => one.startsWith("socket:")).length, 1, all.join());
     });
-    await test.step("its signals and limits are a program's, and it has no terminal", async () => {
+    await test.step("no signal is blocked or ignored, the limit is not raised, and there is no terminal", async () => {
       const [blocked, ignored, terminal, files] = (await fixture.local("signals", 579)).split("\n");
       assertEquals(blocked, "SigBlk:\t0000000000000000");
       // SIGPIPE is 1 << 12.
       assertEquals(BigInt(`0x${ignored!.split("\t")[1]}`) & (1n << 12n), 0n);
       assertEquals(terminal, "?");
-      const ours = await new Deno.Command("sh", { args: ["-c", "ulimit -n"] }).output();
-      assert(Number(files) <= Number(new TextDecoder().decode(ours.stdout)));
+      const own = await new Deno.Command("sh", { args: ["-c", "ulimit -n"] }).output();
+      assert(Number(files) <= Number(new TextDecoder().decode(own.stdout)));
     });
-    await test.step("who is denied starts nothing", async () => {
+    await test.step("a denied peer starts no program", async () => {
       const before = fixture.server.log.filter(({ event }) => event === "allow").length;
       assertEquals(await fixture.local("env", 578), "");
       await fixture.server.event("deny");

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { childrenOf, descriptorsOf, ExecServer } from "../support/exec_server.ts";
 import { drain } from "../support/keys.ts";
 
-Deno.test("exec: 300 sessions leave no child and no descriptor", async () => {
+Deno.test("exec: 300 sessions leave no child process and no descriptor", async () => {
   await using fixture = await ExecServer.open({ echo: { script: "echo hello", tcp: true } });
   const { pid } = fixture.server;
   await drain(await fixture.dial("echo"));

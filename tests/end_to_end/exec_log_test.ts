@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { ExecServer, isOf } from "../support/exec_server.ts";
 import { drain } from "../support/keys.ts";
 
-Deno.test("exec: the log says how a program ended and what it complained about", async (test) => {
+Deno.test("exec: the log has the exit status and the standard error of a program", async (test) => {
   await using fixture = await ExecServer.open({
     three: { script: "exit 3" },
     killed: { script: "kill -SEGV $$" },
@@ -17,14 +17,14 @@ Deno.test("exec: the log says how a program ended and what it complained about",
     await drain(await fixture.dial(name));
     return await fixture.server.event("close", isOf(name));
   };
-  await test.step("a status", async () => {
+  await test.step("an exit status", async () => {
     const { status, reason, bytes_in, duration_ms } = await closed("three");
     assertEquals([status, reason, bytes_in, typeof duration_ms], [3, "end", undefined, "number"]);
   });
   await test.step("a signal", async () => {
     assertEquals((await closed("killed")).status, "SIGSEGV");
   });
-  await test.step("its lines, with the session's number; none of them forges one", async () => {
+  await test.step("each line of standard error is one event, and cannot forge another", async () => {
     const { session } = await closed("complains");
     const lines = fixture.server.log.filter((event) => event.event === "stderr");
     assertEquals(lines.map(({ message }) => message), [
@@ -35,7 +35,7 @@ Deno.test("exec: the log says how a program ended and what it complained about",
     assertEquals(lines.every((one) => one.session === session), true);
     assertEquals(fixture.server.text, "");
   });
-  await test.step("over TCP what passed is counted", async () => {
+  await test.step("over TCP the bytes are counted", async () => {
     const { stdout } = await fixture.keyed("complains", "bob.key");
     assertEquals(stdout, "done\n");
     const { bytes_out, status } = await fixture.server.event(
@@ -44,7 +44,7 @@ Deno.test("exec: the log says how a program ended and what it complained about",
     );
     assertEquals([bytes_out, status], [5, 0]);
   });
-  await test.step("one that never stops complaining is cut into lines", async () => {
+  await test.step("long output without a line end is split into lines", async () => {
     const { session } = await closed("floods");
     const said = fixture.server.log.filter((one) =>
       one.event === "stderr" && one.session === session

@@ -3,23 +3,23 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readLine } from "../support/exec_server.ts";
 import { isRoot, Program } from "../support/program.ts";
 
-Deno.test("exec: what cannot be offered is refused at the start", async (test) => {
+Deno.test("exec: a program that cannot be started is refused at the start", async (test) => {
   await using program = await Program.install();
   const socket = `--unix=${program.path("a.sock")}`;
   const serve = (...argv: string[]) => program.run(["serve", socket, "--exec", "--", ...argv]);
-  await test.step("a program that is not there", async () => {
+  await test.step("a missing program", async () => {
     const { code, stderr } = await serve("/nowhere/report");
     assertEquals(code, 78);
     assertStringIncludes(stderr, "Cannot offer the program /nowhere/report: no such file");
     assertEquals((await serve("no-such-program-anywhere")).code, 64);
   });
-  await test.step("one that is not executable, or a directory", async () => {
+  await test.step("a file that is not executable, and a directory", async () => {
     const path = await program.write("data", "x");
     assertStringIncludes((await serve(path)).stderr, "it is not executable");
     assertStringIncludes((await serve("/tmp")).stderr, "it is not a file");
   });
   await test.step({
-    name: "becoming somebody else, without root",
+    name: "run_as: peer without root",
     ignore: !isRoot,
     fn: async () => {
       const config = await program.write(
@@ -35,7 +35,7 @@ Deno.test("exec: what cannot be offered is refused at the start", async (test) =
       assertStringIncludes(stderr, "run_as: peer needs a server that is root");
     },
   });
-  await test.step("a name is looked for in PATH, once", async () => {
+  await test.step("a name without a slash is found in PATH", async () => {
     await using server = await program.serve([socket, "--exec", "--", "echo", "found"]);
     using connection = await Deno.connect({ transport: "unix", path: program.path("a.sock") });
     assertEquals(await readLine(connection), "found");

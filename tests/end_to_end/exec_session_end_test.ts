@@ -21,7 +21,7 @@ Deno.test("exec: a session ends with its program, and its program with the sessi
     cat: { script: "exec cat" },
     deaf: { script: IGNORES_SIGTERM },
   });
-  await test.step("what it leaves behind and does not listen is killed after its grace", async () => {
+  await test.step("a leftover process that ignores SIGTERM is killed after the grace time", async () => {
     using connection = await fixture.dial("deaf");
     const pid = Number(await readLine(connection));
     const start = performance.now();
@@ -29,17 +29,17 @@ Deno.test("exec: a session ends with its program, and its program with the sessi
     const { reason, status } = await fixture.server.event("close", isOf("deaf"));
     assertEquals([reason, status, isAlive(pid)], ["end", 0, true]);
     await ended(pid);
-    assert(performance.now() - start >= 200, "it was killed before its grace was over");
+    assert(performance.now() - start >= 200, "it was killed before the grace time was over");
   });
-  await test.step("what a program leaves behind goes with it", async () => {
+  await test.step("a leftover process ends with its program", async () => {
     using connection = await fixture.dial("leaves");
     const pid = Number(await readLine(connection));
-    // The end comes although somebody else still holds the other side.
+    // The connection ends although the leftover process still holds a copy of it.
     assertEquals((await drain(connection)).reset, false);
     await fixture.server.event("close", isOf("leaves"));
     await ended(pid);
   });
-  await test.step("an administrator ends one", async () => {
+  await test.step("an administrator closes the session", async () => {
     using connection = await fixture.dial("waits");
     const pid = Number(await readLine(connection));
     const { session } = await fixture.server.event("allow", isOf("waits"));
@@ -52,7 +52,7 @@ Deno.test("exec: a session ends with its program, and its program with the sessi
     const { reason, status } = await fixture.server.event("close", isOf("waits"));
     assertEquals([reason, status, isAlive(pid)], ["closed", "SIGTERM", false]);
   });
-  await test.step("one that does not want to end is killed", async () => {
+  await test.step("a program that ignores SIGTERM is killed", async () => {
     using connection = await fixture.dial("stubborn");
     const pid = Number(await readLine(connection));
     const { session } = await fixture.server.event("allow", isOf("stubborn"));
@@ -61,9 +61,12 @@ Deno.test("exec: a session ends with its program, and its program with the sessi
     await drain(connection);
     const { status, duration_ms } = await fixture.server.event("close", isOf("stubborn"));
     assertEquals([status, isAlive(pid)], ["SIGKILL", false]);
-    assert(Number(duration_ms) >= 200, `killed after ${duration_ms} ms, before its grace was over`);
+    assert(
+      Number(duration_ms) >= 200,
+      `killed after ${duration_ms} ms, before its grace time was over`,
+    );
   });
-  await test.step("a peer that goes is no reason; a program that waits for it ends", async () => {
+  await test.step("a program that reads its input ends when the peer closes", async () => {
     const connection = await fixture.dial("cat");
     await connection.write(new TextEncoder().encode("x\n"));
     await readLine(connection);
@@ -75,7 +78,7 @@ Deno.test("exec: a session ends with its program, and its program with the sessi
 
 for (const transport of ["unix", "tcp"] as const) {
   Deno.test(
-    `exec: who would be refused now is out within a second, over ${transport} (needs root)`,
+    `exec: a session that lost access is closed within a second, over ${transport} (needs root)`,
     options,
     async () => {
       await using fixture = await ExecServer.open({
@@ -107,7 +110,7 @@ for (const transport of ["unix", "tcp"] as const) {
   );
 }
 
-Deno.test("exec: a client on TCP that is gone leaves a program that can be ended all the same", async (test) => {
+Deno.test("exec: a program whose TCP client was killed can still be ended", async (test) => {
   for (const how of ["revoked", "closed", "shutdown"] as const) {
     await test.step(how, async () => {
       await using fixture = await ExecServer.open(

@@ -2,12 +2,12 @@
 import { assertEquals } from "@std/assert";
 import { ended, ExecServer, IGNORES_SIGTERM, isAlive, readLine } from "../support/exec_server.ts";
 
-Deno.test("exec: the server ends its programs, and does not wait for ever", async (test) => {
+Deno.test("exec: a shutdown ends the programs within the grace time", async (test) => {
   const scripts = {
     waits: { script: "echo $$; exec sleep 1000" },
     stubborn: { script: "trap '' TERM; echo $$; while :; do sleep 1000; done" },
   };
-  await test.step("a program that ends in time may", async () => {
+  await test.step("a program that ends in time is not killed", async () => {
     await using fixture = await ExecServer.open(
       { reads: { script: "echo $$; read line; echo got $line" } },
       "limits: { grace: 30s }\n",
@@ -20,7 +20,7 @@ Deno.test("exec: the server ends its programs, and does not wait for ever", asyn
     assertEquals(await stopped, 0);
     assertEquals((await fixture.server.event("close")).reason, "end");
   });
-  await test.step("one that waits is told to end, one that does not listen is killed", async () => {
+  await test.step("a waiting program gets SIGTERM, and one that ignores it is killed", async () => {
     await using fixture = await ExecServer.open(scripts, "limits: { grace: 100ms }\n");
     using waits = await fixture.dial("waits");
     using stubborn = await fixture.dial("stubborn");
@@ -31,7 +31,7 @@ Deno.test("exec: the server ends its programs, and does not wait for ever", asyn
     assertEquals(ends.map(({ status }) => status), ["SIGTERM", "SIGKILL"]);
     assertEquals(ends.map(({ reason }) => reason), ["shutdown", "shutdown"]);
   });
-  await test.step("what a program has left behind does not outlive the server", async () => {
+  await test.step("a leftover process does not outlive the server", async () => {
     await using fixture = await ExecServer.open(
       { deaf: { script: IGNORES_SIGTERM } },
       "limits: { grace: 1h }\n",
@@ -44,12 +44,12 @@ Deno.test("exec: the server ends its programs, and does not wait for ever", asyn
     assertEquals(await fixture.server.stop(), 0);
     await ended(pid);
   });
-  await test.step("a second signal ends them at once", async () => {
+  await test.step("a second signal ends the programs at once", async () => {
     await using fixture = await ExecServer.open(scripts, "limits: { grace: 1h }\n");
     const stubborn = await fixture.dial("stubborn");
     const pid = Number(await readLine(stubborn));
     fixture.server.child.kill("SIGTERM");
-    // The socket is gone: the first one has arrived.
+    // The socket is removed: the first signal has arrived.
     const path = fixture.program.path("stubborn.sock");
     while (await Deno.lstat(path).then(() => true, () => false));
     assertEquals(await fixture.server.stop("SIGTERM"), 0);

@@ -6,7 +6,7 @@ import { Program } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 
-async function hear(path: string): Promise<string> {
+async function receiveAll(path: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path });
   return new TextDecoder().decode((await drain(connection)).bytes);
 }
@@ -15,7 +15,7 @@ function exists(path: string): Promise<boolean> {
   return Deno.lstat(path).then(() => true, () => false);
 }
 
-Deno.test("listeners come, go and change while others and their sessions go on", async (test) => {
+Deno.test("listeners are added, changed and removed while other sessions go on", async (test) => {
   await using program = await Program.install();
   const [a, b, c] = ["a.sock", "b.sock", "c.sock"].map((name) => program.path(name)) as [
     string,
@@ -45,29 +45,29 @@ Deno.test("listeners come, go and change while others and their sessions go on",
   };
   assertEquals(await ping(), "ping");
 
-  await test.step("a new one opens", async () => {
+  await test.step("a new listener opens", async () => {
     await write(
       `{ unix: ${a}, ${forward} }`,
       `{ unix: ${b}, ${says("one")} }`,
       `{ unix: ${c}, ${says("new")} }`,
     );
     await server.event("listen", ({ listener }) => listener === `unix:${c}`);
-    assertEquals(await hear(c), "new\n");
+    assertEquals(await receiveAll(c), "new\n");
     assertEquals(await ping(), "ping");
   });
-  await test.step("another service stands behind the same socket", async () => {
+  await test.step("a changed service keeps the socket", async () => {
     const before = (await Deno.lstat(b)).ino;
     await write(
       `{ unix: ${a}, ${forward} }`,
       `{ unix: ${b}, ${says("two")} }`,
       `{ unix: ${c}, ${says("new")} }`,
     );
-    // Nobody who connects after the change finds the old one.
-    assertEquals(await hear(b), "two\n");
+    // A connection after the change gets the new service.
+    assertEquals(await receiveAll(b), "two\n");
     assertEquals((await Deno.lstat(b)).ino, before);
     assertEquals(await ping(), "ping");
   });
-  await test.step("one that is gone is closed, and its sessions go on", async () => {
+  await test.step("a removed listener is closed, and its sessions go on", async () => {
     await write(`{ unix: ${b}, ${says("two")} }`);
     await server.event("stop", ({ listener }) => listener === `unix:${a}`);
     await server.event("stop", ({ listener }) => listener === `unix:${c}`);
@@ -77,16 +77,16 @@ Deno.test("listeners come, go and change while others and their sessions go on",
       false,
     ]);
     assertEquals(await ping(), "ping");
-    assertEquals(await hear(b), "two\n");
+    assertEquals(await receiveAll(b), "two\n");
   });
-  await test.step("another mode is another socket", async () => {
+  await test.step("a changed mode makes a new socket", async () => {
     await write(`{ unix: ${b}, mode: "0600", ${says("two")} }`);
     await server.event("stop", ({ listener }) => listener === `unix:${b}`);
-    while (!await exists(b));
+    while (!await exists(b)) await new Promise((resolve) => setTimeout(resolve, 5));
     assertEquals((await Deno.lstat(b)).mode! & 0o777, 0o600);
-    assertEquals(await hear(b), "two\n");
+    assertEquals(await receiveAll(b), "two\n");
   });
-  await test.step("one that cannot be opened is told once, and opened when it can be", async () => {
+  await test.step("a listener that cannot open is reported once, and opened when it can", async () => {
     const port = freePort();
     const key = await writeKey(program, "bob.key");
     const blocker = Deno.listen({ hostname: "127.0.0.1", port });
@@ -102,11 +102,11 @@ Deno.test("listeners come, go and change while others and their sessions go on",
     assertEquals((await program.run(["connect", ...where], { input: "" })).stdout, "tcp\n");
     assertEquals(server.log.filter(({ event }) => event === "error").length, 1);
   });
-  await test.step("a bad file changes nothing, and is audited once", async () => {
+  await test.step("a bad file changes nothing, and is reported once", async () => {
     await write(`{ unix: ${b}, mode: 0600 }`, `{ unix: ${c} }`);
     await server.event("reload", ({ reason }) => reason === "bad-config");
-    assertEquals(await hear(b), "two\n");
-    assertEquals(await hear(b), "two\n");
+    assertEquals(await receiveAll(b), "two\n");
+    assertEquals(await receiveAll(b), "two\n");
     assertEquals(await ping(), "ping");
     const bad = server.log.filter(({ reason }) => reason === "bad-config");
     assertEquals(bad.length, 1);
@@ -115,7 +115,7 @@ Deno.test("listeners come, go and change while others and their sessions go on",
   assertEquals(await server.stop("SIGTERM"), 0);
 });
 
-Deno.test("whoever comes right after a listener was taken away is refused, and does not get its old service", async () => {
+Deno.test("a connection right after a listener was removed does not get its service", async () => {
   await using program = await Program.install();
   const path = program.path("a.sock");
   const stays = `{ unix: ${program.path("stays.sock")} }`;
@@ -126,11 +126,11 @@ Deno.test("whoever comes right after a listener was taken away is refused, and d
   for (let round = 1; round <= 8; round++) {
     await write(stays, goes);
     await server.events("listen", 1 + round);
-    assertEquals(await hear(path), "old\n");
+    assertEquals(await receiveAll(path), "old\n");
     await write(stays);
-    // The server may have seen it by itself already; then there is no socket any more.
-    const heard = await hear(path).catch(() => "nobody there");
-    assertEquals(heard === "" || heard === "nobody there", true, heard);
+    // The server may have seen the change already; then there is no socket any more.
+    const received = await receiveAll(path).catch(() => "no socket");
+    assertEquals(received === "" || received === "no socket", true, received);
     await server.events("stop", round);
   }
   await server.event("deny", ({ reason }) => reason === "not-on-listener");

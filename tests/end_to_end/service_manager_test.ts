@@ -4,7 +4,7 @@ import { Lines, Program } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 
-/** A service manager that prints what it is told. */
+/** A service manager that prints each notification. */
 const MANAGER = `
 import os, socket, sys
 name = sys.argv[1]
@@ -16,7 +16,7 @@ while True:
 `;
 
 for (const abstract of [false, true]) {
-  Deno.test(`a service manager hears of a server's life, on ${abstract ? "an abstract" : "a"} socket`, async () => {
+  Deno.test(`a service manager is notified of ready, reload and stop, on ${abstract ? "an abstract" : "a"} socket`, async () => {
     await using program = await Program.install();
     const name = abstract ? `@ipcauth-${crypto.randomUUID()}` : program.path("notify.sock");
     const manager = program.command(["python3", "-c", MANAGER, name]).spawn();
@@ -56,7 +56,7 @@ for (const abstract of [false, true]) {
 }
 
 for (const allows of ["18446744073709551615", "soon"]) {
-  Deno.test(`a watchdog that allows ${allows} microseconds is not told all the time`, async () => {
+  Deno.test(`WATCHDOG_USEC=${allows} does not cause a stream of notifications`, async () => {
     await using program = await Program.install();
     const name = program.path("notify.sock");
     const manager = program.command(["python3", "-c", MANAGER, name]).spawn();
@@ -67,7 +67,7 @@ for (const allows of ["18446744073709551615", "soon"]) {
         env: { NOTIFY_SOCKET: name, WATCHDOG_USEC: allows },
       });
       assertMatch(await lines.next() ?? "", /^READY=1/);
-      // A console that answers has let the server's timers run.
+      // When the console answers, the timers of the server have run.
       const where = [`--unix=${program.path("a.sock")}`, "-c", "who"];
       assertEquals((await program.run(["connect", ...where])).code, 0);
       assertEquals(await server.stop(), 0);

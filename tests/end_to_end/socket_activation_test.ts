@@ -6,7 +6,7 @@ import { Program, RunningServer } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 
-async function hear(path: string): Promise<string> {
+async function receiveAll(path: string): Promise<string> {
   using connection = await Deno.connect({ transport: "unix", path });
   return new TextDecoder().decode((await drain(connection)).bytes);
 }
@@ -15,10 +15,10 @@ function exists(path: string): Promise<boolean> {
   return Deno.lstat(path).then(() => true, () => false);
 }
 
-Deno.test("sockets that a service manager has opened are served", async (test) => {
+Deno.test("passed sockets are served", async (test) => {
   await using program = await Program.install();
   const activate = activation(program);
-  await test.step("with what the configuration says of their addresses", async () => {
+  await test.step("with the service that the configuration has for their address", async () => {
     const [path, port] = [program.path("passed.sock"), freePort()];
     const key = await writeKey(program, "bob.key");
     const config = await program.write(
@@ -32,32 +32,32 @@ ${USERS}`,
     const sockets = `unix:${path},tcp:127.0.0.1:${port}`;
     await using server = new RunningServer(activate(sockets, ["--config", config]).spawn());
     await server.events("listen", 3);
-    assertEquals(await hear(path), "passed\n");
-    assertEquals(await hear(program.path("own.sock")), "own\n");
+    assertEquals(await receiveAll(path), "passed\n");
+    assertEquals(await receiveAll(program.path("own.sock")), "own\n");
     const where = [`--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"];
     assertEquals((await program.run(["connect", ...where], { input: "" })).stdout, "tcp\n");
     assertEquals(await server.stop(), 0);
-    // It is the manager's, who will start us again.
+    // The passed socket belongs to the manager, which may start the server again.
     assertEquals([await exists(path), await exists(program.path("own.sock"))], [true, false]);
   });
-  await test.step("and no others, where nobody names an address", async () => {
+  await test.step("and no others, without an address in the configuration", async () => {
     const path = program.path("only.sock");
     const config = await program.write("only.yaml", USERS);
     const serve = ["--config", config, "--exec", "--", "/bin/echo", "only"];
     await using server = new RunningServer(activate(`unix:${path}`, serve).spawn());
     await server.event("listen");
-    assertEquals(await hear(path), "only\n");
+    assertEquals(await receiveAll(path), "only\n");
     await server.stop();
     assertEquals(server.log.filter(({ event }) => event === "listen").length, 1);
   });
-  await test.step("those of another process are none of ours", async () => {
+  await test.step("sockets passed to another process are ignored", async () => {
     const own = program.path("mine.sock");
     const command = activate(`unix:${program.path("x.sock")}`, [`--unix=${own}`], { pid: "1" });
     await using server = new RunningServer(command.spawn());
     const { listener } = await server.event("listen");
     assertEquals(listener, `unix:${own}`);
   });
-  await test.step("what cannot be served is refused", async () => {
+  await test.step("a socket that cannot be served is refused", async () => {
     for (
       const [sockets, what] of [
         ["abstract:ipcauth-test-socket", "an abstract socket"],

@@ -142,7 +142,7 @@ limits: { max_connections: 2000, max_connections_per_user: 2000, grace: 100ms }
         // Bob is denied and allowed again, and every second time the backend is replaced.
         for (const verb of ["deny", "allow"]) {
           assertEquals((await program.run(["users", verb, "bob", "--config", config])).code, 0);
-          // Some of his sessions shall make progress before he is denied again.
+          // Some sessions shall make progress before bob is denied again.
           const closed = server.log.filter(({ event }) => event === "close").length;
           if (verb === "allow") await Promise.race([server.events("close", closed + 300), load]);
         }

@@ -1,4 +1,4 @@
-/** `connect --listen`: clients that know nothing of keys reach a service behind a keyed listener. */
+/** `connect --listen`: clients without support for keys reach a service behind a keyed listener. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   Backend,
@@ -10,7 +10,7 @@ import {
 } from "../support/backend.ts";
 import { drain, freePort, type KeyedServer, writeKey } from "../support/keys.ts";
 
-const PAGE = "<h1>the page behind the door</h1>\n";
+const PAGE = "<h1>a page</h1>\n";
 
 /** A server of one page, as far as curl needs one. */
 async function page(connection: Deno.Conn): Promise<void> {
@@ -57,7 +57,7 @@ Deno.test("curl reaches a service behind a keyed listener, over a Unix socket an
   }
 });
 
-Deno.test("the tunnel's socket is its owner's alone, and goes with it", async () => {
+Deno.test("the socket of a tunnel has mode 0600, and is removed at its end", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   const path = program.path("tunnel.sock");
@@ -68,7 +68,7 @@ Deno.test("the tunnel's socket is its owner's alone, and goes with it", async ()
   }
 });
 
-Deno.test("a tunnel does not displace another one, and a dead one's socket is in nobody's way", async () => {
+Deno.test("a tunnel replaces the socket of a dead tunnel, and not that of a live one", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
@@ -91,10 +91,10 @@ Deno.test("a tunnel does not displace another one, and a dead one's socket is in
   assertEquals(await third.stop(), 0);
 });
 
-Deno.test("many through one tunnel: to each its own, half-closes and all", async () => {
+Deno.test("concurrent connections through one tunnel keep their bytes and half-closes apart", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
-  // The backend answers only when the client has ended, and the client hears it afterwards.
+  // The backend answers only when the client has ended its side.
   using _backend = new Backend(program.path("backend.sock"), async (connection) => {
     const { bytes } = await drain(connection);
     await writeAll(connection, bytes);
@@ -114,7 +114,7 @@ Deno.test("many through one tunnel: to each its own, half-closes and all", async
   assertEquals(sum, 60 * 50_000 + 997 * (60 * 59) / 2);
 });
 
-Deno.test("a wrong key lets nobody through, and says why; the right one needs no restart", async () => {
+Deno.test("a wrong key is reported at each connection, and a right one needs no restart", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
@@ -128,7 +128,7 @@ Deno.test("a wrong key lets nobody through, and says why; the right one needs no
     `Failed to connect to server: ${fixture.address} does not know this key`,
   );
   assertEquals((await fixture.server.event("deny")).reason, "bad-key");
-  // As gen-key does it: another file in its place.
+  // As gen-key does it: another file is renamed into place.
   await Deno.copyFile(program.path("bob.key"), program.path("new.key"));
   await Deno.chmod(program.path("new.key"), 0o600);
   await Deno.rename(program.path("new.key"), program.path("own.key"));
@@ -138,7 +138,7 @@ Deno.test("a wrong key lets nobody through, and says why; the right one needs no
   assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
 });
 
-Deno.test("a tunnel does not start without a key, nor to a Unix socket", async () => {
+Deno.test("a tunnel does not start without a key, or to a Unix socket", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   const listen = `--listen=unix:${program.path("tunnel.sock")}`;
@@ -155,7 +155,7 @@ Deno.test("a tunnel does not start without a key, nor to a Unix socket", async (
   assertEquals(exists(program.path("tunnel.sock")), false);
 });
 
-Deno.test("a server that is gone is told at each try, and found again when it is back", async () => {
+Deno.test("a missing server is reported at each connection, and used again when it is back", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
@@ -172,7 +172,7 @@ Deno.test("a server that is gone is told at each try, and found again when it is
   assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
 });
 
-Deno.test("a wire that is cut is no end for the local client, where it can be told", async () => {
+Deno.test("a truncated stream is a reset, and not an end, for a local TCP client", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(

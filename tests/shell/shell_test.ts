@@ -248,7 +248,7 @@ removed dave
         socket.write(welcomeLine());
         answerCalls(socket, () => {
           called.resolve();
-          return { silence: true };
+          return { noAnswer: true };
         });
       });
       const connect = ["ipcauth", "connect", `--unix=${silent.path}`, ...args];
@@ -280,7 +280,7 @@ async function before(
 
 Deno.test("Ctrl-C gets a person away from a server that does not answer", () =>
   before(
-    (_, count) => count === 1 ? { result: [] } : { silence: true },
+    (_, count) => count === 1 ? { result: [] } : { noAnswer: true },
     async (program, path) => {
       const { code, stdout } = await atTerminal(program, path, [
         ["expect", "bob@ipcauth# "],
@@ -336,7 +336,7 @@ Deno.test("a server that goes away while nobody types ends the prompt", async ()
     socket.write(welcomeLine());
     answerCalls(socket, ({ id }) => {
       socket.end(JSON.stringify({ jsonrpc: "2.0", id, result: [] }) + "\n");
-      return { silence: true };
+      return { noAnswer: true };
     });
   });
   const { code, stdout } = await atTerminal(program, server.path, [

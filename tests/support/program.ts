@@ -1,12 +1,12 @@
 /**
- * The real program for tests: built once a test file, run as real users, and waited for by what it says,
- * never by the clock.
+ * The real program for tests: built once in a test file, run as real users. Tests wait for events of
+ * its log, and not for a time.
  */
 import { join } from "@std/path";
 import { BUILDS, stage } from "../../tools/build/stage.ts";
 import { hasPrivateSystem, preparePrivateSystem } from "./private_system.ts";
 
-/** What a finished run left. */
+/** The result of a finished run. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -15,7 +15,7 @@ export interface Outcome {
 
 /** How to run the program. */
 export interface Options {
-  /** Run as this uid (and gid), with no other groups unless named. */
+  /** Run as this uid, with the gid of the same number and no supplementary groups by default. */
   readonly uid?: number;
   readonly gid?: number;
   readonly groups?: readonly number[];
@@ -31,7 +31,7 @@ export const isRoot = Deno.uid() === 0;
 interface Installation {
   /** Holds `ipcauth` and `deno`: it comes first in PATH. */
   readonly bin: string;
-  /** A configuration that says nothing. Without it, the one in `/etc/ipcauth` would be read. */
+  /** An empty configuration. Without it, the one in `/etc/ipcauth` would be read. */
   readonly config: string;
 }
 
@@ -50,7 +50,7 @@ async function installProgram(): Promise<Installation> {
   return { bin, config };
 }
 
-/** How a test wants its program. */
+/** Options of {@link Program.install}. */
 export interface ProgramOptions {
   /**
    * Whether the commands run in a mount namespace where the uids of the tests have no account and
@@ -65,7 +65,7 @@ export class Program {
   readonly directory: string;
   readonly bin: string;
   readonly #config: string;
-  /** What comes before each command line. */
+  /** The beginning of each command line. */
   readonly #prefix: readonly string[];
 
   private constructor(
@@ -92,12 +92,12 @@ export class Program {
     return new Program(directory, installed, await preparePrivateSystem(system));
   }
 
-  /** Removes it. */
+  /** Removes the directory. */
   async remove(): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
   }
 
-  /** Removes it at the end of an `await using` block. */
+  /** Removes the directory at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.remove();
   }
@@ -107,7 +107,7 @@ export class Program {
     return join(this.directory, ...names);
   }
 
-  /** Writes a file that only we may write, whole: a server that looks meanwhile sees the old one or the new one. */
+  /** Writes a file atomically: a server that reads meanwhile gets the old one or the new one. */
   async write(name: string, text: string, mode = 0o644): Promise<string> {
     const path = this.path(name);
     const beside = `${path}.${crypto.randomUUID()}`;
@@ -144,19 +144,19 @@ export class Program {
     });
   }
 
-  /** Runs `ipcauth` to its end. */
+  /** Runs `ipcauth` until it ends. */
   run(args: readonly string[], options: Options = {}): Promise<Outcome> {
     return this.execute(["ipcauth", ...args], options);
   }
 
-  /** Runs any command to its end. */
+  /** Runs any command until it ends. */
   async execute(argv: readonly string[], options: Options = {}): Promise<Outcome> {
     const child = this.command(argv, options).spawn();
-    // What it says is read while it is told: a program that answers as it listens would wait for us otherwise.
+    // Output is read while input is written: a program that echoes would block otherwise.
     const output = child.output();
     if (options.input !== undefined) {
       const writer = child.stdin.getWriter();
-      // A program that ends without reading closes its side: that is its right.
+      // A program may end without reading its input.
       await writer.write(new TextEncoder().encode(options.input)).catch(() => {});
       await writer.close().catch(() => {});
     }
@@ -180,9 +180,9 @@ export type AuditEvent = Record<string, unknown> & { readonly event: string };
 /** A server under test. */
 export class RunningServer {
   readonly child: Deno.ChildProcess;
-  /** Everything it has logged. */
+  /** All events so far. */
   readonly log: AuditEvent[] = [];
-  /** What it wrote that is not a log line. */
+  /** Output on standard error that is not an event. */
   text = "";
   readonly #waiting = new Set<() => void>();
   readonly #reading: Promise<void>;
@@ -198,7 +198,7 @@ export class RunningServer {
     return this.child.pid;
   }
 
-  /** The first event of a kind that fits, waiting for it. */
+  /** Waits for the first event of a kind that matches. */
   async event(
     kind: string,
     fits: (event: AuditEvent) => boolean = () => true,
@@ -215,7 +215,7 @@ export class RunningServer {
     }
   }
 
-  /** The first events of a kind, as many as asked for, waiting for them. */
+  /** Waits for a number of events of a kind. @returns All events of that kind so far. */
   async events(kind: string, count: number): Promise<AuditEvent[]> {
     await this.event(
       kind,
@@ -224,19 +224,19 @@ export class RunningServer {
     return this.log.filter(({ event }) => event === kind);
   }
 
-  /** Ends it with a signal. @returns Its exit code. */
+  /** Ends the server with a signal. @returns Its exit code. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
     try {
       this.child.kill(signal);
     } catch {
-      // It has ended by itself; the status tells how.
+      // It has already ended; the status has its exit code.
     }
     const { code } = await this.child.status;
     await this.#reading;
     return code;
   }
 
-  /** Ends it at the end of an `await using` block, whatever happened. */
+  /** Kills the server at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) await this.stop("SIGKILL");
   }
@@ -246,14 +246,14 @@ export class RunningServer {
     for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
-      for (const line of lines) this.#note(line);
-      this.#eventFd();
+      for (const line of lines) this.#add(line);
+      this.#notify();
     }
     this.#ended = true;
-    this.#eventFd();
+    this.#notify();
   }
 
-  #note(line: string): void {
+  #add(line: string): void {
     try {
       this.log.push(JSON.parse(line));
     } catch {
@@ -261,13 +261,13 @@ export class RunningServer {
     }
   }
 
-  #eventFd(): void {
+  #notify(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
 }
 
-/** Lines out of a stream, one at a time. */
+/** Reads a stream line by line. */
 export class Lines {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = "";
@@ -291,7 +291,7 @@ export class Lines {
     }
   }
 
-  /** Reads no more. */
+  /** Cancels the stream. */
   async cancel(): Promise<void> {
     await this.#reader.cancel();
   }
