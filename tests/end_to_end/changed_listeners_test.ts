@@ -55,7 +55,7 @@ Deno.test(
     await test.step("the allow list is in force", async () => {
       assertEquals([await receiveAs(path, BOB), await receiveAs(path, CAROL)], ["secret\n", ""]);
     });
-    await test.step("without the new service the new allow list gives no access to the old one", async () => {
+    await test.step("the new allow list gives no access to the old service", async () => {
       await write(`{ unix: ${path}, service: { exec: [${tool}] } }`);
       assertEquals([
         await receiveAs(path, CAROL),
@@ -262,7 +262,7 @@ Deno.test(
   },
 );
 
-Deno.test("a removed listener serves no connection, and a later one with its path is new", async () => {
+Deno.test("a removed listener serves no connection, and a later one is another", async () => {
   await using setup = await fixture();
   const { program, write } = setup;
   const [path, other] = [program.path("a.sock"), program.path("b.sock")];

@@ -123,7 +123,8 @@ Deno.test("connect refuses an answer of the wrong shape", async () => {
   await using server = await serverOf(
     program,
     "liar",
-    `c.sendall(b'''${WELCOME}\\n'''); c.recv(4096); c.sendall(b'{"jsonrpc":"2.0","id":1,"result":[{"name":7}]}\\n')`,
+    `c.sendall(b'''${WELCOME}\\n'''); c.recv(4096)
+c.sendall(b'{"jsonrpc":"2.0","id":1,"result":[{"name":7}]}\\n')`,
   );
   const { code, stderr } = await program.run([
     "connect",
@@ -173,7 +174,7 @@ Deno.test({
   },
 });
 
-Deno.test("connect runs each command, and exits with the code of the first that failed", async () => {
+Deno.test("connect runs each command, and exits with the first error code", async () => {
   await using program = await Program.install();
   const file = await program.write("c.yaml", "users: [{ name: bob, uid: 579 }]\n");
   const flags = [`--unix=${program.path("s")}`];
@@ -197,7 +198,7 @@ Deno.test("connect runs each command, and exits with the code of the first that 
   assertMatch(piped.stdout, /^\S+ connected from 127\.0\.0\.1 using console on \S+\nNAME /);
 });
 
-Deno.test("connect takes the socket from the environment, then from the configuration", async () => {
+Deno.test("connect takes the socket of the environment, then of the configuration", async () => {
   await using program = await Program.install();
   const socket = program.path("s");
   const file = await program.write("c.yaml", `listeners: [{ unix: ${socket} }]\n`);

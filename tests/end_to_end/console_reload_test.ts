@@ -4,7 +4,7 @@ import { Program } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 
-Deno.test("the console reloads, shows since when the file is bad, and shows the counters", async (test) => {
+Deno.test("the console reloads, and shows a bad file and the counters", async (test) => {
   await using program = await Program.install();
   const [a, b] = [program.path("a.sock"), program.path("b.sock")];
   const config = await program.write("config.yaml", `listeners: [{ unix: ${a} }]\n${USERS}`);

@@ -12,8 +12,8 @@ function task(name: string, temporary: string): Deno.ChildProcess {
 }
 
 /**
- * Starts the part of the task `clean` that removes the files of demos. The other part removes `dist/`,
- * which is not the test's to remove.
+ * Starts the part of the task `clean` that removes the files of demos. The other part removes
+ * `dist/`, which a test must not.
  */
 function clean(temporary: string): Deno.ChildProcess {
   const [command, rest] = manifest.tasks.clean.command.split(" && ");
@@ -72,8 +72,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "after a demo was killed, another one works, stop ends its server, clean removes its files (needs root)",
+  name: "after a demo was killed, stop ends its server and clean removes its files (needs root)",
   ignore: !isRoot,
   async fn() {
     using directory = await temporaryDirectory();

@@ -25,7 +25,10 @@ Deno.test(
     try {
       const config = await program.write(
         "config.yaml",
-        `listeners: [{ unix: ${path}, service: { exec: [/bin/sh, -c, "id -u; id -G; cat /proc/$PPID/status"] } }]\n${USERS}`,
+        `listeners:
+  - unix: ${path}
+    service: { exec: [/bin/sh, -c, "id -u; id -G; cat /proc/$PPID/status"] }
+${USERS}`,
       );
       const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
       await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
@@ -107,13 +110,15 @@ Deno.test(
       assertStringIncludes(stderr, `cannot read ${config}`);
       assertEquals(await exists(path), false);
     });
-    await test.step("a user that cannot read a key is refused, with a hint that works", async () => {
+    await test.step("a user that cannot read a key is refused", async () => {
       const [key, port] = [await writeKey(program, "k.key"), freePort()];
       const config = await program.write(
         "keyed.yaml",
         `listeners:
   - { unix: ${path}, service: { exec: [/bin/true] } }
-  - { tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], service: { exec: [/bin/true] } }
+  - tcp: 127.0.0.1:${port}
+    keys: [{ file: ${key}, user: bob }]
+    service: { exec: [/bin/true] }
 ${USERS}`,
       );
       for (

@@ -53,7 +53,7 @@ Deno.test({
       return Number(/exposure level for ipcauth\.service: ([0-9.]+)/.exec(stdout)?.[1] ?? NaN);
     };
     const readme = await Deno.readTextFile(`${EXAMPLES}systemd/README.md`);
-    // Another systemd may know more to complain about; a tenth or two is the unit's own doing no more.
+    // Another version of systemd may rate some settings differently, by 0.1 or 0.2.
     const near = (one: number, other: number) => Math.abs(one - other) <= 0.2;
     const promised = Number(/exposure is \*\*([0-9.]+)\*\*/.exec(readme)![1]);
     assertEquals([await exposure()].map((found) => near(found, promised)), [true]);
@@ -97,7 +97,9 @@ Deno.test({
     const path = program.path("a.sock");
     const config = await program.write(
       "config.yaml",
-      `listeners: [{ unix: ${path}, service: { exec: [/bin/sh, -c, "id -u; exec sleep 1000"], run_as: peer } }]
+      `listeners:
+  - unix: ${path}
+    service: { exec: [/bin/sh, -c, "id -u; exec sleep 1000"], run_as: peer }
 users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]
 limits: { grace: 100ms }
 `,

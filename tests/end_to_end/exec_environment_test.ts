@@ -6,7 +6,7 @@ import { isRoot } from "../support/program.ts";
 const options = { ignore: !isRoot };
 
 Deno.test(
-  "exec: the connection is the program's input and output, and nothing else is inherited (needs root)",
+  "exec: a program inherits the connection, its variables, and nothing else (needs root)",
   options,
   async (test) => {
     const env = { KEEP: "this", IPCREMOTEEUID: "0", TCPREMOTEIP: "evil", NOTIFY_SOCKET: "/x" };
@@ -18,7 +18,8 @@ Deno.test(
         // The shell reads it itself: it blocks signals while it starts another program.
         signals: {
           script: "while read -r name value; do case $name in SigBlk:|SigIgn:) " +
-            "printf '%s\\t%s\\n' $name $value;; esac; done < /proc/$$/status; ps -o tty= $$; ulimit -n",
+            "printf '%s\\t%s\\n' $name $value;; esac; done < /proc/$$/status; " +
+            "ps -o tty= $$; ulimit -n",
         },
         argument: { script: 'echo "$1, $#"' },
       },
@@ -70,11 +71,11 @@ Deno.test(
       );
       assertMatch(out!, /^(socket|pipe|\/dev)/);
       const all = (await fixture.local("descriptors", 579)).trim().split("\n").slice(1);
-      // ls has its input, output and error, and the directory it reads; its output is a pipe to sed.
+      // ls has its input, output and error, and the directory it reads. Its output is a pipe.
       assertEquals(all.length, 4, all.join());
       assertEquals(all.filter((one) => one.startsWith("socket:")).length, 1, all.join());
     });
-    await test.step("no signal is blocked or ignored, the limit is not raised, and there is no terminal", async () => {
+    await test.step("it has default signals and limits, and no terminal", async () => {
       const [blocked, ignored, terminal, files] = (await fixture.local("signals", 579)).split("\n");
       assertEquals(blocked, "SigBlk:\t0000000000000000");
       // SIGPIPE is 1 << 12.

@@ -24,7 +24,7 @@ Deno.test("exec: the log has the exit status and the standard error of a program
   await test.step("a signal", async () => {
     assertEquals((await closed("killed")).status, "SIGSEGV");
   });
-  await test.step("each line of standard error is one event, and cannot forge another", async () => {
+  await test.step("each line of standard error is one event, and forges none", async () => {
     const { session } = await closed("complains");
     const lines = fixture.server.log.filter((event) => event.event === "stderr");
     assertEquals(lines.map(({ message }) => message), [

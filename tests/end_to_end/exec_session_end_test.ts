@@ -13,7 +13,7 @@ import { isRoot, Lines } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 
-Deno.test("exec: a session ends with its program, and its program with the session", async (test) => {
+Deno.test("exec: a session ends with its program, and the program with it", async (test) => {
   await using fixture = await ExecServer.open({
     waits: { script: "echo $$; exec sleep 1000", tcp: true },
     stubborn: { script: "trap '' TERM; echo $$; while :; do sleep 1000; done" },
@@ -21,7 +21,7 @@ Deno.test("exec: a session ends with its program, and its program with the sessi
     cat: { script: "exec cat" },
     deaf: { script: IGNORES_SIGTERM },
   });
-  await test.step("a leftover process that ignores SIGTERM is killed after the grace time", async () => {
+  await test.step("a leftover process that ignores SIGTERM is killed after the grace", async () => {
     using connection = await fixture.dial("deaf");
     const pid = Number(await readLine(connection));
     const start = performance.now();

@@ -48,7 +48,7 @@ Deno.test("gen-key never overwrites a key without --force", async () => {
   assertEquals([...Deno.readDirSync(program.directory)].map(({ name }) => name), ["a.key"]);
 });
 
-Deno.test("gen-key --force keeps read permission of the group, and no other permission", async () => {
+Deno.test("gen-key --force keeps the read permission of the group, and no other", async () => {
   await using program = await Program.install();
   const path = program.path("a.key");
   await program.run(["gen-key", path]);
@@ -105,7 +105,7 @@ Deno.test("gen-key --show prints what is wrong, and never the key", async (test)
     assertStringIncludes(stdout, `chmod o-rwx,g-w ${path}`);
     assertEquals(stdout.includes(secret), false);
   });
-  await test.step("a file made elsewhere, with and without a newline, and with a comment", async () => {
+  await test.step("a file with and without a line end, and with a comment", async () => {
     for (const text of [secret, `${secret}\n`, `${secret}\r\n`, `# bob's\n\n${secret}\n`]) {
       const other = await program.write("other.key", text, 0o600);
       assertEquals((await program.run(["gen-key", "--show", other])).code, 0);

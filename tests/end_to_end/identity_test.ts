@@ -112,7 +112,7 @@ Deno.test(
       await test.step("a denied peer is not forwarded", async () => {
         assertEquals(await forwarder.local(578), "");
       });
-      await test.step("a socket that the peer may not open is not opened for the peer", async () => {
+      await test.step("a socket that the peer may not open is not opened", async () => {
         await Deno.chmod(program.path("backend.sock"), 0o600);
         assertEquals(await forwarder.local(579), "");
         assertMatch(await forwarder.local(0, [], 0), /^0 0 /);

@@ -96,7 +96,7 @@ async function refusedWithoutAByte(
   return deny;
 }
 
-Deno.test("a client that has not proved its key gets no byte, and leaves one line in the log", async (test) => {
+Deno.test("a client without proof of its key gets no byte, and one log line", async (test) => {
   await using server = await fixture();
   const start = opening(server);
   const other = opening(server, "wrong.key");
@@ -184,7 +184,7 @@ Deno.test("a flipped bit at any place of the handshake is refused", async () => 
   await works(server);
 });
 
-Deno.test("the handshake timeout covers the whole handshake, however slowly bytes arrive", async () => {
+Deno.test("the handshake timeout is for the whole handshake, and not for each byte", async () => {
   await using server = await fixture();
   const start = opening(server);
   using connection = await server.dial();

@@ -134,7 +134,7 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
   });
 });
 
-Deno.test("a server of another protocol is told apart from one that refuses the key", async (test) => {
+Deno.test("connect tells a server of another protocol from one that refuses", async (test) => {
   await using program = await Program.install();
   const key = await writeKey(program, "a.key");
   const answers: readonly (readonly [string, string | null, number, string])[] = [

@@ -36,7 +36,7 @@ function hiddenOf(variables: Record<string, string>): Record<string, string> {
   );
 }
 
-Deno.test("the table of variables has valid names, no duplicates, and all that a launcher sets", () => {
+Deno.test("the table of variables has valid names, each once, and all that a launcher sets", () => {
   assertEquals(RUNTIME_VARIABLES.filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)), []);
   assertEquals(new Set(RUNTIME_VARIABLES).size, RUNTIME_VARIABLES.length);
   assertEquals(Object.keys(SETTINGS).filter((name) => !RUNTIME_VARIABLES.includes(name)), []);
@@ -208,7 +208,7 @@ Deno.test("an exec service passes on variables that the runtime obeys, unchanged
   assertEquals(hiddenOf(variablesOf(stdout)), ALL);
 });
 
-Deno.test("a removed working directory is reported with the exit status of the command", async () => {
+Deno.test("a removed working directory is reported with the exit code of the command", async () => {
   await using program = await Program.install();
   const gone = program.path("gone");
   const statusOf = async (args: string) => {

@@ -1,6 +1,6 @@
 /** The Unix listener: its directory, its lock, its mode, and its removal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, type Outcome, Program } from "../support/program.ts";
+import { isRoot, type Outcome, Program, RunningServer } from "../support/program.ts";
 
 function refused(outcome: Outcome, code: number, words: string): void {
   assertStringIncludes(outcome.stderr, words);
@@ -22,7 +22,6 @@ Deno.test("the socket has exactly the configured mode, whatever the umask", asyn
       "-c",
       `umask 027; exec ipcauth serve --config ${file}`,
     ]).spawn();
-    const { RunningServer } = await import("../support/program.ts");
     await using server = new RunningServer(child);
     await server.event("listen");
     assertEquals((Deno.lstatSync(socket).mode! & 0o7777).toString(8).padStart(4, "0"), mode);
@@ -43,7 +42,6 @@ Deno.test("the socket never exists with another mode", async () => {
     ...["-f", "-o", trace, "-e", "trace=bind,umask,chmod,fchmod,fchmodat,unshare"],
     ...["ipcauth", "serve", "--config", file],
   ]).spawn();
-  const { RunningServer } = await import("../support/program.ts");
   await using server = new RunningServer(child);
   await server.event("listen");
   const [line] = (await Deno.readTextFile(trace)).split("\n").filter((line) =>
@@ -62,7 +60,7 @@ Deno.test("the socket never exists with another mode", async () => {
   await server.child.status;
 });
 
-Deno.test("a second server reports that one is running, and the first one is not affected", async () => {
+Deno.test("a second server reports that one is running, and the first one goes on", async () => {
   await using program = await Program.install();
   const flags = [`--unix=${program.path("ipc.sock")}`];
   await using _server = await program.serve(flags);
@@ -107,7 +105,7 @@ Deno.test("a socket that a killed server left is replaced", async () => {
   assertEquals((await program.run(["connect", ...flags, "-c", "who"])).code, 0);
 });
 
-Deno.test("a live socket of another program is never replaced, even one too busy to answer", async () => {
+Deno.test("a live socket of another program is never replaced, even a busy one", async () => {
   await using program = await Program.install();
   const path = program.path("busy.sock");
   const busy = program.command([
@@ -119,7 +117,8 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
 full = []
 try:
     while True:
-        c = socket.socket(socket.AF_UNIX); c.setblocking(False); c.connect(sys.argv[1]); full.append(c)
+        c = socket.socket(socket.AF_UNIX); c.setblocking(False)
+        c.connect(sys.argv[1]); full.append(c)
 except BlockingIOError: pass
 print("full", flush=True)
 sys.stdin.read()
@@ -223,7 +222,7 @@ Deno.test("SIGTERM leaves a session its grace time, and a second SIGTERM closes 
   assertEquals(server.log.at(-1)!.event, "stop");
 });
 
-Deno.test("a bad configuration stops a start, naming its place, and leaves a running server as it is", async () => {
+Deno.test("a bad configuration stops a start, and leaves a running server as it is", async () => {
   await using program = await Program.install();
   const socket = program.path("ipc.sock");
   const file = await program.write(

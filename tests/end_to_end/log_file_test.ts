@@ -81,7 +81,7 @@ for (const isAppendOnly of [false, true]) {
   });
 }
 
-Deno.test("a log file that is a FIFO is refused without delay, whether it is read or not", async (test) => {
+Deno.test("a log file that is a FIFO is refused without delay", async (test) => {
   await using program = await Program.install();
   const [path, fifo] = [program.path("a.sock"), program.path("fifo")];
   await program.execute(["mkfifo", fifo]);
@@ -96,7 +96,10 @@ Deno.test("a log file that is a FIFO is refused without delay, whether it is rea
     assertEquals(code, 71);
     assertMatch(
       stderr,
-      /^ipcauth: error: Cannot open the log file \S+: it is neither a regular file nor a character device\nhint: .*\n$/,
+      RegExp(
+        "^ipcauth: error: Cannot open the log file \\S+: " +
+          "it is neither a regular file nor a character device\nhint: .*\n$",
+      ),
     );
   };
   await test.step("without a reader", refused);

@@ -206,7 +206,7 @@ Deno.test("a log that is read late delays no client, and has no gap", async (tes
   });
 });
 
-Deno.test("a log that is not read is bounded, and has the number of lost lines in their place", async () => {
+Deno.test("a log that is not read is bounded, and counts lost lines in their place", async () => {
   await using program = await Program.install();
   const [noisy, quiet] = [program.path("noisy.sock"), program.path("quiet.sock")];
   const [pipe, consolePath] = [await fifo(program), program.path("console.sock")];
@@ -272,7 +272,7 @@ for (
   });
 }
 
-Deno.test("a server that cannot start exits with its code, even if no error can be written", async () => {
+Deno.test("a server that cannot start exits with its code, without standard error", async () => {
   await using program = await Program.install();
   const [path, pipe] = [program.path("a.sock"), await fifo(program)];
   const config = await program.write(

@@ -76,7 +76,7 @@ Deno.test("a passed socket without a listener is refused, with the line to add",
   });
 });
 
-Deno.test("a passed socket whose listener is removed serves no one until it is added again", async (test) => {
+Deno.test("a passed socket whose listener is removed serves no one meanwhile", async (test) => {
   await using home = await fixture();
   const { program, activate, write, hear } = home;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
@@ -144,7 +144,7 @@ Deno.test("two passed sockets with one address are refused", async () => {
   assertStringIncludes(said, `descriptors 3 and 4 are both tcp:127.0.0.1:${port}`);
 });
 
-Deno.test("an LISTEN_FDS that is no number is refused", async () => {
+Deno.test("a LISTEN_FDS that is no number is refused", async () => {
   await using home = await fixture();
   const path = home.program.path("a.sock");
   for (const count of ["abc", "-1", "1 ", "1000", "0x1", "1.5"]) {

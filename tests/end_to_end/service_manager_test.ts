@@ -16,7 +16,8 @@ while True:
 `;
 
 for (const abstract of [false, true]) {
-  Deno.test(`a service manager is notified of ready, reload and stop, on ${abstract ? "an abstract" : "a"} socket`, async () => {
+  const kind = abstract ? "an abstract socket" : "a socket";
+  Deno.test(`a service manager is notified of ready, reload and stop, on ${kind}`, async () => {
     await using program = await Program.install();
     const name = abstract ? `@ipcauth-${crypto.randomUUID()}` : program.path("notify.sock");
     const manager = program.command(["python3", "-c", MANAGER, name]).spawn();

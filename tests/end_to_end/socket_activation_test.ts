@@ -26,7 +26,9 @@ Deno.test("passed sockets are served", async (test) => {
       `listeners:
   - { unix: ${path}, service: { exec: [/bin/echo, passed] } }
   - { unix: ${program.path("own.sock")}, service: { exec: [/bin/echo, own] } }
-  - { tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], service: { exec: [/bin/echo, tcp] } }
+  - tcp: 127.0.0.1:${port}
+    keys: [{ file: ${key}, user: bob }]
+    service: { exec: [/bin/echo, tcp] }
 ${USERS}`,
     );
     const sockets = `unix:${path},tcp:127.0.0.1:${port}`;

@@ -1,8 +1,8 @@
 /**
- * Forward, exec and keyed TCP under load at the same time: clients that half-close, reset and do not
- * read, clients without a key that reset, backends that fail, programs that leave others running, a
- * user whose access is revoked repeatedly. No byte of one session may appear in another, and nothing
- * may be left.
+ * Forward, exec and keyed TCP under load at the same time: clients that half-close, reset and do
+ * not read, clients without a key that reset, backends that fail, programs that leave others
+ * running, a user whose access is revoked repeatedly. No byte of one session may appear in another,
+ * and nothing may be left.
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
@@ -42,7 +42,8 @@ async function unreliableBackend(path: string): Promise<Backend> {
 const LEFTOVER_SECONDS = `86399.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
 /** Echoes, and for one session in eight leaves a process that ignores SIGTERM. */
 const PROGRAM =
-  `[ $((IPCCONNNUM % 8)) = 0 ] && { trap '' TERM; sleep ${LEFTOVER_SECONDS} & trap - TERM; }; exec cat`;
+  `[ $((IPCCONNNUM % 8)) = 0 ] && { trap '' TERM; sleep ${LEFTOVER_SECONDS} & trap - TERM; }; ` +
+  "exec cat";
 
 /** Connects without a key and resets at once, after 0 to 27 bytes. */
 function resetWithoutKey(port: number, count: number): void {

@@ -43,7 +43,7 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("curl reaches a service behind a keyed listener, over a Unix socket and over TCP", async () => {
+Deno.test("curl reaches a service behind a keyed listener, over Unix and TCP", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), page);
@@ -91,7 +91,7 @@ Deno.test("a tunnel replaces the socket of a dead tunnel, and not that of a live
   assertEquals(await third.stop(), 0);
 });
 
-Deno.test("concurrent connections through one tunnel keep their bytes and half-closes apart", async () => {
+Deno.test("concurrent connections through one tunnel keep bytes and ends apart", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   // The backend answers only when the client has ended its side.
@@ -114,7 +114,7 @@ Deno.test("concurrent connections through one tunnel keep their bytes and half-c
   assertEquals(sum, 60 * 50_000 + 997 * (60 * 59) / 2);
 });
 
-Deno.test("a wrong key is reported at each connection, and a right one needs no restart", async () => {
+Deno.test("a wrong key is reported each time, and a right one needs no restart", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
@@ -155,7 +155,7 @@ Deno.test("a tunnel does not start without a key, or to a Unix socket", async ()
   assertEquals(exists(program.path("tunnel.sock")), false);
 });
 
-Deno.test("a missing server is reported at each connection, and used again when it is back", async () => {
+Deno.test("a missing server is reported each time, and used again when it is back", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);

@@ -24,7 +24,8 @@ Deno.test("Audit writes one JSON object in a line, with the public field names",
   assertEquals(
     written("json", "info", DENY),
     '{"time":"1970-01-01T00:00:00.000Z","event":"deny","listener":"unix:/run/x.sock",' +
-      '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice","reason":"user-denied"}\n',
+      '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice",' +
+      '"reason":"user-denied"}\n',
   );
 });
 

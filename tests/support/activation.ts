@@ -1,7 +1,7 @@
 /** Passes sockets to a server, as a service manager does (`sd_listen_fds(3)`). */
 import type { Program } from "./program.ts";
 
-/** Opens sockets as descriptors 3, 4, …, sets LISTEN_PID and LISTEN_FDS, and becomes the program. */
+/** Opens sockets as descriptors 3 and up, sets the variables, and becomes the program. */
 const ACTIVATE = `
 import fcntl, os, socket, sys
 high = []

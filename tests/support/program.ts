@@ -1,6 +1,6 @@
 /**
- * The real program for tests: built once in a test file, run as real users. Tests wait for events of
- * its log, and not for a time.
+ * The real program for tests: built once in a test file, run as real users. Tests wait for events
+ * of its log, and not for a time.
  */
 import { join } from "@std/path";
 import { BUILDS, stage } from "../../tools/build/stage.ts";

@@ -1,7 +1,7 @@
 /**
- * Run by a test as a process of its own: thousands of relays that open, half-close, are closed, reset
- * and aborted at random, with readers that are slow and readers that stop. Fails if a byte of one
- * relay appears in another. Prints what is left, as JSON.
+ * Run by a test as a process of its own: thousands of relays that open, half-close, are closed,
+ * reset and aborted at random, with readers that are slow and readers that stop. Fails if a byte of
+ * one relay appears in another. Prints what is left, as JSON.
  *
  * `relay_stress.ts SEED COUNT`
  */

@@ -65,9 +65,10 @@ Deno.test("inherited() leaves the server's home and name out for another user", 
   assertEquals(names(block, false).length, 6);
 });
 
-Deno.test("inherited() restores variables that a launcher has hidden, and no setting of its own", () => {
+Deno.test("inherited() restores what a launcher has hidden, and drops its own settings", () => {
   const launched =
-    "IPCAUTH_KEEP=HOME DENO_DIR NODE_OPTIONS\0DENO_DIR=/some/cache\0HOME=/proc/ipcauth\0DENO_NO_UPDATE_CHECK=1\0PATH=/bin\0";
+    "IPCAUTH_KEEP=HOME DENO_DIR NODE_OPTIONS\0DENO_DIR=/some/cache\0HOME=/proc/ipcauth\0" +
+    "DENO_NO_UPDATE_CHECK=1\0PATH=/bin\0";
   assertEquals(names(launched), ["PATH=/bin\0"]);
   const hidden = "IPCAUTH_KEEP_NODE_OPTIONS=a=b\0IPCAUTH_KEEP_DENO_DIR=\0IPCAUTH_KEEP_HOME=/root\0";
   assertEquals(names(hidden + launched), [
