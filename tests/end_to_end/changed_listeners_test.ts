@@ -33,7 +33,7 @@ async function receiveAll(path: string): Promise<string | null> {
   }
 }
 
-const says = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
+const echoService = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
 const options = { ignore: !isRoot };
 
 Deno.test(
@@ -101,7 +101,7 @@ Deno.test(
     const { program, write } = setup;
     const [port, tool, key] = [freePort(), program.path("tool"), await writeKey(program, "k.key")];
     const keys = `keys: [{ file: ${key}, user: bob }]`;
-    const config = await write(`{ tcp: "127.0.0.1:${port}", ${keys}, ${says("old")} }`);
+    const config = await write(`{ tcp: "127.0.0.1:${port}", ${keys}, ${echoService("old")} }`);
     await using server = await program.serve(["--config", config]);
     const receiveAs = () =>
       program.run(["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"], { input: "" });
@@ -123,7 +123,7 @@ Deno.test(
     await using setup = await fixture();
     const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
-    const config = await write(`{ unix: ${path}, ${says("console")} }`);
+    const config = await write(`{ unix: ${path}, ${echoService("console")} }`);
     await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
     for (
       const service of [
@@ -137,7 +137,7 @@ Deno.test(
     const [error] = await server.events("error", 2);
     assertStringIncludes(String(error!.message), "run_as: peer needs a server that is root");
     // In this directory the server could not create its socket again.
-    await write(`{ unix: ${path}, ${says("again")} }`);
+    await write(`{ unix: ${path}, ${echoService("again")} }`);
     assertEquals([await receiveAs(path, BOB), await receiveAll(path)], ["again\n", "again\n"]);
     assertEquals((await server.events("listen", 2)).length, 2);
   },
@@ -170,24 +170,24 @@ Deno.test(
     await using setup = await fixture();
     const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
-    const config = await write(`{ unix: ${path}, ${says("in")} }`);
+    const config = await write(`{ unix: ${path}, ${echoService("in")} }`);
     await using _server = await program.serve(["--config", config]);
     for (
       const spelling of [path, `${program.directory}//a.sock`, `${program.directory}/./a.sock`]
     ) {
-      await write(`{ unix: ${spelling}, allow: [bob], ${says("in")} }`);
+      await write(`{ unix: ${spelling}, allow: [bob], ${echoService("in")} }`);
       assertEquals(
         [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
         ["", "in\n"],
         spelling,
       );
-      await write(`{ unix: ${spelling}, allow: [carol], ${says("in")} }`);
+      await write(`{ unix: ${spelling}, allow: [carol], ${echoService("in")} }`);
       assertEquals(
         [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
         ["in\n", ""],
         spelling,
       );
-      await write(`{ unix: ${spelling}, ${says("in")} }`);
+      await write(`{ unix: ${spelling}, ${echoService("in")} }`);
       assertEquals(
         [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
         ["in\n", "in\n"],
@@ -206,7 +206,7 @@ Deno.test("changed keys decide the next connection, however the host is spelled"
     await writeKey(program, "next.key"),
   ];
   const line = (host: string, key: string) =>
-    `{ tcp: "${host}:${port}", keys: [{ file: ${key}, user: bob }], ${says("in")} }`;
+    `{ tcp: "${host}:${port}", keys: [{ file: ${key}, user: bob }], ${echoService("in")} }`;
   const config = await write(line("localhost", old));
   await using _server = await program.serve(["--config", config]);
   const code = async (key: string) => {
@@ -266,14 +266,14 @@ Deno.test("a removed listener serves no connection, and a later one is another",
   await using setup = await fixture();
   const { program, write } = setup;
   const [path, other] = [program.path("a.sock"), program.path("b.sock")];
-  const config = await write(`{ unix: ${path}, ${says("0")} }`, `{ unix: ${other} }`);
+  const config = await write(`{ unix: ${path}, ${echoService("0")} }`, `{ unix: ${other} }`);
   await using server = await program.serve(["--config", config]);
   await server.events("listen", 2);
   for (let round = 1; round <= 8; round++) {
     await write(`{ unix: ${other} }`);
     // Refused, or not found: neither is served.
     assertEquals(await receiveAll(path) || null, null);
-    await write(`{ unix: ${path}, ${says(String(round))} }`, `{ unix: ${other} }`);
+    await write(`{ unix: ${path}, ${echoService(String(round))} }`, `{ unix: ${other} }`);
     await server.events("listen", 2 + round);
     assertEquals(await receiveAll(path), `${round}\n`);
   }
@@ -289,7 +289,7 @@ Deno.test("an access check that is pending when its listener is removed fails", 
     program.path("b.sock"),
   ];
   const line = (word: string) =>
-    `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${says(word)} }`;
+    `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${echoService(word)} }`;
   const config = await write(line("old"), `{ unix: ${other} }`);
   await using server = await program.serve(["--config", config]);
   await server.events("listen", 2);

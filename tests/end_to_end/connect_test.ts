@@ -2,8 +2,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isRoot, Lines, type Outcome, Program } from "../support/program.ts";
 
-function failed(outcome: Outcome, code: number, words: string): void {
-  assertStringIncludes(outcome.stderr, words);
+function failed(outcome: Outcome, code: number, text: string): void {
+  assertStringIncludes(outcome.stderr, text);
   assertMatch(outcome.stderr, /^Failed to connect to server: /);
   assertEquals(outcome.code, code);
   assertEquals(outcome.stdout, "");

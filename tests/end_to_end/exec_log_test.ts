@@ -14,7 +14,7 @@ Deno.test("exec: the log has the exit status and the standard error of a program
     floods: { script: "head -c 300000 /dev/zero | tr '\\\\0' x >&2" },
   });
   const closed = async (name: string) => {
-    await drain(await fixture.dial(name));
+    await drain(await fixture.openConnection(name));
     return await fixture.server.event("close", isOf(name));
   };
   await test.step("an exit status", async () => {

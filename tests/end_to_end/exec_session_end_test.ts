@@ -22,7 +22,7 @@ Deno.test("exec: a session ends with its program, and the program with it", asyn
     deaf: { script: IGNORES_SIGTERM },
   });
   await test.step("a leftover process that ignores SIGTERM is killed after the grace", async () => {
-    using connection = await fixture.dial("deaf");
+    using connection = await fixture.openConnection("deaf");
     const pid = Number(await readLine(connection));
     const start = performance.now();
     await connection.write(new TextEncoder().encode("end\n"));
@@ -32,7 +32,7 @@ Deno.test("exec: a session ends with its program, and the program with it", asyn
     assert(performance.now() - start >= 200, "it was killed before the grace time was over");
   });
   await test.step("a leftover process ends with its program", async () => {
-    using connection = await fixture.dial("leaves");
+    using connection = await fixture.openConnection("leaves");
     const pid = Number(await readLine(connection));
     // The connection ends although the leftover process still holds a copy of it.
     assertEquals((await drain(connection)).reset, false);
@@ -40,7 +40,7 @@ Deno.test("exec: a session ends with its program, and the program with it", asyn
     await ended(pid);
   });
   await test.step("an administrator closes the session", async () => {
-    using connection = await fixture.dial("waits");
+    using connection = await fixture.openConnection("waits");
     const pid = Number(await readLine(connection));
     const { session } = await fixture.server.event("allow", isOf("waits"));
     const { code } = await fixture.program.run([
@@ -53,7 +53,7 @@ Deno.test("exec: a session ends with its program, and the program with it", asyn
     assertEquals([reason, status, isAlive(pid)], ["closed", "SIGTERM", false]);
   });
   await test.step("a program that ignores SIGTERM is killed", async () => {
-    using connection = await fixture.dial("stubborn");
+    using connection = await fixture.openConnection("stubborn");
     const pid = Number(await readLine(connection));
     const { session } = await fixture.server.event("allow", isOf("stubborn"));
     const where = `--unix=${fixture.program.path("console.sock")}`;
@@ -67,7 +67,7 @@ Deno.test("exec: a session ends with its program, and the program with it", asyn
     );
   });
   await test.step("a program that reads its input ends when the peer closes", async () => {
-    const connection = await fixture.dial("cat");
+    const connection = await fixture.openConnection("cat");
     await connection.write(new TextEncoder().encode("x\n"));
     await readLine(connection);
     connection.close();

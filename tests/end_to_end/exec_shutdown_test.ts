@@ -12,7 +12,7 @@ Deno.test("exec: a shutdown ends the programs within the grace time", async (tes
       { reads: { script: "echo $$; read line; echo got $line" } },
       "limits: { grace: 30s }\n",
     );
-    using connection = await fixture.dial("reads");
+    using connection = await fixture.openConnection("reads");
     await readLine(connection);
     const stopped = fixture.server.stop();
     await connection.write(new TextEncoder().encode("it\n"));
@@ -22,8 +22,8 @@ Deno.test("exec: a shutdown ends the programs within the grace time", async (tes
   });
   await test.step("a waiting program gets SIGTERM, and one that ignores it is killed", async () => {
     await using fixture = await ExecServer.open(scripts, "limits: { grace: 100ms }\n");
-    using waits = await fixture.dial("waits");
-    using stubborn = await fixture.dial("stubborn");
+    using waits = await fixture.openConnection("waits");
+    using stubborn = await fixture.openConnection("stubborn");
     const pids = [Number(await readLine(waits)), Number(await readLine(stubborn))];
     assertEquals(await fixture.server.stop(), 0);
     assertEquals(pids.map(isAlive), [false, false]);
@@ -36,7 +36,7 @@ Deno.test("exec: a shutdown ends the programs within the grace time", async (tes
       { deaf: { script: IGNORES_SIGTERM } },
       "limits: { grace: 1h }\n",
     );
-    using connection = await fixture.dial("deaf");
+    using connection = await fixture.openConnection("deaf");
     const pid = Number(await readLine(connection));
     await connection.write(new TextEncoder().encode("end\n"));
     await fixture.server.event("close");
@@ -46,7 +46,7 @@ Deno.test("exec: a shutdown ends the programs within the grace time", async (tes
   });
   await test.step("a second signal ends the programs at once", async () => {
     await using fixture = await ExecServer.open(scripts, "limits: { grace: 1h }\n");
-    const stubborn = await fixture.dial("stubborn");
+    const stubborn = await fixture.openConnection("stubborn");
     const pid = Number(await readLine(stubborn));
     fixture.server.child.kill("SIGTERM");
     // The socket is removed: the first signal has arrived.

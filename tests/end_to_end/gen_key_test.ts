@@ -23,13 +23,13 @@ Deno.test("gen-key makes a file with mode 0600, and prints how to use it", async
   assertMatch(text, /^[A-Za-z0-9_-]{43}\n$/);
   assertEquals(stdout.includes(text.trim()), false);
   assertEquals(modeOf(path), "600");
-  const said = fields(stdout);
-  assertMatch(said["key id"]!, /^[0-9a-f]{16}$/);
-  assertEquals(said.file, path);
-  assertEquals(said.server, `keys: [{ file: "${path}", user: NAME }]`);
-  assertEquals(said.client, `ipcauth connect --tcp=HOST:PORT --key='${path}'`);
+  const printed = fields(stdout);
+  assertMatch(printed["key id"]!, /^[0-9a-f]{16}$/);
+  assertEquals(printed.file, path);
+  assertEquals(printed.server, `keys: [{ file: "${path}", user: NAME }]`);
+  assertEquals(printed.client, `ipcauth connect --tcp=HOST:PORT --key='${path}'`);
   const shown = fields((await program.run(["gen-key", "--show", path])).stdout);
-  assertEquals([shown["key id"], shown.file, shown.mode], [said["key id"], path, "0600"]);
+  assertEquals([shown["key id"], shown.file, shown.mode], [printed["key id"], path, "0600"]);
   assertMatch(shown.written!, /^\d{4}-\d\d-\d\dT.*Z \(less than a day old\)$/);
 });
 

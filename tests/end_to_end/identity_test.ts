@@ -206,9 +206,9 @@ Deno.test(
   options,
   async (test) => {
     await using program = await Program.install();
-    const heard: Uint8Array[] = [];
+    const headers: Uint8Array[] = [];
     using _backend = new Backend(program.path("backend.sock"), async (connection) => {
-      heard.push((await drain(connection)).bytes);
+      headers.push((await drain(connection)).bytes);
       await writeAll(connection, new TextEncoder().encode("thanks"));
     });
     await Deno.chmod(program.path("backend.sock"), 0o666);
@@ -219,7 +219,7 @@ Deno.test(
         { uid: 579, gid: 1234, input: "hello" },
       );
       assertEquals(stdout, "thanks");
-      const { values, ...header } = parse(heard.pop()!);
+      const { values, ...header } = parse(headers.pop()!);
       const allow = await forwarder.server.event("allow");
       const { pid } = allow.peer as { pid: number };
       assertEquals(values, { e0: "bob", e1: "579", e2: "1234", e3: String(pid) });
@@ -233,7 +233,7 @@ Deno.test(
     });
     await test.step("over TCP", async () => {
       assertEquals(await forwarder.keyed("bob.key"), "thanks");
-      const { values, source, destination } = parse(heard.pop()!);
+      const { values, source, destination } = parse(headers.pop()!);
       const id = keyId(readKey(program.path("bob.key")));
       assertEquals(values, { e0: "bob", e1: "579", e2: "579", e4: id });
       const allow = await forwarder.server.event("allow", ({ key }) => key === id);

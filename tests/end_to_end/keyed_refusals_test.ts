@@ -21,7 +21,7 @@ ${limits}`;
 }
 
 /** A client that sends bytes as told, and keeps everything it sent and received. */
-class Hand {
+class ManualClient {
   readonly connection: Deno.TcpConn;
   readonly handshake: ClientHandshake;
   readonly sent: Uint8Array[] = [];
@@ -31,10 +31,10 @@ class Hand {
     this.handshake = handshake;
   }
 
-  static async dial(server: KeyedServer, key = "bob.key"): Promise<Hand> {
+  static async connect(server: KeyedServer, key = "bob.key"): Promise<ManualClient> {
     const secret = readKey(server.program.path(key));
     const handshake = new ClientHandshake(secret, { client: "hand/1", user: null });
-    return new Hand(await server.dial(), handshake);
+    return new ManualClient(await server.openConnection(), handshake);
   }
 
   async send(bytes: Uint8Array): Promise<void> {
@@ -43,7 +43,7 @@ class Hand {
   }
 
   /** Continues the handshake until the server's answer. */
-  async enter(): Promise<Channel> {
+  async finishHandshake(): Promise<Channel> {
     await this.send(this.handshake.start());
     const buffer = new Uint8Array(4096);
     for (;;) {
@@ -74,10 +74,10 @@ function opening(server: KeyedServer, key = "bob.key"): Uint8Array {
 }
 
 /** Checks that a client with the right key is still accepted. */
-async function works(server: KeyedServer): Promise<void> {
-  const hand = await Hand.dial(server);
-  await hand.enter();
-  hand.connection.close();
+async function acceptsKey(server: KeyedServer): Promise<void> {
+  const client = await ManualClient.connect(server);
+  await client.finishHandshake();
+  client.connection.close();
 }
 
 /** Sends bytes, and expects no answer and one line in the log. */
@@ -86,7 +86,7 @@ async function refusedWithoutAByte(
   bytes: Uint8Array,
   closes: boolean,
 ): Promise<AuditEvent> {
-  using connection = await server.dial();
+  using connection = await server.openConnection();
   await sendAll(connection, bytes);
   if (closes) await connection.closeWrite().catch(() => {});
   const { bytes: answer } = await drain(connection);
@@ -161,7 +161,7 @@ Deno.test("a client without proof of its key gets no byte, and one log line", as
       assertEquals([deny.reason, deny.message], [reason, message]);
     });
   }
-  await test.step("a client with the key is still accepted", () => works(server));
+  await test.step("a client with the key is still accepted", () => acceptsKey(server));
 });
 
 Deno.test("a flipped bit at any place of the handshake is refused", async () => {
@@ -181,25 +181,25 @@ Deno.test("a flipped bit at any place of the handshake is refused", async () => 
   }
   assertEquals(denied.length, start.length * 8);
   assertEquals(new Set(denied.map(({ reason }) => reason)), new Set(["bad-key"]));
-  await works(server);
+  await acceptsKey(server);
 });
 
 Deno.test("the handshake timeout is for the whole handshake, and not for each byte", async () => {
   await using server = await fixture();
   const start = opening(server);
-  using connection = await server.dial();
+  using connection = await server.openConnection();
   await connection.setNoDelay();
   const ended = drain(connection);
   const over = ended.then(() => true);
-  const start_ = performance.now();
+  const started = performance.now();
   for (const byte of start) {
     if (await Promise.race([over, later(50)])) break;
     await sendAll(connection, Uint8Array.of(byte));
   }
   assertEquals((await ended).bytes.length, 0);
-  assert(performance.now() - start_ < 50 * start.length);
+  assert(performance.now() - started < 50 * start.length);
   assertEquals((await server.denied(connection)).reason, "handshake-timeout");
-  await works(server);
+  await acceptsKey(server);
 });
 
 /** A pause between two bytes of a slow client. */
@@ -209,17 +209,17 @@ function later(milliseconds: number): Promise<false> {
 
 Deno.test("a recorded client side is refused when it is replayed", async () => {
   await using server = await fixture();
-  const hand = await Hand.dial(server);
-  const channel = await hand.enter();
+  const client = await ManualClient.connect(server);
+  const channel = await client.finishHandshake();
   const record = new Uint8Array(1024);
   const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
-  await hand.send(record.slice(0, channel.sealData(request, record)));
-  await hand.connection.read(new Uint8Array(4096));
-  hand.connection.close();
+  await client.send(record.slice(0, channel.sealData(request, record)));
+  await client.connection.read(new Uint8Array(4096));
+  client.connection.close();
   await server.server.event("close");
 
-  using again = await server.dial();
-  await sendAll(again, concatenate(...hand.sent));
+  using again = await server.openConnection();
+  await sendAll(again, concatenate(...client.sent));
   const { bytes } = await drain(again);
   // Message 2, which any holder of message 1 gets; it cannot be read without the key.
   assertEquals(bytes.length, 50);
@@ -230,7 +230,7 @@ Deno.test("a recorded client side is refused when it is replayed", async () => {
 
 Deno.test("a server's own messages, sent back to it, are refused", async () => {
   await using server = await fixture();
-  using connection = await server.dial();
+  using connection = await server.openConnection();
   await sendAll(connection, opening(server));
   const answer = new Uint8Array(50);
   for (let at = 0; at < answer.length;) {
@@ -250,7 +250,7 @@ Deno.test("an unknown key id and a wrong key cannot be told apart", async () => 
   const known = wrong.slice();
   known.set(opening(server).subarray(8, 16), 8);
   for (const bytes of [wrong, known]) {
-    using connection = await server.dial();
+    using connection = await server.openConnection();
     await sendAll(connection, bytes);
     assertEquals(await drain(connection), { bytes: new Uint8Array(), reset: false });
     const deny = await server.denied(connection);
@@ -260,8 +260,8 @@ Deno.test("an unknown key id and a wrong key cannot be told apart", async () => 
 
 Deno.test("a session that violates the protocol ends alone, with its reason", async (test) => {
   await using server = await fixture();
-  const bystander = await Hand.dial(server);
-  await bystander.enter();
+  const bystander = await ManualClient.connect(server);
+  await bystander.finishHandshake();
   const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
   const sealed = (channel: Channel, data = request) => {
     const out = new Uint8Array(channel.sealedLength(data.length));
@@ -294,21 +294,21 @@ Deno.test("a session that violates the protocol ends alone, with its reason", as
   ];
   for (const [name, attack, reason] of cases) {
     await test.step(name, async () => {
-      const hand = await Hand.dial(server);
-      const channel = await hand.enter();
-      await hand.send(attack(channel));
-      await drain(hand.connection);
-      const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
+      const client = await ManualClient.connect(server);
+      const channel = await client.finishHandshake();
+      await client.send(attack(channel));
+      await drain(client.connection);
+      const remote = `127.0.0.1:${(client.connection.localAddr as Deno.NetAddr).port}`;
       const close = await server.server.event("close", (event) => event.remote === remote);
       assertEquals(close.reason, reason);
-      hand.connection.close();
+      client.connection.close();
     });
   }
   await test.step("an end without FIN", async () => {
-    const hand = await Hand.dial(server);
-    await hand.enter();
-    const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
-    hand.connection.close();
+    const client = await ManualClient.connect(server);
+    await client.finishHandshake();
+    const remote = `127.0.0.1:${(client.connection.localAddr as Deno.NetAddr).port}`;
+    client.connection.close();
     const close = await server.server.event("close", (event) => event.remote === remote);
     assertEquals(close.reason, "truncated");
   });
@@ -327,7 +327,7 @@ Deno.test("2,000 silent connections do not keep out a client with a key", async 
   );
   const silent: Deno.TcpConn[] = [];
   try {
-    for (let count = 0; count < 2_000; count++) silent.push(await server.dial());
+    for (let count = 0; count < 2_000; count++) silent.push(await server.openConnection());
     const { code } = await server.connect("bob.key", "-c", "who");
     assertEquals(code, 0);
     // Each evicted connection is logged once, and a pending one counts against no connection limit.

@@ -76,11 +76,11 @@ Deno.test(
 
 Deno.test("variables of the caller do not affect the runtime", async () => {
   await using program = await Program.install();
-  const place = (name: string) => program.path("made", name);
-  await Deno.mkdir(place("."), { recursive: true });
-  await program.write("evil.cjs", `require("fs").writeFileSync("${place("evil")}", "");\n`);
+  const madePath = (name: string) => program.path("made", name);
+  await Deno.mkdir(madePath("."), { recursive: true });
+  await program.write("evil.cjs", `require("fs").writeFileSync("${madePath("evil")}", "");\n`);
   const hostile = {
-    ...Object.fromEntries(RUNTIME_VARIABLES.map((name) => [name, place(name)])),
+    ...Object.fromEntries(RUNTIME_VARIABLES.map((name) => [name, madePath(name)])),
     NODE_OPTIONS: `--require ${program.path("evil.cjs")}`,
     NODE_CHANNEL_FD: "1",
     DENO_DIR: "/nowhere/at/all",
@@ -89,15 +89,15 @@ Deno.test("variables of the caller do not affect the runtime", async () => {
     OTEL_DENO: "neither",
     LANG: "x".repeat(40),
   };
-  const { stdout: said } = await program.run(["--version"]);
+  const { stdout: version } = await program.run(["--version"]);
   assertEquals(await program.run(["--version"], { env: hostile }), {
     code: 0,
-    stdout: said,
+    stdout: version,
     stderr: "",
   });
   await using server = await program.serve([`--unix=${program.path("s")}`], { env: hostile });
   assertEquals(await server.stop(), 0);
-  assertEquals([server.text, [...Deno.readDirSync(place("."))]], ["", []]);
+  assertEquals([server.text, [...Deno.readDirSync(madePath("."))]], ["", []]);
 });
 
 Deno.test("no traces are sent to a collector that the caller names", async () => {

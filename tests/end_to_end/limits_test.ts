@@ -32,7 +32,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
       let left = count;
       await Promise.all(Array.from({ length: 32 }, async () => {
         while (left-- > 0) {
-          using connection = await dial(path(name));
+          using connection = await openConnection(path(name));
           // The first bytes show that the service has started; some clients do not wait for them.
           if (left % 4 > 0) await connection.read(new Uint8Array(512));
         }
@@ -62,7 +62,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
   },
 });
 
-async function dial(path: string): Promise<Deno.UnixConn> {
+async function openConnection(path: string): Promise<Deno.UnixConn> {
   for (;;) {
     try {
       return await Deno.connect({ transport: "unix", path });
@@ -189,7 +189,7 @@ for (
       await connection.write(text("ping")).catch(() => {});
       return await connection.read(answer).catch(() => null) === 4;
     };
-    const first = await dial(path);
+    const first = await openConnection(path);
     assertEquals(await ask(first), true);
     // A program may answer before the server has finished starting it.
     await server.event("allow");
@@ -197,7 +197,7 @@ for (
     for (let round = 0; round < 3; round++) {
       const connections: { connection: Deno.Conn; inside: boolean }[] = [];
       for (let count = 0; count < 120; count++) {
-        const connection = await dial(path);
+        const connection = await openConnection(path);
         connections.push({ connection, inside: await ask(connection) });
       }
       const inside = connections.filter((one) => one.inside).length;
@@ -208,7 +208,7 @@ for (
       const closed = () => server.log.filter(({ event }) => event === "close").length;
       while (closed() < allowed() - 1) await server.events("close", closed() + 1);
       // Descriptors are available again.
-      using next = await dial(path);
+      using next = await openConnection(path);
       assertEquals(await ask(next), true);
     }
     // The last session may not be in the log yet, and then no event says when it is closed.

@@ -24,7 +24,7 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
   ];
   using _backend = new Backend(program.path("backend.sock"), echo);
   const forward = `service: { forward: "unix:${program.path("backend.sock")}" }`;
-  const says = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
+  const echoService = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
   const write = (...listeners: string[]) =>
     program.write(
       "config.yaml",
@@ -32,7 +32,7 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
     );
   const config = await write(
     `{ unix: ${a}, ${forward} }`,
-    `{ unix: ${b}, ${says("one")} }`,
+    `{ unix: ${b}, ${echoService("one")} }`,
   );
   await using server = await program.serve(["--config", config]);
   await server.events("listen", 2);
@@ -48,8 +48,8 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
   await test.step("a new listener opens", async () => {
     await write(
       `{ unix: ${a}, ${forward} }`,
-      `{ unix: ${b}, ${says("one")} }`,
-      `{ unix: ${c}, ${says("new")} }`,
+      `{ unix: ${b}, ${echoService("one")} }`,
+      `{ unix: ${c}, ${echoService("new")} }`,
     );
     await server.event("listen", ({ listener }) => listener === `unix:${c}`);
     assertEquals(await receiveAll(c), "new\n");
@@ -59,8 +59,8 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
     const before = (await Deno.lstat(b)).ino;
     await write(
       `{ unix: ${a}, ${forward} }`,
-      `{ unix: ${b}, ${says("two")} }`,
-      `{ unix: ${c}, ${says("new")} }`,
+      `{ unix: ${b}, ${echoService("two")} }`,
+      `{ unix: ${c}, ${echoService("new")} }`,
     );
     // A connection after the change gets the new service.
     assertEquals(await receiveAll(b), "two\n");
@@ -68,7 +68,7 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
     assertEquals(await ping(), "ping");
   });
   await test.step("a removed listener is closed, and its sessions go on", async () => {
-    await write(`{ unix: ${b}, ${says("two")} }`);
+    await write(`{ unix: ${b}, ${echoService("two")} }`);
     await server.event("stop", ({ listener }) => listener === `unix:${a}`);
     await server.event("stop", ({ listener }) => listener === `unix:${c}`);
     assertEquals([await exists(a), await exists(c), await exists(`${a}.lock`)], [
@@ -80,7 +80,7 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
     assertEquals(await receiveAll(b), "two\n");
   });
   await test.step("a changed mode makes a new socket", async () => {
-    await write(`{ unix: ${b}, mode: "0600", ${says("two")} }`);
+    await write(`{ unix: ${b}, mode: "0600", ${echoService("two")} }`);
     await server.event("stop", ({ listener }) => listener === `unix:${b}`);
     while (!await exists(b)) await new Promise((resolve) => setTimeout(resolve, 5));
     assertEquals((await Deno.lstat(b)).mode! & 0o777, 0o600);
@@ -91,8 +91,8 @@ Deno.test("listeners are added, changed and removed while other sessions go on",
     const key = await writeKey(program, "bob.key");
     const blocker = Deno.listen({ hostname: "127.0.0.1", port });
     await write(
-      `{ unix: ${b}, mode: "0600", ${says("two")} }`,
-      `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${says("tcp")} }`,
+      `{ unix: ${b}, mode: "0600", ${echoService("two")} }`,
+      `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${echoService("tcp")} }`,
     );
     const { message } = await server.event("error");
     assertStringIncludes(String(message), `already running on 127.0.0.1:${port}`);

@@ -2,8 +2,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isRoot, type Outcome, Program, RunningServer } from "../support/program.ts";
 
-function refused(outcome: Outcome, code: number, words: string): void {
-  assertStringIncludes(outcome.stderr, words);
+function refused(outcome: Outcome, code: number, text: string): void {
+  assertStringIncludes(outcome.stderr, text);
   assertMatch(outcome.stderr, /^ipcauth: error: .*\nhint: .*\n$/);
   assertEquals(outcome.code, code);
   assertEquals(outcome.stdout, "");

@@ -5,7 +5,7 @@ import { type AuditEvent, isRoot, Program, RunningServer } from "../support/prog
 
 const options = { ignore: !isRoot };
 
-async function hear(path: string): Promise<void> {
+async function receiveAll(path: string): Promise<void> {
   using connection = await Deno.connect({ transport: "unix", path });
   await drain(connection);
 }
@@ -23,9 +23,9 @@ async function linesOf(path: string): Promise<(AuditEvent | null)[]> {
 }
 
 /** Waits for an event in a file. */
-async function eventIn(path: string, fits: (event: AuditEvent) => boolean): Promise<AuditEvent> {
+async function eventIn(path: string, matches: (event: AuditEvent) => boolean): Promise<AuditEvent> {
   for (;;) {
-    const found = (await linesOf(path)).find((event) => event !== null && fits(event));
+    const found = (await linesOf(path)).find((event) => event !== null && matches(event));
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -55,17 +55,17 @@ for (const isAppendOnly of [false, true]) {
     };
     try {
       await eventIn(log, ({ event }) => event === "listen");
-      await hear(path);
+      await receiveAll(path);
       await eventIn(log, ({ event }) => event === "close");
       const before = await Deno.readTextFile(log);
       await limit(before.length + 100);
-      await hear(path);
+      await receiveAll(path);
       await server.event("close");
       assertStringIncludes(server.text, `Cannot write to the log file ${log}: the file would be`);
       const torn = (await Deno.readTextFile(log)).slice(before.length);
       assertEquals(torn.length, isAppendOnly ? 100 : 0);
       await limit("unlimited");
-      await hear(path);
+      await receiveAll(path);
       const { message } = await eventIn(log, isMissing);
       assertEquals(message, "2 lines of the log are missing here, and went to standard error");
       assertEquals(server.log.map(({ event }) => event), ["allow", "close"]);
@@ -120,7 +120,7 @@ Deno.test("a log file that is a FIFO is refused without delay", async (test) => 
       ({ event, message }) =>
         event === "error" && `${message}`.startsWith(`Cannot open the log file ${fifo}`),
     );
-    await hear(path);
+    await receiveAll(path);
     await eventIn(log, ({ event }) => event === "close");
     assertEquals(await server.stop(), 0);
   });
@@ -131,15 +131,15 @@ Deno.test(
   options,
   async (test) => {
     await using program = await Program.install();
-    const [path, home] = [program.path("a.sock"), program.path("log")];
-    const log = `${home}/audit.log`;
+    const [path, directory] = [program.path("a.sock"), program.path("log")];
+    const log = `${directory}/audit.log`;
     const [uid, gid] = await Promise.all(
       ["-u", "-g"].map(async (flag) =>
         Number((await program.execute(["id", flag, "daemon"])).stdout)
       ),
     ) as [number, number];
-    await Deno.mkdir(home);
-    await Deno.chown(home, uid, gid);
+    await Deno.mkdir(directory);
+    await Deno.chown(directory, uid, gid);
     const write = (file: string) =>
       program.write(
         "config.yaml",
@@ -156,7 +156,7 @@ Deno.test(
       await eventIn(log, ({ event }) => event === "listen");
       assertEquals(await owner(), [uid, gid, 0o640]);
       // Only the user that the server has become can open the next file.
-      await hear(path);
+      await receiveAll(path);
       await eventIn(log, ({ event }) => event === "close");
       await Deno.rename(log, `${log}.1`);
       server.child.kill("SIGHUP");

@@ -24,8 +24,8 @@ Deno.test("a log file is opened again at SIGHUP, and may be on a full disk", asy
   const child = program.command(["ipcauth", "serve", "--config", config]).spawn();
   await using server = new RunningServer(child);
   const text = async (file: string) => await Deno.readTextFile(file).catch(() => "");
-  const until = async (fits: () => Promise<boolean>) => {
-    while (!await fits()) await new Promise((resolve) => setTimeout(resolve, 5));
+  const until = async (matches: () => Promise<boolean>) => {
+    while (!await matches()) await new Promise((resolve) => setTimeout(resolve, 5));
   };
   await test.step("it is created with mode 0640", async () => {
     await until(async () => (await text(log)).includes('"event":"listen"'));

@@ -8,8 +8,8 @@ async function receiveAll(path: string): Promise<string> {
   return new TextDecoder().decode((await drain(connection)).bytes);
 }
 
-async function until(fits: () => Promise<boolean>): Promise<void> {
-  while (!await fits()) await new Promise((resolve) => setTimeout(resolve, 5));
+async function until(matches: () => Promise<boolean>): Promise<void> {
+  while (!await matches()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 function listens(path: string): Promise<boolean> {
@@ -72,14 +72,14 @@ class Reader {
   }
 
   /** All events up to one that matches, or to the end. A line that is no JSON object fails. */
-  async upTo(fits: (event: AuditEvent) => boolean): Promise<AuditEvent[]> {
+  async upTo(matches: (event: AuditEvent) => boolean): Promise<AuditEvent[]> {
     const events: AuditEvent[] = [];
     for (;;) {
       const line = await this.#lines.next();
       if (line === null) return events;
       const event: AuditEvent = JSON.parse(line);
       events.push(event);
-      if (fits(event)) return events;
+      if (matches(event)) return events;
     }
   }
 
@@ -198,8 +198,8 @@ Deno.test("a log that is read late delays no client, and has no gap", async (tes
     server.child.kill("SIGTERM");
     await until(async () => !await exists(path));
     const events = await reader.upTo(() => false);
-    const said = events.filter(({ event }) => event === "stderr").map(({ message }) => message);
-    assertEquals(said, Array.from({ length: lines }, (_, index) => `${index + 1}`));
+    const messages = events.filter(({ event }) => event === "stderr").map(({ message }) => message);
+    assertEquals(messages, Array.from({ length: lines }, (_, index) => `${index + 1}`));
     assertEquals(events.filter(({ event }) => event === "error"), []);
     assertEquals(events.at(-1)!.event, "stop");
     assertEquals((await server.child.status).code, 0);

@@ -7,7 +7,7 @@ import { Program, RunningServer } from "../support/program.ts";
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
 const says = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
 
-async function fixture() {
+async function prepare() {
   const program = await Program.install();
   const activate = activation(program);
   return {
@@ -25,7 +25,7 @@ async function fixture() {
       assertEquals(code, 78);
       return new TextDecoder().decode(stderr);
     },
-    hear: async (path: string) => {
+    receiveAll: async (path: string) => {
       using connection = await Deno.connect({ transport: "unix", path });
       return new TextDecoder().decode((await drain(connection)).bytes);
     },
@@ -34,8 +34,8 @@ async function fixture() {
 }
 
 Deno.test("a passed socket without a listener is refused, with the line to add", async (test) => {
-  await using home = await fixture();
-  const { program, activate, write, refused } = home;
+  await using fixture = await prepare();
+  const { program, activate, write, refused } = fixture;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
   await test.step("a Unix socket", async () => {
     const config = await write(`{ unix: ${own} }`);
@@ -72,29 +72,29 @@ Deno.test("a passed socket without a listener is refused, with the line to add",
     const serve = ["--config", config, "--exec", "--", "/bin/echo", "said"];
     await using server = new RunningServer(activate(`unix:${passed}`, serve).spawn());
     await server.events("listen", 2);
-    assertEquals(await home.hear(passed), "said\n");
+    assertEquals(await fixture.receiveAll(passed), "said\n");
   });
 });
 
 Deno.test("a passed socket whose listener is removed serves no one meanwhile", async (test) => {
-  await using home = await fixture();
-  const { program, activate, write, hear } = home;
+  await using fixture = await prepare();
+  const { program, activate, write, receiveAll } = fixture;
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
   const key = await writeKey(program, "k.key");
   const rest = `{ unix: ${own} }`;
   const tcp = (word: string) =>
     `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${says(word)} }`;
-  const dial = () =>
+  const connect = () =>
     program.run(["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"], { input: "" });
   const config = await write(`{ unix: ${passed}, ${says("one")} }`, tcp("one"), rest);
   const sockets = `unix:${passed},tcp:127.0.0.1:${port}`;
   await using server = new RunningServer(activate(sockets, ["--config", config]).spawn());
   await server.events("listen", 3);
-  assertEquals([await hear(passed), (await dial()).stdout], ["one\n", "one\n"]);
+  assertEquals([await receiveAll(passed), (await connect()).stdout], ["one\n", "one\n"]);
   await test.step("removed, it serves no one, and closes each connection", async () => {
     await write(rest);
-    assertEquals(await hear(passed), "");
-    const { code, stdout } = await dial();
+    assertEquals(await receiveAll(passed), "");
+    const { code, stdout } = await connect();
     assertEquals([code, stdout], [77, ""]);
     assertEquals((await program.run(["connect", `--unix=${passed}`, "-c", "who"])).code, 77);
     const stops = await server.events("stop", 2);
@@ -107,29 +107,29 @@ Deno.test("a passed socket whose listener is removed serves no one meanwhile", a
   await test.step("added again, it has the new service", async () => {
     await write(`{ unix: ${passed}, ${says("two")} }`, tcp("two"), rest);
     await server.events("listen", 5);
-    assertEquals([await hear(passed), (await dial()).stdout], ["two\n", "two\n"]);
+    assertEquals([await receiveAll(passed), (await connect()).stdout], ["two\n", "two\n"]);
   });
   await test.step("without any listener it is no console either", async () => {
     await write();
-    assertEquals(await hear(passed), "");
-    assertEquals((await dial()).code, 77);
+    assertEquals(await receiveAll(passed), "");
+    assertEquals((await connect()).code, 77);
   });
   assertEquals(await server.stop(), 0);
   assertEquals(server.log.filter(({ event }) => event === "error"), []);
 });
 
 Deno.test("the mode of a passed socket stays, whatever the file says", async () => {
-  await using home = await fixture();
-  const { program, activate, write, hear } = home;
+  await using fixture = await prepare();
+  const { program, activate, write, receiveAll } = fixture;
   const passed = program.path("passed.sock");
   const config = await write(`{ unix: ${passed}, mode: "0600", ${says("one")} }`);
   await using server = new RunningServer(activate(`unix:${passed}`, ["--config", config]).spawn());
   await server.event("listen");
   const before = await Deno.lstat(passed);
   await write(`{ unix: ${passed}, mode: "0660", ${says("two")} }`);
-  assertEquals(await hear(passed), "two\n");
+  assertEquals(await receiveAll(passed), "two\n");
   await write(`{ unix: ${passed}, mode: "0640", ${says("two")} }`);
-  assertEquals(await hear(passed), "two\n");
+  assertEquals(await receiveAll(passed), "two\n");
   const { ino, mode } = await Deno.lstat(passed);
   assertEquals([ino, mode], [before.ino, before.mode]);
   await server.events("reload", 2);
@@ -137,24 +137,24 @@ Deno.test("the mode of a passed socket stays, whatever the file says", async () 
 });
 
 Deno.test("two passed sockets with one address are refused", async () => {
-  await using home = await fixture();
+  await using fixture = await prepare();
   const port = freePort();
   const twin = `shared:127.0.0.1:${port}`;
-  const said = await home.refused(`${twin},${twin}`);
+  const said = await fixture.refused(`${twin},${twin}`);
   assertStringIncludes(said, `descriptors 3 and 4 are both tcp:127.0.0.1:${port}`);
 });
 
 Deno.test("a LISTEN_FDS that is no number is refused", async () => {
-  await using home = await fixture();
-  const path = home.program.path("a.sock");
+  await using fixture = await prepare();
+  const path = fixture.program.path("a.sock");
   for (const count of ["abc", "-1", "1 ", "1000", "0x1", "1.5"]) {
-    const said = await home.refused(`unix:${path}`, [], { count });
+    const said = await fixture.refused(`unix:${path}`, [], { count });
     assertStringIncludes(said, `LISTEN_FDS is ${JSON.stringify(count)}`);
     await Deno.remove(path);
   }
   // LISTEN_FDS of another process is ignored.
-  const own = home.program.path("own.sock");
-  const command = home.activate(`unix:${path}`, [`--unix=${own}`], { pid: "1", count: "abc" });
+  const own = fixture.program.path("own.sock");
+  const command = fixture.activate(`unix:${path}`, [`--unix=${own}`], { pid: "1", count: "abc" });
   await using server = new RunningServer(command.spawn());
   assertEquals((await server.event("listen")).listener, `unix:${own}`);
 });

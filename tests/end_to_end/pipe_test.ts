@@ -82,9 +82,9 @@ Deno.test("the end of the backend's data reaches the client, which goes on sendi
   });
   const data = bytes(1_000_000);
   const child = pipe(fixture);
-  const heard = new TextDecoder().decode(await all(child.stdout));
+  const output = new TextDecoder().decode(await all(child.stdout));
   await send(child, data);
-  assertEquals(heard, "all there is");
+  assertEquals(output, "all there is");
   assertEquals(await received.promise, createHash("sha256").update(data).digest("hex"));
   assertEquals((await child.status).code, 0);
   await child.stderr.cancel();
@@ -158,12 +158,12 @@ Deno.test("a truncated stream is an error of the client", async (test) => {
       );
       using wire = new Wiretap(fixture.port, change);
       const child = pipe(fixture, wire.port);
-      const heard = await all(child.stdout);
+      const output = await all(child.stdout);
       await child.stdin.close().catch(() => {});
       await assertCut(child);
       // What was received is genuine, and nothing after the change was passed on.
-      assert(heard.length < data.length);
-      assertEquals(Buffer.compare(heard, data.subarray(0, heard.length)), 0);
+      assert(output.length < data.length);
+      assertEquals(Buffer.compare(output, data.subarray(0, output.length)), 0);
     });
   }
 });

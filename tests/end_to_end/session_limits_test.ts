@@ -1,6 +1,6 @@
 /** The limits of connections and of idle time. */
 import { assertEquals } from "@std/assert";
-import { dial, openConsole } from "../support/console_server.ts";
+import { openConnection, openConsole } from "../support/console_server.ts";
 import { isRoot } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
@@ -12,14 +12,14 @@ Deno.test(
     await using fixture = await openConsole(
       "limits: { max_connections: 4, max_connections_per_user: 2 }\n",
     );
-    const inside = [await dial(fixture.socket), await dial(fixture.socket)];
+    const inside = [await openConnection(fixture.socket), await openConnection(fixture.socket)];
     assertEquals(inside.map((one) => one.in), [true, true]);
-    const third = await dial(fixture.socket);
+    const third = await openConnection(fixture.socket);
     assertEquals(third.in, false);
     assertEquals((await fixture.server.event("deny")).reason, "over-limit");
     inside[0]!.connection.close();
     await fixture.server.event("close");
-    const again = await dial(fixture.socket);
+    const again = await openConnection(fixture.socket);
     assertEquals(again.in, true);
     for (const { connection } of [inside[1]!, third, again]) connection.close();
   },
@@ -30,8 +30,8 @@ Deno.test(
   options,
   async () => {
     await using fixture = await openConsole("limits: { idle_timeout: 200ms }\n");
-    const silent = await dial(fixture.socket);
-    const once = await dial(fixture.socket);
+    const silent = await openConnection(fixture.socket);
+    const once = await openConnection(fixture.socket);
     await once.connection.write(
       new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'),
     );

@@ -1,6 +1,6 @@
 /** Access over a Unix socket: the real program and real uids. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { dial, openConsole, USERS } from "../support/console_server.ts";
+import { openConnection, openConsole, USERS } from "../support/console_server.ts";
 import { isRoot, Program } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
@@ -135,9 +135,9 @@ Deno.test(
   async () => {
     await using fixture = await openConsole();
     // One session that has sent data, and one that has not: the two planes hold one each.
-    for (const words of ['{"jsonrpc":"2.0","id":1,"method":"sessions.list"}', ""]) {
+    for (const request of ['{"jsonrpc":"2.0","id":1,"method":"sessions.list"}', ""]) {
       // It reads to the end, which comes when the session is revoked.
-      const child = fixture.program.command(["python3", "-c", CLIENT, fixture.socket, words], {
+      const child = fixture.program.command(["python3", "-c", CLIENT, fixture.socket, request], {
         uid: 579,
       })
         .spawn();
@@ -254,7 +254,7 @@ Deno.test(
   options,
   async () => {
     await using fixture = await openConsole();
-    const one = await dial(fixture.socket);
+    const one = await openConnection(fixture.socket);
     const { session } = await fixture.server.event("allow");
     assertEquals((await fixture.connect(0, "", "-c", `close session ${session}`)).code, 0);
     assertEquals(await one.connection.read(new Uint8Array(10)), null);

@@ -24,13 +24,13 @@ async function unreliableBackend(path: string): Promise<Backend> {
   const own = `${path}.${crypto.randomUUID().slice(0, 8)}`;
   const backend = new Backend(own, async (connection) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const life = state % 10 === 0 ? state % 50_000 : Infinity;
+    const limit = state % 10 === 0 ? state % 50_000 : Infinity;
     const buffer = new Uint8Array(64 * 1024);
-    for (let lived = 0; lived < life;) {
+    for (let echoed = 0; echoed < limit;) {
       const count = await connection.read(buffer);
       if (count === null) return;
       await writeAll(connection, buffer.subarray(0, count));
-      lived += count;
+      echoed += count;
     }
   });
   await Deno.chmod(own, 0o666);

@@ -30,7 +30,7 @@ function open(fixture: KeyedServer, address: string, key = "bob.key"): Promise<R
   return RunningTunnel.open(program, { port, key: program.path(key), address });
 }
 
-function dial(path: string): Promise<Deno.UnixConn> {
+function openConnection(path: string): Promise<Deno.UnixConn> {
   return Deno.connect({ transport: "unix", path });
 }
 
@@ -81,11 +81,11 @@ Deno.test("a tunnel replaces the socket of a dead tunnel, and not that of a live
     `--listen=unix:${path}`,
   ]);
   assertEquals(second.code, 69, second.stderr);
-  using _open = await dial(path);
+  using _open = await openConnection(path);
   await tunnel.stop("SIGKILL");
   assertEquals(exists(path), true);
   await using third = await open(fixture, `unix:${path}`);
-  using again = await dial(path);
+  using again = await openConnection(path);
   await again.closeWrite();
   assertEquals((await drain(again)).bytes.length, 0);
   assertEquals(await third.stop(), 0);
@@ -102,7 +102,7 @@ Deno.test("concurrent connections through one tunnel keep bytes and ends apart",
   const path = program.path("tunnel.sock");
   await using _tunnel = await open(fixture, `unix:${path}`);
   await Promise.all(Array.from({ length: 60 }, async (_, number) => {
-    using connection = await dial(path);
+    using connection = await openConnection(path);
     const bytes = new Uint8Array(50_000 + 997 * number).fill(number);
     await writeAll(connection, bytes);
     await connection.closeWrite();
@@ -121,7 +121,7 @@ Deno.test("a wrong key is reported each time, and a right one needs no restart",
   const path = program.path("tunnel.sock");
   await writeKey(program, "own.key");
   await using tunnel = await open(fixture, `unix:${path}`, "own.key");
-  using first = await dial(path);
+  using first = await openConnection(path);
   assertEquals((await drain(first)).bytes.length, 0);
   assertStringIncludes(
     await tunnel.line("Failed to connect"),
@@ -132,7 +132,7 @@ Deno.test("a wrong key is reported each time, and a right one needs no restart",
   await Deno.copyFile(program.path("bob.key"), program.path("new.key"));
   await Deno.chmod(program.path("new.key"), 0o600);
   await Deno.rename(program.path("new.key"), program.path("own.key"));
-  using second = await dial(path);
+  using second = await openConnection(path);
   await writeAll(second, new TextEncoder().encode("hello"));
   await second.closeWrite();
   assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
@@ -162,11 +162,11 @@ Deno.test("a missing server is reported each time, and used again when it is bac
   const path = program.path("tunnel.sock");
   await using tunnel = await open(fixture, `unix:${path}`);
   await fixture.server.stop();
-  using first = await dial(path);
+  using first = await openConnection(path);
   assertEquals((await drain(first)).bytes.length, 0);
   await tunnel.line("Failed to connect to server: ");
   await using _back = await program.serve(["--config", fixture.config]);
-  using second = await dial(path);
+  using second = await openConnection(path);
   await writeAll(second, new TextEncoder().encode("hello"));
   await second.closeWrite();
   assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");

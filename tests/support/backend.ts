@@ -130,7 +130,7 @@ export class Wiretap {
 export class RunningTunnel {
   readonly child: Deno.ChildProcess;
   /** The lines that it has printed. */
-  readonly said: string[] = [];
+  readonly lines: string[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #reading: Promise<void>;
   #ended = false;
@@ -155,10 +155,10 @@ export class RunningTunnel {
   /** Waits for the first line that contains a text. */
   async line(part: string): Promise<string> {
     for (;;) {
-      const found = this.said.find((line) => line.includes(part));
+      const found = this.lines.find((line) => line.includes(part));
       if (found !== undefined) return found;
       if (this.#ended) {
-        throw new Error(`the tunnel ended without "${part}": ${this.said.join("\n")}`);
+        throw new Error(`the tunnel ended without "${part}": ${this.lines.join("\n")}`);
       }
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
@@ -183,9 +183,9 @@ export class RunningTunnel {
   async #read(): Promise<void> {
     let rest = "";
     for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      this.said.push(...lines);
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop()!;
+      this.lines.push(...parts);
       this.#notify();
     }
     this.#ended = true;

@@ -29,7 +29,9 @@ export async function openConsole(config = USERS) {
 }
 
 /** Connects. @returns The connection, and whether a greeting came. */
-export async function dial(path: string): Promise<{ connection: Deno.UnixConn; in: boolean }> {
+export async function openConnection(
+  path: string,
+): Promise<{ connection: Deno.UnixConn; in: boolean }> {
   const connection = await Deno.connect({ transport: "unix", path });
   return { connection, in: await connection.read(new Uint8Array(4096)) !== null };
 }

@@ -74,7 +74,7 @@ export class ExecServer implements AsyncDisposable {
   }
 
   /** A connection as the uid of the tests, which may always connect. */
-  dial(name: string): Promise<Deno.UnixConn> {
+  openConnection(name: string): Promise<Deno.UnixConn> {
     return Deno.connect({ transport: "unix", path: this.program.path(`${name}.sock`) });
   }
 

@@ -75,7 +75,7 @@ export class KeyedServer implements AsyncDisposable {
   }
 
   /** Opens a TCP connection. */
-  dial(): Promise<Deno.TcpConn> {
+  openConnection(): Promise<Deno.TcpConn> {
     return Deno.connect({ hostname: "127.0.0.1", port: this.port });
   }
 

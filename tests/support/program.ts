@@ -201,10 +201,10 @@ export class RunningServer {
   /** Waits for the first event of a kind that matches. */
   async event(
     kind: string,
-    fits: (event: AuditEvent) => boolean = () => true,
+    matches: (event: AuditEvent) => boolean = () => true,
   ): Promise<AuditEvent> {
     for (;;) {
-      const found = this.log.find((event) => event.event === kind && fits(event));
+      const found = this.log.find((event) => event.event === kind && matches(event));
       if (found !== undefined) return found;
       if (this.#ended) {
         throw new Error(
