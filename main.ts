@@ -1,6 +1,6 @@
 /**
- * ipcauth: argv in, exit code out. Started again as a Worker, the same file is the data plane of a server,
- * or the tunnel of a client.
+ * The program's entry: arguments in, exit code out. As a Worker the same file is the data plane of
+ * a server, or the tunnel of a client; the Worker's name says which.
  *
  * @module
  */
@@ -19,7 +19,7 @@ if (!("WorkerGlobalScope" in globalThis)) {
     }),
   );
 } else if (self.name === "tunnel") {
-  const { runTunnelWorker } = await import("./lib/client/worker.ts");
+  const { runTunnelWorker } = await import("./lib/client/tunnel.ts");
   runTunnelWorker();
 } else {
   const { runDataPlaneWorker } = await import("./lib/dataplane/worker.ts");

@@ -1,43 +1,54 @@
-/** What every row needs: compiled tools, our program, servers that are started and always ended. */
+/**
+ * What every row uses: compiled C programs, the portable build, and servers that end with the row.
+ */
 import { fromFileUrl, join } from "@std/path";
 import { stage } from "../tools/build/stage.ts";
 
-/** A row cannot be measured here; the message says what is missing. */
-export class Missing extends Error {}
+/** A row cannot be measured on this machine. The message names the missing tool. */
+export class MissingTool extends Error {}
 
-/** A server that answers on a path. */
+/** A server on a Unix socket. */
 export interface Server {
   readonly path: string;
   readonly pid: number;
 }
 
-/** A directory with everything built, and the processes that run in it. */
+/** How long a server may take until it can be connected to, in milliseconds. */
+const START_TIMEOUT_MS = 5_000;
+
+/** The interval between two attempts to connect to a server that starts, in milliseconds. */
+export const POLL_INTERVAL_MS = 10;
+
+/** How many bytes of a server's last output are kept, for an error message. */
+const MAX_LAST_OUTPUT_BYTES = 1_000;
+
+/** A directory with the portable build on PATH, and the processes that run in it. */
 export class Bench {
   readonly directory: string;
   readonly bin: string;
   readonly #children: Deno.ChildProcess[] = [];
-  readonly #ends: (() => void)[] = [];
-  readonly #lastWords = new Map<string, Uint8Array>();
+  readonly #closeActions: (() => void)[] = [];
+  readonly #lastOutput = new Map<string, Uint8Array>();
 
   private constructor(directory: string, bin: string) {
     this.directory = directory;
     this.bin = bin;
   }
 
-  /** Builds our program. */
+  /** Makes the directory, and builds ipcauth in it. */
   static async open(): Promise<Bench> {
     const { directory, bin } = await stage("ipcauth-bench-", "portable");
     return new Bench(directory, bin);
   }
 
-  /** Has something done when everything is put away. */
-  atTheEnd(action: () => void): void {
-    this.#ends.push(action);
+  /** Registers an action for {@linkcode close}. */
+  onClose(action: () => void): void {
+    this.#closeActions.push(action);
   }
 
   /** Ends every process and removes every file. */
   async close(): Promise<void> {
-    for (const action of this.#ends) action();
+    for (const action of this.#closeActions) action();
     for (const child of this.#children) {
       try {
         child.kill("SIGKILL");
@@ -49,37 +60,45 @@ export class Bench {
     await Deno.remove(this.directory, { recursive: true });
   }
 
-  /** What each server has said last. */
-  get lastWords(): string {
+  /** The last output of each server, a line for each. */
+  get lastOutput(): string {
     const decoder = new TextDecoder();
-    return Array.from(this.#lastWords, ([who, words]) => `${who}: …${decoder.decode(words)}`)
-      .join("\n");
+    return Array.from(
+      this.#lastOutput,
+      ([command, output]) => `${command}: …${decoder.decode(output)}`,
+    ).join("\n");
   }
 
+  /** The path of a file in the directory. */
   path(name: string): string {
     return join(this.directory, name);
   }
 
-  /** Compiles a C source that lies beside this file. @returns The program. */
+  /** Compiles a C program of `bench/`. @returns The path of the executable. */
   async compile(name: string, ...flags: string[]): Promise<string> {
-    await this.demand("cc");
+    await this.requireTool("cc");
     const source = fromFileUrl(new URL(`${name}.c`, import.meta.url));
     const output = this.path(name);
     await this.run("cc", "-O2", ...flags, "-o", output, source);
     return output;
   }
 
-  /** Refuses a row whose tool is not installed. */
-  async demand(tool: string): Promise<void> {
+  /** @throws {MissingTool} Where a command is not on PATH. */
+  async requireTool(tool: string): Promise<void> {
     const { success } = await new Deno.Command("sh", {
       args: ["-c", `command -v ${tool}`],
       stdout: "null",
     })
       .output();
-    if (!success) throw new Missing(`${tool} is not installed`);
+    if (!success) throw new MissingTool(`${tool} is not installed`);
   }
 
-  /** Runs a command to its end. @returns What it printed. */
+  /**
+   * Runs a command to its end.
+   *
+   * @returns Its standard output.
+   * @throws {Error} Where it fails, with its standard error.
+   */
   async run(...argv: string[]): Promise<string> {
     const { code, stdout, stderr } = await new Deno.Command(argv[0]!, {
       args: argv.slice(1),
@@ -90,32 +109,44 @@ export class Bench {
     return text.decode(stdout);
   }
 
-  /** Starts a server that says when it is ready: with its first line of output or of log. */
-  async start(says: "stdout" | "stderr", ...argv: string[]): Promise<number> {
+  /**
+   * Starts a server that reports with its first output when it is ready.
+   *
+   * @param readyOn The stream of that output.
+   * @returns The pid.
+   */
+  async start(readyOn: "stdout" | "stderr", ...argv: string[]): Promise<number> {
     const child = new Deno.Command(argv[0]!, {
       args: argv.slice(1),
       env: this.#env(),
       stdin: "null",
-      stdout: says === "stdout" ? "piped" : "null",
-      stderr: says === "stderr" ? "piped" : "null",
+      stdout: readyOn === "stdout" ? "piped" : "null",
+      stderr: readyOn === "stderr" ? "piped" : "null",
     }).spawn();
     this.#children.push(child);
-    const reader = (says === "stdout" ? child.stdout : child.stderr).getReader();
+    const reader = (readyOn === "stdout" ? child.stdout : child.stderr).getReader();
     const { done } = await reader.read();
     if (done) throw new Error(`${argv.join(" ")} ended at once`);
     (async () => {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
-        this.#lastWords.set(argv.join(" "), value.slice(-1000));
+        this.#lastOutput.set(argv.join(" "), value.slice(-MAX_LAST_OUTPUT_BYTES));
       }
     })();
     return child.pid;
   }
 
-  /** Starts a server that says nothing, and waits until somebody answers. */
-  async startSilently(
-    where: string | { hostname: string; port: number },
+  /**
+   * Starts a server that does not report when it is ready, and polls until the Unix socket exists
+   * or the TCP port accepts a connection.
+   *
+   * @param address The path of a Unix socket, or an address of TCP.
+   * @returns The pid.
+   * @throws {Error} Where it takes longer than {@linkcode START_TIMEOUT_MS}.
+   */
+  async startAndPoll(
+    address: string | { hostname: string; port: number },
     ...argv: string[]
   ): Promise<number> {
     const child = new Deno.Command(argv[0]!, {
@@ -126,17 +157,17 @@ export class Bench {
       stderr: "null",
     }).spawn();
     this.#children.push(child);
-    for (let attempt = 0; attempt < 500; attempt++) {
+    for (let waited = 0; waited < START_TIMEOUT_MS; waited += POLL_INTERVAL_MS) {
       try {
-        if (typeof where === "string") await Deno.lstat(where);
-        else (await Deno.connect(where)).close();
+        if (typeof address === "string") await Deno.lstat(address);
+        else (await Deno.connect(address)).close();
         return child.pid;
       } catch {
-        // Nothing tells when it listens.
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        // There is no event for the moment at which it listens.
+        await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
       }
     }
-    throw new Error(`${argv.join(" ")} does not answer`);
+    throw new Error(`${argv.join(" ")} does not listen`);
   }
 
   #env(): Record<string, string> {

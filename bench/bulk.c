@@ -1,6 +1,7 @@
-/* Bytes through a Unix socket. "bulk sink PATH" reads each connection to its end and answers with the number of
-   bytes. "bulk send PATH BYTES STREAMS" sends so many bytes on each of so many connections at once, half-closes,
-   and waits for the answers. Prints "bytes seconds". */
+/* Bytes through a Unix socket.
+   "bulk sink PATH" reads each connection to its end and answers with the number of bytes.
+   "bulk send PATH BYTES STREAMS" opens STREAMS connections at once, sends BYTES bytes on each,
+   half-closes, waits for the answers, and prints "bytes seconds". */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ int main(int argc, char **argv) {
   strncpy(address.sun_path, argv[2], sizeof address.sun_path - 1);
   if (!strcmp(argv[1], "sink")) {
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 64)) return 1;
+    if (bind(listener, (struct sockaddr *)&address, sizeof address)) return 1;
+    if (listen(listener, 64)) return 1;
     puts("ready");
     fflush(stdout);
     for (;;) {

@@ -1,5 +1,6 @@
-/* A client that connects to a Unix socket, reads at least one byte and closes, COUNT times, with IN_FLIGHT
-   connections open at once. Prints "connections seconds failures p50_us p99_us". */
+/* "load PATH COUNT IN_FLIGHT": a client that connects to a Unix socket, reads at least one byte and
+   closes, COUNT times, with IN_FLIGHT connections open at once.
+   Prints "connections seconds failures p50_us p99_us". */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
@@ -19,12 +20,12 @@ static double now(void) {
 
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-static int dial(void) {
+static int connect_unix(void) {
   for (;;) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) { perror("socket"); exit(1); }
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
-    /* A full backlog is EAGAIN at once; let the server run. */
+    /* EAGAIN: the backlog is full. Retry after 50 microseconds. */
     if (errno != EAGAIN) { perror("connect"); exit(1); }
     close(fd);
     usleep(50);
@@ -48,7 +49,7 @@ int main(int argc, char **argv) {
   while (done < count) {
     while (started < count && started - done < in_flight) {
       double at = now();
-      int fd = dial();
+      int fd = connect_unix();
       begun[fd] = at;
       struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
       epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
@@ -66,6 +67,7 @@ int main(int argc, char **argv) {
   }
   double seconds = now() - start;
   qsort(times, count, sizeof *times, compare);
-  printf("%d %f %d %.1f %.1f\n", count, seconds, failures, times[count / 2], times[count * 99 / 100]);
+  printf("%d %f %d %.1f %.1f\n", count, seconds, failures, times[count / 2],
+         times[count * 99 / 100]);
   return 0;
 }

@@ -1,4 +1,4 @@
-/* What the kernel alone can do: accept, SO_PEERCRED, a look into a table, one write, close. */
+/* The least that a server can do: accept, SO_PEERCRED, a search in a table, one write, close. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -9,13 +9,14 @@
 
 int main(int argc, char **argv) {
   if (argc != 2) return 64;
-  /* A client may be gone before it is answered. */
+  /* A client may have closed its connection before the write. */
   signal(SIGPIPE, SIG_IGN);
   static const unsigned allowed[] = {0, 579};
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
   int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) return 1;
+  if (bind(listener, (struct sockaddr *)&address, sizeof address)) return 1;
+  if (listen(listener, 4096)) return 1;
   puts("ready");
   fflush(stdout);
   for (;;) {

@@ -1,23 +1,27 @@
 /**
  * The exit codes of the program and the one error class that carries them.
  *
- * The numbers are those of BSD `sysexits.h`, so that scripts and service managers can tell a typing
- * mistake from a refusal from a missing server.
+ * @module
+ */
+
+/**
+ * The exit codes. The numbers are those of BSD `sysexits.h`, so that scripts and service managers
+ * can tell a typing mistake, a refusal and a missing server apart.
  */
 export const ExitCode = {
   /** The work was done. */
   ok: 0,
   /** `EX_USAGE`: the command line cannot be understood. */
   usage: 64,
-  /** `EX_DATAERR`: malformed key or data, or a stream that ended too early. */
+  /** `EX_DATAERR`: malformed key or data, or a stream that ended without FIN. */
   data: 65,
-  /** `EX_UNAVAILABLE`: no server there, or one is already running. */
+  /** `EX_UNAVAILABLE`: no server listens there, or one is already running. */
   unavailable: 69,
   /** `EX_SOFTWARE`: a bug in this program. */
   software: 70,
-  /** `EX_OSERR`: the operating system refused something that should have worked. */
+  /** `EX_OSERR`: a system call failed. */
   os: 71,
-  /** `EX_CANTCREAT`: something that exists would have been overwritten. */
+  /** `EX_CANTCREAT`: a file or entry that exists would have been overwritten. */
   exists: 73,
   /** `EX_NOPERM`: access refused. */
   refused: 77,
@@ -28,19 +32,19 @@ export const ExitCode = {
 /** One of the values of {@linkcode ExitCode}, or a program's own status. */
 export type ExitCode = number;
 
-/** What an {@linkcode Failure} may carry beside its message. */
+/** What a {@linkcode Failure} may carry beside its message. */
 export interface FailureOptions {
-  /** How the process should end, one of {@linkcode ExitCode}. */
+  /** The exit code of the process, one of {@linkcode ExitCode}. */
   readonly exit: ExitCode;
-  /** The exact command or edit that would fix it, without the word `hint:`. */
+  /** The exact command or edit that would correct it, without the word `hint:`. */
   readonly hint?: string | undefined;
-  /** The error underneath, for programmers; never shown to a user. */
+  /** The error that caused this one, for programmers; never shown to a user. */
   readonly cause?: unknown;
 }
 
 /**
- * A failure with a sentence a user can act on. Whatever else is thrown is a bug of this program and is
- * reported as one.
+ * A failure with a sentence a user can act on. Any other error that reaches `main` is a bug of this
+ * program and is reported as one.
  */
 export class Failure extends Error {
   override readonly name = "Failure";
@@ -56,4 +60,23 @@ export class Failure extends Error {
     this.exit = options.exit;
     this.hint = options.hint;
   }
+}
+
+/**
+ * A failure that stands for any error.
+ *
+ * @param error What was thrown.
+ * @param what The beginning of the message, such as `Cannot load the configuration`.
+ * @param exit The exit code where the error carries none.
+ * @returns The error itself where it is a {@linkcode Failure}; else a new one with the message
+ * `WHAT: MESSAGE`, whose cause is the error.
+ */
+export function asFailure(error: unknown, what: string, exit: ExitCode): Failure {
+  if (error instanceof Failure) return error;
+  return new Failure(`${what}: ${messageOf(error)}`, { exit, cause: error });
+}
+
+/** The message of an error; of what is no error, its text. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -82,6 +82,25 @@ Deno.test("imports only ever point down", () => {
   assertEquals(climbing, []);
 });
 
+Deno.test("no files import each other in a circle", () => {
+  const imports = new Map(sources.map((source) => [
+    source.path,
+    importsOf(source)
+      .filter((specifier) => specifier.startsWith("."))
+      .map((specifier) => relative(ROOT, join(ROOT, dirname(source.path), specifier))),
+  ]));
+  const finished = new Set<string>();
+  const circles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
+    if (finished.has(path) || trail.includes(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...trail, path]);
+    finished.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  assertEquals(circles, []);
+});
+
 Deno.test("the policy is pure: it imports itself and lib/text alone, and knows no Deno, clock or await", () => {
   for (const source of sources.filter(({ path }) => path.startsWith("lib/policy/"))) {
     for (const specifier of importsOf(source)) {
@@ -105,7 +124,7 @@ for (
       "lib/config/explain_user.ts",
       "lib/session/authorizer.ts",
     ]],
-    // A path may lead elsewhere by the time it is used; a descriptor does not.
+    // The meaning of a path may change before it is used; that of a descriptor does not.
     ["changes a file's owner or mode by its path", /Deno\.(chown|chmod|rename)/, []],
     ["adopts a descriptor", /new Socket\(/, ["lib/net/adopted_socket.ts"]],
     ["turns an error into text", /\bhint:\"/, ["lib/text/report.ts"]],
@@ -120,7 +139,7 @@ for (
   });
 }
 
-Deno.test("nobody asks for more rights than there are names for", () => {
+Deno.test("no file asks for all permissions at once", () => {
   const texts = [
     ...sources.map(({ code }) => code),
     Deno.readTextFileSync(join(ROOT, "deno.json")),
@@ -130,7 +149,7 @@ Deno.test("nobody asks for more rights than there are names for", () => {
   }
 });
 
-Deno.test("no file hides behind a name that says nothing", () => {
+Deno.test("no file has a name that says nothing", () => {
   const vague = /(^|\/)(utils?|helpers?|common|misc)(\.ts|\/)/;
   assertEquals(sources.filter(({ path }) => vague.test(path)).map(({ path }) => path), []);
 });

@@ -1,70 +1,73 @@
 /**
- * The story over a Unix socket, told by the real program on real users.
+ * The demo over a Unix socket, with the real program and real users.
  *
- *   deno task demo                  ends with 0 only if every step came out as it must
- *   deno task demo --interactive    leaves you at root's prompt
+ *   deno task demo                  exits with 0 if every step has the expected outcome
+ *   deno task demo --interactive    ends at root's prompt
  */
 import { fromFileUrl, join } from "@std/path";
-import { perform, type Play, print, say } from "./play.ts";
+import { type Demo, print, printHeading, runDemo } from "./demo_runner.ts";
 
 const EXAMPLE = fromFileUrl(new URL("config.yaml", import.meta.url));
 const ALICE = "578";
 const BOB = "579";
 
-async function prepare(play: Play): Promise<void> {
-  play.showEnvironment("IPCAUTH_CONFIG", "IPCAUTH_PATH");
-  say("The configuration:");
-  await play.write("config.yaml", await Deno.readTextFile(EXAMPLE));
-  say("A server, run by root:");
-  await play.startServer("--unix");
+/** Writes the configuration and starts the server. */
+async function prepare(demo: Demo): Promise<void> {
+  demo.showEnvironment("IPCAUTH_CONFIG", "IPCAUTH_PATH");
+  printHeading("The configuration:");
+  await demo.write("config.yaml", await Deno.readTextFile(EXAMPLE));
+  printHeading("A server, run by root:");
+  await demo.startServer("--unix");
 }
 
-async function interact(play: Play): Promise<void> {
-  say("You are root at the console. Lines to try:");
+/** Runs a console in the terminal. */
+async function runInteractive(demo: Demo): Promise<void> {
+  printHeading("You are root at the console. Lines to try:");
   print(
     "  show users\n  show running-config aaa authentication users user alice\n" +
       "  set user alice local_ipc_access true\n  who\n  help\n  exit\n" +
       "And in another terminal, as root:\n" +
-      `  export IPCAUTH_PATH=${play.path("ipc.sock")} PATH=${play.path("bin")}:$PATH\n` +
+      `  export IPCAUTH_PATH=${demo.path("ipc.sock")} PATH=${demo.path("bin")}:$PATH\n` +
       `  ipcauth run-as ${ALICE} -- ipcauth connect\n`,
   );
-  await play.handOver(["ipcauth", "connect"]);
+  await demo.runInTerminal(["ipcauth", "connect"]);
 }
 
-async function tell(play: Play): Promise<void> {
+/** Runs every step, and checks its outcome. */
+async function runSteps(demo: Demo): Promise<void> {
   const connect = (uid: string) => ["ipcauth", "run-as", uid, "--", "ipcauth", "connect"];
-  const refused = { code: 77, says: ["Failed to connect to server"] };
+  const refused = { code: 77, contains: ["Failed to connect to server"] };
   const greeting = (name: string) => ({
     code: 0,
-    says: [`${name} connected from 127.0.0.1 using console on `],
+    contains: [`${name} connected from 127.0.0.1 using console on `],
   });
   const showAlice = "show running-config aaa authentication users user alice";
 
-  await play.step(["ipcauth", "users", "list"], { code: 0, says: ["alice", "bob"] });
+  await demo.step(["ipcauth", "users", "list"], { code: 0, contains: ["alice", "bob"] });
 
-  say(`alice (uid ${ALICE}) may not come in, bob (uid ${BOB}) may:`);
-  await play.step(connect(ALICE), refused);
-  await play.step(connect(BOB), {
+  printHeading(`alice (uid ${ALICE}) may not come in, bob (uid ${BOB}) may:`);
+  await demo.step(connect(ALICE), refused);
+  await demo.step(connect(BOB), {
     code: 0,
-    says: [...greeting("bob").says, " local_ipc_access false"],
+    contains: [...greeting("bob").contains, " local_ipc_access false"],
   }, showAlice);
 
-  say("Why?");
-  await play.step(["ipcauth", "users", "check", ALICE], { code: 77, says: ["user-denied"] });
+  printHeading("Why?");
+  await demo.step(["ipcauth", "users", "check", ALICE], { code: 77, contains: ["user-denied"] });
 
-  say("Flip both flags; the next connection knows:");
-  await play.step(["ipcauth", "users", "allow", "alice"], { code: 0 });
-  await play.step(["ipcauth", "users", "deny", "bob"], { code: 0 });
-  await play.step(connect(ALICE), {
+  printHeading("Flip both flags; the next connection knows:");
+  await demo.step(["ipcauth", "users", "allow", "alice"], { code: 0 });
+  await demo.step(["ipcauth", "users", "deny", "bob"], { code: 0 });
+  await demo.step(connect(ALICE), {
     code: 0,
-    says: [...greeting("alice").says, " local_ipc_access true"],
+    contains: [...greeting("alice").contains, " local_ipc_access true"],
   }, showAlice);
-  await play.step(connect(BOB), refused);
+  await demo.step(connect(BOB), refused);
 
-  say("And back again, from root's own console:");
-  await play.step(["ipcauth", "connect", "-c", "deny alice", "-c", "allow bob"], { code: 0 });
-  await play.step(connect(ALICE), refused);
-  await play.step(connect(BOB), greeting("bob"), "who");
+  printHeading("And back again, from root's own console:");
+  await demo.step(["ipcauth", "connect", "-c", "deny alice", "-c", "allow bob"], { code: 0 });
+  await demo.step(connect(ALICE), refused);
+  await demo.step(connect(BOB), greeting("bob"), "who");
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -79,16 +82,16 @@ async function main(args: readonly string[]): Promise<number> {
     );
     return 77;
   }
-  return await perform({
+  return await runDemo({
     env: (directory) => ({
       IPCAUTH_CONFIG: join(directory, "config.yaml"),
       IPCAUTH_PATH: join(directory, "ipc.sock"),
     }),
-    // At the prompt, Ctrl-C is the console's.
+    // At the prompt, Ctrl-C cancels a line of the console.
     interactive,
-    async tell(play) {
-      await prepare(play);
-      await (interactive ? interact : tell)(play);
+    async run(demo) {
+      await prepare(demo);
+      await (interactive ? runInteractive : runSteps)(demo);
     },
   });
 }

@@ -1,35 +1,40 @@
 /**
- * The second half of the story, over TCP: there the kernel names nobody, and a secret key does.
+ * The demo over TCP, where the kernel does not report the peer's uid and a secret key authenticates
+ * the client. It needs no root.
  *
- *   deno task demo-tcp    ends with 0 only if every step came out as it must; needs no root
+ *   deno task demo-tcp    exits with 0 if every step has the expected outcome
  */
 import { join } from "@std/path";
-import { perform, type Play, say } from "./play.ts";
+import { type Demo, printHeading, runDemo } from "./demo_runner.ts";
 
-/** A port that is free. */
+/** A free port of 127.0.0.1. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** What an ordinary client hears that knows nothing of keys: how many bytes came back. */
+/** A client without keys: sends a line, and prints the number of bytes that it receives. */
 function ordinaryClient(port: number): string[] {
-  const talk = `exec 3<>/dev/tcp/127.0.0.1/${port}; echo hello >&3; cat <&3 2>/dev/null | wc -c`;
-  return ["bash", "-c", talk];
+  const script = `exec 3<>/dev/tcp/127.0.0.1/${port}; echo hello >&3; cat <&3 2>/dev/null | wc -c`;
+  return ["bash", "-c", script];
 }
 
-async function tell(play: Play, port: number): Promise<void> {
-  const [key, other] = [play.path("bob.key"), play.path("other.key")];
+/** Runs every step, and checks its outcome. */
+async function runSteps(demo: Demo, port: number): Promise<void> {
+  const [key, other] = [demo.path("bob.key"), demo.path("other.key")];
   const server = `--tcp=127.0.0.1:${port}`;
-  const connect = (...words: string[]) => ["ipcauth", "connect", server, ...words];
+  const connect = (...args: string[]) => ["ipcauth", "connect", server, ...args];
   const banner = "bob connected from 127.0.0.1 using console on ";
-  const refused = (why: string) => ({ code: 77, says: ["Failed to connect to server: ", why] });
+  const refused = (reason: string) => ({
+    code: 77,
+    contains: ["Failed to connect to server: ", reason],
+  });
 
-  say("A key for bob:");
-  await play.step(["ipcauth", "gen-key", key], { code: 0, says: [key] });
+  printHeading("A key for bob:");
+  await demo.step(["ipcauth", "gen-key", key], { code: 0, contains: [key] });
 
-  say("The configuration says whose it is:");
-  await play.write(
+  printHeading("The configuration says whose it is:");
+  await demo.write(
     "config.yaml",
     `listeners:
   - tcp: 127.0.0.1:${port}
@@ -42,28 +47,28 @@ users:
 `,
   );
 
-  say("A server:");
-  await play.startServer();
+  printHeading("A server:");
+  await demo.startServer();
 
-  say("A client that knows nothing of keys gets not one byte:");
-  await play.step(ordinaryClient(port), { code: 0, says: ["0\n"] });
+  printHeading("A client that knows nothing of keys gets not one byte:");
+  await demo.step(ordinaryClient(port), { code: 0, contains: ["0\n"] });
 
-  say("Without a key, and with one that the server does not know:");
-  await play.step(connect(`--key=${play.path("none.key")}`), {
+  printHeading("Without a key, and with one that the server does not know:");
+  await demo.step(connect(`--key=${demo.path("none.key")}`), {
     code: 78,
-    says: ["Failed to connect to server: "],
+    contains: ["Failed to connect to server: "],
   });
-  await play.step(["ipcauth", "gen-key", other], { code: 0 });
-  await play.step(connect(`--key=${other}`), refused("does not know this key"));
+  await demo.step(["ipcauth", "gen-key", other], { code: 0 });
+  await demo.step(connect(`--key=${other}`), refused("does not know this key"));
 
-  say("With bob's key:");
-  await play.step(connect(`--key=${key}`), { code: 0, says: [banner, "bob"] }, "who");
+  printHeading("With bob's key:");
+  await demo.step(connect(`--key=${key}`), { code: 0, contains: [banner, "bob"] }, "who");
 
-  say("A key is worth what its user is; the next connection knows:");
-  await play.step(["ipcauth", "users", "deny", "bob"], { code: 0 });
-  await play.step(connect(`--key=${key}`), refused("user-denied"));
-  await play.step(["ipcauth", "users", "allow", "bob"], { code: 0 });
-  await play.step(connect(`--key=${key}`, "-c", "show users"), { code: 0, says: ["bob"] });
+  printHeading("A key is worth what its user is; the next connection knows:");
+  await demo.step(["ipcauth", "users", "deny", "bob"], { code: 0 });
+  await demo.step(connect(`--key=${key}`), refused("user-denied"));
+  await demo.step(["ipcauth", "users", "allow", "bob"], { code: 0 });
+  await demo.step(connect(`--key=${key}`, "-c", "show users"), { code: 0, contains: ["bob"] });
 }
 
 if (Deno.args.length > 0) {
@@ -71,9 +76,9 @@ if (Deno.args.length > 0) {
   Deno.exit(64);
 }
 Deno.exit(
-  await perform({
+  await runDemo({
     env: (directory) => ({ IPCAUTH_CONFIG: join(directory, "config.yaml") }),
     interactive: false,
-    tell: (play) => tell(play, freePort()),
+    run: (demo) => runSteps(demo, freePort()),
   }),
 );

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# PostgreSQL as it ships, behind ipcauth: a cluster of its own in a new directory, and names that nobody else
-# on this machine sees (a mount namespace). Prints each command and its output, checks each, leaves nothing.
+# An unmodified PostgreSQL behind ipcauth: a cluster in a new directory, with users that exist only
+# in a mount namespace. Prints each command and its output, checks each, and removes everything.
 # Needs root, ipcauth on PATH, and PostgreSQL.
 set -euo pipefail
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec unshare --mount --propagation private -- "$0" "$@"
@@ -31,8 +31,8 @@ try() {
   [ "$code" = "$wanted" ] || fail "the exit code was $code, not $wanted"
   grep -qF -- "$text" "$work/out" || fail "the output lacks \"$text\""
 }
-# until FILE TEXT: waits until a program has said it
-until_said() {
+# wait_for FILE TEXT: waits until the text is in the file
+wait_for() {
   timeout 30 grep -qm1 -- "$2" < <(tail -n +1 -F --pid=$$ "$1" 2>/dev/null) || fail "$(cat "$1")"
 }
 
@@ -47,10 +47,13 @@ mount --bind "$work/passwd" /etc/passwd
 mount --bind "$work/group" /etc/group
 
 echo "# PostgreSQL, with peer authentication, and roles for alice and bob:"
-mkdir -m 755 "$work/pg" "$work/door" && chown postgres "$work/pg"
-mkdir -m 700 "$work/data" "$work/tunnel" && chown postgres "$work/data" && chown bob:bob "$work/tunnel"
+mkdir -m 755 "$work/pg" "$work/ipcauth"
+mkdir -m 700 "$work/data" "$work/tunnel"
+chown postgres "$work/pg" "$work/data"
+chown bob:bob "$work/tunnel"
 cd /
-as_postgres "$bin/initdb" -D "$work/data" -U postgres --auth-local=peer --auth-host=reject > "$work/initdb.log"
+as_postgres "$bin/initdb" -D "$work/data" -U postgres --auth-local=peer --auth-host=reject \
+  > "$work/initdb.log"
 grep '^local' "$work/data/pg_hba.conf" | head -n 1
 as_postgres "$bin/pg_ctl" -D "$work/data" -w -l "$work/data/log" \
   -o "-k $work/pg -c listen_addresses= -c fsync=off" start > /dev/null
@@ -60,26 +63,27 @@ done
 
 port=${PORT:-4569}
 ipcauth gen-key "$work/bob.key" > /dev/null
-sed -e "s|/run/ipcauth/postgresql|$work/door|; s|/run/postgresql|$work/pg|" \
-  -e "s|/etc/ipcauth|$work|; s|127.0.0.1:4569|127.0.0.1:$port|" "$here/config.yaml" > "$work/config.yaml"
+sed -e "s|/run/ipcauth/postgresql|$work/ipcauth|; s|/run/postgresql|$work/pg|" \
+  -e "s|/etc/ipcauth|$work|; s|127.0.0.1:4569|127.0.0.1:$port|" \
+  "$here/config.yaml" > "$work/config.yaml"
 ipcauth serve --config "$work/config.yaml" 2> "$work/log" & pids+=($!)
-until_said "$work/log" 'tcp:127.0.0.1'
+wait_for "$work/log" 'tcp:127.0.0.1'
 
 who='select current_user, session_user'
 echo "# bob is bob to PostgreSQL:"
-try 0 "bob|bob" ipcauth run-as bob -- psql -Ath "$work/door" -d postgres -c "$who"
-echo "# carol gets through the door, and PostgreSQL does not take her for bob:"
+try 0 "bob|bob" ipcauth run-as bob -- psql -Ath "$work/ipcauth" -d postgres -c "$who"
+echo "# carol may connect, but PostgreSQL does not take her for bob:"
 try 2 'Peer authentication failed for user "bob"' \
-  ipcauth run-as carol -- psql -Ath "$work/door" -U bob -d postgres -c "$who"
-echo "# alice has a role, and does not get through the door:"
+  ipcauth run-as carol -- psql -Ath "$work/ipcauth" -U bob -d postgres -c "$who"
+echo "# alice has a role, but may not connect:"
 try 2 'server closed the connection unexpectedly' \
-  ipcauth run-as alice -- psql -Ath "$work/door" -d postgres -c "$who"
+  ipcauth run-as alice -- psql -Ath "$work/ipcauth" -d postgres -c "$who"
 
 echo "# bob over TCP, with his key and a tunnel:"
 install -o bob -g bob -m 600 "$work/bob.key" "$work/tunnel/bob.key"
 ipcauth run-as bob -- ipcauth connect --tcp="127.0.0.1:$port" --key="$work/tunnel/bob.key" \
   --listen "unix:$work/tunnel/.s.PGSQL.5432" 2> "$work/tunnel.log" & pids+=($!)
-until_said "$work/tunnel.log" 'listening on'
+wait_for "$work/tunnel.log" 'listening on'
 try 0 "bob|bob" ipcauth run-as bob -- psql -Ath "$work/tunnel" -d postgres -c "$who"
 try 2 'Peer authentication failed for user "alice"' \
   ipcauth run-as bob -- psql -Ath "$work/tunnel" -U alice -d postgres -c "$who"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The example, on sockets and a configuration of its own in a new directory. Prints each command and its output,
-# checks each, leaves nothing. Needs root, ipcauth on PATH, and socat.
+# The example with a socket and a configuration in a new directory. Prints each command and its
+# output, checks each, and removes everything. Needs root, ipcauth on PATH, and socat.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,7 @@ finish() {
 trap finish EXIT
 fail() { echo "failed: $*" >&2; exit 1; }
 
-# try EXPECTED-OUTPUT COMMAND...: a peer that is refused reads end-of-file, and nothing else.
+# try EXPECTED-OUTPUT COMMAND... A peer that is denied reads end-of-file and no byte before it.
 try() {
   local wanted=$1; shift
   echo "\$ $*"
@@ -27,22 +27,25 @@ try() {
 chmod 755 "$work"
 mkdir -m 755 "$work/run"
 install -m 755 "$here/restart-web" "$work/restart-web"
-sed -e "s|/run/ipcauth|$work/run|; s|/usr/local/sbin|$work|" "$here/config.yaml" > "$work/config.yaml"
+sed -e "s|/run/ipcauth|$work/run|; s|/usr/local/sbin|$work|" \
+  "$here/config.yaml" > "$work/config.yaml"
 socket=$work/run/restart-web.sock
 ipcauth serve --config "$work/config.yaml" 2> "$work/log" & server=$!
-timeout 30 grep -qm1 '"listen"' < <(tail -n +1 -F --pid=$$ "$work/log" 2>/dev/null) || fail "$(cat "$work/log")"
+timeout 30 grep -qm1 '"listen"' < <(tail -n +1 -F --pid=$$ "$work/log" 2>/dev/null) ||
+  fail "$(cat "$work/log")"
 
 allowed() { printf 'restarting the web server for %s\ndone, as root' "$1"; }
 echo "# alice and bob may:"
 try "$(allowed alice)" ipcauth run-as 578 -- socat -t5 - "UNIX:$socket"
 try "$(allowed bob)" ipcauth run-as 579 -- socat -t5 - "UNIX:$socket"
-echo "# carol has access to this machine's services, and not to this one:"
+echo "# carol has access to other services of this machine, but not to this one:"
 try "" ipcauth run-as 580 -- socat -t5 - "UNIX:$socket"
-echo "# bob leaves the team:"
-try "bob: local_ipc_access is now false in $work/config.yaml" ipcauth users deny bob --config "$work/config.yaml"
+echo "# bob may no longer:"
+try "bob: local_ipc_access is now false in $work/config.yaml" \
+  ipcauth users deny bob --config "$work/config.yaml"
 try "" ipcauth run-as 579 -- socat -t5 - "UNIX:$socket"
-echo "# What was asked for, and by whom, is in the log:"
+echo "# The log has each request and its user:"
 grep -o '"event":"stderr".*' "$work/log" | grep -o '"message".*' | sed 's/pid [0-9]*/pid …/'
-[ "$(grep -c '"event":"stderr"' "$work/log")" = 2 ] || fail "two were let in"
-[ "$(grep -c '"event":"deny"' "$work/log")" = 2 ] || fail "two were refused"
+[ "$(grep -c '"event":"stderr"' "$work/log")" = 2 ] || fail "two connections were allowed"
+[ "$(grep -c '"event":"deny"' "$work/log")" = 2 ] || fail "two connections were denied"
 echo "# Every step came out as it must."

@@ -1,25 +1,24 @@
 /**
- * The arguments of each command. Impossible combinations cannot be expressed in what they are read into.
+ * The command line of the whole program. The values it is parsed into cannot express a
+ * contradiction.
  *
  * @module
  */
-import { parseId } from "../policy/id.ts";
 import {
-  type ConnectCommand,
-  DEFAULT,
   flagsOf,
   help,
   type Invocation,
-  type OrDefault,
+  operands,
   type Parsed,
   type Parser,
   parseWith,
-  type ServeCommand,
   usage,
 } from "./command_line.ts";
+import { parseConnect } from "./connect_arguments.ts";
 import type { Flags } from "./flags.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
-import type { UsersAction } from "./users.ts";
+import { parseServe } from "./serve_arguments.ts";
+import { parseUsers } from "./users_arguments.ts";
 
 /** The subcommands, in the order in which help lists them. */
 export const COMMANDS = [
@@ -36,7 +35,15 @@ export const COMMANDS = [
  * Parses a command line of the whole program.
  *
  * @param argv The arguments, without the program's name.
- * @throws {Failure} 64, with the command whose help explains it.
+ * @throws {Failure} 64 (`run-as`: 125), with a hint that names the command's help.
+ * @example
+ * ```ts
+ * parseCommandLine(["users", "allow", "bob", "--config=/etc/x.yaml"]);
+ * // {
+ * //   command: { kind: "users", action: { verb: "allow", name: "bob" }, json: false },
+ * //   globalFlags: { config: "/etc/x.yaml", logLevel: null, logFormat: null, color: "auto" },
+ * // }
+ * ```
  */
 export function parseCommandLine(argv: readonly string[]): Invocation {
   return parseWith(argv, parsers);
@@ -52,99 +59,6 @@ const parsers = {
   "completions": parseCompletions,
 } satisfies Record<typeof COMMANDS[number], Parser>;
 
-function parseServe(argv: readonly string[]): Parsed {
-  const flags = flagsOf(argv, "serve", {
-    optional: ["unix", "tcp", "key"],
-    values: ["forward", "identity", "drop-to"],
-    switches: ["exec"],
-  });
-  return { flags, command: () => serveCommand(flags) };
-}
-
-function serveCommand(flags: Flags): ServeCommand {
-  noWords(flags, "serve");
-  const forward = flags.one("forward");
-  const identity = flags.oneOf("identity", ["none", "proxy-v2", "impersonate"]);
-  if (forward !== null && flags.has("exec")) {
-    throw usage(
-      "--forward and --exec exclude each other: a connection goes to one service",
-      "serve",
-    );
-  }
-  if (identity !== null && forward === null) {
-    throw usage("--identity says what --forward passes on, and there is no --forward", "serve");
-  }
-  const argv = flags.rest ?? [];
-  if (flags.has("exec") && argv.length === 0) {
-    throw usage("--exec needs a program behind --", "serve");
-  }
-  if (!flags.has("exec") && flags.rest !== null) {
-    throw usage("A program behind -- needs --exec", "serve");
-  }
-  const keys = flags.all("key").map(orDefault);
-  const tcp = flags.one("tcp");
-  if (keys.length > 0 && tcp === null && flags.has("unix")) {
-    throw usage("--key is for TCP, and there is no --tcp", "serve");
-  }
-  return {
-    kind: "serve",
-    unix: optional(flags.one("unix")),
-    tcp: optional(tcp),
-    keys,
-    dropTo: flags.one("drop-to"),
-    service: forward !== null
-      ? { kind: "forward", target: forward, identity: identity ?? "none" }
-      : flags.has("exec")
-      ? { kind: "exec", argv }
-      : null,
-  };
-}
-
-function parseConnect(argv: readonly string[]): Parsed {
-  const flags = flagsOf(argv, "connect", {
-    optional: ["unix", "tcp", "key"],
-    values: ["user", "server-user", "listen", "command"],
-    switches: ["pipe"],
-  });
-  return { flags, command: () => connectCommand(flags) };
-}
-
-function connectCommand(flags: Flags): ConnectCommand {
-  noWords(flags, "connect");
-  if (flags.rest !== null) {
-    throw usage("connect starts no program: nothing goes behind --", "connect");
-  }
-  const unix = flags.one("unix");
-  const tcp = flags.one("tcp");
-  const key = flags.one("key");
-  if (unix !== null && tcp !== null) throw usage("--unix and --tcp exclude each other", "connect");
-  if (unix !== null && key !== null) {
-    throw usage("--key is for TCP; on a Unix socket the kernel says who you are", "connect");
-  }
-  const commands = flags.all("command");
-  const listen = flags.one("listen");
-  const ways = [
-    commands.length > 0 && "-c",
-    flags.has("pipe") && "--pipe",
-    listen !== null && "--listen",
-  ]
-    .filter((way) => way !== false);
-  if (ways.length > 1) throw usage(`${ways.join(" and ")} exclude each other`, "connect");
-  return {
-    kind: "connect",
-    to: tcp !== null || key !== null
-      ? { kind: "tcp", address: orDefault(tcp ?? ""), key: orDefault(key ?? "") }
-      : { kind: "unix", path: optional(unix) },
-    user: flags.one("user"),
-    serverUser: flags.one("server-user"),
-    mode: listen !== null
-      ? { kind: "listen", address: listen }
-      : flags.has("pipe")
-      ? { kind: "pipe" }
-      : { kind: "console", commands },
-  };
-}
-
 function parseGenKey(argv: readonly string[]): Parsed {
   const flags = flagsOf(argv, "gen-key", { switches: ["force"], values: ["show"] });
   return {
@@ -152,7 +66,7 @@ function parseGenKey(argv: readonly string[]): Parsed {
     command: () => {
       const show = flags.one("show");
       if (show !== null) {
-        noOperands(flags, "gen-key");
+        refuseOperands(flags, "gen-key");
         if (flags.has("force")) {
           throw usage("--show writes nothing: --force is out of place", "gen-key");
         }
@@ -165,76 +79,9 @@ function parseGenKey(argv: readonly string[]): Parsed {
   };
 }
 
-function parseUsers(argv: readonly string[]): Parsed {
-  const flags = flagsOf(argv, "users", {
-    values: ["uid", "gid"],
-    switches: ["local-ipc-access", "admin", "json"],
-  });
-  return {
-    flags,
-    command: () => ({ kind: "users", action: usersAction(flags), json: flags.has("json") }),
-  };
-}
-
-function usersAction(flags: Flags): UsersAction {
-  const [verb = "list", ...words] = operands(flags);
-  if (verb !== "add") {
-    for (const flag of ["uid", "gid", "local-ipc-access", "admin"]) {
-      if (flags.has(flag)) throw usage(`--${flag} goes with users add only`, "users");
-    }
-  }
-  const take = (...names: string[]): string[] => {
-    if (words.length === names.length) return words;
-    throw usage(`Usage: ipcauth users ${[verb, ...names].join(" ")}`, "users");
-  };
-  switch (verb) {
-    case "list":
-      take();
-      return { verb };
-    case "show":
-    case "allow":
-    case "deny":
-    case "remove": {
-      const [name] = take("NAME");
-      return { verb, name: name! };
-    }
-    case "set": {
-      const [name, field, value] = take("NAME", "FIELD", "VALUE");
-      return { verb, name: name!, field: field!, value: value! };
-    }
-    case "check": {
-      const [who] = take("UID|NAME");
-      return { verb, who: who! };
-    }
-    case "add": {
-      const [name] = take("NAME");
-      const uid = id(flags, "uid");
-      if (uid === null) throw usage("users add needs --uid N", "users");
-      return {
-        verb,
-        name: name!,
-        uid,
-        gid: id(flags, "gid"),
-        localIpcAccess: flags.has("local-ipc-access"),
-        admin: flags.has("admin"),
-      };
-    }
-    default:
-      throw usage(`There is no "users ${verb}"`, "users");
-  }
-}
-
-function id(flags: Flags, name: string): number | null {
-  const text = flags.one(name);
-  if (text === null) return null;
-  const value = parseId(text);
-  if (value === null) {
-    throw usage(
-      `--${name}: "${text}" is not an id; it is a whole number from 0 to 4294967294`,
-      "users",
-    );
-  }
-  return value;
+function refuseOperands(flags: Flags, topic: string): void {
+  const [word] = operands(flags);
+  if (word !== undefined) throw usage(`"${word}" is out of place`, topic);
 }
 
 function parseHelp(argv: readonly string[]): Parsed {
@@ -264,26 +111,4 @@ function parseCompletions(argv: readonly string[]): Parsed {
       return { kind: "completions", shell };
     },
   };
-}
-
-function optional(value: string | null): OrDefault | null {
-  return value === null ? null : orDefault(value);
-}
-
-function orDefault(value: string): OrDefault {
-  return value === "" ? DEFAULT : value;
-}
-
-/** Words that no flag is among; behind `--` they may begin like one (POSIX, utility conventions, 10). */
-function operands(flags: Flags): readonly string[] {
-  return [...flags.words, ...flags.rest ?? []];
-}
-
-function noOperands(flags: Flags, topic: string): void {
-  const [word] = operands(flags);
-  if (word !== undefined) throw usage(`"${word}" is out of place`, topic);
-}
-
-function noWords(flags: Flags, topic: string): void {
-  if (flags.words.length > 0) throw usage(`"${flags.words[0]}" is out of place`, topic);
 }

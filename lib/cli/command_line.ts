@@ -1,21 +1,22 @@
 /**
- * A command line as a value: what all commands have in common. Pure, argv → a command or a usage error. What contradicts
- * itself is refused here, before any file is opened.
+ * A command line as a value, and what all commands have in common. Pure: argv → a command or a
+ * usage error. Contradictory flags are refused here, before any file is opened.
  *
  * @module
  */
 import type { ForwardIdentity, LogLevel } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { type Flags, readFlags } from "./flags.ts";
-import type { UsersAction } from "./users.ts";
+import type { UsersAction } from "./users_action.ts";
 
-/** Where a flag may be given without a value. */
-export type OrDefault = string | typeof DEFAULT;
+/** The value of a flag whose value may be left out. */
+export type ValueOrDefault = string | typeof DEFAULT;
 /** A flag that was given without a value. */
 export const DEFAULT: unique symbol = Symbol("default");
 
-/** Flags every command takes. */
-export interface Everywhere {
+/** The flags of every command. */
+export interface GlobalFlags {
+  /** `--config FILE`. */
   readonly config: string | null;
   readonly logLevel: LogLevel | null;
   readonly logFormat: "text" | "json" | null;
@@ -25,11 +26,15 @@ export interface Everywhere {
 /** `ipcauth serve`. */
 export interface ServeCommand {
   readonly kind: "serve";
-  readonly unix: OrDefault | null;
-  readonly tcp: OrDefault | null;
-  readonly keys: readonly OrDefault[];
-  /** Whom to become once everything listens. */
+  /** `--unix[=PATH]`, or null. */
+  readonly unix: ValueOrDefault | null;
+  /** `--tcp[=HOST:PORT]`, or null. */
+  readonly tcp: ValueOrDefault | null;
+  /** `--key[=FILE]`, in the order given. */
+  readonly keys: readonly ValueOrDefault[];
+  /** The user to become once every listener is open, or null. */
   readonly dropTo: string | null;
+  /** The service of the flags; null for that of the configuration, or a console. */
   readonly service:
     | { readonly kind: "forward"; readonly target: string; readonly identity: ForwardIdentity }
     | { readonly kind: "exec"; readonly argv: readonly string[] }
@@ -39,12 +44,16 @@ export interface ServeCommand {
 /** `ipcauth connect`. */
 export interface ConnectCommand {
   readonly kind: "connect";
+  /** The server. A path of null means that neither `--unix` nor `--tcp` nor `--key` was given. */
   readonly to:
-    | { readonly kind: "unix"; readonly path: OrDefault | null }
-    | { readonly kind: "tcp"; readonly address: OrDefault; readonly key: OrDefault };
+    | { readonly kind: "unix"; readonly path: ValueOrDefault | null }
+    | { readonly kind: "tcp"; readonly address: ValueOrDefault; readonly key: ValueOrDefault };
+  /** The user to act as, or null. */
   readonly user: string | null;
+  /** The user, beside root and the caller, that a Unix server may run as, or null. */
   readonly serverUser: string | null;
   readonly mode:
+    /** With no commands it reads them from standard input. */
     | { readonly kind: "console"; readonly commands: readonly string[] }
     | { readonly kind: "pipe" }
     | { readonly kind: "listen"; readonly address: string };
@@ -54,6 +63,7 @@ export interface ConnectCommand {
 export type Command =
   | ServeCommand
   | ConnectCommand
+  /** `who` is `USER|UID[:GROUP|GID]`. */
   | { readonly kind: "run-as"; readonly who: string; readonly program: readonly string[] }
   | { readonly kind: "gen-key"; readonly file: string | null; readonly force: boolean }
   | { readonly kind: "show-key"; readonly file: string }
@@ -65,66 +75,73 @@ export type Command =
 /** A parsed command line. */
 export interface Invocation {
   readonly command: Command;
-  readonly everywhere: Everywhere;
+  readonly globalFlags: GlobalFlags;
 }
 
-/** What may stand before and behind every command. */
-
-/** Flags that stand before every command, or behind it. */
-export const EVERYWHERE = {
+/** The names of the flags that every command takes, before or after its name. */
+export const GLOBAL_FLAGS = {
   values: ["config", "log-level", "log-format", "color"],
   switches: ["help"],
 };
 
-/** A command's flags, and the command itself once they are known to be wanted (and not its help). */
+/** A command's flags. The command itself is only built when its help is not asked for instead. */
 export interface Parsed {
   readonly flags: Flags;
+  /** @throws {Failure} 64 (`run-as`: 125) when operands or flags contradict each other. */
   readonly command: () => Command;
 }
 
-/** Reads what stands behind a command's name. */
+/** Reads the arguments after a command's name. */
 export type Parser = (argv: readonly string[]) => Parsed;
 
 /**
- * Parses a command line.
+ * Parses a command line with the given commands.
  *
  * @param argv The arguments, without the program's name.
- * @param parsers The commands there are.
- * @throws {Failure} 64, with the command whose help explains it.
+ * @param parsers A parser for each command, by name.
+ * @throws {Failure} 64 (`run-as`: 125), with a hint that names the command's help.
  */
 export function parseWith(
   argv: readonly string[],
   parsers: Readonly<Record<string, Parser>>,
 ): Invocation {
   const head = readFlags(argv, {
-    // Whoever runs a program through us tells our failures from the program's by their code.
+    // Under run-as every failure of its own is 125, which differs from the program's codes.
     ...argv.includes("run-as") ? { topic: "run-as" } : {},
-    values: EVERYWHERE.values,
-    switches: [...EVERYWHERE.switches, "version"],
+    values: GLOBAL_FLAGS.values,
+    switches: [...GLOBAL_FLAGS.switches, "version"],
     aliases: { h: "help", V: "version" },
     stopEarly: true,
   });
   const [name, ...rest] = head.words;
-  if (head.has("version")) return { command: { kind: "version" }, everywhere: everywhere(head) };
+  if (head.has("version")) {
+    return { command: { kind: "version" }, globalFlags: readGlobalFlags(head) };
+  }
   if (name === undefined) {
-    if (head.has("help")) return { command: help(null), everywhere: everywhere(head) };
+    if (head.has("help")) return { command: help(null), globalFlags: readGlobalFlags(head) };
     throw usage("No command was given", null);
   }
-  // What `readFlags` set apart behind the first `--` belongs to the subcommand.
+  // The words that `readFlags` set apart at the first `--` are the subcommand's.
   const tail = head.rest === null ? rest : [...rest, "--", ...head.rest];
   const parse = parsers[name];
   if (!Object.hasOwn(parsers, name) || parse === undefined) {
     throw usage(`There is no command "${name}"`, null);
   }
   const { command, flags } = parse(tail);
-  const both = everywhere(head, flags);
+  const globalFlags = readGlobalFlags(head, flags);
   return {
     command: head.has("help") || flags.has("help") ? help(name) : command(),
-    everywhere: both,
+    globalFlags,
   };
 }
 
-/** The flags of a command, and those of every command. */
+/**
+ * Reads the flags of a command together with the global ones.
+ *
+ * @param topic The command, for hints.
+ * @param own The names of its own flags, by kind.
+ * @throws {Failure} As {@linkcode readFlags}.
+ */
 export function flagsOf(
   argv: readonly string[],
   topic: string,
@@ -132,15 +149,24 @@ export function flagsOf(
 ): Flags {
   return readFlags(argv, {
     topic,
-    values: [...EVERYWHERE.values, ...own.values ?? []],
+    values: [...GLOBAL_FLAGS.values, ...own.values ?? []],
     optional: own.optional ?? [],
-    switches: [...EVERYWHERE.switches, ...own.switches ?? []],
+    switches: [...GLOBAL_FLAGS.switches, ...own.switches ?? []],
     aliases: topic === "connect" ? { h: "help", c: "command" } : { h: "help" },
     stopEarly: own.stopEarly ?? false,
   });
 }
 
-function everywhere(...levels: Flags[]): Everywhere {
+/**
+ * The operands of a command, those after `--` included: there they may begin with a hyphen (POSIX,
+ * Utility Conventions, guideline 10).
+ */
+export function operands(flags: Flags): readonly string[] {
+  return [...flags.words, ...flags.rest ?? []];
+}
+
+/** Where a flag is given before and after the command's name, the one after it counts. */
+function readGlobalFlags(...levels: Flags[]): GlobalFlags {
   const last = <T>(read: (flags: Flags) => T | null): T | null =>
     levels.map(read).reduce((before, value) => value ?? before, null);
   return {
@@ -151,12 +177,16 @@ function everywhere(...levels: Flags[]): Everywhere {
   };
 }
 
-/** Explains a command, or all of them. */
+/** The command that prints a help text. @param topic A command, or null for the overview. */
 export function help(topic: string | null): Command {
   return { kind: "help", topic };
 }
 
-/** A command line that is none. */
+/**
+ * The failure of a command line that cannot be understood.
+ *
+ * @param topic The command whose help the hint names, or null for the overview.
+ */
 export function usage(
   message: string,
   topic: string | null,

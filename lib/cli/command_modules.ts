@@ -1,12 +1,12 @@
 /**
- * Where each command is carried out: loaded when it is entered, so that nobody pays for the others.
+ * The module of each command, loaded when the command runs.
  *
  * @module
  */
 
 export { parseCommandLine } from "./arguments.ts";
 
-/** The rooms of a program that can do everything. */
+/** The modules of the whole program, by command. */
 export const COMMAND_MODULES = {
   usage: () => import("./usage.ts"),
   completions: () => import("./completions.ts"),
@@ -18,5 +18,5 @@ export const COMMAND_MODULES = {
   ids: () => import("../libc/ids.ts"),
 } as const;
 
-/** Rooms, some of which may be locked. */
+/** The modules of a build. One that holds `run-as` alone throws for every other command. */
 export type CommandModules = typeof COMMAND_MODULES;

@@ -1,13 +1,14 @@
 /**
- * Completion scripts for shells: one table of words, three ways to say it.
+ * Completion scripts for bash, zsh and fish, made from one table of words.
  *
  * @module
  */
 import { COMMANDS } from "./arguments.ts";
 
-const EVERYWHERE = ["--config", "--log-level", "--log-format", "--color", "--help"];
+/** The global flags, which may follow every command. */
+const GLOBAL_FLAGS = ["--config", "--log-level", "--log-format", "--color", "--help"];
 
-/** What may follow each command. */
+/** The words and flags that may follow each command. */
 const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
   "serve": ["--unix", "--tcp", "--key", "--forward", "--identity", "--exec", "--drop-to"],
   "connect": [
@@ -33,7 +34,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
 /**
  * The completion script of a shell.
  *
- * @returns Text to be sourced by it.
+ * @returns A script that the shell sources.
  */
 export function completionScript(shell: "bash" | "zsh" | "fish"): string {
   switch (shell) {
@@ -46,13 +47,18 @@ export function completionScript(shell: "bash" | "zsh" | "fish"): string {
   }
 }
 
+/**
+ * A `case` branch for each command that sets the variable `words`, in the syntax of bash and zsh.
+ */
 function cases(): string {
   return COMMANDS
-    .map((command) => `    ${command}) words="${[...WORDS[command], ...EVERYWHERE].join(" ")}" ;;`)
+    .map((command) =>
+      `    ${command}) words="${[...WORDS[command], ...GLOBAL_FLAGS].join(" ")}" ;;`
+    )
     .join("\n");
 }
 
-/** Flags whose value is one of a few words. */
+/** The flags whose value is one of a few words. */
 const CHOICES = {
   "--color": ["auto", "always", "never"],
   "--log-level": ["debug", "info", "warn", "error"],
@@ -60,12 +66,14 @@ const CHOICES = {
   "--identity": ["none", "proxy-v2", "impersonate"],
 } as const;
 
+/** A `case` branch for each of them. @param name The variable that a branch sets. */
 function choices(name: string): string {
   return Object.entries(CHOICES)
     .map(([flag, words]) => `    ${flag}) ${name}="${words.join(" ")}" ;;`).join("\n");
 }
 
-// Flags that go before the command take a value, behind a blank or behind "=", which bash makes a word of.
+// A global flag before the command takes a value after a blank or after "=", which bash splits off
+// as a word of its own.
 function bash(): string {
   return `# bash completion for ipcauth
 _ipcauth() {
@@ -83,7 +91,7 @@ _ipcauth() {
     i=$((i + 1))
   done
   case "$command" in
-    "") words="${[...COMMANDS, ...EVERYWHERE, "--version"].join(" ")}" ;;
+    "") words="${[...COMMANDS, ...GLOBAL_FLAGS, "--version"].join(" ")}" ;;
 ${cases()}
   esac
   case "$before" in
@@ -116,7 +124,7 @@ ${choices("words_")}
     return
   fi
   case "$command_" in
-    "") words_="${[...COMMANDS, ...EVERYWHERE, "--version"].join(" ")}" ;;
+    "") words_="${[...COMMANDS, ...GLOBAL_FLAGS, "--version"].join(" ")}" ;;
 ${cases().replaceAll("words=", "words_=")}
   esac
   compadd -- \${=words_}
@@ -130,9 +138,9 @@ compdef _ipcauth ipcauth
 
 function fish(): string {
   const lines = COMMANDS.map((command) => {
-    // Files only where a command takes some.
+    // File names are offered only where a command takes some.
     const files = ["serve", "connect", "run-as", "gen-key"].includes(command) ? "" : " -f";
-    const words = [...WORDS[command], ...EVERYWHERE].join(" ");
+    const words = [...WORDS[command], ...GLOBAL_FLAGS].join(" ");
     return `complete -c ipcauth -n '__fish_seen_subcommand_from ${command}'${files} -a '${words}'`;
   });
   return `# fish completion for ipcauth

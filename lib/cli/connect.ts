@@ -1,11 +1,11 @@
 /**
- * `ipcauth connect`: the client.
+ * `ipcauth connect`: opens a session and runs a console, a pipe or a tunnel on it.
  *
  * @module
  */
 import type { Duplex } from "node:stream";
 import { RpcClient, RpcServerError } from "../client/rpc_client.ts";
-import { asConnectFailure, connectFailure } from "../client/connect_failure.ts";
+import { beforeSession, connectFailure } from "../client/connect_failure.ts";
 import { connectUnix } from "../client/connect_unix.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { endStandardOutput } from "../libc/standard_output.ts";
@@ -14,30 +14,27 @@ import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import type { ConnectCommand } from "./command_line.ts";
-import type { Context } from "./context.ts";
+import type { ConnectContext, Context } from "./context.ts";
 import { type Destination, findDestination } from "./destination.ts";
 
-/** What `connect` is given beside the command line. */
-export interface ConnectContext extends Context {
-  readonly version: string;
-  /** The address of the program's own module. */
-  readonly self: string;
-}
-
-/** An open connection, plain to whoever reads and writes it. */
+/** An open connection. Over TCP its stream encrypts and decrypts. */
 interface Connection {
   readonly stream: Duplex;
-  /** How it is named in messages. */
+  /** The server's path or address, for messages. */
   readonly where: string;
-  /** What the server has handed it to, where it says so. */
+  /**
+   * The service's name, which the ACCEPT record of the access check holds; null on a Unix socket.
+   */
   readonly service: string | null;
 }
 
 /**
- * Connects, and does what was asked for there.
+ * Connects and runs the command's mode.
  *
- * @returns 0, or the code of the first command that failed.
- * @throws {Failure} When it does not get in, or the server goes away.
+ * @returns 0, or the exit code of the first console command that failed.
+ * @throws {Failure} 64 for a contradictory command, 65 when the server is not one of ipcauth or the
+ * stream is cut, 69 when no server answers or it closes the session, 77 when it refuses the caller
+ * or runs as another user than it should, 78 for a bad key file or configuration.
  */
 export async function connect(command: ConnectCommand, context: ConnectContext): Promise<ExitCode> {
   const { mode } = command;
@@ -55,26 +52,20 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
     input: Deno.stdin.readable,
     write: (chunk) => writeAllAsync(Deno.stdout, chunk),
     closeOutput: endStandardOutput,
-    silence: connection.service === null ? closedAtOnce(connection.where, context) : null,
+    onNoData: connection.service === null ? closedWithoutData(connection.where, context) : null,
   });
   return ExitCode.ok;
 }
 
-function closedAtOnce(where: string, { environment: { uid } }: Context): Failure {
+/**
+ * On a Unix socket a refused client sees end-of-file and not one byte, so this is the likely cause.
+ */
+function closedWithoutData(where: string, { environment: { uid } }: Context): Failure {
   return connectFailure(
-    `${where} has closed without a word: it refuses uid ${uid}, or its service has ended`,
+    `${where} has closed without sending data: it refuses uid ${uid}, or its service has ended`,
     ExitCode.refused,
     `ipcauth users check ${uid}, run by the server's administrator, says why`,
   );
-}
-
-/** Until there is a session, every failure is one to connect. */
-export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    throw error instanceof Failure ? asConnectFailure(error) : error;
-  }
 }
 
 async function open(
@@ -83,13 +74,13 @@ async function open(
   context: ConnectContext,
 ): Promise<Connection> {
   if (destination.kind === "unix") return await openUnix(destination.paths, command, context);
-  const [{ connectWithKey }, { readKeyFile }, { EncryptedStream }, { endpointText }] = await Promise
+  const [{ connectWithKey }, { readKeyFile }, { EncryptedStream }, { hostPortText }] = await Promise
     .all(
       [
         import("../client/connect_tcp.ts"),
         import("../keys/key_reader.ts"),
         import("../client/encrypted_stream.ts"),
-        import("../libc/inet.ts"),
+        import("../libc/inet_address.ts"),
       ],
     );
   const { key } = readKeyFile(destination.key, context.environment.uid);
@@ -97,7 +88,7 @@ async function open(
     const hello = { client: `ipcauth/${context.version}`, user: command.user };
     const { descriptor, channel, rest, service } = connectWithKey(destination.address, key, hello);
     const stream = new EncryptedStream(adoptSocket(descriptor.release()), channel, rest);
-    return { stream, where: endpointText(destination.address), service };
+    return { stream, where: hostPortText(destination.address), service };
   } finally {
     key.fill(0);
   }
@@ -135,26 +126,26 @@ async function runConsole(
       "ipcauth connect --pipe, or --listen for other programs",
     );
   }
-  const { remote, welcome } = await RpcClient.open(stream, where, context.environment.uid);
+  const { client, welcome } = await RpcClient.open(stream, where, context.environment.uid);
   try {
-    // Over TCP the access check has said it already.
+    // Over TCP the HELLO record has named the user already.
     const session = user === null || service !== null
       ? welcome
-      : await actAs(user, remote, welcome);
-    // Loaded while nothing waits for it: a refused client never needs it.
+      : await actAs(user, client, welcome);
+    // Loaded only now: a client that is refused does not need it.
     const { Shell } = await import("../shell/shell.ts");
-    const shell = new Shell(remote, session, context);
+    const shell = new Shell(client, session, context);
     return commands.length > 0
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
-    if (service !== null) await hangUp(stream);
-    remote.close();
+    if (service !== null) await endStream(stream);
+    client.close();
   }
 }
 
-/** Over TCP an end that nobody has announced is an error to the other side. */
-async function hangUp(stream: Duplex): Promise<void> {
+/** Sends FIN and waits for the end: over TCP an end without FIN is an error to the server. */
+async function endStream(stream: Duplex): Promise<void> {
   if (stream.destroyed || stream.writableEnded) return;
   await new Promise<void>((resolve) => {
     stream.once("close", resolve);
@@ -162,6 +153,7 @@ async function hangUp(stream: Duplex): Promise<void> {
   });
 }
 
+/** The uid of `--server-user`. @throws {Failure} 64 when this machine has no such user. */
 function serverUid(name: string): number {
   const uid = parseId(name) ?? accountByName(name)?.uid;
   if (uid !== undefined) return uid;
@@ -171,9 +163,10 @@ function serverUid(name: string): number {
   });
 }
 
-async function actAs(user: string, remote: RpcClient, welcome: Welcome): Promise<Welcome> {
+/** Acts as another user from now on. @throws {Failure} 77 when the server refuses it. */
+async function actAs(user: string, client: RpcClient, welcome: Welcome): Promise<Welcome> {
   try {
-    await remote.call("login", { user });
+    await client.call("login", { user });
     return { ...welcome, user };
   } catch (error) {
     if (!(error instanceof RpcServerError)) throw error;

@@ -1,21 +1,30 @@
 /**
- * What a subcommand is given of the outside world. Handing it in keeps the subcommands testable and
- * leaves `Deno.exit`, standard output and the environment with `main.ts` and `app.ts`.
+ * What a subcommand is given from outside. It is a parameter so that the subcommands can be tested,
+ * and so that `Deno.exit`, standard output and the environment are used in `main.ts` and `app.ts`
+ * alone.
  *
  * @module
  */
 import type { Environment } from "../config/default_paths.ts";
 
-/** The outside world of one run of the program. */
+/** One run of the program. */
 export interface Context {
-  /** Who runs it, and the environment variables that concern it. */
+  /** The effective uid, and the environment variables that the program reads. */
   readonly environment: Environment;
   /** `--config FILE`, or null. */
   readonly config: string | null;
-  /** Whether output may be coloured: `--color`, `NO_COLOR` and the terminal, already weighed. */
+  /** Whether output may be coloured, by `--color`, `NO_COLOR` and the terminal. */
   readonly color: boolean;
-  /** Writes text to standard output; the text ends its own lines. */
+  /** Writes text to standard output; the text includes its newlines. */
   out(text: string): void;
-  /** Writes text to standard error. */
+  /** Writes text to standard error; the text includes its newlines. */
   err(text: string): void;
+}
+
+/** What `connect` is given beside its command. */
+export interface ConnectContext extends Context {
+  /** The program's version, for the HELLO record of the access check. */
+  readonly version: string;
+  /** The address of the program's own module, from which a Worker is started. */
+  readonly self: string;
 }

@@ -1,11 +1,11 @@
 /**
- * Where a client goes: flags, then the environment, then the configuration, then the usual places.
+ * The server a client connects to: by flag, environment, configuration or default, in this order.
  *
  * @module
  */
 import { resolve } from "@std/path";
 import { findKeyFile } from "../keys/key_reader.ts";
-import type { HostPort } from "../config/addresses.ts";
+import type { HostPort } from "../net/address.ts";
 import {
   addressFromEnvironment,
   clientSockets,
@@ -16,21 +16,20 @@ import type { ListenerConfig } from "../config/types.ts";
 import { gidByName } from "../libc/ids.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";
 import type { Context } from "./context.ts";
-import { socketPath } from "./socket_path.ts";
-import { tcpAddress } from "./tcp_address.ts";
+import { connectAddress, socketPath } from "./typed_address.ts";
 
-/** A server, and what it takes to get there. */
+/** A server's address, and for TCP the key file. */
 export type Destination =
-  /** Paths, in the order in which they are tried. */
+  /** Absolute paths, in the order in which they are tried. */
   | { readonly kind: "unix"; readonly paths: readonly string[] }
-  /** An address, and a key file. */
+  /** The key file's path is absolute; the file need not exist. */
   | { readonly kind: "tcp"; readonly address: HostPort; readonly key: string };
 
 /**
- * Finds out where a client goes.
+ * Determines the server.
  *
- * @throws {Failure} 64 for an address that is none, 78 where a key is needed and there is none, or a
- * configuration that was named cannot be read.
+ * @throws {Failure} 64 for an address that is none, 78 where a key is needed and there is none, or
+ * a configuration that was named cannot be read.
  */
 export async function findDestination(
   { to }: Pick<ConnectCommand, "to">,
@@ -40,14 +39,16 @@ export async function findDestination(
   if (to.kind === "tcp") return await toTcp(to, context);
   if (to.path !== null && to.path !== DEFAULT) return toUnix(to.path);
   if (env.IPCAUTH_PATH) return toUnix(env.IPCAUTH_PATH);
-  const unasked = to.path === null;
-  if (unasked && addressFromEnvironment(context.environment) !== null) {
+  // A bare --unix means a Unix socket: the environment and the configuration do not lead to TCP
+  // then.
+  const mayBeTcp = to.path === null;
+  if (mayBeTcp && addressFromEnvironment(context.environment) !== null) {
     return await toTcp(null, context);
   }
   const listeners = await configured(context);
   const unix = listeners.find((listener) => listener.kind === "unix");
   if (unix !== undefined) return toUnix(unix.path);
-  if (unasked && listeners.length > 0) return await toTcp(null, context);
+  if (mayBeTcp && listeners.length > 0) return await toTcp(null, context);
   return { kind: "unix", paths: clientSockets(context.environment) };
 }
 
@@ -62,14 +63,18 @@ async function toTcp(
   const { environment } = context;
   const listener = (await configured(context)).find((one) => one.kind === "tcp");
   const address = flags !== null && flags.address !== DEFAULT
-    ? tcpAddress(flags.address)
+    ? connectAddress(flags.address)
     : addressFromEnvironment(environment) ?? listener ?? DEFAULT_ADDRESS;
   const named = flags !== null && flags.key !== DEFAULT ? flags.key : null;
   const key = findKeyFile(named, environment, listener?.keys[0]?.file ?? null);
   return { kind: "tcp", address: { host: address.host, port: address.port }, key: resolve(key) };
 }
 
-/** The listeners of the configuration, where there is one that we may read. */
+/**
+ * The listeners of the configuration; none without a readable one.
+ *
+ * @throws {Failure} 78 when it is bad, or was named and cannot be read.
+ */
 async function configured({ config, environment }: Context): Promise<readonly ListenerConfig[]> {
   const places = configPlaces(config, environment);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
@@ -79,7 +84,8 @@ async function configured({ config, environment }: Context): Promise<readonly Li
   const file = findConfig({ ...places, paths }, hostFacts);
   if (file === null) return [];
   const { parseConfig } = await import("../config/schema.ts");
-  // The text alone: the key files it names are the server's, and their rights none of a client's concern.
+  // Only the text is checked: the key files it names are the server's, and a client may not read
+  // them.
   const { listeners } = parseConfig(file.text, file.path, {
     overflowUid: hostFacts.overflowUid,
     groupId: gidByName,
@@ -87,7 +93,7 @@ async function configured({ config, environment }: Context): Promise<readonly Li
   return listeners ?? [];
 }
 
-/** A client need not be able to read the server's own configuration. */
+/** A client may lack permission to read the server's own configuration; then it does without. */
 function isReadable(path: string): boolean {
   try {
     Deno.openSync(path).close();

@@ -1,47 +1,58 @@
 /**
- * Flags as typed values. `@std/cli` splits the words; what it lets through silently (unknown flags, a flag
- * given twice, a value that is missing) is refused here.
+ * Flags as typed values. `@std/cli` splits the words. What it accepts without an error (an unknown
+ * flag, a flag given twice, a missing value) is refused here.
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { ExitCode, Failure } from "../errors.ts";
 
-/** Which flags a command takes. */
+/** The names of the flags that a command takes, without their hyphens. */
 export interface FlagNames {
   /** The command whose help explains them; left out for the flags before the command. */
   readonly topic?: string;
   /** `--name VALUE`. */
   readonly values: readonly string[];
-  /** `--name` or `--name VALUE`; without a value it reads as an empty text. */
+  /** `--name` or `--name VALUE`; without a value it reads as an empty string. */
   readonly optional?: readonly string[];
   /** `--name`. */
   readonly switches: readonly string[];
-  /** One-letter names. */
+  /** One-letter names, and the flag each stands for. */
   readonly aliases: Readonly<Record<string, string>>;
-  /** Whether the first word ends the flags. */
+  /** Whether the first operand ends the flags. */
   readonly stopEarly: boolean;
 }
 
 /** The flags of a command line, each read by its kind. */
 export interface Flags {
-  /** What is not a flag. */
+  /** The operands before `--`. */
   readonly words: readonly string[];
-  /** What stands behind the first `--`, or null where there is none. */
+  /** The words after the first `--`, or null where there is none. */
   readonly rest: readonly string[] | null;
+  /** Whether a flag is given. */
   has(name: string): boolean;
-  /** The value of a flag that may be given once, or null. */
+  /**
+   * The value of a flag that may be given once, or null.
+   *
+   * @throws {Failure} When it is given again.
+   */
   one(name: string): string | null;
-  /** The values of a flag that may be given again. */
+  /** The values of a flag that may be given again, in their order. */
   all(name: string): readonly string[];
-  /** The value of a flag that has few, or null. */
+  /**
+   * The value of a flag that is one of `choices`, or null.
+   *
+   * @throws {Failure} For any other value.
+   */
   oneOf<T extends string>(name: string, choices: readonly T[]): T | null;
 }
 
 /**
  * Reads flags.
  *
- * @throws {Failure} 64 for an unknown flag, a missing or surplus value, a flag given twice.
+ * @param argv The words after the command's name.
+ * @throws {Failure} 64 (`run-as`: 125) for an unknown flag, a missing or surplus value, a flag
+ * given twice.
  */
 export function readFlags(argv: readonly string[], names: FlagNames): Flags {
   const refuse = (message: string): never => {
@@ -51,54 +62,56 @@ export function readFlags(argv: readonly string[], names: FlagNames): Flags {
     });
   };
   const optional = names.optional ?? [];
-  const texts = [...names.values, ...optional];
+  const withValue = [...names.values, ...optional];
   const divider = argv.indexOf("--");
   const own = divider < 0 ? argv : argv.slice(0, divider);
-  const known = new Set([...texts, ...names.switches]);
+  const known = new Set([...withValue, ...names.switches]);
   if (!names.stopEarly) {
     for (const word of own) {
       const [, name, value] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
       if (name === undefined) continue;
       if (names.switches.includes(name)) refuse(`--${name} takes no value`);
-      if (texts.includes(name) && value === "") refuse(`--${name}= has nothing behind its sign`);
+      if (withValue.includes(name) && value === "") {
+        refuse(`--${name}= has nothing behind its sign`);
+      }
     }
   }
   const parsed: Record<string, unknown> & { _: unknown[] } = parseArgs([...own], {
-    string: [...texts, "_"],
+    string: [...withValue, "_"],
     boolean: [...names.switches],
-    collect: texts,
+    collect: withValue,
     alias: names.aliases,
     stopEarly: names.stopEarly,
     unknown: (arg: string, key: string | undefined) =>
       key === undefined || refuse(`There is no flag ${arg.split("=")[0]}`),
   });
-  const texted = (name: string): string[] => {
+  const valuesOf = (name: string): string[] => {
     const value = parsed[name];
     return Array.isArray(value) ? value.map(String) : [];
   };
   for (const name of names.values) {
-    if (texted(name).includes("")) refuse(`--${name} needs a value`);
+    if (valuesOf(name).includes("")) refuse(`--${name} needs a value`);
   }
-  const demand = (name: string): void => {
+  const assertDeclared = (name: string): void => {
     if (!known.has(name)) throw new TypeError(`the flag ${name} was not declared`);
   };
   return {
     words: parsed._.map(String),
     rest: divider < 0 ? null : argv.slice(divider + 1),
-    has: (name) => parsed[name] === true || texted(name).length > 0,
+    has: (name) => parsed[name] === true || valuesOf(name).length > 0,
     one: (name) => {
-      demand(name);
-      const values = texted(name);
+      assertDeclared(name);
+      const values = valuesOf(name);
       if (values.length > 1) refuse(`--${name} was given ${values.length} times`);
       return values[0] ?? null;
     },
     all: (name) => {
-      demand(name);
-      return texted(name);
+      assertDeclared(name);
+      return valuesOf(name);
     },
     oneOf: (name, choices) => {
-      demand(name);
-      const values = texted(name);
+      assertDeclared(name);
+      const values = valuesOf(name);
       if (values.length > 1) refuse(`--${name} was given ${values.length} times`);
       if (values[0] === undefined) return null;
       return choices.find((choice) => choice === values[0]) ??

@@ -1,26 +1,29 @@
 /**
- * `ipcauth gen-key`: make a key, or look at one. The key itself is never printed.
+ * `ipcauth gen-key`: make a key file, or describe one. The key itself is never printed.
  *
  * @module
  */
 import { resolve } from "@std/path";
 import { generateKey } from "../keys/key_format.ts";
 import { keyId } from "../keys/key_id.ts";
-import { describeKeyFile, newKeyPath, storeKey } from "../keys/key_reader.ts";
+import { octalMode } from "../files/permissions.ts";
+import { describeKeyFile } from "../keys/key_reader.ts";
+import { newKeyPath, storeKey } from "../keys/key_writer.ts";
 import { ExitCode } from "../errors.ts";
-import { nameByUid } from "../session/user_names.ts";
+import { nameByUid } from "../libc/ids.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
 
-const DAY = 24 * 60 * 60 * 1000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Makes a key.
+ * Makes a key file and prints how a server and a client use it.
  *
- * @param file Where to, or null for the usual place.
- * @param force Whether a key that is there may be replaced.
+ * @param file Its path, or null for the default one.
+ * @param force Whether an existing key may be replaced.
  * @returns 0.
- * @throws {Failure} When it cannot be. A key that was there is as it was then.
+ * @throws {Failure} 73 when a key exists and `force` is false, 77 or 71 when it cannot be written,
+ * 78 when others could replace it in its directory. An existing key is unchanged then.
  */
 export function genKey(file: string | null, force: boolean, context: Context): ExitCode {
   const { environment } = context;
@@ -29,7 +32,7 @@ export function genKey(file: string | null, force: boolean, context: Context): E
   let path: string;
   try {
     id = keyId(key);
-    path = storeKey(file ?? newKeyPath(environment), key, { force, ourUid: environment.uid });
+    path = storeKey(file ?? newKeyPath(environment), key, { force, ownUid: environment.uid });
   } finally {
     key.fill(0);
   }
@@ -43,10 +46,11 @@ export function genKey(file: string | null, force: boolean, context: Context): E
 }
 
 /**
- * Shows what a key file is.
+ * Prints the id, age, owner and mode of a key file, and what is wrong with them.
  *
- * @returns 0; 78 when its owner or mode is wrong.
- * @throws {Failure} When it cannot be read, or is none.
+ * @returns 0; 78 when the owner or the mode is wrong.
+ * @throws {Failure} 78 when it does not exist, 77 or 71 when it cannot be read, 65 when it holds no
+ * key.
  */
 export function showKey(file: string, context: Context): ExitCode {
   const path = resolve(file);
@@ -61,14 +65,15 @@ export function showKey(file: string, context: Context): ExitCode {
       ? {}
       : { "written": `${new Date(writtenAt).toISOString()} (${age(writtenAt)})` },
     "owner": `${nameByUid(uid)} (uid ${uid}, gid ${gid})`,
-    "mode": mode.toString(8).padStart(4, "0"),
+    "mode": octalMode(mode),
     ...problem === null ? {} : { "problem": problem.sentence, "fix": problem.fix },
   }));
   return problem === null ? ExitCode.ok : ExitCode.config;
 }
 
+/** @param since In milliseconds since 1970. */
 function age(since: number): string {
-  const days = Math.floor((Date.now() - since) / DAY);
+  const days = Math.trunc((Date.now() - since) / DAY_MS);
   if (days < 1) return "less than a day old";
   return days === 1 ? "1 day old" : `${days} days old`;
 }
@@ -77,7 +82,7 @@ function lines(fields: Readonly<Record<string, string>>): string {
   return Object.entries(fields).map(([name, value]) => `${name.padEnd(8)} ${value}\n`).join("");
 }
 
-/** A path as it can stand in a configuration. */
+/** A path as a YAML scalar: plain where that is safe, else quoted. */
 function yamlText(path: string): string {
   return /^[A-Za-z0-9_/.-]+$/.test(path) ? path : JSON.stringify(path);
 }

@@ -1,18 +1,18 @@
 /**
- * Text on its way out of the program.
+ * Writing to standard output and standard error.
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
 
-/** How often a reader that is slow is asked again, in milliseconds. */
-const PAUSE = 5;
+/** How long to wait before a write to a full pipe is tried again. */
+const RETRY_INTERVAL_MS = 5;
 
 /**
- * Writes all of a text, waiting where the reader is slow.
+ * Writes all of a text. Blocks the thread while the reader is slow.
  *
- * @throws {Deno.errors.BrokenPipe} When the reader is gone.
- * @throws {Failure} 71 when it cannot be written, such as to a disk that is full.
+ * @throws {Deno.errors.BrokenPipe} When the reader has closed its end.
+ * @throws {Failure} 71 for every other error, such as a full disk.
  */
 export function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let bytes: Uint8Array = new TextEncoder().encode(text);
@@ -20,26 +20,25 @@ export function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: str
     try {
       bytes = bytes.subarray(to.writeSync(bytes));
     } catch (error) {
-      if (error instanceof Deno.errors.WouldBlock) wait();
-      else throw error instanceof Deno.errors.BrokenPipe ? error : unwritten(error);
+      if (error instanceof Deno.errors.WouldBlock) waitForReader();
+      else throw error instanceof Deno.errors.BrokenPipe ? error : writeFailure(error);
     }
   }
 }
 
 /**
- * A pipe that somebody else has made non-blocking. poll(2) would say when to go on, and the C library is
- * not loaded for a line of help.
+ * Waits for a pipe that another process has made non-blocking. `poll(2)` would say when it takes
+ * more, but commands such as `help` do without the C library.
  */
-function wait(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE);
+function waitForReader(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_INTERVAL_MS);
 }
 
-function unwritten(cause: unknown): Failure {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new Failure(`Cannot write the output: ${reason}`, { exit: ExitCode.os, cause });
+function writeFailure(cause: unknown): Failure {
+  return new Failure(`Cannot write the output: ${messageOf(cause)}`, { exit: ExitCode.os, cause });
 }
 
-/** Writes all of some bytes, without holding up anything else where the reader is slow. */
+/** Writes all of some bytes without blocking the thread. */
 export async function writeAllAsync(
   to: { write(bytes: Uint8Array): Promise<number> },
   bytes: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * What the one executable is started with: each right by name, never all of them.
+ * The Deno permissions that the program is started with, and those that each command keeps.
  *
  * @module
  */
@@ -7,41 +7,45 @@ import { VARIABLES } from "../config/default_paths.ts";
 import { HIDDEN, LIST } from "../config/launcher_environment.ts";
 import { LIBC_PATHS } from "../libc/paths.ts";
 
-/** Read by the `yaml` package when it parses; they switch on its own debugging output. */
+/** Variables that the `yaml` package reads when it parses; they turn on its debugging output. */
 const YAML_VARIABLES = ["LOG_STREAM", "LOG_TOKENS"];
 
-/** Read by the program itself; the home is where the configuration and the keys of a user lie. */
+/** Variables that the program itself reads. */
 const OWN_VARIABLES = [...VARIABLES, `${HIDDEN}HOME`, LIST];
 
-/** What can be given up one by one. Whatever is not here, the program was never started with. */
-export type Right = "read" | "write" | "ffi";
+/** A permission that a command can drop. The program is started with no other one but `env`. */
+export type Permission = "read" | "write" | "ffi";
 
-const RIGHTS: readonly Right[] = ["read", "write", "ffi"];
+const PERMISSIONS: readonly Permission[] = ["read", "write", "ffi"];
 
-const FLAGS: Readonly<Record<Right, string>> = {
+const FLAGS: Readonly<Record<Permission, string>> = {
   read: "--allow-read",
   write: "--allow-write",
   ffi: `--allow-ffi=${[...new Set(Object.values(LIBC_PATHS).flat())].join(",")}`,
 };
 
 /**
- * The flags of `deno run` for a program that may do some of it. Every one reads its environment.
+ * The flags of `deno run` for a program with some of the permissions, and with its environment.
  *
- * Reading and writing are not narrowed to paths here, because the configuration, the socket and the key
- * lie wherever the command line says; the network, other programs and every other library stay closed.
- * What was given up stays so: at a terminal, too, nobody is asked for it.
+ * Reading and writing are not narrowed to paths, because the command line says where the
+ * configuration, the socket and the key are. Network access, subprocesses and every other library
+ * stay forbidden. `--no-prompt` keeps Deno from asking a user at a terminal for a permission that
+ * was dropped.
+ *
+ * @param permissions Those that the program needs.
  */
-export function permissionFlags(rights: readonly Right[]): readonly string[] {
-  const variables = [...OWN_VARIABLES, ...rights.includes("read") ? YAML_VARIABLES : []].sort();
-  const flags = RIGHTS.filter((right) => rights.includes(right)).map((right) => FLAGS[right]);
+export function permissionFlags(permissions: readonly Permission[]): readonly string[] {
+  const variables = [...OWN_VARIABLES, ...permissions.includes("read") ? YAML_VARIABLES : []]
+    .sort();
+  const flags = PERMISSIONS.filter((name) => permissions.includes(name)).map((name) => FLAGS[name]);
   return [...flags, `--allow-env=${variables.join(",")}`, "--no-prompt"];
 }
 
 /** The flags of `deno run` for the whole program. */
-export const PERMISSION_FLAGS: readonly string[] = permissionFlags(RIGHTS);
+export const PERMISSION_FLAGS: readonly string[] = permissionFlags(PERMISSIONS);
 
-/** What the program may be asked to do, as far as its rights are concerned. */
-export type Task =
+/** A command or, where one of its forms needs more permissions than another, that form. */
+export type CommandMode =
   | "version"
   | "help"
   | "completions"
@@ -54,31 +58,32 @@ export type Task =
   | "connect --listen"
   | "serve";
 
-/** What each keeps; the rest is given up before a file, a socket or a configuration is looked at. */
-export const KEPT: Readonly<Record<Task, readonly Right[]>> = {
+/** The permissions that each keeps. The others are dropped before any file or socket is opened. */
+export const KEPT_PERMISSIONS: Readonly<Record<CommandMode, readonly Permission[]>> = {
   "version": [],
   "help": [],
   "completions": [],
-  // Becoming somebody and becoming the program are calls of the C library, and nothing else is done.
+  // setresuid(2) and execve(2) are called through the C library; it does nothing else.
   "run-as": ["ffi"],
   "gen-key": ["ffi", "read", "write"],
   "gen-key --show": ["ffi", "read"],
   "users": ["ffi", "read"],
   "users edit": ["ffi", "read", "write"],
   "connect": ["ffi", "read"],
-  // It removes its socket at the end.
+  // It unlinks its socket at the end.
   "connect --listen": ["ffi", "read", "write"],
   "serve": ["ffi", "read", "write"],
 };
 
 /**
- * Gives up, for good, what a task does not need (`Deno.permissions.revoke`). Workers that are started afterwards have
- * no more than what is left. The environment has been read by then, and goes, too, but for two names that
- * the `yaml` package asks for whenever it parses.
+ * Drops for good what a command does not need (`Deno.permissions.revoke`). A Worker that is started
+ * afterwards has no more permissions than are left. The environment has been read by then, so
+ * access to it is dropped, too; the variables of the `yaml` package stay where a configuration is
+ * parsed.
  */
-export function giveUp(task: Task): void {
-  const kept = KEPT[task];
-  for (const name of RIGHTS) {
+export function dropPermissions(mode: CommandMode): void {
+  const kept = KEPT_PERMISSIONS[mode];
+  for (const name of PERMISSIONS) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }
   for (const variable of OWN_VARIABLES) Deno.permissions.revokeSync({ name: "env", variable });

@@ -1,5 +1,5 @@
 /**
- * `ipcauth run-as`: become another user, and then the program.
+ * `ipcauth run-as`: changes the user of this process, and replaces the process with a program.
  *
  * @module
  */
@@ -32,22 +32,27 @@ import { THIS_THREAD } from "../libc/thread_ids.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 
-/** What is to be run, and as whom. */
+/** A program, and the user it runs as. */
 export interface RunAsRequest {
-  /** `USER`, `UID`, `USER:GROUP`, `UID:GID` … */
+  /** `USER|UID[:GROUP|GID]`. */
   readonly who: string;
+  /** The program and its arguments. */
   readonly program: readonly string[];
-  /** The names of the variables that a launcher has hidden, as it says; undefined where there was none. */
+  /**
+   * The names of the variables that a launcher has hidden, as it says; undefined where there was
+   * none.
+   */
   readonly hidden?: string | undefined;
 }
 
-/** The exit codes of programs that run programs: `env(1)`, `nohup(1)`, `chroot(1)`. */
+/** The exit codes of a program that runs another one: `env(1)`, `nohup(1)`, `chroot(1)`. */
 const Status = { ownFailure: 125, notExecutable: 126, notFound: 127 } as const;
 
 /**
- * Becomes the user and the program. Returns only to throw.
+ * Becomes the user, then the program (`execve(2)`). It never returns.
  *
- * @throws {Failure} 125 when the user cannot be had, 126 or 127 when the program cannot.
+ * @throws {Failure} 125 when the user does not exist or the process cannot become it, 126 when the
+ * program cannot be executed, 127 when it does not exist.
  */
 export function runAs(request: RunAsRequest): never {
   const [command] = request.program;
@@ -58,7 +63,7 @@ export function runAs(request: RunAsRequest): never {
   try {
     becomeIdentity(identity, THIS_THREAD);
   } catch (error) {
-    throw notBecome(request, identity.uid, error);
+    throw becomeFailure(request, identity.uid, error);
   }
   prepareEnvironment(account, request.hidden);
   return become(command, argv);
@@ -77,6 +82,7 @@ function argumentsOf(program: readonly string[]): Uint8Array<ArrayBuffer>[] {
   }
 }
 
+/** Resolves a user. @throws {Failure} 125 when the name service fails or knows no such user. */
 function lookUp(who: string): { identity: ProcessIdentity; account: Account | null } {
   try {
     return resolve(who);
@@ -93,7 +99,7 @@ function resolve(who: string): { identity: ProcessIdentity; account: Account | n
   if (group !== undefined) {
     return { identity: { uid, gid: resolveGroup(group), groups: [] }, account };
   }
-  // A uid that nobody knows gets the group of the same number, and never one of root's.
+  // A uid without an account gets the group of the same number: root's group must not remain.
   const identity = account === null
     ? { uid, gid: uid, groups: [] }
     : { uid, gid: account.gid, groups: groupsOf(account.name, account.gid) };
@@ -103,7 +109,7 @@ function resolve(who: string): { identity: ProcessIdentity; account: Account | n
 function resolveUser(user: string): { uid: number; account: Account | null } {
   const uid = parseId(user);
   if (uid !== null) return { uid, account: accountByUid(uid) };
-  if (looksLikeNumber(user)) throw malformed(user);
+  if (isNumberLike(user)) throw malformed(user);
   const account = accountByName(user);
   if (account !== null) return { uid: account.uid, account };
   throw refuse(
@@ -115,7 +121,7 @@ function resolveUser(user: string): { uid: number; account: Account | null } {
 function resolveGroup(group: string): number {
   const gid = parseId(group);
   if (gid !== null) return gid;
-  if (looksLikeNumber(group)) throw malformed(group);
+  if (isNumberLike(group)) throw malformed(group);
   const named = gidByName(group);
   if (named !== null) return named;
   throw refuse(
@@ -124,15 +130,15 @@ function resolveGroup(group: string): number {
   );
 }
 
-/** What begins like a number, or has a blank in it, was never meant as a name. */
-function looksLikeNumber(text: string): boolean {
+/** A text that begins like a number, or holds a blank or a control character, is not a name. */
+function isNumberLike(text: string): boolean {
   return /^[-+]?\p{Nd}|[\s\p{C}]/u.test(text);
 }
 
-/** The variables that follow the user, as a login sets them (`login(1)`); others are passed on. */
+/** Sets the variables of a login (`login(1)`) for the new user; the others are passed on. */
 function prepareEnvironment(account: Account | null, hidden: string | undefined): void {
-  if (hidden !== undefined) giveBack(namesIn(hidden));
-  // Someone without an account has no home; root's would be the wrong one to write to.
+  if (hidden !== undefined) restoreVariables(namesIn(hidden));
+  // A user without an account has no home, and must not write to root's.
   setVariable("HOME", account?.home || "/");
   if (account === null) return;
   setVariable("USER", account.name);
@@ -140,8 +146,11 @@ function prepareEnvironment(account: Account | null, hidden: string | undefined)
   setVariable("SHELL", account.shell || "/bin/sh");
 }
 
-/** What a launcher has hidden from the runtime of this program was meant for the next one. */
-function giveBack(hidden: readonly string[]): void {
+/**
+ * Gives the caller's variables that a launcher has hidden from this program's runtime their own
+ * names again, and removes the launcher's: the program sees the environment of the caller.
+ */
+function restoreVariables(hidden: readonly string[]): void {
   for (const name of [LIST, ...Object.keys(SETTINGS)]) removeVariable(name);
   for (const name of hidden) renameVariable(HIDDEN + name, name);
 }
@@ -167,18 +176,19 @@ function malformed(text: string): Failure {
   );
 }
 
-function notBecome({ who, program }: RunAsRequest, uid: number, error: unknown): Failure {
+/** Why the process could not become the user: 125. Any error that is no system error is a bug. */
+function becomeFailure({ who, program }: RunAsRequest, uid: number, error: unknown): Failure {
   if (!(error instanceof SystemError || error instanceof IdentityError)) throw error;
   if (!isNotPermitted(error)) {
     return refuse(`Cannot become ${who}: ${error.message}`, undefined, error);
   }
-  const ours = effectiveUid();
-  if (ours === 0) {
+  const ownUid = effectiveUid();
+  if (ownUid === 0) {
     const why = "root's rights are limited in this container or user namespace";
     return refuse(`Cannot become ${who}: ${error.message}; ${why}`, undefined, error);
   }
-  const what = ours === uid ? `take on the groups of ${who}` : `become ${who}`;
-  // A hint is one line, and none of its bytes may speak to the terminal.
+  const what = ownUid === uid ? `take on the groups of ${who}` : `become ${who}`;
+  // A hint is one line, and holds no control character for the terminal.
   const words = /\p{C}/u.test(program.join("")) ? "…" : program.map(shellWord).join(" ");
   return refuse(
     `Only root can ${what}`,

@@ -5,7 +5,11 @@
  */
 import { flagsOf, type Parsed, usage } from "./command_line.ts";
 
-/** Reads them. Whatever is wrong is 125: the program's own codes are the others. */
+/**
+ * Reads them.
+ *
+ * @throws {Failure} 125 for every mistake: the other codes are those of the program.
+ */
 export function parseRunAs(argv: readonly string[]): Parsed {
   const flags = flagsOf(argv, "run-as", { stopEarly: true });
   return {
@@ -13,7 +17,7 @@ export function parseRunAs(argv: readonly string[]): Parsed {
     command: () => {
       const [who, ...words] = flags.words;
       if (who === undefined) throw usage("run-as needs a user", "run-as", 125);
-      // Only the first `--` is ours; one that comes after the program is the program's.
+      // Only the first `--` divides; one that follows the program's name is an argument of it.
       const program = words.length > 0
         ? flags.rest === null ? words : [...words, "--", ...flags.rest]
         : flags.rest ?? [];

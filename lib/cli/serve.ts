@@ -1,17 +1,17 @@
 /**
- * `ipcauth serve`.
+ * `ipcauth serve`: puts the two planes of a server together and runs them.
  *
  * @module
  */
 import { resolve } from "@std/path";
-import { parseTarget } from "../config/addresses.ts";
+import { parseTarget } from "../net/address.ts";
 import { loadHostFacts } from "../config/load.ts";
 import { configPlaces, type Environment } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
-import { readProcBytes } from "../libc/files.ts";
-import { hostName } from "../libc/ids.ts";
+import { readProcBytes } from "../libc/read_file.ts";
+import { hostName, nameByUid } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
@@ -19,33 +19,34 @@ import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
-import { nameByUid } from "../session/user_names.ts";
 import { DEFAULT, type ServeCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { type LogOptions, ServerLog } from "../log/server_log.ts";
 import { report } from "../text/report.ts";
-import { socketPath } from "./socket_path.ts";
-import { listenAddress } from "./tcp_address.ts";
+import { listenAddress, socketPath } from "./typed_address.ts";
 
 /** What `serve` is given beside the command line. */
 export interface ServeContext extends Context, LogOptions {
+  /** The program's version, for the console's welcome. */
   readonly version: string;
-  /** Where the data plane loads meanwhile. */
+  /** The data plane's thread, which loads its modules meanwhile. */
   readonly thread: WorkerThread;
 }
 
 /**
  * Serves until a signal ends it.
  *
- * @throws {Failure} When it cannot start.
+ * @returns 0 after an orderly end.
+ * @throws {Failure} 64 for flags that cannot be, 69 when another server has the socket, 71 or 77
+ * when the system refuses, 78 for a bad configuration or key.
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
   try {
     const { server, log } = prepare(command, context);
     return await server.run().catch((error: unknown) => {
       if (log.isWritten) throw error;
-      // Standard error takes nothing any more, and would keep a server that has ended from ending. The code still
-      // says what happened.
+      // Standard error takes no more text, and writing to it could block for ever. The exit code
+      // still says what happened.
       return report(error, false).exit;
     });
   } finally {
@@ -62,9 +63,9 @@ function prepare(
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
   const hostFacts = loadHostFacts(dropTo?.uid ?? environment.uid);
   const flags = listenerFlags(command);
-  const around = withAbsolutePaths(environment);
+  const absolute = withAbsolutePaths(environment);
   const inherited = inheritedSockets(environment.env, Deno.pid);
-  const selection = new ListenerSelection(flags, around, inherited);
+  const selection = new ListenerSelection(flags, absolute, inherited);
   const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
   if (dropTo !== null) refuseRootServices(selection.current);
   const log = new ServerLog(context, liveConfig, dropTo);
@@ -75,7 +76,7 @@ function prepare(
     manager: new ServiceManager(environment.env, Deno.pid),
     worker: {
       flags,
-      environment: around,
+      environment: absolute,
       inherited,
       dropTo,
       places,
@@ -125,7 +126,13 @@ function serviceOf({ service }: ServeCommand): ServiceConfig | null {
   };
 }
 
-/** A bare name is looked for now, once: what PATH means later shall not change what is offered. */
+/**
+ * The program of `--exec` with an absolute path.
+ *
+ * A bare name is searched in PATH once, at start, so that every session runs the same file.
+ *
+ * @throws {Failure} 64 when PATH has no such program.
+ */
 function commandOf([name, ...args]: readonly string[]): string[] {
   if (name === undefined || name.includes("/")) return [resolve(name ?? ""), ...args];
   const path = findInPath(name);
@@ -136,7 +143,10 @@ function commandOf([name, ...args]: readonly string[]): string[] {
   });
 }
 
-/** The server works where it was started, but its log and its hints are read elsewhere. */
+/**
+ * The environment with absolute paths: a log or a hint is read in another directory than the
+ * server's.
+ */
 function withAbsolutePaths(environment: Environment): Environment {
   const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = environment.env;
   return {

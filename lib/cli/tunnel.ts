@@ -3,18 +3,17 @@
  *
  * @module
  */
-import { MessageChannel } from "node:worker_threads";
-import type { TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
-import { parseTarget } from "../config/addresses.ts";
-import type { Target } from "../config/types.ts";
+import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
+import { beforeSession } from "../client/connect_failure.ts";
+import { parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { EventFd } from "../libc/epoll.ts";
+import { WorkerChannel } from "../reactor/worker_channel.ts";
+import { startWorker } from "../reactor/worker_thread.ts";
 import type { ConnectCommand } from "./command_line.ts";
-import { beforeSession, type ConnectContext } from "./connect.ts";
+import type { ConnectContext } from "./context.ts";
 import { findDestination } from "./destination.ts";
 import { report } from "../text/report.ts";
-import { socketPath } from "./socket_path.ts";
-import { listenAddress } from "./tcp_address.ts";
+import { listenAddress, socketPath } from "./typed_address.ts";
 
 /**
  * Listens until a signal ends it.
@@ -36,45 +35,35 @@ export async function tunnel(
       hint: `ipcauth connect --tcp=HOST:PORT --key=FILE --listen ${address}`,
     });
   }
-  const wake = new EventFd();
-  const running = new RunningTunnel(context, {
-    kind: "tunnel",
+  return await new RunningTunnel(context, {
     listen,
     server: destination.address,
     key: destination.key,
     user: command.user,
     client: `ipcauth/${context.version}`,
     ownUid: context.environment.uid,
-    wake: wake.descriptor.duplicate().release(),
-  }, wake);
-  return await running.run();
+  }).run();
 }
 
+/** The tunnel's thread, as the main thread sees it. */
 class RunningTunnel {
   readonly #context: ConnectContext;
-  readonly #orders: TunnelOptions;
-  readonly #eventFd: EventFd;
   readonly #worker: Worker;
-  readonly #channel = new MessageChannel();
+  readonly #channel: WorkerChannel<TunnelOptions, TunnelCommand, TunnelEvent>;
   readonly #outcome = Promise.withResolvers<ExitCode>();
 
-  constructor(context: ConnectContext, orders: TunnelOptions, wake: EventFd) {
+  constructor(context: ConnectContext, options: TunnelOptions) {
     this.#context = context;
-    this.#orders = orders;
-    this.#eventFd = wake;
-    this.#worker = new Worker(context.self, { type: "module", name: "tunnel" });
-    this.#worker.onmessage = (event: MessageEvent<TunnelEvent>) => this.#hear(event.data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#outcome.reject(new Error(`the tunnel ended: ${event.message}`));
-    };
+    const thread = startWorker(context.self, "tunnel");
+    this.#worker = thread.worker;
+    this.#channel = new WorkerChannel(thread, options, {
+      onEvent: (event) => this.#handle(event),
+      onError: (error) => this.#outcome.reject(error),
+    });
   }
 
   async run(): Promise<ExitCode> {
-    const stop = () => {
-      this.#channel.port1.postMessage("stop");
-      this.#eventFd.raise();
-    };
+    const stop = () => this.#channel.post("stop");
     const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
     for (const signal of signals) Deno.addSignalListener(signal, stop);
     try {
@@ -82,26 +71,20 @@ class RunningTunnel {
     } finally {
       for (const signal of signals) Deno.removeSignalListener(signal, stop);
       this.#worker.terminate();
-      this.#channel.port1.close();
-      this.#eventFd.descriptor.close();
+      this.#channel.close();
     }
   }
 
-  #hear(news: TunnelEvent): void {
-    switch (news.kind) {
-      case "up":
-        this.#worker.postMessage(this.#orders, [
-          this.#channel.port2 as unknown as Transferable,
-        ]);
-        return;
+  #handle(event: TunnelEvent): void {
+    switch (event.kind) {
       case "listening":
-        this.#context.err(`listening on ${news.where}\n`);
+        this.#context.err(`listening on ${event.where}\n`);
         return;
       case "warning":
-        this.#context.err(report(asFailure(news), this.#context.color).text);
+        this.#context.err(report(asFailure(event), this.#context.color).text);
         return;
       case "failed":
-        this.#outcome.reject(asFailure(news));
+        this.#outcome.reject(asFailure(event));
         return;
       case "stopped":
         this.#outcome.resolve(ExitCode.ok);

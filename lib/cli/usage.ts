@@ -1,5 +1,5 @@
 /**
- * What `ipcauth help` prints: the text itself, as it is read.
+ * The texts that `ipcauth help` prints, at most 80 columns wide.
  *
  * @module
  */
@@ -11,11 +11,11 @@ Usage:
   ipcauth connect  be a client of one
   ipcauth run-as   become another user and run a program
   ipcauth gen-key  make a secret key for TCP
-  ipcauth users    see and edit who gets in
+  ipcauth users    list and edit the users who have access
   ipcauth help COMMAND
   ipcauth completions bash|zsh|fish
 
-Everywhere:
+Global flags:
   --config FILE                    the configuration
   --log-level debug|info|warn|error
   --log-format text|json           default: text on a terminal, JSON elsewhere
@@ -23,7 +23,7 @@ Everywhere:
   -h, --help   --version
 
 Exit codes:
-   0 done            64 usage           65 malformed data    69 no server there
+   0 done            64 usage           65 malformed data    69 no server
   70 a bug           71 system error    73 would overwrite   77 refused
   78 bad configuration
 `;
@@ -43,28 +43,28 @@ configuration, one console on the default socket, for root and its own user.
   --tcp[=HOST:PORT]  listen on TCP, where a client proves that it holds a key;
                      alone: IPCAUTH_ADDR and IPCAUTH_PORT, the configuration's
                      TCP listeners, or 127.0.0.1:4569
-  --key[=FILE]       a key that lets in, with every right, as root's uid does;
-                     may be given again. Keys of users stand in the
+  --key[=FILE]       a trusted key: its clients have every permission, like
+                     uid 0; may be given again. Keys of users stand in the
                      configuration. Alone: IPCAUTH_KEY_FILE, or the default
                      key. It means --tcp where no --tcp is given
-  --forward TARGET   join whoever is let in to unix:PATH or tcp:HOST:PORT,
-                     instead of the console
-  --identity MODE    what the backend is told: none (the default); proxy-v2, a
+  --forward TARGET   connect each accepted client to unix:PATH or
+                     tcp:HOST:PORT, instead of the console
+  --identity MODE    what the backend is sent: none (the default); proxy-v2, a
                      PROXY protocol header with user, uid, gid, pid and key
                      id; impersonate, which connects to a Unix socket with
                      the peer's own uid, gid and groups (needs root)
 
-  --exec             start the program behind -- for whoever is let in, with
+  --exec             start the program after -- for each accepted client, with
                      the connection as its standard input and output, and
-                     UCSPI variables (IPCREMOTEEUID …) that say who it is
+                     UCSPI variables (IPCREMOTEEUID …) with its identity
   --drop-to USER     listen first, and then give root up for good
 
 SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
-look at the configuration, which it also does before every decision, and open
+read the configuration, which it also does before every decision, and open
 its log file again. Started by systemd it serves the sockets it was passed
-(LISTEN_FDS), and says how it is (NOTIFY_SOCKET, WATCHDOG_USEC). The
-configuration names each of them, unless nothing names an address at all, or
---forward or --exec says what is behind it.
+(LISTEN_FDS), and reports its state (NOTIFY_SOCKET, WATCHDOG_USEC). The
+configuration must name each of them, unless no address is named at all, or
+--forward or --exec names the service.
 
 Examples:
   ipcauth serve --unix
@@ -81,7 +81,7 @@ Opens the console of a server: at a prompt on a terminal, else one command a
 line from standard input. With --pipe or --listen it reaches any service.
 
   --unix[=PATH]       the socket; default: IPCAUTH_PATH, the configuration,
-                      your own server's socket, the machine's
+                      your own server's socket, the system's
   --tcp[=HOST:PORT]   a server that wants a key; alone: IPCAUTH_ADDR and
                       IPCAUTH_PORT, the configuration, or 127.0.0.1:4569
   --key[=FILE]        the key; default: IPCAUTH_KEY_FILE, the configuration,
@@ -90,10 +90,10 @@ line from standard input. With --pipe or --listen it reaches any service.
                       server's own user, and keys without a user)
   --server-user NAME  the server may run as this user; otherwise it must be
                       root or you (Unix sockets only)
-  -c COMMAND          run a command and leave; may be given again
-  --pipe              join standard input and output to the service
-  --listen ADDRESS    open a local socket (a Unix one with mode 0600), and take
-                      every connection on it to the server
+  -c COMMAND          run a command and exit; may be given again
+  --pipe              connect standard input and output to the service
+  --listen ADDRESS    open a local socket (a Unix one with mode 0600), and
+                      forward every connection on it to the server
 
 Examples:
   ipcauth connect
@@ -104,8 +104,8 @@ Examples:
 `,
   "run-as": `Usage: ipcauth run-as USER|UID[:GROUP|GID] -- PROGRAM [ARG]...
 
-Becomes another user, verifies it, and becomes the program: no parent is left,
-so signals, terminal and status are the program's own. Needs root.
+Becomes another user, verifies it, and becomes the program: no parent process
+is left, so signals, terminal and status are the program's own. Needs root.
 
   USER   a name of the name service: its group and all its groups are taken
   UID    a number, known to the name service or not
@@ -125,9 +125,9 @@ Makes a secret key for TCP, 32 random bytes in a file that only its owner may
 read, and says how to use it. Without FILE: IPCAUTH_KEY_FILE,
 ~/.config/ipcauth/ipc.key, for root /etc/ipcauth/ipc.key.
 
-  --force  replace a key that is there; who holds the old one stays outside
-  --show   print the id, the age, and what is wrong with owner or mode of a
-           key; never the key
+  --force  replace an existing key; clients with the old one are refused
+  --show   print the id and the age of a key, and what is wrong with its owner
+           or mode; never the key
 
 Examples:
   ipcauth gen-key bob.key
@@ -142,13 +142,13 @@ Examples:
        ipcauth users remove NAME
        ipcauth users check UID|NAME [--json]
 
-Sees and edits the users of the configuration. An edit changes what it names
-and nothing else: comments, order and spacing stay. A running server knows it
-at the next connection.
+Lists and edits the users of the configuration. An edit changes what it names
+and nothing else: comments, order and spacing stay. A running server applies
+it from the next connection on.
 
   allow, deny   set local_ipc_access to true or false
-  check         says what would be decided, by which line, and what would
-                change it; exits 0 if let in, 77 if refused
+  check         prints what would be decided, by which line, and what would
+                change it; exits 0 for allow, 77 for deny
 
 Examples:
   ipcauth users add carol --uid 580 --local-ipc-access
@@ -171,7 +171,7 @@ Examples:
 /**
  * The help text.
  *
- * @param topic A command, or null for the overview.
+ * @param topic A command, or null for the overview, which any other text gets, too.
  */
 export function usageText(topic: string | null): string {
   return topic === null ? OVERVIEW : TOPICS[topic] ?? OVERVIEW;

@@ -1,19 +1,20 @@
 /**
- * Why a client did not get in, in words that begin the same way every time.
+ * The failure to open a session. Its message always begins with the same words, for scripts.
  *
  * @module
  */
 import { type ExitCode, Failure } from "../errors.ts";
 
-/** What scripts look for. */
+/** The beginning of every message of this kind; a part of the program's contract. */
 const PREFIX = "Failed to connect to server";
 
 /**
- * A client that did not get in.
+ * The failure of a client that got no session.
  *
- * @param why What went wrong, and where.
- * @param exit How the process should end.
- * @param hint The next step.
+ * @param why What went wrong, and where; without a full stop.
+ * @param exit The exit code of the process.
+ * @param hint The command or edit that would help, if there is one.
+ * @param cause The error underneath, never shown to a user.
  */
 export function connectFailure(
   why: string,
@@ -24,8 +25,17 @@ export function connectFailure(
   return new Failure(`${PREFIX}: ${why}`, { exit, hint, cause });
 }
 
-/** Any failure on the way to a session, in the same words. */
-export function asConnectFailure(failure: Failure): Failure {
-  if (failure.message.startsWith(PREFIX)) return failure;
-  return connectFailure(failure.message, failure.exit, failure.hint, failure);
+/**
+ * Runs a step that comes before the session. Every {@linkcode Failure} of it is a failure to
+ * connect.
+ *
+ * @throws {Failure} The step's own failure with its exit code and hint, and the common beginning.
+ */
+export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof Failure) || error.message.startsWith(PREFIX)) throw error;
+    throw connectFailure(error.message, error.exit, error.hint, error);
+  }
 }

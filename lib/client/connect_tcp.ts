@@ -1,62 +1,58 @@
 /**
- * A connection to a TCP server that holds the same key.
+ * Connects to a TCP server and passes its access check.
  *
- * Until the server's answer there is nothing else to do, so all of it waits with the thread.
+ * Until the server has answered there is nothing else to do, so these calls block the thread.
  *
  * @module
  */
-import type { Channel } from "../protocol/channel.ts";
-import { type ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
-import type { Hello } from "../protocol/greetings.ts";
-import type { HostPort } from "../config/addresses.ts";
+import type { HostPort } from "../net/address.ts";
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import {
-  connectOutcome,
-  connectTcp,
-  endpointText,
-  NameError,
-  resolveHost,
-  type SocketAddress,
-  tcpSocket,
-  tuneTcp,
-} from "../libc/inet.ts";
-import { waitFor } from "../libc/poll.ts";
+import { hostPortText, NameError, resolveHost, type SocketAddress } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { setTcpOptions } from "../libc/tcp_socket.ts";
+import { waitFor } from "../libc/poll.ts";
+import { type ConnectError, TcpConnector } from "../net/connector.ts";
+import type { Channel } from "../protocol/channel.ts";
+import { type ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
+import type { Hello } from "../protocol/greetings.ts";
+import { Reactor } from "../reactor/reactor.ts";
 import { connectFailure } from "./connect_failure.ts";
 
-/** How long a server may take for each of the two, in milliseconds. */
-const PATIENCE = { connection: 10_000, handshake: 10_000 } as const;
+/** How long each address of a server may take to accept, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long a server may take for the access check, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A connection that is in. */
+/** A connection that the server has accepted. */
 export interface KeyedServerConnection {
-  /** Belongs to the caller. */
+  /** Owned by the caller. */
   readonly descriptor: Descriptor;
   readonly channel: Channel;
-  /** What the server has sent already, still sealed. */
+  /** Bytes that were received after ACCEPT, still encrypted. */
   readonly rest: Uint8Array<ArrayBuffer>;
-  /** Whom the session acts as. */
+  /** The user that the session acts as. */
   readonly user: string;
-  /** What the server has handed it to, such as `console`. */
+  /** The service behind the listener, such as `console`. */
   readonly service: string;
 }
 
 /**
- * Connects, and proves that we hold the key. Blocks the thread.
+ * Connects, and proves possession of a key. Blocks the thread.
  *
  * @param key 32 bytes; not changed.
- * @throws {Failure} 69 when no server is there, 77 when it refuses us, 65 when it is something else.
+ * @throws {Failure} 69 when there is no server, 77 when it refuses, 65 when it is not an ipcauth server.
  */
 export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): KeyedServerConnection {
-  const where = endpointText(to);
+  const where = hostPortText(to);
   const descriptor = connectAny(addressesOf(to), where);
   try {
-    tuneTcp(descriptor);
-    return prove(descriptor, where, new ClientHandshake(key, hello));
+    setTcpOptions(descriptor);
+    return authenticate(descriptor, where, new ClientHandshake(key, hello));
   } catch (error) {
     descriptor.close();
-    throw error instanceof SystemError ? broken(where, error) : error;
+    throw error instanceof SystemError ? systemFailure(where, error) : error;
   }
 }
 
@@ -71,37 +67,45 @@ export function addressesOf({ host, port }: HostPort): readonly SocketAddress[] 
 }
 
 function connectAny(addresses: readonly SocketAddress[], where: string): Descriptor {
-  let error: number = Errno.EADDRNOTAVAIL;
-  for (const address of addresses) {
-    const socket = tcpSocket(address);
-    error = connectTcp(socket, address);
-    if (error === Errno.EINPROGRESS) {
-      const answered = waitFor(socket, "output", PATIENCE.connection);
-      error = answered ? connectOutcome(socket) : Errno.ETIMEDOUT;
-    }
-    if (error === 0) return socket;
-    socket.close();
-  }
-  throw unreachable(where, error);
+  const reactor = new Reactor();
+  let socket: Descriptor | null = null;
+  let failure: ConnectError | null = null;
+  const timeouts = { totalMs: null, addressMs: CONNECT_TIMEOUT_MS };
+  const connector = new TcpConnector(reactor, addresses, timeouts, {
+    onConnected: (connected) => {
+      socket = connected;
+      reactor.stop();
+    },
+    onConnectError: (error) => {
+      failure = error;
+      reactor.stop();
+    },
+  });
+  socket = connector.start();
+  if (socket === null) reactor.run();
+  else reactor.close();
+  if (socket !== null) return socket;
+  throw unreachable(where, failure ?? { kind: "refused", errno: Errno.EADDRNOTAVAIL });
 }
 
-/** Why there is no connection. */
-export function unreachable(where: string, error: number): Failure {
-  return error === Errno.ECONNREFUSED
+/** Why there is no connection to a server. */
+export function unreachable(where: string, { kind, errno, cause }: ConnectError): Failure {
+  if (kind === "system" && !(cause instanceof SystemError)) throw cause;
+  return errno === Errno.ECONNREFUSED
     ? connectFailure(
-      `nobody is listening on ${where}`,
+      `no server is listening on ${where}`,
       ExitCode.unavailable,
       `ipcauth serve --tcp=${where}`,
     )
-    : connectFailure(`${where}: ${describe(error)}`, ExitCode.unavailable);
+    : connectFailure(`${where}: ${describe(errno)}`, ExitCode.unavailable);
 }
 
-function prove(
+function authenticate(
   descriptor: Descriptor,
   where: string,
   handshake: ClientHandshake,
 ): KeyedServerConnection {
-  const deadline = performance.now() + PATIENCE.handshake;
+  const deadline = performance.now() + HANDSHAKE_TIMEOUT_MS;
   sendAll(descriptor, handshake.start(), where);
   const chunk = new Uint8Array(64 * 1024);
   for (;;) {
@@ -133,22 +137,22 @@ function prove(
 function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void {
   let rest = bytes as Uint8Array<ArrayBuffer>;
   while (rest.length > 0) {
-    const taken = send(descriptor, rest);
-    if (taken === BROKEN) {
+    const sent = send(descriptor, rest);
+    if (sent === BROKEN) {
       throw connectFailure(`${where} has closed the connection`, ExitCode.unavailable);
     }
-    if (taken === WOULD_BLOCK) waitFor(descriptor, "output", PATIENCE.handshake);
-    else rest = rest.subarray(taken);
+    if (sent === WOULD_BLOCK) waitFor(descriptor, "output", HANDSHAKE_TIMEOUT_MS);
+    else rest = rest.subarray(sent);
   }
 }
 
-/** Why the access check did not end well, as far as a client can know. */
+/** Why an access check failed, as far as a client can know. */
 export function handshakeFailure(
   where: string,
-  event: ClientEvent & { kind: "rejected" | "refused" },
+  event: ClientEvent & { kind: "rejected" | "failed" },
 ): Failure {
   if (event.kind === "rejected") return rejected(where, event.reason);
-  switch (event.reason) {
+  switch (event.error) {
     case "bad-key":
       return connectFailure(
         `${where} does not know this key`,
@@ -161,7 +165,7 @@ export function handshakeFailure(
       return connectFailure(`what ${where} sent was changed on its way`, ExitCode.data);
     default:
       return connectFailure(
-        `${where} is not an ipcauth server: its answer is ${event.reason}`,
+        `${where} is not an ipcauth server: its answer is ${event.error}`,
         ExitCode.data,
         "is another program listening there?",
       );
@@ -173,7 +177,7 @@ function rejected(where: string, reason: string): Failure {
     "expired-key": "the key has expired",
     "user-denied": "the user has no access, or this key may not act as another one",
     "not-on-listener": "the user may not use this listener",
-    "over-limit": "there is no room for another connection",
+    "over-limit": "the limit of connections is reached",
     "bad-key": "the key is not valid any more",
   };
   return connectFailure(
@@ -182,11 +186,7 @@ function rejected(where: string, reason: string): Failure {
   );
 }
 
-function broken(where: string, cause: SystemError): Failure {
-  return connectFailure(
-    `${where}: ${describe(cause.errno)}`,
-    ExitCode.unavailable,
-    undefined,
-    cause,
-  );
+function systemFailure(where: string, cause: SystemError): Failure {
+  const message = `${where}: ${describe(cause.errno)}`;
+  return connectFailure(message, ExitCode.unavailable, undefined, cause);
 }

@@ -1,63 +1,61 @@
 /**
- * A connection to a Unix socket whose server has been looked at, too.
+ * Connects to a Unix socket, and checks which user its server runs as.
  *
  * @module
  */
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType, readProc } from "../libc/files.ts";
-import {
-  AddressError,
-  connect,
-  peerCredentials,
-  ucred,
-  unixAddress,
-  unixSocket,
-} from "../libc/sockets.ts";
+import { fileStatus, FileType } from "../libc/file_status.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
+import { peerCredentials, ucred } from "../libc/peer_credentials.ts";
+import { readProc } from "../libc/read_file.ts";
+import { connect, unixSocket } from "../libc/sockets.ts";
+import { AddressError, unixAddress } from "../libc/unix_address.ts";
+import { retryUnixConnect, type Scheduler } from "../net/connector.ts";
 import { connectFailure } from "./connect_failure.ts";
 
-/** Whom a client believes. */
+/** The users that a server may run as, beside root. */
 export interface Trust {
-  /** The caller's own uid. */
+  /** The effective uid of this process. */
   readonly ownUid: number;
   /** The uid that `--server-user` names, or null. */
   readonly serverUid: number | null;
 }
 
-/** How long a server that is too busy to take us is waited for, in milliseconds, and how often it is asked. */
-const PATIENCE = 10_000;
-const PAUSE = 10;
+/** How long a server with a full backlog is awaited, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
 
-/** What leads on to the next place. A socket that is there and refuses has an answer to give. */
-const ELSEWHERE: readonly number[] = [
+/** Errors after which the next path is tried. A socket that exists and refuses is an answer. */
+const TRY_NEXT: readonly number[] = [
   Errno.ENOENT,
   Errno.ENOTDIR,
-  // Whoever became another user still has the first one's XDG_RUNTIME_DIR, and may not look into it.
+  // After su or run-as, XDG_RUNTIME_DIR may still be the first user's, which is not accessible.
   Errno.EACCES,
 ];
 
 /**
  * Connects to the first path that has a socket.
  *
- * @param paths Where a server may be, in order.
- * @param trust Whom the server may run as, beside root.
- * @param patience How long a busy server is waited for, in milliseconds.
+ * @param paths Paths of sockets, in order.
+ * @param trust The users that the server may run as, beside root.
+ * @param timeoutMs How long a server with a full backlog is awaited, in milliseconds.
  * @returns The connection and its path. The caller owns it.
- * @throws {Failure} 69 when no server is there, 77 when we may not connect or the server is a stranger's.
+ * @throws {Failure} 69 when there is no server, 77 when this process may not connect or the server runs as
+ * another user.
  */
 export async function connectUnix(
   paths: readonly string[],
   trust: Trust,
-  patience: number = PATIENCE,
+  timeoutMs: number = CONNECT_TIMEOUT_MS,
 ): Promise<{ connection: Descriptor; path: string }> {
   let absent: Failure | null = null;
   let denied: Failure | null = null;
   for (const path of paths) {
-    const { connection, error } = await tryConnect(path, patience);
+    const { connection, error } = await tryConnect(path, timeoutMs);
     if (connection !== null) {
       try {
-        demandTrust(connection, path, trust);
+        requireTrusted(connection, path, trust);
       } catch (failure) {
         connection.close();
         throw failure;
@@ -65,7 +63,7 @@ export async function connectUnix(
       return { connection, path };
     }
     const failure = explainError(path, error);
-    if (!ELSEWHERE.includes(error)) throw failure;
+    if (!TRY_NEXT.includes(error)) throw failure;
     if (error === Errno.EACCES) denied ??= failure;
     else absent ??= failure;
   }
@@ -73,36 +71,55 @@ export async function connectUnix(
     connectFailure("there is no socket to connect to", ExitCode.unavailable);
 }
 
+/** Connects; waits where the backlog is full. */
 async function tryConnect(
   path: string,
-  patience: number,
+  timeoutMs: number,
 ): Promise<{ connection: Descriptor; error: 0 } | { connection: null; error: number }> {
-  let address: Uint8Array<ArrayBuffer>;
+  const address = addressOf(path);
+  const attempt = (): Descriptor | number => {
+    const connection = unixSocket();
+    const error = connect(connection, address);
+    if (error === 0) return connection;
+    connection.close();
+    return error;
+  };
+  const result = attempt();
+  if (typeof result !== "number") return { connection: result, error: 0 };
+  return await new Promise((resolve, reject) => {
+    retryUnixConnect(RUNTIME_TIMERS, result, attempt, timeoutMs, {
+      onConnected: (connection) => resolve({ connection, error: 0 }),
+      onConnectError: ({ kind, errno, cause }) =>
+        kind === "system" ? reject(cause) : resolve({ connection: null, error: errno }),
+    });
+  });
+}
+
+function addressOf(path: string): SocketAddress {
   try {
-    address = unixAddress(path);
+    return unixAddress(path);
   } catch (error) {
     if (error instanceof AddressError) {
       throw connectFailure(error.message, ExitCode.usage, undefined, error);
     }
     throw error;
   }
-  const deadline = performance.now() + patience;
-  for (;;) {
-    const connection = unixSocket();
-    const error = connect(connection, address);
-    if (error === 0) return { connection, error };
-    connection.close();
-    // A full backlog is EAGAIN at once, and nothing tells when there is room (connect(2)).
-    if (error !== Errno.EAGAIN || performance.now() > deadline) return { connection: null, error };
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
-  }
 }
 
+/** The runtime's own clock and timers. */
+const RUNTIME_TIMERS: Scheduler = {
+  now: () => performance.now(),
+  after: (milliseconds, run) => {
+    const timer = setTimeout(run, milliseconds);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
 /**
- * Anybody can listen on a path in a shared directory. The kernel recorded who did (`unix(7)`: the
- * credentials are those of `listen()`).
+ * Requires a trusted server: any user can listen on a path in a shared directory. The kernel recorded its
+ * credentials at `listen()` (`unix(7)`, `SO_PEERCRED`).
  */
-function demandTrust(connection: Descriptor, path: string, { ownUid, serverUid }: Trust): void {
+function requireTrusted(connection: Descriptor, path: string, { ownUid, serverUid }: Trust): void {
   if (!peerCredentials(connection)) {
     throw connectFailure(
       `the kernel does not say who runs the server on ${path}`,
@@ -122,15 +139,15 @@ function demandTrust(connection: Descriptor, path: string, { ownUid, serverUid }
 }
 
 /**
- * Whether a uid is the overflow uid (`proc_sys_kernel(5)`): then it is everyone's who has no mapping in
- * this user namespace, and says nothing about who the server is.
+ * Whether a uid is the overflow uid (`proc_sys_kernel(5)`), which stands for every uid without a mapping in
+ * this user namespace.
  */
 function isShared(uid: number): boolean {
   return readProc("/proc/sys/kernel/overflowuid").trim() === String(uid);
 }
 
 function explainError(path: string, error: number): Failure {
-  // connect(2) says the same of these as of a socket without a server, or without our rights.
+  // connect(2) reports the same errors for other files as for a socket without a server or permission.
   if (isSomethingElse(path)) {
     return connectFailure(`${path} is not a socket`, ExitCode.data, `ls -ld ${path}`);
   }
@@ -143,7 +160,7 @@ function explainError(path: string, error: number): Failure {
       );
     case Errno.ECONNREFUSED:
       return connectFailure(
-        `nobody is listening on ${path}`,
+        `no server is listening on ${path}`,
         ExitCode.unavailable,
         `ipcauth serve --unix=${path}`,
       );
@@ -171,7 +188,7 @@ function isSomethingElse(path: string): boolean {
   try {
     return (fileStatus(path).mode & FileType.mask) !== FileType.socket;
   } catch (error) {
-    // Not there, or not to be looked at: the first error says what there is to say.
+    // Missing or inaccessible: the first error is the one to report.
     if (error instanceof SystemError) return false;
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * A sealed connection as a stream: what is written is sealed, what is read has been opened.
+ * A connection with records of the access check as a stream of plaintext.
  *
  * @module
  */
@@ -8,22 +8,25 @@ import { Duplex } from "node:stream";
 import { Buffer } from "node:buffer";
 import type { Channel } from "../protocol/channel.ts";
 
-/** The other end broke the protocol, or the connection was cut. Nothing more can be believed. */
+/** The other end broke the protocol, or the connection ended without FIN. The stream has ended. */
 export class StreamError extends Error {
   override readonly name = "StreamError";
 }
 
-/** Seals and opens a socket's bytes. */
+/**
+ * Encrypts what is written and decrypts what is read. Ending the stream sends FIN; its readable
+ * side ends at the other side's FIN, and with a {@linkcode StreamError} at any other end.
+ */
 export class EncryptedStream extends Duplex {
   readonly #socket: Socket;
   readonly #channel: Channel;
-  #ended = false;
-  #over = false;
+  #isEnded = false;
+  #isDestroyed = false;
 
   /**
    * @param socket The connection, whose access check is done. It belongs to the stream.
-   * @param channel Its ciphers.
-   * @param rest What was received already, still sealed.
+   * @param channel Its cipher states. They belong to the stream, which wipes them.
+   * @param rest Bytes that arrived with the ACCEPT record, still encrypted.
    */
   constructor(socket: Socket, channel: Channel, rest: Uint8Array) {
     super({ allowHalfOpen: true });
@@ -38,11 +41,11 @@ export class EncryptedStream extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#over) this.#socket.resume();
+    if (!this.#isDestroyed) this.#socket.resume();
   }
 
   override _write(data: Uint8Array, _encoding: string, done: (error?: Error) => void): void {
-    if (this.#over) {
+    if (this.#isDestroyed) {
       done(new StreamError("the connection is closed"));
       return;
     }
@@ -54,7 +57,7 @@ export class EncryptedStream extends Duplex {
   }
 
   override _final(done: (error?: Error) => void): void {
-    if (this.#over) {
+    if (this.#isDestroyed) {
       done();
       return;
     }
@@ -63,32 +66,32 @@ export class EncryptedStream extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#over = true;
+    this.#isDestroyed = true;
     this.#channel.wipe();
     this.#socket.destroy();
     done(error);
   }
 
   #open(chunk: Uint8Array): void {
-    if (this.#over) return;
-    if (this.#ended) {
-      this.destroy(new StreamError("the server went on after its end"));
+    if (this.#isDestroyed) return;
+    if (this.#isEnded) {
+      this.destroy(new StreamError("the server sent data after its end"));
       return;
     }
-    const out = new Uint8Array(this.#channel.roomFor(chunk.length));
-    const { length, ended, refusal } = this.#channel.open(chunk, out);
+    const out = new Uint8Array(this.#channel.capacityFor(chunk.length));
+    const { length, ended, error } = this.#channel.open(chunk, out);
     const more = length === 0 || this.push(Buffer.from(out.buffer, 0, length));
-    if (refusal !== null) {
-      this.destroy(new StreamError(`what came over the network cannot be believed: ${refusal}`));
+    if (error !== null) {
+      this.destroy(new StreamError(`a record was changed or malformed: ${error}`));
     } else if (ended) {
-      this.#ended = true;
+      this.#isEnded = true;
       this.push(null);
     } else if (!more) this.#socket.pause();
   }
 
-  /** The connection has ended, which is no end of the stream unless the other side has said so. */
+  /** The connection has ended. Without FIN before it, that is a truncation. */
   #cut(): void {
-    if (this.#over || this.#ended) return;
+    if (this.#isDestroyed || this.#isEnded) return;
     this.destroy(new StreamError("the connection was cut"));
   }
 }

@@ -1,5 +1,5 @@
 /**
- * `connect --pipe`: standard input and output joined to the service, byte for byte.
+ * `connect --pipe`: copies standard input to the service, and the service to standard output.
  *
  * @module
  */
@@ -7,48 +7,51 @@ import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { StreamError } from "./encrypted_stream.ts";
 
-/** Where bytes come from and go to. */
-export interface Pipes {
+/** The two ends of the program's side. */
+export interface PipeOptions {
   readonly input: ReadableStream<Uint8Array>;
-  /** Writes all of it, or throws. */
+  /** Writes all of a chunk to the output. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Tells the reader of our output that there is no more. */
+  /** Closes the output: its reader sees end-of-file. */
   closeOutput(): void;
   /**
-   * What it means that the server closes first and without a byte; null where it has said before that we
-   * are in. On a Unix socket that is all a refused client ever hears.
+   * The failure to throw when the server closes first and without a byte; null where the access
+   * check has accepted the client before. On a Unix socket a refused client sees nothing else.
    */
-  readonly silence: Failure | null;
+  readonly onNoData: Failure | null;
 }
 
 /**
- * Joins them, until both directions have ended. Either may end first.
+ * Copies in both directions until both have ended. Either may end first.
  *
- * @throws {Failure} 65 when the stream was cut or cannot be believed, 69 when the server is gone.
+ * @param service The connection.
+ * @throws {Failure} `onNoData`, 65 when the stream was truncated or changed, 69 when the connection
+ * broke.
+ * @throws {Deno.errors.BrokenPipe} When the output's reader has closed its end.
  */
-export async function pipe(service: Duplex, pipes: Pipes): Promise<void> {
-  let gone = false;
-  let heard = false;
-  service.once("close", () => gone = true);
+export async function pipe(service: Duplex, pipes: PipeOptions): Promise<void> {
+  let closed = false;
+  let received = false;
+  service.once("close", () => closed = true);
   const sender = { sent: 0, done: false };
-  const sending = sendAll(service, pipes.input, () => gone, sender);
-  // What goes wrong with the connection is told once, by whoever reads from it.
+  const sending = sendAll(service, pipes.input, () => closed, sender);
+  // An error of the connection is reported once, by the loop that reads.
   sending.catch(() => {});
   try {
     const chunks: AsyncIterable<Uint8Array> = service.iterator({ destroyOnReturn: false });
     for await (const chunk of chunks) {
-      heard = true;
+      received = true;
       await pipes.write(chunk);
     }
   } catch (error) {
-    if (!heard && pipes.silence !== null) throw pipes.silence;
+    if (!received && pipes.onNoData !== null) throw pipes.onNoData;
     throw error instanceof Error && !(error instanceof Deno.errors.BrokenPipe)
-      ? ended(error)
+      ? brokenStream(error)
       : error;
   }
-  // Who has taken all that was sent may well have nothing to answer.
+  // A service that has taken all of the input may have nothing to answer: that is no refusal.
   const isTaken = sender.done && sender.sent > 0;
-  if (!heard && !isTaken && pipes.silence !== null) throw pipes.silence;
+  if (!received && !isTaken && pipes.onNoData !== null) throw pipes.onNoData;
   pipes.closeOutput();
   await sending;
 }
@@ -56,24 +59,25 @@ export async function pipe(service: Duplex, pipes: Pipes): Promise<void> {
 async function sendAll(
   service: Duplex,
   input: ReadableStream<Uint8Array>,
-  isGone: () => boolean,
+  isClosed: () => boolean,
   sender: { sent: number; done: boolean },
 ): Promise<void> {
   for await (const chunk of input) {
-    // The server has ended, and takes nothing any more.
-    if (isGone() || !await write(service, chunk)) return;
+    // The server has closed: the rest of the input is not read.
+    if (isClosed() || !await write(service, chunk)) return;
     sender.sent += chunk.length;
   }
   sender.done = true;
   await new Promise<void>((resolve) => service.end(resolve));
 }
 
-/** Resolves when the bytes are on their way: false when they never will be. */
+/** Resolves when the kernel has taken the bytes; to false when it never will. */
 function write(service: Duplex, chunk: Uint8Array): Promise<boolean> {
   return new Promise((resolve) => service.write(chunk, (error) => resolve(!error)));
 }
 
-function ended(cause: Error): Failure {
+/** The failure of a connection that ended with an error. */
+function brokenStream(cause: Error): Failure {
   if (cause instanceof StreamError) {
     return new Failure(`The stream is incomplete: ${cause.message}`, {
       exit: ExitCode.data,

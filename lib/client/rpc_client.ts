@@ -1,23 +1,29 @@
 /**
- * The client's end of a console: calls out, answers in.
+ * The client's end of a console: JSON-RPC calls and their answers (docs/console-api.md).
  *
  * @module
  */
 import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
-import { MAX_ANSWER, MAX_LINE, RpcCode, type Welcome } from "../service/console/protocol.ts";
+import {
+  MAX_ANSWER_BYTES,
+  MAX_REQUEST_BYTES,
+  RpcCode,
+  type Welcome,
+} from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 
-/** The server answered a call with an error. */
+/** The error object that a server answered a call with. */
 export class RpcServerError extends Error {
-  override readonly name = "RemoteError";
+  override readonly name = "RpcServerError";
   /** A JSON-RPC error code. */
   readonly code: number;
+  /** The next step, where the server names one. */
   readonly hint: string | undefined;
 
-  /** The words are the server's: they are made harmless for a terminal here, wherever they end up. */
+  /** The message and the hint are text of the server, so both are escaped for a terminal here. */
   constructor(code: number, message: string, hint: string | undefined) {
     super(escapeForTerminal(message));
     this.code = code;
@@ -25,23 +31,33 @@ export class RpcServerError extends Error {
   }
 }
 
-/** How long a server may take to greet, in milliseconds. */
-const GREETING = 5_000;
+/** How long a server may take to send its welcome. */
+const WELCOME_TIMEOUT_MS = 5_000;
 
-interface Waiting {
+/** A call whose answer has not arrived. */
+interface PendingCall {
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
 
-/** An open console. */
+/**
+ * An open console.
+ *
+ * @example
+ * ```ts
+ * const { client, welcome } = await RpcClient.open(socket, "/run/ipcauth/ipc.sock", 579);
+ * console.log(welcome.user, await client.call("users.get", { name: "bob" }));
+ * client.close();
+ * ```
+ */
 export class RpcClient {
   readonly #socket: Duplex;
-  readonly #splitter = new LineSplitter(MAX_ANSWER);
-  readonly #calls = new Map<number, Waiting>();
-  readonly #greeting = Promise.withResolvers<Welcome>();
-  readonly #gone = Promise.withResolvers<Failure | null>();
-  #greeted = false;
-  #leaving = false;
+  readonly #splitter = new LineSplitter(MAX_ANSWER_BYTES);
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #welcome = Promise.withResolvers<Welcome>();
+  readonly #lost = Promise.withResolvers<Failure | null>();
+  #isWelcomed = false;
+  #closing = false;
   #lastId = 0;
 
   private constructor(socket: Duplex) {
@@ -49,35 +65,37 @@ export class RpcClient {
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("end", () => this.#end());
     socket.on("close", () => this.#end());
-    // A reset says no more than an end does: the server is gone.
+    // A reset is handled like end-of-file: the server has closed the session.
     socket.on("error", () => this.#end());
-    // Whoever waits hears of a failure; nobody has to.
-    this.#greeting.promise.catch(() => {});
+    // Nothing awaits it once the race in `open` is over, and an unhandled rejection would end the
+    // program.
+    this.#welcome.promise.catch(() => {});
   }
 
   /**
-   * Waits for the greeting.
+   * Waits for the notification `welcome`.
    *
-   * @param socket A connection to a server.
-   * @param where How the server is named in messages.
-   * @param uid Who we are, for the hint of a refusal.
-   * @param patience How long the greeting may take, in milliseconds.
-   * @throws {Failure} 77 when the server closes without a word, 65 when it is not a console.
+   * @param socket A connection to a server. It belongs to the client, and is destroyed on failure.
+   * @param where The server's path or address, for messages.
+   * @param uid The caller's uid, for the message and the hint of a refusal.
+   * @param timeoutMs How long the welcome may take, in milliseconds.
+   * @throws {Failure} 77 when the server closes without sending a byte, 65 when it is not a
+   * console.
    */
   static async open(
     socket: Duplex,
     where: string,
     uid: number,
-    patience: number = GREETING,
-  ): Promise<{ remote: RpcClient; welcome: Welcome }> {
-    const remote = new RpcClient(socket);
+    timeoutMs: number = WELCOME_TIMEOUT_MS,
+  ): Promise<{ client: RpcClient; welcome: Welcome }> {
+    const client = new RpcClient(socket);
     const timer = setTimeout(() => {
-      remote.#greeting.reject(notAConsole(where, "it says nothing"));
-    }, patience);
+      client.#welcome.reject(notAConsole(where, "it sends nothing"));
+    }, timeoutMs);
     try {
       const welcome = await Promise.race([
-        remote.#greeting.promise,
-        remote.#gone.promise.then((failure) => {
+        client.#welcome.promise,
+        client.#lost.promise.then((failure) => {
           if (failure !== null) throw notAConsole(where, failure.message);
           throw connectFailure(
             `${where} refuses uid ${uid}`,
@@ -86,27 +104,30 @@ export class RpcClient {
           );
         }),
       ]);
-      return { remote, welcome };
+      return { client, welcome };
     } catch (error) {
       socket.destroy();
-      if (error instanceof GreetingError) throw notAConsole(where, error.message);
+      if (error instanceof WelcomeError) throw notAConsole(where, error.message);
       throw error;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** Resolves when the server is gone without being asked to. */
-  get gone(): Promise<Failure> {
-    return this.#gone.promise.then((failure) => failure ?? serverGone());
+  /** Resolves when the connection ends without {@linkcode RpcClient.close}. Never rejects. */
+  get lost(): Promise<Failure> {
+    return this.#lost.promise.then((failure) => failure ?? serverGone());
   }
 
   /**
-   * Calls a method.
+   * Calls a method. Calls may overlap; each answer is found by its id.
    *
-   * @returns The result, whose shape is for the caller to check.
-   * @throws {RpcServerError} When the server answers with an error, or the call is longer than it accepts.
-   * @throws {Failure} 69 when it is gone.
+   * @param params The parameters by name.
+   * @returns The result. Its shape is not checked.
+   * @throws {RpcServerError} When the server answers with an error, or the call is longer than
+   * {@linkcode MAX_REQUEST_BYTES}.
+   * @throws {Failure} 69 when the server has closed the session, 65 when it sends anything but
+   * answers.
    */
   call(method: string, params: Record<string, unknown> = {}): Promise<unknown> {
     const id = ++this.#lastId;
@@ -117,8 +138,8 @@ export class RpcClient {
         reject(serverGone());
         return;
       }
-      // The server would end the session over it.
-      if (request.length - 1 > MAX_LINE) {
+      // The server ends the session on a longer line.
+      if (request.length - 1 > MAX_REQUEST_BYTES) {
         reject(
           new RpcServerError(RpcCode.invalidValue, "This is longer than a server reads", undefined),
         );
@@ -129,9 +150,9 @@ export class RpcClient {
     });
   }
 
-  /** Leaves. */
+  /** Closes the connection. Pending calls are not answered. */
   close(): void {
-    this.#leaving = true;
+    this.#closing = true;
     this.#socket.destroy();
   }
 
@@ -139,10 +160,10 @@ export class RpcClient {
     try {
       for (const line of this.#splitter.push(chunk)) this.#take(line);
     } catch (error) {
-      if (!(error instanceof LineError || error instanceof GreetingError)) throw error;
-      if (!this.#greeted) this.#greeting.reject(new GreetingError(error.message));
+      if (!(error instanceof LineError || error instanceof WelcomeError)) throw error;
+      if (!this.#isWelcomed) this.#welcome.reject(new WelcomeError(error.message));
       this.#fail(
-        new Failure(`The server speaks something else than the console: ${error.message}`, {
+        new Failure(`The server does not speak the console's protocol: ${error.message}`, {
           exit: ExitCode.data,
         }),
       );
@@ -151,40 +172,42 @@ export class RpcClient {
 
   #take(line: string): void {
     const message = parseMessage(line);
-    if (!this.#greeted) {
+    if (!this.#isWelcomed) {
       const welcome = message && message.method === "welcome" ? asWelcome(message.params) : null;
-      if (welcome === null) throw new GreetingError("its first line is no greeting");
-      this.#greeted = true;
-      this.#greeting.resolve(welcome);
+      if (welcome === null) throw new WelcomeError("its first line is not a welcome");
+      this.#isWelcomed = true;
+      this.#welcome.resolve(welcome);
       return;
     }
     if (message === null) throw new LineError("a line is not JSON");
-    const waiting = typeof message.id === "number" ? this.#calls.get(message.id) : undefined;
-    if (waiting === undefined || typeof message.id !== "number") return;
+    const call = typeof message.id === "number" ? this.#calls.get(message.id) : undefined;
+    if (call === undefined || typeof message.id !== "number") return;
     this.#calls.delete(message.id);
-    if (message.error === undefined) waiting.resolve(message.result);
-    else waiting.reject(asRemoteError(message.error));
+    if (message.error === undefined) call.resolve(message.result);
+    else call.reject(asRemoteError(message.error));
   }
 
+  /** The server has closed the connection. */
   #end(): void {
-    if (this.#leaving) return;
-    if (!this.#greeted && this.#splitter.partial) {
-      this.#greeting.reject(new GreetingError("its first line is no greeting"));
+    if (this.#closing) return;
+    if (!this.#isWelcomed && this.#splitter.partial) {
+      this.#welcome.reject(new WelcomeError("its first line is not a welcome"));
     }
-    this.#fail(this.#greeted ? serverGone() : null);
+    this.#fail(this.#isWelcomed ? serverGone() : null);
   }
 
+  /** Ends the session. @param failure Null when the server closed before the welcome. */
   #fail(failure: Failure | null): void {
-    this.#leaving = true;
-    this.#gone.resolve(failure);
-    for (const waiting of this.#calls.values()) waiting.reject(failure ?? serverGone());
+    this.#closing = true;
+    this.#lost.resolve(failure);
+    for (const call of this.#calls.values()) call.reject(failure ?? serverGone());
     this.#calls.clear();
     this.#socket.destroy();
   }
 }
 
-/** The server's first words are not a console's. */
-class GreetingError extends Error {}
+/** The server's first line is not the welcome of a console. */
+class WelcomeError extends Error {}
 
 function notAConsole(where: string, why: string): Failure {
   return connectFailure(

@@ -1,48 +1,44 @@
 /**
- * `connect --listen`: a local socket, every connection of which goes through the access check of a server.
- * It runs in a thread of its own, as its loop knows nothing of signals.
+ * `connect --listen`: a local socket, every connection of which passes the access check of a server. It runs
+ * in a thread of its own, because its reactor does not handle signals.
  *
  * @module
  */
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { ClientHandshake } from "../protocol/client_handshake.ts";
+import type { HostPort, Target } from "../net/address.ts";
+import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
-import type { HostPort } from "../config/addresses.ts";
-import type { Target } from "../config/types.ts";
-import { ExitCode, Failure } from "../errors.ts";
-import { Descriptor } from "../libc/descriptor.ts";
-import { EventFd } from "../libc/epoll.ts";
-import { endpointText } from "../libc/inet.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { separateUmask } from "../libc/umask.ts";
-import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
-import { RelayBuffers } from "../net/relay_buffers.ts";
 import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
+import { RelayBuffers } from "../net/relay_buffers.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
+import { ClientHandshake } from "../protocol/client_handshake.ts";
+import { Reactor } from "../reactor/reactor.ts";
+import { type CommandHandler, runWorker, type WorkerInbox } from "../reactor/worker_inbox.ts";
 import { addressesOf } from "./connect_tcp.ts";
 import { TunnelConnection, type TunnelConnectionOptions } from "./tunnel_connection.ts";
 
-/** What a tunnel is to do. */
+/** What a tunnel is started with. */
 export interface TunnelOptions {
-  readonly kind: "tunnel";
   /** The local socket. */
   readonly listen: Target;
   readonly server: HostPort;
-  /** The key file. */
+  /** The path of the key file. */
   readonly key: string;
-  /** Whom to act as, or null. */
+  /** The user to act as, or null. */
   readonly user: string | null;
-  /** What the client calls itself. */
+  /** The client's name and version, for the server's log. */
   readonly client: string;
+  /** The effective uid of this process. */
   readonly ownUid: number;
-  /** An eventfd, now the tunnel's: it is raised after every message on the port. */
-  readonly wake: number;
 }
 
-/** What a tunnel has to say. */
+/** What a tunnel reports. */
 export type TunnelEvent =
-  | { readonly kind: "up" }
   | { readonly kind: "listening"; readonly where: string }
+  /** `failed`: the tunnel cannot start. `warning`: a connection failed. */
   | {
     readonly kind: "failed" | "warning";
     readonly message: string;
@@ -51,109 +47,102 @@ export type TunnelEvent =
   }
   | { readonly kind: "stopped" };
 
-/**
- * Serves until it hears anything on its port. Blocks the thread.
- *
- * @param tell Where news go.
- */
-export function runTunnel(
-  orders: TunnelOptions,
-  port: MessagePort,
-  tell: (news: TunnelEvent) => void,
-): void {
-  try {
-    separateUmask();
-    new Tunnel(orders, port, tell).run();
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    tell({ kind: "failed", message: error.message, exit: error.exit, hint: error.hint });
-  }
+/** The one command: stop. */
+export type TunnelCommand = "stop";
+
+/** The tunnel's thread: waits for its options, then serves until it is told to stop. */
+export function runTunnelWorker(): void {
+  runWorker<TunnelOptions, TunnelCommand, TunnelEvent>((options, inbox, post) => {
+    try {
+      separateUmask();
+      new Tunnel(options, inbox, post).run();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const { message, exit, hint } = error;
+      post({ kind: "failed", message, exit, hint });
+    }
+  });
 }
 
-class Tunnel implements ConnectionHandler, Watcher {
-  readonly #port: MessagePort;
-  readonly #tell: (news: TunnelEvent) => void;
-  readonly #eventFd: EventFd;
+class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
+  readonly #inbox: WorkerInbox<TunnelCommand>;
+  readonly #post: (event: TunnelEvent) => void;
   readonly #reactor = new Reactor();
-  readonly #passages = new Set<TunnelConnection>();
+  readonly #connections = new Set<TunnelConnection>();
   readonly #options: TunnelConnectionOptions;
   readonly #kind: "unix" | "tcp";
   readonly #acceptor: Acceptor;
   readonly #listener: UnixListener | TcpListener;
 
-  constructor(orders: TunnelOptions, port: MessagePort, tell: (news: TunnelEvent) => void) {
-    this.#port = port;
-    this.#tell = tell;
-    this.#eventFd = new EventFd(new Descriptor(orders.wake));
-    const key = new WatchedKey(orders.key, orders.ownUid);
+  constructor(
+    options: TunnelOptions,
+    inbox: WorkerInbox<TunnelCommand>,
+    post: (event: TunnelEvent) => void,
+  ) {
+    this.#inbox = inbox;
+    this.#post = post;
+    const key = new WatchedKey(options.key, options.ownUid);
     const failure = key.refresh();
     if (failure !== null) throw failure;
     this.#options = {
       reactor: this.#reactor,
       buffers: new RelayBuffers(),
-      where: endpointText(orders.server),
-      addresses: addressesOf(orders.server),
+      where: hostPortText(options.server),
+      addresses: addressesOf(options.server),
       handshake: () => {
         const failure = key.refresh();
-        if (key.key === null) throw failure ?? noKey(orders.key);
-        return new ClientHandshake(key.key, { client: orders.client, user: orders.user });
+        if (key.key === null) throw failure ?? noKey(options.key);
+        return new ClientHandshake(key.key, { client: options.client, user: options.user });
       },
-      complain: ({ message, exit, hint }) => tell({ kind: "warning", message, exit, hint }),
-      over: (passage) => void this.#passages.delete(passage),
+      warn: ({ message, exit, hint }) => post({ kind: "warning", message, exit, hint }),
+      closed: (connection) => void this.#connections.delete(connection),
     };
-    this.#kind = orders.listen.kind;
-    this.#listener = open(orders.listen, orders.ownUid);
+    this.#kind = options.listen.kind;
+    this.#listener = openListener(options.listen, options.ownUid);
     this.#acceptor = new Acceptor(this.#reactor, this.#listener.socket, this);
-    tell({ kind: "listening", where: this.#listener.name });
+    post({ kind: "listening", where: this.#listener.name });
   }
 
+  /** Serves until it is told to stop. Blocks the thread. */
   run(): void {
-    this.#reactor.watch(this.#eventFd.descriptor, EPOLLIN, this);
+    this.#inbox.watch(this.#reactor, this);
     this.#reactor.run();
-    this.#tell({ kind: "stopped" });
+    this.#post({ kind: "stopped" });
   }
 
-  /** The server decides, and nothing is looked at here. */
+  /** The server decides about every connection. */
   beforeBatch(): void {}
 
-  onConnection(connection: Descriptor): void {
-    const passage = new TunnelConnection(this.#options, connection, this.#kind);
-    this.#passages.add(passage);
-    passage.begin();
+  onConnection(local: Descriptor): void {
+    const connection = new TunnelConnection(this.#options, local, this.#kind);
+    this.#connections.add(connection);
+    connection.start();
   }
 
-  onResourceExhausted(connection: Descriptor): void {
-    connection.close();
+  onResourceExhausted(local: Descriptor): void {
+    local.close();
   }
 
   onError(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    this.#tell({ kind: "warning", message, exit: ExitCode.os, hint: undefined });
+    const message = messageOf(error);
+    this.#post({ kind: "warning", message, exit: ExitCode.os, hint: undefined });
   }
 
-  /** The word to stop. */
-  onEvents(): void {
-    this.#eventFd.clear();
-    if (receiveMessageOnPort(this.#port) === undefined) return;
+  /** Stops: removes the socket file, closes every connection. */
+  onCommand(_stop: TunnelCommand): void {
     if (this.#listener instanceof UnixListener) this.#listener.unlink();
     this.#acceptor.close();
     if (this.#listener instanceof UnixListener) this.#listener.release();
-    for (const passage of [...this.#passages]) passage.abort();
+    for (const connection of [...this.#connections]) connection.abort();
     this.#reactor.stop();
-  }
-
-  onFault(error: unknown): void {
-    this.onError(error);
   }
 }
 
-function open(target: Target, ownUid: number): UnixListener | TcpListener {
-  const at = { line: 1, column: 1 };
-  const service = { kind: "console" } as const;
+function openListener(target: Target, ownUid: number): UnixListener | TcpListener {
   return target.kind === "unix"
-    // The tunnel passes on what its owner may do, so it is for the owner alone.
-    ? UnixListener.open({ ...target, mode: 0o600, allow: null, service, at }, ownUid)
-    : TcpListener.open({ ...target, keys: [], allow: null, service, at });
+    // A tunnel carries the rights of its owner, so no other user may connect to it.
+    ? UnixListener.open({ path: target.path, mode: 0o600 }, ownUid)
+    : TcpListener.open(target);
 }
 
 function noKey(path: string): Failure {

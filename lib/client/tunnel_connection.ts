@@ -1,93 +1,110 @@
 /**
- * One connection through the tunnel: from a local client to a keyed server.
+ * One connection of a tunnel: from a local client to the server.
  *
  * @module
  */
-import type { ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
-import {
-  connectOutcome,
-  connectTcp,
-  type SocketAddress,
-  tcpSocket,
-  tuneTcp,
-} from "../libc/inet.ts";
+import { SystemError } from "../libc/errno.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
-import {
-  EPOLLIN,
-  EPOLLOUT,
-  type Reactor,
-  type Registration,
-  type Watcher,
-} from "../reactor/reactor.ts";
-import { Relay, type RelayOwner } from "../net/relay.ts";
+import { setTcpOptions } from "../libc/tcp_socket.ts";
+import { type ConnectError, type ConnectHandler, TcpConnector } from "../net/connector.ts";
+import { Relay } from "../net/relay.ts";
+import type { RelayOwner } from "../net/relay_outcome.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
+import type { ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
+import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
 import { connectFailure } from "./connect_failure.ts";
 import { handshakeFailure, unreachable } from "./connect_tcp.ts";
 
-/** How long a server may take to let us in, in milliseconds. */
-const PATIENCE = 10_000;
-/** How much is read at once during the access check. */
-const CHUNK = 4096;
+/** How long a server may take to accept a client, in milliseconds. */
+const ACCEPT_TIMEOUT_MS = 10_000;
+/** How many bytes are read at once during the access check. */
+const READ_BYTES = 4096;
 
-/** What all passages of a tunnel share. */
+/** What the connections of a tunnel share. */
 export interface TunnelConnectionOptions {
   readonly reactor: Reactor;
   readonly buffers: RelayBuffers;
-  /** Where the server is, as people write it. */
+  /** The server's address as text. */
   readonly where: string;
   readonly addresses: readonly SocketAddress[];
-  /** A new handshake with the key as it is now. @throws {Failure} When there is no key. */
+  /** A handshake with the key as it is now. @throws {Failure} When there is no key. */
   handshake(): ClientHandshake;
-  /** Tells why somebody did not get through. */
-  complain(failure: Failure): void;
-  /** The passage is over, and everything closed. */
-  over(passage: TunnelConnection): void;
+  /** Reports why a connection failed. */
+  warn(failure: Failure): void;
+  /** Both sides of a connection are closed. */
+  closed(connection: TunnelConnection): void;
 }
 
-/** A local connection on its way to the server, and then joined to it. */
-export class TunnelConnection implements Watcher, RelayOwner {
+/** A local client's connection: connecting to the server, then relayed. */
+export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   readonly #options: TunnelConnectionOptions;
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
+  readonly #connector: TcpConnector;
   readonly #deadline: Timer;
   #remote: Registration | null = null;
   #handshake: ClientHandshake | null = null;
-  #next = 0;
   #relay: Relay | null = null;
-  #over = false;
+  #closed = false;
 
-  /** @param local Belongs to the passage. */
+  /** @param local The local client's connection; owned by the tunnel connection. */
   constructor(options: TunnelConnectionOptions, local: Descriptor, kind: "unix" | "tcp") {
     this.#options = options;
     this.#local = local;
     this.#kind = kind;
-    this.#deadline = options.reactor.after(
-      PATIENCE,
-      () => this.#fail(connectFailure(`${options.where} does not answer`, ExitCode.unavailable)),
+    const { reactor, addresses, where } = options;
+    // The deadline below covers connecting and the access check.
+    const timeouts = { totalMs: null, addressMs: null };
+    this.#connector = new TcpConnector(reactor, addresses, timeouts, this);
+    this.#deadline = reactor.after(
+      ACCEPT_TIMEOUT_MS,
+      () => this.#fail(connectFailure(`${where} does not answer`, ExitCode.unavailable)),
     );
   }
 
-  /** Sets out. */
-  begin(): void {
-    this.#attempt(() => this.#connect(Errno.EADDRNOTAVAIL));
+  /** Starts to connect to the server. */
+  start(): void {
+    const socket = this.#connector.start();
+    if (socket !== null) this.onConnected(socket);
+  }
+
+  onConnected(socket: Descriptor): void {
+    this.#attempt(() => {
+      this.#remote = this.#options.reactor.watch(socket, EPOLLIN, this);
+      setTcpOptions(socket);
+      this.#handshake = this.#options.handshake();
+      this.#send(this.#handshake.start());
+    });
+  }
+
+  onConnectError(error: ConnectError): void {
+    this.#attempt(() => {
+      throw unreachable(this.#options.where, error);
+    });
   }
 
   onEvents(): void {
-    this.#attempt(() => this.#handshake === null ? this.#connected() : this.#listen());
+    this.#attempt(() => this.#readAnswer());
   }
 
   onFault(): void {
-    this.#end();
+    this.#close();
   }
 
-  /** Ends it at once. */
+  /** Closes both sides at once. */
   abort(): void {
     if (this.#relay !== null) this.#relay.abort("closed");
-    else this.#end();
+    else this.#close();
+  }
+
+  /** Both sides are closed. */
+  onRelayClosed(): void {
+    this.#closed = true;
+    this.#options.closed(this);
   }
 
   #attempt(step: () => void): void {
@@ -96,57 +113,28 @@ export class TunnelConnection implements Watcher, RelayOwner {
     } catch (error) {
       if (error instanceof Failure) this.#fail(error);
       else if (error instanceof SystemError) {
-        this.#fail(unreachable(this.#options.where, error.errno));
+        const { errno } = error;
+        this.#fail(unreachable(this.#options.where, { kind: "system", errno, cause: error }));
       } else {
-        this.#end();
+        this.#close();
         throw error;
       }
     }
   }
 
-  #connect(lastError: number): void {
-    const { reactor, addresses, where } = this.#options;
-    const address = addresses[this.#next++];
-    if (address === undefined) throw unreachable(where, lastError);
-    const socket = tcpSocket(address);
-    const error = connectTcp(socket, address);
-    if (error !== 0 && error !== Errno.EINPROGRESS) {
-      socket.close();
-      this.#connect(error);
-      return;
-    }
-    this.#remote = reactor.watch(socket, EPOLLOUT, this);
-  }
-
-  #connected(): void {
-    const remote = this.#remote;
-    if (remote === null) return;
-    const error = connectOutcome(remote.descriptor);
-    if (error !== 0) {
-      remote.close();
-      this.#remote = null;
-      this.#connect(error);
-      return;
-    }
-    tuneTcp(remote.descriptor);
-    this.#handshake = this.#options.handshake();
-    this.#send(this.#handshake.start());
-    remote.update(EPOLLIN);
-  }
-
-  #listen(): void {
-    const chunk = this.#options.buffers.read.subarray(0, CHUNK);
+  #readAnswer(): void {
+    const chunk = this.#options.buffers.read.subarray(0, READ_BYTES);
     while (this.#remote !== null && this.#handshake !== null) {
       const count = receive(this.#remote.descriptor, chunk);
       if (count === WOULD_BLOCK) return;
       const events = count === 0 || count === BROKEN
         ? [this.#handshake.end()]
         : this.#handshake.push(chunk.subarray(0, count));
-      for (const event of events) this.#take(event);
+      for (const event of events) this.#handle(event);
     }
   }
 
-  #take(event: ClientEvent): void {
+  #handle(event: ClientEvent): void {
     switch (event.kind) {
       case "send":
         this.#send(event.bytes);
@@ -179,38 +167,31 @@ export class TunnelConnection implements Watcher, RelayOwner {
     );
   }
 
-  /** Both connections are closed. */
-  onRelayClosed(): void {
-    this.#over = true;
-    this.#options.over(this);
-  }
-
-  /** So few bytes always fit into a connection that has carried none. */
+  /** A connection that has carried no bytes yet has space for the messages of an access check. */
   #send(bytes: Uint8Array): void {
     if (this.#remote === null) return;
-    const taken = send(this.#remote.descriptor, bytes as Uint8Array<ArrayBuffer>);
-    if (taken < bytes.length) {
-      throw connectFailure(
-        `${this.#options.where} has closed the connection`,
-        ExitCode.unavailable,
-      );
+    const sent = send(this.#remote.descriptor, bytes as Uint8Array<ArrayBuffer>);
+    if (sent < bytes.length) {
+      const message = `${this.#options.where} has closed the connection`;
+      throw connectFailure(message, ExitCode.unavailable);
     }
   }
 
   #fail(failure: Failure): void {
-    if (this.#over) return;
-    this.#options.complain(failure);
-    this.#end();
+    if (this.#closed) return;
+    this.#options.warn(failure);
+    this.#close();
   }
 
-  #end(): void {
-    if (this.#over) return;
-    this.#over = true;
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#connector.cancel();
     this.#deadline.cancel();
     this.#handshake?.wipe();
     this.#remote?.close();
     this.#remote = null;
     this.#local.close();
-    this.#options.over(this);
+    this.#options.closed(this);
   }
 }

@@ -1,16 +1,14 @@
 /**
- * Paths, hosts and ports in a configuration.
+ * Readers of the socket paths, hosts and ports in a configuration.
  *
  * @module
  */
+import { UNIX_PATH_MAX } from "../libc/constants.ts";
+import { type HostPort, parseHostPort, parseTarget, type Target } from "../net/address.ts";
 import type { Place, Value } from "./document.ts";
 import type { Reader } from "./reader.ts";
-import type { Target } from "./types.ts";
 
-/** `sizeof(sun_path)` of `unix(7)`, its NUL included. */
-const UNIX_PATH_MAX = 108;
-
-/** The path of a Unix socket. */
+/** Reads the path of a Unix socket. */
 export function readSocketPath(value: Value, reader: Reader): string | null {
   const path = reader.text(value, value, "the socket path");
   return path === null ? null : checkSocketPath(path, value, reader);
@@ -28,40 +26,7 @@ function checkSocketPath(path: string, place: Place, reader: Reader): string | n
   return path;
 }
 
-/** A host and a port. */
-export interface HostPort {
-  readonly host: string;
-  readonly port: number;
-}
-
-/**
- * `HOST:PORT`, `[IPV6]:PORT`; null when it is neither.
- *
- * @param anyPort Whether the port may be 0: one that the kernel chooses.
- */
-export function parseHostPort(text: string, anyPort = false): HostPort | null {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):(0|[1-9][0-9]{0,4})$/.exec(text);
-  if (match === null) return null;
-  const [, address, name] = match;
-  const port = Number(match[3]);
-  const valid = address === undefined ? isHost(name!) : URL.canParse(`http://[${address}]/`);
-  return valid && port <= 65535 && (port > 0 || anyPort)
-    ? { host: (address ?? name)!, port }
-    : null;
-}
-
-/** A host name (RFC 1123), or an IPv4 address with all its four numbers. */
-function isHost(text: string): boolean {
-  const labels = text.split(".");
-  // A last label of digits alone makes it an address; a resolver would read 127.1 and 010.0.0.1 its own way.
-  if (!/^[0-9]+$/.test(labels.at(-1)!)) {
-    return labels.every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
-  }
-  return labels.length === 4 &&
-    labels.every((label) => /^(0|[1-9][0-9]{0,2})$/.test(label) && Number(label) <= 255);
-}
-
-/** The address of a TCP listener. */
+/** Reads the address of a TCP listener. */
 export function readHostPort(value: Value, reader: Reader): HostPort | null {
   const text = reader.text(value, value, "the address");
   if (text === null) return null;
@@ -69,7 +34,7 @@ export function readHostPort(value: Value, reader: Reader): HostPort | null {
     reader.refuse(value, `"${text}" is not HOST:PORT; an IPv6 address stands in brackets`);
 }
 
-/** The backend of `forward`. */
+/** Reads the backend of `forward`. */
 export function readTarget(value: Value, reader: Reader): Target | null {
   const text = reader.text(value, value, "the target");
   if (text === null) return null;
@@ -78,11 +43,4 @@ export function readTarget(value: Value, reader: Reader): Target | null {
     return checkSocketPath(target.path, value, reader) === null ? null : target;
   }
   return target ?? reader.refuse(value, `"${text}" is neither unix:/PATH nor tcp:HOST:PORT`);
-}
-
-/** `unix:PATH`, `tcp:HOST:PORT`; null when it is neither. A path is not looked at any closer. */
-export function parseTarget(text: string): Target | null {
-  if (text.startsWith("unix:")) return { kind: "unix", path: text.slice("unix:".length) };
-  const address = text.startsWith("tcp:") ? parseHostPort(text.slice("tcp:".length)) : null;
-  return address === null ? null : { kind: "tcp", ...address };
 }

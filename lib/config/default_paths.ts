@@ -1,26 +1,26 @@
 /**
- * Where things lie when nobody says: the configuration, the sockets, the key. Pure: the environment is
- * an argument.
+ * Default paths and addresses of the configuration, the sockets and the key. Pure: the environment
+ * is an argument.
  *
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { type HostPort, parseHostPort } from "./addresses.ts";
+import { type HostPort, parseHostPort } from "../net/address.ts";
 
-/** The port of the access check, as in the scheme this generalises. */
+/** The default TCP port. */
 export const DEFAULT_PORT = 4569;
-/** The TCP address nobody has to name. */
-export const DEFAULT_HOST = "127.0.0.1";
+/** The default TCP host. */
+const DEFAULT_HOST = "127.0.0.1";
 /** The socket of a server that runs as root. */
 export const SYSTEM_SOCKET = "/run/ipcauth/ipc.sock";
-/** The configuration of the machine. */
+/** The configuration of the host. */
 export const SYSTEM_CONFIG = "/etc/ipcauth/config.yaml";
-/** The key of the machine. */
+/** The key of the host. */
 export const SYSTEM_KEY = "/etc/ipcauth/ipc.key";
 
-/** Who runs the program, and where. */
+/** The user and the environment that the program runs in. */
 export interface Environment {
-  /** Effective uid. */
+  /** The effective uid. */
   readonly uid: number;
   /** The environment variables this program reads, by name; an empty one counts as absent. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,24 +45,24 @@ export const VARIABLES = [
 ] as const;
 
 function configHome({ uid, env }: Environment): string | null {
-  // Root's own dotfiles are not where a machine's access is decided.
+  // The access to a host is not to depend on a file in root's home directory.
   if (uid === 0) return null;
   // The XDG base directory specification: relative paths are invalid and ignored.
   if (env.XDG_CONFIG_HOME?.startsWith("/")) return env.XDG_CONFIG_HOME;
   return env.HOME?.startsWith("/") ? `${env.HOME}/.config` : null;
 }
 
-/** The places of a configuration. */
+/** The paths that a configuration may have. */
 export interface ConfigPlaces {
-  /** In order; the first that exists is the one. */
+  /** In order; the first that exists is read. */
   readonly paths: readonly string[];
-  /** Whether somebody named the file, so that its absence is an error. */
+  /** Whether a flag or variable names the file, so that its absence is an error. */
   readonly explicit: boolean;
 }
 
 /**
- * Where the configuration may lie: `--config`, `IPCAUTH_CONFIG`, the user's own (not for root), the
- * machine's.
+ * The paths that the configuration may have: that of `--config`, of `IPCAUTH_CONFIG`, or the one in
+ * the user's configuration directory (not for root) and the one of the host.
  *
  * @param flag The value of `--config`, or null.
  */
@@ -76,7 +76,7 @@ export function configPlaces(flag: string | null, environment: Environment): Con
   };
 }
 
-/** Where the key lies when neither a flag, the environment nor the configuration names one. */
+/** The paths of a key that neither a flag, the environment nor the configuration names. */
 export function keyPaths(environment: Environment): readonly string[] {
   const home = configHome(environment);
   return home === null ? [SYSTEM_KEY] : [`${home}/ipcauth/ipc.key`, SYSTEM_KEY];
@@ -88,9 +88,9 @@ function runtimeSocket({ uid, env }: Environment): string | null {
 }
 
 /**
- * The socket of a server that was told none.
+ * The socket of a server that none is named for.
  *
- * @throws {Failure} When the user has no runtime directory to put it in.
+ * @throws {Failure} 64 when `XDG_RUNTIME_DIR` is not set and the user is not root.
  */
 export function serverSocket(environment: Environment): string {
   const path = runtimeSocket(environment);
@@ -101,27 +101,29 @@ export function serverSocket(environment: Environment): string {
   });
 }
 
-/** The sockets a client tries, in order: its own user's server, then the machine's. */
+/**
+ * The sockets that a client tries, in order: that of its own user's server, then that of root's.
+ */
 export function clientSockets(environment: Environment): readonly string[] {
   const own = runtimeSocket(environment);
   return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];
 }
 
-/** The TCP address nobody has to name. */
+/** The default TCP address. */
 export const DEFAULT_ADDRESS: HostPort = { host: DEFAULT_HOST, port: DEFAULT_PORT };
 
 /**
- * The TCP address of the environment: `IPCAUTH_ADDR` and `IPCAUTH_PORT`, each with its default.
+ * The TCP address in the environment: `IPCAUTH_ADDR` and `IPCAUTH_PORT`, each with its default.
  *
  * @returns Null when neither is set.
- * @throws {Failure} 64 when they are no address.
+ * @throws {Failure} 64 when they are not a host and a port.
  */
 export function addressFromEnvironment({ env }: Environment): HostPort | null {
   const { IPCAUTH_ADDR, IPCAUTH_PORT } = env;
   if (!IPCAUTH_ADDR && !IPCAUTH_PORT) return null;
   const host = IPCAUTH_ADDR || DEFAULT_HOST;
   const port = IPCAUTH_PORT || String(DEFAULT_PORT);
-  // Without brackets an address of IPv6 cannot be told from a host and a port, and here there is none.
+  // IPCAUTH_ADDR holds no port, so an IPv6 address needs no brackets.
   const text = host.includes(":") && !host.startsWith("[")
     ? `[${host}]:${port}`
     : `${host}:${port}`;

@@ -1,9 +1,9 @@
 /**
- * YAML as a tree of nodes that know their places: pure, text → nodes or problems.
+ * YAML as a tree of nodes with positions: pure, text → nodes or problems.
  *
- * One parser reads the configuration for decisions, for explanations and for edits, so that all three
- * mean the same thing. What could make a reader see something else than the program does (anchors, tags,
- * merge keys, several documents, a key twice) is refused.
+ * One parser reads the configuration for decisions, for explanations and for edits, so that all
+ * three give it the same meaning. Constructs that other readers of the file could understand in
+ * another sense (anchors, tags, merge keys, several documents, duplicate keys) are refused.
  *
  * @module
  */
@@ -19,31 +19,32 @@ import {
 } from "yaml";
 import type { Position } from "../policy/types.ts";
 
-/** Something wrong in a configuration, and where. */
+/** A mistake in a configuration. */
 export interface Problem {
   readonly at: Position;
-  /** Such as `users[1].uid`; empty for the whole file. */
+  /** The path of the key, such as `users[1].uid`; empty for the whole file. */
   readonly key: string;
   readonly what: string;
   readonly hint?: string;
 }
 
-/** Gathers problems, so that all of a file's are told at once. */
+/** Collects the problems of a file, so that all of them are reported at once. */
 export class Problems {
   readonly all: Problem[] = [];
 
+  /** Adds a problem at a place. */
   add(node: Place, what: string, hint?: string): void {
     this.all.push({ at: node.at, key: node.key, what, ...hint === undefined ? {} : { hint } });
   }
 }
 
-/** Where something stands. */
+/** The position and the key of a node. */
 export interface Place {
   readonly at: Position;
   readonly key: string;
 }
 
-/** A value of the file. */
+/** A node of the file. */
 export type Value = MapValue | ListValue | ScalarValue;
 
 /** A mapping. */
@@ -62,24 +63,25 @@ export interface ListValue extends Place {
 export interface ScalarValue extends Place {
   readonly kind: "scalar";
   readonly value: unknown;
-  /** The characters in the file, without quotes, and with a text's lines joined as YAML joins them. */
+  /** The characters in the file, without quotes, and with the lines of a text folded as in YAML. */
   readonly source: string;
-  /** Whether it is marked as a text, by quotes or as a block. */
+  /** Whether it is marked as a text, by quotes or as a block scalar. */
   readonly quoted: boolean;
 }
 
 /**
- * Reads a document.
+ * Parses a YAML document.
  *
- * @param text The file.
- * @param problems Where problems go.
- * @returns The root, or null for an empty file or one with problems.
+ * @param text The content of the file, without a byte order mark.
+ * @param problems Where problems are added.
+ * @returns The root node; null for an empty file, or one that is no YAML document of the accepted
+ * subset. Problems of single nodes are added, and the rest is returned.
  */
 export function readDocument(text: string, problems: Problems): Value | null {
   try {
     return read(text, problems);
   } catch (error) {
-    // The parser calls itself for every level of nesting.
+    // The parser is recursive: every level of nesting takes a part of the stack.
     if (!isStackOverflow(error)) throw error;
     problems.add({ at: { line: 1, column: 1 }, key: "" }, TOO_DEEP);
     return null;
@@ -101,7 +103,7 @@ function read(text: string, problems: Problems): Value | null {
     schema: "core",
     merge: false,
     strict: true,
-    // Looked at in convert(): the parser compares each key with every other.
+    // Checked in convert(), as the parser compares each key with every other.
     uniqueKeys: false,
     prettyErrors: false,
     logLevel: "silent",
@@ -113,7 +115,7 @@ function read(text: string, problems: Problems): Value | null {
   };
   for (const document of documents) {
     for (const error of [...document.errors, ...document.warnings]) {
-      // Some of the parser's steps report it as a mistake of the file, and then all that follows from it.
+      // Some steps of the parser catch a stack overflow and report it as a mistake of the file.
       if (isStackOverflow(error)) throw error;
       problems.add({ at: at(error.pos[0]), key: "" }, firstLine(error.message));
     }
@@ -138,6 +140,7 @@ function firstLine(text: string): string {
 
 type Locate = (offset: number) => Position;
 
+/** Converts a node of the parser. A node that is refused becomes an empty scalar. */
 function convert(node: ParsedNode, key: string, locate: Locate, problems: Problems): Value {
   const place: Place = { at: locate(node.range[0]), key };
   const empty: ScalarValue = { ...place, kind: "scalar", value: null, source: "", quoted: false };
@@ -171,7 +174,7 @@ function convert(node: ParsedNode, key: string, locate: Locate, problems: Proble
         ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
         : convert(pair.value as ParsedNode, path, locate, problems);
       if (entries.has(name.value)) {
-        problems.add(where, "this key is here already, and keys are unique");
+        problems.add(where, "this key stands here twice, and keys are unique");
       }
       entries.set(name.value, { key: { ...where, key: path }, value });
     }
@@ -190,7 +193,7 @@ function isDecorated({ anchor, tag }: Scalar.Parsed): boolean {
 }
 
 function scalar(node: Scalar.Parsed, place: Place): ScalarValue {
-  // A block scalar is a text whatever it says, as a quoted one is.
+  // A block scalar is a text whatever its content is, as a quoted one is.
   const quoted = node.type !== "PLAIN";
   return {
     ...place,

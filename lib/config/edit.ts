@@ -1,6 +1,6 @@
 /**
- * Edits of who is listed: pure, text → text. Each is checked by reading both texts: exactly the intended
- * change must have happened, else nothing is written.
+ * Edits of the users in a configuration: pure, text → text. Both texts are parsed and compared. An
+ * edit that changed more or less than intended is refused.
  *
  * @module
  */
@@ -8,29 +8,34 @@ import { ExitCode, Failure } from "../errors.ts";
 import { isName, MAX_ID, parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
-import { type NameLookup, parseConfig } from "./schema.ts";
-import { scalarText, type UserFields, UsersText } from "./users_text.ts";
+import type { NameLookup } from "./names.ts";
+import { parseConfig } from "./schema.ts";
+import { scalarText, type UserFields } from "./entry_style.ts";
+import { UsersText } from "./users_text.ts";
 import type { Config } from "./types.ts";
 
-/** What is known of a user before it is written. */
+/** A user that is not in the file yet. */
 export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "admin">;
 
-/** What an edit works on. */
+/** The file that an edit is for. */
 export interface EditContext {
-  /** How the file is named in messages. */
+  /** The file's name in messages. */
   readonly path: string;
   readonly names: NameLookup;
-  /** What the commands of hints need to reach the same file, such as ` --config FILE`; empty if left out. */
+  /** The flags by which the commands of hints find the file, such as ` --config FILE`. */
   readonly flags?: string;
 }
 
-/** The fields that can be set. */
+/** The fields that {@linkcode setUserField} sets. */
 export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
 
 /**
- * Adds a user.
+ * Adds a user after the last one.
  *
- * @throws {Failure} 73 when the name or the uid is listed, 64 when it cannot be, 78 when the file is bad.
+ * @param text The content of the file.
+ * @returns The new content.
+ * @throws {Failure} 73 when the name or the uid is configured already, 64 when either cannot be
+ * one, 78 when the file is bad, 70 when the edit would change more.
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
   const before = parseConfig(text, context.path, context.names);
@@ -46,7 +51,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
       hint: `ipcauth users show ${shellWord(user.name)}${context.flags ?? ""}`,
     });
   }
-  demandUid(user.uid, null, before, context);
+  requireFreeUid(user.uid, null, before, context);
   const fields: UserFields = {
     name: scalarText(user.name),
     uid: scalarText(user.uid),
@@ -61,22 +66,29 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
 /**
  * Removes a user.
  *
- * @throws {Failure} 65 when there is none of that name, 78 when the file is bad or a listener names the
- * user, too.
+ * @param text The content of the file.
+ * @returns The new content.
+ * @throws {Failure} 65 when there is no user of that name, 78 when the file is bad or a listener
+ * names the user, 70 when the edit would change more.
  */
 export function removeUser(text: string, name: string, context: EditContext): string {
   const before = parseConfig(text, context.path, context.names);
-  demandUser(name, before, context);
-  demandUnnamed(name, before);
+  requireUser(name, before, context);
+  requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
   return verified(new UsersText(text).remove(name), before, users, context);
 }
 
 /**
- * Sets a field of a user. Where it has the value already, the text comes back as it was.
+ * Sets a field of a user.
  *
- * @throws {Failure} 65 when there is no such user, 64 for a field or value that cannot be, 73 when the
- * uid is another user's, 78 when the file is bad.
+ * @param text The content of the file.
+ * @param field One of {@linkcode USER_FIELDS}.
+ * @param value The value as it is written in the file, such as `true` or `579`.
+ * @returns The new content; the old one where the field has the value already.
+ * @throws {Failure} 65 when there is no such user, 64 for an unknown field or a value it cannot
+ * have, 73 when the uid is another user's, 78 when the file is bad, 70 when the edit would change
+ * more.
  */
 export function setUserField(
   text: string,
@@ -86,14 +98,15 @@ export function setUserField(
   context: EditContext,
 ): string {
   const before = parseConfig(text, context.path, context.names);
-  const user = demandUser(name, before, context);
-  const changed = change(user, field, value, before, context);
+  const user = requireUser(name, before, context);
+  const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
   return verified(new UsersText(text).set(name, field, value), before, users, context);
 }
 
-function change(
+/** A user with another value of a field. @throws {Failure} 64 and 73. */
+function withField(
   user: User,
   field: string,
   value: string,
@@ -119,7 +132,7 @@ function change(
     case "gid":
       return { ...user, gid: id() };
     case "uid":
-      demandUid(id(), user.name, config, context);
+      requireFreeUid(id(), user.name, config, context);
       return { ...user, uid: id() };
     default:
       throw invalid(
@@ -128,7 +141,7 @@ function change(
   }
 }
 
-function demandUser(name: string, config: Config, { flags = "" }: EditContext): User {
+function requireUser(name: string, config: Config, { flags = "" }: EditContext): User {
   const user = config.access.usersByName.get(name);
   if (user !== undefined) return user;
   throw new Failure(`There is no user ${JSON.stringify(name)} in ${config.path}`, {
@@ -137,8 +150,8 @@ function demandUser(name: string, config: Config, { flags = "" }: EditContext): 
   });
 }
 
-/** A listener that names somebody who is not listed would make the configuration a bad one. */
-function demandUnnamed(name: string, { listeners, path }: Config): void {
+/** @throws {Failure} 78 when a listener names the user: without it the configuration were bad. */
+function requireUnnamed(name: string, { listeners, path }: Config): void {
   for (const { allow, service, at, ...rest } of listeners ?? []) {
     const key = "keys" in rest ? rest.keys.find(({ user }) => user === name) : undefined;
     const runs = service.kind === "exec" && typeof service.runAs === "object" &&
@@ -152,14 +165,14 @@ function demandUnnamed(name: string, { listeners, path }: Config): void {
   }
 }
 
-function demandUid(
+function requireFreeUid(
   uid: number,
   own: string | null,
   config: Config,
   { names, flags = "" }: EditContext,
 ): void {
   if (uid === names.overflowUid) {
-    throw invalid(`${uid} is the overflow uid: it stands for everyone without a mapping`);
+    throw invalid(`${uid} is the overflow uid: it stands for every uid without a mapping`);
   }
   const holder = config.access.usersByUid.get(uid);
   if (holder === undefined || holder.name === own) return;
@@ -169,7 +182,13 @@ function demandUid(
   });
 }
 
-/** The edited text, once it has been read again and says what was meant and nothing else. */
+/**
+ * Checks an edit.
+ *
+ * @param users The users that the edited text has to have.
+ * @returns The edited text.
+ * @throws {Failure} 70 when it has other users, or differs in anything else.
+ */
 function verified(
   text: string,
   before: Config,
@@ -182,9 +201,9 @@ function verified(
   } catch (cause) {
     throw unedited(path, cause);
   }
-  const people = after.access.users;
-  const intended = people.length === users.length &&
-    people.every((user, index) => sameUser(user, users[index]!));
+  const edited = after.access.users;
+  const intended = edited.length === users.length &&
+    edited.every((user, index) => sameUser(user, users[index]!));
   if (!intended || remainder(after) !== remainder(before)) throw unedited(path, undefined);
   return text;
 }
@@ -194,7 +213,7 @@ function sameUser(one: NewUser, other: NewUser): boolean {
     one.localIpcAccess === other.localIpcAccess && one.admin === other.admin;
 }
 
-/** Everything but the users, without the places, which an edit moves. */
+/** The configuration without its users and without positions, which an edit moves. */
 function remainder({ listeners, limits, log, access }: Config): string {
   return JSON.stringify(
     { listeners, limits, log, groups: access.groups },
@@ -211,7 +230,7 @@ function invalid(message: string): Failure {
 }
 
 function unedited(path: string, cause: unknown): Failure {
-  return new Failure(`Cannot edit ${path} without changing more than was meant`, {
+  return new Failure(`Cannot edit ${path} without changing more than was intended`, {
     exit: ExitCode.software,
     hint: `edit ${path} by hand; nothing was written`,
     cause,

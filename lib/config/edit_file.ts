@@ -1,34 +1,39 @@
 /**
- * Writing the configuration: one writer at a time, all or nothing, and still there after a power cut.
+ * Writing the configuration: one writer at a time, atomic and durable.
  *
  * @module
  */
 import { basename, dirname, join } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
-import { Directory, putInPlace } from "../libc/directory.ts";
-import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { LockFile } from "../libc/files.ts";
+import { atomicWrite } from "../files/atomic_write.ts";
+import { LockFile } from "../files/lock_file.ts";
+import { requireSafe } from "../files/permissions.ts";
+import { Directory } from "../libc/directory.ts";
+import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
-import { readConfigFile, refuse } from "./load.ts";
+import { readConfigFile } from "./load.ts";
 import { checkPath } from "../files/trusted_path.ts";
 
-/** How long another writer is waited for, in milliseconds, and how often it is looked whether it is done. */
-const PATIENCE = 10_000;
-const PAUSE = 5;
+/** How long an edit waits for another writer, in milliseconds. */
+const LOCK_TIMEOUT_MS = 10_000;
+/** How often a waiting edit tries to take the lock, in milliseconds. */
+const LOCK_RETRY_INTERVAL_MS = 5;
 
-/** The mode of a configuration that is made. It holds no secret, and clients look into it. */
-const NEW_MODE = 0o644;
+/** The mode of a new configuration. It holds no secret, and clients read it. */
+const NEW_FILE_MODE = 0o644;
 
 /**
  * Edits a configuration file.
  *
- * @param path The file; a link is followed and stays. It need not exist: then the edit begins with "".
- * @param ground Who edits it.
+ * @param path The file; a symbolic link is followed and stays. It need not exist: then the old text
+ * is "".
+ * @param hostFacts The uid that may own the file and its lock, beside root.
  * @param edit Pure: the old text → the new one. The same text means that nothing is written.
  * @returns Whether something was written.
- * @throws {Failure} What `edit` throws; 77 when we may not write there, 71 when the system refuses. The
- * old file is as it was then.
+ * @throws {Failure} What `edit` throws; 78 when the file or its path cannot be relied on; 77 when
+ * this process may not write there; 71 when the system refuses, or another writer holds the lock
+ * for {@linkcode LOCK_TIMEOUT_MS}. The old file is as it was then.
  */
 export async function editConfigFile(
   path: string,
@@ -39,17 +44,17 @@ export async function editConfigFile(
     const real = realPath(path);
     using _lock = await acquire(`${real}.lock`, hostFacts);
     const old = readConfigFile(real, hostFacts);
-    if (old === null) refuse(checkPath(path, hostFacts.serverUid));
+    if (old === null) requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
     const text = edit(old ?? "");
     if (text === old) return false;
     replace(real, text, old === null);
     return true;
   } catch (error) {
-    throw error instanceof Failure ? error : refused(path, error);
+    throw error instanceof Failure ? error : unwritable(path, error);
   }
 }
 
-/** Where the file itself lies. Missing directories are made. */
+/** The path without symbolic links. Missing directories are made. */
 function realPath(path: string): string {
   try {
     return Deno.realPathSync(path);
@@ -57,7 +62,7 @@ function realPath(path: string): string {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   if (isLink(path)) {
-    throw new Failure(`The configuration ${path} is a link to a file that is not there`, {
+    throw new Failure(`The configuration ${path} is a link to a file that does not exist`, {
       exit: ExitCode.config,
       hint: `rm ${shellWord(path)}`,
     });
@@ -76,48 +81,42 @@ function isLink(path: string): boolean {
 }
 
 async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile> {
-  const deadline = performance.now() + PATIENCE;
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
   for (;;) {
     const lock = LockFile.tryAcquire(path, serverUid);
     if (lock !== null) return lock;
     if (performance.now() > deadline) {
       throw new Failure(
-        `Somebody else has been editing for ${PATIENCE / 1000} s: ${path} is locked`,
+        `Another process has been editing for ${LOCK_TIMEOUT_MS / 1000} s: ${path} is locked`,
         {
           exit: ExitCode.os,
           hint: `fuser -v ${shellWord(path)}`,
         },
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_INTERVAL_MS));
   }
 }
 
-/** Puts a text in the file's place, by the directory itself: whoever may rename it may redirect a path. */
+/**
+ * Replaces the file, through a descriptor of its directory: a path could lead to another directory
+ * by then.
+ */
 function replace(path: string, text: string, isNew: boolean): void {
   using directory = new Directory(dirname(path));
   using old = isNew ? null : directory.open(basename(path));
-  putInPlace(directory, basename(path), new TextEncoder().encode(text), {
-    beside: `${basename(path)}.new`,
+  atomicWrite(directory, basename(path), new TextEncoder().encode(text), {
+    temporaryName: `${basename(path)}.new`,
     model: old,
-    mode: old === null ? NEW_MODE : 0o777,
+    mode: old === null ? NEW_FILE_MODE : 0o777,
   });
 }
 
-function refused(path: string, error: unknown): Failure {
-  const denied = error instanceof Deno.errors.PermissionDenied ||
-    error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
-  if (denied) {
-    return new Failure(`Cannot write ${path}: permission denied`, {
-      exit: ExitCode.refused,
-      hint: `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}`,
-      cause: error,
-    });
-  }
-  const reason = error instanceof SystemError
-    ? describe(error.errno)
-    : error instanceof Error
-    ? error.message
-    : String(error);
-  return new Failure(`Cannot write ${path}: ${reason}`, { exit: ExitCode.os, cause: error });
+function unwritable(path: string, cause: unknown): Failure {
+  const denied = isDenied(cause);
+  return new Failure(`Cannot write ${path}: ${denied ? "permission denied" : reasonOf(cause)}`, {
+    exit: denied ? ExitCode.refused : ExitCode.os,
+    hint: denied ? `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}` : undefined,
+    cause,
+  });
 }

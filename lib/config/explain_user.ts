@@ -1,50 +1,52 @@
 /**
- * What would be decided about somebody who is not here: the same policy, asked with what the name service
- * says of a uid.
+ * What the policy would decide about a uid that is not connected, with the groups that the name
+ * service has for it.
  *
  * @module
  */
 import { accountByName, accountByUid, groupsOf } from "../libc/ids.ts";
 import { decide } from "../policy/decide.ts";
 import { explain, type Explanation } from "../policy/explain.ts";
-import type { AllowList, Decision, HostFacts, UnixPeer } from "../policy/types.ts";
+import {
+  type AllowList,
+  type Decision,
+  type HostFacts,
+  type UnixPeer,
+  UNLIMITED,
+} from "../policy/types.ts";
 import type { Config } from "./types.ts";
 
-/** The outcome of a survey. */
+/** The decisions about a uid. */
 export interface UserExplanation {
   readonly uid: number;
   readonly name: string | null;
-  /** What the users and groups say. */
+  /** The decision of a listener without an `allow` list. */
   readonly decision: Decision;
   readonly explanation: Explanation;
-  /** What the listeners with a list of their own say. */
+  /** The decisions of the listeners that have an `allow` list. */
   readonly listeners: readonly {
+    /** Such as `unix:/run/db/db.sock`. */
     readonly listener: string;
     readonly decision: Decision;
     readonly explanation: Explanation;
   }[];
 }
 
-const ROOM = {
-  connections: 0,
-  maxConnections: Infinity,
-  connectionsOfUser: 0,
-  maxConnectionsPerUser: Infinity,
-};
-
 /**
- * The uid of a name: of the configuration, or of the name service.
+ * The uid of a name, from the configuration or else the name service.
  *
- * @returns Null when neither knows it.
+ * @returns Null when neither has the name.
+ * @throws {Error} When the name service cannot be asked.
  */
 export function uidOf(name: string, config: Config): number | null {
   return config.access.usersByName.get(name)?.uid ?? accountByName(name)?.uid ?? null;
 }
 
 /**
- * Asks the policy about a uid.
+ * Decides about a uid, and explains the decisions.
  *
- * @param flags What the commands of the explanation need, such as ` --config FILE`.
+ * @param flags The flags by which commands find the same configuration, such as ` --config FILE`.
+ * @throws {Error} When the name service cannot be asked.
  */
 export function explainUser(
   uid: number,
@@ -54,8 +56,8 @@ export function explainUser(
 ): UserExplanation {
   const listed = config.access.usersByUid.get(uid);
   const account = accountByUid(uid);
-  // Somebody without an account and without a configured group has the group of the same number, as
-  // `run-as UID` gives it.
+  // A uid without an account and without a configured gid gets the gid of the same number, as in
+  // `run-as UID`.
   const gid = account?.gid ?? listed?.gid ?? uid;
   const peer: UnixPeer = {
     credentials: { pid: 0, uid, gid },
@@ -64,7 +66,7 @@ export function explainUser(
   const name = listed?.name ?? account?.name ?? null;
   const subject = { uid, name, path: config.path, flags };
   const ask = (allow: AllowList | null) => {
-    const decision = decide(peer, config.access, allow, hostFacts, ROOM);
+    const decision = decide(peer, config.access, allow, hostFacts, UNLIMITED);
     return { decision, explanation: explain(decision, subject) };
   };
   return {

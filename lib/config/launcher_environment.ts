@@ -1,29 +1,36 @@
 /**
- * What a launcher does to the environment: it hides from the JavaScript runtime what a caller has said to other programs that
- * run on one, under names of its own. Whoever becomes or starts another program gives it back. Pure.
+ * The environment that a launcher gives the JavaScript runtime. It renames variables by which the
+ * caller configures other programs of the same runtime, so that they do not configure this one.
+ * `run-as` and `exec` give them back to the programs they start. Pure.
  *
  * @module
  */
 
 /**
- * Where nothing is, and not even root can make anything: the home of the runtime, so that it reads no `.npmrc` in the
- * caller's. A place below a file would not do: only `ENOENT` is no error to it.
+ * A path that does not exist and that not even root can make: the home of the runtime, so that it
+ * reads no `.npmrc` in the caller's home. A path below a file would not do, because the runtime
+ * ignores `ENOENT` alone.
  */
 export const NOWHERE = "/proc/ipcauth";
 
-/** What a launcher tells the runtime instead. Where it finds a place for a cache, `DENO_DIR` is another one. */
+/**
+ * The variables that a launcher sets. Where it finds a directory for a cache, `DENO_DIR` names it.
+ */
 export const SETTINGS: Readonly<Record<string, string>> = {
   HOME: NOWHERE,
   DENO_DIR: NOWHERE,
-  // It would put a directory of its own at the head of PATH, where there is no `node`.
+  // The runtime would put a directory of its own at the head of PATH, where there is no `node`.
   DENO_DISABLE_NODE_SHIM: "1",
   DENO_NO_UPDATE_CHECK: "1",
 };
 
-/** The variable with the names of those that are hidden, which the launcher always sets itself: others are not believed. */
+/**
+ * The variable with the names of the hidden ones. The launcher always sets it, so that a value of
+ * the caller has no effect.
+ */
 export const LIST = "IPCAUTH_KEEP";
 
-/** What stands before the name of a hidden variable. */
+/** The prefix of a hidden variable. */
 export const HIDDEN = "IPCAUTH_KEEP_";
 
 /** The names in a {@linkcode LIST}. */
@@ -32,10 +39,11 @@ export function namesIn(list: string): readonly string[] {
 }
 
 /**
- * The caller's own name of a variable that a launched program finds.
+ * The name that a variable of this process had in the environment of the caller.
  *
- * @param hidden The names that are hidden.
- * @returns Null for one that the launcher has set, and that the caller knows nothing of.
+ * @param name The variable's name in this process.
+ * @param hidden The names of the hidden variables, as in {@linkcode LIST}.
+ * @returns Null for a variable that the launcher has set.
  */
 export function callersName(name: string, hidden: readonly string[]): string | null {
   const own = name.startsWith(HIDDEN) ? name.slice(HIDDEN.length) : null;

@@ -3,19 +3,24 @@
  *
  * @module
  */
+import { listenerAddress } from "../net/address.ts";
 import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
-import { listenerAddress } from "../net/listener_address.ts";
 import type { Value } from "./document.ts";
-import type { NameLookup } from "./users.ts";
-import type { Fields, Reader } from "./reader.ts";
+import { readKeys } from "./listener_keys.ts";
+import type { NameLookup } from "./names.ts";
+import type { Reader } from "./reader.ts";
 import { readService } from "./services.ts";
-import { DEFAULT_SOCKET_MODE, type KeyConfig, type ListenerConfig } from "./types.ts";
+import { DEFAULT_SOCKET_MODE, type ListenerConfig } from "./types.ts";
+
+/** The keys of a listener. */
+export const LISTENER_KEYS = ["unix", "tcp", "mode", "keys", "allow", "service"] as const;
 
 /**
- * Reads the listeners.
+ * Reads the listeners. Two listeners with one address are reported.
  *
- * @returns Null where the file names none.
+ * @param access The configured users and groups, which `allow`, `keys` and `run_as` may name.
+ * @returns Null where the file has no `listeners:`.
  */
 export function readListeners(
   value: Value | null,
@@ -49,7 +54,7 @@ function readListener(
   names: NameLookup,
   reader: Reader,
 ): ListenerConfig | null {
-  const fields = reader.fields(value, ["unix", "tcp", "mode", "keys", "allow", "service"]);
+  const fields = reader.fields(value, LISTENER_KEYS);
   if (fields === null) return null;
   const unix = fields.get("unix");
   const tcp = fields.get("tcp");
@@ -64,7 +69,9 @@ function readListener(
   );
   if (unix !== null) {
     const keys = fields.get("keys");
-    if (keys !== null) reader.refuse(keys, "keys go with tcp: on a Unix socket the kernel vouches");
+    if (keys !== null) {
+      reader.refuse(keys, "keys go with tcp: on a Unix socket the kernel identifies the peer");
+    }
     const path = readSocketPath(unix, reader);
     const mode = readMode(fields.get("mode"), reader);
     if (path === null || mode === null || service === null) return null;
@@ -111,59 +118,10 @@ function readAllow(
     const group = name.slice(1);
     const gid = access.groups.find((one) => one.name === group)?.gid ?? names.groupId(group);
     if (gid !== null) gids.add(gid);
-    else {reader.refuse(
-        entry,
-        `there is no group "${group}", neither in groups nor on this machine`,
-      );}
+    else {
+      const what = `there is no group "${group}", neither in groups nor on this machine`;
+      reader.refuse(entry, what);
+    }
   }
   return { users, gids, at: value.at };
-}
-
-function readKeys(
-  fields: Fields,
-  access: AccessTable,
-  reader: Reader,
-): readonly KeyConfig[] | null {
-  const values = reader.list(fields.get("keys"));
-  if (values.length === 0) {
-    return reader.refuse(
-      fields.get("keys") ?? fields,
-      "a tcp listener without keys would let nobody in, or everybody: it is refused",
-      "ipcauth gen-key FILE, then keys: [{ file: FILE, user: NAME }]",
-    );
-  }
-  return values.map((value) => readKey(value, access, reader)).filter((key) => key !== null);
-}
-
-function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig | null {
-  const fields = reader.fields(value, ["file", "user", "not_after"]);
-  if (fields === null) return null;
-  const file = reader.text(fields.get("file"), fields, "the key file");
-  const userValue = fields.get("user");
-  const user = userValue === null ? null : reader.text(userValue, fields, "the user");
-  if (userValue !== null && user !== null && !access.usersByName.has(user)) {
-    reader.refuse(userValue, `there is no user "${user}" in users`);
-  }
-  const notAfter = fields.get("not_after");
-  const end = notAfter === null ? null : readTime(notAfter, reader);
-  if (file === null) return null;
-  if (!file.startsWith("/")) {
-    return reader.refuse(fields.get("file")!, `the path ${file} does not begin with /`);
-  }
-  return { file, user, notAfter: end, at: value.at };
-}
-
-function readTime(value: Value, reader: Reader): number | null {
-  const text = value.kind === "scalar" ? value.source : "";
-  const shape = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2})$/;
-  const time = shape.test(text) ? Date.parse(text) : NaN;
-  // Date.parse moves 30 February into March; a date that does not come back as it was written is none.
-  const comesBack = Number.isFinite(time) && isRealDate(text);
-  if (comesBack) return time;
-  return reader.refuse(value, `"${text}" is not a time: write it as 2027-06-30T00:00:00Z`);
-}
-
-function isRealDate(text: string): boolean {
-  const [year, month, day] = text.slice(0, 10).split("-").map(Number) as [number, number, number];
-  return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }

@@ -1,33 +1,43 @@
 /**
- * The configuration that is never older than the file on disk.
+ * The configuration in force, never older than the file on disk.
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
-import { FileWatch } from "../libc/files.ts";
+import { asFailure, ExitCode, Failure } from "../errors.ts";
+import { FileWatch } from "../files/file_watch.ts";
 import type { HostFacts } from "../policy/types.ts";
-import { BUILT_IN, type ConfigFile, findConfig, parse } from "./load.ts";
+import { BUILT_IN, type ConfigFile, findConfig, parseConfigFile } from "./load.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import type { Config } from "./types.ts";
 
 /** Why the file on disk is not the configuration in force. */
 export interface ConfigProblem {
   readonly failure: Failure;
-  /** Since when, in milliseconds since the epoch. */
+  /** When it was first noticed, in milliseconds since the epoch. */
   readonly since: number;
 }
 
+/** How often a file that changes while it is read is read again before that is reported. */
+const MAX_READ_ATTEMPTS = 3;
 /**
- * How close to a look a change may be and still share its time stamp, in milliseconds: the coarsest tick
- * of a kernel is 10 ms long (`CONFIG_HZ=100`).
+ * How long a bad text is not parsed again, in milliseconds. It is parsed again at all because what
+ * it names, such as a key file, may have been corrected.
  */
-const TICK = 20;
-/** How often a file that changes while it is read is read again before that is told. */
-const ATTEMPTS = 3;
-/** How often a bad text is parsed again, in milliseconds, as what it names may have been mended. */
-const RETRY = 200;
+const PARSE_RETRY_INTERVAL_MS = 200;
 
-/** Keeps a configuration up to date. Synchronous: a decision waits for it. */
+/**
+ * The configuration in force, and whether the file on disk still says the same. All of it is
+ * synchronous: a decision waits for it.
+ *
+ * @example
+ * ```ts
+ * const liveConfig = new LiveConfig(configPlaces(null, environment), loadHostFacts(uid));
+ * // Before each decision:
+ * const outcome = liveConfig.refresh();
+ * if (outcome instanceof Failure) log.error(outcome);
+ * const { access, limits } = liveConfig.config;
+ * ```
+ */
 export class LiveConfig {
   readonly #places: ConfigPlaces;
   readonly #hostFacts: HostFacts;
@@ -36,16 +46,19 @@ export class LiveConfig {
   #file: ConfigFile | null;
   #config: Config;
   #problem: ConfigProblem | null = null;
-  /** The text that is not in force, and until when there is no use in parsing it again. */
+  /** The bad text, and until when it is not parsed again, on the clock of `performance.now()`. */
   #bad: (ConfigFile & { readonly until: number }) | null = null;
-  #unsettled = true;
+  /** Whether the next refresh reads the file again, whatever its stat says. */
+  #mustRead = false;
 
   /**
    * Loads the configuration.
    *
-   * @param accept Told of every configuration before it is in force. What it refuses, with a {@linkcode Failure}, is
-   * as bad as a file with a mistake in it.
-   * @throws {Failure} 78 when it cannot be loaded.
+   * @param places Where the file may be.
+   * @param hostFacts The uids that a configuration is checked against.
+   * @param accept Called with every configuration before it is in force. A {@linkcode Failure} that
+   * it throws has the effect of a mistake in the file.
+   * @throws {Failure} 78 when the configuration cannot be loaded, or what `accept` throws.
    */
   constructor(
     places: ConfigPlaces,
@@ -56,9 +69,9 @@ export class LiveConfig {
     this.#hostFacts = hostFacts;
     this.#accept = accept;
     this.#watches = places.paths.map((path) => new FileWatch(path));
-    this.#look();
+    this.#poll();
     this.#file = this.#read();
-    this.#config = this.#parsed(this.#file);
+    this.#config = this.#parse(this.#file);
   }
 
   /** The configuration in force. */
@@ -66,40 +79,44 @@ export class LiveConfig {
     return this.#config;
   }
 
-  /** Where an edit belongs: the file in force, or the first place where one would be. */
-  get home(): string {
+  /** The file that an edit changes: the one in force, or the first place where one would be. */
+  get editPath(): string {
     return this.#file?.path ?? this.#places.paths[0]!;
   }
 
-  /** What is wrong with the file on disk, or null. */
+  /** Why the file on disk is not in force, or null where it is. */
   get problem(): ConfigProblem | null {
     return this.#problem;
   }
 
   /**
-   * Looks at the file, and loads it where it differs. Costs one `statx` a place when it does not.
+   * Loads the file where it has changed. An unchanged file costs one `statx(2)` a place.
    *
-   * @returns `same`; `changed` when another configuration is in force now; or a failure, once for each
-   * state of the file, when the file is bad or gone and the running configuration stays.
+   * @returns `same`; `changed` when another configuration is in force now; or a failure, once for
+   * each state of the file, when the file is bad or gone and the running configuration stays.
    */
   refresh(): "same" | "changed" | Failure {
-    if (!this.#look() && !this.#unsettled) return "same";
+    const differs = this.#poll();
+    if (!differs && !this.#mustRead && !this.#mustCompare()) return "same";
     let file: ConfigFile | null = null;
     try {
       file = this.#read();
       return this.#adopt(file);
     } catch (error) {
-      return this.#keep(asFailure(error), file);
+      // Such as a name service that does not answer.
+      const failure = asFailure(error, "Cannot load the configuration", ExitCode.os);
+      return this.#keep(failure, file);
     }
   }
 
-  /** Reads the file as it is between two looks that see the same. */
+  /** Reads the file between two equal stats of all places. */
   #read(): ConfigFile | null {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      this.#unsettled = this.#mayShareItsStamp();
+    for (let attempt = 1; attempt <= MAX_READ_ATTEMPTS; attempt++) {
+      this.#mustRead = false;
+      for (const watch of this.#watches) watch.beginRead();
       const file = findConfig(this.#places, this.#hostFacts);
-      // Had it changed while it was read, the text might be half old and half new.
-      if (!this.#look()) return file;
+      // The text of a file that changed meanwhile could be half old and half new.
+      if (!this.#poll()) return file;
     }
     throw new Failure("The configuration changes while it is read", {
       exit: ExitCode.config,
@@ -109,30 +126,31 @@ export class LiveConfig {
 
   /** Puts what was read in force. */
   #adopt(file: ConfigFile | null): "same" | "changed" {
-    this.#refuseGone(file);
+    this.#requireStillThere(file);
     const same = file?.path === this.#file?.path && file?.text === this.#file?.text;
     if (!same && this.#isKnownBad(file)) {
-      this.#unsettled = true;
+      this.#mustRead = true;
       return "same";
     }
-    // Parsing costs a hundred times what comparing does, and says nothing new about the same text.
-    if (!same) this.#config = this.#parsed(file);
-    const mended = this.#problem !== null;
+    // To parse costs a hundred times what a comparison costs. The same text has the same meaning.
+    if (!same) this.#config = this.#parse(file);
+    const wasBad = this.#problem !== null;
     this.#problem = null;
     this.#bad = null;
     this.#file = file;
-    return same && !mended ? "same" : "changed";
+    return same && !wasBad ? "same" : "changed";
   }
 
-  /** Keeps the running configuration. @returns The failure, where it has not been told yet. */
+  /** Keeps the running configuration. @returns The failure, where it has not been reported yet. */
   #keep(failure: Failure, file: ConfigFile | null): "same" | Failure {
-    // What is wrong need not be in the file: a key file that is made, a directory's mode that is mended
-    // or a descriptor that is free again leave its state as it is. So it is read again until it is good.
-    this.#unsettled = true;
-    const told = this.#problem?.failure.message === failure.message &&
+    // The cause need not be in the file: a key file that is made, a directory whose mode is
+    // corrected or a descriptor that is free again leave the file's stat as it is. So the file is
+    // read again until it is good.
+    this.#mustRead = true;
+    const isReported = this.#problem?.failure.message === failure.message &&
       this.#bad?.text === file?.text;
-    this.#bad = file && { ...file, until: performance.now() + RETRY };
-    if (told) return "same";
+    this.#bad = file && { ...file, until: performance.now() + PARSE_RETRY_INTERVAL_MS };
+    if (isReported) return "same";
     this.#problem = { failure, since: Date.now() };
     return failure;
   }
@@ -144,10 +162,12 @@ export class LiveConfig {
   }
 
   /**
-   * The absence of the file in force is no configuration: somebody may be about to put another in its
-   * place, and until then nobody shall come in or go who would not have before.
+   * The absence of the file in force is no configuration: an editor may be about to rename another
+   * file to its name. Until then every decision rests on the running configuration.
+   *
+   * @throws {Failure} 78 when the file in force is gone and no place before it has one.
    */
-  #refuseGone(found: ConfigFile | null): void {
+  #requireStillThere(found: ConfigFile | null): void {
     if (this.#file === null) return;
     const { paths } = this.#places;
     const rank = (file: ConfigFile): number => paths.indexOf(file.path);
@@ -158,36 +178,21 @@ export class LiveConfig {
     });
   }
 
-  #parsed(file: ConfigFile | null): Config {
-    const config = file === null ? BUILT_IN : parse(file, this.#hostFacts);
+  #parse(file: ConfigFile | null): Config {
+    const config = file === null ? BUILT_IN : parseConfigFile(file, this.#hostFacts);
     this.#accept(config);
     return config;
   }
 
-  /** Looks at every place. @returns Whether something differs from the look before. */
-  #look(): boolean {
+  /** Takes the stat of every place. @returns Whether one differs from the one before. */
+  #poll(): boolean {
     let differs = false;
-    for (const watch of this.#watches) differs = watch.look() || differs;
+    for (const watch of this.#watches) differs = watch.poll() || differs;
     return differs;
   }
 
-  /**
-   * A change in the same tick as the one that was seen leaves the time stamp as it is, and an editor may
-   * leave size and inode as they are, too. While that can be, the content itself is compared. The same
-   * caution, for the same reason, as with the index of git ("racy git").
-   */
-  #mayShareItsStamp(): boolean {
-    const now = Date.now();
-    return this.#watches.some((watch) => watch.exists && watch.changedAt > now - TICK);
+  #mustCompare(): boolean {
+    for (const watch of this.#watches) if (watch.mustCompare) return true;
+    return false;
   }
-}
-
-/** Whatever went wrong on the way, such as a name service that does not answer, is told the same way. */
-function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure(`Cannot load the configuration: ${message}`, {
-    exit: ExitCode.os,
-    cause: error,
-  });
 }

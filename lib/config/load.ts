@@ -1,22 +1,31 @@
 /**
- * The configuration from its file: found, judged safe, read whole, parsed.
+ * Loading the configuration: find the file, check owner and mode, read it whole, parse it.
  *
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import { readProc } from "../libc/files.ts";
+import { readProc } from "../libc/read_file.ts";
 import { gidByName } from "../libc/ids.ts";
-import { checkConfigFile, checkKeyFile, type PathProblem } from "../files/permissions.ts";
+import { readBounded } from "../files/bounded_read.ts";
+import {
+  checkConfigFile,
+  checkKeyFile,
+  type PathProblem,
+  requireSafe,
+} from "../files/permissions.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
+import { reasonOf } from "../files/system_reason.ts";
 import { checkPath, fileFacts } from "../files/trusted_path.ts";
-import { LARGEST, parseConfig } from "./schema.ts";
+import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
-/** The configuration of a machine that has none: nobody is listed, so only root and the server get in. */
+/**
+ * The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone.
+ */
 export const BUILT_IN: Config = {
   path: null,
   listeners: null,
@@ -26,9 +35,10 @@ export const BUILT_IN: Config = {
 };
 
 /**
- * What is known about the machine and the server.
+ * Reads the facts of the host that a decision depends on.
  *
  * @param uid The server's effective uid.
+ * @throws {SystemError} When `/proc/sys/kernel/overflowuid` exists and cannot be read.
  */
 export function loadHostFacts(uid: number): HostFacts {
   return { serverUid: uid, overflowUid: overflowUid() };
@@ -40,7 +50,7 @@ function overflowUid(): number {
   try {
     text = readProc("/proc/sys/kernel/overflowuid");
   } catch (error) {
-    // Without /proc the kernel's own default holds (DEFAULT_OVERFLOWUID of linux/highuid.h).
+    // Without /proc: the default of the kernel (DEFAULT_OVERFLOWUID of linux/highuid.h).
     if (error instanceof SystemError && error.errno === Errno.ENOENT) return 65534;
     throw error;
   }
@@ -58,20 +68,22 @@ export interface ConfigFile {
 /**
  * Loads the configuration of the first place that has a file.
  *
- * @param places Where it may lie.
- * @param ground Who reads it.
- * @throws {Failure} 78 when a named file is missing, or a file is unreadable, unsafe or wrong.
+ * @param places The paths that it may have.
+ * @param hostFacts The uids that it is checked against.
+ * @returns {@linkcode BUILT_IN} where no place has a file and none was named.
+ * @throws {Failure} 78 when a named file is missing, or a file cannot be read, can be changed by
+ * other users, or has a mistake in it.
  */
 export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
   const file = findConfig(places, hostFacts);
-  return file === null ? BUILT_IN : parse(file, hostFacts);
+  return file === null ? BUILT_IN : parseConfigFile(file, hostFacts);
 }
 
 /**
- * Reads the file of the first place that has one.
+ * Reads the file of the first place that has one, without parsing it.
  *
- * @returns Null when none has and nobody named one.
- * @throws {Failure} 78 as {@linkcode loadConfig}, short of what is in the file.
+ * @returns Null when no place has a file and none was named.
+ * @throws {Failure} 78 as {@linkcode loadConfig}, except for mistakes in the file.
  */
 export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFile | null {
   for (const path of places.paths) {
@@ -83,25 +95,26 @@ export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFi
 }
 
 /**
- * Reads a configuration file, if it is safe to believe.
+ * Reads a configuration file, if no other user can change it.
  *
- * @returns Its text, or null when there is no such file.
- * @throws {Failure} 78 when it cannot be read, or others may change it.
+ * @returns Its text with its byte order mark, or null when there is no such file.
+ * @throws {Failure} 78 when it cannot be read, other users can change it, it is larger than
+ * {@linkcode MAX_CONFIG_BYTES}, or it is not UTF-8.
  */
 export function readConfigFile(path: string, hostFacts: HostFacts): string | null {
   let file: Deno.FsFile;
   try {
-    // Opening a FIFO would wait for its writer, so what is no file is not opened at all.
-    refuse(judgeFile(Deno.statSync(path), path, hostFacts));
+    // open(2) of a FIFO would wait for its writer, so only a regular file is opened.
+    requireSafe(checkFile(Deno.statSync(path), path, hostFacts), "The configuration");
     file = Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error instanceof Failure ? error : unreadable(path, error);
   }
   try {
-    // The opened file is judged, not whatever the name points to a moment later.
-    refuse(judgeFile(file.statSync(), path, hostFacts));
-    refuse(checkPath(path, hostFacts.serverUid));
+    // The opened file is checked: the path may name another one by now.
+    requireSafe(checkFile(file.statSync(), path, hostFacts), "The configuration");
+    requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
     return decode(path, readAll(path, file));
   } catch (error) {
     throw error instanceof Failure ? error : unreadable(path, error);
@@ -110,31 +123,27 @@ export function readConfigFile(path: string, hostFacts: HostFacts): string | nul
   }
 }
 
-/** Parses a file's text. @throws {Failure} 78. */
-export function parse({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
+/**
+ * Parses a configuration file, and checks the key files that it names.
+ *
+ * @throws {Failure} 78 when the file has a mistake in it, or a key file is missing or can be read
+ * or changed by other users.
+ */
+export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
   const config = parseConfig(text, path, {
     overflowUid: hostFacts.overflowUid,
     groupId: gidByName,
   });
-  judgeKeys(config, hostFacts);
+  checkKeys(config, hostFacts);
   return config;
 }
 
-function judgeFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): PathProblem | null {
+function checkFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): PathProblem | null {
   return checkConfigFile(fileFacts(info), path, hostFacts.serverUid);
 }
 
-/** @throws {Failure} 78 when there is a problem. */
-export function refuse(problem: PathProblem | null): void {
-  if (problem === null) return;
-  throw new Failure(`The configuration ${problem.sentence}`, {
-    exit: ExitCode.config,
-    hint: problem.fix,
-  });
-}
-
-/** Key files are looked at with the configuration that names them; what they hold is read later. */
-function judgeKeys(config: Config, hostFacts: HostFacts): void {
+/** Checks owner and mode of the key files. Their content is read by the listeners. */
+function checkKeys(config: Config, hostFacts: HostFacts): void {
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
     for (const [number, { file, at }] of listener.keys.entries()) {
@@ -144,45 +153,35 @@ function judgeKeys(config: Config, hostFacts: HostFacts): void {
       try {
         facts = Deno.statSync(file);
       } catch (error) {
-        throw new Failure(`${where}: cannot look at the key file ${file}: ${reason(error)}`, {
+        throw new Failure(`${where}: cannot stat the key file ${file}: ${reasonOf(error)}`, {
           exit: ExitCode.config,
           hint: `ipcauth gen-key ${shellWord(file)}`,
           cause: error,
         });
       }
       const problem = checkKeyFile(fileFacts(facts), file, hostFacts.serverUid);
-      if (problem !== null) {
-        throw new Failure(`${where}: the key file ${problem.sentence}`, {
-          exit: ExitCode.config,
-          hint: problem.fix,
-        });
-      }
+      requireSafe(problem, `${where}: the key file`);
     }
   }
 }
 
 function readAll(path: string, file: Deno.FsFile): Uint8Array {
-  // One byte more than is accepted: a file that grew meanwhile is seen to go on.
-  const bytes = new Uint8Array(Math.min(file.statSync().size, LARGEST) + 1);
-  let length = 0;
-  while (length < bytes.length) {
-    const count = file.readSync(bytes.subarray(length));
-    if (count === null) return bytes.subarray(0, length);
-    length += count;
-  }
-  if (length > LARGEST) {
-    throw new Failure(`${path}:1:1: the file is larger than 4 MiB`, {
+  const { size } = file.statSync();
+  const bytes = readBounded(file, Math.min(size, MAX_CONFIG_BYTES));
+  if (bytes !== null) return bytes;
+  if (size >= MAX_CONFIG_BYTES) {
+    throw new Failure(`${path}:1:1: the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`, {
       exit: ExitCode.config,
       hint: `ls -lh ${shellWord(path)}`,
     });
   }
-  // It grew between the look at its size and the end of reading.
+  // It grew after its size was taken.
   throw new Failure(`The configuration ${path} is being written`, { exit: ExitCode.config });
 }
 
 function decode(path: string, bytes: Uint8Array): string {
   try {
-    // The mark at the beginning stays: an edit must not lose it.
+    // The byte order mark stays, because an edit has to keep it.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new Failure(`${path}:1:1: the file is not UTF-8`, {
@@ -201,15 +200,9 @@ function missing(path: string): Failure {
 }
 
 function unreadable(path: string, cause: unknown): Failure {
-  return new Failure(`Cannot read the configuration ${path}: ${reason(cause)}`, {
+  return new Failure(`Cannot read the configuration ${path}: ${reasonOf(cause)}`, {
     exit: ExitCode.config,
     hint: `ls -ld ${shellWord(path)}`,
     cause,
   });
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,12 +1,12 @@
 /**
- * Typed reading of nodes: each function answers a value or reports a problem and answers null.
+ * Typed reading of nodes: each method returns a value, or reports a problem and returns null.
  *
  * @module
  */
 import { MAX_ID, parseId } from "../policy/id.ts";
 import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
 
-/** A mapping's entries, and a watch over the keys that nobody asked for. */
+/** The entries of a mapping whose keys have been checked. */
 export interface Fields extends Place {
   /** The value of a key, or null where it is absent. */
   get(name: string): Value | null;
@@ -26,9 +26,15 @@ export class Reader {
     return null;
   }
 
-  /** A mapping with known keys. */
+  /**
+   * Reads a mapping. A key that is not known is reported, with the known key nearest to it.
+   *
+   * @param known The keys that the mapping may have.
+   */
   fields(value: Value, known: readonly string[]): Fields | null {
-    if (value.kind !== "map") return this.refuse(value, `this is ${a(value)}, not a mapping`);
+    if (value.kind !== "map") {
+      return this.refuse(value, `this is ${described(value)}, not a mapping`);
+    }
     for (const [name, { key }] of value.entries) {
       if (known.includes(name)) continue;
       const near = nearest(name, known);
@@ -43,19 +49,24 @@ export class Reader {
     return { at: value.at, key: value.key, get: (name) => entries.get(name)?.value ?? null };
   }
 
-  /** A sequence; an absent value is an empty one. */
+  /** Reads a sequence; an absent or empty value is one without items. */
   list(value: Value | null): readonly Value[] {
     if (value === null || isEmpty(value)) return [];
     if (value.kind === "list") return (value as ListValue).items;
-    this.refuse(value, `this is ${a(value)}, not a list`);
+    this.refuse(value, `this is ${described(value)}, not a list`);
     return [];
   }
 
-  /** A text, not empty. */
+  /**
+   * Reads a text that is not empty and holds no control character.
+   *
+   * @param place Where a missing value is reported.
+   * @param what What the text is, such as `the name`.
+   */
   text(value: Value | null, place: Place, what: string): string | null {
     if (value === null || isEmpty(value)) return this.refuse(value ?? place, `${what} is missing`);
     if (value.kind !== "scalar" || typeof value.value !== "string") {
-      return this.refuse(value, `${what} is a text, not ${a(value)}`);
+      return this.refuse(value, `${what} is a text, not ${described(value)}`);
     }
     if (value.value === "") return this.refuse(value, `${what} is empty`);
     if (/[\p{Cc}]/u.test(value.value)) {
@@ -64,7 +75,7 @@ export class Reader {
     return value.value;
   }
 
-  /** true or false; an absent value is false. */
+  /** Reads true or false; an absent value is false. */
   flag(value: Value | null): boolean {
     if (value === null) return false;
     if (value.kind === "scalar" && typeof value.value === "boolean") return value.value;
@@ -72,7 +83,7 @@ export class Reader {
     return false;
   }
 
-  /** A uid or gid, written in plain decimal digits. */
+  /** Reads a uid or gid in decimal digits, 0 to {@linkcode MAX_ID}. */
   id(value: Value | null, place: Place, what: "uid" | "gid"): number | null {
     if (value === null || isEmpty(value)) {
       return this.refuse(value ?? place, `the ${what} is missing`);
@@ -85,28 +96,28 @@ export class Reader {
     );
   }
 
-  /** A whole number within bounds. */
-  count(value: Value, least: number, most: number): number | null {
+  /** Reads a whole number in decimal digits, within bounds. */
+  count(value: Value, min: number, max: number): number | null {
     const scalar = value.kind === "scalar" && !value.quoted ? value.source : "";
     const number = /^(0|[1-9][0-9]{0,9})$/.test(scalar) ? Number(scalar) : NaN;
-    if (number >= least && number <= most) return number;
-    return this.refuse(value, `${written(value)} is not a whole number from ${least} to ${most}`);
+    if (number >= min && number <= max) return number;
+    return this.refuse(value, `${written(value)} is not a whole number from ${min} to ${max}`);
   }
 
-  /** A time such as `5s`, in milliseconds. */
+  /** Reads a duration such as `5s`, in milliseconds, 0 to {@linkcode MAX_DURATION_MS}. */
   duration(value: Value): number | null {
     const source = value.kind === "scalar" ? value.source : "";
     const match = /^([0-9]{1,9})(ms|s|m|h)$/.exec(source);
     const factor = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
     const time = match ? Number(match[1]) * factor[match[2] as keyof typeof factor] : NaN;
-    if (time <= LONGEST) return time;
+    if (time <= MAX_DURATION_MS) return time;
     return this.refuse(
       value,
       `${written(value)} is not a time: write a number and its unit, such as 500ms, 5s, 2m or 24h`,
     );
   }
 
-  /** One of a few words. */
+  /** Reads one of a few words. */
   choice<T extends string>(value: Value, choices: readonly T[]): T | null {
     const word = value.kind === "scalar" ? value.value : null;
     return choices.find((choice) => choice === word) ??
@@ -114,22 +125,22 @@ export class Reader {
   }
 }
 
-/** A timer counts in 31 bits of milliseconds. */
-const LONGEST = 2 ** 31 - 1;
+/** The longest duration, in milliseconds: `setTimeout` takes 31 bits. It is almost 25 days. */
+export const MAX_DURATION_MS = 2 ** 31 - 1;
 
 /** Whether a key stands without a value, or with YAML's null. */
 export function isEmpty(value: Value): boolean {
   return value.kind === "scalar" && value.value === null;
 }
 
-/** How a value was written, for a sentence. */
+/** A value as it was written, for a message. */
 export function written(value: Value): string {
-  if (value.kind !== "scalar") return a(value);
+  if (value.kind !== "scalar") return described(value);
   const { source, quoted } = value as ScalarValue;
   return quoted ? JSON.stringify(source) : source === "" ? "nothing" : source;
 }
 
-function a(value: Value): string {
+function described(value: Value): string {
   switch (value.kind) {
     case "map":
       return "a mapping";
@@ -140,7 +151,7 @@ function a(value: Value): string {
   }
 }
 
-/** The known word that is at most two letters away. */
+/** The known word with the smallest edit distance, at most 2; null when there is none. */
 function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
   let least = 3;
@@ -151,6 +162,7 @@ function nearest(word: string, known: readonly string[]): string | null {
   return best;
 }
 
+/** The Levenshtein distance of two words. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let i = 1; i <= from.length; i++) {

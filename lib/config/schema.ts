@@ -4,31 +4,47 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
+import type { AccessTable } from "../policy/types.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
+import { readGroups } from "./groups.ts";
+import { readLimits } from "./limits.ts";
 import { readListeners } from "./listeners.ts";
-import { type NameLookup, readAccessTable } from "./users.ts";
+import { readLog } from "./log.ts";
+import type { NameLookup } from "./names.ts";
 import { Reader } from "./reader.ts";
-import { type Config, DEFAULT_LIMITS, DEFAULT_LOG, type Limits, type LogConfig } from "./types.ts";
+import type { Config } from "./types.ts";
+import { readUsers } from "./users.ts";
 
-export type { NameLookup } from "./users.ts";
+/** The keys of the whole file. */
+export const ROOT_KEYS = ["listeners", "users", "groups", "limits", "log"] as const;
 
-/** How many problems are told at once. */
-const TOLD = 20;
-/** In bytes: larger than any configuration somebody wrote; reading more would only stop the server. */
-export const LARGEST = 4 << 20;
+/** How many problems are reported at once. */
+const MAX_REPORTED_PROBLEMS = 20;
+
+/** The largest configuration, in bytes. It bounds the time that a reload may take. */
+export const MAX_CONFIG_BYTES = 4 << 20;
 
 /**
- * Reads a configuration.
+ * Parses a configuration. It is accepted whole or not at all.
  *
- * @param text The file.
- * @param path How the file is named in messages.
- * @param machine What has to be known of the names.
+ * @param text The content of the file; a byte order mark at its beginning is skipped.
+ * @param path The file's name in messages.
+ * @param names The overflow uid, and the gids of groups that have none in the file.
  * @throws {Failure} 78, one line a problem: `path:line:column: key: what`.
+ * @example
+ * ```ts
+ * const names = { overflowUid: 65534, groupId: () => null };
+ * const config = parseConfig("users: [{ name: bob, uid: 579 }]", "/etc/c.yaml", names);
+ * config.access.usersByName.get("bob")?.uid; // 579
+ * parseConfig("user: []", "/etc/c.yaml", names);
+ * // throws Failure: /etc/c.yaml:1:1: user: there is no key "user" here; did you mean "users"?
+ * ```
  */
 export function parseConfig(text: string, path: string, names: NameLookup): Config {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
-  if (text.length > LARGEST) problems.add(root, "the file is larger than 4 MiB");
+  const tooLarge = text.length > MAX_CONFIG_BYTES;
+  if (tooLarge) problems.add(root, `the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`);
   else refuseControls(text, problems);
   const document = problems.all.length > 0
     ? null
@@ -38,11 +54,14 @@ export function parseConfig(text: string, path: string, names: NameLookup): Conf
   return config;
 }
 
-/** YAML knows no control characters, its parser is more patient, and a terminal obeys them. */
+/**
+ * Reports control characters. YAML excludes them but its parser accepts some, and a terminal that
+ * shows the file would execute them.
+ */
 function refuseControls(text: string, problems: Problems): void {
   const lines = text.replace(/^\ufeff/, "").split("\n");
   for (const [index, line] of lines.entries()) {
-    // deno-lint-ignore no-control-regex -- that is what is looked for
+    // deno-lint-ignore no-control-regex -- that is what is searched for
     const column = line.search(/[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|\r(?!$)/);
     if (column < 0) continue;
     const place = { at: { line: index + 1, column: column + 1 }, key: "" };
@@ -51,10 +70,15 @@ function refuseControls(text: string, problems: Problems): void {
 }
 
 function build(document: Value | null, path: string, names: NameLookup, reader: Reader): Config {
-  const known = ["listeners", "users", "groups", "limits", "log"];
-  const fields = document === null ? null : reader.fields(document, known);
-  const get = (name: string): Value | null => fields?.get(name) ?? null;
-  const access = readAccessTable(get("users"), get("groups"), names, reader);
+  const fields = document === null ? null : reader.fields(document, ROOT_KEYS);
+  const get = (name: typeof ROOT_KEYS[number]): Value | null => fields?.get(name) ?? null;
+  const users = readUsers(get("users"), names, reader);
+  const access: AccessTable = {
+    users,
+    usersByUid: new Map(users.map((user) => [user.uid, user])),
+    usersByName: new Map(users.map((user) => [user.name, user])),
+    groups: readGroups(get("groups"), names, reader),
+  };
   return {
     path,
     listeners: readListeners(get("listeners"), access, names, reader),
@@ -64,58 +88,11 @@ function build(document: Value | null, path: string, names: NameLookup, reader: 
   };
 }
 
-function readLimits(value: Value | null, reader: Reader): Limits {
-  const counts = {
-    max_connections: "maxConnections",
-    max_connections_per_user: "maxConnectionsPerUser",
-    max_pending_handshakes: "maxPendingHandshakes",
-  } as const;
-  const times = {
-    handshake_timeout: "handshakeTimeout",
-    idle_timeout: "idleTimeout",
-    grace: "grace",
-  } as const;
-  const fields = value && reader.fields(value, [...Object.keys(counts), ...Object.keys(times)]);
-  const limits: { -readonly [name in keyof Limits]: number } = { ...DEFAULT_LIMITS };
-  for (const [name, field] of Object.entries(counts)) {
-    const count = fields?.get(name);
-    if (count) limits[field] = reader.count(count, 1, 1_000_000) ?? limits[field];
-  }
-  for (const [name, field] of Object.entries(times)) {
-    const time = fields?.get(name);
-    if (time) limits[field] = reader.duration(time) ?? limits[field];
-  }
-  const handshake = fields?.get("handshake_timeout");
-  if (handshake && limits.handshakeTimeout === 0) {
-    reader.refuse(handshake, "a handshake without an end would hold its place for ever");
-  }
-  return limits;
-}
-
-function readLog(value: Value | null, reader: Reader): LogConfig {
-  const fields = value && reader.fields(value, ["level", "format", "file"]);
-  const file = fields?.get("file");
-  const level = fields?.get("level");
-  const format = fields?.get("format");
-  return {
-    level: (level && reader.choice(level, ["debug", "info", "warn", "error"])) ??
-      DEFAULT_LOG.level,
-    format: (format && reader.choice(format, ["text", "json"])) ?? DEFAULT_LOG.format,
-    file: (file && readLogFile(file, reader)) ?? DEFAULT_LOG.file,
-  };
-}
-
-function readLogFile(value: Value, reader: Reader): string | null {
-  const path = reader.text(value, value, "the log file");
-  if (path === null || path.startsWith("/") && !path.endsWith("/")) return path;
-  return reader.refuse(value, `the log file ${path} is not the path of a file that begins with /`);
-}
-
 function badConfig(path: string, problems: readonly Problem[]): Failure {
   const inOrder = problems.toSorted((one, other) =>
     one.at.line - other.at.line || one.at.column - other.at.column
   );
-  const lines = inOrder.slice(0, TOLD).map(({ at, key, what }) =>
+  const lines = inOrder.slice(0, MAX_REPORTED_PROBLEMS).map(({ at, key, what }) =>
     `${path}:${at.line}:${at.column}: ${key === "" ? "" : `${key}: `}${what}`
   );
   const more = problems.length - lines.length;

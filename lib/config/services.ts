@@ -3,65 +3,91 @@
  *
  * @module
  */
-import type { Value } from "./document.ts";
 import { readTarget } from "./addresses.ts";
-import { isEmpty, type Reader } from "./reader.ts";
-import type { ServiceConfig } from "./types.ts";
+import type { Value } from "./document.ts";
+import { type Fields, isEmpty, type Reader } from "./reader.ts";
+import {
+  DEFAULT_FORWARD_IDENTITY,
+  DEFAULT_RUN_AS,
+  FORWARD_IDENTITIES,
+  type ServiceConfig,
+} from "./types.ts";
+
+/** The keys of a service that is a mapping. */
+export const SERVICE_KEYS = ["forward", "identity", "exec", "run_as"] as const;
+
+/** The service of a listener that names none. It is also the only one that is a word. */
+export const DEFAULT_SERVICE = { kind: "console" } as const satisfies ServiceConfig;
+
+/** The values of `run_as` beside the names of users. */
+export const RUN_AS_WORDS = ["server", "peer"] as const;
 
 /**
  * Reads a service.
  *
- * @param value What stands there, or null: a console.
- * @param userExists Whether a name is that of a listed user.
+ * @param value The value of `service`; null or empty means {@linkcode DEFAULT_SERVICE}.
+ * @param userExists Whether a user of that name is configured.
  */
 export function readService(
   value: Value | null,
   userExists: (name: string) => boolean,
   reader: Reader,
 ): ServiceConfig | null {
-  if (value === null || isEmpty(value)) return { kind: "console" };
+  if (value === null || isEmpty(value)) return DEFAULT_SERVICE;
   if (value.kind === "scalar") {
-    return value.value === "console"
-      ? { kind: "console" }
+    return value.value === DEFAULT_SERVICE.kind
+      ? DEFAULT_SERVICE
       : reader.refuse(value, "a service is console, { forward: … } or { exec: … }");
   }
-  const fields = reader.fields(value, ["forward", "identity", "exec", "run_as"]);
+  const fields = reader.fields(value, SERVICE_KEYS);
   if (fields === null) return null;
   const forward = fields.get("forward");
   const exec = fields.get("exec");
   if ((forward === null) === (exec === null)) {
     return reader.refuse(value, "a service has one of forward and exec");
   }
-  if (forward !== null) {
-    const runAs = fields.get("run_as");
-    if (runAs !== null) reader.refuse(runAs, "run_as goes with exec");
-    const identity = fields.get("identity");
-    const target = readTarget(forward, reader);
-    const whose = identity === null
-      ? "none"
-      : reader.choice(identity, ["none", "proxy-v2", "impersonate"]);
-    if (target === null || whose === null) return null;
-    if (whose === "impersonate" && target.kind === "tcp") {
-      return reader.refuse(
-        identity!,
-        "impersonate goes with a unix: target: over TCP a backend does not see who connects",
-      );
-    }
-    return { kind: "forward", target, identity: whose };
+  return forward !== null
+    ? readForward(forward, fields, reader)
+    : readExec(exec!, fields, userExists, reader);
+}
+
+function readForward(forward: Value, fields: Fields, reader: Reader): ServiceConfig | null {
+  const runAs = fields.get("run_as");
+  if (runAs !== null) reader.refuse(runAs, "run_as goes with exec");
+  const value = fields.get("identity");
+  const target = readTarget(forward, reader);
+  const identity = value === null
+    ? DEFAULT_FORWARD_IDENTITY
+    : reader.choice(value, FORWARD_IDENTITIES);
+  if (target === null || identity === null) return null;
+  if (identity === "impersonate" && target.kind === "tcp") {
+    return reader.refuse(
+      value!,
+      "impersonate goes with a unix: target: a TCP backend cannot see the uid of its client",
+    );
   }
+  return { kind: "forward", target, identity };
+}
+
+function readExec(
+  exec: Value,
+  fields: Fields,
+  userExists: (name: string) => boolean,
+  reader: Reader,
+): ServiceConfig | null {
   const identity = fields.get("identity");
   if (identity !== null) reader.refuse(identity, "identity goes with forward");
   const argv = reader.list(exec).map((word) => readWord(word, reader));
   const runAs = readRunAs(fields.get("run_as"), userExists, reader);
-  if (argv.length === 0) return reader.refuse(exec!, "a program is missing");
+  if (argv.length === 0) return reader.refuse(exec, "a program is missing");
   if (argv[0] !== null && !argv[0]!.startsWith("/")) {
-    return reader.refuse(exec!, `the program ${argv[0]} does not begin with /`);
+    return reader.refuse(exec, `the program ${argv[0]} does not begin with /`);
   }
   if (runAs === null || argv.some((word) => word === null)) return null;
   return { kind: "exec", argv: argv as string[], runAs };
 }
 
-/** An argument of a program: any scalar, as it is written. */
+/** Reads an argument of a program: any scalar, as it is written. */
 function readWord(value: Value, reader: Reader): string | null {
   if (value.kind !== "scalar" || isEmpty(value) && !value.quoted) {
     return reader.refuse(value, "an argument is a text");
@@ -76,9 +102,11 @@ function readRunAs(
   userExists: (name: string) => boolean,
   reader: Reader,
 ): (ServiceConfig & { kind: "exec" })["runAs"] | null {
-  if (value === null) return "server";
+  if (value === null) return DEFAULT_RUN_AS;
   const name = reader.text(value, value, "run_as");
-  if (name === null || name === "server" || name === "peer") return name;
+  if (name === null) return null;
+  const word = RUN_AS_WORDS.find((one) => one === name);
+  if (word !== undefined) return word;
   if (userExists(name)) return { user: name };
   return reader.refuse(value, `run_as is server, peer or a listed user, and "${name}" is none`);
 }

@@ -1,13 +1,16 @@
-/** The configuration after it has been read and checked: plain readonly data. */
+/**
+ * The configuration after it has been read and checked: plain readonly data.
+ *
+ * @module
+ */
+import type { Target } from "../net/address.ts";
 import type { AccessTable, AllowList, Position } from "../policy/types.ts";
 
-/** Whose identity a forwarded connection carries to its backend. */
-export type ForwardIdentity = "none" | "proxy-v2" | "impersonate";
+/** How a forwarded connection tells its backend the identity of the peer. */
+export const FORWARD_IDENTITIES = ["none", "proxy-v2", "impersonate"] as const;
 
-/** A backend to join a connection to. */
-export type Target =
-  | { readonly kind: "unix"; readonly path: string }
-  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+/** One of {@linkcode FORWARD_IDENTITIES}. */
+export type ForwardIdentity = typeof FORWARD_IDENTITIES[number];
 
 /** What an accepted connection is handed to. */
 export type ServiceConfig =
@@ -20,10 +23,11 @@ export type ServiceConfig =
     readonly runAs: "server" | "peer" | { readonly user: string };
   };
 
-/** A key a TCP listener accepts. */
+/** A key that a TCP listener accepts. */
 export interface KeyConfig {
+  /** The key file, an absolute path. */
   readonly file: string;
-  /** Whose key it is; null: a trusted key. */
+  /** The name of the user whose key it is; null for a trusted key. */
   readonly user: string | null;
   /** Milliseconds since the epoch, or null for never. */
   readonly notAfter: number | null;
@@ -33,7 +37,7 @@ export interface KeyConfig {
 /** An address to listen on. */
 export type ListenerConfig = UnixListenerConfig | TcpListenerConfig;
 
-/** A pathname socket. */
+/** A pathname socket (`unix(7)`). */
 export interface UnixListenerConfig {
   readonly kind: "unix";
   readonly path: string;
@@ -50,14 +54,14 @@ export interface TcpListenerConfig {
   readonly host: string;
   readonly port: number;
   readonly keys: readonly KeyConfig[];
-  /** Whether the keys are those of the command line, which no configuration changes. */
+  /** Whether the keys are those of the command line, which no reload changes. */
   readonly pinned?: boolean;
   readonly allow: AllowList | null;
   readonly service: ServiceConfig;
   readonly at: Position;
 }
 
-/** Bounds; times in milliseconds, 0 means without bound where it is a time. */
+/** Bounds. Times are in milliseconds; an idle timeout of 0 means no bound. */
 export interface Limits {
   readonly maxConnections: number;
   readonly maxConnectionsPerUser: number;
@@ -67,29 +71,45 @@ export interface Limits {
   readonly grace: number;
 }
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
+/** The levels of the log, the most detailed one first. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
+/** One of {@linkcode LOG_LEVELS}. */
+export type LogLevel = typeof LOG_LEVELS[number];
+
+/** The formats of the log. */
+export const LOG_FORMATS = ["text", "json"] as const;
+
+/** Where the log goes, and what is in it. */
 export interface LogConfig {
   readonly level: LogLevel;
   /** Null: text on a terminal, JSON elsewhere. */
-  readonly format: "text" | "json" | null;
-  /** Where it goes; null: standard error. */
+  readonly format: typeof LOG_FORMATS[number] | null;
+  /** An absolute path; null for standard error. */
   readonly file: string | null;
 }
 
-/** A whole configuration. It is loaded whole or not at all. */
+/** A configuration. */
 export interface Config {
   /** The file it was read from, or null for the built-in one. */
   readonly path: string | null;
-  /** Null where the file has no `listeners:`; one console listener on the default socket is meant. */
+  /** Null where the file has no `listeners:`, which means a console on the default socket. */
   readonly listeners: readonly ListenerConfig[] | null;
   readonly access: AccessTable;
   readonly limits: Limits;
   readonly log: LogConfig;
 }
 
-/** The mode of a Unix listener that names none: the decision is the policy's, not the file's. */
+/**
+ * The mode of a Unix listener that names none. The policy decides, so the file admits every uid.
+ */
 export const DEFAULT_SOCKET_MODE = 0o666;
+
+/** The identity mode of a `forward` service that names none. */
+export const DEFAULT_FORWARD_IDENTITY: ForwardIdentity = "none";
+
+/** The user of an `exec` service that names none. */
+export const DEFAULT_RUN_AS = "server";
 
 /** The limits of a configuration that names none. */
 export const DEFAULT_LIMITS: Limits = {

@@ -1,11 +1,11 @@
 /**
- * Which addresses a server listens on: (flags, environment, configuration) → listeners.
+ * Chooses the listeners of a server: (flags, environment, configuration) → listeners. Pure, but for the
+ * search of the default key file.
  *
  * @module
  */
 import { findKeyFile } from "../keys/key_reader.ts";
-import type { HostPort } from "../config/addresses.ts";
-import { findListener, listenerAddress } from "../net/listener_address.ts";
+import { findListener, type HostPort, listenerAddress } from "../net/address.ts";
 import {
   addressFromEnvironment,
   DEFAULT_ADDRESS,
@@ -22,10 +22,10 @@ import {
   type UnixListenerConfig,
 } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { endpointText } from "../libc/inet.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { type InheritedAddress, inheritedText } from "../libc/inherited_sockets.ts";
 
-/** What the command line says of listeners. */
+/** The listeners of the command line. */
 export interface ListenerFlags {
   /** A path, true for `--unix` alone, null for no `--unix`. */
   readonly unix: string | true | null;
@@ -33,67 +33,68 @@ export interface ListenerFlags {
   readonly tcp: HostPort | true | null;
   /** Key files, absolute; null for `--key` alone. */
   readonly keys: readonly (string | null)[];
-  /** What `--forward` or `--exec` says, or null. */
+  /** The service of `--forward` or `--exec`, or null. */
   readonly service: ServiceConfig | null;
 }
 
-const NOWHERE = { line: 1, column: 1 };
+/** The place of a listener that is in no file. */
+const NO_PLACE = { line: 1, column: 1 };
 
 /**
- * Chooses the listeners. The first that says something wins: flags, the environment, the configuration,
- * the built-in console.
+ * Chooses the listeners. The first source that names an address wins: the flags, the environment, the
+ * configuration, the built-in console.
  *
- * @param open Sockets that were opened for us. Where nobody names an address, they and no others are served; else
- * those that the configuration names, or that the command line says a service for.
- * @param ruled Addresses that are served only where a line of the file says so.
+ * @param inherited Sockets that a service manager opened. Where no source names an address, they and no
+ * others are served; else those that the configuration names or the command line gives a service.
+ * @param fileOnly Addresses that are served only where a line of the file names them.
  * @throws {Failure} When there is no default socket path, or a TCP listener would have no key.
  */
 export function chooseListeners(
   flags: ListenerFlags,
   config: Config,
   environment: Environment,
-  open: readonly InheritedAddress[] = [],
-  ruled: ReadonlySet<string> = new Set(),
+  inherited: readonly InheritedAddress[] = [],
+  fileOnly: ReadonlySet<string> = new Set(),
 ): readonly ListenerConfig[] {
-  return new ListenerChoice(flags, config, environment).listeners(open, ruled);
+  return new ListenerChoice(flags, config, environment).listeners(inherited, fileOnly);
 }
 
 /**
- * Refuses to leave a socket alone that was opened for us: its clients would wait for ever.
+ * Refuses to start with an inherited socket that has no service: its clients would wait for ever.
  *
- * @throws {Failure} 78 when nobody says what is behind one of them, with the line that would.
+ * @throws {Failure} 78 when no line and no flag gives one of them a service; the hint is the missing line.
  */
 export function requireClaims(
   flags: ListenerFlags,
   config: Config,
   environment: Environment,
-  open: readonly InheritedAddress[],
+  inherited: readonly InheritedAddress[],
 ): void {
-  const [unclaimed] = new ListenerChoice(flags, config, environment).unclaimed(open);
+  const [unclaimed] = new ListenerChoice(flags, config, environment).unclaimed(inherited);
   if (unclaimed === undefined) return;
   throw new Failure(
     `The socket ${
       inheritedText(unclaimed)
-    } was passed to this server, and nobody says what is behind it`,
-    { exit: ExitCode.config, hint: claim(unclaimed, config) },
+    } was passed to this server, and no line gives it a service`,
+    { exit: ExitCode.config, hint: claimOf(unclaimed, config) },
   );
 }
 
-/** What to write for a socket that nobody says anything of. */
-function claim(socket: InheritedAddress, { path, listeners }: Config): string {
+/** The line of the configuration that would give a socket a service. */
+function claimOf(socket: InheritedAddress, { path, listeners }: Config): string {
   const file = path ?? "the configuration";
   if (socket.kind === "unix") {
     const where = JSON.stringify(socket.path);
     return `add to listeners in ${file}: - { unix: ${where}, service: console }`;
   }
-  const address = JSON.stringify(endpointText(socket));
-  // A name is not looked up to find out whether it means this socket: next time it may mean another one.
+  const address = JSON.stringify(hostPortText(socket));
+  // A host name is not resolved to find out whether it means this socket: its address may change.
   const named = listeners?.find((one) =>
     one.kind === "tcp" && one.port === socket.port && /[^0-9.]/.test(one.host) &&
     !one.host.includes(":")
   );
   if (named?.kind === "tcp") {
-    const written = JSON.stringify(endpointText(named));
+    const written = JSON.stringify(hostPortText(named));
     return `write ${address} instead of ${written} in line ${named.at.line} of ${file}`;
   }
   return `add to listeners in ${file}: - { tcp: ${address}, keys: [{ file: FILE, user: NAME }] }`;
@@ -111,32 +112,32 @@ class ListenerChoice {
   }
 
   listeners(
-    open: readonly InheritedAddress[],
-    ruled: ReadonlySet<string>,
+    inherited: readonly InheritedAddress[],
+    fileOnly: ReadonlySet<string>,
   ): readonly ListenerConfig[] {
     const lines = this.#config.listeners ?? [];
-    const isFree = (one: InheritedAddress | ListenerConfig) =>
-      !ruled.has(listenerAddress(one)) || findListener(lines, one) !== undefined;
-    const named = open.length > 0 && this.#isUnasked ? [] : this.#named();
-    const unclaimed = new Set(this.unclaimed(open));
-    const others = open.filter((one) =>
-      isFree(one) && !unclaimed.has(one) && !findListener(named, one)
+    const isServed = (one: InheritedAddress | ListenerConfig) =>
+      !fileOnly.has(listenerAddress(one)) || findListener(lines, one) !== undefined;
+    const named = inherited.length > 0 && this.#isUnnamed ? [] : this.#named();
+    const unclaimed = new Set(this.unclaimed(inherited));
+    const others = inherited.filter((one) =>
+      isServed(one) && !unclaimed.has(one) && !findListener(named, one)
     );
     return [
-      ...named.filter(isFree),
+      ...named.filter(isServed),
       ...others.map((one) => one.kind === "unix" ? this.#unixAt(one.path) : this.#tcpAt(one)),
     ];
   }
 
-  /** Sockets that were opened for us, and that nobody says anything of: a console on them would be a guess. */
-  unclaimed(open: readonly InheritedAddress[]): readonly InheritedAddress[] {
-    if (open.length === 0 || this.#isUnasked || this.#flags.service !== null) return [];
+  /** Inherited sockets without a service. A console on them would be a guess. */
+  unclaimed(inherited: readonly InheritedAddress[]): readonly InheritedAddress[] {
+    if (inherited.length === 0 || this.#isUnnamed || this.#flags.service !== null) return [];
     const named = [...this.#named(), ...this.#config.listeners ?? []];
-    return open.filter((one) => !findListener(named, one));
+    return inherited.filter((one) => !findListener(named, one));
   }
 
   /** Whether neither flags nor environment nor configuration name an address. */
-  get #isUnasked(): boolean {
+  get #isUnnamed(): boolean {
     const { unix, tcp } = this.#flags;
     return unix === null && tcp === null && !this.#environment.env.IPCAUTH_PATH &&
       addressFromEnvironment(this.#environment) === null && this.#config.listeners === null;
@@ -144,15 +145,15 @@ class ListenerChoice {
 
   #named(): readonly ListenerConfig[] {
     const { unix, tcp, keys } = this.#flags;
-    if (unix === null && tcp === null && keys.length === 0) return this.#unasked();
+    if (unix === null && tcp === null && keys.length === 0) return this.#withoutFlags();
     return [
       ...unix === null ? [] : this.#unix(unix),
       ...tcp === null && keys.length === 0 ? [] : this.#tcp(tcp ?? true),
     ];
   }
 
-  /** Nobody has named an address on the command line. */
-  #unasked(): readonly ListenerConfig[] {
+  /** The listeners where the command line names no address. */
+  #withoutFlags(): readonly ListenerConfig[] {
     const { IPCAUTH_PATH } = this.#environment.env;
     if (IPCAUTH_PATH) return [this.#unixAt(IPCAUTH_PATH)];
     const address = addressFromEnvironment(this.#environment);
@@ -180,7 +181,7 @@ class ListenerChoice {
     return this.#all(configured.map((listener) => this.#withKeys(listener)));
   }
 
-  /** Listeners of the file. */
+  /** Listeners of the file, with the service of the command line where it names one. */
   #all(listeners: readonly ListenerConfig[]): readonly ListenerConfig[] {
     const { service } = this.#flags;
     if (service === null) return listeners;
@@ -196,26 +197,26 @@ class ListenerChoice {
     return listeners.map((listener) => ({ ...listener, service }));
   }
 
-  /** The configured listener of a path, or one that nothing is configured of. */
+  /** The configured listener of a path, or one with the defaults. */
   #unixAt(path: string): UnixListenerConfig {
     const configured = findListener(this.#configured("unix"), { kind: "unix", path });
     const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
     if (configured !== undefined) return { ...configured, service };
-    return { kind: "unix", path, mode: DEFAULT_SOCKET_MODE, allow: null, service, at: NOWHERE };
+    return { kind: "unix", path, mode: DEFAULT_SOCKET_MODE, allow: null, service, at: NO_PLACE };
   }
 
-  /** The configured listener of an address, or one that nothing is configured of. */
+  /** The configured listener of an address, or one with the defaults. */
   #tcpAt(address: HostPort): TcpListenerConfig {
     const configured = findListener(this.#configured("tcp"), { kind: "tcp", ...address });
     const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
     return this.#withKeys(
       configured === undefined
-        ? { kind: "tcp", ...address, keys: [], allow: null, service, at: NOWHERE }
+        ? { kind: "tcp", ...address, keys: [], allow: null, service, at: NO_PLACE }
         : { ...configured, service },
     );
   }
 
-  /** The keys of the command line, else of the environment, else of the file, else the one everybody has. */
+  /** The keys of the command line, else of the environment, else of the file, else the default key. */
   #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
     const { keys } = this.#flags;
     const { IPCAUTH_KEY_FILE } = this.#environment.env;
@@ -229,11 +230,11 @@ class ListenerChoice {
     };
   }
 
-  /** What the file says of a key that the command line names: whose it is, and until when. */
+  /** The file's entry for a key of the command line: its user and its end. */
   #keyOf(path: string): KeyConfig {
     const named = this.#configured("tcp").flatMap(({ keys }) => keys)
       .find(({ file }) => file === path);
-    return named ?? { file: path, user: null, notAfter: null, at: NOWHERE };
+    return named ?? { file: path, user: null, notAfter: null, at: NO_PLACE };
   }
 
   #configured<Kind extends ListenerConfig["kind"]>(

@@ -1,317 +1,225 @@
 /**
- * The data plane: the Worker that carries every connection, from its first message to its last.
+ * The data plane: the thread that carries every connection. This file wires its parts together and handles
+ * the control plane's commands.
  *
  * @module
  */
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
-import { Failure } from "../errors.ts";
-import { Descriptor } from "../libc/descriptor.ts";
-import { EventFd } from "../libc/epoll.ts";
-import { separateUmask } from "../libc/umask.ts";
-import type { DenyReason } from "../policy/types.ts";
-import { EPOLLIN, Reactor, type Watcher } from "../reactor/reactor.ts";
-import { ConsoleGreeter } from "../service/console/greeting.ts";
-import { RelayBuffers } from "../net/relay_buffers.ts";
-import { Executor } from "../service/exec/executor.ts";
-import { Forwarder } from "../service/forward/forwarder.ts";
-import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
-import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
+import { RelayBuffers } from "../net/relay_buffers.ts";
+import { Reactor } from "../reactor/reactor.ts";
+import type { CommandHandler, WorkerInbox } from "../reactor/worker_inbox.ts";
+import { ConsoleGreeter } from "../service/console/greeting.ts";
+import { Executor } from "../service/exec/executor.ts";
+import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
+import { Forwarder } from "../service/forward/forwarder.ts";
 import { Authorizer } from "../session/authorizer.ts";
-import { UserNames } from "../session/user_names.ts";
-import { Executables } from "../session/peer.ts";
-import type { Service } from "../session/service.ts";
-import { type Session, SessionTable } from "../session/session_table.ts";
+import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import { HandshakeQueue } from "../session/handshake_queue.ts";
-import { ListenerManager } from "./listener_manager.ts";
+import { ProgramLookup } from "../session/peer.ts";
+import type { Service } from "../session/service.ts";
+import { SessionTable } from "../session/session_table.ts";
+import { UserNames } from "../session/user_names.ts";
 import { dropPrivileges, filesOf, requireReadable } from "./drop_privileges.ts";
-import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
+import { ListenerManager } from "./listener_manager.ts";
 import { ListenerSelection } from "./listener_selection.ts";
+import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
+import { Revocation } from "./revocation.ts";
+import { Shutdown } from "./shutdown.ts";
 
-/** How often the file is looked at when nobody connects, in milliseconds: half of what is promised. */
-const REVIEW = 500;
-/** How long evicted sessions may take to be closed by their holders, in milliseconds. */
-const LAST_WORDS = 1_000;
+/** How often file and keys are checked when no client connects, in milliseconds: half of what is promised. */
+const CHECK_INTERVAL_MS = 500;
 
-/**
- * Serves until it is told to stop. Blocks the thread.
- *
- * @param orders What to serve.
- * @param port Where messages come from.
- * @param tell Where messages go.
- */
-export function runDataPlane(
-  orders: WorkerOptions,
-  port: MessagePort,
-  tell: (message: ToControlPlane) => void,
-): void {
-  try {
-    separateUmask();
-    new DataPlane(orders, port, tell).run();
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    tell({ kind: "failed", message: error.message, exit: error.exit, hint: error.hint });
-  }
-}
-
-class DataPlane implements Watcher {
-  readonly #port: MessagePort;
-  readonly #tell: (message: ToControlPlane) => void;
-  readonly #eventFd: EventFd;
+/** Serves until it is told to stop. */
+export class DataPlane implements CommandHandler<ToDataPlane> {
+  readonly #inbox: WorkerInbox<ToDataPlane>;
+  readonly #post: (message: ToControlPlane) => void;
   readonly #context: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
   readonly #reaper: ProcessGroupReaper;
   readonly #environmentBlock: Uint8Array<ArrayBuffer>;
-  readonly #listeners: ListenerManager;
   readonly #selection: ListenerSelection;
-  #stopping = false;
+  readonly #listeners: ListenerManager;
+  readonly #revocation: Revocation;
+  readonly #shutdown: Shutdown;
 
-  constructor(orders: WorkerOptions, port: MessagePort, tell: (message: ToControlPlane) => void) {
-    this.#port = port;
-    this.#tell = tell;
-    this.#environmentBlock = orders.environmentBlock;
-    this.#eventFd = new EventFd(new Descriptor(orders.wake));
-    const reactor = new Reactor((error) => events.logError(error));
-    const { flags, environment, inherited } = orders;
-    const selection = new ListenerSelection(flags, environment, inherited);
-    const liveConfig = new LiveConfig(
-      orders.places,
-      orders.hostFacts,
-      (config) => selection.select(config),
+  /**
+   * Opens every listener.
+   *
+   * @param post Sends a message to the control plane.
+   * @throws {Failure} When the configuration is bad or a listener cannot be opened.
+   */
+  constructor(
+    options: WorkerOptions,
+    inbox: WorkerInbox<ToDataPlane>,
+    post: (message: ToControlPlane) => void,
+  ) {
+    this.#inbox = inbox;
+    this.#post = post;
+    this.#environmentBlock = options.environmentBlock;
+    const { flags, environment, inherited, places, hostFacts, dropTo } = options;
+    this.#selection = new ListenerSelection(flags, environment, inherited);
+    this.#context = this.#createContext(
+      options,
+      new LiveConfig(places, hostFacts, (config) => this.#selection.select(config)),
     );
-    const events = new EventBuffer(reactor, {
-      events: (batch) => tell({ kind: "journal", batch }),
-      error: (message) => tell({ kind: "fault", message }),
-    });
-    const sessions = new SessionTable((session) => {
-      events.logClose(session);
-      if (this.#stopping && sessions.size === 0) this.#end();
-    });
-    const names = new UserNames(orders.hostFacts.serverUid, orders.serverUser);
-    const buffers = new RelayBuffers();
-    this.#context = {
-      reactor,
-      buffers,
-      liveConfig,
-      sessions,
-      events,
-      executables: new Executables(),
-      authorizer: new Authorizer(liveConfig, orders.hostFacts, sessions, names),
-      handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
-      serverUid: orders.hostFacts.serverUid,
-      refreshConfig: () => void this.#refresh(),
-      reportConfigProblem: ({ message: problem }) =>
-        tell({ kind: "reloaded", outcome: "bad-config", problem }),
-      nameOf: (as) => names.of(as),
-    };
+    const { liveConfig, reactor } = this.#context;
     this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
-    this.#greeter = new ConsoleGreeter(reactor, buffers, {
-      adopt: (descriptor, handOver) => {
-        // The control plane must know of the session before it holds its connection.
-        events.flush();
-        tell({ kind: "adopt", descriptor, handOver });
-      },
-      evict: (session) => tell({ kind: "evict", session }),
-      idleTimeout: () => liveConfig.config.limits.idleTimeout,
-    }, orders);
-    this.#listeners = new ListenerManager(this.#context, orders.inherited, {
+    this.#greeter = this.#createGreeter(options);
+    this.#listeners = new ListenerManager(this.#context, inherited, {
       serviceOf: (service) => this.#serviceOf(service),
-      opened: (listener) => tell({ kind: "listening", listener }),
-      closed: (listener) => tell({ kind: "unlistened", listener }),
-      failed: ({ message }) => tell({ kind: "fault", message }),
+      opened: (listener) => post({ kind: "listening", listener }),
+      closed: (listener) => post({ kind: "unlistened", listener }),
+      failed: ({ message }) => post({ kind: "error", message }),
     });
-    this.#selection = selection;
-    const { dropTo } = orders;
-    if (dropTo !== null) requireReadable(dropTo, filesOf(liveConfig.config, selection.current));
-    this.#listeners.open(selection.current);
+    this.#revocation = new Revocation(this.#context, this.#listeners);
+    this.#shutdown = new Shutdown(this.#context, this.#listeners, this.#reaper);
+    if (dropTo !== null) {
+      requireReadable(dropTo, filesOf(liveConfig.config, this.#selection.current));
+    }
+    this.#listeners.open(this.#selection.current);
     if (dropTo !== null) dropPrivileges(dropTo);
   }
 
-  /** Serves until everything is closed. */
+  /** Serves until everything is closed. Blocks the thread. */
   run(): void {
     const { reactor } = this.#context;
-    reactor.watch(this.#eventFd.descriptor, EPOLLIN, this);
-    this.#reviewRegularly();
-    this.#tell({ kind: "ready" });
+    this.#inbox.watch(reactor, this);
+    this.#checkRegularly();
+    this.#post({ kind: "ready" });
     reactor.run();
-    this.#tell({ kind: "stopped" });
+    this.#post({ kind: "stopped" });
   }
 
-  /** The control plane has said something. */
-  onEvents(): void {
-    this.#eventFd.clear();
-    for (;;) {
-      const received: { message: ToDataPlane } | undefined = receiveMessageOnPort(this.#port);
-      if (received === undefined) return;
-      this.#obey(received.message);
+  onCommand(command: ToDataPlane): void {
+    switch (command.kind) {
+      case "ended":
+        this.#endConsole(command);
+        return;
+      case "terminate":
+        this.#terminate(command);
+        return;
+      case "refresh":
+        if (!this.#refreshConfig()) this.#reportUnchanged();
+        return;
+      case "ping":
+        this.#post({ kind: "pong" });
+        return;
+      case "stop":
+        this.#shutdown.start(command.grace);
+        return;
     }
   }
 
-  onFault(error: unknown): void {
+  onError(error: unknown): void {
     this.#context.events.logError(error);
   }
 
+  #createContext(
+    { hostFacts, serverUser }: WorkerOptions,
+    liveConfig: LiveConfig,
+  ): DataPlaneContext {
+    const post = this.#post;
+    const reactor = new Reactor((error) => events.logError(error));
+    const events = new EventBuffer(reactor, {
+      events: (batch) => post({ kind: "events", batch }),
+      error: (message) => post({ kind: "error", message }),
+    });
+    const sessions = new SessionTable((session) => {
+      events.logClose(session.closeRecord());
+      this.#shutdown.onSessionEnd();
+    });
+    const names = new UserNames(hostFacts.serverUid, serverUser);
+    return {
+      reactor,
+      buffers: new RelayBuffers(),
+      liveConfig,
+      sessions,
+      events,
+      executables: new ProgramLookup(),
+      authorizer: new Authorizer(liveConfig, hostFacts, sessions, names),
+      handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
+      serverUid: hostFacts.serverUid,
+      refreshConfig: () => void this.#refreshConfig(),
+      reportConfigProblem: ({ message: problem }) =>
+        post({ kind: "reloaded", outcome: "bad-config", problem }),
+      nameOf: (identity) => names.of(identity),
+    };
+  }
+
+  #createGreeter(options: WorkerOptions): ConsoleGreeter {
+    const { liveConfig, events } = this.#context;
+    const host = {
+      adopt: (descriptor, handover) => {
+        // The control plane must know the session before it owns its connection.
+        events.flush();
+        this.#post({ kind: "adopt", descriptor, handover });
+      },
+      terminate: (session) => this.#post({ kind: "terminate", session }),
+      idleTimeout: () => liveConfig.config.limits.idleTimeout,
+    } satisfies ConstructorParameters<typeof ConsoleGreeter>[1];
+    return new ConsoleGreeter(this.#context, host, options);
+  }
+
   #serviceOf(service: ServiceConfig): Service {
-    const { reactor, buffers, liveConfig } = this.#context;
+    const { liveConfig } = this.#context;
     switch (service.kind) {
       case "console":
         return this.#greeter;
-      case "forward":
-        return new Forwarder(
-          reactor,
-          buffers,
-          service.target,
-          service.identity,
-          () => liveConfig.config.limits.idleTimeout,
-        );
+      case "forward": {
+        const idleTimeout = () => liveConfig.config.limits.idleTimeout;
+        return new Forwarder(this.#context, service.target, service.identity, idleTimeout);
+      }
       case "exec":
         return new Executor(this.#context, this.#reaper, service, this.#environmentBlock);
     }
   }
 
-  #obey(message: ToDataPlane): void {
-    switch (message.kind) {
-      case "ended":
-        this.#hasEnded(message);
-        return;
-      case "evict":
-        this.#evict(message);
-        return;
-      case "refresh":
-        if (this.#refresh()) return;
-        // Whoever asked for it wants to hear that it was done, or what still keeps it from being done.
-        this.#tell({
-          kind: "reloaded",
-          outcome: "unchanged",
-          problem: this.#context.liveConfig.problem?.failure.message ?? null,
-        });
-        return;
-      case "ping":
-        this.#tell({ kind: "pong" });
-        return;
-      case "stop":
-        this.#stop(message.grace ?? this.#context.liveConfig.config.limits.grace);
-        return;
-    }
-  }
-
-  #evict({ session: id, reason }: ToDataPlane & { kind: "evict" }): void {
-    const session = this.#context.sessions.get(id);
-    if (session === undefined || session.terminating) return;
-    // Whom a trusted peer acts as is judged by the control plane alone.
-    if (reason === "revoked") this.#revokeOne(session, "user-denied");
-    else session.terminate(reason);
-  }
-
-  #revokeOne(session: Session, reason: DenyReason): void {
-    this.#context.events.logRevoke(session, reason);
-    session.terminate("revoked");
-  }
-
-  /** A console session's connection is closed. */
-  #hasEnded({ session: id, bytesIn, bytesOut, failed }: ToDataPlane & { kind: "ended" }): void {
+  /** The control plane has closed the connection of a console session. */
+  #endConsole({ session: id, bytesIn, bytesOut, failed }: ToDataPlane & { kind: "ended" }): void {
     const session = this.#context.sessions.get(id);
     session?.recordBytes({ in: bytesIn, out: bytesOut });
     session?.end(failed ? "error" : "end");
   }
 
-  #reviewRegularly(): void {
-    // Asked for first: whatever goes wrong on the way, there is a next time.
-    this.#context.reactor.after(REVIEW, () => this.#reviewRegularly());
-    this.#refresh();
-    this.#reviewKeys();
-    if (this.#listeners.isIncomplete && !this.#stopping) this.#listeners.retry();
+  #terminate({ session: id, reason }: ToDataPlane & { kind: "terminate" }): void {
+    const session = this.#context.sessions.get(id);
+    if (session === undefined || session.terminating) return;
+    // The user that a trusted client acts as is reauthorized by the control plane.
+    if (reason === "revoked") this.#revocation.revoke(session, "user-denied");
+    else session.terminate(reason);
   }
 
-  /** Looks at the configuration. @returns Whether there was something to tell. */
-  #refresh(): boolean {
+  #checkRegularly(): void {
+    // Scheduled first: an error below must not end the checks.
+    this.#context.reactor.after(CHECK_INTERVAL_MS, () => this.#checkRegularly());
+    this.#refreshConfig();
+    this.#revocation.checkKeys();
+    if (this.#listeners.isIncomplete && !this.#shutdown.started) this.#listeners.retry();
+  }
+
+  /** Loads a changed configuration and applies it. @returns Whether a result was reported. */
+  #refreshConfig(): boolean {
     const outcome = this.#context.liveConfig.refresh();
     if (outcome === "same") return false;
     if (outcome === "changed") {
-      this.#tell({ kind: "reloaded", outcome, problem: null });
+      this.#post({ kind: "reloaded", outcome, problem: null });
       try {
-        this.#changeDoors();
+        if (!this.#shutdown.started) this.#listeners.reconfigure(this.#selection.current);
       } finally {
-        // Whatever becomes of the doors, who may not be in any more goes.
-        this.#revoke();
+        // Sessions are reauthorized even where a listener could not be changed.
+        this.#revocation.checkAll();
       }
     } else {
-      this.#tell({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
+      this.#post({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
     }
     return true;
   }
 
-  #changeDoors(): void {
-    if (!this.#stopping) this.#listeners.reconfigure(this.#selection.current);
-  }
-
-  /** Ends the sessions that would be refused now. */
-  #revoke(): void {
-    this.#listeners.refreshKeys();
-    for (const session of this.#context.sessions) this.#review(session);
-  }
-
-  #review(session: Session): void {
-    const { authorizer, events } = this.#context;
-    // It has been told to go already.
-    if (session.terminating) return;
-    try {
-      const decision = authorizer.reauthorize(session);
-      if (decision.allow) return;
-      this.#revokeOne(session, decision.reason);
-    } catch (error) {
-      // A bug of ours with one session keeps no other one in.
-      events.logError(error);
-    }
-  }
-
-  /** A key may expire, or its file change, without a word in the configuration. */
-  #reviewKeys(): void {
-    this.#listeners.refreshKeys();
-    for (const session of this.#context.sessions) {
-      if (session.facts.origin.kind === "tcp") this.#review(session);
-    }
-  }
-
-  /** Lets the sessions end; asked a second time, ends them. */
-  #stop(grace: number): void {
-    const { reactor, sessions, handshakes } = this.#context;
-    const again = this.#stopping;
-    this.#stopping = true;
-    if (!again) {
-      this.#listeners.close();
-      handshakes.clear();
-    }
-    if (sessions.size === 0) this.#end();
-    else if (again) this.#endAll();
-    else reactor.after(grace, () => this.#evictAll());
-  }
-
-  /** There is no more time: connections are closed, programs are told to end. */
-  #evictAll(): void {
-    const { reactor, sessions, liveConfig } = this.#context;
-    for (const session of sessions) session.terminate("shutdown");
-    // A program has as long as the peers had before it is killed.
-    reactor.after(liveConfig.config.limits.grace, () => this.#endAll());
-  }
-
-  /** No patience at all. */
-  #endAll(): void {
-    const { reactor, sessions } = this.#context;
-    for (const session of sessions) {
-      session.terminate("shutdown");
-      session.kill();
-    }
-    if (sessions.size === 0) this.#end();
-    else reactor.after(LAST_WORDS, () => this.#end());
-  }
-
-  #end(): void {
-    this.#reaper.killAll();
-    this.#listeners.wipe();
-    this.#context.events.flush();
-    this.#context.reactor.stop();
+  /** Answers a refresh that found no change with the problem that is left, if any. */
+  #reportUnchanged(): void {
+    const problem = this.#context.liveConfig.problem?.failure.message ?? null;
+    this.#post({ kind: "reloaded", outcome: "unchanged", problem });
   }
 }

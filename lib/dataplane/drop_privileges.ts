@@ -1,20 +1,21 @@
 /**
- * `--drop-to`: giving root up for good, once everything listens.
+ * `serve --drop-to`: gives up root for good, once every listener is open.
  *
  * @module
  */
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
 import { describe, SystemError } from "../libc/errno.ts";
-import { tryToRead } from "../libc/files.ts";
+import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
+import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
 import { shellWord } from "../text/shell_word.ts";
 
 /**
- * Who a name is.
+ * The identity of a user to become.
  *
+ * @param name A user name of the name service.
  * @throws {Failure} 64 when there is no such user, or it is root; 77 when this process is not root.
  */
 export function identityToDropTo(name: string): ProcessIdentity {
@@ -41,20 +42,21 @@ export function identityToDropTo(name: string): ProcessIdentity {
 }
 
 /**
- * Refuses services that need root for as long as they serve.
+ * Refuses services that need root for each of their connections.
  *
- * @throws {Failure} 78, with the listener and the reason.
+ * @throws {Failure} 78, with the listener and the setting.
  */
 export function refuseRootServices(listeners: readonly ListenerConfig[]): void {
   for (const { service, at } of listeners) {
-    const needs = service.kind === "forward" && service.identity === "impersonate"
+    const setting = service.kind === "forward" && service.identity === "impersonate"
       ? "identity: impersonate"
       : service.kind === "exec" && service.runAs !== "server"
       ? "run_as"
       : null;
-    if (needs === null) continue;
+    if (setting === null) continue;
     throw new Failure(
-      `--drop-to gives root up for good, and ${needs} of the listener in line ${at.line} needs it for every connection`,
+      `--drop-to gives root up for good, and ${setting} of the listener in line ${at.line} ` +
+        "needs it for every connection",
       {
         exit: ExitCode.config,
         hint: "serve that listener with a server of its own, without --drop-to",
@@ -63,22 +65,23 @@ export function refuseRootServices(listeners: readonly ListenerConfig[]): void {
   }
 }
 
-/** The files that a server reads again and again: its configuration and its keys. */
+/** The files that a server reads again while it runs: its configuration and its keys. */
 export function filesOf(config: Config, listeners: readonly ListenerConfig[]): readonly string[] {
   const keys = listeners.flatMap((one) => one.kind === "tcp" ? one.keys : []);
   return [...config.path === null ? [] : [config.path], ...keys.map(({ file }) => file)];
 }
 
 /**
- * Makes sure that the user will see what changes. A key that could not be read again would let nobody in as soon as
- * its file is touched.
+ * Requires that the user can read the files. An unreadable key would deny its clients as soon as the file
+ * is touched.
  *
  * @throws {Failure} 78 when the user cannot read one of the files.
  */
 export function requireReadable(identity: ProcessIdentity, files: readonly string[]): void {
   const { uid, gid } = identity;
+  const thread = new ThreadImpersonation();
   for (const file of files) {
-    const error = new ThreadImpersonation().as(identity, () => tryToRead(file));
+    const error = thread.run(identity, () => tryToRead(file));
     if (error === 0) continue;
     const word = shellWord(file);
     throw new Failure(
@@ -89,9 +92,9 @@ export function requireReadable(identity: ProcessIdentity, files: readonly strin
 }
 
 /**
- * Becomes the user, in all threads, with no way back.
+ * Becomes the user, in every thread, with no way back.
  *
- * @throws {Failure} 71 when the kernel does not let us.
+ * @throws {Failure} 71 when the kernel refuses.
  */
 export function dropPrivileges(identity: ProcessIdentity): void {
   try {

@@ -1,41 +1,40 @@
 /**
- * What the two planes say to each other. Nothing else passes between them.
+ * The messages between the two planes. Nothing else passes between them.
  *
  * @module
  */
 import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
+import type { InheritedSocket } from "../libc/inherited_sockets.ts";
+import type { SessionEvent } from "../log/session_event.ts";
+import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
-import type { SessionEvent } from "../log/event_buffer.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
-import type { InheritedSocket } from "../server/systemd.ts";
 
-/** The first message to the data plane, through the Worker itself: what to serve. */
+/** What the data plane is started with. */
 export interface WorkerOptions {
-  readonly kind: "serve";
-  /** What the command line says of listeners; the rest stands in the configuration, which may change. */
+  /** The listeners of the command line; those of the file may change. */
   readonly flags: ListenerFlags;
   readonly environment: Environment;
-  /** Sockets that were opened for us: now the data plane's to close. */
+  /** Sockets that a service manager opened; owned by the data plane. */
   readonly inherited: readonly InheritedSocket[];
-  /** Whom to become, for good, as soon as everything listens; null to stay who we are. */
+  /** The user to become, for good, once every listener is open; null to stay the same. */
   readonly dropTo: ProcessIdentity | null;
   readonly places: ConfigPlaces;
   readonly hostFacts: HostFacts;
+  /** The host's name. */
   readonly host: string;
   readonly version: string;
   /** The name of the server's own user. */
   readonly serverUser: string;
-  /** The server's environment as the kernel shows it, for programs that are started. */
+  /** The server's environment as in `/proc/PID/environ`, for the programs that it starts. */
   readonly environmentBlock: Uint8Array<ArrayBuffer>;
-  /** An eventfd, now the data plane's: it is raised after every message on the port. */
-  readonly wake: number;
 }
 
-/** Control plane → data plane, through the message port. */
+/** Control plane → data plane. */
 export type ToDataPlane =
-  /** A console session's connection is closed. */
+  /** The connection of a console session is closed. */
   | {
     readonly kind: "ended";
     readonly session: number;
@@ -43,30 +42,27 @@ export type ToDataPlane =
     readonly bytesOut: number;
     readonly failed: boolean;
   }
-  /** A session is to end: an administrator wants it, or it was silent too long. */
+  /** Terminate a session. */
   | {
-    readonly kind: "evict";
+    readonly kind: "terminate";
     readonly session: number;
-    readonly reason: "closed" | "idle" | "revoked";
+    readonly reason: Exclude<TerminationReason, "shutdown">;
   }
-  /** Look at the configuration now. */
+  /** Check whether the configuration has changed, and report the result in any case. */
   | { readonly kind: "refresh" }
-  /** Say that you are alive. */
+  /** Answer with `pong`. */
   | { readonly kind: "ping" }
-  /** Stop accepting, let the sessions end, and after `grace` milliseconds end them. */
+  /** Stop accepting, and terminate what is open after `grace` milliseconds; null for the configured time. */
   | { readonly kind: "stop"; readonly grace: number | null };
 
 /** Data plane → control plane. */
 export type ToControlPlane =
-  /** The Worker has loaded and waits for its orders. */
-  | { readonly kind: "up" }
   /** A listener accepts connections. */
   | { readonly kind: "listening"; readonly listener: string }
-  /** It does no more: the configuration does not name it any longer. */
+  /** A listener accepts none any more. */
   | { readonly kind: "unlistened"; readonly listener: string }
-  /** All of them do. */
+  /** Every listener accepts connections. */
   | { readonly kind: "ready" }
-  /** The data plane is alive. */
   | { readonly kind: "pong" }
   /** The data plane cannot start. */
   | {
@@ -75,17 +71,18 @@ export type ToControlPlane =
     readonly exit: number;
     readonly hint: string | undefined;
   }
-  | { readonly kind: "journal"; readonly batch: readonly SessionEvent[] }
-  | { readonly kind: "fault"; readonly message: string }
-  /** A console session, with its connection: the number is the control plane's to close. */
-  | { readonly kind: "adopt"; readonly descriptor: number; readonly handOver: ConsoleHandover }
-  /** End a console session that was adopted. */
-  | { readonly kind: "evict"; readonly session: number }
-  /** The configuration was looked at: loaded, refused and left as it was, or (if asked for) the same. */
+  | { readonly kind: "events"; readonly batch: readonly SessionEvent[] }
+  /** An internal or system error, unrelated to an access decision. */
+  | { readonly kind: "error"; readonly message: string }
+  /** A console session and its connection. The descriptor is owned by the control plane. */
+  | { readonly kind: "adopt"; readonly descriptor: number; readonly handover: ConsoleHandover }
+  /** Close the connection of a console session that was adopted. */
+  | { readonly kind: "terminate"; readonly session: number }
+  /** The configuration was checked: loaded, refused, or (where that was asked for) the same. */
   | {
     readonly kind: "reloaded";
     readonly outcome: "changed" | "unchanged" | "bad-config";
-    /** What is wrong with the file, where it is not in force. */
+    /** The problem of the file on disk, where it is not in force. */
     readonly problem: string | null;
   }
   /** Every listener and session is closed. */

@@ -1,27 +1,24 @@
 /**
- * The Worker's first and only message from its parent: from then on the thread is the data plane's.
+ * The data plane's thread.
  *
  * @module
  */
-import type { MessagePort } from "node:worker_threads";
-import { runDataPlane } from "./data_plane.ts";
-import type { ToControlPlane, WorkerOptions } from "./messages.ts";
+import { Failure } from "../errors.ts";
+import { separateUmask } from "../libc/umask.ts";
+import { runWorker } from "../reactor/worker_inbox.ts";
+import { DataPlane } from "./data_plane.ts";
+import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
 
-/** The part of a Worker's global scope that is used here. */
-interface Scope {
-  onmessage: ((event: MessageEvent<WorkerOptions>) => void) | null;
-  postMessage(message: ToControlPlane): void;
-  close(): void;
-}
-
-/** Waits for the orders, and serves. */
+/** Waits for the options, then serves until it is told to stop. A failed start is reported as `failed`. */
 export function runDataPlaneWorker(): void {
-  const scope = self as unknown as Scope;
-  scope.onmessage = (event) => {
-    const port = event.ports[0] as unknown as MessagePort;
-    runDataPlane(event.data, port, (message) => scope.postMessage(message));
-    scope.close();
-  };
-  // A message that comes while the Worker's modules are still loading is lost; so it says when.
-  scope.postMessage({ kind: "up" });
+  runWorker<WorkerOptions, ToDataPlane, ToControlPlane>((options, inbox, post) => {
+    try {
+      separateUmask();
+      new DataPlane(options, inbox, post).run();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const { message, exit, hint } = error;
+      post({ kind: "failed", message, exit, hint });
+    }
+  });
 }

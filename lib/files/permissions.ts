@@ -1,22 +1,23 @@
 /**
- * Whether a file is safe to believe: pure, facts about it → a problem or none.
+ * Whether a file or directory can be relied on: pure, owner and mode → a problem or none.
  *
  * @module
  */
+import { ExitCode, Failure } from "../errors.ts";
 import { shellWord } from "../text/shell_word.ts";
 
-/** What is known about a file or directory. */
+/** Owner and mode of a file or directory. */
 export interface FileFacts {
   /** Type and permission bits (`inode(7)`). */
   readonly mode: number;
   readonly uid: number;
 }
 
-/** What is wrong with it. */
+/** Why a file or directory cannot be relied on. */
 export interface PathProblem {
   /** Begins with the path and ends without a full stop. */
   readonly sentence: string;
-  /** The command that mends it. */
+  /** The command that corrects it. */
   readonly fix: string;
 }
 
@@ -27,76 +28,105 @@ const STICKY = 0o1000;
 const WRITABLE_BY_OTHERS = 0o022;
 const READABLE_BY_OTHERS = 0o004;
 
-function owner(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
-  if (facts.uid === 0 || facts.uid === ourUid) return null;
-  return {
-    sentence: `${path} belongs to uid ${facts.uid}, who is neither root nor us (uid ${ourUid})`,
-    fix: `chown ${ourUid} ${shellWord(path)}`,
-  };
-}
-
-function octal(mode: number): string {
+/**
+ * A mode as `chmod(1)` takes it.
+ *
+ * @param mode A mode, with or without type bits.
+ * @returns The permission bits as four or more octal digits, such as `0644`.
+ */
+export function octalMode(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, "0");
 }
 
 /**
- * A configuration: a regular file of root's or ours that nobody else may write.
+ * Checks a configuration: a regular file that root or this process owns and no other user may
+ * write.
  *
- * @param facts What is known about it.
- * @param path How it is named in the sentence.
- * @param ourUid Who we are.
+ * @param path The file's name in the sentence.
+ * @param ownUid The uid that relies on the file.
  */
 export function checkConfigFile(
   facts: FileFacts,
   path: string,
-  ourUid: number,
+  ownUid: number,
 ): PathProblem | null {
   if ((facts.mode & TYPE) !== REGULAR) {
     return { sentence: `${path} is not a regular file`, fix: `ls -ld ${shellWord(path)}` };
   }
-  if (facts.mode & WRITABLE_BY_OTHERS) {
-    return {
-      sentence: `${path} is writable by others (mode ${octal(facts.mode)})`,
-      fix: `chmod go-w ${shellWord(path)}`,
-    };
-  }
-  return owner(facts, path, ourUid);
+  return checkWritable(facts, path) ?? checkOwner(facts, path, ownUid);
 }
 
-/** A key file: as a configuration, and not readable by others either; a group of clients may read it. */
-export function checkKeyFile(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
-  // What is no file has no use for a key file's mode.
+/**
+ * Checks a key file: as {@linkcode checkConfigFile}, and other users may not read it. The group
+ * may, for clients.
+ */
+export function checkKeyFile(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
+  // A directory or a device with this bit is refused for its type.
   if ((facts.mode & TYPE) === REGULAR && facts.mode & READABLE_BY_OTHERS) {
     return {
-      sentence: `${path} is readable by others (mode ${octal(facts.mode)})`,
+      sentence: `${path} is readable by others (mode ${octalMode(facts.mode)})`,
       fix: `chmod o-rwx,g-w ${shellWord(path)}`,
     };
   }
-  return checkConfigFile(facts, path, ourUid);
+  return checkConfigFile(facts, path, ownUid);
 }
 
-/** A symbolic link: in a sticky directory anybody may make one, and only its owner may turn it elsewhere. */
-export function checkLink(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
-  if (facts.uid === 0 || facts.uid === ourUid) return null;
+/**
+ * Checks the owner of a symbolic link. In a sticky directory every user may make a link, but only
+ * its owner may replace it.
+ */
+export function checkLink(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
+  if (isTrustedOwner(facts, ownUid)) return null;
   return {
-    sentence: `${path} is a link of uid ${facts.uid}, who is neither root nor us (uid ${ourUid})`,
-    fix: `chown -h ${ourUid} ${shellWord(path)}`,
+    sentence: `${path} is a link of uid ${facts.uid}, ${neither(ownUid)}`,
+    fix: `chown -h ${ownUid} ${shellWord(path)}`,
   };
 }
 
 /**
- * A directory whose entries we rely on: of root's or ours, and nobody else may replace what lies in it.
- * The sticky bit is enough for that (`inode(7)`).
+ * Checks a directory: root or this process owns it, and no other user may replace its entries. The
+ * sticky bit is enough for that (`inode(7)`).
  */
-export function checkDirectory(facts: FileFacts, path: string, ourUid: number): PathProblem | null {
+export function checkDirectory(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
   if ((facts.mode & TYPE) !== DIRECTORY) {
     return { sentence: `${path} is not a directory`, fix: `ls -ld ${shellWord(path)}` };
   }
-  if (facts.mode & WRITABLE_BY_OTHERS && !(facts.mode & STICKY)) {
-    return {
-      sentence: `${path} is writable by others (mode ${octal(facts.mode)})`,
-      fix: `chmod go-w ${shellWord(path)}`,
-    };
-  }
-  return owner(facts, path, ourUid);
+  const writable = facts.mode & STICKY ? null : checkWritable(facts, path);
+  return writable ?? checkOwner(facts, path, ownUid);
+}
+
+/**
+ * Turns the outcome of a check into a failure.
+ *
+ * @param problem The outcome; null when there is none.
+ * @param what What stands before the problem's sentence, such as `The socket directory`.
+ * @throws {Failure} 78 when there is a problem, with the command that corrects it.
+ */
+export function requireSafe(problem: PathProblem | null, what: string): void {
+  if (problem === null) return;
+  throw new Failure(`${what} ${problem.sentence}`, { exit: ExitCode.config, hint: problem.fix });
+}
+
+function checkWritable(facts: FileFacts, path: string): PathProblem | null {
+  if (!(facts.mode & WRITABLE_BY_OTHERS)) return null;
+  return {
+    sentence: `${path} is writable by others (mode ${octalMode(facts.mode)})`,
+    fix: `chmod go-w ${shellWord(path)}`,
+  };
+}
+
+function checkOwner(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
+  if (isTrustedOwner(facts, ownUid)) return null;
+  return {
+    sentence: `${path} belongs to uid ${facts.uid}, ${neither(ownUid)}`,
+    fix: `chown ${ownUid} ${shellWord(path)}`,
+  };
+}
+
+function isTrustedOwner({ uid }: FileFacts, ownUid: number): boolean {
+  return uid === 0 || uid === ownUid;
+}
+
+function neither(ownUid: number): string {
+  return ownUid === 0 ? "which is not root" : `which is neither root nor uid ${ownUid}`;
 }

@@ -1,82 +1,86 @@
 /**
- * Where a file lies: who could put another one in its place.
+ * Whether the path to a file can be relied on: no other user may put another file in its place.
  *
  * @module
  */
 import { dirname, join, resolve } from "@std/path";
 import { checkDirectory, checkLink, type FileFacts, type PathProblem } from "./permissions.ts";
 
-/** How many links are followed before it is a circle (`path_resolution(7)`). */
-const MOST_LINKS = 40;
+/** How many symbolic links are followed, as by the kernel (`path_resolution(7)`). */
+const MAX_LINKS = 40;
 
 /**
- * Judges every directory and every link on the way to a file. Whoever may write one of them may put
- * another file there, however well the file itself is kept.
+ * Checks every directory and every symbolic link that the path of a file goes through. A user who
+ * may write to one of them may put another file there, whatever the mode of the file itself is.
  *
  * @param path The file; it need not exist.
- * @param ourUid Who relies on it.
- * @returns The first problem on the way, or null.
- * @throws {Error} When the way cannot be looked at.
+ * @param ownUid The uid that relies on the file.
+ * @returns The first problem of the path, or null.
+ * @throws {Error} When `lstat(2)` or `readlink(2)` fails, or there are too many links.
  */
-export function checkPath(path: string, ourUid: number): PathProblem | null {
-  const way = new PathWalker(resolve(path));
-  for (let at = way.next(); at !== null; at = way.next()) {
-    const info = lookAt(at);
-    // Nothing is there: what is not there yet lies in a directory that was judged.
+export function checkPath(path: string, ownUid: number): PathProblem | null {
+  const walker = new PathWalker(resolve(path));
+  for (let current = walker.next(); current !== null; current = walker.next()) {
+    const info = linkInfo(current);
+    // What does not exist yet will be made in a directory that has been checked.
     if (info === null) return null;
     const facts = fileFacts(info);
     if (info.isSymlink) {
-      const problem = checkLink(facts, at, ourUid);
+      const problem = checkLink(facts, current, ownUid);
       if (problem !== null) return problem;
-      way.turn(at, Deno.readLinkSync(at));
-    } else if (!way.isAtEnd) {
-      const problem = checkDirectory(facts, at, ourUid);
+      walker.follow(current, Deno.readLinkSync(current));
+    } else if (!walker.isAtEnd) {
+      const problem = checkDirectory(facts, current, ownUid);
       if (problem !== null) return problem;
     }
   }
   return null;
 }
 
-/** The parts of a path, one after the other, from the root. */
+/** Yields the prefixes of a path, from the root on, one component longer each time. */
 class PathWalker {
-  #parts: string[];
-  #here = "/";
+  #rest: string[];
+  #current = "/";
   #started = false;
   #links = 0;
 
   constructor(path: string) {
-    this.#parts = partsOf(path);
+    this.#rest = componentsOf(path);
   }
 
   get isAtEnd(): boolean {
-    return this.#parts.length === 0;
+    return this.#rest.length === 0;
   }
 
-  /** The next path to look at; null behind the last one. */
+  /** The next prefix; null after the whole path. */
   next(): string | null {
     if (!this.#started) {
       this.#started = true;
-      return this.#here;
+      return this.#current;
     }
-    const part = this.#parts.shift();
-    if (part === undefined) return null;
-    this.#here = join(this.#here, part);
-    return this.#here;
+    const component = this.#rest.shift();
+    if (component === undefined) return null;
+    this.#current = join(this.#current, component);
+    return this.#current;
   }
 
-  /** Goes on where a link leads. */
-  turn(link: string, target: string): void {
-    if (++this.#links > MOST_LINKS) throw new Error(`there are too many links at ${link}`);
-    this.#here = target.startsWith("/") ? "/" : dirname(link);
-    this.#parts.unshift(...partsOf(target));
+  /**
+   * Continues at the target of a symbolic link.
+   *
+   * @throws {Error} After {@linkcode MAX_LINKS} links.
+   */
+  follow(link: string, target: string): void {
+    if (++this.#links > MAX_LINKS) throw new Error(`there are too many links at ${link}`);
+    this.#current = target.startsWith("/") ? "/" : dirname(link);
+    this.#rest.unshift(...componentsOf(target));
   }
 }
 
-function partsOf(path: string): string[] {
+function componentsOf(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-function lookAt(path: string): Deno.FileInfo | null {
+function linkInfo(path: string): Deno.FileInfo | null {
   try {
     return Deno.lstatSync(path);
   } catch (error) {
@@ -85,8 +89,12 @@ function lookAt(path: string): Deno.FileInfo | null {
   }
 }
 
-/** What a judge needs to know of a file. */
+/**
+ * Owner and mode of a file.
+ *
+ * @throws {TypeError} On a system whose files have none.
+ */
 export function fileFacts({ mode, uid }: Deno.FileInfo): FileFacts {
-  if (mode === null || uid === null) throw new TypeError("this system knows no owners");
+  if (mode === null || uid === null) throw new TypeError("this system has no file owners");
   return { mode, uid };
 }

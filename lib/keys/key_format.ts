@@ -1,8 +1,8 @@
 /**
- * The text of a key file: one line of 43 base64url characters (RFC 4648, section 5, without padding), the
- * 32 bytes of a key. Lines that begin with `#` and empty lines do not count.
+ * The text of a key file: one line of 43 base64url characters (RFC 4648, section 5, without
+ * padding), which are the 32 bytes of a key. Empty lines and lines that begin with `#` are ignored.
  *
- * It is read and written as bytes: a string could not be wiped.
+ * The text is read and written as bytes, because a string cannot be wiped.
  *
  * @module
  */
@@ -24,12 +24,13 @@ export function generateKey(): Uint8Array {
 }
 
 /**
- * Reads a key file.
+ * Parses a key file.
  *
  * @param text The content of the file; the caller wipes it.
- * @param path Where it was read, for the message.
+ * @param path The path of the file, for the message.
  * @returns The key, 32 bytes, for the caller to wipe.
- * @throws {Failure} When it is not exactly one key. The message names the line and holds nothing of it.
+ * @throws {Failure} 65 when the file does not hold exactly one key. The message names the line and
+ * holds no part of it.
  */
 export function parseKeyFile(text: Uint8Array, path: string): Uint8Array {
   let key: Uint8Array | null = null;
@@ -48,8 +49,8 @@ export function parseKeyFile(text: Uint8Array, path: string): Uint8Array {
       }
       key = new Uint8Array(KEY_LENGTH);
       keyLine = number;
-      const wrong = decode(line, key);
-      if (wrong !== null) throw malformed(path, `line ${number} ${wrong}`);
+      const problem = decode(line, key);
+      if (problem !== null) throw malformed(path, `line ${number} ${problem}`);
     }
   } catch (error) {
     key?.fill(0);
@@ -63,27 +64,28 @@ export function parseKeyFile(text: Uint8Array, path: string): Uint8Array {
  * The text of a key file.
  *
  * @param key 32 bytes.
- * @returns One line with its newline, for the caller to wipe.
+ * @returns 44 bytes: one line with its newline, for the caller to wipe.
+ * @throws {RangeError} When the key has another length.
  */
 export function formatKey(key: Uint8Array): Uint8Array<ArrayBuffer> {
   if (key.length !== KEY_LENGTH) throw new RangeError(`a key has ${KEY_LENGTH} bytes`);
   const text = new Uint8Array(CHARACTERS + 1);
   let length = 0;
   let bits = 0;
-  let waiting = 0;
+  let pending = 0;
   for (const byte of key) {
-    waiting = (waiting << 8) | byte;
+    pending = (pending << 8) | byte;
     for (bits += 8; bits >= 6; bits -= 6) {
-      text[length++] = ALPHABET.charCodeAt((waiting >> (bits - 6)) & 63);
+      text[length++] = ALPHABET.charCodeAt((pending >> (bits - 6)) & 63);
     }
-    waiting &= (1 << bits) - 1;
+    pending &= (1 << bits) - 1;
   }
-  text[length++] = ALPHABET.charCodeAt((waiting << (6 - bits)) & 63);
+  text[length++] = ALPHABET.charCodeAt((pending << (6 - bits)) & 63);
   text[length] = NEWLINE;
   return text;
 }
 
-/** The lines without their ends, LF or CR LF. */
+/** The lines of a text without their ends, LF or CR LF. */
 function* lines(text: Uint8Array): Generator<Uint8Array> {
   for (let start = 0; start < text.length;) {
     const newline = text.indexOf(NEWLINE, start);
@@ -94,11 +96,15 @@ function* lines(text: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** @returns What is wrong with the line, as the end of a sentence; null when the key is decoded. */
+/**
+ * Decodes a line into a key.
+ *
+ * @returns Why the line is no key, as the end of a sentence; null when the key is decoded.
+ */
 function decode(line: Uint8Array, key: Uint8Array): string | null {
   let length = 0;
   let bits = 0;
-  let waiting = 0;
+  let pending = 0;
   for (const [index, byte] of line.entries()) {
     const value = ALPHABET.indexOf(String.fromCharCode(byte));
     if (value < 0) {
@@ -106,19 +112,19 @@ function decode(line: Uint8Array, key: Uint8Array): string | null {
         ? `has "=" at column ${index + 1}: a key is written without padding`
         : `has a character at column ${index + 1} that is not one of base64url`;
     }
-    waiting = (waiting << 6) | value;
+    pending = (pending << 6) | value;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      if (length < KEY_LENGTH) key[length++] = waiting >> bits;
-      waiting &= (1 << bits) - 1;
+      if (length < KEY_LENGTH) key[length++] = pending >> bits;
+      pending &= (1 << bits) - 1;
     }
   }
   if (line.length !== CHARACTERS) {
     return `has ${line.length} characters; a key has ${CHARACTERS}`;
   }
-  // 43 characters hold 258 bits: a key with one of the last two set would be a second way to write another.
-  if (waiting !== 0) return `has a last character that cannot end a key of ${KEY_LENGTH} bytes`;
+  // 43 characters hold 258 bits. With one of the last two set, a key would have two spellings.
+  if (pending !== 0) return `has a last character that cannot end a key of ${KEY_LENGTH} bytes`;
   return null;
 }
 

@@ -1,56 +1,72 @@
 /**
- * The keys of a TCP listener, never older than the configuration and the files on disk.
+ * The keys of a TCP listener, never older than the configuration and the key files.
  *
  * @module
  */
 import { WatchedKey } from "./watched_key.ts";
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, KeyConfig, TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { KeyGrant } from "../policy/types.ts";
 
-/** Finds keys by their ids. */
+/**
+ * Finds the keys of one TCP listener by their ids.
+ *
+ * @example
+ * ```ts
+ * const ring = new KeyRing(liveConfig, listener, effectiveUid());
+ * // Before each handshake:
+ * liveConfig.refresh();
+ * ring.refresh().forEach((failure) => log.error(failure));
+ * const key = ring.key("15c8cbd1a1833508");
+ * ```
+ */
 export class KeyRing {
-  readonly #source: LiveConfig;
+  readonly #liveConfig: LiveConfig;
   readonly #address: string;
-  #pinned: boolean;
-  /** What the configuration of {@linkcode #seen} says, or the last one that has said anything. */
+  #isPinned: boolean;
+  /** The keys of the last configuration that had this listener. */
   #configured: readonly KeyConfig[];
-  #seen: Config | null = null;
+  /** The configuration that {@linkcode #configured} was last compared with. */
+  #lastConfig: Config | null = null;
   readonly #ownUid: number;
   readonly #files = new Map<string, WatchedKey>();
   #keys: readonly KeyConfig[] = [];
   #byId = new Map<string, { readonly file: WatchedKey; readonly grant: KeyGrant }>();
 
   /**
-   * @param source The configuration, whose listener of the same address says which keys there are.
-   * @param listener The listener as it was opened: its keys count where the configuration has none.
-   * @param ownUid Who reads the files.
+   * @param liveConfig The configuration. Its listener of the same address names the keys.
+   * @param listener The listener as it was opened. Its keys hold where the configuration has no
+   * such listener, and where they are pinned.
+   * @param ownUid The uid that may own a key file, beside root.
    */
-  constructor(source: LiveConfig, listener: TcpListenerConfig, ownUid: number) {
-    this.#source = source;
+  constructor(liveConfig: LiveConfig, listener: TcpListenerConfig, ownUid: number) {
+    this.#liveConfig = liveConfig;
     this.#address = listenerAddress(listener);
-    this.#pinned = listener.pinned ?? false;
+    this.#isPinned = listener.pinned ?? false;
     this.#configured = listener.keys;
     this.#ownUid = ownUid;
   }
 
-  /** Takes another configuration of the listener: a line of the file may replace a key that nobody had named. */
+  /**
+   * Takes another configuration of the listener, such as one whose keys are named by the file
+   * instead of found at a default path.
+   */
   reconfigure(listener: TcpListenerConfig): void {
-    this.#pinned = listener.pinned ?? false;
+    this.#isPinned = listener.pinned ?? false;
     this.#configured = listener.keys;
-    this.#seen = null;
+    this.#lastConfig = null;
   }
 
   /**
-   * Looks at the files. Costs one `statx` a key when nothing has changed. The configuration has to have
-   * been refreshed just before.
+   * Reads the key files that may have changed. An unchanged file costs one `statx(2)`. The
+   * configuration has to have been refreshed just before.
    *
-   * @returns What has become unusable since the last time.
+   * @returns A failure for each key that has become unusable since the last call.
    */
   refresh(): readonly Failure[] {
-    this.#lookUp();
+    this.#updateConfigured();
     const keys = this.#configured;
     let stale = keys !== this.#keys;
     this.#keys = keys;
@@ -68,31 +84,26 @@ export class KeyRing {
     return failures;
   }
 
-  /** The key of an id, or null when there is none. Not to be changed, nor kept. */
+  /** The key of an id, 32 bytes, or null when there is none. Not to be changed, nor kept. */
   key(id: string): Uint8Array | null {
     return this.#byId.get(id)?.file.key ?? null;
   }
 
-  /** What the configuration says of the key of an id, or null when it names none. */
+  /** The user and the end of the key of an id, or null when the configuration names no such key. */
   grant(id: string): KeyGrant | null {
     return this.#byId.get(id)?.grant ?? null;
   }
 
-  /** Whether there is any key that opens. */
-  get isEmpty(): boolean {
-    return this.#byId.size === 0;
-  }
-
-  /** Forgets all keys. */
+  /** Overwrites and forgets all keys. */
   wipe(): void {
     for (const file of this.#files.values()) file.wipe();
     this.#byId.clear();
   }
 
-  #lookUp(): void {
-    const { config } = this.#source;
-    if (this.#pinned || config === this.#seen) return;
-    this.#seen = config;
+  #updateConfigured(): void {
+    const { config } = this.#liveConfig;
+    if (this.#isPinned || config === this.#lastConfig) return;
+    this.#lastConfig = config;
     const current = config.listeners?.find((one) => listenerAddress(one) === this.#address);
     if (current?.kind === "tcp") this.#configured = current.keys;
   }
@@ -114,7 +125,7 @@ export class KeyRing {
       const known = this.#byId.get(file.id);
       if (known === undefined) this.#byId.set(file.id, { file, grant: { user, notAfter, at } });
       else if (known.grant.user !== user) {
-        // Whose it is could not be told from the key, so the first one it was given to keeps it.
+        // A key identifies one user. The first entry in the file holds.
         failures.push(
           new Failure(`The key ${file.id} in ${path} is ${known.grant.user ?? "a trusted one"}'s`, {
             exit: ExitCode.config,

@@ -1,27 +1,23 @@
 /**
- * A key that is never older than its file.
+ * A key in memory that is never older than its file.
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
-import { FileWatch } from "../libc/files.ts";
+import { asFailure, ExitCode, type Failure } from "../errors.ts";
+import { FileWatch } from "../files/file_watch.ts";
 import { readKeyFile } from "./key_reader.ts";
 
-/** How close to a look a change may be and still share its time stamp, in milliseconds. */
-const TICK = 20;
-
-/** A key file and what it held when it was last looked at. */
+/** A key file, and the key that it held at the last {@linkcode WatchedKey.refresh}. */
 export class WatchedKey {
   readonly #path: string;
   readonly #ownUid: number;
   readonly #watch: FileWatch;
-  #unsettled = true;
   #key: Uint8Array | null = null;
   #id: string | null = null;
 
   /**
    * @param path The file; it is read at the first {@linkcode refresh}.
-   * @param ownUid Who may own it, beside root.
+   * @param ownUid The uid that may own it, beside root.
    */
   constructor(path: string, ownUid: number) {
     this.#path = path;
@@ -29,22 +25,25 @@ export class WatchedKey {
     this.#watch = new FileWatch(path);
   }
 
-  /** The key's id; null where the file cannot be read or believed. */
+  /** The key's id; null where the file cannot be read, or its owner or mode is refused. */
   get id(): string | null {
     return this.#id;
   }
 
-  /** The key itself. Not to be changed, nor kept. */
+  /** The key, 32 bytes, or null. Not to be changed, nor kept: {@linkcode wipe} overwrites it. */
   get key(): Uint8Array | null {
     return this.#key;
   }
 
-  /** Reads the file where it differs. @returns A failure, once for each state of the file. */
+  /**
+   * Reads the file where it may have changed. An unchanged file costs one `statx(2)`.
+   *
+   * @returns Why there is no key, once for each state of the file; else null.
+   */
   refresh(): Failure | null {
-    const differs = this.#watch.look();
-    if (!differs && !this.#unsettled) return null;
-    const now = Date.now();
-    this.#unsettled = this.#watch.exists && this.#watch.changedAt > now - TICK;
+    const differs = this.#watch.poll();
+    if (!differs && !this.#watch.mustCompare) return null;
+    this.#watch.beginRead();
     this.wipe();
     try {
       const { key, id } = readKeyFile(this.#path, this.#ownUid);
@@ -52,23 +51,15 @@ export class WatchedKey {
       this.#id = id;
       return null;
     } catch (error) {
-      return differs ? asFailure(this.#path, error) : null;
+      if (!differs) return null;
+      return asFailure(error, `Cannot read the key file ${this.#path}`, ExitCode.os);
     }
   }
 
-  /** Forgets the key: what is not in the file any more opens nothing. */
+  /** Overwrites and forgets the key. A key that is no longer in the file admits no client. */
   wipe(): void {
     this.#key?.fill(0);
     this.#key = null;
     this.#id = null;
   }
-}
-
-function asFailure(path: string, error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure(`Cannot read the key file ${path}: ${message}`, {
-    exit: ExitCode.os,
-    cause: error,
-  });
 }

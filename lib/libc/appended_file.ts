@@ -1,78 +1,70 @@
 /**
- * A file that is only ever written to behind its end.
+ * Appending to a file: `open(2)` with `O_APPEND`.
  *
  * @module
  */
+import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
-import { descriptorStatus, FileType } from "./files.ts";
+import { descriptorStatus, FileType } from "./file_status.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-const O_WRONLY = 0o1;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
+// asm-generic/fcntl.h
 const O_NOCTTY = 0o400;
 const O_APPEND = 0o2000;
-const O_NONBLOCK = 0o4000;
-const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0o400000 : 0o100000;
-const O_CLOEXEC = 0o2000000;
 
-/** What {@linkcode openToAppend} has opened. */
+/** A file opened by {@linkcode openToAppend}. */
 export interface AppendedFile {
   readonly descriptor: Descriptor;
-  /** Whether it was not there before. */
+  /** Whether this call has made the file. */
   readonly isNew: boolean;
 }
 
 /**
- * Opens a file to write behind its end, and makes it where there is none. Every write is one piece, whoever else
- * writes there (`open(2)`, `O_APPEND`), and neither opening nor writing ever waits for a reader.
+ * Opens a file for appending, and makes it when there is none. Each write goes to the end of the
+ * file in one piece, also when other processes append to it. Neither opening nor writing waits for
+ * the reader of a FIFO.
  *
- * @throws {SystemError} When it cannot be; `ELOOP` for a symbolic link, `ENXIO` for a socket or for a FIFO that
- * nobody reads.
+ * @param path The file. A symbolic link in its last part is not followed.
+ * @param mode The permission bits of a new file, before the umask.
+ * @throws {SystemError} `ELOOP` for a symbolic link, `ENXIO` for a socket or a FIFO without a
+ * reader, and others of `open(2)`.
  */
 export function openToAppend(path: string, mode: number): AppendedFile {
   const name = cString(path);
   const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC;
   for (;;) {
-    const found = libc.open(name, flags, 0);
-    if (found >= 0) return { descriptor: new Descriptor(found), isNew: false };
+    const existing = libc.open(name, flags, 0);
+    if (existing >= 0) return { descriptor: new Descriptor(existing), isNew: false };
     if (errno() !== Errno.ENOENT) throw new SystemError("open");
     const made = libc.open(name, flags | O_CREAT | O_EXCL, mode);
     if (made >= 0) return { descriptor: new Descriptor(made), isNew: true };
-    // Where somebody has made it meanwhile, it is there now.
+    // Another process has made the file meanwhile: open that one.
     if (errno() !== Errno.EEXIST) throw new SystemError("open");
   }
 }
 
 /**
- * Writes to a file.
+ * Appends bytes (`write(2)`).
  *
- * @returns How many bytes were taken.
- * @throws {SystemError} When none were, such as where a disk is full.
+ * @returns The number of bytes written, which may be fewer.
+ * @throws {SystemError} When none was written: `ENOSPC`, `EAGAIN` for a full FIFO, and others.
  */
 export function append(file: Descriptor, bytes: Uint8Array<ArrayBuffer>): number {
   return check("write", libc.write(file.number, bytes, BigInt(bytes.length)));
 }
 
 /**
- * Takes back what was just written, as far as nobody else has written behind it.
+ * Removes the last bytes of a file. The caller must be the only writer since it has written them:
+ * the bytes are not compared.
  *
- * @param count How many bytes.
- * @returns Whether they are gone; never from a device, nor from a file that may only grow (`chattr +a`).
+ * @param count The number of bytes.
+ * @returns Whether they are removed. They are not from a device or a FIFO, nor from a file that
+ * only grows (`chattr +a`).
  */
-export function takeBack(file: Descriptor, count: number): boolean {
+export function removeTail(file: Descriptor, count: number): boolean {
   const { mode, size } = descriptorStatus(file);
   if ((mode & FileType.mask) !== FileType.regular || size < count) return false;
   return libc.ftruncate(file.number, BigInt(size - count)) === 0;
-}
-
-/**
- * Gives a file that we have made to somebody.
- *
- * @throws {SystemError} When the kernel does not let us.
- */
-export function giveFile(file: Descriptor, uid: number, gid: number): void {
-  check("fchown", libc.fchown(file.number, uid, gid));
 }

@@ -1,22 +1,43 @@
 /**
- * Who owns a file descriptor.
+ * Ownership of file descriptors.
  *
- * A number is no owner: the kernel gives the same one to the next file as soon as it is free. So every
- * descriptor made through the C library lives in exactly one {@linkcode Descriptor}, and the only
- * `close` of the program is here.
+ * The kernel gives the number of a closed descriptor to the next file that is opened. So every
+ * descriptor made through the C library has exactly one {@linkcode Descriptor}, and the only
+ * `close(2)` of the program is here.
  *
  * @module
  */
 import { check } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
+// linux/fcntl.h
 const F_DUPFD_CLOEXEC = 1030;
 
-/** A file descriptor and the duty to close it, once. */
+/**
+ * The owner of a file descriptor, which closes it once.
+ *
+ * @example A descriptor that is closed at the end of its block
+ * ```ts
+ * import { listen, unixSocket } from "./sockets.ts";
+ *
+ * using socket = unixSocket();
+ * listen(socket, 128);
+ * ```
+ *
+ * @example A descriptor that is handed to another thread, which becomes its owner
+ * ```ts
+ * worker.postMessage({ descriptor: descriptor.release() });
+ * // In the other thread:
+ * const received = new Descriptor(message.descriptor);
+ * ```
+ */
 export class Descriptor {
   #number: number;
 
-  /** @param number A descriptor that nobody else owns. */
+  /**
+   * @param number An open descriptor that nothing else closes.
+   * @throws {TypeError} When it is no integer of at least 0.
+   */
   constructor(number: number) {
     if (!Number.isInteger(number) || number < 0) {
       throw new TypeError(`not a file descriptor: ${number}`);
@@ -25,12 +46,13 @@ export class Descriptor {
   }
 
   /**
-   * The number, for the duration of one call.
+   * The number, to be used within one call and not kept.
    *
-   * @throws {Error} When it was closed or given away: using it then would reach somebody else's file.
+   * @throws {Error} After {@linkcode close} or {@linkcode release}: it may be another file's by
+   * then.
    */
   get number(): number {
-    if (this.#number < 0) throw new Error("a descriptor was used after its owner gave it up");
+    if (this.#number < 0) throw new Error("a descriptor was used after close() or release()");
     return this.#number;
   }
 
@@ -39,23 +61,34 @@ export class Descriptor {
     return this.#number >= 0;
   }
 
-  /** Closes it; a second call does nothing. */
+  /** Closes the descriptor. A second call does nothing. */
   close(): void {
     const number = this.#number;
     if (number < 0) return;
     this.#number = -1;
-    // EINTR and EIO leave the descriptor closed on Linux (close(2)): there is nothing to try again.
+    // On Linux the descriptor is closed after every error except EBADF (close(2)), so no call is
+    // retried.
     libc.close(number);
   }
 
-  /** Gives the number and the duty to close it to the caller. */
+  /**
+   * Gives up ownership.
+   *
+   * @returns The number, which the caller must close.
+   * @throws {Error} After {@linkcode close} or {@linkcode release}.
+   */
   release(): number {
     const number = this.number;
     this.#number = -1;
     return number;
   }
 
-  /** A second descriptor for the same open file, with an owner of its own. */
+  /**
+   * Makes a second descriptor of the same open file, close-on-exec (`F_DUPFD_CLOEXEC` of
+   * `fcntl(2)`).
+   *
+   * @throws {SystemError} `EMFILE`.
+   */
   duplicate(): Descriptor {
     return new Descriptor(check("fcntl", libc.fcntl(this.number, F_DUPFD_CLOEXEC, 0)));
   }

@@ -1,70 +1,79 @@
 /**
- * A directory that is held open, and the files made in it.
+ * A directory that is held open, and the files in it.
  *
- * A path names another file as soon as somebody who owns a part of it says so. What is done here is done
- * to the directory and the file that were opened, whatever has become of their names meanwhile.
+ * The owner of any part of a path can make it name another file. All that is done here is done to
+ * the directory and the file that were opened, even when their names have changed.
  *
  * @module
  */
+import {
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_WRONLY,
+} from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
-import { descriptorStatus, type FileStatus } from "./files.ts";
+import { descriptorStatus, type FileStatus } from "./file_status.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-const O_WRONLY = 1;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
-// These two are numbered by the architecture (asm/fcntl.h).
-const O_DIRECTORY = Deno.build.arch === "x86_64" ? 0o200000 : 0o40000;
-const O_NOFOLLOW = Deno.build.arch === "x86_64" ? 0o400000 : 0o100000;
-
+// asm-generic/errno.h
 const ENODATA = 61;
 const EOPNOTSUPP = 95;
 
-/** What of a file is neither its content nor its mode: access control lists (`acl(5)`), SELinux labels. */
+/** Extended attributes that carry rights: access control lists (`acl(5)`) and SELinux labels. */
 const ATTRIBUTES = ["system.posix_acl_access", "security.selinux"] as const;
-/** The largest value of an extended attribute (`xattr(7)`). */
-const LARGEST_ATTRIBUTE = 65_536;
+/** The longest value of an extended attribute: `XATTR_SIZE_MAX` of linux/limits.h. */
+const MAX_ATTRIBUTE_BYTES = 65_536;
 
-/** A directory. Names are those of entries: no slash in them. */
+/** An open directory. The names that its methods take are those of entries, without a slash. */
 export class Directory {
   readonly #descriptor: Descriptor;
 
   /**
-   * Opens it.
+   * Opens the directory.
    *
-   * @param path Links are followed, except in the last part.
-   * @throws {SystemError} `ENOTDIR` when that is not a directory, or the system's refusal.
+   * @param path Symbolic links are followed, except in the last part.
+   * @throws {SystemError} `ENOTDIR` when it is no directory, and others of `open(2)`.
    */
   constructor(path: string) {
     const flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     this.#descriptor = new Descriptor(check("open", libc.open(cString(path), flags, 0)));
   }
 
-  /** Its owner and mode. */
+  /**
+   * Reads the status of the directory.
+   *
+   * @throws {SystemError} When it cannot be read.
+   */
   status(): FileStatus {
     return descriptorStatus(this.#descriptor);
   }
 
   /**
-   * Makes a file in it, for writing.
+   * Makes a file for writing.
    *
-   * @throws {SystemError} `EEXIST` when there is one, or a link, of that name.
+   * @param name Of the new entry.
+   * @param mode The permission bits, before the umask.
+   * @throws {SystemError} `EEXIST` when there is an entry of this name, be it a symbolic link.
    */
   create(name: string, mode: number): DirectoryFile {
     return this.#open(name, O_WRONLY | O_CREAT | O_EXCL, mode);
   }
 
   /**
-   * Opens a file in it, for reading. A FIFO without a writer is not waited for.
+   * Opens a file for reading. The call does not wait for the writer of a FIFO.
    *
-   * @throws {SystemError} `ELOOP` for a link, `ENOENT` when there is none.
+   * @throws {SystemError} `ELOOP` for a symbolic link, `ENOENT` when there is no entry of this
+   * name.
    */
   open(name: string): DirectoryFile {
-    return this.#open(name, O_NONBLOCK, 0);
+    return this.#open(name, O_RDONLY | O_NONBLOCK, 0);
   }
 
   #open(name: string, flags: number, mode: number): DirectoryFile {
@@ -73,20 +82,32 @@ export class Directory {
     return new DirectoryFile(new Descriptor(check("open", number)));
   }
 
-  /** Gives an entry another name, in the place of what has that name (`rename(2)`). */
+  /**
+   * Renames an entry, and replaces an entry of the new name (`rename(2)`).
+   *
+   * @throws {SystemError} When the kernel does not allow it.
+   */
   rename(from: string, to: string): void {
     const { number } = this.#descriptor;
     check("rename", libc.renameat(number, cString(from), number, cString(to)));
   }
 
-  /** Removes a name, where there is one. */
+  /**
+   * Removes an entry, when there is one (`unlink(2)`).
+   *
+   * @throws {SystemError} When the kernel does not allow it.
+   */
   remove(name: string): void {
     if (libc.unlinkat(this.#descriptor.number, cString(name), 0) === 0) return;
     const number = errno();
     if (number !== Errno.ENOENT) throw new SystemError("unlink", number);
   }
 
-  /** Makes its entries durable (`fsync(2)`). */
+  /**
+   * Writes the entries to the disk (`fsync(2)`).
+   *
+   * @throws {SystemError} `EIO` and others.
+   */
   sync(): void {
     check("fsync", libc.fsync(this.#descriptor.number));
   }
@@ -97,21 +118,29 @@ export class Directory {
   }
 }
 
-/** A file in a {@linkcode Directory}. */
+/** An open file of a {@linkcode Directory}. */
 export class DirectoryFile {
   readonly #descriptor: Descriptor;
 
-  /** @param descriptor The open file; owned from now on. */
+  /** @param descriptor The open file, owned from now on. */
   constructor(descriptor: Descriptor) {
     this.#descriptor = descriptor;
   }
 
-  /** Its owner and mode. */
+  /**
+   * Reads the status of the file.
+   *
+   * @throws {SystemError} When it cannot be read.
+   */
   status(): FileStatus {
     return descriptorStatus(this.#descriptor);
   }
 
-  /** Writes all of some bytes. */
+  /**
+   * Writes all bytes.
+   *
+   * @throws {SystemError} `ENOSPC` and others; some of the bytes may be written then.
+   */
   write(bytes: Uint8Array<ArrayBuffer>): void {
     for (let rest = bytes; rest.length > 0;) {
       const count = libc.write(this.#descriptor.number, rest, BigInt(rest.length));
@@ -119,33 +148,38 @@ export class DirectoryFile {
     }
   }
 
-  /** Changes the permission bits. */
+  /**
+   * Sets the permission bits (`fchmod(2)`).
+   *
+   * @throws {SystemError} `EPERM` when the file belongs to another user.
+   */
   chmod(mode: number): void {
     check("fchmod", libc.fchmod(this.#descriptor.number, mode));
   }
 
   /**
-   * Makes its owner, group, permission bits, access control list and label those of another file.
+   * Copies the owner, the group, the permission bits, the access control list and the SELinux label
+   * of another file.
    *
-   * @param other The file it is to be like.
-   * @param most The permission bits it may have at most.
-   * @throws {SystemError} When one of them cannot be had. The file is not to be used then.
+   * @param other The file to copy from.
+   * @param maxMode The permission bits that are copied, when set.
+   * @throws {SystemError} When one of them cannot be copied. The file's rights are undefined then.
    */
-  resemble(other: DirectoryFile, most: number): void {
+  copyRights(other: DirectoryFile, maxMode: number): void {
     const { uid, gid, mode } = other.status();
     const made = this.status();
     const { number } = this.#descriptor;
     if (made.uid !== uid || made.gid !== gid) check("fchown", libc.fchown(number, uid, gid));
     for (const name of ATTRIBUTES) this.#copyAttribute(cString(name), other);
-    // Last: a list brings a mode of its own, and the mode bounds what the list grants (acl(5)).
-    this.chmod(mode & most);
+    // Last: setting a list changes the mode, and the mode bounds what the list grants (acl(5)).
+    this.chmod(mode & maxMode);
   }
 
   #copyAttribute(name: Uint8Array<ArrayBuffer>, from: DirectoryFile): void {
     const wanted = from.#attribute(name);
     const own = this.#attribute(name);
     if (wanted === null) {
-      // The directory may have handed down a list that the old file did not have.
+      // A new file inherits the default list of its directory (acl(5)).
       if (own !== null) check("fremovexattr", libc.fremovexattr(this.#descriptor.number, name));
     } else if (own === null || !equal(own, wanted)) {
       const size = BigInt(wanted.length);
@@ -154,7 +188,7 @@ export class DirectoryFile {
   }
 
   #attribute(name: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
-    const value = new Uint8Array(LARGEST_ATTRIBUTE);
+    const value = new Uint8Array(MAX_ATTRIBUTE_BYTES);
     const size = libc.fgetxattr(this.#descriptor.number, name, value, BigInt(value.length));
     if (size >= 0) return value.subarray(0, size);
     const number = errno();
@@ -162,7 +196,11 @@ export class DirectoryFile {
     throw new SystemError("fgetxattr", number);
   }
 
-  /** Makes its content durable (`fsync(2)`). */
+  /**
+   * Writes the content to the disk (`fsync(2)`).
+   *
+   * @throws {SystemError} `EIO` and others.
+   */
   sync(): void {
     check("fsync", libc.fsync(this.#descriptor.number));
   }
@@ -175,44 +213,4 @@ export class DirectoryFile {
 
 function equal(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
-}
-
-/**
- * Puts bytes in a file's place: written beside it, made durable, then renamed over it, then the rename
- * made durable. A reader sees the old file or the new one, whole.
- *
- * @param directory Where it lies.
- * @param name The file's name in it.
- * @param bytes The new content.
- * @param beside The name it has meanwhile. What is there of that name was left by somebody who died, and
- * is removed; the caller sees to it that nobody else is at it.
- * @param model The file whose owner and rights it gets, or null for our own.
- * @param mode The permission bits it has; with a model, the ones it may have at most. Bits that lend the
- * owner's rights to whoever runs the file (set-user-ID) are none of them.
- * @throws {SystemError} When the system refuses. The old file is as it was then.
- */
-export function putInPlace(
-  directory: Directory,
-  name: string,
-  bytes: Uint8Array<ArrayBuffer>,
-  { beside, model, mode }: {
-    readonly beside: string;
-    readonly model: DirectoryFile | null;
-    readonly mode: number;
-  },
-): void {
-  directory.remove(beside);
-  // Nobody else reads it before it is whole and its rights are what they will be.
-  using file = directory.create(beside, 0o600);
-  try {
-    file.write(bytes);
-    if (model === null) file.chmod(mode);
-    else file.resemble(model, mode);
-    file.sync();
-    directory.rename(beside, name);
-  } catch (error) {
-    directory.remove(beside);
-    throw error;
-  }
-  directory.sync();
 }

@@ -1,32 +1,47 @@
 /**
- * Waiting for many descriptors at once: `epoll(7)` and `eventfd(2)`.
+ * Waiting for many descriptors at once: `epoll(7)`.
  *
  * @module
  */
+import { O_CLOEXEC } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
+// linux/eventpoll.h
 export const EPOLLIN = 0x1;
 export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
-/** Each change is told once, and not for as long as it lasts. */
+/** Edge-triggered: an event comes once for each change, and not for as long as the state lasts. */
 export const EPOLLET = 0x8000_0000;
 
-const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CLOEXEC = O_CLOEXEC;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLL_CTL_MOD = 3;
-const EFD_NONBLOCK = 0o4000;
-const EFD_CLOEXEC = 0o2000000;
 
-// `struct epoll_event` is packed on x86-64 only (sys/epoll.h, __EPOLL_PACKED).
+/** `sizeof(struct epoll_event)` in bytes; packed on x86-64 only (`EPOLL_PACKED`). */
 const EVENT_SIZE = Deno.build.arch === "x86_64" ? 12 : 16;
 const DATA_OFFSET = EVENT_SIZE - 8;
 
-/** An epoll instance whose events carry two 32-bit words of the caller's: a slot and its generation. */
+/**
+ * An epoll instance. The 64 bits of data of each event are two words of the caller: a slot, and the
+ * slot's generation.
+ *
+ * @example Reading from whichever of many sockets has bytes
+ * ```ts
+ * const epoll = new Epoll(64);
+ * epoll.add(socket, EPOLLIN, slot, generation);
+ * const count = epoll.wait(-1);
+ * for (let index = 0; index < count; index++) {
+ *   // An event of an earlier generation belongs to a descriptor that is closed already.
+ *   if (epoll.generation(index) !== generationOf(epoll.slot(index))) continue;
+ *   handle(epoll.slot(index), epoll.mask(index));
+ * }
+ * ```
+ */
 export class Epoll {
   readonly #descriptor: Descriptor;
   readonly #capacity: number;
@@ -35,7 +50,10 @@ export class Epoll {
   readonly #one = new Uint8Array(EVENT_SIZE);
   readonly #oneView = new DataView(this.#one.buffer);
 
-  /** @param capacity How many events one {@linkcode wait} can bring. */
+  /**
+   * @param capacity The most events that one {@linkcode wait} returns.
+   * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM`.
+   */
   constructor(capacity: number) {
     this.#descriptor = new Descriptor(check("epoll_create1", libc.epoll_create1(EPOLL_CLOEXEC)));
     this.#capacity = capacity;
@@ -43,17 +61,33 @@ export class Epoll {
     this.#view = new DataView(this.#events.buffer);
   }
 
-  /** Begins to watch a descriptor for the events of a mask. */
+  /**
+   * Starts watching a descriptor.
+   *
+   * @param descriptor Not watched yet.
+   * @param mask The events, such as `EPOLLIN | EPOLLET`.
+   * @param slot Returned with each event, 32 bits.
+   * @param generation Returned with each event, 32 bits.
+   * @throws {SystemError} `ENOSPC` at `fs.epoll.max_user_watches`, `EPERM` for a regular file.
+   */
   add(descriptor: Descriptor, mask: number, slot: number, generation: number): void {
     this.#control(EPOLL_CTL_ADD, descriptor, mask, slot, generation);
   }
 
-  /** Changes the mask. */
+  /**
+   * Changes the events that a descriptor is watched for.
+   *
+   * @throws {SystemError} `ENOENT` when it is not watched.
+   */
   modify(descriptor: Descriptor, mask: number, slot: number, generation: number): void {
     this.#control(EPOLL_CTL_MOD, descriptor, mask, slot, generation);
   }
 
-  /** Stops watching. */
+  /**
+   * Stops watching a descriptor.
+   *
+   * @throws {SystemError} `ENOENT` when it is not watched.
+   */
   remove(descriptor: Descriptor): void {
     this.#control(EPOLL_CTL_DEL, descriptor, 0, 0, 0);
   }
@@ -77,8 +111,9 @@ export class Epoll {
   /**
    * Waits for events. Blocks the thread.
    *
-   * @param timeout Milliseconds; −1 waits for ever.
-   * @returns How many there are; 0 after the timeout or a signal.
+   * @param timeout In milliseconds; −1 for none.
+   * @returns The number of events; 0 after the timeout or a signal.
+   * @throws {SystemError} When the kernel cannot wait.
    */
   wait(timeout: number): number {
     const count = libc.epoll_wait(
@@ -93,17 +128,21 @@ export class Epoll {
     throw new SystemError("epoll_wait", error);
   }
 
-  /** The events of the index-th answer of the last {@linkcode wait}. */
+  /**
+   * The mask of one event.
+   *
+   * @param index From 0 to below the number that the last {@linkcode wait} returned.
+   */
   mask(index: number): number {
     return this.#view.getUint32(index * EVENT_SIZE, true);
   }
 
-  /** Its slot. */
+  /** The slot of one event. */
   slot(index: number): number {
     return this.#view.getUint32(index * EVENT_SIZE + DATA_OFFSET, true);
   }
 
-  /** Its generation. */
+  /** The generation of one event. */
   generation(index: number): number {
     return this.#view.getUint32(index * EVENT_SIZE + DATA_OFFSET + 4, true);
   }
@@ -111,30 +150,5 @@ export class Epoll {
   /** Closes the instance. */
   close(): void {
     this.#descriptor.close();
-  }
-}
-
-/** A counter that one thread raises and another one waits for (`eventfd(2)`). */
-export class EventFd {
-  readonly descriptor: Descriptor;
-  readonly #word = new Uint8Array(new BigUint64Array([1n]).buffer);
-
-  /** @param descriptor An eventfd; a new one where it is left out. */
-  constructor(
-    descriptor: Descriptor = new Descriptor(
-      check("eventfd", libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-    ),
-  ) {
-    this.descriptor = descriptor;
-  }
-
-  /** Wakes whoever waits. A full counter has woken it already. */
-  raise(): void {
-    libc.write(this.descriptor.number, this.#word, 8n);
-  }
-
-  /** Forgets the wake-ups so far. */
-  clear(): void {
-    libc.read(this.descriptor.number, new Uint8Array(8), 8n);
   }
 }

@@ -1,11 +1,13 @@
 /**
- * What went wrong in the C library, as a value and as an error.
+ * Error numbers of the kernel and the C library: `errno(3)`.
  *
  * @module
  */
 import { libc } from "./symbols.ts";
 
-/** The error numbers this program tells apart (`asm-generic/errno-base.h`, `asm-generic/errno.h`). */
+/**
+ * The error numbers that this program distinguishes: asm-generic/errno-base.h, asm-generic/errno.h.
+ */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -56,7 +58,7 @@ const sentences: Record<number, string> = {
   [Errno.ENOENT]: "no such file or directory",
   [Errno.EIO]: "the device or file system failed",
   [Errno.E2BIG]: "the arguments and the environment are too long",
-  [Errno.ENOEXEC]: "it is no program that this machine can run",
+  [Errno.ENOEXEC]: "it is not a program that this machine can run",
   [Errno.ENOMEM]: "out of memory",
   [Errno.EACCES]: "permission denied",
   [Errno.EEXIST]: "it exists already",
@@ -65,7 +67,7 @@ const sentences: Record<number, string> = {
   [Errno.EINVAL]: "invalid argument",
   [Errno.EMFILE]: "too many open files in this process",
   [Errno.ENFILE]: "too many open files on this machine",
-  [Errno.ETXTBSY]: "somebody is writing to it",
+  [Errno.ETXTBSY]: "a process is writing to it",
   [Errno.EFBIG]: "the file would be too large",
   [Errno.ENOSPC]: "no space left on the device",
   [Errno.EROFS]: "the file system is read-only",
@@ -73,37 +75,39 @@ const sentences: Record<number, string> = {
   [Errno.ELOOP]: "it is a symbolic link, or there are too many of them",
   [Errno.EADDRINUSE]: "the address is in use",
   [Errno.EADDRNOTAVAIL]: "the address is not one of this machine",
-  [Errno.ENETUNREACH]: "there is no way to this network",
+  [Errno.ENETUNREACH]: "there is no route to this network",
   [Errno.ECONNRESET]: "the connection was reset",
   [Errno.ETIMEDOUT]: "it does not answer",
-  [Errno.ECONNREFUSED]: "nobody is listening",
-  [Errno.EHOSTUNREACH]: "there is no way to this host",
+  [Errno.ECONNREFUSED]: "no server is listening",
+  [Errno.EHOSTUNREACH]: "there is no route to this host",
 };
 
 const names = new Map(Object.entries(Errno).map(([name, number]) => [number as number, name]));
 
-// One location a thread, and this module is loaded once a thread.
+// Each thread has its own errno, and its own instance of this module.
 const location = libc.__errno_location();
 const slot = new Int32Array(1);
 const slotBytes = new Uint8Array(slot.buffer);
 
-/** `errno` of this thread. Read it before anything else runs. */
+/** Reads `errno` of the calling thread. Valid only right after the call that has failed. */
 export function errno(): number {
   libc.errno_copy(slotBytes, location, 4n);
   return slot[0]!;
 }
 
-/** A call of the C library or the kernel failed. */
+/** The failure of a call of the C library or the kernel. */
 export class SystemError extends Error {
   override readonly name = "SystemError";
-  /** The error number, a value of {@linkcode Errno} or another of the kernel's. */
+  /** The error number, which need not be among {@linkcode Errno}. */
   readonly errno: number;
-  /** The number's symbol, such as `EACCES`. */
+  /**
+   * The symbol, such as `EACCES`, or `errno N` for a number that is not among {@linkcode Errno}.
+   */
   readonly code: string;
 
   /**
-   * @param call The function that failed, as its manual page is named.
-   * @param number Its `errno`; read now where it is left out.
+   * @param call The name of the function, as in its man page.
+   * @param number The error number. Omitted: the current `errno`.
    */
   constructor(call: string, number: number = errno()) {
     const code = names.get(number) ?? `errno ${number}`;
@@ -113,15 +117,18 @@ export class SystemError extends Error {
   }
 }
 
-/** A few words for an error number, such as `permission denied`. */
+/** Describes an error number in a few words, such as `permission denied`. */
 export function describe(number: number): string {
   return sentences[number] ?? names.get(number) ?? `errno ${number}`;
 }
 
 /**
- * The result of a call that answers −1 on failure.
+ * Checks the result of a call that answers −1 on failure.
  *
- * @throws {SystemError} When it did.
+ * @param call The name of the function.
+ * @param result Its result.
+ * @returns The result.
+ * @throws {SystemError} When the result is −1, with the current `errno`.
  */
 export function check(call: string, result: number): number {
   if (result === -1) throw new SystemError(call);

@@ -1,12 +1,13 @@
 /**
- * Becoming another user, for good.
+ * Changing the user and the groups of a process for good.
  *
  * @module
  */
+import { NO_ID } from "./constants.ts";
 import { check, Errno, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
-/** Whom a process runs as. */
+/** The user and the groups that a process runs as. */
 export interface ProcessIdentity {
   readonly uid: number;
   readonly gid: number;
@@ -14,15 +15,18 @@ export interface ProcessIdentity {
   readonly groups: readonly number[];
 }
 
-/** The process runs as somebody else than was asked for. Nothing may be started then. */
+/** The process does not have the identity it asked for. It must not start a program then. */
 export class IdentityError extends Error {
   override readonly name = "IdentityError";
 }
 
-/** The calls that read and change ids, of a whole process or of a thread. Each answers −1 on failure. */
+/**
+ * The calls that read and change ids, of a whole process or of one thread. Each answers −1 on
+ * failure. Lists and results are 32-bit words in the byte order of the machine.
+ */
 export interface IdCalls {
   setgroups(count: number, list: Uint8Array<ArrayBuffer>): number;
-  getgroups(room: number, list: Uint8Array<ArrayBuffer>): number;
+  getgroups(capacity: number, list: Uint8Array<ArrayBuffer>): number;
   setresgid(real: number, effective: number, saved: number): number;
   setresuid(real: number, effective: number, saved: number): number;
   getresgid(...ids: Triple<Uint8Array<ArrayBuffer>>): number;
@@ -31,10 +35,13 @@ export interface IdCalls {
 
 type Triple<T> = [real: T, effective: T, saved: T];
 
-/** The C library changes every thread, and ends the process if one of them cannot follow (`nptl(7)`). */
+/**
+ * The C library changes the ids of every thread, and ends the process when one of them fails
+ * (`nptl(7)`).
+ */
 const WHOLE_PROCESS: IdCalls = {
   setgroups: (count, list) => libc.setgroups(BigInt(count), list),
-  getgroups: (room, list) => libc.getgroups(room, list),
+  getgroups: (capacity, list) => libc.getgroups(capacity, list),
   setresgid: (...ids) => libc.setresgid(...ids),
   setresuid: (...ids) => libc.setresuid(...ids),
   getresgid: (...ids) => libc.getresgid(...ids),
@@ -42,32 +49,33 @@ const WHOLE_PROCESS: IdCalls = {
 };
 
 /**
- * Takes on an identity: supplementary groups, then the three group ids, then the three user ids
- * (`setgroups(2)`, `setresgid(2)`, `setresuid(2)`), reads all of them back, and makes sure that there is no way back.
+ * Takes on an identity: the supplementary groups, the three group ids, then the three user ids
+ * (`setgroups(2)`, `setresgid(2)`, `setresuid(2)`). Then all of them are read back, and for a uid
+ * other than 0 an attempt to become root again must fail.
  *
- * Groups come first because the right to change them goes with the uid. Whether the primary group stands
- * among the supplementary ones makes no difference to any right (`credentials(7)`), so who is that user
- * already, and may not change groups, needs no right for it.
+ * The groups come first because root's right to change them goes with the uid. An identity that the
+ * process has already is not set again: a process without root's rights may keep its own. Whether
+ * the primary group stands among the supplementary ones makes no difference to any right
+ * (`credentials(7)`).
  *
- * @param calls Whose ids they are: the whole process's, or those of a thread that is about to become another program,
- * which is left with the ids of the thread that called `execve(2)`.
- * @throws {SystemError} When the kernel refuses.
- * @throws {IdentityError} When what is read back differs.
+ * @param identity The identity.
+ * @param calls Of the whole process, or of one thread that calls `execve(2)` next: the program gets
+ * the ids of the calling thread.
+ * @throws {SystemError} When the kernel does not allow it (`EPERM`, `EINVAL`).
+ * @throws {IdentityError} When the ids read back differ, or root could be taken back.
  */
 export function becomeIdentity(identity: ProcessIdentity, calls: IdCalls = WHOLE_PROCESS): void {
-  if (!hasIdentity(identity, calls)) takeOn(identity, calls);
+  if (!hasIdentity(identity, calls)) setIdentity(identity, calls);
   if (!hasIdentity(identity, calls)) {
     const { uid, gid } = identity;
     throw new IdentityError(`the kernel did not give uid ${uid}, gid ${gid} and their groups`);
   }
-  if (identity.uid !== 0 && calls.setresuid(NO_CHANGE, 0, NO_CHANGE) === 0) {
+  if (identity.uid !== 0 && calls.setresuid(NO_ID, 0, NO_ID) === 0) {
     throw new IdentityError("root could be taken back");
   }
 }
 
-const NO_CHANGE = 0xffff_ffff;
-
-function takeOn({ uid, gid, ...identity }: ProcessIdentity, calls: IdCalls): void {
+function setIdentity({ uid, gid, ...identity }: ProcessIdentity, calls: IdCalls): void {
   const groups = [...new Set(identity.groups)];
   const list = new Uint32Array(Math.max(1, groups.length));
   list.set(groups);
@@ -91,9 +99,11 @@ function readIds(call: (...ids: Triple<Uint8Array<ArrayBuffer>>) => number): num
   return ids.map((id) => id[0]!);
 }
 
+/** The most groups that a process has: linux/limits.h. */
+const NGROUPS_MAX = 65_536;
+
 function readGroups(calls: IdCalls): number[] {
-  // NGROUPS_MAX (linux/limits.h)
-  const groups = new Uint32Array(65536);
+  const groups = new Uint32Array(NGROUPS_MAX);
   const count = calls.getgroups(groups.length, bytes(groups));
   if (count < 0) throw new SystemError("getgroups");
   return [...groups.subarray(0, count)];
@@ -104,8 +114,8 @@ function bytes(words: Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Whether an error says that the kernel grants this to root alone, or not even to the root of this user
- * namespace (`user_namespaces(7)`: an id without a mapping is `EINVAL`).
+ * Checks whether an error of {@linkcode becomeIdentity} says that only root may do this: `EPERM`,
+ * or `EINVAL` for an id that the user namespace does not map (`user_namespaces(7)`).
  */
 export function isNotPermitted(error: unknown): boolean {
   return error instanceof SystemError &&

@@ -1,6 +1,6 @@
 /**
- * Who we are, and whom the name service knows (`getpwnam(3)`, `getgrnam(3)`): local files, LDAP, SSSD,
- * whatever `nsswitch.conf` names.
+ * Users and groups of the name service: `getpwnam(3)`, `getgrnam(3)`. It reads local files, LDAP,
+ * SSSD and whatever else `nsswitch.conf(5)` names. Every lookup blocks the thread.
  *
  * @module
  */
@@ -8,10 +8,7 @@ import { Errno, SystemError } from "./errno.ts";
 import { cString, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-/** The uid that means "leave it as it is" to the kernel, and so can be nobody's. */
-export const NO_ID = 0xffff_ffff;
-
-/** An entry of the user database. */
+/** An entry of the user database (`passwd(5)`). */
 export interface Account {
   readonly name: string;
   readonly uid: number;
@@ -20,12 +17,12 @@ export interface Account {
   readonly shell: string;
 }
 
-/** Our effective uid. */
+/** The effective uid of this process (`geteuid(2)`). */
 export function effectiveUid(): number {
   return libc.geteuid();
 }
 
-/** The machine's name, as `hostname` prints it. */
+/** The name of this machine (`gethostname(2)`); `localhost` when it has none. */
 export function hostName(): string {
   const buffer = new Uint8Array(256);
   if (libc.gethostname(buffer, BigInt(buffer.length - 1)) !== 0) return "localhost";
@@ -33,13 +30,13 @@ export function hostName(): string {
 }
 
 /**
- * One look-up of the `_r` family: a record, a buffer for its strings that grows as asked, and a result
- * pointer that stays NULL when there is no such entry.
+ * Calls a function of the `_r` family. It fills a record, and a buffer with the record's strings,
+ * which must grow after `ERANGE`. The result pointer stays NULL when there is no such entry.
  */
-function lookUp<T>(
+function findEntry<T>(
   call: string,
   recordSize: number,
-  ask: (
+  find: (
     record: Uint8Array<ArrayBuffer>,
     strings: Uint8Array<ArrayBuffer>,
     result: Uint8Array<ArrayBuffer>,
@@ -50,7 +47,7 @@ function lookUp<T>(
     const record = new Uint8Array(recordSize);
     const strings = new Uint8Array(size);
     const result = new BigUint64Array(1);
-    const error = ask(record, strings, new Uint8Array(result.buffer));
+    const error = find(record, strings, new Uint8Array(result.buffer));
     if (error === Errno.ERANGE) continue;
     if (error === Errno.EINTR) {
       size /= 4;
@@ -58,11 +55,12 @@ function lookUp<T>(
     }
     if (result[0] !== 0n) {
       const entry = read(new DataView(record.buffer));
-      // The record points into `strings`: this last use keeps them from being collected before.
+      // The record points into `strings`. This last use keeps them from being collected before
+      // here.
       strings.fill(0);
       return entry;
     }
-    // "The given name or uid was not found" may be any of these (getpwnam(3), ERRORS).
+    // Each of these may mean "The given name or uid was not found" (getpwnam(3), ERRORS).
     const notFound: number[] = [0, Errno.ENOENT, Errno.ESRCH, Errno.EBADF, Errno.EPERM];
     if (notFound.includes(error)) return null;
     throw new SystemError(call, error);
@@ -81,10 +79,15 @@ function readAccount(view: DataView): Account {
   };
 }
 
-/** The account of a name, or null. */
+/**
+ * Finds the account of a user name.
+ *
+ * @returns The account, or null when there is none.
+ * @throws {SystemError} When the name service cannot be asked.
+ */
 export function accountByName(name: string): Account | null {
   if (name.includes("\0")) return null;
-  return lookUp(
+  return findEntry(
     "getpwnam_r",
     48,
     (record, strings, result) =>
@@ -93,9 +96,14 @@ export function accountByName(name: string): Account | null {
   );
 }
 
-/** The account of a uid, or null. */
+/**
+ * Finds the first account of a uid.
+ *
+ * @returns The account, or null when there is none.
+ * @throws {SystemError} When the name service cannot be asked.
+ */
 export function accountByUid(uid: number): Account | null {
-  return lookUp(
+  return findEntry(
     "getpwuid_r",
     48,
     (record, strings, result) =>
@@ -104,11 +112,29 @@ export function accountByUid(uid: number): Account | null {
   );
 }
 
-/** The gid of a group's name, or null. */
+/**
+ * Finds the name of a uid, for text only and never for a decision.
+ *
+ * @returns The name; the uid in digits when it has no name, or the name service cannot be asked.
+ */
+export function nameByUid(uid: number): string {
+  try {
+    return accountByUid(uid)?.name ?? String(uid);
+  } catch {
+    return String(uid);
+  }
+}
+
+/**
+ * Finds the gid of a group name.
+ *
+ * @returns The gid, or null when there is no such group.
+ * @throws {SystemError} When the name service cannot be asked.
+ */
 export function gidByName(name: string): number | null {
   if (name.includes("\0")) return null;
   // struct group (grp.h, LP64): gid 16
-  return lookUp(
+  return findEntry(
     "getgrnam_r",
     32,
     (record, strings, result) =>
@@ -118,11 +144,12 @@ export function gidByName(name: string): number | null {
 }
 
 /**
- * All groups of a user (`getgrouplist(3)`).
+ * Reads all groups of a user (`getgrouplist(3)`).
  *
- * @param name The user's name.
- * @param gid The primary group, always part of the answer.
+ * @param name The user's name; a user that does not exist is in no other group.
+ * @param gid The primary group, always among the result.
  * @returns The gids, without repetition, in the order of the name service.
+ * @throws {SystemError} `ERANGE` for more than 65,536 groups.
  */
 export function groupsOf(name: string, gid: number): number[] {
   const count = new Int32Array(1);

@@ -1,61 +1,71 @@
 /**
- * Sockets that whoever started us has opened for us (`sd_listen_fds(3)`).
+ * Listening sockets that the parent process has opened: socket activation, `sd_listen_fds(3)`.
  *
  * @module
  */
-import { check, SystemError } from "./errno.ts";
-import { endpointText, ownEndpoint } from "./inet.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
+  O_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
-import { boundName } from "./sockets.ts";
+import { check, SystemError } from "./errno.ts";
+import { hostPortText, localAddress } from "./inet_address.ts";
+import { readOption } from "./socket_options.ts";
 import { libc } from "./symbols.ts";
+import { localPath } from "./unix_address.ts";
 
-const SOL_SOCKET = 1;
+// asm-generic/socket.h
 const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
 const SO_DOMAIN = 39;
-const SOCK_STREAM = 1;
-const AF_UNIX = 1;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const F_SETFD = 2;
-const F_SETFL = 4;
-const FD_CLOEXEC = 1;
-const O_NONBLOCK = 0o4000;
 
-/** Where an inherited socket listens: a path, or a host and a port. */
+/** The address that an inherited socket listens on. */
 export type InheritedAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number };
 
 /**
- * Looks at an inherited descriptor, and makes it ours: non-blocking, and no program's that we start.
+ * An inherited socket: its address, and the number of its descriptor, which the holder must close.
+ */
+export type InheritedSocket = InheritedAddress & { readonly descriptor: number };
+
+/**
+ * Checks an inherited descriptor, and makes it non-blocking and close-on-exec. The caller remains
+ * its owner.
  *
- * @param number The descriptor, which somebody else has opened.
- * @returns Where it listens, or what is wrong with it.
+ * @param number The number of the descriptor.
+ * @returns Its address, or the sentence that says why it cannot be served.
  */
 export function inspectInherited(number: number): InheritedAddress | string {
   let domain: number;
   try {
-    domain = option(number, SO_DOMAIN);
-    if (option(number, SO_TYPE) !== SOCK_STREAM) return "it is not a stream socket";
-    if (option(number, SO_ACCEPTCONN) !== 1) return "it does not listen";
+    domain = readOption(number, SOL_SOCKET, SO_DOMAIN);
+    if (readOption(number, SOL_SOCKET, SO_TYPE) !== SOCK_STREAM) return "it is not a stream socket";
+    if (readOption(number, SOL_SOCKET, SO_ACCEPTCONN) !== 1) return "it does not listen";
     check("fcntl", libc.fcntl(number, F_SETFD, FD_CLOEXEC));
     check("fcntl", libc.fcntl(number, F_SETFL, O_NONBLOCK));
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     return "it is not an open socket";
   }
-  // Only looked at: whoever serves on it becomes its owner.
+  // Released again below: the caller owns the number.
   const socket = new Descriptor(number);
   try {
     if (domain === AF_UNIX) {
-      const path = boundName(socket);
+      const path = localPath(socket);
       return path.startsWith("/")
         ? { kind: "unix", path }
         : "it is an abstract socket, which has no file permissions";
     }
     if (domain === AF_INET || domain === AF_INET6) {
-      return { kind: "tcp", ...ownEndpoint(socket) };
+      return { kind: "tcp", ...localAddress(socket) };
     }
     return "it is neither a Unix nor a TCP socket";
   } finally {
@@ -63,17 +73,7 @@ export function inspectInherited(number: number): InheritedAddress | string {
   }
 }
 
-/** An address as people write it. */
+/** `unix:PATH` or `tcp:HOST:PORT`. */
 export function inheritedText(address: InheritedAddress): string {
-  return address.kind === "unix" ? `unix:${address.path}` : `tcp:${endpointText(address)}`;
-}
-
-const value = new Int32Array(1);
-const valueBytes = new Uint8Array(value.buffer);
-const length = new Uint8Array(4);
-
-function option(number: number, name: number): number {
-  new DataView(length.buffer).setUint32(0, valueBytes.length, true);
-  check("getsockopt", libc.getsockopt(number, SOL_SOCKET, name, valueBytes, length));
-  return value[0]!;
+  return address.kind === "unix" ? `unix:${address.path}` : `tcp:${hostPortText(address)}`;
 }

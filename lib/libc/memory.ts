@@ -1,8 +1,9 @@
 /**
  * Strings and addresses between JavaScript and C.
  *
- * `Deno.UnsafePointer` wants the right to every library, which this program does not ask for; the
- * same is had by letting `memset` name a buffer's address and `memcpy` read from one.
+ * `Deno.UnsafePointer` needs `--allow-ffi` without a list of paths, which this program does not
+ * have. Instead, `memset` of 0 bytes returns the address of a buffer, and `memcpy` reads from an
+ * address.
  *
  * @module
  */
@@ -12,28 +13,39 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * A C string: the text in UTF-8 and a NUL.
+ * Encodes a text as a C string: UTF-8 and a NUL.
  *
- * @throws {TypeError} When the text holds a NUL, which would silently cut it.
+ * @throws {TypeError} When the text holds a NUL, where C would silently end it.
  */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   if (text.includes("\0")) throw new TypeError("a string for the C library cannot hold a NUL");
   return encoder.encode(text + "\0");
 }
 
-/** The address of a buffer's first byte. The caller keeps the buffer alive while C may use it. */
+/**
+ * The address of a buffer's first byte, valid for as long as the caller keeps the buffer reachable.
+ */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return libc.memory_address(buffer, 0, 0n);
 }
 
-/** The C string at an address, at most `limit` bytes of it. */
+/**
+ * Reads the C string at an address.
+ *
+ * @param address Of its first byte.
+ * @param limit The most bytes that are read.
+ */
 export function stringAt(address: bigint, limit = 4096): string {
   const bytes = new Uint8Array(Number(libc.string_length(address, BigInt(limit))));
   libc.memory_copy(bytes, address, BigInt(bytes.length));
   return decoder.decode(bytes);
 }
 
-/** A `char *[]` that ends in NULL, as `execv` wants it. The caller keeps the strings alive. */
+/**
+ * Makes a `char *[]` that ends in NULL, as `execve(2)` takes it.
+ *
+ * @param strings C strings, which the caller keeps reachable for as long as C uses the array.
+ */
 export function pointersTo(
   strings: readonly Uint8Array<ArrayBuffer>[],
 ): Uint8Array<ArrayBuffer> {

@@ -1,12 +1,12 @@
 /**
- * Where the C library lies.
+ * The paths of the C library.
  *
  * @module
  */
 
 /**
- * Where glibc lies: Debian and Ubuntu, then Fedora, Arch and openSUSE, for both architectures. The
- * program asks for the right to open these paths and no others.
+ * The paths of glibc on each architecture: Debian and Ubuntu, then Fedora, then Arch and openSUSE.
+ * The program has `--allow-ffi` for these paths only.
  */
 export const LIBC_PATHS = {
   x86_64: ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/usr/lib/libc.so.6"],

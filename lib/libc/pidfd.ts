@@ -1,5 +1,5 @@
 /**
- * Processes by a handle that cannot come to mean another one (`pidfd_open(2)`).
+ * Facts about a process that is held by a pidfd: `pidfd_open(2)`.
  *
  * @module
  */
@@ -15,18 +15,19 @@ const path = new Uint8Array(4096);
 const decoder = new TextDecoder();
 
 /**
- * What `/proc/PID/exe` points to, if the pid still means the process of the handle.
+ * Reads the path of a process's executable (`/proc/PID/exe`, `proc(5)`).
  *
- * @param process The handle.
- * @param pid The process's number when the handle was made.
- * @returns The path, or null when the process is gone or may not be looked at.
+ * @param process A pidfd of the process.
+ * @param pid Its pid when the pidfd was made.
+ * @returns The path, or null when the process has ended or its link may not be read.
  */
 export function executableOf(process: Descriptor, pid: number): string | null {
   const length = libc.readlink(cString(`/proc/${pid}/exe`), path, BigInt(path.length));
   if (length <= 0) return null;
-  // Signal 0 only asks. Had the process died, its pid might have been given to another one before we
-  // looked; alive now, it has held the pid all along. EPERM also says that it is alive.
-  const alive = libc.pidfd_send_signal(SYS_pidfd_send_signal, process.number, 0, null, 0);
-  if (alive !== 0 && errno() !== Errno.EPERM) return null;
+  // Signal 0 only checks that the process exists. If it had ended, the path could be that of
+  // another process with the same pid; a process that exists now has had its pid throughout. EPERM,
+  // too, says that it exists.
+  const result = libc.pidfd_send_signal(SYS_pidfd_send_signal, process.number, 0, null, 0);
+  if (result !== 0 && errno() !== Errno.EPERM) return null;
   return decoder.decode(path.subarray(0, length));
 }

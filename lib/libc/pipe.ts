@@ -1,20 +1,21 @@
 /**
- * Pipes (`pipe(2)`), and who waits at a descriptor and who does not.
+ * Pipes: `pipe(7)`.
  *
  * @module
  */
+import { F_SETFL, O_CLOEXEC, O_NONBLOCK } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno } from "./errno.ts";
 import { BROKEN, WOULD_BLOCK } from "./sockets.ts";
 import { libc } from "./symbols.ts";
 
-export { BROKEN, WOULD_BLOCK } from "./sockets.ts";
-
-const O_NONBLOCK = 0o4000;
-const O_CLOEXEC = 0o2000000;
-const F_SETFL = 4;
-
-/** A pipe whose reader never waits and whose writer does; both close-on-exec. */
+/**
+ * Makes a pipe (`pipe2(2)`); both ends are close-on-exec.
+ *
+ * @returns The reading end, which is non-blocking, and the writing end, which blocks, as programs
+ * expect of their standard error.
+ * @throws {SystemError} `EMFILE` or `ENFILE`.
+ */
 export function pipe(): { readonly reader: Descriptor; readonly writer: Descriptor } {
   const pair = new Int32Array(2);
   check("pipe2", libc.pipe2(new Uint8Array(pair.buffer), O_CLOEXEC));
@@ -24,17 +25,21 @@ export function pipe(): { readonly reader: Descriptor; readonly writer: Descript
 }
 
 /**
- * Makes whoever uses a connection wait for it, as programs expect of their standard input. That belongs to the
- * open file, so it is so for all descriptors of it; our own calls say `MSG_DONTWAIT` each time.
+ * Makes an open file blocking, as programs expect of their standard input. The flag belongs to the
+ * open file and so to all of its descriptors (`open(2)`); this layer's own calls pass
+ * `MSG_DONTWAIT`.
+ *
+ * @throws {SystemError} When the kernel does not allow it.
  */
 export function makeBlocking(connection: Descriptor): void {
   check("fcntl", libc.fcntl(connection.number, F_SETFL, 0));
 }
 
 /**
- * Reads from a pipe.
+ * Reads the bytes that are in a pipe (`read(2)`).
  *
- * @returns The number of bytes, 0 at the end, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
+ * @param into Receives them.
+ * @returns The number of bytes, 0 at end-of-file, `WOULD_BLOCK` or `BROKEN` of `sockets.ts`.
  */
 export function readPipe(reader: Descriptor, into: Uint8Array<ArrayBuffer>): number {
   const count = libc.read(reader.number, into, BigInt(into.length));

@@ -1,5 +1,5 @@
 /**
- * Waiting for one descriptor, with the thread (`poll(2)`).
+ * Waiting for one descriptor: `poll(2)`.
  *
  * @module
  */
@@ -7,21 +7,28 @@ import type { Descriptor } from "./descriptor.ts";
 import { Errno, errno, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
+// asm-generic/poll.h
 const POLLIN = 0x1;
 const POLLOUT = 0x4;
+/** `sizeof(struct pollfd)` in bytes. */
+const SIZEOF_POLLFD = 8;
 
 /**
- * Waits until a descriptor can be read or written, or is broken. Blocks the thread.
+ * Waits until a descriptor can be read or written without blocking, or has an error. Blocks the
+ * thread.
  *
- * @param timeout Milliseconds.
- * @returns Whether it is so; false after the timeout.
+ * @param descriptor The descriptor.
+ * @param what Whether to read or to write.
+ * @param timeout In milliseconds.
+ * @returns False when the timeout has passed.
+ * @throws {SystemError} When the kernel cannot wait (`ENOMEM`).
  */
 export function waitFor(
   descriptor: Descriptor,
   what: "input" | "output",
   timeout: number,
 ): boolean {
-  const entry = new Uint8Array(8);
+  const entry = new Uint8Array(SIZEOF_POLLFD);
   const view = new DataView(entry.buffer);
   view.setInt32(0, descriptor.number, true);
   view.setInt16(4, what === "input" ? POLLIN : POLLOUT, true);

@@ -1,90 +1,115 @@
 /**
- * Becoming another program, as if it had been started directly.
+ * Replacing this process by a program, as if that had been started directly: `execve(2)`.
  *
  * @module
  */
 import { check, Errno, SystemError } from "./errno.ts";
-import { fileStatus, FileType, readProcBytes } from "./files.ts";
+import { fileStatus, FileType } from "./file_status.ts";
+import { readProcBytes } from "./read_file.ts";
 import { addressOf, cString, pointersTo, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
+// asm-generic/signal.h, asm-generic/signal-defs.h
 const SIGPIPE = 13;
 const SIG_DFL = 0n;
+// asm-generic/resource.h
 const RLIMIT_NOFILE = 7;
 
-/** Where `execvp(3)` searches when there is no PATH: `confstr(_CS_PATH)` of glibc. */
+/** The directories that `execvp(3)` searches without PATH: `confstr(_CS_PATH)` of glibc. */
 const DEFAULT_PATH = "/bin:/usr/bin";
 
-/** What the runtime puts for bytes that are not UTF-8. */
+/** The runtime shows this character for every byte that is not UTF-8. */
 const REPLACEMENT = "\ufffd";
 
-/** A variable of the environment that {@linkcode exec} passes on, or null. */
-export function variable(name: string): string | null {
+/** The longest variable that a process can inherit: `MAX_ARG_STRLEN` of linux/binfmts.h. */
+const MAX_VARIABLE_BYTES = 32 * 4096;
+
+/**
+ * Reads a variable of the environment that {@linkcode exec} passes on (`getenv(3)`).
+ *
+ * @returns The value, or null when the variable is not set.
+ */
+export function readVariable(name: string): string | null {
   const address = libc.getenv(cString(name));
-  return address === 0n ? null : stringAt(address, MAX_VARIABLE);
+  return address === 0n ? null : stringAt(address, MAX_VARIABLE_BYTES);
 }
 
-/** `MAX_ARG_STRLEN` (`linux/binfmts.h`): no variable that came from outside is longer. */
-const MAX_VARIABLE = 32 * 4096;
-
-/** Sets a variable of that environment. */
+/**
+ * Sets a variable of the environment that {@linkcode exec} passes on (`setenv(3)`).
+ *
+ * @throws {SystemError} `EINVAL` when the name is empty or holds `=`.
+ * @throws {TypeError} When the name or the value holds a NUL.
+ */
 export function setVariable(name: string, value: string): void {
   const bytes = cString(value);
   check("setenv", libc.setenv(cString(name), addressOf(bytes), 1));
-  // This last use keeps the value alive until the C library has copied it.
+  // This last use keeps the value from being collected before the C library has copied it.
   bytes.fill(0);
 }
 
-/** Gives a variable of that environment another name, with every byte of its value. One that is not there is none. */
+/**
+ * Renames a variable of the environment, and keeps every byte of its value. A variable of the new
+ * name is replaced. Without a variable of the old name, nothing changes.
+ */
 export function renameVariable(from: string, to: string): void {
   const address = libc.getenv(cString(from));
   if (address === 0n) return;
-  // The C library copies what is at the address.
+  // setenv(3) copies the value at the address.
   check("setenv", libc.setenv(cString(to), address, 1));
   removeVariable(from);
 }
 
-/** Takes a variable out of that environment. */
+/** Removes a variable from the environment (`unsetenv(3)`). */
 export function removeVariable(name: string): void {
   check("unsetenv", libc.unsetenv(cString(name)));
 }
 
 /**
- * Puts back what the JavaScript runtime changed of the process at its start, so that the next program does
- * not inherit it: `SIGPIPE` was ignored, and the soft limit of open files raised to the hard one.
+ * Restores what the JavaScript runtime has changed at its start and a program would inherit:
+ * `SIGPIPE` is ignored, and the soft limit of open files is raised to the hard limit.
  *
- * The limit's old value is not kept anywhere; the parent's is taken where both have the same hard limit,
- * because that is whom it was inherited from. Call it before giving up root: `prlimit(2)` asks for the
- * parent's uid.
+ * The limit's old value is not recorded anywhere. The parent's is used when both have the same hard
+ * limit, because this process has inherited its limits from the parent. Must be called before root
+ * is given up: `prlimit(2)` needs the parent's uid.
  */
 export function restoreDefaults(): void {
   libc.signal(SIGPIPE, SIG_DFL);
   const limit = inheritedFileLimit();
-  if (limit !== null) limitFiles(0, limit);
+  if (limit !== null) setFileLimit(0, limit);
 }
 
-/** A soft and a hard limit of open files. */
+/** A `struct rlimit64` for `RLIMIT_NOFILE`: the soft limit of open files, then the hard limit. */
 export type FileLimit = BigUint64Array<ArrayBuffer>;
 
-/** The limit of open files that a program shall inherit, or null where it is ours. */
+/**
+ * Reads the limit of open files that a program should inherit.
+ *
+ * @returns The parent's limit, or null when it equals that of this process or is unknown.
+ */
 export function inheritedFileLimit(): FileLimit | null {
-  const ours = new BigUint64Array(2);
+  const own = new BigUint64Array(2);
   const parents = new BigUint64Array(2);
-  const got = libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(ours.buffer)) === 0 &&
+  const isKnown = libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(own.buffer)) === 0 &&
     libc.prlimit(libc.getppid(), RLIMIT_NOFILE, null, new Uint8Array(parents.buffer)) === 0;
-  return got && ours[1] === parents[1] && ours[0] !== parents[0] ? parents : null;
+  return isKnown && own[1] === parents[1] && own[0] !== parents[0] ? parents : null;
 }
 
-/** Gives a process a limit of open files; 0 is ourselves. */
-export function limitFiles(pid: number, limit: FileLimit): void {
+/**
+ * Sets a process's limit of open files (`prlimit(2)`). A failure is ignored: the process keeps its
+ * limit.
+ *
+ * @param pid The process; 0 for this one.
+ */
+export function setFileLimit(pid: number, limit: FileLimit): void {
   libc.prlimit(pid, RLIMIT_NOFILE, new Uint8Array(limit.buffer), null);
 }
 
 /**
- * The last arguments of this process as C strings, byte for byte as they came. The runtime shows them as
- * text, where U+FFFD stands for every byte that is not UTF-8; a file name may hold any.
+ * Reads the last arguments of this process with their original bytes. The runtime shows U+FFFD for
+ * every byte that is not UTF-8, and a file name may hold any byte.
  *
  * @param texts The arguments as the runtime shows them.
+ * @returns The arguments as C strings.
  * @throws {SystemError} When `/proc/self/cmdline` cannot be read, or holds other arguments.
  * @throws {TypeError} When a text holds a NUL.
  */
@@ -110,18 +135,19 @@ function splitAfterNul(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[
 }
 
 /**
- * Becomes a program (`execvp(3)`): searched in PATH unless its name holds a slash, with the environment of
- * this process. Returns only to throw.
+ * Replaces this process by a program with the same environment (`execvp(3)`). A name without a
+ * slash is searched for in PATH. The call returns only to throw.
  *
  * @param argv The program and its arguments as C strings, at least one.
- * @throws {SystemError} When there is no such program (`ENOENT`), or it cannot be executed.
+ * @throws {SystemError} `ENOENT` when there is no such program; otherwise why it cannot be
+ * executed.
  */
 export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
   const [program] = argv;
   if (program === undefined) throw new TypeError("no program");
   libc.execvp(program, pointersTo(argv));
   const error = new SystemError("execvp");
-  // This last use keeps the strings alive for as long as the kernel may read them.
+  // This last use keeps the strings from being collected before the kernel has read them.
   const name = new TextDecoder().decode(program.subarray(0, -1));
   argv.forEach((string) => string.fill(0));
   if (error.errno === Errno.EACCES && !name.includes("/") && findInPath(name) === null) {
@@ -131,11 +157,15 @@ export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
 }
 
 /**
- * The first file of that name in PATH, or null. `execvp(3)` answers `EACCES` for a program that is nowhere as soon as
- * one directory may not be entered, as root's own may not by others.
+ * Finds the first file of a name in PATH.
+ *
+ * `execvp(3)` cannot tell: it answers `EACCES` for a program that does not exist when one directory
+ * of PATH may not be entered.
+ *
+ * @returns The path, or null when there is none.
  */
 export function findInPath(name: string): string | null {
-  const directories = (variable("PATH") ?? DEFAULT_PATH).split(":");
+  const directories = (readVariable("PATH") ?? DEFAULT_PATH).split(":");
   const paths = directories.map((directory) => directory === "" ? name : `${directory}/${name}`);
   return paths.find(isFile) ?? null;
 }

@@ -1,5 +1,5 @@
 /**
- * Starting programs, and learning how they end (`posix_spawn(3)`, `pidfd_open(2)`, `waitid(2)`).
+ * Starting programs and reaping them: `posix_spawn(3)`, `pidfd_open(2)`, `waitid(2)`.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { check, Errno, errno, SystemError } from "./errno.ts";
 import { cString, pointersTo } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-// spawn.h and bits/types/sigset_t.h of glibc, the same on x86-64 and arm64
+// spawn.h and bits/types/__sigset_t.h of glibc; sizes in bytes, the same on x86-64 and arm64
 const SIZEOF_ATTRIBUTES = 336;
 const SIZEOF_ACTIONS = 80;
 const SIZEOF_SIGSET = 128;
@@ -19,73 +19,82 @@ const POSIX_SPAWN_SETSID = 0x80;
 // asm-generic/unistd.h: the same number on x86-64 and arm64
 const SYS_pidfd_open = 434n;
 
+// linux/wait.h
 const P_PID = 1;
 const WNOHANG = 1;
 const WEXITED = 4;
-// asm-generic/siginfo.h, LP64
+// asm-generic/siginfo.h, LP64: the size and the offsets of a siginfo_t, in bytes
 const SIZEOF_SIGINFO = 128;
 const SI_CODE = 8;
 const SI_PID = 16;
 const SI_STATUS = 24;
 const CLD_EXITED = 1;
 
-/** The signals that are sent to programs here. */
+/** The signals that this program sends or resets. */
 export const Signal = { SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 } as const;
 
-/** How a program ended: its exit status, or the number of the signal that ended it. */
-export type Ending = { readonly status: number } | { readonly signal: number };
+/** How a program has ended: its exit status, or the number of the signal that ended it. */
+export type ExitStatus = { readonly status: number } | { readonly signal: number };
 
-// bits/signum-generic.h, bits/signum-arch.h; the same on x86-64 and arm64
-const NAMES =
-  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
-    .split(" ");
+// signal(7), from 1; the same on x86-64 and arm64
+const NAMES = (
+  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP " +
+  "TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
+).split(" ");
 
-/** A signal's name, such as `SIGTERM`; its number where it has none. */
+/** The name of a signal, such as `SIGTERM`; `signal N` for one without a name. */
 export function signalName(signal: number): string {
   const name = NAMES[signal - 1];
   return name === undefined ? `signal ${signal}` : `SIG${name}`;
 }
 
-/** What to start. */
-export interface Start {
+/** The program that {@linkcode spawn} starts. */
+export interface SpawnOptions {
   /** The path of the program. */
   readonly path: string;
-  /** Its arguments, the first of which is its own name. */
+  /** Its arguments; the first is its own name. */
   readonly argv: readonly string[];
-  /** Its environment, `NAME=VALUE` as C strings. */
+  /** Its environment: `NAME=VALUE` as C strings. */
   readonly environment: readonly Uint8Array<ArrayBuffer>[];
-  /** Its standard input and output. */
+  /** Its standard input and output. The caller remains the owner. */
   readonly connection: Descriptor;
-  /** Its standard error. */
+  /** Its standard error. The caller remains the owner. */
   readonly errors: Descriptor;
 }
 
-/** Whether this C library can start programs that inherit nothing but what they are given. */
+/**
+ * Checks whether the C library can start a program without handing all descriptors down (glibc
+ * 2.34, `posix_spawn_file_actions_addclosefrom_np`).
+ */
 export function canSpawn(): boolean {
   return libc.posix_spawn_file_actions_addclosefrom_np !== null;
 }
 
 /**
- * Starts a program: in a session of its own, so that it has no terminal and its signals are its own; with no
- * descriptor but the three it is given; with the signals as a program expects them.
+ * Starts a program (`posix_spawn(3)`). It runs in a session of its own, without a controlling
+ * terminal and as the leader of a process group (`setsid(2)`); it has no descriptors but 0, 1 and
+ * 2; its signal mask is empty and `SIGPIPE` has its default action.
  *
- * Blocks until the kernel has loaded the program.
+ * Blocks the thread until the kernel has loaded the program.
  *
- * @throws {SystemError} When it cannot be started.
+ * @throws {SystemError} `ENOENT`, `EACCES` and others of `execve(2)`; `ENOSYS` without
+ * {@linkcode canSpawn}.
  */
-export function spawn({ path, argv, environment, connection, errors }: Start): Child {
+export function spawn(
+  { path, argv, environment, connection, errors }: SpawnOptions,
+): Child {
   const closeFrom = libc.posix_spawn_file_actions_addclosefrom_np;
   if (closeFrom === null) throw new SystemError("posix_spawn", Errno.ENOSYS);
   const words = argv.map(cString);
   const actions = new Uint8Array(SIZEOF_ACTIONS);
-  demand(libc.posix_spawn_file_actions_init(actions));
+  checkSpawn(libc.posix_spawn_file_actions_init(actions));
   try {
     for (const [from, to] of [[connection, 0], [connection, 1], [errors, 2]] as const) {
-      demand(libc.posix_spawn_file_actions_adddup2(actions, from.number, to));
+      checkSpawn(libc.posix_spawn_file_actions_adddup2(actions, from.number, to));
     }
-    demand(closeFrom(actions, 3));
+    checkSpawn(closeFrom(actions, 3));
     const pid = new Int32Array(1);
-    demand(libc.posix_spawn(
+    checkSpawn(libc.posix_spawn(
       new Uint8Array(pid.buffer),
       cString(path),
       actions,
@@ -96,7 +105,7 @@ export function spawn({ path, argv, environment, connection, errors }: Start): C
     return Child.of(pid[0]!);
   } finally {
     libc.posix_spawn_file_actions_destroy(actions);
-    // This last use keeps the strings alive for as long as the kernel may read them.
+    // This last use keeps the strings from being collected before the kernel has read them.
     words.forEach((word) => word.fill(0));
   }
 }
@@ -108,26 +117,27 @@ function attributes(): Uint8Array<ArrayBuffer> {
   const attributes = new Uint8Array(SIZEOF_ATTRIBUTES);
   const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID;
   const none = new Uint8Array(SIZEOF_SIGSET);
-  // The runtime ignores it, which a program would inherit, and `report | head` would never end.
+  // The runtime ignores SIGPIPE. A program that inherits this and writes to a closed pipe does not
+  // end.
   const pipe = new Uint8Array(SIZEOF_SIGSET);
   const bit = Signal.SIGPIPE - 1;
   pipe[bit >> 3] = 1 << (bit & 7);
-  demand(libc.posix_spawnattr_init(attributes));
-  demand(libc.posix_spawnattr_setflags(attributes, flags));
-  demand(libc.posix_spawnattr_setsigmask(attributes, none));
-  demand(libc.posix_spawnattr_setsigdefault(attributes, pipe));
+  checkSpawn(libc.posix_spawnattr_init(attributes));
+  checkSpawn(libc.posix_spawnattr_setflags(attributes, flags));
+  checkSpawn(libc.posix_spawnattr_setsigmask(attributes, none));
+  checkSpawn(libc.posix_spawnattr_setsigdefault(attributes, pipe));
   return prepared = attributes;
 }
 
-/** This family answers the error number itself. */
-function demand(error: number): void {
+/** Checks a result of the `posix_spawn` family, which is the error number itself. */
+function checkSpawn(error: number): void {
   if (error !== 0) throw new SystemError("posix_spawn", error);
 }
 
-/** A program that was started, and has to be reaped. */
+/** A program that was started and must be reaped. */
 export class Child {
   readonly pid: number;
-  /** Readable as soon as the program has ended (`pidfd_open(2)`). Its owner closes it. */
+  /** A pidfd (`pidfd_open(2)`): readable once the program has ended. The caller closes it. */
   readonly handle: Descriptor;
   #reaped = false;
 
@@ -136,57 +146,61 @@ export class Child {
     this.handle = handle;
   }
 
-  /** Made by {@linkcode spawn}. */
+  /** Takes over a child of this process. */
   static of(pid: number): Child {
     const handle = libc.pidfd_open(SYS_pidfd_open, pid, 0);
     if (handle >= 0) return new Child(pid, new Descriptor(handle));
     const error = errno();
-    destroy(pid);
+    killAndReap(pid);
     throw new SystemError("pidfd_open", error);
   }
 
-  /** Kills it, and waits until it is gone: nobody else will. */
-  destroy(): void {
-    if (!this.#reaped) destroy(this.pid);
+  /** Kills the program and its process group, and blocks the thread until the program is reaped. */
+  kill(): void {
+    if (!this.#reaped) killAndReap(this.pid);
     this.#reaped = true;
   }
 
   /**
-   * Sends a signal to the program and everything it has started in its session's first process group. Does
-   * nothing once it was reaped: the number may be somebody else's by then.
+   * Sends a signal to the program's process group: the program, and what it has started, except in
+   * other groups. Does nothing after {@linkcode reap}: the number may be another group's by then.
    */
   signal(signal: number): void {
     if (!this.#reaped) libc.kill(-this.pid, signal);
   }
 
   /**
-   * Whether somebody of its process group is there after the program itself has ended. As long as one of them is, the
-   * kernel gives the group's number to nobody else (`kernel/pid.c`); once none is, it may, but then to a process, and not
-   * to a group without a leader.
+   * Checks whether other processes of the program's group still run after it was reaped.
+   *
+   * While one of them runs, the kernel gives the group's number to no process (kernel/pid.c).
+   * Afterwards it may give it to a new process; then a process of this number exists, which this
+   * check excludes.
    */
-  hasLeftOthers(): boolean {
+  hasGroup(): boolean {
     return this.#reaped && libc.kill(this.pid, 0) !== 0 && errno() === Errno.ESRCH &&
       libc.kill(-this.pid, 0) === 0;
   }
 
-  /** Sends a signal to whoever the program has left behind. */
-  signalOthers(signal: number): void {
-    if (this.hasLeftOthers()) libc.kill(-this.pid, signal);
+  /** Sends a signal to the processes that {@linkcode hasGroup} finds. */
+  signalGroup(signal: number): void {
+    if (this.hasGroup()) libc.kill(-this.pid, signal);
   }
 
   /**
-   * Asks how it ended, and lets its number go.
+   * Reaps the program, when it has ended (`waitid(2)`). Its pid is free then.
    *
-   * @returns Null while it runs, or when somebody else has reaped it.
+   * @returns How it has ended; null while it runs, and when its status is lost or was returned
+   * before.
+   * @throws {SystemError} When the kernel does not answer.
    */
-  reap(): Ending | null {
+  reap(): ExitStatus | null {
     if (this.#reaped) return null;
     const info = new Uint8Array(SIZEOF_SIGINFO);
     const view = new DataView(info.buffer);
     if (libc.waitid(P_PID, this.pid, info, WEXITED | WNOHANG) !== 0) {
       const error = errno();
       if (error === Errno.EINTR) return null;
-      // Where SIGCHLD was ignored by whoever started us, the kernel keeps no status.
+      // The kernel keeps no status when this process was started with SIGCHLD ignored.
       if (error !== Errno.ECHILD) check("waitid", -1);
       this.#reaped = true;
       return null;
@@ -198,7 +212,7 @@ export class Child {
   }
 }
 
-function destroy(pid: number): void {
+function killAndReap(pid: number): void {
   libc.kill(-pid, Signal.SIGKILL);
   libc.waitid(P_PID, pid, new Uint8Array(SIZEOF_SIGINFO), WEXITED);
 }

@@ -1,58 +1,59 @@
 /**
- * The end of standard output, while the process goes on.
+ * Ending standard output while the process goes on.
  *
- * Deno 2.9.6 writes to a duplicate of descriptor 1 and keeps both open after `Deno.stdout.close()`, so that
- * the next program of a pipeline would wait for the end of the process.
+ * Deno 2.9.6 writes to a duplicate of descriptor 1 and keeps both open after `Deno.stdout.close()`,
+ * so that the next program of a pipeline would read end-of-file only at the end of the process.
  *
  * @module
  */
+import { F_GETFL, O_CLOEXEC, O_WRONLY, SHUT_WR } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check } from "./errno.ts";
-import { type FileStatus, FileType, numberStatus } from "./files.ts";
+import { type FileStatus, FileType, numberStatus } from "./file_status.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
-/** The runtime's own descriptors are opened at its start: none of them is higher. */
-const HIGHEST = 255;
+/** No descriptor that the runtime opens at its start has a higher number. */
+const MAX_RUNTIME_DESCRIPTOR = 255;
 
+// asm-generic/fcntl.h
 const O_ACCMODE = 3;
-const O_WRONLY = 1;
-const O_CLOEXEC = 0o2000000;
-const F_GETFL = 3;
-const SHUT_WR = 1;
 
 /**
- * Tells whoever reads our standard output that there is no more. Where that is a file or a terminal nobody
- * is told, and nothing is done.
+ * Lets the reader of standard output read end-of-file. For a file or a terminal nothing is done:
+ * neither has a reader that waits for it. Nothing is done either for a pipe that standard error
+ * writes to as well.
  *
- * @throws {SystemError} When the system refuses.
+ * @throws {SystemError} When the pipe's descriptors cannot be replaced.
  */
 export function endStandardOutput(): void {
   const status = statusOf(STDOUT);
   if (status === null) return;
   switch (status.mode & FileType.mask) {
     case FileType.socket:
-      // A peer that has gone has no need to be told.
+      // A failure says that the peer has closed the connection.
       libc.shutdown(STDOUT, SHUT_WR);
       return;
     case FileType.fifo:
-      // Who writes errors to the same pipe has more to say, perhaps.
       if (statusOf(STDERR)?.identity !== status.identity) endPipe(status);
       return;
   }
 }
 
-/** Every descriptor that writes to the pipe becomes one that writes nowhere; its number stays taken. */
+/**
+ * Replaces every descriptor that writes to the pipe by one of `/dev/null`. They are not closed,
+ * because the runtime would then write to the next file of that number.
+ */
 function endPipe({ identity }: FileStatus): void {
-  using nowhere = new Descriptor(
+  using devNull = new Descriptor(
     check("open", libc.open(cString("/dev/null"), O_WRONLY | O_CLOEXEC, 0)),
   );
-  for (let number = STDOUT; number <= HIGHEST; number++) {
+  for (let number = STDOUT; number <= MAX_RUNTIME_DESCRIPTOR; number++) {
     if (statusOf(number)?.identity !== identity) continue;
     const flags = check("fcntl", libc.fcntl(number, F_GETFL, 0));
-    if ((flags & O_ACCMODE) === O_WRONLY) check("dup2", libc.dup2(nowhere.number, number));
+    if ((flags & O_ACCMODE) === O_WRONLY) check("dup2", libc.dup2(devNull.number, number));
   }
 }
 
@@ -60,7 +61,7 @@ function statusOf(number: number): FileStatus | null {
   try {
     return numberStatus(number);
   } catch {
-    // No file has this number.
+    // No open file has this number.
     return null;
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The C library: the only `Deno.dlopen` of the program.
+ * The functions of the C library, and the only `Deno.dlopen` of the program.
  *
- * Every symbol that is used stands here once, with the types of its C prototype. `ssize_t` results are
- * declared `i32`: the register's low half holds −1 or a count, and no count here reaches 2³¹, so no
- * BigInt is allocated on the way of a byte.
+ * Each function that is used stands here with the types of its C prototype. `ssize_t` results are
+ * declared `i32`: the low half of the register holds −1 or a count below 2³¹, and no BigInt is
+ * allocated for it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { LIBC_PATHS } from "./paths.ts";
 
 const definitions = {
-  // memory: how errno and strings are read without the wider right to raw pointers
+  // memory: errno, strings and addresses, without the permission to use raw pointers
   __errno_location: { parameters: [], result: "pointer" },
   errno_copy: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "void" },
   memory_copy: { name: "memcpy", parameters: ["buffer", "u64", "usize"], result: "void" },
@@ -128,8 +128,10 @@ const definitions = {
 export type Libc = Deno.DynamicLibrary<typeof definitions>["symbols"];
 
 /**
- * Opens one function. Each costs the runtime a trampoline of machine code, so none is made before it is called for:
- * `run-as` uses a quarter of them.
+ * Opens one function. The runtime compiles a trampoline for each function it opens, and `run-as`
+ * uses a quarter of them, so none is opened before its first use.
+ *
+ * @throws {Failure} 71 when this is not Linux, or glibc is at none of its known paths.
  */
 function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
   if (Deno.build.os !== "linux") {
@@ -141,12 +143,12 @@ function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
       const library: unknown = Deno.dlopen(path, { [name]: definitions[name] }).symbols;
       return (library as Libc)[name];
     } catch (error) {
-      // A missing file is the other distribution's path; anything else is worth keeping as the cause.
+      // Most of the paths belong to other distributions. The last error becomes the cause.
       cause = error;
     }
   }
   throw new Failure(
-    `Cannot load the GNU C library on ${Deno.build.arch}: it is in none of the known places`,
+    `Cannot load the GNU C library on ${Deno.build.arch}: it is at none of its known paths`,
     {
       exit: ExitCode.os,
       hint:
@@ -156,7 +158,9 @@ function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
   );
 }
 
-/** Functions that are opened when they are first asked for, and are plain properties from then on. */
+/**
+ * Makes an object whose getters open a function at its first use and then become plain properties.
+ */
 function load(): Libc {
   const library = {};
   for (const name of Object.keys(definitions) as (keyof typeof definitions)[]) {
@@ -173,5 +177,5 @@ function load(): Libc {
   return library as Libc;
 }
 
-/** Each thread that imports this file has its own. */
+/** The functions of the C library. Each thread has its own instance of this module. */
 export const libc: Libc = load();

@@ -1,8 +1,8 @@
 /**
- * The ids of this thread alone.
+ * The ids of the calling thread alone.
  *
- * To the kernel ids belong to a thread; it is the C library that changes them for the whole process (`nptl(7)`), by
- * stopping every other thread. So its functions are gone round here (`syscall(2)`).
+ * In the kernel each thread has its own ids. The functions of the C library change those of all
+ * threads (`nptl(7)`), so these calls go through `syscall(2)`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { IdCalls } from "./identity.ts";
 import { addressOf } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
-// asm/unistd_64.h; asm-generic/unistd.h for arm64
+// asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
 const SYS = Deno.build.arch === "x86_64"
   ? {
     getgroups: 115n,
@@ -30,21 +30,34 @@ const SYS = Deno.build.arch === "x86_64"
   };
 
 /**
- * `setresuid(2)` and so on, for this thread. Each answers −1 on failure. All are the one function of the C library, so that
- * `run-as` opens one and not three.
+ * `setresuid(2)`, `setgroups(2)` and so on, for the calling thread. Each answers −1 on failure. All
+ * of them are one function of the C library, so that `run-as` opens one instead of three.
  */
 export const THIS_THREAD: IdCalls = {
-  setgroups: (count, list) => call(SYS.setgroups, [list], BigInt(count), addressOf(list)),
-  getgroups: (room, list) => call(SYS.getgroups, [list], BigInt(room), addressOf(list)),
-  setresgid: (...ids) => call(SYS.setresgid, [], ...ids.map(BigInt)),
-  setresuid: (...ids) => call(SYS.setresuid, [], ...ids.map(BigInt)),
-  getresgid: (...ids) => call(SYS.getresgid, ids, ...ids.map(addressOf)),
-  getresuid: (...ids) => call(SYS.getresuid, ids, ...ids.map(addressOf)),
+  setgroups: (count, list) => call(SYS.setgroups, BigInt(count), list),
+  getgroups: (capacity, list) => call(SYS.getgroups, BigInt(capacity), list),
+  setresgid: (...ids) => call(SYS.setresgid, ...ids.map(BigInt)),
+  setresuid: (...ids) => call(SYS.setresuid, ...ids.map(BigInt)),
+  getresgid: (...ids) => call(SYS.getresgid, ...ids),
+  getresuid: (...ids) => call(SYS.getresuid, ...ids),
 };
 
-/** @param buffers What the words point to: kept until the kernel has answered. */
-function call(number: bigint, buffers: readonly Uint8Array[], ...words: bigint[]): number {
-  const [first = 0n, second = 0n, third = 0n] = words;
+type Argument = bigint | Uint8Array<ArrayBuffer>;
+
+/**
+ * The arguments of the running call. The reference keeps the buffers among them from collection.
+ */
+let inUse: readonly Argument[] = [];
+
+/** @param args At most three; the kernel is given the address of a buffer. */
+function call(number: bigint, ...args: readonly Argument[]): number {
+  inUse = args;
+  const [first = 0n, second = 0n, third = 0n] = inUse.map(wordOf);
   const result = libc.syscall(number, first, second, third);
-  return buffers.every((buffer) => buffer.byteLength >= 0) ? result : -1;
+  inUse = [];
+  return result;
+}
+
+function wordOf(argument: Argument): bigint {
+  return typeof argument === "bigint" ? argument : addressOf(argument);
 }

@@ -1,75 +1,81 @@
 /**
- * Somebody else's identity for one call, on this thread alone.
+ * Another user's identity on the calling thread, for one call.
  *
- * The other threads, and every other connection, never run as anyone else. Only the effective ids and the groups
- * change. The real and the saved uid stay root's, so that root can be taken back, and nobody may send a signal to the
- * process or look into it meanwhile (`kill(2)`, `ptrace(2)`).
+ * Only the effective ids and the groups change. The real and the saved uid stay root's: the thread
+ * can become root again, and the other user may neither signal nor trace the process meanwhile
+ * (`kill(2)`, `ptrace(2)`). No other thread changes.
  *
  * @module
  */
+import { NO_ID } from "./constants.ts";
 import { check, Errno, SystemError } from "./errno.ts";
-import { readProc } from "./files.ts";
 import type { ProcessIdentity } from "./identity.ts";
+import { readProc } from "./read_file.ts";
 import { libc } from "./symbols.ts";
 import { THIS_THREAD } from "./thread_ids.ts";
 
-const NO_CHANGE = 0xffff_ffff;
-/** The bits of `CapEff` (`capabilities(7)`). */
+// Bits of CapEff: capabilities(7), linux/capability.h.
 const CAP_SETGID = 1n << 6n;
 const CAP_SETUID = 1n << 7n;
 
-/** Lends this thread identities. */
+/** Runs functions on the calling thread as another user. */
 export class ThreadImpersonation {
   readonly #groups: Uint32Array<ArrayBuffer>;
   readonly #gid: number;
 
   /**
-   * @throws {SystemError} `EPERM` when this process is not root with every right to become somebody else, and
-   * to be root again.
+   * Remembers the gid and the groups of this thread, to restore them after each call.
+   *
+   * @throws {SystemError} `EPERM` when this process is not root, or lacks a capability that it
+   * needs.
    */
   constructor() {
     if (!canImpersonate()) throw new SystemError("setresuid", Errno.EPERM);
     const status = readProc("/proc/thread-self/status");
-    // Real, effective, saved, file system.
+    // The fields of "Gid:" are the real, effective, saved and file system gid (proc_pid_status(5)).
     this.#gid = Number(field(status, "Gid").split(/\s+/)[1]);
     const groups = field(status, "Groups").trim();
     this.#groups = Uint32Array.from(groups === "" ? [] : groups.split(/\s+/), Number);
   }
 
   /**
-   * Does something as somebody else. It must not wait, and must start no thread and no process: they would
-   * inherit the loan.
+   * Runs a function as another user, then restores root's ids. When they cannot be restored, the
+   * process is aborted.
    *
-   * @returns What it answered.
-   * @throws {SystemError} When the kernel does not grant the identity; nothing was done then.
+   * @param identity The user.
+   * @param call The function. It must be synchronous, and must start no thread and no process: they
+   * would inherit the identity.
+   * @returns The result of the function.
+   * @throws {SystemError} When the kernel does not allow the identity; the function has not run
+   * then.
    */
-  as<T>(identity: ProcessIdentity, call: () => T): T {
+  run<T>(identity: ProcessIdentity, call: () => T): T {
     const { uid, gid } = identity;
-    // To the kernel this number means that the id stays as it is, and that would be root's.
-    if (uid === NO_CHANGE || gid === NO_CHANGE) throw new SystemError("setresuid", Errno.EINVAL);
+    // The kernel takes this number for "leave the id as it is", which is root's.
+    if (uid === NO_ID || gid === NO_ID) throw new SystemError("setresuid", Errno.EINVAL);
     const groups = Uint32Array.from(new Set(identity.groups));
     try {
       check("setgroups", setGroups(groups));
-      check("setresgid", THIS_THREAD.setresgid(NO_CHANGE, gid, NO_CHANGE));
-      check("setresuid", THIS_THREAD.setresuid(NO_CHANGE, uid, NO_CHANGE));
+      check("setresgid", THIS_THREAD.setresgid(NO_ID, gid, NO_ID));
+      check("setresuid", THIS_THREAD.setresuid(NO_ID, uid, NO_ID));
       if (libc.geteuid() !== uid) throw new SystemError("setresuid", Errno.EPERM);
       return call();
     } finally {
-      this.#giveBack();
+      this.#restore();
     }
   }
 
-  /** A thread that cannot be root again must not go on as anybody else. */
-  #giveBack(): void {
-    // The uid first: with it come the rights to change the others.
-    const isBack = THIS_THREAD.setresuid(NO_CHANGE, 0, NO_CHANGE) === 0 &&
-      THIS_THREAD.setresgid(NO_CHANGE, this.#gid, NO_CHANGE) === 0 &&
+  #restore(): void {
+    // The uid first: the right to change the others comes with it.
+    const isRestored = THIS_THREAD.setresuid(NO_ID, 0, NO_ID) === 0 &&
+      THIS_THREAD.setresgid(NO_ID, this.#gid, NO_ID) === 0 &&
       setGroups(this.#groups) === 0;
-    if (!isBack) libc.abort();
+    // A server that went on under another identity would decide and connect with the wrong rights.
+    if (!isRestored) libc.abort();
   }
 }
 
-/** Whether this process is root, with every right to become somebody else. */
+/** Checks whether this process is root with the capabilities to become any user. */
 export function canImpersonate(): boolean {
   const effective = BigInt(`0x${field(readProc("/proc/thread-self/status"), "CapEff")}`);
   const wanted = CAP_SETGID | CAP_SETUID;
@@ -77,14 +83,13 @@ export function canImpersonate(): boolean {
 }
 
 function setGroups(groups: Uint32Array<ArrayBuffer>): number {
-  // An empty array has no memory, and no address is needed for none.
+  // An empty array has no address; for 0 groups the kernel reads nothing from it.
   const list = groups.length === 0 ? new Uint32Array(1) : groups;
-  const bytes = new Uint8Array(list.buffer);
-  return THIS_THREAD.setgroups(groups.length, bytes);
+  return THIS_THREAD.setgroups(groups.length, new Uint8Array(list.buffer));
 }
 
 function field(status: string, name: string): string {
-  const line = status.split("\n").find((one) => one.startsWith(`${name}:`));
+  const line = status.split("\n").find((line) => line.startsWith(`${name}:`));
   if (line === undefined) throw new Error(`/proc/thread-self/status has no ${name}`);
   return line.slice(name.length + 1).trim();
 }

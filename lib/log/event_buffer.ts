@@ -1,182 +1,97 @@
 /**
- * What happened at the doors, gathered for the audit log.
+ * The data plane's events on their way to the audit log.
  *
- * Entries are handed on in batches: one message for each connection would cost more than deciding about
- * it. They leave in order, at the latest {@linkcode DELAY} after they were made.
+ * Events are handed on in batches: one message for each connection would cost more than its decision.
+ * They leave in order, at most {@linkcode FLUSH_DELAY_MS} after they were recorded.
  *
  * @module
  */
-import { endpointText } from "../libc/inet.ts";
-import { type Ending, signalName } from "../libc/spawn.ts";
-import type { AllowRule, DenyReason } from "../policy/types.ts";
+import { messageOf } from "../errors.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import type { CloseReason, Session } from "../session/session_table.ts";
+import type { AllowRecord, CloseRecord, DenyRecord, SessionEvent } from "./session_event.ts";
 
-/** How long an entry may wait for others, in milliseconds. */
-const DELAY = 5;
-/** How many entries make a batch that waits no longer. */
-const BATCH = 256;
+/** How long an event may wait for others, in milliseconds. */
+const FLUSH_DELAY_MS = 5;
+/** How many events make a batch that is handed on at once. */
+const MAX_BATCH = 256;
 
-/** The peer of an entry. */
-export interface EventPeer {
-  readonly pid: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly exe: string | null;
-}
-
-/** Who came, as far as it is known, and where. */
-export interface EventSubject {
-  readonly listener: string;
-  /** The peer of a Unix socket. */
-  readonly peer: EventPeer | null;
-  /** `HOST:PORT` of a peer on TCP. */
-  readonly remote?: string | undefined;
-  /** The id of the key it holds, or claims to hold. */
-  readonly key?: string | undefined;
-  readonly user: string | null;
-}
-
-/** Someone who is refused. */
-export interface DeniedPeer extends EventSubject {
-  readonly reason: DenyReason;
-  /** What exactly was wrong, where the reason leaves it open. */
-  readonly message?: string | undefined;
-}
-
-/** The beginning of a session. The entries that follow about it name its number only. */
-export interface AllowEvent extends EventSubject {
-  readonly event: "allow";
-  /** Milliseconds since the epoch, as in every entry. */
-  readonly time: number;
-  readonly session: number;
-  readonly reason: AllowRule;
-  readonly service: string;
-  /** Whom the session acts as, and from where; for those who list sessions. */
-  readonly uid: number;
-  readonly from: string;
-}
-
-/** Something that happened to a session. */
-export type SessionUpdate =
-  & { readonly time: number; readonly session: number }
-  & (
-    | { readonly event: "revoke"; readonly reason: string }
-    /** A line that its program has written to its standard error. */
-    | { readonly event: "stderr"; readonly message: string }
-    | {
-      readonly event: "close";
-      readonly reason: CloseReason;
-      /** Left out where the peer spoke with its program alone. */
-      readonly bytesIn: number | undefined;
-      readonly bytesOut: number | undefined;
-      readonly duration: number;
-      /** The exit status of its program, or the signal that ended it. */
-      readonly status: number | string | undefined;
-    }
-  );
-
-/** One event at a door. */
-export type SessionEvent =
-  | AllowEvent
-  | (DeniedPeer & { readonly event: "deny"; readonly time: number })
-  | SessionUpdate;
-
-/** Where entries and faults go. */
+/** Receives events and errors. */
 export interface EventSink {
   events(batch: readonly SessionEvent[]): void;
-  /** An error that is a bug of ours or the machine's trouble; text without secrets. */
+  /** An internal or system error, unrelated to an access decision; text without secrets. */
   error(message: string): void;
 }
 
-/** Gathers entries and hands them on. */
+/**
+ * Collects events and hands them on in batches.
+ *
+ * @example
+ * ```ts
+ * const events = new EventBuffer(reactor, {
+ *   events: (batch) => postMessage({ kind: "events", batch }),
+ *   error: (message) => postMessage({ kind: "error", message }),
+ * });
+ * events.logDeny({ listener, peer, user: null, reason: "unknown-uid" });
+ * ```
+ */
 export class EventBuffer {
   readonly #reactor: Reactor;
-  readonly #reader: EventSink;
+  readonly #sink: EventSink;
   #batch: SessionEvent[] = [];
   #scheduled = false;
 
-  constructor(reactor: Reactor, reader: EventSink) {
+  constructor(reactor: Reactor, sink: EventSink) {
     this.#reactor = reactor;
-    this.#reader = reader;
+    this.#sink = sink;
   }
 
-  /** Someone was let in. */
-  logAllow(session: Session, rule: AllowRule): void {
-    const { facts, executable, from, id } = session;
-    const { origin, listener, user, service, identity, since } = facts;
-    const isUnix = origin.kind === "unix";
-    this.#add({
-      event: "allow",
-      time: since,
-      listener,
-      session: id,
-      peer: isUnix ? { ...origin.credentials, exe: executable } : null,
-      remote: isUnix ? undefined : endpointText(origin.remote),
-      key: isUnix ? undefined : origin.keyId,
-      user,
-      service,
-      reason: rule,
-      uid: identity.uid,
-      from,
-    });
+  /** Records that a session has started. */
+  logAllow(record: AllowRecord): void {
+    this.#add({ ...record, event: "allow" });
   }
 
-  /** Someone was not. */
-  logDeny(refused: DeniedPeer): void {
-    this.#add({ ...refused, time: Date.now(), event: "deny" });
+  /** Records that a connection was denied. */
+  logDeny(record: DenyRecord): void {
+    this.#add({ ...record, time: Date.now(), event: "deny" });
   }
 
-  /** Someone who was in would be refused now. */
-  logRevoke(session: Session, reason: string): void {
-    this.#add({ event: "revoke", time: Date.now(), session: session.id, reason });
+  /** Records that an open session would be denied now; its `close` follows. */
+  logRevoke(session: number, reason: string): void {
+    this.#add({ event: "revoke", time: Date.now(), session, reason });
   }
 
-  /** A session's program has written a line to its standard error. */
-  logStderr(session: Session, message: string): void {
-    this.#add({ event: "stderr", time: Date.now(), session: session.id, message });
+  /** Records a line that a session's program wrote to its standard error. */
+  logStderr(session: number, message: string): void {
+    this.#add({ event: "stderr", time: Date.now(), session, message });
   }
 
-  /** A session ended. */
-  logClose(session: Session): void {
-    this.#add({
-      event: "close",
-      time: Date.now(),
-      session: session.id,
-      reason: session.reason,
-      bytesIn: session.bytes?.in,
-      bytesOut: session.bytes?.out,
-      status: session.ending === null ? undefined : statusOf(session.ending),
-      duration: session.duration,
-    });
+  /** Records that a session has ended. */
+  logClose(record: CloseRecord): void {
+    this.#add({ ...record, event: "close", time: Date.now() });
   }
 
-  /** Something went wrong that is nobody's decision. */
+  /** Records an internal or system error, unrelated to an access decision. */
   logError(error: unknown): void {
     this.flush();
-    this.#reader.error(error instanceof Error ? error.message : String(error));
+    this.#sink.error(messageOf(error));
   }
 
-  /** Hands on what there is, now. */
+  /** Hands the collected events on now. */
   flush(): void {
     if (this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
-    this.#reader.events(batch);
+    this.#sink.events(batch);
   }
 
-  #add(entry: SessionEvent): void {
-    this.#batch.push(entry);
-    if (this.#batch.length >= BATCH) this.flush();
+  #add(event: SessionEvent): void {
+    this.#batch.push(event);
+    if (this.#batch.length >= MAX_BATCH) this.flush();
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#reactor.after(DELAY, () => {
+    this.#reactor.after(FLUSH_DELAY_MS, () => {
       this.#scheduled = false;
       this.flush();
     });
   }
-}
-
-function statusOf(ending: Ending): number | string {
-  return "status" in ending ? ending.status : signalName(ending.signal);
 }

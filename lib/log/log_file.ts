@@ -1,38 +1,39 @@
 /**
- * The audit log in a file of its own, for machines without a journal.
+ * The audit log in a file, for hosts without journald.
  *
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { append, giveFile, openToAppend, takeBack } from "../libc/appended_file.ts";
+import { append, openToAppend, removeTail } from "../libc/appended_file.ts";
+import { giveFile } from "../libc/file_owner.ts";
+import { descriptorStatus, FileType } from "../libc/file_status.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { descriptorStatus, FileType } from "../libc/files.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { LogChunk } from "./log_chunk.ts";
 
-/** How a log file is kept. */
+/** Options of a log file. */
 export interface LogFileOptions {
-  /** Whose it is to be where we make it; null: ours. */
+  /** The owner of a file that is created; null for the server's user. */
   readonly owner: ProcessIdentity | null;
-  /** Says in a line that so many are missing. */
+  /** The line that says how many lines are missing. */
   notice(missing: number): string;
 }
 
-/** Appends to a file, and can be told that it was moved away. */
+/** Appends to a log file, and opens it again after it was moved away. */
 export class LogFile {
   readonly path: string;
   readonly #options: LogFileOptions;
   #file: Descriptor;
-  /** How many lines could not be written since the last one that was. */
+  /** How many lines could not be written since the last line that was. */
   #missing = 0;
-  /** Whether the file ends in the beginning of a line. */
+  /** Whether the file ends with a part of a line. */
   #torn = false;
 
   /**
-   * Opens it, and makes it with mode 0640 where there is none.
+   * Opens the file. A new one gets mode 0640.
    *
-   * @throws {Failure} 71 when it cannot be opened, or could make its writer wait.
+   * @throws {Failure} 71 when it cannot be opened, or is a pipe or socket, which could block the server.
    */
   constructor(path: string, options: LogFileOptions) {
     this.path = path;
@@ -41,9 +42,9 @@ export class LogFile {
   }
 
   /**
-   * Opens the file of that name again. The old one is written to until then.
+   * Opens the file of that name again. Lines go to the old file until then.
    *
-   * @throws {Failure} 71 when it cannot be opened; the old one stays in use.
+   * @throws {Failure} 71 when it cannot be opened; the old file stays in use.
    */
   reopen(): void {
     const next = open(this.path, this.#options.owner);
@@ -54,32 +55,31 @@ export class LogFile {
   }
 
   /**
-   * Writes whole lines. What cannot be written is the caller's to tell elsewhere; the file says later that it is
-   * missing.
+   * Writes whole lines. Lines that cannot be written are counted, and a notice in the file says so later.
    *
-   * @throws {Failure} 71 when they cannot be written, such as to a disk that is full.
+   * @throws {Failure} 71 when they cannot be written, for example because the disk is full.
    */
   write(text: string): void {
     const missing = this.#missing;
     const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#options.notice(missing);
-    const piece = new LogChunk(missing, notice, text);
+    const chunk = new LogChunk(missing, notice, text);
     let written = 0;
     try {
-      while (written < piece.bytes.length) {
-        written += append(this.#file, piece.bytes.subarray(written));
+      while (written < chunk.bytes.length) {
+        written += append(this.#file, chunk.bytes.subarray(written));
       }
       this.#missing = 0;
       this.#torn = false;
     } catch (error) {
-      this.#missing = piece.missingAfter(written);
-      // The next line must not be glued to half of another one.
-      const torn = piece.tornAfter(written);
-      if (written > 0) this.#torn = torn > 0 && !takeBack(this.#file, torn);
+      this.#missing = chunk.missingAfter(written);
+      // The next line must not continue a part of another line.
+      const torn = chunk.tornAfter(written);
+      if (written > 0) this.#torn = torn > 0 && !removeTail(this.#file, torn);
       throw failure("write to", this.path, error);
     }
   }
 
-  /** Closes it. */
+  /** Closes the file. */
   close(): void {
     this.#file.close();
   }
@@ -90,7 +90,7 @@ function open(path: string, owner: ProcessIdentity | null): Descriptor {
     const { descriptor, isNew } = openToAppend(path, 0o640);
     try {
       const type = descriptorStatus(descriptor).mode & FileType.mask;
-      if (type !== FileType.regular && type !== FileType.character) throw noFile(path);
+      if (type !== FileType.regular && type !== FileType.character) throw wrongType(path);
       if (isNew && owner !== null) giveFile(descriptor, owner.uid, owner.gid);
       return descriptor;
     } catch (error) {
@@ -99,13 +99,13 @@ function open(path: string, owner: ProcessIdentity | null): Descriptor {
     }
   } catch (error) {
     throw error instanceof SystemError && error.errno === Errno.ENXIO
-      ? noFile(path)
+      ? wrongType(path)
       : failure("open", path, error);
   }
 }
 
-/** A pipe takes as much as somebody reads, and no server can wait for that. */
-function noFile(path: string): Failure {
+/** A write to a pipe or socket may block, and the server must not. */
+function wrongType(path: string): Failure {
   return new Failure(
     `Cannot open the log file ${path}: it is neither a regular file nor a character device`,
     {

@@ -1,6 +1,6 @@
 /**
- * The log file of a server that gives root up: its user must be able to open it again, or a log that was moved away
- * would end there.
+ * The log file of a server that gives up root: its user must be able to open the file again, or the log
+ * would end when the file is moved away.
  *
  * @module
  */
@@ -8,20 +8,20 @@ import { ExitCode, Failure } from "../errors.ts";
 import { openToAppend } from "../libc/appended_file.ts";
 import { ThreadImpersonation } from "../libc/thread_impersonation.ts";
 import { describe, SystemError } from "../libc/errno.ts";
-import { fileStatus } from "../libc/files.ts";
+import { fileStatus } from "../libc/file_status.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 
 /**
- * Makes sure that the user can go on with the log.
+ * Requires that a user can append to the log file.
  *
- * @param path The log file, which is there.
+ * @param path The log file, which exists.
  * @throws {Failure} 78 when the user cannot open it to write.
  */
 export function requireAppendable(identity: ProcessIdentity, path: string): void {
-  const error = new ThreadImpersonation().as(identity, () => tryToAppend(path));
+  const error = new ThreadImpersonation().run(identity, () => tryToAppend(path));
   if (error === 0) return;
   const { uid, gid } = identity;
-  // Where the file is the user's already, it is a directory on the way that keeps them out.
+  // Where the user owns the file, a directory of its path denies access.
   const hint = fileStatus(path).uid === uid ? `namei -l ${path}` : `chown ${uid}:${gid} ${path}`;
   throw new Failure(
     `uid ${uid} cannot write to the log file ${path} (${
@@ -31,7 +31,7 @@ export function requireAppendable(identity: ProcessIdentity, path: string): void
   );
 }
 
-/** Opens a file to write, and closes it again. @returns 0 or the error number. */
+/** Opens a file to append, and closes it. @returns 0 or the error number. */
 function tryToAppend(path: string): number {
   try {
     openToAppend(path, 0).descriptor.close();

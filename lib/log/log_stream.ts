@@ -1,54 +1,54 @@
 /**
- * The log on its way to standard error, whoever reads there, or reads no more.
+ * The audit log on standard error.
  *
- * A reader that is slow holds up nobody: what is logged meanwhile waits in a queue that has a bound. What does not
- * fit, or cannot be written, is counted, and told in its place as soon as something can be written again.
+ * A slow or dead reader never blocks the server: lines wait in a bounded queue. Lines that do not fit, or
+ * cannot be written, are counted, and a notice in their place says so once a write succeeds.
  *
  * @module
  */
 import { countLines, LogChunk } from "./log_chunk.ts";
 
-/** How much may wait, in characters. */
-const BOUND = 4 * 1024 * 1024;
-/** How much is written at once, in characters: what a pipe holds. */
-const PIECE = 64 * 1024;
-/** How often a pipe that somebody else has made non-blocking is tried again, in milliseconds. */
-const PAUSE = 10;
+/** The capacity of the queue, in characters. */
+const QUEUE_CAPACITY = 4 * 1024 * 1024;
+/** How much is written at once, in characters: the capacity of a pipe (`pipe(7)`). */
+const CHUNK_LENGTH = 64 * 1024;
+/** How often a full pipe that was made non-blocking is tried again, in milliseconds. */
+const RETRY_INTERVAL_MS = 10;
 
-/** Where the log goes: `Deno.stderr`. */
+/** The destination of the log: `Deno.stderr`. */
 export interface LogSink {
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
 }
 
-/** Writes the log in the background, one piece after the other. Nothing is ever thrown. */
+/** Writes the log in the background, one chunk after another. Never throws. */
 export class LogStream {
   readonly #sink: LogSink;
   readonly #notice: (lost: number) => string;
-  /** Texts that wait, and numbers: so many lines are lost here. No two numbers follow each other. */
+  /** Texts to write, and numbers: so many lines are lost here. Numbers are never adjacent. */
   readonly #queue: (string | number)[] = [];
-  /** How much waits or is being written. */
+  /** How many characters wait or are being written. */
   #size = 0;
-  /** Whether the last thing that was taken is the beginning of a line. */
+  /** Whether the last write ended with a part of a line. */
   #torn = false;
   #writing: Promise<void> | null = null;
 
   /**
-   * @param sink Where it goes.
-   * @param notice Says in a line that so many were lost.
+   * @param sink The destination.
+   * @param notice The line that says how many lines are lost.
    */
   constructor(sink: LogSink, notice: (lost: number) => string) {
     this.#sink = sink;
     this.#notice = notice;
   }
 
-  /** Whether nothing waits. */
+  /** Whether everything was written. */
   get isWritten(): boolean {
     return this.#writing === null;
   }
 
-  /** Takes whole lines. */
+  /** Queues whole lines. */
   write(text: string): void {
-    if (this.#hasRoomFor(text)) {
+    if (this.#hasSpaceFor(text)) {
       this.#queue.push(text);
       this.#size += text.length;
     } else {
@@ -59,49 +59,49 @@ export class LogStream {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Settles when nothing waits any more. */
+  /** Settles when everything was written. */
   async written(): Promise<void> {
     await this.#writing;
   }
 
-  #hasRoomFor(text: string): boolean {
-    // What is longer than the bound by itself is in memory already.
+  #hasSpaceFor(text: string): boolean {
+    // A text longer than the capacity is in memory already.
     if (this.#size === 0) return true;
-    // After a loss there must be room for more than a line, or every second one would say that one is missing.
-    const reserve = typeof this.#queue.at(-1) === "number" ? PIECE : 0;
-    return this.#size + text.length + reserve <= BOUND;
+    // After a loss, space for more than a line is needed, or every second line would be a notice.
+    const reserve = typeof this.#queue.at(-1) === "number" ? CHUNK_LENGTH : 0;
+    return this.#size + text.length + reserve <= QUEUE_CAPACITY;
   }
 
   async #writeAll(): Promise<void> {
     let works = true;
-    // What was lost is no reason to try again, where that has just failed: the next line will be.
+    // After a failed write, a number alone is not tried again: the next line is.
     while (
       this.#queue.length > 1 || typeof this.#queue[0] === "string" || works && this.#queue[0]
     ) {
-      works = await this.#writePiece();
+      works = await this.#writeChunk();
     }
     this.#writing = null;
   }
 
-  /** @returns Whether all of it was taken. */
-  async #writePiece(): Promise<boolean> {
+  /** @returns Whether the chunk was written. */
+  async #writeChunk(): Promise<boolean> {
     const lost = this.#takeNumber();
     const text = this.#takeText();
     const notice = lost === 0 ? "" : (this.#torn ? "\n" : "") + this.#notice(lost);
-    const piece = new LogChunk(lost, notice, text);
+    const chunk = new LogChunk(lost, notice, text);
     let written = 0;
     try {
-      while (written < piece.bytes.length) {
-        written += await this.#some(piece.bytes.subarray(written));
+      while (written < chunk.bytes.length) {
+        written += await this.#writeSome(chunk.bytes.subarray(written));
       }
       return true;
     } catch {
-      // Nobody can be told now. The number is, in its place.
-      this.#queue.unshift(piece.missingAfter(written) + this.#takeNumber());
+      // The number takes the place of the lines in the queue.
+      this.#queue.unshift(chunk.missingAfter(written) + this.#takeNumber());
       return false;
     } finally {
       this.#size -= text.length;
-      if (written > 0) this.#torn = piece.tornAfter(written) > 0;
+      if (written > 0) this.#torn = chunk.tornAfter(written) > 0;
     }
   }
 
@@ -118,19 +118,21 @@ export class LogStream {
     let text = "";
     for (;;) {
       const next = this.#queue[0];
-      if (typeof next !== "string" || text !== "" && text.length + next.length > PIECE) return text;
+      if (typeof next !== "string" || text !== "" && text.length + next.length > CHUNK_LENGTH) {
+        return text;
+      }
       text += next;
       this.#queue.shift();
     }
   }
 
-  /** Writes what is taken now. @returns How much that is. */
-  async #some(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+  /** Writes what the sink accepts now. @returns How many bytes that was. */
+  async #writeSome(bytes: Uint8Array<ArrayBuffer>): Promise<number> {
     try {
       return await this.#sink.write(bytes);
     } catch (error) {
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL_MS));
       return 0;
     }
   }

@@ -1,18 +1,19 @@
 /**
- * Where the log of a server goes, and how it looks: flags, then the configuration, then what standard error is.
+ * Destination, level and format of a server's log: from the flags, then the configuration, then the type of
+ * standard error.
  *
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { LogLevel } from "../config/types.ts";
-import { Failure } from "../errors.ts";
+import { Failure, messageOf } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
-import { type AuditFormat, AuditLog } from "./audit_event.ts";
+import { type AuditFormat, AuditLog } from "./audit_log.ts";
 import { LogFile } from "./log_file.ts";
 import { requireAppendable } from "./log_owner.ts";
 import { type LogSink, LogStream } from "./log_stream.ts";
 
-/** What decides beside the configuration. */
+/** The settings that do not come from the configuration. */
 export interface LogOptions {
   readonly logLevel: LogLevel | null;
   readonly logFormat: "text" | "json" | null;
@@ -22,36 +23,36 @@ export interface LogOptions {
   readonly logSink: LogSink;
 }
 
-/** The log of a server, as the configuration wants it now. */
+/** The log of a server, with the settings in force. */
 export class ServerLog {
   readonly audit: AuditLog;
   readonly #context: LogOptions;
-  readonly #source: LiveConfig;
+  readonly #liveConfig: LiveConfig;
   readonly #owner: ProcessIdentity | null;
   readonly #stream: LogStream;
   #file: LogFile | null = null;
 
   /**
-   * @param owner Whom the server becomes; null when it stays who it is.
-   * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not open it.
+   * @param owner The user of `--drop-to`; null without it.
+   * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not append to it.
    */
-  constructor(context: LogOptions, source: LiveConfig, owner: ProcessIdentity | null) {
+  constructor(context: LogOptions, liveConfig: LiveConfig, owner: ProcessIdentity | null) {
     this.#context = context;
-    this.#source = source;
+    this.#liveConfig = liveConfig;
     this.#owner = owner;
     this.#stream = new LogStream(
       context.logSink,
       (lost) => this.#line(`${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`),
     );
-    const { file } = source.config.log;
+    const { file } = liveConfig.config.log;
     if (file !== null) this.#file = this.#open(file);
     if (file !== null && owner !== null) requireAppendable(owner, file);
     this.audit = new AuditLog(this.#format(), (text) => this.#write(text));
   }
 
-  /** The configuration has changed. */
+  /** Applies a changed configuration. */
   reconfigure(): void {
-    const { file } = this.#source.config.log;
+    const { file } = this.#liveConfig.config.log;
     if (file !== (this.#file?.path ?? null)) {
       this.#attempt(() => {
         const next = file === null ? null : this.#open(file);
@@ -62,17 +63,17 @@ export class ServerLog {
     this.audit.format = this.#format();
   }
 
-  /** Somebody has moved the file away. */
+  /** Opens the log file again, after it was moved away. */
   reopen(): void {
     this.#attempt(() => this.#file?.reopen());
   }
 
-  /** Whether standard error has taken everything, or refused it. */
+  /** Whether everything was written to standard error, or counted as lost. */
   get isWritten(): boolean {
     return this.#stream.isWritten;
   }
 
-  /** Settles when it has. That may be never, where nobody reads. */
+  /** Settles when {@linkcode isWritten} is true, which may be never where no process reads. */
   written(): Promise<void> {
     return this.#stream.written();
   }
@@ -90,10 +91,13 @@ export class ServerLog {
   }
 
   #format(): AuditFormat {
-    const { level, format } = this.#source.config.log;
+    const { level, format } = this.#liveConfig.config.log;
     const { logLevel, logFormat, logIsTerminal } = this.#context;
-    const people = logIsTerminal && this.#file === null;
-    return { level: logLevel ?? level, format: logFormat ?? format ?? (people ? "text" : "json") };
+    const toTerminal = logIsTerminal && this.#file === null;
+    return {
+      level: logLevel ?? level,
+      format: logFormat ?? format ?? (toTerminal ? "text" : "json"),
+    };
   }
 
   #write(text: string): void {
@@ -104,13 +108,12 @@ export class ServerLog {
     try {
       this.#file.write(text);
     } catch (error) {
-      // What happened must not be lost because a disk is full; standard error has another end.
-      const message = error instanceof Error ? error.message : String(error);
-      this.#stream.write(`ipcauth: error: ${message}\n${text}`);
+      // Events must not be lost because a disk is full: they go to standard error.
+      this.#stream.write(`ipcauth: error: ${messageOf(error)}\n${text}`);
     }
   }
 
-  /** A line about the log itself, in the log's own format. */
+  /** A line about the log, in the log's own format. */
   #line(message: string): string {
     let line = "";
     new AuditLog(this.audit.format, (text) => line += text)

@@ -1,162 +1,165 @@
 /**
- * Takes connections from a listening socket, a batch a turn, and never spins.
+ * Accepts connections from a listening socket, in batches, without ever spinning.
  *
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
-import { accept, receive, shutdown } from "../libc/sockets.ts";
+import { accept } from "../libc/sockets.ts";
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
+import { drainAndClose } from "./drain_and_close.ts";
 
-/** How many connections one turn of the reactor takes before the others' events are served. */
+/** How many connections are accepted in one turn of the reactor. */
 const BATCH = 64;
-/** How long a listener rests when the machine has no room for another connection, in milliseconds. */
-const REST = 100;
+/** How long accepting is paused when no descriptor is left for a connection, in milliseconds. */
+const ACCEPT_PAUSE_MS = 100;
 
-/** Who is given the connections. */
+/** Receives the accepted connections of a listener. */
 export interface ConnectionHandler {
   /**
-   * Some have come, and will be received one by one. What is looked at now is no older than the connection of any of
-   * them, so what they have in common needs to be looked at once only.
+   * Called before the connections of a batch. All of them were accepted before this call, so one check
+   * of the configuration here is current for each of them.
    */
   beforeBatch(): void;
-  /** Someone has come. The connection is the porter's from here on, also when this throws. */
+  /** Takes ownership of an accepted connection, also when it throws. */
   onConnection(connection: Descriptor): void;
-  /** There is no room for someone: to be turned away, and noted. */
+  /** Takes ownership of a connection that has to be closed because no descriptor is left for it. */
   onResourceExhausted(connection: Descriptor): void;
-  /** A bug of ours, or the machine's trouble. */
+  /** Reports an internal or system error. */
   onError(error: unknown): void;
 }
 
-/** Accepts, for as long as it is not closed. */
+/**
+ * Accepts connections until it is closed.
+ *
+ * @example
+ * ```ts
+ * const acceptor = new Acceptor(reactor, socket, {
+ *   beforeBatch: () => liveConfig.refresh(),
+ *   onConnection: (connection) => endpoint.authorize(connection),
+ *   onResourceExhausted: drainAndClose,
+ *   onError: (error) => events.logError(error),
+ * });
+ * ```
+ */
 export class Acceptor implements Watcher {
   readonly #reactor: Reactor;
   readonly #socket: Descriptor;
   readonly #handler: ConnectionHandler;
   readonly #registration: Registration;
-  // Given up to take in, and send away, a connection that no descriptor is left for.
-  #spare: Descriptor | null;
+  /** A reserve: its slot accepts, and closes, a connection that no descriptor is left for. */
+  #reserve: Descriptor | null;
 
-  /** Starts accepting. @param socket The listening socket, which is the acceptor's from here on. */
+  /**
+   * Starts to accept.
+   *
+   * @param socket The listening socket; owned by the acceptor.
+   * @throws {SystemError} When the reserve cannot be made or the socket cannot be watched.
+   */
   constructor(reactor: Reactor, socket: Descriptor, handler: ConnectionHandler) {
     this.#reactor = reactor;
     this.#socket = socket;
     this.#handler = handler;
-    this.#spare = socket.duplicate();
+    this.#reserve = socket.duplicate();
     this.#registration = reactor.watch(socket, EPOLLIN, this);
   }
 
   /**
-   * Takes the connections that are waiting: one, and where there are more, twice as many each time. Who comes alone does
-   * not wait for others, and who comes in a crowd shares the look at the configuration, which may also close this listener.
+   * Accepts in batches of 1, 2, 4, … up to {@linkcode BATCH} per turn. A single client is served without
+   * delay; a burst shares one configuration check, which may also close this listener.
    */
   onEvents(): void {
-    if (this.#spare === null) this.#keepSpare();
+    if (this.#reserve === null) this.#restoreReserve();
     let size = 1;
-    for (let taken = 0; taken < BATCH && this.#socket.isOpen;) {
-      const group = this.#take(size);
-      if (group.length === 0) return;
-      taken += group.length;
-      this.#receive(group);
-      size = group.length === size ? 2 * size : 1;
+    for (let accepted = 0; accepted < BATCH && this.#socket.isOpen;) {
+      const batch = this.#acceptBatch(size);
+      if (batch.length === 0) return;
+      accepted += batch.length;
+      this.#handleBatch(batch);
+      size = batch.length === size ? 2 * size : 1;
     }
   }
 
-  /** A bug of ours on the way to a decision: nobody has come in, the door stays open. */
+  /** Reports an internal error. Its batch was closed; accepting goes on. */
   onFault(error: unknown): void {
     this.#handler.onError(error);
   }
 
-  #take(most: number): Descriptor[] {
-    const group: Descriptor[] = [];
-    while (group.length < most) {
-      const connection = this.#accept();
-      if (connection === null) break;
-      group.push(connection);
-    }
-    return group;
+  /** Stops accepting and closes the listening socket. */
+  close(): void {
+    this.#registration.close();
+    this.#reserve?.close();
   }
 
-  #receive(group: readonly Descriptor[]): void {
+  #acceptBatch(size: number): Descriptor[] {
+    const batch: Descriptor[] = [];
+    while (batch.length < size) {
+      const connection = this.#accept();
+      if (connection === null) break;
+      batch.push(connection);
+    }
+    return batch;
+  }
+
+  #handleBatch(batch: readonly Descriptor[]): void {
     try {
       this.#handler.beforeBatch();
     } catch (error) {
-      // Nothing can be decided, so nobody comes in.
-      group.forEach(drainAndClose);
+      // Without a current configuration no decision is possible, so every connection is closed.
+      batch.forEach(drainAndClose);
       throw error;
     }
-    for (const connection of group) {
+    for (const connection of batch) {
       try {
         this.#handler.onConnection(connection);
       } catch (error) {
-        // A bug while deciding about one peer: that peer is refused, and the next one has its turn.
+        // An internal error closes this connection and leaves the rest of the batch alone.
         this.#handler.onError(error);
       }
     }
   }
 
-  /** Stops accepting. */
-  close(): void {
-    this.#registration.close();
-    this.#spare?.close();
-  }
-
-  /** The next waiting connection, or null when nobody is waiting or there is no room. */
+  /** The next pending connection, or null when there is none or no descriptor for it. */
   #accept(): Descriptor | null {
     try {
       return accept(this.#socket);
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      this.#sendOneAway(error);
+      this.#closeOnePending(error);
       return null;
     }
   }
 
   /**
-   * Out of descriptors or memory: a waiting connection keeps the listener ready, so the loop would spin.
-   * The spare descriptor's place takes one connection in and sends it away; where even that fails, the
-   * listener rests a moment. Those who are inside notice nothing.
+   * Closes one pending connection when descriptors or memory have run out. A pending connection keeps
+   * the socket readable, so the loop would spin. The reserve's slot accepts the connection; where that
+   * fails too, accepting is paused. Open connections are not affected.
    */
-  #sendOneAway(error: SystemError): void {
-    this.#spare?.close();
-    this.#spare = null;
+  #closeOnePending(error: SystemError): void {
+    this.#reserve?.close();
+    this.#reserve = null;
     try {
       const connection = accept(this.#socket);
       if (connection !== null) this.#handler.onResourceExhausted(connection);
-      this.#spare = this.#socket.duplicate();
+      this.#reserve = this.#socket.duplicate();
     } catch {
       this.#handler.onError(error);
       this.#registration.update(0);
-      this.#reactor.after(REST, () => this.#wakeUp());
+      this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
     }
   }
 
-  #wakeUp(): void {
+  #resume(): void {
     if (!this.#socket.isOpen) return;
-    this.#keepSpare();
+    this.#restoreReserve();
     this.#registration.update(EPOLLIN);
   }
 
-  #keepSpare(): void {
+  #restoreReserve(): void {
     try {
-      this.#spare ??= this.#socket.duplicate();
+      this.#reserve ??= this.#socket.duplicate();
     } catch {
-      // Still no room; the next connection that does not fit rests the listener again.
+      // Still no descriptor: the next connection that does not fit pauses the listener again.
     }
   }
 }
-
-/**
- * Ends a connection so that the peer reads end-of-file and nothing else.
- *
- * The kernel answers `ECONNRESET` instead where unread bytes are left behind (`unix(7)`,
- * `unix_release_sock`), so what the peer sent unasked is thrown away, after its direction was shut: it
- * can add nothing, and what there is has an end.
- */
-export function drainAndClose(connection: Descriptor): void {
-  shutdown(connection);
-  while (receive(connection, discardBuffer) > 0);
-  connection.close();
-}
-
-const discardBuffer = new Uint8Array(64 * 1024);

@@ -1,18 +1,17 @@
 /**
- * A connection made through the C library, in Deno's asynchronous world.
+ * A connection that was made through the C library, as a socket of the asynchronous runtime.
  *
- * `new net.Socket({ fd })` is documented by Node for descriptors of pipes and sockets; that Deno 2.9.6
- * takes any connected stream socket, made by whomever, was tried and is tested. This is the only place
- * that relies on it.
+ * Node documents `new net.Socket({ fd })` for descriptors of pipes and sockets. That Deno 2.9.6 accepts any
+ * connected stream socket, whatever made it, is tested. Only this file relies on it.
  *
  * @module
  */
 import { Socket } from "node:net";
 
 /**
- * Adopts a connection. The socket owns the descriptor from here on and closes it.
+ * Adopts a connection.
  *
- * @param descriptor A connected, non-blocking stream socket that nobody else owns.
+ * @param descriptor A connected, non-blocking stream socket; owned, and closed, by the returned socket.
  */
 export function adoptSocket(descriptor: number): Socket {
   return new Socket({ fd: descriptor, allowHalfOpen: true, readable: true, writable: true });

@@ -1,66 +1,67 @@
 /**
- * Two connections joined: what one sends, the other gets, in both directions, until both have ended.
+ * Relays bytes between two connections, in both directions, until both have ended.
  *
- * Half-closing passes through. What does not fit into one connection at once is kept, and nothing more is
- * read from the other until it has gone, so a relay holds at most one buffer a direction. Nothing that was
+ * Half-close passes through. Bytes that one connection does not take are kept, and nothing more is read
+ * from the other until they are sent, so a relay holds at most one buffer per direction. No byte that was
  * read is lost, in whatever order the ends are closed.
  *
- * Events are edge-triggered: a connection is told to the kernel once, and never again.
+ * Events are edge-triggered: each connection is added to the epoll set once.
  *
  * @module
  */
-import { endSending, unconfirmed } from "../libc/inet.ts";
-import { BROKEN, receive, refuseInput, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import {
+  BROKEN,
+  receive,
+  send,
+  shutdownRead,
+  shutdownWrite,
+  WOULD_BLOCK,
+} from "../libc/sockets.ts";
+import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
 import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
+import type {
+  RelayCloseReason,
+  RelayOutcome,
+  RelayOwner,
+  TerminationReason,
+} from "./relay_outcome.ts";
 import type { Timer } from "../reactor/timers.ts";
 
-/** How many chunks one direction moves before others have their turn. */
-const ROUNDS = 4;
-/** Enough for the sealed end of a stream, in bytes. */
-const END_ROOM = 256;
-/** How long a peer may go on sending to nobody after it has been told everything, in milliseconds. */
-const LINGER = 2_000;
-/** How often is looked whether everything sent has arrived, in milliseconds: the kernel does not tell. */
-const LOOK = 20;
+/** How many chunks one direction moves per turn of the reactor. */
+const CHUNKS_PER_TURN = 4;
+/** Space for an encrypted FIN record, in bytes. */
+const FIN_BYTES = 256;
+/** How long input is discarded after everything was sent, in milliseconds. */
+const LINGER_MS = 2_000;
+/** How often unacknowledged bytes are counted, in milliseconds: no event reports their acknowledgement. */
+const ACK_POLL_INTERVAL_MS = 20;
 
 /**
- * How a relay ended: `end` when both sides were done, `error` when a connection broke, what a seal refused
- * (`truncated`, `corrupt` …), or the word it was aborted with.
+ * Two joined connections, owned by the relay.
+ *
+ * @example
+ * ```ts
+ * const relay = new Relay(reactor, buffers, client, backend, {
+ *   onRelayClosed: ({ bytesIn, bytesOut, reason }) => log(reason, bytesIn, bytesOut),
+ * });
+ * ```
  */
-export interface RelayOutcome {
-  /** Bytes of plaintext that the first end sent. */
-  readonly bytesIn: number;
-  /** And the second. */
-  readonly bytesOut: number;
-  readonly reason: string;
-  /** Which end broke off, where one did. */
-  readonly brokenEnd: "first" | "second" | null;
-}
-
-/** Who hears of a relay's end. */
-export interface RelayOwner {
-  /** Called once, when both connections are closed, and never before the constructor has returned. */
-  onRelayClosed(outcome: RelayOutcome): void;
-}
-
-/** Two joined connections. They belong to the relay, which closes them. */
 export class Relay implements RelayEndOwner {
   readonly #reactor: Reactor;
   readonly #buffers: RelayBuffers;
-  readonly #holder: RelayOwner;
+  readonly #owner: RelayOwner;
   readonly #first: RelayEnd;
   readonly #second: RelayEnd;
-  /** Why it has to end, as soon as the end it names has got what was read for it. */
+  /** Ends the relay once `to` has received what was read for it; null while nothing has failed. */
   #failure: {
-    readonly reason: string;
+    readonly reason: RelayCloseReason;
     readonly to: RelayEnd;
     readonly brokenEnd: RelayOutcome["brokenEnd"];
   } | null = null;
-  /** When its end is no longer waited for. */
   #deadline: Timer | null = null;
-  #over = false;
+  #closed = false;
 
   /**
    * Joins two connections.
@@ -72,11 +73,11 @@ export class Relay implements RelayEndOwner {
     buffers: RelayBuffers,
     first: RelayConnection,
     second: RelayConnection,
-    holder: RelayOwner,
+    owner: RelayOwner,
   ) {
     this.#reactor = reactor;
     this.#buffers = buffers;
-    this.#holder = holder;
+    this.#owner = owner;
     this.#first = new RelayEnd(this, first);
     this.#second = new RelayEnd(this, second);
     try {
@@ -93,30 +94,30 @@ export class Relay implements RelayEndOwner {
     }
   }
 
-  /** When a byte last went either way, on the reactor's clock. */
+  /** When a byte last passed in either direction, in milliseconds on the reactor's clock. */
   lastActivity = performance.now();
 
   /** Closes both connections at once. */
-  abort(reason: string): void {
+  abort(reason: TerminationReason | "error"): void {
     this.#close(reason, true);
   }
 
-  /** Something happened at an end, or more is to be done. */
+  /** Handles events of an end, or a turn that it requested. */
   onEvents(end: RelayEnd, mask: number): void {
     const other = end === this.#first ? this.#second : this.#first;
     end.recordEvents(mask);
-    if (this.#isDone && this.#failure === null) {
+    if (this.#isFinished && this.#failure === null) {
       this.#linger();
       return;
     }
     this.#pump(end, other);
-    if (this.#over || (mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) === 0) return;
+    if (this.#closed || (mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) === 0) return;
     if (end.unsent !== null || other.mayPump) this.#pump(other, end);
   }
 
-  /** Moves bytes from one end to the other until there are no more, or they no longer fit. */
+  /** Moves bytes until there are none, the other end takes no more, or the turn is used up. */
   #pump(from: RelayEnd, to: RelayEnd): void {
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < CHUNKS_PER_TURN; round++) {
       if (to.unsent !== null && !this.#flush(to)) break;
       if (this.#failure !== null) {
         this.#breakOff();
@@ -127,14 +128,14 @@ export class Relay implements RelayEndOwner {
         return;
       }
       if (!this.#move(from, to)) break;
-      if (this.#over) return;
+      if (this.#closed) return;
     }
-    if (this.#over) return;
+    if (this.#closed) return;
     if (from.mayPump && to.unsent === null) from.requestTurn();
     this.#settle();
   }
 
-  /** Reads once and passes it on. @returns Whether there may be more. */
+  /** Reads once and passes the bytes on. @returns Whether there may be more. */
   #move(from: RelayEnd, to: RelayEnd): boolean {
     const early = from.received;
     if (early !== null) {
@@ -144,7 +145,7 @@ export class Relay implements RelayEndOwner {
     }
     if (!from.readable) return false;
     const { read } = this.#buffers;
-    // Whole records: the rest of a chunk would travel in one of its own.
+    // A multiple of the record size: the rest of a chunk would need a record of its own.
     const whole = to.seal === null ? read : read.subarray(0, CHUNK - CHUNK % to.seal.maxBody);
     let count = receive(from.descriptor, whole);
     if (count === WOULD_BLOCK) {
@@ -160,9 +161,9 @@ export class Relay implements RelayEndOwner {
       else from.ended = true;
       return true;
     }
-    // Few bytes do not mean that there are no more: the kernel ends a read where descriptors or urgent data are
-    // attached (unix(7), tcp(7)). So reading goes on until it says so. An end that is near is found at once, and
-    // leaves with the last bytes and not after them.
+    // A short read does not mean that there are no more bytes: the kernel ends a read at attached
+    // descriptors or urgent data (unix(7), tcp(7)). After a hang-up event a second read finds the end of the
+    // stream at once, so that it is sent with the last bytes.
     let more = WOULD_BLOCK;
     if (from.hungUp && from.seal === null && count < whole.length) {
       more = receive(from.descriptor, whole.subarray(count));
@@ -170,35 +171,35 @@ export class Relay implements RelayEndOwner {
       count += Math.max(0, more);
     }
     this.#pass(from, to, read.subarray(0, count));
-    // The kernel tells of a broken connection once, and afterwards of an end.
+    // The kernel reports a broken connection once, and end-of-file afterwards.
     if (more === BROKEN) this.#cut(from, to);
     return true;
   }
 
   #pass(from: RelayEnd, to: RelayEnd, chunk: Uint8Array<ArrayBuffer>): void {
     this.lastActivity = this.#reactor.now();
-    // Nobody is there to take it; reading on lets the peer come to its own end.
+    // No connection to write to; reading on lets the peer reach its own end.
     if (to.broken) return;
     if (from.seal === null) {
       from.bytes += chunk.length;
       this.#write(to, chunk, from.ended);
       return;
     }
-    const out = this.#buffers.roomToOpen(from.seal.roomFor(chunk.length));
-    const { length, ended, refusal } = from.seal.open(chunk, out);
+    const out = this.#buffers.spaceToOpen(from.seal.capacityFor(chunk.length));
+    const { length, ended, error } = from.seal.open(chunk, out);
     from.bytes += length;
     if (ended) from.ended = true;
     if (length > 0) this.#write(to, out.subarray(0, length), ended);
-    if (refusal !== null) this.#fail(refusal, to);
+    if (error !== null) this.#fail(error, to);
   }
 
-  /** @param last Whether the end follows. */
+  /** @param last Whether the end of the stream follows. */
   #write(to: RelayEnd, data: Uint8Array<ArrayBuffer>, last: boolean): void {
     if (to.seal === null) {
       this.#send(to, data, data.length);
       return;
     }
-    const out = this.#buffers.roomToSeal(to.seal.sealedLength(data.length) + END_ROOM);
+    const out = this.#buffers.spaceToSeal(to.seal.sealedLength(data.length) + FIN_BYTES);
     let length = to.seal.sealData(data, out);
     if (last) {
       to.finSealed = true;
@@ -212,11 +213,11 @@ export class Relay implements RelayEndOwner {
     if (taken === BROKEN) this.#break(to);
     else if (taken < count) {
       to.unsent = bytes.slice(Math.max(0, taken), count);
-      to.awaitRoom();
+      to.awaitWritable();
     }
   }
 
-  /** Sends what was kept. @returns Whether nothing is kept any more. */
+  /** Sends the kept bytes. @returns Whether all of them were sent. */
   #flush(to: RelayEnd): boolean {
     if (!to.writable || to.unsent === null) return false;
     const rest = to.unsent;
@@ -226,100 +227,101 @@ export class Relay implements RelayEndOwner {
     return to.unsent === null;
   }
 
-  /** One side has sent its last byte, and the other has it: tell it so. */
+  /** Passes the end of a stream on, after its last byte. */
   #passEnd(from: RelayEnd, to: RelayEnd): void {
     if (to.seal !== null && !to.finSealed && !to.broken) {
       to.finSealed = true;
-      const out = this.#buffers.roomToSeal(END_ROOM);
+      const out = this.#buffers.spaceToSeal(FIN_BYTES);
       this.#send(to, out, to.seal.sealFin(out), true);
       if (to.unsent !== null) return;
     }
     from.noticeHangUp();
     if (!to.finPassed && !to.broken) {
       to.finPassed = true;
-      // Where nothing goes the other way any more, it is about to be closed, and on a Unix socket that says it as well.
-      if (to.kind !== "unix" || !(from.finPassed || from.broken)) endSending(to.descriptor);
+      // Where the other direction has ended too, the close that follows ends a Unix stream as well.
+      if (to.kind !== "unix" || !(from.finPassed || from.broken)) shutdownWrite(to.descriptor);
     }
     this.#settle();
   }
 
-  /** An end takes nothing any more. What it still has to say goes on. */
+  /** Nothing can be sent to an end any more. What it still sends is relayed. */
   #break(end: RelayEnd): void {
     end.broken = true;
     end.unsent = null;
     const other = end === this.#first ? this.#second : this.#first;
-    // On a Unix socket the peer learns of it, as it would have from the backend itself.
-    if (other.kind === "unix") refuseInput(other.descriptor);
+    // A Unix peer then gets EPIPE, as it would from the backend itself.
+    if (other.kind === "unix") shutdownRead(other.descriptor);
   }
 
-  /** An end has broken off: what it meant to say is not known to be complete. */
+  /** An end's connection broke: its stream may be incomplete. */
   #cut(from: RelayEnd, to: RelayEnd): void {
     from.broken = true;
     from.unsent = null;
     this.#fail("error", to, from === this.#first ? "first" : "second");
   }
 
-  /** Ends both, after what was read has been passed on. */
-  #fail(reason: string, to: RelayEnd, brokenEnd: RelayOutcome["brokenEnd"] = null): void {
+  /** Ends the relay after what was read has been passed on. */
+  #fail(reason: RelayCloseReason, to: RelayEnd, brokenEnd: RelayOutcome["brokenEnd"] = null): void {
     this.#failure ??= { reason, to, brokenEnd };
     this.#breakOff();
   }
 
   /**
-   * Ends both because of a failure, once the other end has everything. A slow reader has all its time, as it has
-   * while nothing is wrong.
+   * Closes both connections because of a failure, once the other end has received everything. A slow
+   * reader is not hurried.
    */
   #breakOff(): void {
-    if (this.#failure === null || this.#over) return;
+    if (this.#failure === null || this.#closed) return;
     const { reason, to } = this.#failure;
     if (to.unsent !== null) return;
     if (to.broken || to.kind === "unix") this.#close(reason, true);
     else if (to.seal === null) {
-      // The reset that tells of the failure would take along what is still on its way.
-      if (unconfirmed(to.descriptor) === 0) this.#close(reason, true);
-      else this.#deadline ??= this.#reactor.after(LOOK, () => this.#lookAgain());
+      // The reset that reports the failure would discard bytes that are still on their way.
+      if (unacknowledgedBytes(to.descriptor) === 0) this.#close(reason, true);
+      else {this.#deadline ??= this.#reactor.after(ACK_POLL_INTERVAL_MS, () =>
+          this.#pollAcknowledged());}
     } else {
-      // Behind a seal the missing FIN tells of it, and a reset is what must not happen.
-      if (!to.finPassed) endSending(to.descriptor);
+      // In an encrypted stream the missing FIN record reports it, and a reset must not happen.
+      if (!to.finPassed) shutdownWrite(to.descriptor);
       to.finPassed = true;
-      if (this.#hasRead(to)) this.#close(reason, true);
-      else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close(reason, true));
+      if (this.#drainInput(to)) this.#close(reason, true);
+      else this.#deadline ??= this.#reactor.after(LINGER_MS, () => this.#close(reason, true));
     }
   }
 
-  #lookAgain(): void {
+  #pollAcknowledged(): void {
     this.#deadline = null;
     this.#breakOff();
   }
 
-  /** Whether everything has been passed on that ever will be. */
-  get #isDone(): boolean {
+  /** Whether nothing will be passed on any more. */
+  get #isFinished(): boolean {
     const one = this.#first;
     const other = this.#second;
     return (one.finPassed || one.broken) && (other.finPassed || other.broken);
   }
 
-  /** Closes when there is nothing left to do. */
+  /** Closes when there is nothing left to relay. */
   #settle(): void {
     this.#first.noticeHangUp();
     this.#second.noticeHangUp();
-    if (this.#isDone && this.#failure === null && !this.#over) this.#linger();
+    if (this.#isFinished && this.#failure === null && !this.#closed) this.#linger();
   }
 
   /**
-   * Closes, once nothing unread is left. A close with unread input is a reset on TCP, which may overtake
-   * what was sent (RFC 1122, section 4.2.2.13).
+   * Closes once no unread input is left. On TCP, a close with unread input sends a reset, which may discard
+   * bytes in flight (RFC 1122, section 4.2.2.13).
    */
   #linger(): void {
-    if (this.#hasRead(this.#first) && this.#hasRead(this.#second)) this.#close("end", false);
-    else this.#deadline ??= this.#reactor.after(LINGER, () => this.#close("end", false));
+    if (this.#drainInput(this.#first) && this.#drainInput(this.#second)) this.#close("end", false);
+    else this.#deadline ??= this.#reactor.after(LINGER_MS, () => this.#close("end", false));
   }
 
-  /** Throws away what an end still says. @returns Whether it has come to its end. */
-  #hasRead(end: RelayEnd): boolean {
+  /** Discards the input of an end. @returns Whether its end was reached. */
+  #drainInput(end: RelayEnd): boolean {
     if (end.kind === "unix" || end.ended || end.broken) return true;
     const { read } = this.#buffers;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < CHUNKS_PER_TURN; round++) {
       const count = receive(end.descriptor, read);
       if (count > 0) continue;
       end.ended = count !== WOULD_BLOCK;
@@ -329,13 +331,13 @@ export class Relay implements RelayEndOwner {
     return false;
   }
 
-  #close(reason: string, abruptly: boolean): void {
-    if (this.#over) return;
-    this.#over = true;
+  #close(reason: RelayCloseReason, abruptly: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#deadline?.cancel();
     this.#first.close(abruptly);
     this.#second.close(abruptly);
-    this.#holder.onRelayClosed({
+    this.#owner.onRelayClosed({
       bytesIn: this.#first.bytes,
       bytesOut: this.#second.bytes,
       reason,

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import type { RecordError } from "./relay_outcome.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { resetOnClose } from "../libc/inet.ts";
+import { resetOnClose } from "../libc/tcp_socket.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -17,45 +18,45 @@ import {
   type Watcher,
 } from "../reactor/reactor.ts";
 
-/** What the bytes of a connection pass through: a cipher. */
+/** The cipher of a connection: "seal" encrypts, "open" decrypts, in records. */
 export interface Seal {
   /** The most data that one record holds, in bytes. */
   readonly maxBody: number;
-  /** How long some data is when sealed. */
+  /** The length of data when sealed, in bytes. */
   sealedLength(length: number): number;
   sealData(data: Uint8Array, out: Uint8Array): number;
-  /** Seals the end of what is sent. */
+  /** Seals the end of the stream that is sent. */
   sealFin(out: Uint8Array): number;
-  /** How much room {@linkcode open} needs for so many bytes. */
-  roomFor(length: number): number;
+  /** How many bytes of space {@linkcode open} needs for a chunk of a length. */
+  capacityFor(length: number): number;
   open(chunk: Uint8Array, out: Uint8Array): {
     readonly length: number;
     readonly ended: boolean;
-    /** Why nothing more can be believed, or null. */
-    readonly refusal: string | null;
+    /** Why the stream cannot continue, or null. */
+    readonly error: RecordError | null;
   };
-  /** Forgets the keys. */
+  /** Wipes the keys. */
   wipe(): void;
 }
 
-/** A connection to be joined. */
+/** A connection to be relayed. */
 export interface RelayConnection {
   readonly descriptor: Descriptor;
   readonly kind: "unix" | "tcp";
   readonly seal: Seal | null;
-  /** Bytes that were received before it came here, still sealed where there is a seal. */
+  /** Bytes that were received already, sealed where there is a cipher. */
   readonly received?: Uint8Array | null;
-  /** Bytes that go out before anything else, sealed already. */
+  /** Bytes to be sent before anything else, sealed already. */
   readonly unsent?: Uint8Array | null;
 }
 
 /** The relay, as its ends see it. */
 export interface RelayEndOwner {
   onEvents(end: RelayEnd, mask: number): void;
-  abort(reason: string): void;
+  abort(reason: "error"): void;
 }
 
-/** One of the two connections. */
+/** One of the two connections, and the state of its two directions. */
 export class RelayEnd implements Watcher {
   readonly #relay: RelayEndOwner;
   readonly kind: "unix" | "tcp";
@@ -63,25 +64,25 @@ export class RelayEnd implements Watcher {
   #descriptor: Descriptor | null;
   #registration: Registration | null = null;
   received: Uint8Array<ArrayBuffer> | null;
-  /** What is to be sent here as soon as there is room. */
+  /** Bytes that wait until the connection is writable. */
   unsent: Uint8Array<ArrayBuffer> | null;
-  /** Plaintext received. */
+  /** Bytes of plaintext received. */
   bytes = 0;
-  /** Whether there may be something to be read; the kernel says so as soon as it watches. */
+  /** Whether there may be bytes to read. The first event is delivered at once. */
   readable = false;
-  /** Whether there may be room to send. */
+  /** Whether a write may succeed. */
   writable = true;
-  /** Whether the kernel has been asked to tell when there is room. */
-  #tellsRoom = false;
-  /** The kernel has said that an end or an error is near. */
+  /** Whether EPOLLOUT is in the event mask. */
+  #watchesWritable = false;
+  /** An event has reported a hang-up, a half-close or an error. */
   hungUp = false;
-  /** Neither direction of the connection works any more. */
+  /** Both directions are closed. */
   disconnected = false;
-  /** It has sent its last byte, and we have it. */
+  /** Its last byte was received. */
   ended = false;
-  /** Our own last byte was sealed. */
+  /** The FIN record to it was sealed. */
   finSealed = false;
-  /** It has our last byte. */
+  /** The end of the other stream was passed to it. */
   finPassed = false;
   /** Nothing can be sent to it any more. */
   broken = false;
@@ -91,7 +92,7 @@ export class RelayEnd implements Watcher {
     this.kind = kind;
     this.seal = seal;
     this.#descriptor = descriptor;
-    // Both come from somebody's buffer, which is used again.
+    // Both lie in shared buffers.
     this.received = received?.length ? received.slice() : null;
     this.unsent = unsent?.length ? unsent.slice() : null;
   }
@@ -101,41 +102,41 @@ export class RelayEnd implements Watcher {
     return this.#descriptor;
   }
 
-  /** Whether there is anything to be read, or an end to be passed on. */
+  /** Whether there are bytes to read, or an end to pass on. */
   get mayPump(): boolean {
     return this.readable || this.ended || this.received !== null;
   }
 
   watch(reactor: Reactor): void {
-    this.#tellsRoom = this.unsent !== null;
+    this.#watchesWritable = this.unsent !== null;
     this.#registration = reactor.watch(this.descriptor, this.#mask, this);
     if (this.received !== null) this.requestTurn();
   }
 
   /**
-   * It takes nothing now. The kernel is asked about room here and not before: it would tell of each chunk that a
-   * peer has read, and most connections are never full.
+   * Records that a write would block. EPOLLOUT is added here and not before: it would report each chunk that
+   * the peer has read, and most connections are never full.
    */
-  awaitRoom(): void {
+  awaitWritable(): void {
     this.writable = false;
-    if (this.#tellsRoom) return;
-    this.#tellsRoom = true;
+    if (this.#watchesWritable) return;
+    this.#watchesWritable = true;
     this.#registration?.update(this.#mask);
   }
 
   get #mask(): number {
-    return EPOLLIN | EPOLLRDHUP | EPOLLET | (this.#tellsRoom ? EPOLLOUT : 0);
+    return EPOLLIN | EPOLLRDHUP | EPOLLET | (this.#watchesWritable ? EPOLLOUT : 0);
   }
 
   recordEvents(mask: number): void {
     if ((mask & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.readable = true;
-    // Where nobody is any more there is no room to wait for: trying to send finds it out.
+    // A hang-up never becomes writable: the next write reports the error.
     if ((mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) !== 0) this.writable = true;
     if ((mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.hungUp = true;
     if ((mask & (EPOLLHUP | EPOLLERR)) !== 0) this.disconnected = true;
   }
 
-  /** A connection that is gone takes nothing, even if nobody has tried. */
+  /** Marks a closed connection as broken, without a failed write. */
   noticeHangUp(): void {
     if (!this.disconnected || !this.ended || this.finPassed) return;
     this.broken = true;
@@ -148,7 +149,7 @@ export class RelayEnd implements Watcher {
 
   close(abruptly: boolean): void {
     this.seal?.wipe();
-    // Behind a seal the missing FIN says it, and what was sent still arrives.
+    // In an encrypted stream the missing FIN record reports it, and sent bytes still arrive.
     if (abruptly && this.kind === "tcp" && this.seal === null && this.#descriptor !== null) {
       resetOnClose(this.#descriptor);
     }

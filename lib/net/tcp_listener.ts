@@ -1,54 +1,53 @@
 /**
- * A TCP socket that listens.
+ * A listening TCP socket.
  *
  * @module
  */
-import type { TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
-  endpointText,
-  listenTcp,
+  type HostPort,
+  hostPortText,
+  localAddress,
   NameError,
-  ownEndpoint,
   resolveHost,
   type SocketAddress,
-} from "../libc/inet.ts";
+} from "../libc/inet_address.ts";
+import { listenTcp } from "../libc/tcp_socket.ts";
 
-/** How many connections may wait to be accepted; the kernel cuts it to `net.core.somaxconn`. */
+/** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
 
-/** A listening socket and what it listens on. */
+/** A listening socket and its address. */
 export class TcpListener {
-  readonly config: TcpListenerConfig;
   readonly socket: Descriptor;
-  /** As the log names it, such as `tcp:127.0.0.1:4569`. */
+  /** The address as the log writes it, such as `tcp:127.0.0.1:4569`. */
   readonly name: string;
 
-  private constructor(config: TcpListenerConfig, socket: Descriptor) {
-    this.config = config;
+  private constructor(socket: Descriptor) {
     this.socket = socket;
-    this.name = `tcp:${endpointText(ownEndpoint(socket))}`;
+    this.name = `tcp:${hostPortText(localAddress(socket))}`;
   }
 
   /**
-   * Opens a listener, on the first address of the host.
+   * Listens on the first address of a host.
    *
-   * @param inherited A socket that listens there already, which becomes ours.
-   * @throws {Failure} 69 when somebody listens there already, 78 when the host has no address, 71 when the
-   * system refuses.
+   * @param address A host name or address in digits, and a port; port 0 is chosen by the kernel.
+   * @param inherited A socket that listens there already; owned by the listener.
+   * @throws {Failure} 69 when the address is in use, 78 when the host has no address, 71 when the system
+   * refuses.
    */
-  static open(config: TcpListenerConfig, inherited: Descriptor | null = null): TcpListener {
-    if (inherited !== null) return new TcpListener(config, inherited);
-    const where = endpointText(config);
+  static open(address: HostPort, inherited: Descriptor | null = null): TcpListener {
+    if (inherited !== null) return new TcpListener(inherited);
+    const where = hostPortText(address);
     try {
-      return new TcpListener(config, listenTcp(resolve(config), BACKLOG));
+      return new TcpListener(listenTcp(resolve(address), BACKLOG));
     } catch (error) {
       if (error instanceof NameError) {
         throw new Failure(`Cannot listen on ${where}: ${error.message}`, {
           exit: ExitCode.config,
-          hint: `getent ahosts ${config.host}`,
+          hint: `getent ahosts ${address.host}`,
           cause: error,
         });
       }
@@ -56,7 +55,7 @@ export class TcpListener {
       if (error.errno === Errno.EADDRINUSE) {
         throw new Failure(`A server is already running on ${where}`, {
           exit: ExitCode.unavailable,
-          hint: "ipcauth serve --tcp=HOST:OTHER-PORT, or stop the other one",
+          hint: "ipcauth serve --tcp=HOST:OTHER-PORT, or stop the other server",
           cause: error,
         });
       }
@@ -68,7 +67,7 @@ export class TcpListener {
   }
 }
 
-function resolve({ host, port }: TcpListenerConfig): SocketAddress {
+function resolve({ host, port }: HostPort): SocketAddress {
   const [address] = resolveHost(host, port, true);
   if (address === undefined) throw new NameError(`the host "${host}" has no address`);
   return address;

@@ -1,40 +1,51 @@
 /**
- * A Unix socket that is ours alone: made with the right mode, held by a lock, removed only by us.
+ * A listening Unix socket: created with its final mode, held by a lock file, removed only while it is
+ * this server's.
  *
  * @module
  */
 import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
-import type { UnixListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType, giveDirectory, linkStatus, LockFile } from "../libc/files.ts";
+import { LockFile } from "../files/lock_file.ts";
+import { giveDirectory } from "../libc/file_owner.ts";
+import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import { effectiveUid } from "../libc/ids.ts";
-import { AddressError, bind, connect, listen, unixAddress, unixSocket } from "../libc/sockets.ts";
+import { bind, connect, listen, unixSocket } from "../libc/sockets.ts";
+import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { withUmask } from "../libc/umask.ts";
-import { checkDirectory } from "../files/permissions.ts";
+import { checkDirectory, octalMode, requireSafe } from "../files/permissions.ts";
 
-/** How many connections may wait to be accepted; the kernel cuts it to `net.core.somaxconn`. */
+/** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
 
-/** A listening socket, its lock, and the file that stands for it. */
+/** The socket file of a listener. */
+export interface SocketFile {
+  readonly path: string;
+  /** Permission bits, 0 to 0o777. */
+  readonly mode: number;
+}
+
+/** A listening socket, its lock and its file. */
 export class UnixListener {
-  readonly config: UnixListenerConfig;
   readonly socket: Descriptor;
-  /** As the log names it, such as `unix:/run/ipcauth/ipc.sock`. */
+  /** The address as the log writes it, such as `unix:/run/ipcauth/ipc.sock`. */
   readonly name: string;
-  /** Null where the socket is somebody else's, who opened it for us. */
+  readonly #path: string;
+  /** Null where a service manager opened the socket and owns its file. */
   readonly #lock: LockFile | null;
+  /** Device and inode of the file; null where a service manager owns it. */
   readonly #identity: string | null;
 
   private constructor(
-    config: UnixListenerConfig,
+    path: string,
     socket: Descriptor,
     lock: LockFile | null,
     identity: string | null,
   ) {
-    this.config = config;
-    this.name = `unix:${config.path}`;
+    this.#path = path;
+    this.name = `unix:${path}`;
     this.socket = socket;
     this.#lock = lock;
     this.#identity = identity;
@@ -43,21 +54,22 @@ export class UnixListener {
   /**
    * Opens a listener.
    *
-   * @param config Its path and mode.
-   * @param serverUid Who may own the directory, beside root.
-   * @param inherited A socket that listens there already, opened by a service manager: name and mode are its own.
-   * @throws {Failure} 69 when a server is there already, 73 when something else is, 78 when the directory
-   * is not safe, 71 when the system refuses.
+   * @param file Path and mode of the socket file.
+   * @param serverUid The uid that may own the directory, beside root.
+   * @param inherited A socket that a service manager opened there; owned by the listener. Path and mode
+   * stay as they are.
+   * @throws {Failure} 69 when a server is running there, 73 when another file is there, 78 when the
+   * directory is not trusted, 71 when the system refuses.
    */
   static open(
-    config: UnixListenerConfig,
+    file: SocketFile,
     serverUid: number,
     inherited: Descriptor | null = null,
   ): UnixListener {
-    const { path } = config;
+    const { path } = file;
     if (inherited !== null) {
-      demandSafe(dirname(path), serverUid);
-      return new UnixListener(config, inherited, null, null);
+      requireSafeDirectory(dirname(path), serverUid);
+      return new UnixListener(path, inherited, null, null);
     }
     const address = addressOf(path);
     prepareDirectory(dirname(path), serverUid);
@@ -66,20 +78,20 @@ export class UnixListener {
       removeStale(path, address);
       const socket = unixSocket();
       try {
-        // The kernel makes the file with the bits that the mask leaves, so it never has any others. This
-        // thread has a mask of its own: no file of the other plane is made with this one.
-        withUmask(0o777 & ~config.mode, () => bind(socket, address));
+        // The kernel creates the file with the bits that the mask leaves, so it never has another mode.
+        // The mask is this thread's own (separateUmask): files of the control plane are not affected.
+        withUmask(0o777 & ~file.mode, () => bind(socket, address));
         const made = linkStatus(path);
-        if (made === null || (made.mode & 0o7777) !== config.mode) {
+        if (made === null || (made.mode & 0o7777) !== file.mode) {
           throw new Failure(
             `Cannot give ${path} the mode ${
-              octal(config.mode)
+              octalMode(file.mode)
             }: the directory's default ACL overrides it`,
             { exit: ExitCode.os, hint: `setfacl -k ${dirname(path)}` },
           );
         }
         listen(socket, BACKLOG);
-        return new UnixListener(config, socket, lock, made.identity);
+        return new UnixListener(path, socket, lock, made.identity);
       } catch (error) {
         socket.close();
         throw error;
@@ -90,18 +102,18 @@ export class UnixListener {
     }
   }
 
-  /** Takes the name away, so that nobody finds the socket any more. Only if it is still ours. */
+  /** Removes the socket file, if it is still the one this listener created. */
   unlink(): void {
     if (this.#identity === null) return;
     try {
-      if (linkStatus(this.config.path)?.identity !== this.#identity) return;
-      Deno.removeSync(this.config.path);
+      if (linkStatus(this.#path)?.identity !== this.#identity) return;
+      Deno.removeSync(this.#path);
     } catch {
-      // Who has given up root may not be allowed to. The next server replaces a socket that nobody listens on.
+      // After --drop-to the directory may not be writable. The next server replaces the dead socket.
     }
   }
 
-  /** Lets the next server in. The socket itself is closed by whoever watches it. */
+  /** Releases the lock. The acceptor that owns the socket closes it. */
   release(): void {
     this.#lock?.release();
   }
@@ -119,7 +131,7 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
 function prepareDirectory(directory: string, serverUid: number): void {
   try {
     Deno.mkdirSync(directory, { mode: 0o755 });
-    // Who is going to give up root has to be able to take the socket away at the end.
+    // After --drop-to the server must be able to remove the socket file.
     if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
@@ -135,17 +147,13 @@ function prepareDirectory(directory: string, serverUid: number): void {
       });
     }
   }
-  demandSafe(directory, serverUid);
+  requireSafeDirectory(directory, serverUid);
 }
 
-function demandSafe(directory: string, serverUid: number): void {
+/** @throws {Failure} 78 when another user could replace the socket. */
+function requireSafeDirectory(directory: string, serverUid: number): void {
   const problem = checkDirectory(fileStatus(directory), directory, serverUid);
-  if (problem !== null) {
-    throw new Failure(`The socket directory ${problem.sentence}`, {
-      exit: ExitCode.config,
-      hint: problem.fix,
-    });
-  }
+  requireSafe(problem, "The socket directory");
 }
 
 function takeLock(path: string): LockFile {
@@ -164,8 +172,8 @@ function takeLock(path: string): LockFile {
 }
 
 /**
- * Makes room for our socket. What answers, or is too busy to answer, is alive; only a socket that nobody
- * listens on any more is removed.
+ * Removes the socket file of a server that has ended. A server that accepts, or whose accept queue is
+ * full, is running; only a socket that refuses connections is removed.
  */
 function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
   const found = linkStatus(path);
@@ -185,7 +193,7 @@ function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
 function alreadyRunning(path: string): Failure {
   return new Failure(`A server is already running on ${path}`, {
     exit: ExitCode.unavailable,
-    hint: `ipcauth serve --unix=OTHER-PATH, or stop the other one`,
+    hint: "ipcauth serve --unix=OTHER-PATH, or stop the other server",
   });
 }
 
@@ -194,8 +202,4 @@ function systemFailure(path: string, error: SystemError): Failure {
     exit: ExitCode.os,
     cause: error,
   });
-}
-
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, "0");
 }

@@ -1,6 +1,6 @@
 /**
- * The HandshakeState of the Noise Protocol Framework, revision 34, section 5.3, for the one pattern this
- * program speaks:
+ * The HandshakeState of the Noise Protocol Framework, revision 34, section 5.3, for one pattern
+ * (sections 7.4 and 9.4):
  *
  * ```
  * NNpsk0:
@@ -10,49 +10,78 @@
  *
  * @module
  */
-import { type CipherState, MAX_MESSAGE } from "./cipher_state.ts";
-import { NoiseFailure } from "./noise_failure.ts";
+import { type CipherState, MAX_MESSAGE_BYTES } from "./cipher_state.ts";
+import { NoiseError } from "./noise_error.ts";
 import { DH_LENGTH, HASH_LENGTH, KeyPair, TAG_LENGTH } from "./primitives.ts";
 import { SymmetricState } from "./symmetric_state.ts";
 
-/** The name both sides hash before anything else. */
+/** The protocol name, which initializes the handshake hash: section 8. */
 export const PROTOCOL_NAME = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
-/** Length of either message when its payload is empty, in bytes. */
-export const BARE_MESSAGE = DH_LENGTH + TAG_LENGTH;
+/** Length of each handshake message with an empty payload, in bytes: a public key and a tag. */
+export const BARE_MESSAGE_BYTES = DH_LENGTH + TAG_LENGTH;
 
-/** What a handshake begins with. */
-export interface HandshakeSetup {
+/** The parameters of `Initialize()`. */
+export interface HandshakeOptions {
   readonly initiator: boolean;
-  /** What both sides have seen before message 1. */
+  /** The bytes that both sides have sent or received before message 1. */
   readonly prologue: Uint8Array;
-  /** 32 bytes. Read when message 1 is written or read; neither kept afterwards nor wiped. */
+  /**
+   * The pre-shared key, 32 bytes. It is read with message 1, and is neither changed nor kept
+   * afterwards.
+   */
   readonly psk: Uint8Array;
-  /** This side's ephemeral key pair. Known only in tests; left out, it is generated. */
+  /** The ephemeral key pair of this side, which tests fix. Omitted: a new one. */
   readonly ephemeral?: KeyPair;
 }
 
-/** What a finished handshake leaves behind. */
+/** The result of a handshake: the ciphers of the transport phase. */
 export interface Transport {
+  /** For the messages of this side. */
   readonly send: CipherState;
+  /** For the messages of the other side. */
   readonly receive: CipherState;
-  /** 32 bytes that name this handshake and no other (section 11.2). */
+  /** The handshake hash, 32 bytes, which no other handshake has: section 11.2. */
   readonly handshakeHash: Uint8Array;
 }
 
 /**
- * One side of a handshake. A failure is final: the state is wiped, and every later call throws.
+ * One side of a handshake, of the Noise specification's
+ * [section 5.3](https://noiseprotocol.org/noise.html#the-handshakestate-object).
+ *
+ * A failure is final: the state is wiped, and every later call throws.
+ *
+ * @example Both sides, which exchange empty payloads
+ * ```ts
+ * const empty = new Uint8Array(0);
+ * const initiator = new HandshakeState({ initiator: true, prologue, psk });
+ * const responder = new HandshakeState({ initiator: false, prologue, psk });
+ *
+ * const message1 = new Uint8Array(BARE_MESSAGE_BYTES);
+ * initiator.writeMessage(empty, message1);
+ * responder.readMessage(message1);
+ *
+ * const message2 = new Uint8Array(BARE_MESSAGE_BYTES);
+ * responder.writeMessage(empty, message2);
+ * initiator.readMessage(message2);
+ *
+ * const { send, receive } = initiator.split();
+ * ```
  */
 export class HandshakeState {
   readonly #symmetric = new SymmetricState(PROTOCOL_NAME);
   readonly #initiator: boolean;
   #psk: Uint8Array | null;
   #ephemeral: KeyPair | null;
-  #theirs: Uint8Array | null = null;
-  /** 0: message 1 is due; 1: message 2 is due; 2: to be split; 3: over. */
+  #remoteEphemeral: Uint8Array | null = null;
+  /** 0: message 1 is next; 1: message 2 is next; 2: `split()` is next; 3: the state is wiped. */
   #turn: 0 | 1 | 2 | 3 = 0;
 
-  /** Initialize. */
-  constructor({ initiator, prologue, psk, ephemeral }: HandshakeSetup) {
+  /**
+   * `Initialize()`.
+   *
+   * @throws {RangeError} When the pre-shared key has not 32 bytes.
+   */
+  constructor({ initiator, prologue, psk, ephemeral }: HandshakeOptions) {
     if (psk.length !== HASH_LENGTH) {
       throw new RangeError(`a pre-shared key has ${HASH_LENGTH} bytes`);
     }
@@ -63,18 +92,23 @@ export class HandshakeState {
   }
 
   /**
-   * WriteMessage.
+   * `WriteMessage(payload)`.
    *
-   * @param payload May be empty.
-   * @param out Receives the message from `at` on.
-   * @returns How many bytes were written: 48 more than the payload has.
-   * @throws {NoiseFailure} `weak-key`.
+   * @param payload At most 65,487 bytes.
+   * @param out Receives the message.
+   * @param at The position of the first byte in `out`.
+   * @returns The number of bytes written: 48 more than the payload has.
+   * @throws {NoiseError} `weak-key` for the responder.
+   * @throws {RangeError} When the payload is longer, or `out` is too short.
+   * @throws {Error} When it is the other side's turn.
    */
   writeMessage(payload: Uint8Array, out: Uint8Array, at = 0): number {
     this.#requireTurn(this.#initiator ? 0 : 1);
-    const length = BARE_MESSAGE + payload.length;
-    if (length > MAX_MESSAGE) throw new RangeError(`a message has at most ${MAX_MESSAGE} bytes`);
-    if (out.length - at < length) throw new RangeError(`${length} bytes of room are needed`);
+    const length = BARE_MESSAGE_BYTES + payload.length;
+    if (length > MAX_MESSAGE_BYTES) {
+      throw new RangeError(`a message has at most ${MAX_MESSAGE_BYTES} bytes`);
+    }
+    if (out.length - at < length) throw new RangeError(`${length} bytes of space are needed`);
     return this.#step(() => {
       this.#mixPsk();
       this.#ephemeral ??= KeyPair.generate();
@@ -86,30 +120,32 @@ export class HandshakeState {
   }
 
   /**
-   * ReadMessage.
+   * `ReadMessage(message)`.
    *
-   * @param message Not trusted.
+   * @param message From the peer.
    * @returns The payload.
-   * @throws {NoiseFailure} `malformed`, `weak-key` or `unauthentic`.
+   * @throws {NoiseError} `malformed`, `unauthentic`, or for the initiator `weak-key`.
+   * @throws {Error} When it is this side's turn.
    */
   readMessage(message: Uint8Array): Uint8Array {
     this.#requireTurn(this.#initiator ? 1 : 0);
     return this.#step(() => {
-      if (message.length < BARE_MESSAGE || message.length > MAX_MESSAGE) {
-        throw new NoiseFailure("malformed");
+      if (message.length < BARE_MESSAGE_BYTES || message.length > MAX_MESSAGE_BYTES) {
+        throw new NoiseError("malformed");
       }
       this.#mixPsk();
-      this.#theirs = new Uint8Array(message.subarray(0, DH_LENGTH));
-      this.#mixEphemeral(this.#theirs);
+      this.#remoteEphemeral = new Uint8Array(message.subarray(0, DH_LENGTH));
+      this.#mixEphemeral(this.#remoteEphemeral);
       this.#mixAgreement();
       return this.#symmetric.decryptAndHash(message.subarray(DH_LENGTH));
     });
   }
 
   /**
-   * Split, and the end of this state.
+   * `Split()`, after message 2. The state is wiped.
    *
-   * @returns The ciphers of both directions, seen from this side.
+   * @returns The ciphers of both directions.
+   * @throws {Error} Before message 2.
    */
   split(): Transport {
     this.#requireTurn(2);
@@ -121,12 +157,12 @@ export class HandshakeState {
       : { send: responder, receive: initiator, handshakeHash };
   }
 
-  /** Forgets everything. */
+  /** Wipes the state. Every later call throws. */
   wipe(): void {
     this.#turn = 3;
     this.#psk = null;
     this.#ephemeral = null;
-    this.#theirs = null;
+    this.#remoteEphemeral = null;
     this.#symmetric.wipe();
   }
 
@@ -141,7 +177,7 @@ export class HandshakeState {
     }
   }
 
-  /** The token `psk`, at the head of message 1. */
+  /** The token `psk` of message 1: section 9.2. */
   #mixPsk(): void {
     if (this.#turn !== 0) return;
     if (this.#psk === null) throw new Error("message 1 has no pre-shared key");
@@ -149,17 +185,21 @@ export class HandshakeState {
     this.#psk = null;
   }
 
-  /** The token `e`; with a pre-shared key in play it goes into the key as well (section 9.2). */
+  /**
+   * The token `e`. In a handshake with a pre-shared key the key depends on it as well: section 9.2.
+   */
   #mixEphemeral(publicKey: Uint8Array): void {
     this.#symmetric.mixHash(publicKey);
     this.#symmetric.mixKey(publicKey);
   }
 
-  /** The token `ee`, in message 2. */
+  /** The token `ee` of message 2. */
   #mixAgreement(): void {
     if (this.#turn !== 1) return;
-    if (this.#ephemeral === null || this.#theirs === null) throw new Error("message 2 has no keys");
-    const secret = this.#ephemeral.agree(this.#theirs);
+    if (this.#ephemeral === null || this.#remoteEphemeral === null) {
+      throw new Error("message 2 has no keys");
+    }
+    const secret = this.#ephemeral.agree(this.#remoteEphemeral);
     this.#symmetric.mixKey(secret);
     secret.fill(0);
   }

@@ -1,15 +1,15 @@
 /**
- * The counter that makes every use of a key different.
+ * The nonce of a cipher key: Noise Protocol Framework, revision 34, sections 5.1 and 12.3.
  *
  * @module
  */
-import { NoiseFailure } from "./noise_failure.ts";
+import { NoiseError } from "./noise_error.ts";
 
-const HALF = 0xffff_ffff;
+const MAX_HALF = 0xffff_ffff;
 
 /**
- * A 64-bit counter that neither repeats nor wraps. It is kept in two halves of 32 bits: a JavaScript
- * number would begin to skip and repeat beyond 2^53.
+ * A 64-bit counter that neither repeats nor wraps. It is kept in two halves of 32 bits, because a
+ * JavaScript number counts exactly up to 2^53 only.
  */
 export class Nonce {
   readonly #bytes = new Uint8Array(12);
@@ -17,7 +17,10 @@ export class Nonce {
   #low: number;
   #high: number;
 
-  /** @param first The first value to be claimed. */
+  /**
+   * @param first The first value.
+   * @throws {RangeError} When it is negative or has more than 64 bits.
+   */
   constructor(first = 0n) {
     if (first < 0n || BigInt.asUintN(64, first) !== first) {
       throw new RangeError("a nonce has 64 bits");
@@ -27,16 +30,16 @@ export class Nonce {
   }
 
   /**
-   * Takes the next value; no later call gives it again.
+   * Returns the next value, which no later call returns.
    *
-   * @returns 12 bytes as ChaCha20-Poly1305 wants them, valid until the next call.
-   * @throws {NoiseFailure} `exhausted` at 2^64−1, which Noise keeps for itself (section 5.1).
+   * @returns 12 bytes, valid until the next call: four zeros and the counter, little-endian.
+   * @throws {NoiseError} `exhausted` at 2^64−1, which section 5.1 reserves.
    */
   claim(): Uint8Array {
-    if (this.#low === HALF && this.#high === HALF) throw new NoiseFailure("exhausted");
+    if (this.#low === MAX_HALF && this.#high === MAX_HALF) throw new NoiseError("exhausted");
     this.#view.setUint32(4, this.#low, true);
     this.#view.setUint32(8, this.#high, true);
-    if (this.#low === HALF) {
+    if (this.#low === MAX_HALF) {
       this.#low = 0;
       this.#high++;
     } else {

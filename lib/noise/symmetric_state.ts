@@ -8,16 +8,20 @@ import { HASH_LENGTH, hkdf, sha256 } from "./primitives.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** The chaining key, the running hash of all that was said, and the cipher of the handshake. */
+/**
+ * The chaining key, the handshake hash and the cipher of a handshake, of the Noise specification's
+ * [section 5.2](https://noiseprotocol.org/noise.html#the-symmetricstate-object).
+ */
 export class SymmetricState {
   readonly #cipher = new CipherState();
   readonly #chainingKey: Uint8Array;
   #hash: Uint8Array;
 
   /**
-   * InitializeSymmetric.
+   * `InitializeSymmetric(protocol_name)`.
    *
-   * @param protocolName Longer than 32 ASCII characters, so that its hash stands for it.
+   * @param protocolName More than 32 ASCII characters: the handshake hash starts with its hash.
+   * @throws {RangeError} When it is shorter.
    */
   constructor(protocolName: string) {
     if (protocolName.length <= HASH_LENGTH) throw new RangeError("the protocol name is too short");
@@ -25,7 +29,7 @@ export class SymmetricState {
     this.#chainingKey = new Uint8Array(this.#hash);
   }
 
-  /** MixKey. */
+  /** `MixKey(input_key_material)`. */
   mixKey(input: Uint8Array): void {
     const outputs = hkdf(this.#chainingKey, input, 2);
     this.#chainingKey.set(outputs.subarray(0, 32));
@@ -33,12 +37,12 @@ export class SymmetricState {
     outputs.fill(0);
   }
 
-  /** MixHash. */
+  /** `MixHash(data)`. */
   mixHash(data: Uint8Array): void {
     this.#hash = sha256(this.#hash, data);
   }
 
-  /** MixKeyAndHash. */
+  /** `MixKeyAndHash(input_key_material)`. */
   mixKeyAndHash(input: Uint8Array): void {
     const outputs = hkdf(this.#chainingKey, input, 3);
     this.#chainingKey.set(outputs.subarray(0, 32));
@@ -47,15 +51,18 @@ export class SymmetricState {
     outputs.fill(0);
   }
 
-  /** GetHandshakeHash. */
+  /** `GetHandshakeHash()`: 32 bytes. */
   getHandshakeHash(): Uint8Array {
     return new Uint8Array(this.#hash);
   }
 
   /**
-   * EncryptAndHash.
+   * `EncryptAndHash(plaintext)`.
    *
-   * @returns How many bytes were written to `out` from `at` on.
+   * @param plaintext At most 65,519 bytes.
+   * @param out Receives the ciphertext and the tag.
+   * @param at The position of the first byte in `out`.
+   * @returns The number of bytes written: 16 more than the plaintext has.
    */
   encryptAndHash(plaintext: Uint8Array, out: Uint8Array, at: number): number {
     const length = this.#cipher.encryptWithAd(this.#hash, plaintext, out, at);
@@ -64,10 +71,11 @@ export class SymmetricState {
   }
 
   /**
-   * DecryptAndHash.
+   * `DecryptAndHash(ciphertext)`.
    *
+   * @param ciphertext From the peer.
    * @returns The plaintext.
-   * @throws {NoiseFailure} `unauthentic` or `malformed`.
+   * @throws {NoiseError} `unauthentic` or `malformed`.
    */
   decryptAndHash(ciphertext: Uint8Array): Uint8Array {
     const plaintext = this.#cipher.decryptWithAd(this.#hash, ciphertext);
@@ -76,9 +84,9 @@ export class SymmetricState {
   }
 
   /**
-   * Split, and the end of this state.
+   * `Split()`. The state is wiped.
    *
-   * @returns The cipher of the initiator's messages and that of the responder's.
+   * @returns The cipher of the initiator's messages, then that of the responder's.
    */
   split(): readonly [CipherState, CipherState] {
     const outputs = hkdf(this.#chainingKey, NOTHING, 2);
@@ -91,7 +99,7 @@ export class SymmetricState {
     return [initiator, responder];
   }
 
-  /** Forgets the keys. */
+  /** Wipes the keys. */
   wipe(): void {
     this.#chainingKey.fill(0);
     this.#cipher.wipe();

@@ -1,16 +1,18 @@
 /**
- * Who gets in: the pure function from facts about a peer and the configuration to a decision.
+ * The access policy: the pure function from facts about a peer and the configuration to a decision.
  *
- * No I/O, no clock, no exception: whatever is missing or odd ends in a refusal with a reason. The order
- * of the rules is the order of the lines below, and nothing else.
+ * No I/O, no clock, no exception: a missing or invalid fact ends in a denial with a reason. The
+ * rules are tried in the order in which they stand in this file.
  *
  * @module
  */
 import type {
   AccessTable,
+  AllowDecision,
   AllowList,
   AllowRule,
   Decision,
+  DenyDecision,
   DenyReason,
   HostFacts,
   Identity,
@@ -18,6 +20,7 @@ import type {
   Occupancy,
   PeerCredentials,
   Rule,
+  UnixDecision,
   UnixPeer,
   User,
 } from "./types.ts";
@@ -27,11 +30,17 @@ import { MAX_ID } from "./id.ts";
  * Decides about a peer on a Unix socket.
  *
  * @param peer What the kernel says of it.
- * @param table Who is listed.
- * @param allow The listener's own list, or null for everyone who has access.
- * @param ground What is known about the machine and the server.
- * @param occupancy How full the house is.
- * @returns Allow or deny, with the rule or reason and the line of the file it rests on.
+ * @param table The configured users and groups.
+ * @param allow The listener's own list, or null for every user and group that has access.
+ * @param hostFacts The server's uid and the overflow uid.
+ * @param occupancy How many connections are open, and how many may be.
+ * @returns Allow or deny, with the rule or reason and the line of the file that decided.
+ * @example
+ * ```ts
+ * const peer = { credentials: { pid: 4711, uid: 579, gid: 579 }, groups: [] };
+ * const decision = decide(peer, config.access, null, hostFacts, UNLIMITED);
+ * if (!decision.allow) logDeny(decision.reason, decision.by?.at);
+ * ```
  */
 export function decide(
   peer: UnixPeer,
@@ -39,10 +48,11 @@ export function decide(
   allow: AllowList | null,
   hostFacts: HostFacts,
   occupancy: Occupancy,
-): Decision {
+): UnixDecision {
   const credentials = peer.credentials;
   if (credentials === null) return deny("no-credentials");
-  // The overflow uid stands for everyone without a mapping: a listed user of that number could be anyone.
+  // The overflow uid stands for every uid without a mapping. A configured user of that number
+  // would give its access to all of them.
   if (credentials.uid === hostFacts.overflowUid || credentials.uid > MAX_ID) {
     return deny("unmapped-uid");
   }
@@ -51,14 +61,15 @@ export function decide(
 }
 
 /**
- * Decides about a peer on TCP that holds a key. Whoever does not hold one never gets as far as this.
+ * Decides about a peer on TCP that has proved that it holds a key. A peer without one is refused by
+ * the handshake.
  *
- * @param peer What the access check has shown.
- * @param table Who is listed.
- * @param allow The listener's own list, or null for everyone who has access.
+ * @param peer What the access check has proved.
+ * @param table The configured users and groups.
+ * @param allow The listener's own list, or null for every user and group that has access.
  * @param now Milliseconds since the epoch.
- * @param occupancy How full the house is.
- * @returns Allow or deny, with the rule or reason and the line of the file it rests on.
+ * @param occupancy How many connections are open, and how many may be.
+ * @returns Allow or deny, with the rule or reason and the line of the file that decided.
  */
 export function decideKeyed(
   peer: KeyedPeer,
@@ -80,13 +91,13 @@ function byKey(
   table: AccessTable,
   by: Rule,
 ): Decision {
-  // Only who is trusted says whom it acts as; the others have said it with their key.
+  // Only the holder of a trusted key may name a user to act as. Any other key names its user.
   if (owner !== null && actsAs !== null) return deny("user-denied", by);
   const name = owner ?? actsAs;
   if (name === null) {
     return {
       allow: true,
-      as: { user: null, uid: 0, gid: 0, trusted: true },
+      identity: { user: null, uid: 0, gid: 0, trusted: true },
       rule: "trusted-key",
       by,
     };
@@ -98,22 +109,22 @@ function byKey(
   }
   return {
     allow: true,
-    as: { user, uid: user.uid, gid: user.gid, trusted: false },
+    identity: { user, uid: user.uid, gid: user.gid, trusted: false },
     rule: owner === null ? "trusted-key" : "key",
     by,
   };
 }
 
-/** What a listener's list and the limits leave of a decision. */
-function narrow(
-  decision: Decision,
+/** Applies a listener's list and the limits to a decision. */
+function narrow<Allow extends AllowDecision>(
+  decision: Allow | DenyDecision,
   groups: readonly number[] | null,
   allow: AllowList | null,
   occupancy: Occupancy,
-): Decision {
+): Allow | DenyDecision {
   if (!decision.allow) return decision;
-  // A trusted peer could edit the list; shutting it out would only look like a protection.
-  if (allow !== null && !decision.as.trusted && !isOnList(allow, decision.as, groups)) {
+  // A trusted peer could edit the list, so to deny it by the list would protect nothing.
+  if (allow !== null && !decision.identity.trusted && !isOnList(allow, decision.identity, groups)) {
     return deny("not-on-listener", { what: "allow", at: allow.at });
   }
   if (
@@ -128,7 +139,7 @@ function byIdentity(
   groups: readonly number[] | null,
   table: AccessTable,
   hostFacts: HostFacts,
-): Decision {
+): UnixDecision {
   const user = table.usersByUid.get(credentials.uid) ?? null;
   if (credentials.uid === 0) return allowAs("root", credentials, user, true, null);
   if (credentials.uid === hostFacts.serverUid) {
@@ -147,9 +158,9 @@ function byGroup(
   credentials: PeerCredentials,
   groups: readonly number[] | null,
   table: AccessTable,
-): Decision {
+): UnixDecision {
   if (table.groups.length === 0) return deny("unknown-uid");
-  // Not knowing the groups is not the same as having none: a denying one might be among them.
+  // Unknown groups are not the same as none: a group that denies could be among them.
   if (groups === null) return deny("no-credentials");
   let allowing: Rule = null;
   for (const group of table.groups) {
@@ -165,11 +176,11 @@ function byGroup(
 
 function isOnList(
   allow: AllowList,
-  as: Identity,
+  identity: Identity,
   groups: readonly number[] | null,
 ): boolean {
-  if (as.user !== null && allow.users.has(as.user.name)) return true;
-  if (as.gid !== null && allow.gids.has(as.gid)) return true;
+  if (identity.user !== null && allow.users.has(identity.user.name)) return true;
+  if (identity.gid !== null && allow.gids.has(identity.gid)) return true;
   return groups !== null && groups.some((gid) => allow.gids.has(gid));
 }
 
@@ -179,15 +190,16 @@ function allowAs(
   user: User | null,
   trusted: boolean,
   by: Rule,
-): Decision {
+): UnixDecision {
   return {
     allow: true,
-    as: { user, uid: credentials.uid, gid: credentials.gid, trusted },
+    identity: { user, uid: credentials.uid, gid: credentials.gid, trusted },
     rule,
     by,
+    credentials,
   };
 }
 
-function deny(reason: DenyReason, by: Rule = null): Decision {
+function deny(reason: DenyReason, by: Rule = null): DenyDecision {
   return { allow: false, reason, by };
 }

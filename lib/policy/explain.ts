@@ -1,42 +1,58 @@
 /**
- * A decision in words: by which rule, at which line, and what would change it. Pure.
+ * A decision as text: the rule, the line of the file, and the command that would change it. Pure.
  *
  * @module
  */
 import { shellWord } from "../text/shell_word.ts";
 import type { Decision } from "./types.ts";
 
-/** Whom and what the explanation is about. */
+/** The uid and the configuration that a decision was made for. */
 export interface Subject {
   readonly uid: number;
-  /** The name of the uid, configured or of the name service, or null. */
+  /** The name of the uid, from the configuration or the name service, or null. */
   readonly name: string | null;
   /** The configuration file, or null for the built-in one. */
   readonly path: string | null;
-  /** What commands need to reach the same configuration, such as ` --config FILE`; may be empty. */
+  /** The flags by which commands find the same configuration, such as ` --config FILE`, or "". */
   readonly flags: string;
 }
 
-/** A decision in words. */
+/** A decision as text. */
 export interface Explanation {
   /** Such as `uid 578 (alice) would be refused: user-denied`. */
   readonly sentence: string;
+  /** The rule or reason, such as `user-denied`. */
   readonly rule: string;
-  /** `FILE:LINE:COLUMN`, or null where no line decided. */
+  /** `FILE:LINE:COLUMN` of the entry that decided, or null where none did. */
   readonly where: string | null;
-  /** What the line is about, such as `user alice`. */
+  /** What the entry is, such as `user alice`, or null. */
   readonly what: string | null;
-  /** The command that would change it, or null where none would. */
+  /** The command or edit that would change the decision, or null where none would. */
   readonly change: string | null;
 }
 
-/** Explains a decision. */
+/**
+ * Explains a decision.
+ *
+ * @example
+ * ```ts
+ * const { sentence, where, change } = explain(decision, {
+ *   uid: 578,
+ *   name: "alice",
+ *   path: "/etc/ipcauth/config.yaml",
+ *   flags: "",
+ * });
+ * // sentence: uid 578 (alice) would be refused: user-denied
+ * // where: /etc/ipcauth/config.yaml:3:43
+ * // change: ipcauth users allow alice
+ * ```
+ */
 export function explain(decision: Decision, subject: Subject): Explanation {
   const rule = decision.allow ? decision.rule : decision.reason;
-  const who = `uid ${subject.uid}${subject.name === null ? "" : ` (${subject.name})`}`;
+  const peer = `uid ${subject.uid}${subject.name === null ? "" : ` (${subject.name})`}`;
   const { by } = decision;
   return {
-    sentence: `${who} would be ${decision.allow ? "let in" : "refused"}: ${rule}`,
+    sentence: `${peer} would be ${decision.allow ? "let in" : "refused"}: ${rule}`,
     rule,
     where: by && subject.path && `${subject.path}:${by.at.line}:${by.at.column}`,
     what: by && by.what,
@@ -46,14 +62,14 @@ export function explain(decision: Decision, subject: Subject): Explanation {
 
 function change(decision: Decision, { uid, name, path, flags }: Subject): string | null {
   const word = name === null ? "NAME" : shellWord(name);
-  const newcomer = `${word} --uid ${uid}`;
+  const newUser = `${word} --uid ${uid}`;
   if (decision.allow) {
     switch (decision.rule) {
       case "user":
         return `ipcauth users deny ${word}${flags}`;
       case "group":
-        // A user's own entry comes before every group.
-        return `ipcauth users add ${newcomer}${flags}`;
+        // An entry of the user takes precedence over every group.
+        return `ipcauth users add ${newUser}${flags}`;
       default:
         return null;
     }
@@ -63,7 +79,7 @@ function change(decision: Decision, { uid, name, path, flags }: Subject): string
       return `ipcauth users allow ${word}${flags}`;
     case "group-denied":
     case "unknown-uid":
-      return `ipcauth users add ${newcomer} --local-ipc-access${flags}`;
+      return `ipcauth users add ${newUser} --local-ipc-access${flags}`;
     case "not-on-listener":
       return `edit ${path}, line ${decision.by?.at.line}`;
     default:

@@ -1,17 +1,16 @@
 /**
- * Reading a uid or gid from text, strictly. What is not plainly a number of an account is refused:
- * a lenient reader turns `0day` into root.
+ * Strict parsing of uids, gids and names. A lenient parser would turn `0day` into uid 0.
  *
  * @module
  */
 
-/** The largest id an account can have; one more is `(uid_t) -1`, which means "leave it as it is". */
+/** The largest uid or gid. The next number is `(uid_t) -1`, "no change" in `setresuid(2)`. */
 export const MAX_ID = 0xffff_fffe;
 
 /**
- * A decimal uid or gid: digits only, no sign, no space, no exponent, no needless leading zero.
+ * Parses a decimal uid or gid: digits only, without sign, space, exponent or leading zeros.
  *
- * @param text What was typed or written.
+ * @param text The text to parse.
  * @returns The id, 0 to {@linkcode MAX_ID}, or null when the text is not one.
  */
 export function parseId(text: string): number | null {
@@ -21,9 +20,10 @@ export function parseId(text: string): number | null {
 }
 
 /**
- * Whether a text can name a user or group in the configuration: at most 64 characters, printable and
- * without blanks; not a number, which would be taken for a uid; not beginning with `@` or `-`, which
- * mean a group and an option; none of the characters that separate fields in `passwd(5)` or a list.
+ * Whether a text can name a user or group in the configuration: at most 64 characters, all of them
+ * printable, without blanks; not a number, which would be taken for a uid; without `@` or `-` at
+ * the beginning, which mean a group and an option; without the characters that separate fields in
+ * `passwd(5)` or items of a list.
  */
 export function isName(text: string): boolean {
   return text.length <= 64 && /^[^\p{C}\p{Z}:,@"'\\-][^\p{C}\p{Z}:,"'\\]*$/u.test(text) &&

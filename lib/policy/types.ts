@@ -1,16 +1,18 @@
 /**
- * The nouns of the decision: what is known about a peer, what the configuration says, what comes out.
- * Everything here is plain readonly data, so that a decision can be tested, explained and sent between
+ * The types of a decision: what is known about a peer, what the configuration says, the outcome.
+ * All of it is plain readonly data, so that a decision can be tested, explained and sent between
  * threads.
+ *
+ * @module
  */
 
-/** Where something stands in the configuration file, both counted from 1. */
+/** Where a value stands in the configuration file, both counted from 1. */
 export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A user of the configuration's `users:`. */
+/** An entry of `users:`. */
 export interface User {
   readonly name: string;
   readonly uid: number;
@@ -24,16 +26,18 @@ export interface User {
   readonly accessAt: Position;
 }
 
-/** A group of the configuration's `groups:`, its gid already looked up. */
+/** An entry of `groups:`, its gid already looked up. */
 export interface Group {
   readonly name: string;
   readonly gid: number;
   readonly localIpcAccess: boolean;
+  /** Where the group's entry begins. */
   readonly at: Position;
+  /** Where the value of `local_ipc_access` stands, or the entry where it is left out. */
   readonly accessAt: Position;
 }
 
-/** Who is listed, indexed for the look-ups of a decision. */
+/** The users and groups of the configuration, indexed for a decision. */
 export interface AccessTable {
   readonly users: readonly User[];
   readonly usersByUid: ReadonlyMap<number, User>;
@@ -41,16 +45,16 @@ export interface AccessTable {
   readonly groups: readonly Group[];
 }
 
-/** A listener's `allow:` list; absent (null) means everyone who has access. */
+/** A listener's `allow:` list. Null in its place means every user and group that has access. */
 export interface AllowList {
-  /** Names of users of the configuration. */
+  /** Names of configured users. */
   readonly users: ReadonlySet<string>;
   /** Group ids of the `@name` entries. */
   readonly gids: ReadonlySet<number>;
   readonly at: Position;
 }
 
-/** `struct ucred` of `unix(7)`: the peer as the kernel recorded it at `connect()`. */
+/** `struct ucred` of `unix(7)`: the peer as the kernel recorded it at `connect(2)`. */
 export interface PeerCredentials {
   readonly pid: number;
   readonly uid: number;
@@ -59,15 +63,15 @@ export interface PeerCredentials {
 
 /** What is known about a peer on a Unix socket. */
 export interface UnixPeer {
-  /** Null when `SO_PEERCRED` failed or answered with a wrong length. */
+  /** Null when `SO_PEERCRED` failed or its answer had a wrong length. */
   readonly credentials: PeerCredentials | null;
-  /** `SO_PEERGROUPS`, or null when it could not be read. Empty when no rule asks about groups. */
+  /** `SO_PEERGROUPS`, or null when it could not be read. Empty where no rule needs the groups. */
   readonly groups: readonly number[] | null;
 }
 
 /** What the configuration says of a key. */
 export interface KeyGrant {
-  /** Whose key it is; null: a trusted key. */
+  /** The name of the user whose key it is; null for a trusted key. */
   readonly user: string | null;
   /** Milliseconds since the epoch, or null for never. */
   readonly notAfter: number | null;
@@ -78,33 +82,46 @@ export interface KeyGrant {
 export interface KeyedPeer {
   /** What the configuration says of that key, or null where it no longer names it. */
   readonly grant: KeyGrant | null;
-  /** Whom the peer wants to act as, or null. */
+  /** The name of the user that the peer asks to act as, or null. */
   readonly actsAs: string | null;
-  /** The primary and supplementary groups of the user whose key it is; empty when no rule asks. */
+  /** The primary and supplementary groups of the key's user; empty where no rule needs them. */
   readonly groups: readonly number[];
 }
 
-/** What is known about the machine and the server itself. */
+/** The uids of the host that a decision depends on. */
 export interface HostFacts {
   /** The effective uid of the server. */
   readonly serverUid: number;
-  /** `/proc/sys/kernel/overflowuid`: stands for every uid that has no mapping in our user namespace. */
+  /**
+   * `/proc/sys/kernel/overflowuid`: stands for every uid that has no mapping in the server's user
+   * namespace.
+   */
   readonly overflowUid: number;
 }
 
-/** How full the house is, counted before the newcomer. */
+/** How many connections are open, and how many may be, before the new one is counted. */
 export interface Occupancy {
   readonly connections: number;
   readonly maxConnections: number;
-  /** Open connections of the newcomer's uid. */
+  /** Open connections of the peer's uid. */
   readonly connectionsOfUser: number;
   readonly maxConnectionsPerUser: number;
 }
 
-/** Why someone is let in. */
+/**
+ * An occupancy that refuses no connection: for peers that hold one already, and for explanations.
+ */
+export const UNLIMITED: Occupancy = {
+  connections: 0,
+  maxConnections: Infinity,
+  connectionsOfUser: 0,
+  maxConnectionsPerUser: Infinity,
+};
+
+/** The rule that allowed a peer. */
 export type AllowRule = "root" | "server-user" | "user" | "group" | "key" | "trusted-key";
 
-/** Why someone is not. */
+/** The reason why a peer was denied. */
 export type DenyReason =
   | "no-credentials"
   | "unmapped-uid"
@@ -117,21 +134,44 @@ export type DenyReason =
   | "expired-key"
   | "handshake-timeout";
 
-/** Who a peer is, established by a decision and by nothing else. */
+/** The identity of a peer. Only a decision makes one. */
 export interface Identity {
-  /** The configured user, or null for a trusted or group peer that is not listed. */
+  /**
+   * The configured user; null for a trusted peer or a group's member that is no configured user.
+   */
   readonly user: User | null;
   readonly uid: number;
-  /** The primary group, or null where nobody has said which. */
+  /** The primary group, or null where neither the kernel nor the configuration names one. */
   readonly gid: number | null;
   /** Root, the server's own user, or the holder of a key without a user. */
   readonly trusted: boolean;
 }
 
-/** The outcome: a value, never an exception. */
-export type Decision =
-  | { readonly allow: true; readonly as: Identity; readonly rule: AllowRule; readonly by: Rule }
-  | { readonly allow: false; readonly reason: DenyReason; readonly by: Rule };
+/** An allowing decision. */
+export interface AllowDecision {
+  readonly allow: true;
+  readonly identity: Identity;
+  readonly rule: AllowRule;
+  readonly by: Rule;
+}
+
+/** A denying decision. */
+export interface DenyDecision {
+  readonly allow: false;
+  readonly reason: DenyReason;
+  readonly by: Rule;
+}
+
+/** The outcome of the policy: a value, never an exception. */
+export type Decision = AllowDecision | DenyDecision;
+
+/**
+ * The outcome for a peer on a Unix socket. Allowing it requires credentials, so an allowing decision
+ * carries those it rests on.
+ */
+export type UnixDecision =
+  | AllowDecision & { readonly credentials: PeerCredentials }
+  | DenyDecision;
 
 /** The line of the file that decided, or null where no line did. */
 export type Rule = { readonly what: string; readonly at: Position } | null;

@@ -1,46 +1,71 @@
 /**
- * The stream after the handshake: DATA and FIN, both ways.
+ * The stream after the handshake: DATA and FIN, in both directions.
+ *
+ * Specified in [section 5 of docs/protocol.md](../../docs/protocol.md#5-stream).
  *
  * @module
  */
+import type { RecordError } from "../net/relay_outcome.ts";
 import type { CipherState } from "../noise/cipher_state.ts";
 import { FrameReader } from "./frame_reader.ts";
+import { protocolErrorOf } from "./protocol_error.ts";
 import {
-  MAX_BODY,
-  MAX_CIPHERTEXT,
-  MIN_CIPHERTEXT,
+  MAX_BODY_BYTES,
+  MAX_CIPHERTEXT_BYTES,
+  MIN_CIPHERTEXT_BYTES,
   openRecord,
-  RECORD_OVERHEAD,
+  RECORD_OVERHEAD_BYTES,
   RecordType,
   sealRecord,
 } from "./records.ts";
-import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** What became of a chunk of the received stream. */
-export interface Opened {
-  /** How many bytes of plaintext were written; they are authentic, whatever else happened. */
+/** The result of {@linkcode Channel.open}. */
+export interface OpenResult {
+  /** The number of plaintext bytes written. They are authentic, also when there is an error. */
   readonly length: number;
-  /** Whether the other side has said that nothing more comes. */
+  /** Whether the other side has sent FIN: its stream is complete. */
   readonly ended: boolean;
-  /** Why the connection is over, or null. Both directions are then; the keys are wiped. */
-  readonly refusal: ProtocolError | null;
+  /**
+   * Why the connection has failed, or null. After an error the keys of both directions are wiped.
+   */
+  readonly error: RecordError | null;
 }
 
 /**
- * How many bytes {@linkcode Channel.sealData} makes of some data.
+ * Computes how many bytes {@linkcode Channel.sealData} writes.
  *
- * @param length Of the data, in bytes.
+ * @param length The length of the data, in bytes.
  */
 export function sealedLength(length: number): number {
-  return length + Math.ceil(length / MAX_BODY) * RECORD_OVERHEAD;
+  return length + Math.ceil(length / MAX_BODY_BYTES) * RECORD_OVERHEAD_BYTES;
 }
 
-/** A connection whose two ends know that they hold the same key. */
+/**
+ * An established connection, of [section 5](../../docs/protocol.md#5-stream): both sides have
+ * proved that they hold the key.
+ *
+ * @example Sending bytes and the end of the stream
+ * ```ts
+ * const out = new Uint8Array(channel.sealedLength(data.length) + RECORD_OVERHEAD_BYTES);
+ * const length = channel.sealData(data, out);
+ * channel.sealFin(out, length);
+ * socket.write(out);
+ * ```
+ *
+ * @example Receiving
+ * ```ts
+ * const out = new Uint8Array(channel.capacityFor(chunk.length));
+ * const { length, ended, error } = channel.open(chunk, out);
+ * handle(out.subarray(0, length));
+ * if (error !== null) throw new Error(`the connection is ${error}`);
+ * if (ended) finish();
+ * ```
+ */
 export class Channel {
-  /** The most data that one record holds, in bytes. */
-  readonly maxBody = MAX_BODY;
+  /** The longest body of one record, in bytes. */
+  readonly maxBody = MAX_BODY_BYTES;
   readonly #send: CipherState;
   readonly #receive: CipherState;
   readonly #reader = new FrameReader();
@@ -48,42 +73,55 @@ export class Channel {
   #finReceived = false;
   #over = false;
 
-  /** @param send The cipher of what we say. @param receive The cipher of what they say. */
+  /**
+   * @param send The cipher of this side's records; owned from now on.
+   * @param receive The cipher of the other side's records; owned from now on.
+   */
   constructor(send: CipherState, receive: CipherState) {
     this.#send = send;
     this.#receive = receive;
   }
 
-  /** How long some data is when sealed, in bytes. */
+  /**
+   * Computes how many bytes {@linkcode sealData} writes.
+   *
+   * @param length The length of the data, in bytes.
+   */
   sealedLength(length: number): number {
     return sealedLength(length);
   }
 
   /**
-   * Seals data into as few records as hold it.
+   * Encrypts data into as few DATA records as hold it.
    *
-   * @param data May be empty; then nothing is written.
-   * @param out Receives the records from `at` on, {@linkcode sealedLength} bytes; must not overlap the data.
-   * @returns How many bytes were written.
-   * @throws {NoiseFailure} `exhausted`.
+   * @param data When it is empty, nothing is written.
+   * @param out Receives {@linkcode sealedLength} bytes. It must not overlap the data.
+   * @param at The position of the first byte in `out`.
+   * @returns The number of bytes written.
+   * @throws {NoiseError} `exhausted`.
+   * @throws {RangeError} When `out` is too short. No nonce is used.
+   * @throws {Error} After {@linkcode sealFin}, or after the end of the channel.
    */
   sealData(data: Uint8Array, out: Uint8Array, at = 0): number {
     this.#requireSending();
     const length = sealedLength(data.length);
-    if (out.length - at < length) throw new RangeError(`${length} bytes of room are needed`);
+    if (out.length - at < length) throw new RangeError(`${length} bytes of space are needed`);
     let end = at;
-    for (let from = 0; from < data.length; from += MAX_BODY) {
-      const body = data.subarray(from, from + MAX_BODY);
+    for (let from = 0; from < data.length; from += MAX_BODY_BYTES) {
+      const body = data.subarray(from, from + MAX_BODY_BYTES);
       end += sealRecord(this.#send, RecordType.data, body, out, end);
     }
     return end - at;
   }
 
   /**
-   * Seals the end of our side. Nothing can be sent afterwards.
+   * Encrypts FIN, the end of this side's stream. Nothing can be sent afterwards.
    *
-   * @param out Receives {@linkcode RECORD_OVERHEAD} bytes from `at` on.
-   * @returns How many bytes were written.
+   * @param out Receives {@linkcode RECORD_OVERHEAD_BYTES} bytes.
+   * @param at The position of the first byte in `out`.
+   * @returns The number of bytes written.
+   * @throws {NoiseError} `exhausted`.
+   * @throws {Error} After an earlier call, or after the end of the channel.
    */
   sealFin(out: Uint8Array, at = 0): number {
     this.#requireSending();
@@ -93,73 +131,80 @@ export class Channel {
     return length;
   }
 
-  /** How much room {@linkcode open} needs for a chunk of so many bytes. */
-  roomFor(length: number): number {
+  /**
+   * Computes how many bytes of space {@linkcode open} needs.
+   *
+   * @param length The length of the chunk, in bytes.
+   */
+  capacityFor(length: number): number {
     return this.#reader.held + length;
   }
 
   /**
-   * Opens whatever records a chunk completes.
+   * Decrypts the records that a chunk completes.
    *
-   * @param chunk The next bytes received, cut anywhere. Not kept.
-   * @param out Receives the plaintext from `at` on; {@linkcode roomFor} the chunk; must not overlap it.
+   * @param chunk The next bytes received. They may end anywhere in a record, and are not kept.
+   * @param out Receives the plaintext, {@linkcode capacityFor} the chunk. It must not overlap it.
+   * @param at The position of the first byte in `out`.
+   * @throws {RangeError} When `out` is too short. Nothing is decrypted.
+   * @throws {Error} After the end of the channel.
    */
-  open(chunk: Uint8Array, out: Uint8Array, at = 0): Opened {
-    if (this.#over) throw new Error("a channel was used after its end");
-    if (out.length - at < this.roomFor(chunk.length)) {
-      throw new RangeError(`${this.roomFor(chunk.length)} bytes of room are needed`);
-    }
+  open(chunk: Uint8Array, out: Uint8Array, at = 0): OpenResult {
+    this.#requireUse();
+    const capacity = this.capacityFor(chunk.length);
+    if (out.length - at < capacity) throw new RangeError(`${capacity} bytes of space are needed`);
     this.#reader.push(chunk);
     let end = at;
     try {
       while (!this.#finReceived) {
-        const frame = this.#reader.frame(MIN_CIPHERTEXT, MAX_CIPHERTEXT);
-        if (frame === null) return { length: end - at, ended: false, refusal: null };
-        if (typeof frame === "string") return this.#refuse(frame, end - at);
+        const frame = this.#reader.frame(MIN_CIPHERTEXT_BYTES, MAX_CIPHERTEXT_BYTES);
+        if (frame === null) return { length: end - at, ended: false, error: null };
+        if (typeof frame === "string") return this.#fail(frame, end - at);
         const { type, body } = openRecord(this.#receive, frame);
         if (type === RecordType.data) {
           out.set(body, end);
           end += body.length;
           continue;
         }
-        const refusal = this.#judge(type, body);
-        if (refusal !== null) return this.#refuse(refusal, end - at);
+        const error = this.#readControl(type, body);
+        if (error !== null) return this.#fail(error, end - at);
       }
     } catch (error) {
       this.wipe();
-      return this.#refuse(protocolErrorOf(error, "corrupt"), end - at);
+      return this.#fail(protocolErrorOf(error, "corrupt"), end - at);
     }
-    // FIN was the last word: one byte more, of whatever kind, is one too many.
-    if (this.#reader.rest().length > 0) return this.#refuse("unexpected", end - at);
-    return { length: end - at, ended: true, refusal: null };
+    // FIN is the last record of a side: no byte may follow it.
+    if (this.#reader.rest().length > 0) return this.#fail("unexpected", end - at);
+    return { length: end - at, ended: true, error: null };
   }
 
   /**
-   * End-of-file on the received stream.
+   * Must be called at end-of-file of the received stream.
    *
-   * @returns Null when FIN came before it; otherwise why the connection is over.
+   * @returns Null when FIN came before it; otherwise `truncated`, and the channel is over.
+   * @throws {Error} After the end of the channel.
    */
-  end(): ProtocolError | null {
-    if (this.#over) throw new Error("a channel was used after its end");
-    return this.#finReceived ? null : this.#refuse("truncated", 0).refusal;
+  end(): RecordError | null {
+    this.#requireUse();
+    return this.#finReceived ? null : this.#fail("truncated", 0).error;
   }
 
-  /** Forgets the keys. Whoever uses the channel afterwards gets an exception. */
+  /** Ends the channel and wipes the keys. Every later use of it throws. */
   wipe(): void {
     this.#over = true;
     this.#send.wipe();
     this.#receive.wipe();
   }
 
-  /** A record that is not DATA. */
-  #judge(type: number, body: Uint8Array): ProtocolError | null {
+  /** Reads a record that is not DATA. */
+  #readControl(type: number, body: Uint8Array): RecordError | null {
     switch (type) {
       case RecordType.fin:
         if (body.length > 0) return "malformed";
         this.#finReceived = true;
         this.#receive.wipe();
         return null;
-      // The greetings are over on both sides before there is a channel.
+      // Both sides have read the other's greeting before there is a channel.
       case RecordType.hello:
       case RecordType.accept:
       case RecordType.reject:
@@ -169,13 +214,17 @@ export class Channel {
     }
   }
 
-  #refuse(refusal: ProtocolError, length: number): Opened {
+  #fail(error: RecordError, length: number): OpenResult {
     this.wipe();
-    return { length, ended: this.#finReceived, refusal };
+    return { length, ended: this.#finReceived, error };
+  }
+
+  #requireUse(): void {
+    if (this.#over) throw new Error("a channel was used after its end");
   }
 
   #requireSending(): void {
-    if (this.#over) throw new Error("a channel was used after its end");
+    this.#requireUse();
     if (this.#finSent) throw new Error("a channel was written to after FIN");
   }
 }

@@ -1,19 +1,24 @@
 /**
- * The client's side of "IPCAUTH1" from the first byte to the server's answer.
+ * The client's side of "IPCAUTH1", from the first byte to the server's answer. It does no I/O: the
+ * caller passes the received bytes in and sends the bytes that it is given.
+ *
+ * Specified in [section 2](../../docs/protocol.md#2-handshake) and
+ * [section 4 of docs/protocol.md](../../docs/protocol.md#4-greetings).
  *
  * @module
  */
-import { BARE_MESSAGE, HandshakeState, type Transport } from "../noise/handshake_state.ts";
+import { BARE_MESSAGE_BYTES, HandshakeState, type Transport } from "../noise/handshake_state.ts";
 import type { KeyPair } from "../noise/primitives.ts";
 import { Channel } from "./channel.ts";
 import { FrameReader, HEADER_LENGTH } from "./frame_reader.ts";
 import { encodeHello, type Hello, parseAccept, parseReject } from "./greetings.ts";
-import { keyId, preamble } from "../keys/key_id.ts";
+import { keyId } from "../keys/key_id.ts";
+import { preamble } from "./preamble.ts";
 import {
-  MAX_GREETING_CIPHERTEXT,
-  MIN_CIPHERTEXT,
+  MAX_GREETING_CIPHERTEXT_BYTES,
+  MIN_CIPHERTEXT_BYTES,
   openRecord,
-  RECORD_OVERHEAD,
+  RECORD_OVERHEAD_BYTES,
   RecordType,
   sealRecord,
 } from "./records.ts";
@@ -21,45 +26,54 @@ import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** What the client is to do, or to know. All but `send` are last words. */
+/**
+ * The progress of a {@linkcode ClientHandshake}. No event follows one of a kind other than `send`.
+ */
 export type ClientEvent =
-  | { readonly kind: "send"; readonly bytes: Uint8Array }
   | {
-    /** The server holds the key, and has let us in. */
+    /** The bytes must be sent to the server. */
+    readonly kind: "send";
+    readonly bytes: Uint8Array;
+  }
+  | {
+    /** The server holds the key, and has authorized the client. */
     readonly kind: "accepted";
-    /** Whom the session acts as. */
+    /** The user that the session acts as. */
     readonly user: string;
     readonly service: string;
     readonly channel: Channel;
-    /** What came after ACCEPT: the channel's first bytes, in the memory of the chunk. */
+    /** The bytes after ACCEPT, for the channel. They lie in the memory of the chunk. */
     readonly rest: Uint8Array;
   }
   | {
-    /** The server holds the key, and has not let us in. */
+    /** The server holds the key, and has denied the client. The connection must be closed. */
     readonly kind: "rejected";
     readonly reason: string;
   }
   | {
-    /** The connection is to be closed. */
-    readonly kind: "refused";
-    readonly reason: ProtocolError;
+    /** The handshake has failed. The connection must be closed. */
+    readonly kind: "failed";
+    readonly error: ProtocolError;
   };
 
-/** Says who we are and consumes the server's bytes until its answer. */
+/**
+ * The client's side of a handshake, of [section 2](../../docs/protocol.md#2-handshake) and
+ * [section 4](../../docs/protocol.md#4-greetings).
+ */
 export class ClientHandshake {
   readonly #reader = new FrameReader();
   readonly #noise: HandshakeState;
   readonly #opening: Uint8Array;
   readonly #hello: Uint8Array;
   #step: "start" | "message 2" | "answer" | "over" = "start";
-  #heard = false;
+  #hasReceived = false;
   #transport: Transport | null = null;
 
   /**
-   * @param key 32 bytes; not changed, and not needed any more when this returns.
-   * @param hello What to say when the server has proved that it holds the key.
-   * @param ephemeral Our ephemeral key pair. Known only in tests; left out, it is generated.
-   * @throws {Failure} When the user to act as cannot be one.
+   * @param key 32 bytes, neither changed nor kept.
+   * @param hello Sent once the server has proved that it holds the key.
+   * @param ephemeral The ephemeral key pair, which tests fix. Omitted: a new one.
+   * @throws {Failure} 64 when the user to act as may not be sent.
    */
   constructor(key: Uint8Array, hello: Hello, ephemeral?: KeyPair) {
     this.#hello = encodeHello(hello);
@@ -70,14 +84,19 @@ export class ClientHandshake {
       psk: key,
       ...(ephemeral === undefined ? {} : { ephemeral }),
     });
-    const opening = new Uint8Array(prologue.length + HEADER_LENGTH + BARE_MESSAGE);
+    const opening = new Uint8Array(prologue.length + HEADER_LENGTH + BARE_MESSAGE_BYTES);
     opening.set(prologue);
-    opening[prologue.length + 1] = BARE_MESSAGE;
+    opening[prologue.length + 1] = BARE_MESSAGE_BYTES;
     this.#noise.writeMessage(NOTHING, opening, prologue.length + HEADER_LENGTH);
     this.#opening = opening;
   }
 
-  /** The preamble and message 1, to be sent first. */
+  /**
+   * Starts the handshake.
+   *
+   * @returns The preamble and message 1, 66 bytes, which must be sent first.
+   * @throws {Error} When it was called before.
+   */
   start(): Uint8Array {
     if (this.#step !== "start") throw new Error("a handshake was started twice");
     this.#step = "message 2";
@@ -85,16 +104,18 @@ export class ClientHandshake {
   }
 
   /**
-   * Takes the next bytes.
+   * Takes bytes of the server.
    *
-   * @param chunk Cut anywhere. Not kept, but for what an event says.
-   * @returns What follows from them, in order; often nothing.
+   * @param chunk The next bytes received. They may end anywhere in a message, and are kept only as
+   * `rest` of an event.
+   * @returns The events that the chunk causes, in order; often none.
+   * @throws {Error} Before {@linkcode start}, or after an event of a kind other than `send`.
    */
   push(chunk: Uint8Array): readonly ClientEvent[] {
     if (this.#step === "start") throw new Error("a handshake was used before its start");
     if (this.#step === "over") throw new Error("a handshake was used after its end");
     const events: ClientEvent[] = [];
-    this.#heard ||= chunk.length > 0;
+    this.#hasReceived ||= chunk.length > 0;
     try {
       this.#reader.push(chunk);
       for (;;) {
@@ -104,21 +125,27 @@ export class ClientHandshake {
         if (next.kind !== "send") return events;
       }
     } catch (error) {
-      // Message 2 proves the key; what fails after it was tampered with.
+      // Message 2 has proved the server's key; a record that fails after it was changed on its way.
       const unauthentic = this.#step === "message 2" ? "bad-key" : "corrupt";
       this.wipe();
-      events.push(this.#refuse(protocolErrorOf(error, unauthentic)));
+      events.push(this.#fail(protocolErrorOf(error, unauthentic)));
       return events;
     }
   }
 
-  /** End-of-file from the server. Without a byte before it, it means that our key is not known there. */
+  /**
+   * Must be called at end-of-file from the server.
+   *
+   * @returns The event `failed`: `truncated`, or `bad-key` when the server has sent no byte, which
+   * it does when it does not know the key.
+   * @throws {Error} After an event of a kind other than `send`.
+   */
   end(): ClientEvent {
     if (this.#step === "over") throw new Error("a handshake was used after its end");
-    return this.#refuse(this.#heard ? "truncated" : "bad-key");
+    return this.#fail(this.#hasReceived ? "truncated" : "bad-key");
   }
 
-  /** Forgets the keys, when the connection is given up. */
+  /** Ends the handshake and wipes the keys. Every later use of it throws. */
   wipe(): void {
     this.#step = "over";
     this.#noise.wipe();
@@ -128,29 +155,29 @@ export class ClientHandshake {
   }
 
   #readMessage(): ClientEvent | "more" {
-    const message = this.#reader.frame(BARE_MESSAGE, BARE_MESSAGE);
+    const message = this.#reader.frame(BARE_MESSAGE_BYTES, BARE_MESSAGE_BYTES);
     if (message === null) return "more";
-    if (typeof message === "string") return this.#refuse(message);
+    if (typeof message === "string") return this.#fail(message);
     this.#noise.readMessage(message);
     this.#transport = this.#noise.split();
-    const bytes = new Uint8Array(RECORD_OVERHEAD + this.#hello.length);
+    const bytes = new Uint8Array(RECORD_OVERHEAD_BYTES + this.#hello.length);
     sealRecord(this.#transport.send, RecordType.hello, this.#hello, bytes, 0);
     this.#step = "answer";
     return { kind: "send", bytes };
   }
 
   #readAnswer(): ClientEvent | "more" {
-    const record = this.#reader.frame(MIN_CIPHERTEXT, MAX_GREETING_CIPHERTEXT);
+    const record = this.#reader.frame(MIN_CIPHERTEXT_BYTES, MAX_GREETING_CIPHERTEXT_BYTES);
     if (record === null) return "more";
-    if (typeof record === "string") return this.#refuse(record);
+    if (typeof record === "string") return this.#fail(record);
     if (this.#transport === null) throw new Error("a handshake has no keys yet");
     const { send, receive } = this.#transport;
     const { type, body } = openRecord(receive, record);
     switch (type) {
       case RecordType.accept: {
         const accept = parseAccept(body);
-        if (accept === null) return this.#refuse("malformed");
-        // The ciphers are the channel's now, so that wiping this state leaves them alone.
+        if (accept === null) return this.#fail("malformed");
+        // The channel owns the ciphers now: wiping this handshake must not wipe them.
         this.#transport = null;
         this.#step = "over";
         const channel = new Channel(send, receive);
@@ -158,21 +185,21 @@ export class ClientHandshake {
       }
       case RecordType.reject: {
         const reason = parseReject(body);
-        if (reason === null) return this.#refuse("malformed");
+        if (reason === null) return this.#fail("malformed");
         this.wipe();
         return { kind: "rejected", reason };
       }
       case RecordType.data:
       case RecordType.fin:
       case RecordType.hello:
-        return this.#refuse("unexpected");
+        return this.#fail("unexpected");
       default:
-        return this.#refuse("malformed");
+        return this.#fail("malformed");
     }
   }
 
-  #refuse(reason: ProtocolError): ClientEvent {
+  #fail(error: ProtocolError): ClientEvent {
     this.wipe();
-    return { kind: "refused", reason };
+    return { kind: "failed", error };
   }
 }

@@ -1,39 +1,60 @@
 /**
- * Cuts a stream of bytes into frames: a length of two bytes, big-endian, and as many bytes of content.
+ * Cutting a stream of bytes into frames: a length of 2 bytes, big-endian, and so many bytes of
+ * content. Handshake messages and records are frames.
  *
  * @module
  */
 
 const NOTHING = new Uint8Array(0);
-/** Length of a frame's length, in bytes. */
+/** Length of the length before a frame's content, in bytes. */
 export const HEADER_LENGTH = 2;
 
 /**
- * Takes chunks as they arrive and gives out whole frames. A frame that lies in one chunk is not copied.
- * What is held back is at most one frame, no longer than the caller has allowed, and nothing at all while
- * the stream rests between two frames.
+ * Takes chunks of a stream and returns whole frames, the `u16 length` ‖ content of
+ * [section 2](../../docs/protocol.md#2-handshake) and
+ * [section 3](../../docs/protocol.md#3-records).
+ *
+ * A frame that lies within one chunk is not copied. The reader buffers at most one frame, of the
+ * length that the caller allows, and nothing between two frames.
+ *
+ * @example
+ * ```ts
+ * const reader = new FrameReader();
+ * for await (const chunk of stream) {
+ *   reader.push(chunk);
+ *   for (;;) {
+ *     const content = reader.frame(17, 65_535);
+ *     if (content === null) break;
+ *     if (typeof content === "string") throw new Error(`the frame is ${content}`);
+ *     handle(content);
+ *   }
+ * }
+ * ```
  */
 export class FrameReader {
   #chunk: Uint8Array = NOTHING;
   #at = 0;
-  /** The beginning of something whose end has not come yet. */
+  /** The first bytes of a length or of a content that is not complete yet. */
   #held: Uint8Array = NOTHING;
   #heldLength = 0;
-  /** The length of the frame whose content is due. */
-  #due: number | null = null;
+  /** The length of the content that comes next; null when a length comes next. */
+  #contentLength: number | null = null;
 
-  /** How many bytes are held back. */
+  /** The number of bytes that are buffered. */
   get held(): number {
     return this.#heldLength;
   }
 
-  /** Whether the stream has stopped within something. */
+  /** Whether the stream has stopped within a frame. */
   get isMidway(): boolean {
-    return this.#heldLength > 0 || this.#due !== null;
+    return this.#heldLength > 0 || this.#contentLength !== null;
   }
 
   /**
-   * @param chunk The next bytes of the stream. It must not change before everything has been taken from it.
+   * Adds a chunk.
+   *
+   * @param chunk The next bytes of the stream. They must not change before all of them are read.
+   * @throws {Error} Before all bytes of the last chunk are read.
    */
   push(chunk: Uint8Array): void {
     if (this.#at < this.#chunk.length) {
@@ -44,16 +65,16 @@ export class FrameReader {
   }
 
   /**
-   * The next bytes, without a length before them.
+   * Reads bytes that have no length before them.
    *
-   * @param length How many; at least 1, and the same again after a null.
-   * @returns The bytes, valid until the next call; null when more of the stream is needed.
+   * @param length The number of bytes, at least 1. After a null, the next call must pass it again.
+   * @returns The bytes, valid until the next call; null when the stream has fewer yet.
    */
   take(length: number): Uint8Array | null {
     const available = this.#chunk.length - this.#at;
     if (this.#heldLength === 0 && available >= length) return this.#advance(length);
     if (available > 0) {
-      this.#makeRoom(length);
+      this.#reserve(length);
       const part = this.#advance(Math.min(available, length - this.#heldLength));
       this.#held.set(part, this.#heldLength);
       this.#heldLength += part.length;
@@ -69,28 +90,29 @@ export class FrameReader {
   }
 
   /**
-   * The content of the next frame. A length out of bounds is refused before any of the content is awaited
-   * or room for it made.
+   * Reads the content of the next frame. The length is checked as soon as it is read, before memory
+   * for the content is reserved.
    *
-   * @param min The shortest content that may come.
-   * @param max The longest.
-   * @returns The content, valid until the next call; null when more of the stream is needed.
+   * @param min The shortest content that is allowed, in bytes.
+   * @param max The longest content that is allowed, in bytes.
+   * @returns The content, valid until the next call; null when the stream has not all of it yet;
+   * `malformed` for a length below `min`, `oversized` for one above `max`.
    */
   frame(min: number, max: number): Uint8Array | "malformed" | "oversized" | null {
-    if (this.#due === null) {
+    if (this.#contentLength === null) {
       const header = this.take(HEADER_LENGTH);
       if (header === null) return null;
       const length = new DataView(header.buffer, header.byteOffset).getUint16(0);
       if (length > max) return "oversized";
       if (length < min) return "malformed";
-      this.#due = length;
+      this.#contentLength = length;
     }
-    const content = this.take(this.#due);
-    if (content !== null) this.#due = null;
+    const content = this.take(this.#contentLength);
+    if (content !== null) this.#contentLength = null;
     return content;
   }
 
-  /** What of the last chunk has not been taken; it is the caller's from now on. */
+  /** Returns the bytes of the last chunk that are not read yet, and counts them as read. */
   rest(): Uint8Array {
     return this.#advance(this.#chunk.length - this.#at);
   }
@@ -101,7 +123,7 @@ export class FrameReader {
     return this.#chunk.subarray(from, this.#at);
   }
 
-  #makeRoom(length: number): void {
+  #reserve(length: number): void {
     if (this.#held.length >= length) return;
     const larger = new Uint8Array(length);
     larger.set(this.#held.subarray(0, this.#heldLength));

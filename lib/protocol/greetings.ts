@@ -1,52 +1,71 @@
 /**
- * The bodies of HELLO, ACCEPT and REJECT: one JSON object of texts each, and nothing besides.
+ * The bodies of HELLO, ACCEPT and REJECT: one JSON object each, whose members are texts.
+ *
+ * Specified in [section 4 of docs/protocol.md](../../docs/protocol.md#4-greetings).
  *
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { MAX_GREETING_BODY } from "./records.ts";
+import { MAX_GREETING_BODY_BYTES } from "./records.ts";
 
 /** The longest text in a greeting, in UTF-16 units. */
-export const MAX_TEXT = 255;
+const MAX_TEXT_UNITS = 255;
 
-/** What a client says first. */
+/** The content of HELLO, of [section 4](../../docs/protocol.md#4-greetings). */
 export interface Hello {
   /** The client's program and version; for the log only. */
   readonly client: string;
-  /** Whom it wants to act as, or null. */
+  /** The user that the client wants to act as, or null. */
   readonly user: string | null;
 }
 
-/** What a server says to a client that is in. */
+/** The content of ACCEPT, of [section 4](../../docs/protocol.md#4-greetings). */
 export interface Accept {
-  /** Whom the session acts as. */
+  /** The user that the session acts as. */
   readonly user: string;
-  /** What the connection is handed to. */
+  /** The service that the connection is handed to. */
   readonly service: string;
 }
 
-/** The body of HELLO. */
+/**
+ * Encodes the body of HELLO.
+ *
+ * @throws {Failure} 64 when the user is no text of 1 to 255 UTF-16 units without control
+ * characters.
+ */
 export function encodeHello({ client, user }: Hello): Uint8Array {
   if (user !== null && !isText(user)) {
     throw new Failure(
-      `The user to act as must be 1 to ${MAX_TEXT} characters, none of them a control character`,
+      `The user to act as must have 1 to ${MAX_TEXT_UNITS} characters and no control character`,
       { exit: ExitCode.usage, hint: "ipcauth connect --user NAME" },
     );
   }
   return encode(user === null ? { client } : { client, user });
 }
 
-/** The body of ACCEPT. */
+/**
+ * Encodes the body of ACCEPT.
+ *
+ * @throws {RangeError} When a text may not be sent.
+ */
 export function encodeAccept({ user, service }: Accept): Uint8Array {
   return encode({ user, service });
 }
 
-/** The body of REJECT. */
+/**
+ * Encodes the body of REJECT.
+ *
+ * @throws {RangeError} When the reason may not be sent.
+ */
 export function encodeReject(reason: string): Uint8Array {
   return encode({ reason });
 }
 
-/** @returns What HELLO says, or null when the body is not one of HELLO. */
+/**
+ * Parses the body of HELLO.
+ *
+ * @returns The content, or null when the body is not that of a HELLO.
+ */
 export function parseHello(body: Uint8Array): Hello | null {
   const texts = parse(body, ["client", "user"]);
   const client = texts?.get("client");
@@ -54,7 +73,11 @@ export function parseHello(body: Uint8Array): Hello | null {
   return { client, user: texts.get("user") ?? null };
 }
 
-/** @returns What ACCEPT says, or null when the body is not one of ACCEPT. */
+/**
+ * Parses the body of ACCEPT.
+ *
+ * @returns The content, or null when the body is not that of an ACCEPT.
+ */
 export function parseAccept(body: Uint8Array): Accept | null {
   const texts = parse(body, ["user", "service"]);
   const user = texts?.get("user");
@@ -62,21 +85,27 @@ export function parseAccept(body: Uint8Array): Accept | null {
   return user === undefined || service === undefined ? null : { user, service };
 }
 
-/** @returns The reason of REJECT, or null when the body is not one of REJECT. */
+/**
+ * Parses the body of REJECT.
+ *
+ * @returns The reason, or null when the body is not that of a REJECT.
+ */
 export function parseReject(body: Uint8Array): string | null {
   return parse(body, ["reason"])?.get("reason") ?? null;
 }
 
 function encode(texts: Readonly<Record<string, string>>): Uint8Array {
   for (const [name, text] of Object.entries(texts)) {
-    if (!isText(text)) throw new RangeError(`"${name}" of a greeting is no text that may be sent`);
+    if (!isText(text)) {
+      throw new RangeError(`"${name}" of a greeting is not a text that may be sent`);
+    }
   }
   return new TextEncoder().encode(JSON.stringify(texts));
 }
 
-/** Strict, since whoever wrote the other end had the same text to read: an unknown member is refused. */
+/** Unknown members are not allowed: a later version of the protocol has another preamble. */
 function parse(body: Uint8Array, names: readonly string[]): ReadonlyMap<string, string> | null {
-  if (body.length > MAX_GREETING_BODY) return null;
+  if (body.length > MAX_GREETING_BODY_BYTES) return null;
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body));
@@ -92,7 +121,8 @@ function parse(body: Uint8Array, names: readonly string[]): ReadonlyMap<string, 
   return texts;
 }
 
-/** These texts come to stand in logs and on terminals. */
+/** The texts are shown in logs and on terminals, so they must not hold control characters. */
 function isText(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_TEXT && text.isWellFormed() && !/\p{Cc}/u.test(text);
+  return text.length > 0 && text.length <= MAX_TEXT_UNITS && text.isWellFormed() &&
+    !/\p{Cc}/u.test(text);
 }

@@ -1,41 +1,43 @@
 /**
- * Why a connection of the access check ends, as a value.
+ * Why a connection of "IPCAUTH1" has failed, as a value.
  *
  * @module
  */
-import { NoiseFailure } from "../noise/noise_failure.ts";
+import type { RecordError } from "../net/relay_outcome.ts";
+import { NoiseError } from "../noise/noise_error.ts";
 
 /**
- * - `bad-key`: the other side has not proved that it holds the key; unknown, wrong, or a replay.
- * - `malformed`: bytes that no correct peer sends.
- * - `oversized`: a length beyond what may stand there.
- * - `truncated`: end-of-file where more had to come.
- * - `unexpected`: a record that is well-formed and out of place.
- * - `corrupt`: a record that was changed, repeated, left out or moved on its way.
- * - `exhausted`: the nonces of a direction are used up.
- */
-export type ProtocolError =
-  | "bad-key"
-  | "malformed"
-  | "oversized"
-  | "truncated"
-  | "unexpected"
-  | "corrupt"
-  | "exhausted";
-
-/**
- * What a failure of the Noise session means here.
+ * The errors of [section 6](../../docs/protocol.md#6-errors). None of them is sent to the peer.
  *
- * @param error Whatever was caught.
- * @param unauthentic What a ciphertext that does not decrypt means at this place.
- * @throws The error itself, when it is no failure of the session: then it is a bug.
+ * - `bad-key`: the peer has not proved that it holds the key: an unknown key id, a wrong key, or a
+ *   replay.
+ * - `malformed`: bytes that no correct peer sends.
+ * - `oversized`: a length above the maximum.
+ * - `truncated`: end-of-file where more had to follow.
+ * - `unexpected`: a record of a known type that must not stand here.
+ * - `corrupt`: a record that was changed, repeated, left out or moved on its way.
+ * - `exhausted`: all nonces of a direction are used.
  */
-export function protocolErrorOf(error: unknown, unauthentic: "bad-key" | "corrupt"): ProtocolError {
-  if (!(error instanceof NoiseFailure)) throw error;
+export type ProtocolError = "bad-key" | RecordError;
+
+/**
+ * Translates an exception of the Noise layer.
+ *
+ * @param error The exception.
+ * @param unauthentic What a ciphertext that does not decrypt means here: `bad-key` before the peer
+ * has proved that it holds the key, `corrupt` afterwards.
+ * @throws The exception itself when it is not a {@linkcode NoiseError}: it is a bug then.
+ */
+export function protocolErrorOf<Unauthentic extends "bad-key" | "corrupt">(
+  error: unknown,
+  unauthentic: Unauthentic,
+): Unauthentic | "malformed" | "exhausted" {
+  if (!(error instanceof NoiseError)) throw error;
   switch (error.reason) {
     case "unauthentic":
       return unauthentic;
-    // Only the holder of the key gets as far as to send a public key that is used.
+    // No correct peer sends a public key of low order. A server notices it only in an authentic
+    // message 1, a client before it has verified message 2.
     case "weak-key":
     case "malformed":
       return "malformed";

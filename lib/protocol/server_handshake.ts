@@ -1,19 +1,24 @@
 /**
- * The server's side of "IPCAUTH1" from the first byte to the decision.
+ * The server's side of "IPCAUTH1", from the first byte to the answer. It does no I/O: the caller
+ * passes the received bytes in and sends the bytes that it is given.
+ *
+ * Specified in [section 2](../../docs/protocol.md#2-handshake) and
+ * [section 4 of docs/protocol.md](../../docs/protocol.md#4-greetings).
  *
  * @module
  */
-import { BARE_MESSAGE, HandshakeState, type Transport } from "../noise/handshake_state.ts";
+import { BARE_MESSAGE_BYTES, HandshakeState, type Transport } from "../noise/handshake_state.ts";
 import { type KeyPair, randomBytes } from "../noise/primitives.ts";
 import { Channel } from "./channel.ts";
 import { FrameReader, HEADER_LENGTH } from "./frame_reader.ts";
 import { type Accept, encodeAccept, encodeReject, parseHello } from "./greetings.ts";
-import { KEY_ID_LENGTH, KEY_LENGTH, MAGIC, preamble } from "../keys/key_id.ts";
+import { KEY_ID_LENGTH, KEY_LENGTH } from "../keys/key_id.ts";
+import { MAGIC, preamble } from "./preamble.ts";
 import {
-  MAX_GREETING_CIPHERTEXT,
-  MIN_CIPHERTEXT,
+  MAX_GREETING_CIPHERTEXT_BYTES,
+  MIN_CIPHERTEXT_BYTES,
   openRecord,
-  RECORD_OVERHEAD,
+  RECORD_OVERHEAD_BYTES,
   RecordType,
   sealRecord,
 } from "./records.ts";
@@ -22,35 +27,64 @@ import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 const NOTHING = new Uint8Array(0);
 
 /**
- * Finds a key by its id.
+ * Finds a key by its id, of [section 1](../../docs/protocol.md#1-keys).
  *
- * @param keyId 16 hexadecimal digits, as a stranger has sent them.
- * @returns The 32 bytes of the key, which are not changed; null when there is none of that id.
+ * @param keyId 16 hexadecimal digits from a client that is not authenticated.
+ * @returns The 32 bytes of the key, which are not changed; null when no key has this id.
  */
 export type KeyLookup = (keyId: string) => Uint8Array | null;
 
-/** What the server is to do, or to know. `hello` and `refused` are last words. */
+/**
+ * The progress of a {@linkcode ServerHandshake}. No event follows one of a kind other than `send`.
+ */
 export type ServerEvent =
-  | { readonly kind: "send"; readonly bytes: Uint8Array }
   | {
-    /** The client holds the key. Until now nothing was certain. */
+    /** The bytes must be sent to the client. */
+    readonly kind: "send";
+    readonly bytes: Uint8Array;
+  }
+  | {
+    /** The client has proved that it holds the key. It must be answered with accept or reject. */
     readonly kind: "hello";
     readonly keyId: string;
     readonly client: string;
-    /** Whom it wants to act as, or null. */
+    /** The user that the client wants to act as, or null. */
     readonly user: string | null;
-    /** What came after HELLO: the channel's first bytes, in the memory of the chunk. */
+    /** The bytes after HELLO, for the channel. They lie in the memory of the chunk. */
     readonly rest: Uint8Array;
   }
   | {
-    /** The connection is to be closed without a byte. */
-    readonly kind: "refused";
-    readonly reason: ProtocolError;
-    /** The id the client has claimed, or null when it has not come that far. For the log only. */
+    /** The handshake has failed. The connection must be closed without sending a byte. */
+    readonly kind: "failed";
+    readonly error: ProtocolError;
+    /** The key id that the client has sent, or null. It is not authenticated: for the log only. */
     readonly keyId: string | null;
   };
 
-/** Consumes the client's bytes until HELLO, or until there is nothing to hope for. */
+/**
+ * The server's side of a handshake, of [section 2](../../docs/protocol.md#2-handshake) and
+ * [section 4](../../docs/protocol.md#4-greetings).
+ *
+ * @example
+ * ```ts
+ * const handshake = new ServerHandshake((id) => keys.get(id) ?? null);
+ * for (const event of handshake.push(chunk)) {
+ *   switch (event.kind) {
+ *     case "send":
+ *       socket.write(event.bytes);
+ *       break;
+ *     case "hello": {
+ *       const { bytes, channel } = handshake.accept({ user: "bob", service: "console" });
+ *       socket.write(bytes);
+ *       serve(channel, event.rest);
+ *       break;
+ *     }
+ *     case "failed":
+ *       socket.close();
+ *   }
+ * }
+ * ```
+ */
 export class ServerHandshake {
   readonly #reader = new FrameReader();
   readonly #lookup: KeyLookup;
@@ -60,24 +94,27 @@ export class ServerHandshake {
   #transport: Transport | null = null;
 
   /**
-   * @param lookup Where the keys are.
-   * @param ephemeral Our ephemeral key pair. Known only in tests; left out, it is generated.
+   * @param lookup Finds the keys; called once, when message 1 is complete.
+   * @param ephemeral The ephemeral key pair, which tests fix. Omitted: a new one.
    */
   constructor(lookup: KeyLookup, ephemeral?: KeyPair) {
     this.#lookup = lookup;
     this.#ephemeral = ephemeral;
   }
 
-  /** The id the client has claimed, or null when it has not come that far. For the log only. */
+  /** The key id that the client has sent, or null. It is not authenticated: for the log only. */
   get claimedKeyId(): string | null {
     return this.#keyId;
   }
 
   /**
-   * Takes the next bytes.
+   * Takes bytes of the client.
    *
-   * @param chunk Cut anywhere. Not kept, but for what an event says.
-   * @returns What follows from them, in order; often nothing.
+   * @param chunk The next bytes received. They may end anywhere in a message, and are kept only as
+   * `rest` of an event.
+   * @returns The events that the chunk causes, in order; often none.
+   * @throws {Error} After an event of a kind other than `send`.
+   * @throws The exception of the lookup; the handshake is over.
    */
   push(chunk: Uint8Array): readonly ServerEvent[] {
     if (this.#step === "over" || this.#step === "decision") {
@@ -89,41 +126,51 @@ export class ServerHandshake {
       for (;;) {
         const next = this.#advance();
         if (next === "more") return events;
-        if (next === "on") continue;
+        if (next === "again") continue;
         events.push(next);
         if (next.kind !== "send") return events;
       }
     } catch (error) {
-      // Until HELLO is open the key is not proved: a replay of message 1 comes as far as here.
+      // Only HELLO proves the key: message 1 may be a replay.
       this.wipe();
-      events.push(this.#refuse(protocolErrorOf(error, "bad-key")));
+      events.push(this.#fail(protocolErrorOf(error, "bad-key")));
       return events;
     }
   }
 
-  /** End-of-file from the client. There is nothing left to do but to close. */
+  /**
+   * Must be called at end-of-file from the client.
+   *
+   * @returns The event `failed` with `truncated`.
+   * @throws {Error} After the handshake is over.
+   */
   end(): ServerEvent {
     if (this.#step === "over") throw new Error("a handshake was used after its end");
-    return this.#refuse("truncated");
+    return this.#fail("truncated");
   }
 
   /**
-   * Lets the client in, after `hello`. This state is over then.
+   * Accepts the client, after the event `hello`. The handshake is over then.
    *
-   * @returns The bytes to send, and the channel for all that follows, `rest` first.
+   * @param answer The content of ACCEPT.
+   * @returns The bytes to send, and the channel for all bytes that follow, `rest` of the event
+   * first.
+   * @throws {Error} Before the event `hello`, or after an earlier answer.
    */
   accept(answer: Accept): { readonly bytes: Uint8Array; readonly channel: Channel } {
     const bytes = this.#answer(RecordType.accept, encodeAccept(answer));
-    const { send, receive } = this.#decided();
+    const { send, receive } = this.#ciphers();
     this.#transport = null;
     this.#step = "over";
     return { bytes, channel: new Channel(send, receive) };
   }
 
   /**
-   * Tells the client why not, after `hello`. This state is over then, and so is the connection.
+   * Denies the client, after the event `hello`. The handshake is over then.
    *
-   * @returns The bytes to send.
+   * @param reason The reason that the client is told.
+   * @returns The bytes to send before the connection is closed.
+   * @throws {Error} Before the event `hello`, or after an earlier answer.
    */
   reject(reason: string): Uint8Array {
     const bytes = this.#answer(RecordType.reject, encodeReject(reason));
@@ -131,7 +178,7 @@ export class ServerHandshake {
     return bytes;
   }
 
-  /** Forgets the keys, when the connection is given up. */
+  /** Ends the handshake and wipes the keys. Every later use of it throws. */
   wipe(): void {
     this.#step = "over";
     this.#transport?.send.wipe();
@@ -139,31 +186,31 @@ export class ServerHandshake {
     this.#transport = null;
   }
 
-  #advance(): ServerEvent | "more" | "on" {
+  #advance(): ServerEvent | "more" | "again" {
     switch (this.#step) {
       case "magic": {
         const magic = this.#reader.take(MAGIC.length);
         if (magic === null) return "more";
-        if (!MAGIC.every((byte, index) => byte === magic[index])) return this.#refuse("malformed");
+        if (!MAGIC.every((byte, index) => byte === magic[index])) return this.#fail("malformed");
         this.#step = "key id";
-        return "on";
+        return "again";
       }
       case "key id": {
         const id = this.#reader.take(KEY_ID_LENGTH);
         if (id === null) return "more";
         this.#keyId = new Uint8Array(id).toHex();
         this.#step = "message 1";
-        return "on";
+        return "again";
       }
       case "message 1": {
-        const message = this.#reader.frame(BARE_MESSAGE, BARE_MESSAGE);
+        const message = this.#reader.frame(BARE_MESSAGE_BYTES, BARE_MESSAGE_BYTES);
         if (message === null) return "more";
-        return typeof message === "string" ? this.#refuse(message) : this.#readMessage(message);
+        return typeof message === "string" ? this.#fail(message) : this.#readMessage(message);
       }
       case "hello": {
-        const record = this.#reader.frame(MIN_CIPHERTEXT, MAX_GREETING_CIPHERTEXT);
+        const record = this.#reader.frame(MIN_CIPHERTEXT_BYTES, MAX_GREETING_CIPHERTEXT_BYTES);
         if (record === null) return "more";
-        return typeof record === "string" ? this.#refuse(record) : this.#readHello(record);
+        return typeof record === "string" ? this.#fail(record) : this.#readHello(record);
       }
       case "decision":
       case "over":
@@ -173,19 +220,20 @@ export class ServerHandshake {
 
   #readMessage(message: Uint8Array): ServerEvent {
     const keyId = this.#claimed();
-    // Drawn for known ids, too: both ways are to be the same work.
-    const nobodys = randomBytes(KEY_LENGTH);
+    // An unknown key id is treated like a wrong key: message 1 is read with a random key, which
+    // fails. The key is drawn for known ids as well, so that both cases make the same calls.
+    const randomKey = randomBytes(KEY_LENGTH);
     const key = this.#lookup(keyId);
     const noise = new HandshakeState({
       initiator: false,
       prologue: preamble(keyId),
-      psk: key ?? nobodys,
+      psk: key ?? randomKey,
       ...(this.#ephemeral === undefined ? {} : { ephemeral: this.#ephemeral }),
     });
     noise.readMessage(message);
-    if (key === null) return this.#refuse("bad-key");
-    const bytes = new Uint8Array(HEADER_LENGTH + BARE_MESSAGE);
-    bytes[1] = BARE_MESSAGE;
+    if (key === null) return this.#fail("bad-key");
+    const bytes = new Uint8Array(HEADER_LENGTH + BARE_MESSAGE_BYTES);
+    bytes[1] = BARE_MESSAGE_BYTES;
     noise.writeMessage(NOTHING, bytes, HEADER_LENGTH);
     this.#transport = noise.split();
     this.#step = "hello";
@@ -193,22 +241,22 @@ export class ServerHandshake {
   }
 
   #readHello(record: Uint8Array): ServerEvent {
-    const { receive } = this.#decided();
+    const { receive } = this.#ciphers();
     const { type, body } = openRecord(receive, record);
     if (type !== RecordType.hello) {
       const known = Object.values(RecordType).some((value) => value === type);
-      return this.#refuse(known ? "unexpected" : "malformed");
+      return this.#fail(known ? "unexpected" : "malformed");
     }
     const hello = parseHello(body);
-    if (hello === null) return this.#refuse("malformed");
+    if (hello === null) return this.#fail("malformed");
     this.#step = "decision";
     return { kind: "hello", keyId: this.#claimed(), ...hello, rest: this.#reader.rest() };
   }
 
   #answer(type: typeof RecordType.accept | typeof RecordType.reject, body: Uint8Array): Uint8Array {
     if (this.#step !== "decision") throw new Error("a client was answered before it was known");
-    const bytes = new Uint8Array(RECORD_OVERHEAD + body.length);
-    sealRecord(this.#decided().send, type, body, bytes, 0);
+    const bytes = new Uint8Array(RECORD_OVERHEAD_BYTES + body.length);
+    sealRecord(this.#ciphers().send, type, body, bytes, 0);
     return bytes;
   }
 
@@ -217,13 +265,13 @@ export class ServerHandshake {
     return this.#keyId;
   }
 
-  #decided(): Transport {
+  #ciphers(): Transport {
     if (this.#transport === null) throw new Error("a handshake has no keys yet");
     return this.#transport;
   }
 
-  #refuse(reason: ProtocolError): ServerEvent {
+  #fail(error: ProtocolError): ServerEvent {
     this.wipe();
-    return { kind: "refused", reason, keyId: this.#keyId };
+    return { kind: "failed", error, keyId: this.#keyId };
   }
 }

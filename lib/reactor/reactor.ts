@@ -1,9 +1,9 @@
 /**
  * One synchronous loop over `epoll(7)` that carries every connection of a thread.
  *
- * An event names a slot of the connection table and the slot's generation. Whoever closes a connection
- * ends its generation, so an event of the same batch that still means the old connection is dropped,
- * even where the kernel has already given its number to a new one.
+ * An event names a slot of the table of watchers and the slot's generation. Closing a connection ends its
+ * generation, so an event of the same batch for the old connection is dropped, even where the kernel has
+ * given its descriptor number to a new one.
  *
  * @module
  */
@@ -13,26 +13,26 @@ import { type Timer, Timers } from "./timers.ts";
 
 export { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../libc/epoll.ts";
 
-/** Who hears of a descriptor's events. */
+/** Receives the events of a descriptor. */
 export interface Watcher {
-  /** @param mask The events, `EPOLLIN` and so on; 0 for a turn that was asked for. */
+  /** @param mask The events, such as `EPOLLIN`; 0 for a turn that was requested. */
   onEvents(mask: number): void;
 
   /**
-   * Called when {@linkcode onEvents} threw, which is a bug of ours: the watcher gives up what it holds,
-   * and everyone else's connections go on.
+   * Called when {@linkcode onEvents} threw, which is an internal error: the watcher releases what it owns.
+   * Other connections are not affected.
    */
   onFault(error: unknown): void;
 }
 
-/** A descriptor in the reactor's care. The registration owns it from then on. */
+/** A descriptor in the epoll set, owned by the registration. */
 export class Registration {
   readonly #reactor: Reactor;
   readonly #descriptor: Descriptor;
   readonly slot: number;
   readonly generation: number;
 
-  /** Made by {@linkcode Reactor.watch}. */
+  /** Created by {@linkcode Reactor.watch}. */
   constructor(reactor: Reactor, descriptor: Descriptor, slot: number, generation: number) {
     this.#reactor = reactor;
     this.#descriptor = descriptor;
@@ -40,17 +40,17 @@ export class Registration {
     this.generation = generation;
   }
 
-  /** The descriptor, for the duration of one call. */
+  /** The descriptor, to be used during one call. */
   get descriptor(): Descriptor {
     return this.#descriptor;
   }
 
-  /** Changes the events that are waited for. */
+  /** Changes the events that are reported. */
   update(mask: number): void {
     this.#reactor.update(this, mask);
   }
 
-  /** Asks for a turn without an event: there is more to do, and others shall not wait for it. */
+  /** Requests a turn without an event, to continue after the other watchers. */
   requestTurn(): void {
     this.#reactor.requestTurn(this);
   }
@@ -61,41 +61,51 @@ export class Registration {
   }
 
   /**
-   * Ends the generation and gives the descriptor away, still open.
+   * Ends the generation without closing the descriptor.
    *
-   * @returns The number, now owned by the caller.
+   * @returns The descriptor number, owned by the caller.
    */
   release(): number {
-    // The open file lives on elsewhere, so closing would not take it out of the epoll set.
+    // The open file description lives on, so only EPOLL_CTL_DEL removes it from the epoll set.
     this.#reactor.stopWatching(this);
     this.#reactor.forget(this);
     return this.#descriptor.release();
   }
 }
 
-/** The loop, its table and its timers. Knows nothing of users. */
+/**
+ * The loop, its table of watchers and its timers.
+ *
+ * @example
+ * ```ts
+ * const reactor = new Reactor((error) => events.logError(error));
+ * reactor.watch(socket, EPOLLIN, { onEvents: () => read(socket), onFault: () => {} });
+ * reactor.after(1_000, () => reactor.stop());
+ * reactor.run();
+ * ```
+ */
 export class Reactor {
   readonly #epoll = new Epoll(512);
   readonly #watchers: (Watcher | null)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   readonly #timers = new Timers();
-  #again: Registration[] = [];
+  #requested: Registration[] = [];
   readonly #onFault: (error: unknown) => void;
   #open = 0;
   #running = false;
 
-  /** @param onFault Hears of what a timer's run threw, which is a bug of ours: everyone else's go on. */
+  /** @param onFault Receives what a timer's function threw; other timers are not affected. */
   constructor(onFault: (error: unknown) => void = rethrow) {
     this.#onFault = onFault;
   }
 
-  /** How many descriptors are in its care. */
+  /** The number of descriptors in the epoll set. */
   get size(): number {
     return this.#open;
   }
 
-  /** How many things are still to be done after some time. */
+  /** The number of timers that have not fired. */
   get waiting(): number {
     return this.#timers.active;
   }
@@ -106,11 +116,11 @@ export class Reactor {
   }
 
   /**
-   * Takes a descriptor into care.
+   * Adds a descriptor to the epoll set.
    *
-   * @param descriptor Owned by the registration from here on, also when this throws.
-   * @param mask The events to wait for.
-   * @param watcher Who hears of them.
+   * @param descriptor Owned by the registration, also when this throws.
+   * @param mask The events to report.
+   * @param watcher Receives them.
    * @throws {SystemError} When the kernel cannot watch it; the descriptor is closed then.
    */
   watch(descriptor: Descriptor, mask: number, watcher: Watcher): Registration {
@@ -135,13 +145,13 @@ export class Reactor {
     this.#epoll.modify(descriptor, mask, slot, generation);
   }
 
-  /** Takes a registration's descriptor out of the epoll set. */
+  /** Removes the descriptor of a registration from the epoll set. */
   stopWatching(registration: Registration): void {
     if (this.#generations[registration.slot] !== registration.generation) return;
     this.#epoll.remove(registration.descriptor);
   }
 
-  /** Ends a registration's generation. @returns Whether it was still alive. */
+  /** Ends the generation of a registration. @returns Whether it was current. */
   forget(registration: Registration): boolean {
     const { slot, generation } = registration;
     if (this.#generations[slot] !== generation) return false;
@@ -152,12 +162,12 @@ export class Reactor {
     return true;
   }
 
-  /** Gives a registration's watcher a turn after the events of this one. */
+  /** Gives the watcher of a registration a turn after the events of this turn. */
   requestTurn(registration: Registration): void {
-    this.#again.push(registration);
+    this.#requested.push(registration);
   }
 
-  /** Does something once, after a number of milliseconds. */
+  /** Runs a function once, after a number of milliseconds. */
   after(milliseconds: number, run: () => void): Timer {
     return this.#timers.add(this.now() + milliseconds, run);
   }
@@ -166,25 +176,30 @@ export class Reactor {
   run(): void {
     this.#running = true;
     while (this.#running) this.turn(this.#timers.timeout(this.now()));
+    this.close();
+  }
+
+  /** Closes the epoll instance of a reactor that is not run. */
+  close(): void {
     this.#epoll.close();
   }
 
   /**
-   * One turn: waits for events, hands each to its watcher, runs what is due.
+   * Runs one turn: waits for events, dispatches them, fires the timers that are due.
    *
    * @param timeout Milliseconds; −1 waits for ever.
    */
   turn(timeout: number): void {
     const epoll = this.#epoll;
-    const count = epoll.wait(this.#again.length > 0 ? 0 : timeout);
+    const count = epoll.wait(this.#requested.length > 0 ? 0 : timeout);
     for (let index = 0; index < count; index++) {
       this.#dispatch(epoll.slot(index), epoll.generation(index), epoll.mask(index));
     }
-    if (this.#again.length > 0) {
-      // What asks again meanwhile waits for the next turn.
-      const again = this.#again;
-      this.#again = [];
-      for (const { slot, generation } of again) this.#dispatch(slot, generation, 0);
+    if (this.#requested.length > 0) {
+      // A request made during these turns waits for the next one.
+      const requested = this.#requested;
+      this.#requested = [];
+      for (const { slot, generation } of requested) this.#dispatch(slot, generation, 0);
     }
     if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.#onFault);
   }

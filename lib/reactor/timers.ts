@@ -1,13 +1,13 @@
 /**
- * Deadlines, kept in a binary heap.
+ * Timers, in a binary heap.
  *
  * @module
  */
 
-/** How many cancelled deadlines may lie about before it is worth looking for them. */
-const FEW = 64;
+/** How many cancelled timers the heap may hold before they are removed. */
+const MAX_CANCELLED = 64;
 
-/** A moment at which something is to be done, once. */
+/** A function that runs once, at a time. */
 export class Timer {
   /** Milliseconds on the reactor's clock. */
   readonly due: number;
@@ -20,19 +20,19 @@ export class Timer {
     this.#onCancel = onCancel;
   }
 
-  /** Whether nothing will be done any more: it was done, or it was cancelled. */
+  /** Whether it has fired or was cancelled. */
   get settled(): boolean {
     return this.#run === null;
   }
 
-  /** Does it, unless that is over. */
+  /** Runs the function, unless the timer is settled. */
   fire(): void {
     const run = this.#run;
     this.#run = null;
     run?.();
   }
 
-  /** Sees to it that nothing is done. */
+  /** Cancels the timer; it never fires then. */
   cancel(): void {
     if (this.#run === null) return;
     this.#run = null;
@@ -40,40 +40,40 @@ export class Timer {
   }
 }
 
-/** Timers in the order of their deadlines. */
+/** Timers in the order of their times. */
 export class Timers {
   #heap: Timer[] = [];
-  /** About how many of them are cancelled. */
+  /** About how many timers of the heap are cancelled. */
   #cancelled = 0;
-  readonly #noteCancelled = () => this.#tidy();
+  readonly #countCancelled = () => this.#removeCancelled();
 
-  /** How many are waiting; of cancelled ones never more than as many again, and a few. */
+  /** The size of the heap: the active timers and at most about as many cancelled ones. */
   get size(): number {
     return this.#heap.length;
   }
 
-  /** How many of them have still something to do. */
+  /** The number of timers that have not fired. */
   get active(): number {
     return this.#heap.filter(({ settled }) => !settled).length;
   }
 
   /**
-   * Adds a deadline.
+   * Adds a timer.
    *
-   * @param due Milliseconds on the clock that is later given to {@linkcode runDue}.
-   * @param run What to do then.
+   * @param due Milliseconds on the clock that is passed to {@linkcode runDue}.
+   * @param run The function to run.
    */
   add(due: number, run: () => void): Timer {
-    const timer = new Timer(due, run, this.#noteCancelled);
+    const timer = new Timer(due, run, this.#countCancelled);
     this.#insert(timer);
     return timer;
   }
 
   /**
-   * How long until the next deadline.
+   * The time until the next timer.
    *
-   * @param now The clock.
-   * @returns Whole milliseconds, rounded up so that waking is never too early; −1 when none waits.
+   * @param now Milliseconds on the same clock.
+   * @returns Whole milliseconds, rounded up so that it never fires early; −1 without a timer.
    */
   timeout(now: number): number {
     while (this.#heap[0]?.settled) this.#pop();
@@ -82,9 +82,9 @@ export class Timers {
   }
 
   /**
-   * Runs everything that is due. What a run adds waits for the next call.
+   * Fires every timer that is due. A timer added meanwhile waits for the next call.
    *
-   * @param onFault Hears of a run that threw; the others are run all the same.
+   * @param onFault Receives what a function threw; the other timers still fire.
    */
   runDue(now: number, onFault: (error: unknown) => void): void {
     const due: Timer[] = [];
@@ -111,10 +111,10 @@ export class Timers {
     heap[index] = timer;
   }
 
-  /** One more is cancelled. Most of them never come to their moment, which may be hours away. */
-  #tidy(): void {
+  /** Counts a cancelled timer, whose time may be hours away, and removes many of them at once. */
+  #removeCancelled(): void {
     this.#cancelled++;
-    if (this.#cancelled < FEW || this.#cancelled * 2 < this.#heap.length) return;
+    if (this.#cancelled < MAX_CANCELLED || this.#cancelled * 2 < this.#heap.length) return;
     const waiting = this.#heap.filter(({ settled }) => !settled);
     this.#heap = [];
     this.#cancelled = 0;

@@ -1,31 +1,34 @@
 /**
- * The data plane's thread, started before anything else of a server is loaded: both planes load side by side.
+ * Starts a thread with a reactor. This file loads nothing else, so a command can start its thread first and
+ * load its own modules meanwhile.
  *
  * @module
  */
 
-/** A thread that loads, and then waits for its orders. */
+/** A thread that is loading, or waiting for its options. */
 export interface WorkerThread {
+  /** How messages name it. */
+  readonly name: string;
   readonly worker: Worker;
-  /** Resolves when it waits for its orders. It says nothing else until it has them. */
+  /** Resolves when the thread waits for its options. It sends nothing else before it has them. */
   readonly ready: Promise<void>;
 }
 
 /**
- * Starts it.
+ * Starts a thread.
  *
- * @param self The program's own module, which is the data plane when started as a Worker.
+ * @param self The program's own module, which runs the thread named so when it is started as a Worker.
  */
-export function startDataPlane(self: string): WorkerThread {
-  const worker = new Worker(self, { type: "module", name: "data plane" });
+export function startWorker(self: string, name: "data plane" | "tunnel"): WorkerThread {
+  const worker = new Worker(self, { type: "module", name });
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new Error(`the data plane ended: ${event.message}`));
+      reject(new Error(`the ${name} ended: ${event.message}`));
     };
   });
-  // Whoever serves hears of it; a command that fails before it serves has its own error to tell.
+  // A command that fails before it uses the thread reports its own error.
   ready.catch(() => {});
-  return { worker, ready };
+  return { name, worker, ready };
 }

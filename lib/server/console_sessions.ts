@@ -1,30 +1,31 @@
 /**
- * The console sessions of the control plane, from the moment their connections are handed over.
+ * The console sessions of the control plane, after the data plane has handed their connections over.
  *
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
+import type { ToDataPlane } from "../dataplane/messages.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { HostFacts } from "../policy/types.ts";
+import type { AuditLog } from "../log/audit_log.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
+import type { HostFacts } from "../policy/types.ts";
 import { Accounts } from "../service/console/accounts.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
-import type { AuditLog } from "../log/audit_event.ts";
-import type { ToDataPlane } from "../dataplane/messages.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 
-/** What the room needs of the rest of the control plane. */
+/** What the console sessions share. */
 export interface ConsoleSessionsOptions {
-  readonly source: LiveConfig;
+  readonly liveConfig: LiveConfig;
   readonly registry: SessionRegistry;
   readonly audit: AuditLog;
   readonly hostFacts: HostFacts;
-  tell(message: ToDataPlane): void;
+  /** Sends a command to the data plane. */
+  post(command: ToDataPlane): void;
 }
 
-/** Holds the console sessions. */
+/** The open console sessions that have sent a request. */
 export class ConsoleSessions {
   readonly #options: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
@@ -32,65 +33,55 @@ export class ConsoleSessions {
 
   constructor(options: ConsoleSessionsOptions) {
     this.#options = options;
+    const { liveConfig, registry, hostFacts, post } = options;
     this.#methods = new ConsoleMethods({
-      source: options.source,
-      accounts: new Accounts(options.source, options.hostFacts),
-      sessions: options.registry,
-      evict: (session) => options.tell({ kind: "evict", session, reason: "closed" }),
-      reload: () => options.tell({ kind: "refresh" }),
-      fault: (error) => this.#fault(error),
+      liveConfig,
+      accounts: new Accounts(liveConfig, hostFacts),
+      sessions: registry,
+      terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),
+      reload: () => post({ kind: "refresh" }),
+      logError: (error) => this.#logError(error),
     });
   }
 
-  /** Takes a session in; the descriptor is the room's from here on. */
-  add(connection: Descriptor, handOver: ConsoleHandover): void {
-    const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handOver;
+  /** Adds a session. @param connection Owned by the session. */
+  add(connection: Descriptor, handover: ConsoleHandover): void {
+    const { post } = this.#options;
+    const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handover;
     const socket = adoptSocket(connection.release());
-    socket.setTimeout(idleTimeout, () => {
-      this.#options.tell({ kind: "evict", session: id, reason: "idle" });
-    });
-    const session = new ConsoleSession(
-      socket,
-      { welcome, trusted, actsAs },
-      this.#methods,
-    );
+    socket.setTimeout(idleTimeout, () => post({ kind: "terminate", session: id, reason: "idle" }));
+    const session = new ConsoleSession(socket, { welcome, trusted, actsAs }, this.#methods);
     this.#sessions.set(id, session);
     session.run(unsent).catch((error: unknown) => {
-      this.#fault(error);
+      this.#logError(error);
       session.terminate();
       return { bytesIn: 0, bytesOut: 0, failed: true };
     }).then(({ bytesIn, bytesOut, failed }) => {
       this.#sessions.delete(id);
-      this.#options.tell({
-        kind: "ended",
-        session: id,
-        bytesIn,
-        bytesOut: bytesOut + greeted,
-        failed,
-      });
+      post({ kind: "ended", session: id, bytesIn, bytesOut: bytesOut + greeted, failed });
     });
   }
 
-  /** Ends a session at once. */
+  /** Closes the connection of a session at once. */
   terminate(id: number): void {
     this.#sessions.get(id)?.terminate();
   }
 
   /**
-   * Ends the sessions that act as a user who would be refused now. The peers themselves are the data
-   * plane's to judge; whom a trusted one acts as is known here alone.
+   * Revokes the sessions that act as a user without access. The data plane reauthorizes the clients
+   * themselves; the user that a trusted client acts as is known here alone.
    */
   reauthorize(): void {
-    const { usersByName } = this.#options.source.config.access;
+    const { usersByName } = this.#options.liveConfig.config.access;
     for (const [id, { caller }] of this.#sessions) {
       if (caller.actsAs === null) continue;
       if (usersByName.get(caller.actsAs)?.localIpcAccess !== true) {
-        this.#options.tell({ kind: "evict", session: id, reason: "revoked" });
+        this.#options.post({ kind: "terminate", session: id, reason: "revoked" });
       }
     }
   }
 
-  #fault(error: unknown): void {
+  #logError(error: unknown): void {
     this.#options.audit.record({
       event: "error",
       time: Date.now(),

@@ -1,28 +1,28 @@
 /**
- * The sessions as the control plane knows them, from what the data plane reports.
+ * The open sessions and the counters of the control plane, from the data plane's events.
  *
  * @module
  */
-import type { SessionRecord } from "../service/console/protocol.ts";
-import type { AllowEvent, SessionEvent, SessionUpdate } from "../log/event_buffer.ts";
 import type { AuditEvent } from "../log/audit_event.ts";
+import type { AllowEvent, SessionEvent, SessionUpdate } from "../log/session_event.ts";
+import type { SessionRecord } from "../service/console/protocol.ts";
 
-/** An open session: how it began, and whom it acts as by now. */
-interface Open {
-  readonly began: AllowEvent;
+/** An open session: its start, and the user that it acts as now. */
+interface OpenSession {
+  readonly start: AllowEvent;
   readonly user: string;
 }
 
-/** Open sessions and counts of everything that happened. */
+/** Open sessions, and counters since the start of the server. */
 export class SessionRegistry {
-  readonly #open = new Map<number, Open>();
+  readonly #open = new Map<number, OpenSession>();
   readonly #counts = { allowed: 0, denied: 0, revoked: 0, closed: 0, bytes_in: 0, bytes_out: 0 };
   readonly #denied = new Map<string, number>();
-  readonly #since = Date.now();
+  readonly #startedAt = Date.now();
 
-  /** Takes note of events. @returns Their lines of the log: what happens to a session is told with who it is. */
+  /** Records events. @returns Their audit events: updates of a session get the facts of its start. */
   record(batch: readonly SessionEvent[]): AuditEvent[] {
-    return batch.map((entry) => this.#note(entry));
+    return batch.map((event) => this.#recordOne(event));
   }
 
   /** The open sessions, oldest first. */
@@ -30,23 +30,23 @@ export class SessionRegistry {
     return Array.from(this.#open.values(), recordOf);
   }
 
-  /** One open session. */
+  /** An open session. */
   get(id: number): SessionRecord | undefined {
     const session = this.#open.get(id);
     return session && recordOf(session);
   }
 
-  /** A trusted peer has said whom it acts as. */
+  /** Sets the user that a trusted client acts as. */
   setUser(id: number, user: string): void {
     const session = this.#open.get(id);
     if (session !== undefined) this.#open.set(id, { ...session, user });
   }
 
-  /** The counts since the start; times in seconds. */
+  /** The counters since the start, and the uptime in seconds. */
   stats(): Record<string, number> {
     const reasons = [...this.#denied].sort(([a], [b]) => a < b ? -1 : 1);
     return {
-      uptime: Math.round((Date.now() - this.#since) / 1000),
+      uptime: Math.round((Date.now() - this.#startedAt) / 1000),
       sessions: this.#open.size,
       ...this.#counts,
       ...Object.fromEntries(
@@ -55,43 +55,43 @@ export class SessionRegistry {
     };
   }
 
-  #note(entry: SessionEvent): AuditEvent {
-    switch (entry.event) {
+  #recordOne(event: SessionEvent): AuditEvent {
+    switch (event.event) {
       case "allow":
         this.#counts.allowed++;
-        this.#open.set(entry.session, { began: entry, user: entry.user ?? String(entry.uid) });
-        return entry;
+        this.#open.set(event.session, { start: event, user: event.user ?? String(event.uid) });
+        return event;
       case "deny":
         this.#counts.denied++;
-        // A reason that has not come up yet has come up no times.
-        this.#denied.set(entry.reason, (this.#denied.get(entry.reason) ?? 0) + 1);
-        return entry;
+        // A reason without a counter has not occurred yet.
+        this.#denied.set(event.reason, (this.#denied.get(event.reason) ?? 0) + 1);
+        return event;
       case "revoke":
         this.#counts.revoked++;
-        return this.#lineOf(entry);
+        return this.#withSession(event);
       case "stderr":
-        return this.#lineOf(entry);
+        return this.#withSession(event);
       case "close": {
         this.#counts.closed++;
-        this.#counts.bytes_in += entry.bytesIn ?? 0;
-        this.#counts.bytes_out += entry.bytesOut ?? 0;
-        const line = this.#lineOf(entry);
-        this.#open.delete(entry.session);
-        return line;
+        this.#counts.bytes_in += event.bytesIn ?? 0;
+        this.#counts.bytes_out += event.bytesOut ?? 0;
+        const audit = this.#withSession(event);
+        this.#open.delete(event.session);
+        return audit;
       }
     }
   }
 
-  #lineOf(entry: SessionUpdate): AuditEvent {
-    const session = this.#open.get(entry.session);
-    if (session === undefined) return entry;
-    const { began: { listener, peer, remote, key }, user } = session;
-    return { ...entry, listener, peer, remote, key, user };
+  #withSession(event: SessionUpdate): AuditEvent {
+    const session = this.#open.get(event.session);
+    if (session === undefined) return event;
+    const { start: { listener, peer, remote, key }, user } = session;
+    return { ...event, listener, peer, remote, key, user };
   }
 }
 
-function recordOf({ began, user }: Open): SessionRecord {
-  const { session, uid, peer, from, listener, service, time } = began;
+function recordOf({ start, user }: OpenSession): SessionRecord {
+  const { session, uid, peer, from, listener, service, time } = start;
   return {
     id: session,
     user,

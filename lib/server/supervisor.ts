@@ -1,29 +1,27 @@
 /**
- * The control plane: starts the data plane, listens to it and to signals, and ends with it.
+ * The control plane: starts the data plane, handles its messages and signals, and ends with it.
  *
  * @module
  */
-import { MessageChannel } from "node:worker_threads";
 import type { LiveConfig } from "../config/live_config.ts";
+import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
-import type { ConsoleHandover } from "../service/console/greeting.ts";
-import { EventFd } from "../libc/epoll.ts";
-import type { AuditLog } from "../log/audit_event.ts";
+import type { AuditLog } from "../log/audit_log.ts";
+import { WorkerChannel } from "../reactor/worker_channel.ts";
+import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
-import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { ServiceManager } from "./systemd.ts";
-import type { WorkerThread } from "../reactor/worker_thread.ts";
 
 /** What a server is started with. */
 export interface SupervisorOptions {
-  readonly worker: Omit<WorkerOptions, "kind" | "wake">;
+  readonly worker: WorkerOptions;
   readonly thread: WorkerThread;
   readonly liveConfig: LiveConfig;
   readonly audit: AuditLog;
   readonly manager: ServiceManager;
-  /** Called when the log is to be opened again: whoever moved it away has asked for it. */
+  /** Opens the log file again, after it was moved away. */
   reopenLog(): void;
   /** Called after the configuration was loaded again. */
   onReload(): void;
@@ -32,42 +30,38 @@ export interface SupervisorOptions {
 }
 
 /**
- * How long the data plane may take to end after `grace` for the peers and as much for programs, in milliseconds,
- * before it is given up.
+ * How long the data plane may take to stop, in milliseconds, in addition to `grace` for the clients and
+ * once more for programs.
  */
-const PATIENCE = 5_000;
-/** The same for who has asked a second time. */
-const HURRY = 2_000;
-/** How long the log is waited for by who is in a hurry, in milliseconds: enough for one that somebody reads. */
-const MOMENT = 100;
+const STOP_TIMEOUT_MS = 5_000;
+/** The same after a second signal. */
+const FORCED_STOP_TIMEOUT_MS = 2_000;
+/** How long the log may take to be written after a second signal, in milliseconds. */
+const FORCED_LOG_TIMEOUT_MS = 100;
 
 /** A running server. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #worker: Worker;
-  readonly #channel = new MessageChannel();
-  readonly #eventFd = new EventFd();
+  readonly #dataPlane: WorkerChannel<WorkerOptions, ToDataPlane, ToControlPlane>;
   readonly #registry = new SessionRegistry();
   #console: Promise<ConsoleSessions> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
   readonly #listeners = new Set<string>();
-  /** Settles when the server was told a second time to stop. */
-  readonly #hurry = Promise.withResolvers<void>();
-  #stops = 0;
+  /** Settles at the second signal to stop. */
+  readonly #forced = Promise.withResolvers<void>();
+  #stopSignals = 0;
 
-  /** Starts it. */
+  /** Starts the server. */
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#worker = options.thread.worker;
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#outcome.reject(new Error(`the data plane ended: ${event.message}`));
-    };
-    options.thread.ready.then(() => this.#order());
+    this.#dataPlane = new WorkerChannel(options.thread, options.worker, {
+      onEvent: (message) => this.#handle(message),
+      onError: (error) => this.#outcome.reject(error),
+    });
   }
 
   /**
-   * Serves until a signal ends it.
+   * Serves until a signal stops it.
    *
    * @returns 0.
    * @throws {Failure} When the data plane cannot start.
@@ -78,68 +72,50 @@ export class Supervisor {
     const { manager } = this.#options;
     const watchdog = manager.watchdog === null
       ? null
-      : setInterval(() => this.#tell({ kind: "ping" }), manager.watchdog);
+      : setInterval(() => this.#dataPlane.post({ kind: "ping" }), manager.watchdog);
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     Deno.addSignalListener("SIGHUP", reload);
     try {
       return await this.#outcome.promise;
     } finally {
-      // The signals are ours until the end: there is a second one for who does not want to wait.
-      await this.#letLogBeWritten();
+      // Signals are handled until the log is written: a second one shortens the wait.
+      await this.#waitForLog();
       Deno.removeSignalListener("SIGTERM", stop);
       Deno.removeSignalListener("SIGINT", stop);
       Deno.removeSignalListener("SIGHUP", reload);
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
-      this.#channel.port1.close();
-      this.#eventFd.descriptor.close();
+      this.#dataPlane.close();
     }
   }
 
-  /** The log has as long as the peers had: a reader that is slow gets everything, one that is dead holds up nobody. */
-  async #letLogBeWritten(): Promise<void> {
+  /** Waits for the log as long as for the clients: a slow reader gets all of it, a dead one ends nothing. */
+  async #waitForLog(): Promise<void> {
     const { grace } = this.#options.liveConfig.config.limits;
     await Promise.race([
       this.#options.logWritten(),
-      passed(Math.max(grace, MOMENT)),
-      this.#hurry.promise.then(() => passed(MOMENT)),
+      delay(Math.max(grace, FORCED_LOG_TIMEOUT_MS)),
+      this.#forced.promise.then(() => delay(FORCED_LOG_TIMEOUT_MS)),
     ]);
   }
 
-  #tell(message: ToDataPlane): void {
-    this.#channel.port1.postMessage(message);
-    this.#eventFd.raise();
-  }
-
-  #order(): void {
-    this.#worker.onmessage = (event: MessageEvent<ToControlPlane>) => this.#hear(event.data);
-    const orders: WorkerOptions = {
-      ...this.#options.worker,
-      kind: "serve",
-      wake: this.#eventFd.descriptor.duplicate().release(),
-    };
-    this.#worker.postMessage(orders, [this.#channel.port2 as unknown as Transferable]);
-  }
-
-  #hear(message: ToControlPlane): void {
+  #handle(message: ToControlPlane): void {
     const { audit } = this.#options;
     switch (message.kind) {
-      case "up":
-        return;
       case "listening":
         this.#listeners.add(message.listener);
         audit.record({ event: "listen", time: Date.now(), listener: message.listener });
         return;
       case "unlistened":
         this.#listeners.delete(message.listener);
-        if (this.#stops > 0) return;
+        if (this.#stopSignals > 0) return;
         audit.record({ event: "stop", time: Date.now(), listener: message.listener });
         return;
       case "ready":
-        this.#sayReady();
-        // Who comes soon finds it open; nobody has had to wait for it.
-        this.#openConsole();
+        this.#reportReady();
+        // Loaded now, so that the first request does not wait for it.
+        this.#loadConsole();
         return;
       case "pong":
         this.#options.manager.alive();
@@ -149,30 +125,23 @@ export class Supervisor {
           new Failure(message.message, { exit: message.exit, hint: message.hint }),
         );
         return;
-      case "journal":
+      case "events":
         audit.record(...this.#registry.record(message.batch));
         return;
-      case "fault":
+      case "error":
         audit.record({ event: "error", time: Date.now(), message: message.message });
         return;
-      case "adopt":
-        // In this object the number has an owner again, until the socket takes it.
-        this.#admit(new Descriptor(message.descriptor), message.handOver);
+      case "adopt": {
+        // Owned by this object until the console session adopts it.
+        const connection = new Descriptor(message.descriptor);
+        this.#withConsole((sessions) => sessions.add(connection, message.handover));
         return;
-      case "evict":
-        this.#inConsole((room) => room.terminate(message.session));
+      }
+      case "terminate":
+        this.#withConsole((sessions) => sessions.terminate(message.session));
         return;
       case "reloaded":
-        this.#options.liveConfig.refresh();
-        this.#options.onReload();
-        if (this.#console !== null) this.#inConsole((room) => room.reauthorize());
-        audit.record({
-          event: "reload",
-          time: Date.now(),
-          reason: message.outcome,
-          message: message.problem,
-        });
-        this.#sayReady();
+        this.#onReloaded(message);
         return;
       case "stopped":
         audit.record({ event: "stop", time: Date.now() });
@@ -181,24 +150,30 @@ export class Supervisor {
     }
   }
 
-  #admit(connection: Descriptor, handOver: ConsoleHandover): void {
-    this.#inConsole((room) => room.add(connection, handOver));
+  #onReloaded({ outcome, problem }: ToControlPlane & { kind: "reloaded" }): void {
+    const { audit, liveConfig } = this.#options;
+    liveConfig.refresh();
+    this.#options.onReload();
+    if (this.#console !== null) this.#withConsole((sessions) => sessions.reauthorize());
+    audit.record({ event: "reload", time: Date.now(), reason: outcome, message: problem });
+    this.#reportReady();
   }
 
-  /** Does something in the room as soon as it is there, and what was asked for first, first. */
-  #inConsole(action: (room: ConsoleSessions) => void): void {
-    this.#openConsole().then(action).catch((error: unknown) => this.#outcome.reject(error));
+  /** Runs an action on the console sessions once they are loaded, in the order of the calls. */
+  #withConsole(action: (sessions: ConsoleSessions) => void): void {
+    this.#loadConsole().then(action).catch((error: unknown) => this.#outcome.reject(error));
   }
 
-  /** Node's sockets take a while to load, and a server is ready without them. */
-  #openConsole(): Promise<ConsoleSessions> {
+  /** Loads the console sessions. Node's sockets load slowly, and a server is ready without them. */
+  #loadConsole(): Promise<ConsoleSessions> {
+    const { liveConfig, audit, worker } = this.#options;
     return this.#console ??= import("./console_sessions.ts").then(({ ConsoleSessions }) =>
       new ConsoleSessions({
-        source: this.#options.liveConfig,
+        liveConfig,
         registry: this.#registry,
-        audit: this.#options.audit,
-        hostFacts: this.#options.worker.hostFacts,
-        tell: (message) => this.#tell(message),
+        audit,
+        hostFacts: worker.hostFacts,
+        post: (command) => this.#dataPlane.post(command),
       })
     );
   }
@@ -206,35 +181,37 @@ export class Supervisor {
   #reload(): void {
     this.#options.manager.reloading();
     this.#options.reopenLog();
-    this.#tell({ kind: "refresh" });
+    this.#dataPlane.post({ kind: "refresh" });
   }
 
-  #sayReady(): void {
-    if (this.#stops > 0) return;
+  #reportReady(): void {
+    if (this.#stopSignals > 0) return;
     const { problem } = this.#options.liveConfig;
-    const where = [...this.#listeners].join(", ");
+    const listeners = [...this.#listeners].join(", ");
     this.#options.manager.ready(
       problem === null
-        ? `Listening on ${where}`
-        : `Listening on ${where}; the configuration on disk is bad`,
+        ? `Listening on ${listeners}`
+        : `Listening on ${listeners}; the configuration on disk is bad`,
     );
   }
 
-  /** The first signal lets the sessions end, the second one ends them. */
+  /** The first signal lets sessions end by themselves, the second one terminates them. */
   #stop(): void {
-    this.#stops++;
-    if (this.#stops > 1) this.#hurry.resolve();
+    this.#stopSignals++;
+    const forced = this.#stopSignals > 1;
+    if (forced) this.#forced.resolve();
     this.#options.manager.stopping();
-    const grace = this.#stops > 1 ? 0 : this.#options.liveConfig.config.limits.grace;
-    this.#tell({ kind: "stop", grace });
-    const timer = setTimeout(() => {
-      this.#outcome.reject(new Error("the data plane does not answer"));
-    }, 2 * grace + (this.#stops > 1 ? HURRY : PATIENCE));
+    const grace = forced ? 0 : this.#options.liveConfig.config.limits.grace;
+    this.#dataPlane.post({ kind: "stop", grace });
+    const timer = setTimeout(
+      () => this.#outcome.reject(new Error("the data plane does not answer")),
+      2 * grace + (forced ? FORCED_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS),
+    );
     Deno.unrefTimer(timer);
   }
 }
 
 /** Settles after a time, in milliseconds. */
-function passed(time: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, time));
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

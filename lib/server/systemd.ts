@@ -1,38 +1,36 @@
 /**
- * What a service manager such as systemd tells us, and is told (`sd_notify(3)`, `sd_listen_fds(3)`,
+ * The interface to a service manager such as systemd (`sd_notify(3)`, `sd_listen_fds(3)`,
  * `sd_watchdog_enabled(3)`).
  *
  * @module
  */
-import { listenerAddress } from "../net/listener_address.ts";
+import { listenerAddress } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
 import {
-  type InheritedAddress,
+  type InheritedSocket,
   inheritedText,
   inspectInherited,
 } from "../libc/inherited_sockets.ts";
 import { monotonicMicroseconds, notify, notifySocket } from "../libc/notify_socket.ts";
 
-/** The first descriptor that is passed: behind input, output and errors. */
+/** The first passed descriptor, after standard input, output and error. */
 const LISTEN_FDS_START = 3;
-/** No service has more sockets, and a number from outside does not make us try them all. */
-const MOST = 256;
+/** The largest number of sockets that is accepted. */
+const MAX_SOCKETS = 256;
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A socket that was opened for us. The number, and the duty to close it, are the holder's. */
-export type InheritedSocket = InheritedAddress & { readonly descriptor: number };
+type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * The sockets that were opened for this process.
+ * The sockets that the service manager opened for this process.
  *
- * @throws {Failure} 78 when one of them is nothing that can be served, when two of them are one address, or when it
- * is not said how many they are.
+ * @param env `LISTEN_PID` and `LISTEN_FDS`.
+ * @throws {Failure} 78 when one of them is not a listening stream socket, when two have the same address, or
+ * when `LISTEN_FDS` is not a number.
  */
-export function inheritedSockets(env: Environment, pid: number): readonly InheritedSocket[] {
-  // Variables that are meant for another process are an inheritance of ours, and no sockets.
+export function inheritedSockets(env: Variables, pid: number): readonly InheritedSocket[] {
+  // Inherited variables that were meant for another process.
   if (env.LISTEN_PID !== String(pid)) return [];
   const sockets = Array.from({ length: countOf(env.LISTEN_FDS) }, (_, index) => {
     const descriptor = LISTEN_FDS_START + index;
@@ -46,23 +44,23 @@ export function inheritedSockets(env: Environment, pid: number): readonly Inheri
       },
     );
   });
-  demandDifferent(sockets);
+  requireDifferent(sockets);
   return sockets;
 }
 
-/** What is not understood is not taken for none: the clients of those sockets would wait for ever. */
+/** An unreadable count is an error and not 0: the clients of those sockets would wait for ever. */
 function countOf(text: string | undefined): number {
   if (!text) return 0;
   const count = /^[0-9]+$/.test(text) ? Number(text) : NaN;
-  if (count <= MOST) return count;
+  if (count <= MAX_SOCKETS) return count;
   throw new Failure(
-    `LISTEN_FDS is ${JSON.stringify(text)}, and no number of sockets from 0 to ${MOST}`,
+    `LISTEN_FDS is ${JSON.stringify(text)}, which is not a number from 0 to ${MAX_SOCKETS}`,
     { exit: ExitCode.config, hint: "env -u LISTEN_FDS -u LISTEN_PID ipcauth serve" },
   );
 }
 
-/** The kernel deals connections out among all sockets of an address (`SO_REUSEPORT` of `socket(7)`). */
-function demandDifferent(sockets: readonly InheritedSocket[]): void {
+/** The kernel distributes connections over all sockets of an address (`socket(7)`, `SO_REUSEPORT`). */
+function requireDifferent(sockets: readonly InheritedSocket[]): void {
   const seen = new Map<string, number>();
   for (const socket of sockets) {
     const address = listenerAddress(socket);
@@ -83,59 +81,60 @@ function demandDifferent(sockets: readonly InheritedSocket[]): void {
   }
 }
 
-/** The longest interval that a timer of the runtime can wait, in milliseconds: beyond it, it does not wait at all. */
-const LONGEST = 2 ** 31 - 1;
+/** The longest interval of a timer of the runtime, in milliseconds; longer ones fire at once. */
+const MAX_INTERVAL_MS = 2 ** 31 - 1;
 
 /**
- * How often a service manager wants to hear from us: half the time it gives, as `sd_watchdog_enabled(3)` recommends.
+ * How often the watchdog is notified: half its time, as `sd_watchdog_enabled(3)` recommends.
  *
- * @returns Milliseconds, or null where it does not want to.
+ * @param env `WATCHDOG_PID` and `WATCHDOG_USEC`.
+ * @returns Milliseconds, or null without a watchdog.
  */
-export function watchdogInterval(env: Environment, pid: number): number | null {
+export function watchdogInterval(env: Variables, pid: number): number | null {
   const { WATCHDOG_PID, WATCHDOG_USEC } = env;
   if (WATCHDOG_PID && WATCHDOG_PID !== String(pid)) return null;
   const microseconds = /^[0-9]+$/.test(WATCHDOG_USEC ?? "") ? Number(WATCHDOG_USEC) : 0;
   if (microseconds === 0) return null;
-  return Math.min(LONGEST, Math.max(1, Math.floor(microseconds / 2000)));
+  return Math.min(MAX_INTERVAL_MS, Math.max(1, Math.floor(microseconds / 2000)));
 }
 
-/** Keeps the service manager informed, where there is one. */
+/** Notifies the service manager, where there is one. */
 export class ServiceManager {
   readonly #socket: Descriptor | null;
-  /** How often the manager wants to hear from us, in milliseconds; null where it does not. */
+  /** How often {@linkcode alive} is to be called, in milliseconds; null without a watchdog. */
   readonly watchdog: number | null;
 
-  constructor(env: Environment, pid: number) {
+  constructor(env: Variables, pid: number) {
     this.#socket = open(env.NOTIFY_SOCKET);
     this.watchdog = this.#socket === null ? null : watchdogInterval(env, pid);
   }
 
-  /** Everything listens, or a reload is done. */
+  /** Every listener is open, or a reload is done. @param status A line for `systemctl status`. */
   ready(status: string): void {
-    this.#tell(`READY=1\nSTATUS=${status}`);
+    this.#notify(`READY=1\nSTATUS=${status}`);
   }
 
-  /** A reload begins. */
+  /** A reload starts. */
   reloading(): void {
-    this.#tell(`RELOADING=1\nMONOTONIC_USEC=${monotonicMicroseconds()}`);
+    this.#notify(`RELOADING=1\nMONOTONIC_USEC=${monotonicMicroseconds()}`);
   }
 
-  /** The end begins. */
+  /** The server is stopping. */
   stopping(): void {
-    this.#tell("STOPPING=1\nSTATUS=Waiting for sessions to end");
+    this.#notify("STOPPING=1\nSTATUS=Waiting for sessions to end");
   }
 
-  /** Both planes are alive. */
+  /** Both planes are alive: restarts the watchdog's time. */
   alive(): void {
-    this.#tell("WATCHDOG=1");
+    this.#notify("WATCHDOG=1");
   }
 
-  /** Says no more. */
+  /** Closes the socket. */
   close(): void {
     this.#socket?.close();
   }
 
-  #tell(message: string): void {
+  #notify(message: string): void {
     if (this.#socket !== null) notify(this.#socket, message);
   }
 }
@@ -146,7 +145,7 @@ function open(name: string | undefined): Descriptor | null {
     return notifySocket(name);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    // A manager that does not listen cannot be told, and that is no reason not to serve.
+    // A missing service manager is no reason not to serve.
     return null;
   }
 }

@@ -1,32 +1,33 @@
 /**
- * The identity under which something is done for a peer.
+ * The process identity (uid, gid, groups) of a client, for impersonation and for programs.
  *
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { accountByUid, groupsOf } from "../libc/ids.ts";
-import { peerGroups } from "../libc/sockets.ts";
-import type { Session } from "../session/session_table.ts";
+import { peerGroups } from "../libc/peer_credentials.ts";
+import type { Session } from "../session/session.ts";
 
 /**
- * Whom the kernel, or the name service, says the peer to be.
+ * The process identity of a session's client: what the kernel recorded on a Unix socket, else what the
+ * configuration and the name service say of the key's user.
  *
- * @param peer The peer's connection.
- * @returns Null where they do not say all of it.
+ * @param client The client's connection.
+ * @returns Null where a part of it is unknown.
  */
-export function peerIdentity({ facts }: Session, peer: Descriptor): ProcessIdentity | null {
+export function peerIdentity({ facts }: Session, client: Descriptor): ProcessIdentity | null {
   const { origin, identity } = facts;
   if (origin.kind === "tcp") return listedIdentity(identity);
-  const groups = peerGroups(peer);
+  const groups = peerGroups(client);
   const { uid, gid } = origin.credentials;
   return groups === null ? null : { uid, gid, groups };
 }
 
 /**
- * Whom the configuration and the name service say a user to be.
+ * The process identity of a user, from the configuration and the name service.
  *
- * @returns Null where nobody knows the primary group: it is not guessed.
+ * @returns Null where neither names the primary group, which is never guessed.
  */
 export function listedIdentity(
   user: { readonly uid: number; readonly gid: number | null },

@@ -1,11 +1,11 @@
 /**
- * The policy, asked with a configuration that is never older than the file on disk.
+ * Asks the policy about connections and sessions, with a configuration that is never older than the file.
  *
  * @module
  */
-import { findListener } from "../net/listener_address.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
+import { findListener } from "../net/address.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
 import type {
   AllowList,
@@ -14,64 +14,80 @@ import type {
   KeyedPeer,
   KeyGrant,
   Occupancy,
+  UnixDecision,
   UnixPeer,
 } from "../policy/types.ts";
+import { UNLIMITED } from "../policy/types.ts";
+import type { Session } from "./session.ts";
+import type { SessionTable } from "./session_table.ts";
 import type { UserNames } from "./user_names.ts";
-import type { Session, SessionTable } from "./session_table.ts";
 
-/** Someone who is in has room. */
-const ROOM: Occupancy = {
-  connections: 0,
-  maxConnections: Infinity,
-  connectionsOfUser: 0,
-  maxConnectionsPerUser: Infinity,
-};
-
-/** Decides about peers, and again about those who are in. */
+/**
+ * Authorizes connections, and open sessions again.
+ *
+ * @example
+ * ```ts
+ * context.refreshConfig();
+ * const decision = authorizer.authorizeUnix(readPeer(connection), listener);
+ * if (!decision.allow) logDeny(decision.reason);
+ * ```
+ */
 export class Authorizer {
-  readonly #source: LiveConfig;
+  readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
   readonly #sessions: SessionTable;
   readonly #names: UserNames;
-  /** The lists in force, as far as they were looked up in the configuration of {@linkcode #listsOf}. */
-  readonly #lists = new Map<ListenerConfig, AllowList | null>();
-  #listsOf: Config | null = null;
+  /** The `allow` lists in force, as far as they were looked up in {@linkcode #allowListsOf}. */
+  readonly #allowLists = new Map<ListenerConfig, AllowList | null>();
+  #allowListsOf: Config | null = null;
 
-  constructor(source: LiveConfig, hostFacts: HostFacts, sessions: SessionTable, names: UserNames) {
-    this.#source = source;
+  constructor(
+    liveConfig: LiveConfig,
+    hostFacts: HostFacts,
+    sessions: SessionTable,
+    names: UserNames,
+  ) {
+    this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
     this.#sessions = sessions;
     this.#names = names;
   }
 
-  /** Decides about a newcomer. The configuration has to have been refreshed just before. */
-  authorize(peer: UnixPeer, listener: ListenerConfig): Decision {
-    const { access } = this.#source.config;
-    const allow = this.#allowOf(listener);
+  /** Authorizes a connection on a Unix socket. The configuration must have been refreshed just before. */
+  authorizeUnix(peer: UnixPeer, listener: ListenerConfig): UnixDecision {
+    const { access } = this.#liveConfig.config;
+    const allow = this.#allowListOf(listener);
     const occupancy = this.#occupancy(peer.credentials?.uid);
     return decide(peer, access, allow, this.#hostFacts, occupancy);
   }
 
-  /** Decides about a newcomer who has shown a key. Configuration and keys have been refreshed just before. */
+  /**
+   * Authorizes a connection whose client holds a key. Configuration and keys must have been refreshed just
+   * before.
+   *
+   * @param grant What the configuration says of the key, or null where it does not name it.
+   * @param actsAs The user that the client asks to act as, or null.
+   */
   authorizeKeyed(
     grant: KeyGrant | null,
     actsAs: string | null,
     listener: ListenerConfig,
   ): Decision {
-    const { access } = this.#source.config;
+    const { access } = this.#liveConfig.config;
     const name = grant?.user ?? actsAs;
-    // A trusted key that names nobody is counted with root.
+    // A trusted key without a user counts against uid 0's connection limit.
     const uid = name === null ? 0 : access.usersByName.get(name)?.uid;
     return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid));
   }
 
-  /** Decides about someone who is in, as if there were always room. */
+  /** Authorizes an open session again. It has its place: limits do not apply again. */
   reauthorize({ facts: { origin, config } }: Session): Decision {
     if (origin.kind === "tcp") {
-      return this.#decideKeyed(origin.ring.grant(origin.keyId), origin.actsAs, config, ROOM);
+      const grant = origin.ring.grant(origin.keyId);
+      return this.#decideKeyed(grant, origin.actsAs, config, UNLIMITED);
     }
-    const { access } = this.#source.config;
-    return decide(origin.peer, access, this.#allowOf(config), this.#hostFacts, ROOM);
+    const { access } = this.#liveConfig.config;
+    return decide(origin, access, this.#allowListOf(config), this.#hostFacts, UNLIMITED);
   }
 
   #decideKeyed(
@@ -80,17 +96,17 @@ export class Authorizer {
     listener: ListenerConfig,
     occupancy: Occupancy,
   ): Decision {
-    const { config } = this.#source;
-    const allow = this.#allowOf(listener);
+    const { config } = this.#liveConfig;
+    const allow = this.#allowListOf(listener);
     const user = config.access.usersByName.get(grant?.user ?? actsAs ?? "");
-    // The name service may be slow, so it is asked only where a rule wants to know.
+    // The name service may be slow: it is asked only where the listener's list names groups.
     const groups = user === undefined || !allow?.gids.size ? [] : this.#names.groupsOf(user.uid);
     const peer: KeyedPeer = { grant, actsAs, groups };
     return decideKeyed(peer, config.access, allow, Date.now(), occupancy);
   }
 
   #occupancy(uid: number | undefined): Occupancy {
-    const { limits } = this.#source.config;
+    const { limits } = this.#liveConfig.config;
     return {
       connections: this.#sessions.size,
       maxConnections: limits.maxConnections,
@@ -100,19 +116,19 @@ export class Authorizer {
   }
 
   /**
-   * The `allow:` list that is in force for a listener now, however the file spells its address. One that is not in the
-   * file (any more) keeps the list it had.
+   * The `allow` list in force for a listener, however the file spells its address. A listener that the file
+   * no longer names keeps the list it had.
    */
-  #allowOf(listener: ListenerConfig): AllowList | null {
-    const { config } = this.#source;
-    if (config !== this.#listsOf) {
-      this.#listsOf = config;
-      this.#lists.clear();
+  #allowListOf(listener: ListenerConfig): AllowList | null {
+    const { config } = this.#liveConfig;
+    if (config !== this.#allowListsOf) {
+      this.#allowListsOf = config;
+      this.#allowLists.clear();
     }
-    let allow = this.#lists.get(listener);
+    let allow = this.#allowLists.get(listener);
     if (allow === undefined) {
       allow = (findListener(config.listeners ?? [], listener) ?? listener).allow;
-      this.#lists.set(listener, allow);
+      this.#allowLists.set(listener, allow);
     }
     return allow;
   }

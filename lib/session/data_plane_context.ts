@@ -1,49 +1,52 @@
 /**
- * What every door of a data plane shares.
+ * What the endpoints of a data plane share.
  *
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Failure } from "../errors.ts";
-import type { Decision, Identity } from "../policy/types.ts";
-import type { Reactor } from "../reactor/reactor.ts";
-import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { EventBuffer } from "../log/event_buffer.ts";
+import type { RelayBuffers } from "../net/relay_buffers.ts";
+import type { DenyDecision, Identity } from "../policy/types.ts";
+import type { Reactor } from "../reactor/reactor.ts";
 import type { Authorizer } from "./authorizer.ts";
-import type { Executables } from "./peer.ts";
-import type { SessionTable } from "./session_table.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
+import type { ProgramLookup } from "./peer.ts";
+import type { SessionTable } from "./session_table.ts";
 
-/** One of a data plane's doors and what is behind them all. */
-export interface DataPlaneContext {
+/** What a relayed or encrypted connection needs. */
+export interface RelayContext {
   readonly reactor: Reactor;
   readonly buffers: RelayBuffers;
-  readonly liveConfig: LiveConfig;
-  readonly authorizer: Authorizer;
-  readonly sessions: SessionTable;
-  readonly events: EventBuffer;
-  readonly executables: Executables;
-  /** Where those wait who have not shown a key yet. */
-  readonly handshakes: HandshakeQueue;
-  /** The uid of the server. */
-  readonly serverUid: number;
-  /** Makes sure that {@linkcode liveConfig} is no older than the file on disk. */
-  refreshConfig(): void;
-  /** Tells that something on disk cannot be used. */
-  reportConfigProblem(failure: Failure): void;
-  /** The name a session runs under. */
-  nameOf(as: Identity): string;
 }
 
-/** The decision about a connection that there is no descriptor or memory left for. */
-export const RESOURCES_EXHAUSTED: Decision & { allow: false } = {
-  allow: false,
-  reason: "over-limit",
-  by: null,
-};
+/** What a TCP connection needs until its access check is done. */
+export interface HandshakeContext extends RelayContext {
+  readonly liveConfig: LiveConfig;
+  readonly handshakes: HandshakeQueue;
+  readonly events: EventBuffer;
+}
 
-/** The decision about someone who has come to a listener that is no more, or has nothing to offer. */
-export const LISTENER_SUSPENDED: Decision & { allow: false } = {
+/** What the endpoints of a data plane share. */
+export interface DataPlaneContext extends HandshakeContext {
+  readonly authorizer: Authorizer;
+  readonly sessions: SessionTable;
+  readonly executables: ProgramLookup;
+  /** The server's effective uid. */
+  readonly serverUid: number;
+  /** Loads the configuration, and applies it, where the file on disk has changed. */
+  refreshConfig(): void;
+  /** Reports that a file which the configuration names cannot be used. */
+  reportConfigProblem(failure: Failure): void;
+  /** The user name of a session. */
+  nameOf(identity: Identity): string;
+}
+
+/** The decision about a connection that no descriptor or memory is left for. */
+export const RESOURCES_EXHAUSTED: DenyDecision = { allow: false, reason: "over-limit", by: null };
+
+/** The decision about a connection to a listener that was removed or has no service. */
+export const LISTENER_SUSPENDED: DenyDecision = {
   allow: false,
   reason: "not-on-listener",
   by: null,

@@ -1,62 +1,62 @@
 /**
- * Those who are on their way through the access check: bounded in number, and so that those who do nothing
- * never keep out those who do.
+ * The access checks in progress: bounded in number. A client that sends nothing never keeps out one that
+ * does.
  *
  * @module
  */
 
-/** Someone who waits. */
+/** An access check in progress. */
 export interface QueuedHandshake {
-  /** The connection is closed. */
+  /** Closes the connection and logs the denial. */
   evict(reason: "over-limit" | "handshake-timeout"): void;
 }
 
-/** A bounded number of unfinished handshakes. They count apart from the connections. */
+/** A bounded number of access checks. They do not count against the limit of connections. */
 export class HandshakeQueue {
   readonly #limit: () => number;
-  // In the order in which they came. Whoever has said nothing stands in the first.
-  readonly #silent = new Set<QueuedHandshake>();
-  readonly #talking = new Set<QueuedHandshake>();
+  // Both in the order of their start. Only `#idle` ones have received nothing yet.
+  readonly #idle = new Set<QueuedHandshake>();
+  readonly #active = new Set<QueuedHandshake>();
 
-  /** @param limit How many there may be now. */
+  /** @param limit How many access checks may be in progress now. */
   constructor(limit: () => number) {
     this.#limit = limit;
   }
 
-  /** How many wait. */
+  /** How many access checks are in progress. */
   get size(): number {
-    return this.#silent.size + this.#talking.size;
+    return this.#idle.size + this.#active.size;
   }
 
   /**
-   * Lets someone in. Where the room is full, who has waited longest without a word gives way; a client
-   * that holds a key speaks at once.
+   * Adds an access check. At the limit, the oldest idle one is evicted, else the oldest: a client that
+   * holds a key sends its first message at once.
    */
-  add(one: QueuedHandshake): void {
+  add(handshake: QueuedHandshake): void {
     while (this.size > 0 && this.size >= this.#limit()) {
-      const [oldest] = this.#silent.size > 0 ? this.#silent : this.#talking;
+      const [oldest] = this.#idle.size > 0 ? this.#idle : this.#active;
       if (oldest === undefined) break;
       this.remove(oldest);
       oldest.evict("over-limit");
     }
-    this.#silent.add(one);
+    this.#idle.add(handshake);
   }
 
-  /** Someone has said something. */
-  markActive(one: QueuedHandshake): void {
-    if (this.#silent.delete(one)) this.#talking.add(one);
+  /** Records that the client has sent something. */
+  markActive(handshake: QueuedHandshake): void {
+    if (this.#idle.delete(handshake)) this.#active.add(handshake);
   }
 
-  /** Someone is through, or gone. */
-  remove(one: QueuedHandshake): void {
-    if (!this.#silent.delete(one)) this.#talking.delete(one);
+  /** Removes an access check that has ended. */
+  remove(handshake: QueuedHandshake): void {
+    if (!this.#idle.delete(handshake)) this.#active.delete(handshake);
   }
 
-  /** Sends everyone away: there is no more time. */
+  /** Ends every access check, when the server stops. */
   clear(): void {
-    for (const one of [...this.#silent, ...this.#talking]) {
-      this.remove(one);
-      one.evict("handshake-timeout");
+    for (const handshake of [...this.#idle, ...this.#active]) {
+      this.remove(handshake);
+      handshake.evict("handshake-timeout");
     }
   }
 }

@@ -1,56 +1,56 @@
 /**
- * The end of sessions in which nobody has said anything for too long.
+ * `limits: idle_timeout`: ends a session that has carried no byte for too long.
  *
  * @module
  */
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
-import type { Session } from "./session_table.ts";
+import type { Session } from "./session.ts";
 
-/** Ends a session that is silent. It costs nothing a byte: only when time is up is looked whether it is. */
+/** A connection that knows when a byte last passed, in milliseconds on the reactor's clock. */
+export interface Activity {
+  readonly lastActivity: number;
+}
+
+/** Terminates a session that is idle. It costs nothing per byte: the time is compared when the timer fires. */
 export class IdleTimer {
   readonly #reactor: Reactor;
   readonly #session: Session;
-  readonly #line: { readonly lastActivity: number };
-  readonly #limit: number;
+  readonly #activity: Activity;
+  readonly #limitMs: number;
   #timer: Timer | null = null;
 
-  private constructor(
-    reactor: Reactor,
-    session: Session,
-    line: { readonly lastActivity: number },
-    limit: number,
-  ) {
+  private constructor(reactor: Reactor, session: Session, activity: Activity, limitMs: number) {
     this.#reactor = reactor;
     this.#session = session;
-    this.#line = line;
-    this.#limit = limit;
-    this.#look();
+    this.#activity = activity;
+    this.#limitMs = limitMs;
+    this.#check();
   }
 
   /**
-   * Begins to listen.
+   * Starts a timer.
    *
-   * @param line Says when a byte last went either way, on the reactor's clock.
-   * @param limit How long it may be silent, in milliseconds; 0 for ever, and then there is nothing to do.
+   * @param limitMs How long the session may be idle, in milliseconds; 0 for no limit.
+   * @returns Null where there is no limit.
    */
   static start(
     reactor: Reactor,
     session: Session,
-    line: { readonly lastActivity: number },
-    limit: number,
+    activity: Activity,
+    limitMs: number,
   ): IdleTimer | null {
-    return limit === 0 ? null : new IdleTimer(reactor, session, line, limit);
+    return limitMs === 0 ? null : new IdleTimer(reactor, session, activity, limitMs);
   }
 
-  /** Listens no more. */
+  /** Stops the timer. */
   cancel(): void {
     this.#timer?.cancel();
   }
 
-  #look(): void {
-    const silent = this.#reactor.now() - this.#line.lastActivity;
-    if (silent >= this.#limit) this.#session.terminate("idle");
-    else this.#timer = this.#reactor.after(this.#limit - silent, () => this.#look());
+  #check(): void {
+    const idle = this.#reactor.now() - this.#activity.lastActivity;
+    if (idle >= this.#limitMs) this.#session.terminate("idle");
+    else this.#timer = this.#reactor.after(this.#limitMs - idle, () => this.#check());
   }
 }

@@ -1,18 +1,19 @@
 /**
- * What the kernel says of a peer on a Unix socket.
+ * What the kernel knows of a peer on a Unix socket.
  *
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { executableOf } from "../libc/pidfd.ts";
-import { peerCredentials, peerGroups, peerProcess, ucred } from "../libc/sockets.ts";
+import { peerCredentials, peerGroups, peerProcess, ucred } from "../libc/peer_credentials.ts";
 import type { PeerCredentials, UnixPeer } from "../policy/types.ts";
 
 /**
- * Reads the credentials of `connect()`; nothing is asked of the peer itself.
+ * Reads the credentials that the kernel recorded at `connect()` (`unix(7)`, `SO_PEERCRED` and
+ * `SO_PEERGROUPS`). Nothing is read from the peer.
  *
- * The groups are read even where no rule asks about them today: a rule that comes tomorrow has to be
- * able to end this session.
+ * The groups are read even where no rule needs them today: a rule added later must be able to end this
+ * session.
  *
  * @param connection The accepted connection.
  */
@@ -25,32 +26,32 @@ export function readPeer(connection: Descriptor): UnixPeer {
 }
 
 /**
- * How long an answer is good for, in milliseconds. A client that opens many connections at once is asked about
- * once; no pid comes to mean another process in so short a time.
+ * How long the program of a pid is cached, in milliseconds. A client that opens many connections is looked
+ * up once; no pid is reused in so short a time.
  */
-const GOOD_FOR = 10;
-/** How many answers are remembered. */
-const REMEMBERED = 256;
+const CACHE_MS = 10;
+/** How many programs are cached. */
+const MAX_CACHED = 256;
 
 /**
- * The programs that peers run, for the log only: by the time one is read, the process may have become another one.
- * The pidfd makes sure that it is not another *process*.
+ * Looks up the programs of peers, for the log only: by then the process may have executed another program.
+ * The pidfd makes sure that it is the same *process* (`SO_PEERPIDFD`, Linux 6.5).
  */
-export class Executables {
-  readonly #known = new Map<
+export class ProgramLookup {
+  readonly #cache = new Map<
     number,
     { readonly uid: number; readonly until: number; readonly path: string | null }
   >();
 
-  /** @returns The path, or null where the kernel cannot say or will not tell us. */
+  /** @returns The path of the program, or null where the kernel does not say. */
   of(connection: Descriptor, { pid, uid }: PeerCredentials): string | null {
     const now = performance.now();
-    const known = this.#known.get(pid);
-    if (known !== undefined && known.uid === uid && now < known.until) return known.path;
-    if (this.#known.size >= REMEMBERED) this.#known.clear();
+    const cached = this.#cache.get(pid);
+    if (cached !== undefined && cached.uid === uid && now < cached.until) return cached.path;
+    if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
     using process = peerProcess(connection);
     const path = process === null ? null : executableOf(process, pid);
-    this.#known.set(pid, { uid, until: now + GOOD_FOR, path });
+    this.#cache.set(pid, { uid, until: now + CACHE_MS, path });
     return path;
   }
 }

@@ -1,145 +1,162 @@
 /**
- * Someone on the way through the access check. Nothing is started for them, and nothing counted to
- * anybody's account, before they have shown that they hold a key.
+ * A TCP connection whose access check is not finished. Until the client has proved that it holds a key,
+ * nothing is started for it and it counts against no user's limit.
  *
  * @module
  */
-import type { Channel } from "../protocol/channel.ts";
+import { Descriptor } from "../libc/descriptor.ts";
+import type { HostPort } from "../libc/inet_address.ts";
+import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
+import { drainAndClose } from "../net/drain_and_close.ts";
+import type { DenyReason } from "../policy/types.ts";
 import type { Accept } from "../protocol/greetings.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
 import type { ServerEvent, ServerHandshake } from "../protocol/server_handshake.ts";
-import { Descriptor } from "../libc/descriptor.ts";
-import type { Endpoint } from "../libc/inet.ts";
-import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
-import type { DenyReason } from "../policy/types.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
-import { drainAndClose } from "../net/acceptor.ts";
-import type { DataPlaneContext } from "./data_plane_context.ts";
+import type { HandshakeContext } from "./data_plane_context.ts";
 import type { QueuedHandshake } from "./handshake_queue.ts";
+import type { ClientConnection } from "./service.ts";
 
-/** How much is read at once: no step of the access check is longer. */
-const CHUNK = 4096;
+/** How many bytes are read at once: more than the longest step of the access check. */
+const READ_BYTES = 4096;
 
-/** Someone who holds a key and waits for the decision. Exactly one of the two answers is given. */
+/** A connection whose client holds a key. It is either accepted or rejected, once. */
 export interface AuthenticatedConnection {
-  readonly remote: Endpoint;
+  readonly remote: HostPort;
   readonly keyId: string;
-  /** Whom it wants to act as, or null. */
+  /** The user that the client asks to act as, or null. */
   readonly actsAs: string | null;
-  /** What it has sent already behind its HELLO, sealed. */
-  readonly rest: Uint8Array;
-  /** Lets it in. The connection is the caller's from here on. */
-  accept(answer: Accept): { descriptor: Descriptor; channel: Channel; unsent: Uint8Array | null };
-  /** Tells it why not, and closes. */
-  reject(reason: string): void;
+  /** Sends ACCEPT. @returns The connection, owned by the caller. */
+  accept(answer: Accept): ClientConnection;
+  /** Sends REJECT with the reason, and closes. */
+  reject(reason: DenyReason): void;
 }
 
-/** Who decides. */
-export interface HandshakeHandler {
-  admit(knock: AuthenticatedConnection): void;
-  refuse(
-    who: { readonly remote: Endpoint; readonly keyId: string | null },
-    reason: DenyReason,
-    user: string | null,
-    detail?: ProtocolError,
-  ): void;
-}
+/** How an access check ended. */
+export type HandshakeResult =
+  | { readonly kind: "authenticated"; readonly connection: AuthenticatedConnection }
+  /** The connection is closed, without a byte to the client. */
+  | {
+    readonly kind: "failed";
+    readonly remote: HostPort;
+    /** The id of the key that the client claims to hold, where it got that far. */
+    readonly keyId: string | null;
+    readonly reason: DenyReason;
+    /** The detail of `bad-key`, or null. */
+    readonly error: ProtocolError | null;
+  };
 
-/** A connection whose access check is not finished. */
+/**
+ * Runs the server's side of one access check and reports its result, once.
+ *
+ * @example
+ * ```ts
+ * new PendingHandshake(context, connection, remote, new ServerHandshake(keyOf), (result) => {
+ *   if (result.kind === "authenticated") authorize(result.connection);
+ * });
+ * ```
+ */
 export class PendingHandshake implements Watcher, QueuedHandshake {
-  readonly #context: DataPlaneContext;
-  readonly #host: HandshakeHandler;
-  readonly #remote: Endpoint;
+  readonly #context: HandshakeContext;
+  readonly #remote: HostPort;
   readonly #handshake: ServerHandshake;
+  readonly #report: (result: HandshakeResult) => void;
   readonly #deadline: Timer;
   #registration: Registration | null;
 
-  /** Begins to wait. @param connection Belongs to the arrival from here on, also when this throws. */
+  /**
+   * Starts the access check.
+   *
+   * @param connection Owned by the handshake, also when this throws.
+   * @param report Receives the result.
+   */
   constructor(
-    context: DataPlaneContext,
-    host: HandshakeHandler,
+    context: HandshakeContext,
     connection: Descriptor,
-    remote: Endpoint,
+    remote: HostPort,
     handshake: ServerHandshake,
+    report: (result: HandshakeResult) => void,
   ) {
     this.#context = context;
-    this.#host = host;
     this.#remote = remote;
     this.#handshake = handshake;
+    this.#report = report;
     this.#registration = context.reactor.watch(connection, EPOLLIN, this);
     this.#deadline = context.reactor.after(
       context.liveConfig.config.limits.handshakeTimeout,
-      () => this.#refuse("handshake-timeout"),
+      () => this.#fail("handshake-timeout"),
     );
     context.handshakes.add(this);
   }
 
   onEvents(): void {
-    const chunk = this.#context.buffers.read.subarray(0, CHUNK);
+    const chunk = this.#context.buffers.read.subarray(0, READ_BYTES);
     while (this.#registration !== null) {
       const count = receive(this.#registration.descriptor, chunk);
       if (count === WOULD_BLOCK) return;
       if (count === BROKEN || count === 0) {
-        this.#refuse("bad-key", "truncated");
+        this.#fail("bad-key", "truncated");
         return;
       }
       this.#context.handshakes.markActive(this);
-      for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#take(event);
+      for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#handle(event);
     }
   }
 
-  /** A bug of ours is no way in. */
+  /** An internal error is a denial. */
   onFault(error: unknown): void {
     this.#context.events.logError(error);
-    this.#refuse("bad-key");
+    this.#fail("bad-key");
   }
 
   evict(reason: "over-limit" | "handshake-timeout"): void {
-    this.#refuse(reason);
+    this.#fail(reason);
   }
 
-  #take(event: ServerEvent): void {
+  #handle(event: ServerEvent): void {
     if (this.#registration === null) return;
     switch (event.kind) {
       case "send":
-        // So few bytes always fit into a connection that has carried none.
-        if (this.#send(event.bytes) < event.bytes.length) this.#refuse("bad-key", "truncated");
+        // A connection that has carried no bytes yet has space for so few.
+        if (this.#send(event.bytes) < event.bytes.length) this.#fail("bad-key", "truncated");
         return;
-      case "refused":
-        this.#refuse("bad-key", event.reason);
+      case "failed":
+        this.#fail("bad-key", event.error);
         return;
-      case "hello": {
-        const { keyId, user: actsAs, rest } = event;
+      case "hello":
         this.#deadline.cancel();
         this.#context.handshakes.remove(this);
-        this.#host.admit({
-          remote: this.#remote,
-          keyId,
-          actsAs,
-          rest,
-          accept: (answer) => this.#accept(answer),
-          reject: (reason) => this.#reject(reason),
+        this.#report({
+          kind: "authenticated",
+          connection: {
+            remote: this.#remote,
+            keyId: event.keyId,
+            actsAs: event.user,
+            accept: (answer) => this.#accept(answer, event.rest),
+            reject: (reason) => this.#reject(reason),
+          },
         });
         return;
-      }
     }
   }
 
-  #accept(answer: Accept): ReturnType<AuthenticatedConnection["accept"]> {
+  #accept(answer: Accept, received: Uint8Array): ClientConnection {
     const { bytes, channel } = this.#handshake.accept(answer);
-    const taken = Math.max(0, this.#send(bytes));
+    const sent = Math.max(0, this.#send(bytes));
     const registration = this.#registration;
-    if (registration === null) throw new Error("an arrival was let in after it was gone");
+    if (registration === null) throw new Error("a closed connection was accepted");
     this.#registration = null;
     return {
       descriptor: new Descriptor(registration.release()),
-      channel,
-      unsent: taken < bytes.length ? bytes.subarray(taken) : null,
+      kind: "tcp",
+      seal: channel,
+      received,
+      unsent: sent < bytes.length ? bytes.subarray(sent) : null,
     };
   }
 
-  #reject(reason: string): void {
+  #reject(reason: DenyReason): void {
     this.#send(this.#handshake.reject(reason));
     this.#close();
   }
@@ -149,11 +166,11 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     return send(this.#registration.descriptor, bytes as Uint8Array<ArrayBuffer>);
   }
 
-  #refuse(reason: DenyReason, detail?: ProtocolError): void {
+  #fail(reason: DenyReason, error: ProtocolError | null = null): void {
     if (this.#registration === null) return;
     const keyId = this.#handshake.claimedKeyId;
     this.#close();
-    this.#host.refuse({ remote: this.#remote, keyId }, reason, null, detail);
+    this.#report({ kind: "failed", remote: this.#remote, keyId, reason, error });
   }
 
   #close(): void {

@@ -1,89 +1,89 @@
 /**
- * A sealed connection for those who want to read and write plain bytes: they get one end of a socket pair,
- * and the reactor seals and opens between the other end and the peer.
+ * Plaintext for a service that cannot decrypt: of an encrypted connection it gets one end of a socket
+ * pair, and the reactor encrypts and decrypts between the other end and the client.
  *
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
-import type { Reactor } from "../reactor/reactor.ts";
-import { Relay, type RelayOutcome, type RelayOwner } from "../net/relay.ts";
-import type { RelayBuffers } from "../net/relay_buffers.ts";
-import type { ClientConnection } from "./service.ts";
-import type { CloseReason, Session } from "./session_table.ts";
+import { Relay } from "../net/relay.ts";
+import type { RelayOutcome, RelayOwner, TerminationReason } from "../net/relay_outcome.ts";
+import type { RelayContext } from "./data_plane_context.ts";
 import { IdleTimer } from "./idle_timer.ts";
+import type { ClientConnection } from "./service.ts";
+import type { Session } from "./session.ts";
 
-/** The plain side of a connection. */
+/** The plaintext side of a client's connection. */
 export interface PlaintextPair {
-  /** Belongs to the caller. */
+  /** Owned by the caller. */
   readonly descriptor: Descriptor;
-  /** Closes the connection to the peer at once. */
-  closePeer(): void;
+  /** Closes the connection to the client at once. On a Unix socket there is none beside the descriptor. */
+  closeClient(reason: TerminationReason): void;
 }
 
 /**
- * Opens the plain side of a connection. A Unix connection is its own; the session of any other lasts until
- * the peer has everything.
+ * Opens the plaintext side of a connection. That of a Unix connection is the connection itself. A session
+ * of an encrypted connection lasts until the client has received everything.
  *
- * @param idleTimeout How long the session may be silent, in milliseconds, as far as we can hear it; 0 for ever.
+ * @param connection Owned by the pair, also when this throws.
+ * @param idleTimeoutMs How long the encrypted connection may be idle, in milliseconds; 0 for no limit.
+ * @throws {SystemError} When no socket pair can be made.
  */
 export function openPlaintextPair(
-  reactor: Reactor,
-  buffers: RelayBuffers,
+  context: RelayContext,
   session: Session,
-  line: ClientConnection,
-  idleTimeout = 0,
+  connection: ClientConnection,
+  idleTimeoutMs = 0,
 ): PlaintextPair {
-  if (line.channel === null) return { descriptor: line.descriptor, closePeer: () => {} };
+  if (connection.seal === null) {
+    return { descriptor: connection.descriptor, closeClient: () => {} };
+  }
   let pair: [Descriptor, Descriptor];
   try {
     pair = unixSocketPair();
   } catch (error) {
-    line.descriptor.close();
+    connection.descriptor.close();
     throw error;
   }
   const [near, far] = pair;
   try {
-    return new EncryptedPair(reactor, buffers, session, line, near, far, idleTimeout);
+    return new EncryptedPair(context, session, connection, near, far, idleTimeoutMs);
   } catch (error) {
     far.close();
     throw error;
   }
 }
 
-/** What seals and opens between the peer and the plain side. */
+/** Encrypts and decrypts between the client and the plaintext side. */
 class EncryptedPair implements PlaintextPair, RelayOwner {
   readonly descriptor: Descriptor;
   readonly #session: Session;
   readonly #relay: Relay;
   readonly #idleTimer: IdleTimer | null;
-  readonly #release: () => void;
 
   constructor(
-    reactor: Reactor,
-    buffers: RelayBuffers,
+    { reactor, buffers }: RelayContext,
     session: Session,
-    line: ClientConnection,
+    connection: ClientConnection,
     near: Descriptor,
     far: Descriptor,
-    idleTimeout: number,
+    idleTimeoutMs: number,
   ) {
     this.descriptor = far;
     this.#session = session;
-    const plain = { descriptor: near, kind: "unix" as const, seal: null };
-    this.#relay = new Relay(reactor, buffers, { ...line, seal: line.channel }, plain, this);
-    this.#release = session.retain();
-    this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
+    const plaintext = { descriptor: near, kind: "unix" as const, seal: null };
+    this.#relay = new Relay(reactor, buffers, connection, plaintext, this);
+    session.retain();
+    this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeoutMs);
   }
 
-  closePeer(): void {
-    this.#relay.abort("error");
+  closeClient(reason: TerminationReason): void {
+    this.#relay.abort(reason);
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {
     this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
-    this.#session.setCloseReason(reason as CloseReason);
-    this.#release();
+    this.#session.end(reason);
   }
 }

@@ -1,48 +1,34 @@
 /**
- * What the way of a connection asks of a service, and what a service asks of it.
+ * The interface between an endpoint and the service behind it.
  *
  * @module
  */
-import type { Channel } from "../protocol/channel.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { Session } from "./session_table.ts";
+import type { RelayConnection } from "../net/relay_end.ts";
+import type { Session, SessionHandle } from "./session.ts";
 
-/** A connection whose peer was let in. */
-export interface ClientConnection {
-  readonly descriptor: Descriptor;
-  readonly kind: "unix" | "tcp";
-  /** The cipher of a connection that passed the access check, or null. */
-  readonly channel: Channel | null;
-  /** What the peer has sent already, still sealed. */
-  readonly received: Uint8Array | null;
-  /** What we have to send before anything else, sealed already. */
-  readonly unsent: Uint8Array | null;
-}
+/**
+ * The connection of an authorized client. `seal` is its cipher, or null on a Unix socket; `received` are
+ * encrypted bytes that arrived already, `unsent` encrypted bytes to be sent before anything else.
+ */
+export type ClientConnection = Required<RelayConnection>;
 
-/** A Unix connection, as it was accepted. */
+/** A Unix connection as it was accepted. */
 export function plaintextConnection(descriptor: Descriptor): ClientConnection {
-  return { descriptor, kind: "unix", channel: null, received: null, unsent: null };
+  return { descriptor, kind: "unix", seal: null, received: null, unsent: null };
 }
 
-/** What an accepted connection is handed to. */
+/** What an authorized connection is handed to. */
 export interface Service {
   /** Its name in the configuration and the log. */
   readonly name: string;
 
   /**
-   * Takes a connection over. From here on the service owns it, also when this throws, and calls
-   * {@linkcode Session.end} exactly once, when the connection is closed. That is never before this has
-   * returned: what ends at once ends with the reactor's next turn.
+   * Takes ownership of a connection, also when it throws. Calls {@linkcode Session.end} once, when the
+   * connection is closed, and never before this method has returned: an immediate end is deferred to the
+   * reactor's next turn.
    *
-   * @returns The handle by which the session can be ended from outside.
+   * @returns The handle that ends the session from outside.
    */
-  open(session: Session, line: ClientConnection): SessionHandle;
-}
-
-/** A session from the point of view of whoever has to end it. */
-export interface SessionHandle {
-  /** Ends the connection at once, both directions. Leads to {@linkcode Session.end}. */
-  terminate(): void;
-  /** Ends at once what takes its time to end, after {@linkcode terminate}. */
-  kill?(): void;
+  open(session: Session, connection: ClientConnection): SessionHandle;
 }

@@ -1,62 +1,63 @@
 /**
- * The last step of the way: from the decision to the service.
+ * The last step of a connection's way: from the decision to the service.
  *
  * @module
  */
-import type { Decision } from "../policy/types.ts";
+import type { AllowDecision } from "../policy/types.ts";
 import type { DataPlaneContext } from "./data_plane_context.ts";
-import type { ClientConnection, Service, SessionHandle } from "./service.ts";
-import type { Session, SessionFacts } from "./session_table.ts";
+import type { ClientConnection, Service } from "./service.ts";
+import type { Session, SessionFacts, SessionHandle } from "./session.ts";
 
-/** What the door knows of a session, beside the decision. */
-export type EndpointFacts = Pick<SessionFacts, "listener" | "config" | "origin">;
-
-/** Begins the session of someone who was let in. It counts from here on. */
-export function beginSession(
-  context: DataPlaneContext,
-  service: Service,
-  decision: Decision & { allow: true },
-  facts: EndpointFacts,
-): Session {
-  return context.sessions.open({
-    ...facts,
-    service: service.name,
-    identity: decision.as,
-    user: context.nameOf(decision.as),
-    since: Date.now(),
-  });
+/** An authorized connection. */
+export interface SessionStart extends Pick<SessionFacts, "listener" | "config" | "origin"> {
+  readonly decision: AllowDecision;
+  readonly service: Service;
+  /**
+   * Completes the connection, once the session counts.
+   *
+   * @param user The user name of the session.
+   * @returns The connection, which the service owns from here on.
+   */
+  connect(user: string): ClientConnection;
 }
 
-/** Gives a connection to its service. From here on the service owns it, or it is closed. */
-export function serve(
-  context: DataPlaneContext,
-  service: Service,
-  session: Session,
-  line: ClientConnection,
-  decision: Decision & { allow: true },
-): void {
+/** Opens a session, hands its connection to the service and logs it. */
+export function startSession(context: DataPlaneContext, start: SessionStart): void {
+  const { listener, config, origin, decision, service } = start;
+  const { identity } = decision;
+  const session = context.sessions.open({
+    listener,
+    config,
+    origin,
+    identity,
+    service: service.name,
+    user: context.nameOf(identity),
+    since: Date.now(),
+  });
+  let connection: ClientConnection;
+  try {
+    connection = start.connect(session.facts.user);
+  } catch (error) {
+    session.end("error");
+    throw error;
+  }
   let handle: SessionHandle | null = null;
   try {
-    handle = service.open(session, line);
+    handle = service.open(session, connection);
   } finally {
-    const { origin } = session.facts;
-    // The first byte is on its way; what only the log wants to know is asked now.
-    session.executable = origin.kind === "unix" && line.descriptor.isOpen
-      ? context.executables.of(line.descriptor, origin.credentials)
-      : null;
-    context.events.logAllow(session, decision.rule);
+    // The service has sent its first byte; the lookup for the log comes after it.
+    session.executable = executableOf(context, session, connection);
+    context.events.logAllow(session.allowRecord(decision.rule));
     if (handle === null) session.end("error");
     else session.attach(handle);
   }
 }
 
-/** Both steps at once. */
-export function handOver(
-  context: DataPlaneContext,
-  service: Service,
-  line: ClientConnection,
-  decision: Decision & { allow: true },
-  facts: EndpointFacts,
-): void {
-  serve(context, service, beginSession(context, service, decision, facts), line, decision);
+function executableOf(
+  { executables }: DataPlaneContext,
+  { facts: { origin } }: Session,
+  { descriptor }: ClientConnection,
+): string | null {
+  if (origin.kind !== "unix" || !descriptor.isOpen) return null;
+  return executables.of(descriptor, origin.credentials);
 }

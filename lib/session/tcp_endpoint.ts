@@ -3,34 +3,50 @@
  *
  * @module
  */
-import type { Channel } from "../protocol/channel.ts";
+import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
+import { KeyRing } from "../keys/key_ring.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
+import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
+import { drainAndClose } from "../net/drain_and_close.ts";
+import type { TcpListener } from "../net/tcp_listener.ts";
+import type { DenyDecision, DenyReason, KeyGrant } from "../policy/types.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
 import { ServerHandshake } from "../protocol/server_handshake.ts";
-import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
-import type { Descriptor } from "../libc/descriptor.ts";
-import { type Endpoint, endpointText, peerEndpoint } from "../libc/inet.ts";
-import type { Decision, DenyReason } from "../policy/types.ts";
-import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
-import {
-  type AuthenticatedConnection,
-  type HandshakeHandler,
-  PendingHandshake,
-} from "./pending_handshake.ts";
-import { beginSession, serve } from "./start_session.ts";
 import {
   type DataPlaneContext,
   LISTENER_SUSPENDED,
   RESOURCES_EXHAUSTED,
 } from "./data_plane_context.ts";
-import { KeyRing } from "../keys/key_ring.ts";
+import {
+  type AuthenticatedConnection,
+  type HandshakeResult,
+  PendingHandshake,
+} from "./pending_handshake.ts";
 import type { Service } from "./service.ts";
-import type { Session } from "./session_table.ts";
-import type { TcpListener } from "../net/tcp_listener.ts";
+import type { Session } from "./session.ts";
+import { startSession } from "./start_session.ts";
 
-/** One TCP listener and the service behind it. */
-export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
+/** A TCP client, as far as it is known. */
+interface TcpPeer {
+  /** Null where the client reset the connection before its address was read. */
+  readonly remote: HostPort | null;
+  /** The id of the key that it holds or claims to hold. */
+  readonly keyId: string | null;
+}
+
+/**
+ * A TCP listener's configuration, its keys and the service behind it.
+ *
+ * @example
+ * ```ts
+ * const listener = TcpListener.open(config);
+ * const endpoint = new TcpEndpoint(context, listener, config, service);
+ * ```
+ */
+export class TcpEndpoint implements ConnectionHandler {
   readonly #context: DataPlaneContext;
-  /** Null while the door is shut: whoever shows a key is refused. */
+  /** Null while the endpoint is suspended. */
   #service: Service | null;
   #config: TcpListenerConfig;
   readonly #acceptor: Acceptor;
@@ -38,15 +54,20 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
   readonly name: string;
 
   /**
-   * Starts accepting.
+   * Starts to accept.
    *
-   * @throws {Failure} When one of the keys cannot be used. Once it runs, such a key opens nothing.
+   * @throws {Failure} When one of the keys cannot be used. Later, such a key authenticates no client.
    */
-  constructor(context: DataPlaneContext, listener: TcpListener, service: Service) {
+  constructor(
+    context: DataPlaneContext,
+    listener: TcpListener,
+    config: TcpListenerConfig,
+    service: Service,
+  ) {
     this.#context = context;
     this.#service = service;
-    this.#config = listener.config;
-    this.#ring = new KeyRing(context.liveConfig, listener.config, context.serverUid);
+    this.#config = config;
+    this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
     this.name = listener.name;
     const [failure] = this.#ring.refresh();
     if (failure !== undefined) {
@@ -56,118 +77,86 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     this.#acceptor = new Acceptor(context.reactor, listener.socket, this);
   }
 
-  /** What it was opened, or last changed, with. */
+  /** The configuration in force. */
   get config(): TcpListenerConfig {
     return this.#config;
   }
 
-  /** Whether anybody can be let in. */
+  /** Whether connections can be allowed. A suspended endpoint denies every authenticated connection. */
   get isAccepting(): boolean {
     return this.#service !== null;
   }
 
-  /** Takes what the configuration says now, but for the service. */
+  /** Applies a changed configuration, without its service. */
   reconfigure(config: ListenerConfig): void {
     if (config.kind !== "tcp") return;
     this.#config = config;
     this.#ring.reconfigure(config);
   }
 
-  /** Gives those who come from now on to another service. */
+  /** Hands new connections to another service. */
   setService(config: ListenerConfig, service: Service): void {
     this.reconfigure(config);
     this.#service = service;
   }
 
-  /** Refuses everybody from now on, until there is something to {@linkcode serve} again. */
+  /** Denies every new connection until {@linkcode setService} is called. */
   suspend(): void {
     this.#service = null;
   }
 
-  /** Looks at the configuration and the key files. Once nobody can come in any more, it does so without a word. */
+  /** Makes configuration and keys current. A suspended endpoint reports no problem with its keys. */
   refreshKeys(): void {
     this.#context.refreshConfig();
     const failures = this.#ring.refresh();
-    if (this.isAccepting) failures.forEach((failure) => this.#context.reportConfigProblem(failure));
+    if (!this.isAccepting) return;
+    failures.forEach((failure) => this.#context.reportConfigProblem(failure));
   }
 
-  /** Whether a session depends on the keys of this door. */
+  /** Whether a session rests on a key of this endpoint. */
   authenticated({ facts: { origin } }: Session): boolean {
     return origin.kind === "tcp" && origin.ring === this.#ring;
   }
 
-  /** Nothing is decided about them yet. */
+  /** Nothing is decided before the access check. */
   beforeBatch(): void {}
 
-  /** Someone has come, and has everything to prove. */
+  /** Starts the access check of a connection. */
   onConnection(connection: Descriptor): void {
-    let arrived = false;
+    let owned = true;
     try {
-      const remote = peerEndpoint(connection);
+      const remote = remoteAddress(connection);
       if (remote === null) {
-        // It has reset the connection before it was looked at, and the kernel does not say any more who it was.
-        this.refuse({ remote, keyId: null }, "bad-key", null, "truncated");
+        // The client has reset the connection, and the kernel no longer knows its address.
+        this.#logDeny({ remote, keyId: null }, "bad-key", null, "truncated");
         return;
       }
-      arrived = true;
+      owned = false;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
-      new PendingHandshake(this.#context, this, connection, remote, handshake);
+      const report = (result: HandshakeResult) => this.#onHandshake(result);
+      new PendingHandshake(this.#context, connection, remote, handshake, report);
     } finally {
-      if (!arrived) connection.close();
+      if (owned) connection.close();
     }
   }
 
   onResourceExhausted(connection: Descriptor): void {
-    const remote = peerEndpoint(connection);
+    const remote = remoteAddress(connection);
     drainAndClose(connection);
-    this.refuse({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
+    this.#logDeny({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
   }
 
   onError(error: unknown): void {
     this.#context.events.logError(error);
   }
 
-  /** Someone holds a key. */
-  admit(knock: AuthenticatedConnection): void {
-    this.refreshKeys();
-    const grant = this.#ring.grant(knock.keyId);
-    // Read after the look at the configuration, which may have shut or closed this very door.
-    const service = this.#service;
-    const decision = service === null
-      ? LISTENER_SUSPENDED
-      : this.#context.authorizer.authorizeKeyed(grant, knock.actsAs, this.#config);
-    if (service !== null && decision.allow) this.#welcome(service, knock, decision);
-    else if (!decision.allow) {
-      knock.reject(decision.reason);
-      this.refuse(knock, decision.reason, grant?.user ?? null);
-    }
-  }
-
-  /** Someone is refused, whose connection is closed already. */
-  refuse(
-    { remote, keyId }: { readonly remote: Endpoint | null; readonly keyId: string | null },
-    reason: DenyReason,
-    user: string | null = null,
-    detail?: ProtocolError,
-  ): void {
-    this.#context.events.logDeny({
-      listener: this.name,
-      peer: null,
-      remote: remote === null ? undefined : endpointText(remote),
-      key: keyId ?? undefined,
-      user,
-      reason,
-      message: detail === reason ? undefined : detail,
-    });
-  }
-
-  /** Stops accepting. Those who are on their way through the access check come too late. */
+  /** Stops accepting. Handshakes in progress find the endpoint suspended. */
   close(): void {
     this.suspend();
     this.#acceptor.close();
   }
 
-  /** Forgets the keys, once nobody's session depends on them. */
+  /** Wipes the keys, once no session rests on them. */
   wipe(): void {
     this.#ring.wipe();
   }
@@ -177,30 +166,60 @@ export class TcpEndpoint implements ConnectionHandler, HandshakeHandler {
     return this.#ring.key(id);
   }
 
-  #welcome(
-    service: Service,
-    knock: AuthenticatedConnection,
-    decision: Decision & { allow: true },
-  ): void {
-    const session = beginSession(this.#context, service, decision, {
+  #onHandshake(result: HandshakeResult): void {
+    if (result.kind === "authenticated") this.#authorize(result.connection);
+    else this.#logDeny(result, result.reason, null, result.error);
+  }
+
+  /** Authorizes an authenticated connection: hands it to the service, or rejects and logs it. */
+  #authorize(connection: AuthenticatedConnection): void {
+    this.refreshKeys();
+    const { remote, keyId, actsAs } = connection;
+    const grant = this.#ring.grant(keyId);
+    // Read after the configuration was refreshed, which may have suspended this endpoint.
+    const service = this.#service;
+    if (service === null) {
+      this.#reject(connection, grant, LISTENER_SUSPENDED);
+      return;
+    }
+    const decision = this.#context.authorizer.authorizeKeyed(grant, actsAs, this.#config);
+    if (!decision.allow) {
+      this.#reject(connection, grant, decision);
+      return;
+    }
+    startSession(this.#context, {
       listener: this.name,
       config: this.#config,
-      origin: {
-        kind: "tcp",
-        remote: knock.remote,
-        keyId: knock.keyId,
-        ring: this.#ring,
-        actsAs: knock.actsAs,
-      },
+      origin: { kind: "tcp", remote, keyId, ring: this.#ring, actsAs },
+      decision,
+      service,
+      connect: (user) => connection.accept({ user, service: service.name }),
     });
-    let opened: { descriptor: Descriptor; channel: Channel; unsent: Uint8Array | null };
-    try {
-      opened = knock.accept({ user: session.facts.user, service: service.name });
-    } catch (error) {
-      session.end("error");
-      throw error;
-    }
-    const line = { ...opened, kind: "tcp" as const, received: knock.rest };
-    serve(this.#context, service, session, line, decision);
+  }
+
+  #reject(
+    connection: AuthenticatedConnection,
+    grant: KeyGrant | null,
+    { reason }: DenyDecision,
+  ): void {
+    connection.reject(reason);
+    this.#logDeny(connection, reason, grant?.user ?? null);
+  }
+
+  #logDeny(
+    { remote, keyId }: TcpPeer,
+    reason: DenyReason,
+    user: string | null = null,
+    error: ProtocolError | null = null,
+  ): void {
+    this.#context.events.logDeny({
+      listener: this.name,
+      peer: null,
+      remote: remote === null ? undefined : hostPortText(remote),
+      key: keyId ?? undefined,
+      user,
+      reason,
+      message: error === null || error === reason ? undefined : error,
+    });
   }
 }

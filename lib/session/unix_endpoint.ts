@@ -5,9 +5,10 @@
  */
 import type { ListenerConfig, UnixListenerConfig } from "../config/types.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { Decision, PeerCredentials, UnixPeer } from "../policy/types.ts";
-import { Acceptor, type ConnectionHandler, drainAndClose } from "../net/acceptor.ts";
-import { handOver } from "./start_session.ts";
+import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
+import { drainAndClose } from "../net/drain_and_close.ts";
+import type { UnixListener } from "../net/unix_listener.ts";
+import type { DenyDecision, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import {
   type DataPlaneContext,
   LISTENER_SUSPENDED,
@@ -15,74 +16,99 @@ import {
 } from "./data_plane_context.ts";
 import { readPeer } from "./peer.ts";
 import { plaintextConnection, type Service } from "./service.ts";
-import type { UnixListener } from "../net/unix_listener.ts";
+import { startSession } from "./start_session.ts";
 
-/** One Unix listener and the service behind it. */
+/**
+ * A Unix listener's configuration and the service behind it.
+ *
+ * @example
+ * ```ts
+ * const listener = UnixListener.open(config, context.serverUid);
+ * const endpoint = new UnixEndpoint(context, listener, config, service);
+ * ```
+ */
 export class UnixEndpoint implements ConnectionHandler {
   readonly #context: DataPlaneContext;
   readonly #listener: UnixListener;
-  /** Null while the door is shut: whoever comes is refused. */
+  /** Null while the endpoint is suspended. */
   #service: Service | null;
   #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
   readonly name: string;
 
-  /** Starts accepting. */
-  constructor(context: DataPlaneContext, listener: UnixListener, service: Service) {
+  /** Starts to accept. */
+  constructor(
+    context: DataPlaneContext,
+    listener: UnixListener,
+    config: UnixListenerConfig,
+    service: Service,
+  ) {
     this.#context = context;
     this.#listener = listener;
+    this.#config = config;
     this.#service = service;
-    this.#config = listener.config;
     this.name = listener.name;
     this.#acceptor = new Acceptor(context.reactor, listener.socket, this);
   }
 
-  /** What it was opened, or last changed, with. */
+  /** The configuration in force. */
   get config(): UnixListenerConfig {
     return this.#config;
   }
 
-  /** Whether anybody can be let in. */
+  /** Whether connections can be allowed. A suspended endpoint denies every connection. */
   get isAccepting(): boolean {
     return this.#service !== null;
   }
 
-  /** Takes what the configuration says now, but for the service. */
+  /** Applies a changed configuration, without its service. */
   reconfigure(config: ListenerConfig): void {
     if (config.kind === "unix") this.#config = config;
   }
 
-  /** Gives those who come from now on to another service. */
+  /** Hands new connections to another service. */
   setService(config: ListenerConfig, service: Service): void {
     this.reconfigure(config);
     this.#service = service;
   }
 
-  /** Refuses everybody from now on, until there is something to {@linkcode setService} again. */
+  /** Denies every new connection until {@linkcode setService} is called. */
   suspend(): void {
     this.#service = null;
   }
 
+  /** Makes the configuration current. This may suspend or close the endpoint. */
   beforeBatch(): void {
     this.#context.refreshConfig();
   }
 
+  /** Authorizes a connection: hands it to the service, or closes it and logs the denial. */
   onConnection(connection: Descriptor): void {
-    const { authorizer } = this.#context;
     let handedOver = false;
     try {
       const peer = readPeer(connection);
-      // Read after the look at the configuration, which may have shut or closed this very door.
+      // Read after the configuration was refreshed, which may have suspended this endpoint.
       const service = this.#service;
-      const decision = service === null
-        ? LISTENER_SUSPENDED
-        : authorizer.authorize(peer, this.#config);
-      if (service !== null && decision.allow && peer.credentials !== null) {
-        handedOver = true;
-        this.#admit(service, connection, peer, peer.credentials, decision);
-      } else if (!decision.allow) this.#deny(connection, peer, decision);
+      if (service === null) {
+        this.#logDeny(connection, peer, LISTENER_SUSPENDED);
+        return;
+      }
+      const decision = this.#context.authorizer.authorizeUnix(peer, this.#config);
+      if (!decision.allow) {
+        this.#logDeny(connection, peer, decision);
+        return;
+      }
+      handedOver = true;
+      startSession(this.#context, {
+        listener: this.name,
+        config: this.#config,
+        origin: { kind: "unix", credentials: decision.credentials, groups: peer.groups },
+        decision,
+        service,
+        connect: () => plaintextConnection(connection),
+      });
     } finally {
-      // Whoever was not handed over is turned away: denied, or an error on the way to the decision.
+      // Denied, or an error on the way to the decision, which is a denial as well.
       if (!handedOver) drainAndClose(connection);
     }
   }
@@ -90,14 +116,14 @@ export class UnixEndpoint implements ConnectionHandler {
   onResourceExhausted(connection: Descriptor): void {
     const peer = readPeer(connection);
     drainAndClose(connection);
-    this.#deny(null, peer, RESOURCES_EXHAUSTED);
+    this.#logDeny(null, peer, RESOURCES_EXHAUSTED);
   }
 
   onError(error: unknown): void {
     this.#context.events.logError(error);
   }
 
-  /** Stops accepting, and takes the socket's name away first so that nobody new comes to wait. */
+  /** Stops accepting. The socket file is removed first, so that no client queues at a dead socket. */
   close(): void {
     this.suspend();
     this.#listener.unlink();
@@ -105,39 +131,21 @@ export class UnixEndpoint implements ConnectionHandler {
     this.#listener.release();
   }
 
-  #admit(
-    service: Service,
-    connection: Descriptor,
-    peer: UnixPeer,
-    credentials: PeerCredentials,
-    decision: Decision & { allow: true },
-  ): void {
-    handOver(this.#context, service, plaintextConnection(connection), decision, {
-      listener: this.name,
-      config: this.#config,
-      origin: { kind: "unix", peer, credentials },
-    });
-  }
-
-  #deny(
-    connection: Descriptor | null,
-    peer: UnixPeer,
-    decision: Decision & { allow: false },
-  ): void {
-    const { credentials } = peer;
+  /** @param connection For the peer's program; null where the connection is closed already. */
+  #logDeny(connection: Descriptor | null, { credentials }: UnixPeer, decision: DenyDecision): void {
     const exe = connection && credentials &&
       this.#context.executables.of(connection, credentials);
     this.#context.events.logDeny({
       listener: this.name,
       peer: credentials && { ...credentials, exe },
-      user: this.#userOf(credentials),
+      user: this.#configuredName(credentials),
       reason: decision.reason,
     });
   }
 
-  /** The configured name of a peer that is refused. */
-  #userOf(credentials: PeerCredentials | null): string | null {
+  #configuredName(credentials: PeerCredentials | null): string | null {
     if (credentials === null) return null;
-    return this.#context.liveConfig.config.access.usersByUid.get(credentials.uid)?.name ?? null;
+    const { usersByUid } = this.#context.liveConfig.config.access;
+    return usersByUid.get(credentials.uid)?.name ?? null;
   }
 }

@@ -1,22 +1,22 @@
 /**
- * The names sessions run under.
+ * The user names of sessions.
  *
  * @module
  */
-import { accountByUid, groupsOf } from "../libc/ids.ts";
+import { accountByUid, groupsOf, nameByUid } from "../libc/ids.ts";
 import type { Identity } from "../policy/types.ts";
 
-/** How many names of the name service are remembered. */
-const REMEMBERED = 1024;
+/** How many names from the name service are cached. */
+const MAX_CACHED_NAMES = 1024;
 
-/** Finds the name of someone who was let in. A name decides nothing; it is for people and the log. */
+/** Finds the user name of a session. A name decides nothing; it is for the console and the log. */
 export class UserNames {
   readonly #serverUid: number;
   readonly #serverUser: string;
-  readonly #known = new Map<number, string>();
+  readonly #cache = new Map<number, string>();
 
   /**
-   * @param serverUid The server's own uid.
+   * @param serverUid The server's effective uid.
    * @param serverUser The name of that user.
    */
   constructor(serverUid: number, serverUser: string) {
@@ -25,8 +25,8 @@ export class UserNames {
   }
 
   /**
-   * The groups a user of this machine is in; empty where there is no such user, or nobody to ask. They are
-   * asked for where a list names groups: who is in none is not on it.
+   * The groups of a uid in the name service; empty where it has no account or the name service fails. They
+   * are compared with an `allow` list, so a missing group never allows.
    */
   groupsOf(uid: number): readonly number[] {
     try {
@@ -37,26 +37,17 @@ export class UserNames {
     }
   }
 
-  /** The configured name, else what the name service says, else the uid in digits. */
-  of(as: Identity): string {
-    if (as.user !== null) return as.user.name;
-    if (as.uid === 0) return "root";
-    if (as.uid === this.#serverUid) return this.#serverUser;
-    // A member of a configured group. The name service may be a server far away: each uid asks once.
-    const known = this.#known.get(as.uid);
-    if (known !== undefined) return known;
-    if (this.#known.size >= REMEMBERED) this.#known.clear();
-    const name = nameByUid(as.uid);
-    this.#known.set(as.uid, name);
+  /** The configured name, else that of the name service, else the uid in digits. */
+  of({ user, uid }: Identity): string {
+    if (user !== null) return user.name;
+    if (uid === 0) return "root";
+    if (uid === this.#serverUid) return this.#serverUser;
+    // A member of a configured group. The name service may be remote, so each uid is looked up once.
+    const cached = this.#cache.get(uid);
+    if (cached !== undefined) return cached;
+    if (this.#cache.size >= MAX_CACHED_NAMES) this.#cache.clear();
+    const name = nameByUid(uid);
+    this.#cache.set(uid, name);
     return name;
-  }
-}
-
-/** The name service's name for a uid, or the uid in digits where it has none or does not answer. */
-export function nameByUid(uid: number): string {
-  try {
-    return accountByUid(uid)?.name ?? String(uid);
-  } catch {
-    return String(uid);
   }
 }

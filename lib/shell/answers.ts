@@ -1,12 +1,13 @@
 /**
- * What the server answers, checked: unknown → records. A server of another version, or one that lies, ends
- * in an error and not in nonsense on the screen.
+ * The server's answers, checked: unknown → records. The answer of another version of the server, or
+ * of a hostile one, is an error and is not shown.
  *
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
 import type { AccessRecord, SessionRecord, UserRecord } from "../service/console/protocol.ts";
 
+/** The names and types of a record's fields; `?` means that null is allowed. */
 type Shape = Readonly<Record<string, "string" | "number" | "boolean" | "string?" | "number?">>;
 
 const USER: Shape = {
@@ -35,45 +36,45 @@ const ACCESS: Shape = {
   change: "string?",
 };
 
-/** A user. */
+/** A user's record. @throws {Failure} 65 for any other value. */
 export function asUser(value: unknown): UserRecord {
-  return as(value, USER) as unknown as UserRecord;
+  return readRecord(value, USER) as unknown as UserRecord;
 }
 
-/** Users. */
+/** An array of user records. @throws {Failure} 65 for any other value. */
 export function asUsers(value: unknown): UserRecord[] {
-  return list(value).map(asUser);
+  return readArray(value).map(asUser);
 }
 
-/** A session. */
+/** A session's record. @throws {Failure} 65 for any other value. */
 export function asSession(value: unknown): SessionRecord {
-  return as(value, SESSION) as unknown as SessionRecord;
+  return readRecord(value, SESSION) as unknown as SessionRecord;
 }
 
-/** Sessions. */
+/** An array of session records. @throws {Failure} 65 for any other value. */
 export function asSessions(value: unknown): SessionRecord[] {
-  return list(value).map(asSession);
+  return readArray(value).map(asSession);
 }
 
-/** An explained decision. */
+/** The answer of `access.check`. @throws {Failure} 65 for any other value. */
 export function asAccess(value: unknown): AccessRecord {
-  return as(value, ACCESS) as unknown as AccessRecord;
+  return readRecord(value, ACCESS) as unknown as AccessRecord;
 }
 
-/** Numbers by their names. */
+/** The counts of `stats`, by name. @throws {Failure} 65 for any other value. */
 export function asCounts(value: unknown): Readonly<Record<string, number>> {
-  if (typeof value !== "object" || value === null) throw strange();
+  if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   return Object.fromEntries(
     Object.entries(value).map(([name, count]) => {
-      if (typeof count !== "number") throw strange();
+      if (typeof count !== "number") throw unexpectedAnswer();
       return [name, count];
     }),
   );
 }
 
-/** The named fields of a record, in the order of the shape, and nothing else. */
-function as(value: unknown, shape: Shape): Record<string, unknown> {
-  if (typeof value !== "object" || value === null) throw strange();
+/** The fields of a shape, in its order. Other fields of the value are left out. */
+function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
+  if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   const record = value as Record<string, unknown>;
   return Object.fromEntries(
     Object.entries(shape).map(([name, type]) => {
@@ -81,19 +82,19 @@ function as(value: unknown, shape: Shape): Record<string, unknown> {
       const optional = type.endsWith("?");
       if (field === null && optional) return [name, null];
       const found: string = typeof field;
-      if (found !== type.replace("?", "")) throw strange();
+      if (found !== type.replace("?", "")) throw unexpectedAnswer();
       return [name, field];
     }),
   );
 }
 
-function list(value: unknown): unknown[] {
+function readArray(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw strange();
+  throw unexpectedAnswer();
 }
 
-/** The failure of an answer that makes no sense. */
-export function strange(): Failure {
+/** The failure of an answer whose shape is wrong. */
+export function unexpectedAnswer(): Failure {
   return new Failure("The server's answer is not what this client expects", {
     exit: ExitCode.data,
     hint: "ipcauth --version, on both sides",

@@ -1,11 +1,12 @@
 /**
- * Carries one line of the console out: parse, call, render.
+ * Runs one line of the console: parses it, calls the server, renders the answer.
  *
  * @module
  */
 import { escapeForTerminal } from "../text/escape.ts";
+import { reportLine } from "../text/report.ts";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
-import { ExitCode } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
 import type { ConsoleCommand } from "./grammar.ts";
@@ -17,55 +18,56 @@ import {
   renderRunningConfig,
   renderSessions,
   renderTree,
-  renderUsers,
 } from "./render.ts";
+import { usersTable } from "./users_table.ts";
 
-/** What a line came to. */
+/** The result of a line. */
 export interface LineOutcome {
   /** For standard output. */
   readonly out: string;
-  /** For standard error. */
+  /** For standard error; empty unless the line failed. */
   readonly err: string;
   readonly exit: ExitCode;
-  /** Whether the session is over. */
-  readonly leave: boolean;
+  /** Whether the line ends the session. */
+  readonly ends: boolean;
 }
 
-/** Carries lines out. */
+/** Runs the lines of a session. */
 export class CommandRunner {
-  readonly #remote: RpcClient;
+  readonly #client: RpcClient;
   readonly #welcome: Welcome;
 
-  constructor(remote: RpcClient, welcome: Welcome) {
-    this.#remote = remote;
+  constructor(client: RpcClient, welcome: Welcome) {
+    this.#client = client;
     this.#welcome = welcome;
   }
 
   /**
-   * Carries a line out.
+   * Runs a line. Its own errors are a result: exit code 64 for a line that is no command, 77 when
+   * permission is denied, 71 for an internal error of the server, 65 for its other errors.
    *
-   * @throws {Failure} When the server is gone or answers nonsense.
+   * @throws {Failure} 69 when the server has closed the session, 65 when its answer is malformed.
    */
   async run(line: string): Promise<LineOutcome> {
     try {
       const command = parseLine(line);
-      if (command.kind === "exit") return { out: "", err: "", exit: ExitCode.ok, leave: true };
-      return { out: await this.#execute(command), err: "", exit: ExitCode.ok, leave: false };
+      if (command.kind === "exit") return { out: "", err: "", exit: ExitCode.ok, ends: true };
+      return { out: await this.#execute(command), err: "", exit: ExitCode.ok, ends: false };
     } catch (error) {
       if (error instanceof ParseError) {
-        return failed(error.message, "help", ExitCode.usage);
+        return failed(error, ExitCode.usage, "help");
       }
       if (error instanceof RpcServerError) {
-        return failed(error.message, error.hint, exitOf(error.code));
+        return failed(error, exitOf(error.code), error.hint);
       }
       throw error;
     }
   }
 
-  /** The names the Tab key offers; none where the server will not tell them. */
+  /** The users' names for completion, escaped; none where the server answers with an error. */
   async userNames(): Promise<string[]> {
     try {
-      return asUsers(await this.#remote.call("users.list")).map(({ name }) =>
+      return asUsers(await this.#client.call("users.list")).map(({ name }) =>
         escapeForTerminal(name)
       );
     } catch (error) {
@@ -76,7 +78,7 @@ export class CommandRunner {
 
   async #execute({ kind, words }: ConsoleCommand): Promise<string> {
     const call = (method: string, params?: Record<string, unknown>) =>
-      this.#remote.call(method, params);
+      this.#client.call(method, params);
     switch (kind) {
       case "running-config":
         return renderRunningConfig(
@@ -85,7 +87,7 @@ export class CommandRunner {
             : [asUser(await call("users.get", { name: words.user }))],
         );
       case "users":
-        return renderUsers(asUsers(await call("users.list")));
+        return usersTable(asUsers(await call("users.list")));
       case "sessions":
         return renderSessions(asSessions(await call("sessions.list")), this.#welcome.session);
       case "config":
@@ -127,6 +129,7 @@ export class CommandRunner {
   }
 }
 
+/** The parameters of `users.add`. @throws {ParseError} When a word is not what its name says. */
 function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
   const id = (name: "uid" | "gid"): Record<string, number> => {
     const text = words[name];
@@ -151,11 +154,13 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
   };
 }
 
-function failed(message: string, hint: string | undefined, exit: ExitCode): LineOutcome {
-  const next = hint === undefined ? "" : `hint: ${escapeForTerminal(hint)}\n`;
-  return { out: "", err: `error: ${escapeForTerminal(message)}\n${next}`, exit, leave: false };
+/** The result of a line that failed. */
+function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
+  const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
+  return { out: "", err: text, exit, ends: false };
 }
 
+/** The exit code of a JSON-RPC error code. */
 function exitOf(code: number): ExitCode {
   switch (code) {
     case RpcCode.permissionDenied:

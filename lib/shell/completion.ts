@@ -1,13 +1,13 @@
 /**
- * What the Tab key offers: pure.
+ * The candidates that the Tab key offers: pure.
  *
  * @module
  */
 import { GRAMMAR, type Slot } from "./grammar.ts";
-import { follow, ParseError, wordsOf } from "./parse.ts";
+import { ParseError, splitWords, step } from "./parse.ts";
 
-/** What is known of the server's users, for the slots of commands. */
-export interface Known {
+/** The server's data that completes words of commands. */
+export interface CompletionData {
   readonly users: readonly string[];
 }
 
@@ -15,19 +15,20 @@ const FIELDS = ["uid", "gid", "local_ipc_access", "admin"];
 const FLAGS = ["true", "false"];
 
 /**
- * The words that may stand where the line ends.
+ * The words that may follow, or complete, a line.
  *
- * @param line What is typed so far.
- * @returns The candidates, and the beginning of the word that they complete.
+ * @param line The line up to the cursor.
+ * @returns The candidates, and the beginning of the word that they complete; it is empty after a
+ * blank.
  */
-export function complete(line: string, known: Known): [string[], string] {
-  const words = wordsOf(line);
+export function complete(line: string, data: CompletionData): [string[], string] {
+  const words = splitWords(line);
   const begun = /\s$/.test(line) || words.length === 0 ? "" : words.pop()!;
   let node = GRAMMAR;
   let field = "";
   for (const word of words) {
     try {
-      const next = follow(node, word);
+      const next = step(node, word);
       if (next === null) return [[], begun];
       if (next.slot === "field") field = word;
       node = next.node;
@@ -38,16 +39,16 @@ export function complete(line: string, known: Known): [string[], string] {
   }
   const offers = [
     ...node.keywords.keys(),
-    ...node.slot === null ? [] : slotWords(node.slot.kind, field, known),
+    ...node.slot === null ? [] : slotWords(node.slot.kind, field, data),
   ];
   return [offers.filter((word) => word.startsWith(begun)), begun];
 }
 
-function slotWords(slot: Slot, field: string, known: Known): readonly string[] {
+function slotWords(slot: Slot, field: string, data: CompletionData): readonly string[] {
   switch (slot) {
     case "user":
     case "who":
-      return known.users;
+      return data.users;
     case "field":
       return FIELDS;
     case "flag":

@@ -1,17 +1,18 @@
 /**
- * What a server has counted, as OpenMetrics text: pure.
+ * The counts of a server as OpenMetrics text: pure.
  *
- * The format is that of the OpenMetrics specification, version 1.0, so `ipcauth connect -c 'show metrics'` in a
- * timer is an exporter (the node exporter's textfile collector).
+ * The format is that of the OpenMetrics specification, version 1.0. `ipcauth connect -c 'show
+ * metrics'` in a timer therefore feeds the textfile collector of the node exporter.
  *
  * @module
  */
 
-/** Names of our counts that are no plain counters. */
+/** The counts of `stats` that can go down, and what each counts. */
 const GAUGES: Readonly<Record<string, string>> = {
   uptime: "seconds since the server was started",
   sessions: "open sessions",
 };
+/** The counts that only go up. */
 const COUNTERS: Readonly<Record<string, string>> = {
   allowed: "connections that were let in",
   revoked: "sessions that were ended because they would be refused now",
@@ -19,10 +20,15 @@ const COUNTERS: Readonly<Record<string, string>> = {
   bytes_in: "bytes from peers, of sessions that have ended",
   bytes_out: "bytes to peers, of sessions that have ended",
 };
-/** How a count of refusals begins; the reason follows, with `_` for `-`. */
-const DENIED = "denied_";
+/** The beginning of a count of denied connections; the reason follows, with `_` for `-`. */
+const DENIED_PREFIX = "denied_";
 
-/** Renders the counts of `stats`. */
+/**
+ * Renders the counts of `stats`.
+ *
+ * @param stats Counts by name. Their names come from the server: no name adds a line or a label.
+ * @returns Metrics with type and help, and the final `# EOF`.
+ */
 export function renderMetrics(stats: Readonly<Record<string, number>>): string {
   const lines = [
     ...Object.entries(GAUGES).flatMap(([name, help]) =>
@@ -38,7 +44,7 @@ export function renderMetrics(stats: Readonly<Record<string, number>>): string {
       "counter",
       "connections that were refused, by reason",
       Object.entries(stats)
-        .filter(([name]) => name.startsWith(DENIED))
+        .filter(([name]) => name.startsWith(DENIED_PREFIX))
         .map(([name, count]) => [`_total{reason="${reasonOf(name)}"}`, count]),
     ),
   ];
@@ -46,10 +52,10 @@ export function renderMetrics(stats: Readonly<Record<string, number>>): string {
 }
 
 function reasonOf(name: string): string {
-  return name.slice(DENIED.length).replaceAll("_", "-").replaceAll(/[^a-z-]/g, "");
+  return name.slice(DENIED_PREFIX.length).replaceAll("_", "-").replaceAll(/[^a-z-]/g, "");
 }
 
-/** One metric: its type, what it means, and its samples. Nothing is said of what was not counted. */
+/** One metric family: its type, unit, help and samples. A count that is missing has no sample. */
 function family(
   name: string,
   type: "gauge" | "counter",

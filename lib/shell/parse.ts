@@ -1,35 +1,36 @@
 /**
- * A line typed at the console → a command: pure. Keywords may be cut short as long as they stay clear.
+ * A line typed at the console → a command: pure. A keyword may be abbreviated to an unambiguous
+ * beginning.
  *
  * @module
  */
 import { type ConsoleCommand, GRAMMAR, type Node } from "./grammar.ts";
 
-/** A line that is no command. The message says which word is wrong. */
+/** A line that is not a command. The message names the wrong word, as it was typed. */
 export class ParseError extends Error {
   override readonly name = "ParseError";
 }
 
-/** The words of a line. */
-export function wordsOf(line: string): string[] {
+/** The words of a line, which blanks separate. */
+export function splitWords(line: string): string[] {
   return line.trim().split(/\s+/).filter((word) => word !== "");
 }
 
-/** Whether a line says nothing: blank, or a comment as in scripts (`#`) and configurations (`!`). */
-export function isSilent(line: string): boolean {
+/** Whether a line is blank, or a comment as in scripts (`#`) and in configurations (`!`). */
+export function isBlankOrComment(line: string): boolean {
   return /^\s*([#!].*)?$/.test(line);
 }
 
 /**
  * Parses a line.
  *
- * @throws {ParseError} When it is no command.
+ * @throws {ParseError} When it is not a command.
  */
 export function parseLine(line: string): ConsoleCommand {
   const filled: Record<string, string> = {};
   let node = GRAMMAR;
-  for (const word of wordsOf(line)) {
-    const next = follow(node, word);
+  for (const word of splitWords(line)) {
+    const next = step(node, word);
     if (next === null) throw new ParseError(unknownWord(node, word));
     if (next.slot !== null) filled[next.slot] = word;
     node = next.node;
@@ -39,12 +40,12 @@ export function parseLine(line: string): ConsoleCommand {
 }
 
 /**
- * One step down the tree.
+ * Follows one word down the tree.
  *
- * @returns Null when nothing fits.
+ * @returns The next node and the name of the slot that the word fills; null when no word fits.
  * @throws {ParseError} When the word is the beginning of several keywords.
  */
-export function follow(
+export function step(
   node: Node,
   word: string,
 ): { readonly node: Node; readonly slot: string | null } | null {
@@ -56,11 +57,13 @@ export function follow(
   return node.slot === null ? null : { node: node.slot.next, slot: node.slot.name };
 }
 
+/** The message for a word that fits nowhere. */
 function unknownWord(node: Node, word: string): string {
   const more = expected(node);
   return more === "" ? `"${word}" is one word too many` : `"${word}" does not fit here: ${more}`;
 }
 
+/** The words that may stand at a node, for a message. */
 function expected(node: Node): string {
   const words = [...node.keywords.keys(), ...node.slot ? [`<${node.slot.name}>`] : []];
   return words.length === 0 ? "" : `expected ${words.join(", ")}`;

@@ -1,5 +1,5 @@
 /**
- * Answers as text for people: pure. What comes from the server is made harmless for a terminal first.
+ * Answers as text for people: pure. Text of the server is escaped for the terminal first.
  *
  * @module
  */
@@ -10,46 +10,36 @@ import type {
   UserRecord,
   Welcome,
 } from "../service/console/protocol.ts";
-import { strange } from "./answers.ts";
+import { unexpectedAnswer } from "./answers.ts";
 import { RULES } from "./grammar.ts";
 import { table } from "../text/table.ts";
 
-/** How many levels a tree has at most. No server of ours has more than a few. */
-const DEEPEST = 32;
+/** The widest command, in columns, that shares a line with its help. */
+const MAX_PATTERN_WIDTH = 34;
+/** The deepest nesting that is rendered, in levels. An answer of ipcauth has at most four. */
+const MAX_TREE_DEPTH = 32;
 
-/** The line that says who came in, from where, and where to. */
+/** The first line of a session: the user, the peer's address and the server's host. */
 export function renderBanner({ user, from, host }: Welcome): string {
   return escapeForTerminal(`${user} connected from ${from} using console on ${host}`) + "\n";
 }
 
-/** The prompt. */
+/** The prompt, with a blank at its end. */
 export function renderPrompt({ user }: Pick<Welcome, "user">): string {
   return `${escapeForTerminal(user)}@ipcauth# `;
 }
 
-/** Users as lines of a configuration. */
+/** Users as lines of a network device's configuration; a gid that is left out has no line. */
 export function renderRunningConfig(users: readonly UserRecord[]): string {
-  return users.map(({ name, ...leaves }) => {
-    const lines = Object.entries(leaves)
+  return users.map(({ name, ...fields }) => {
+    const lines = Object.entries(fields)
       .filter(([, value]) => value !== null)
-      .map(([leaf, value]) => ` ${leaf} ${value}\n`);
+      .map(([field, value]) => ` ${field} ${value}\n`);
     return `aaa authentication users user ${escapeForTerminal(name)}\n${lines.join("")}!\n`;
   }).join("");
 }
 
-/** Users as a table. */
-export function renderUsers(users: readonly UserRecord[]): string {
-  return table(
-    ["NAME", "UID", "GID", "LOCAL_IPC_ACCESS", "ADMIN"],
-    users.map(({ name, uid, gid, local_ipc_access, admin }) =>
-      [name, uid, gid ?? "-", local_ipc_access, admin].map((cell) =>
-        escapeForTerminal(String(cell))
-      )
-    ),
-  );
-}
-
-/** Sessions as a table; our own is marked. */
+/** Sessions as a table. @param own The number of the caller's session, which is marked. */
 export function renderSessions(sessions: readonly SessionRecord[], own: number): string {
   return table(
     ["", "SESSION", "USER", "UID", "PID", "FROM", "SERVICE", "SINCE"],
@@ -60,7 +50,7 @@ export function renderSessions(sessions: readonly SessionRecord[], own: number):
   );
 }
 
-/** Whether somebody would be let in, and why. */
+/** Whether a uid has access, by which rule and line, and what would change it. */
 export function renderAccess({ uid, user, allow, rule, where, change }: AccessRecord): string {
   const lines = [
     `uid ${uid}${user === null ? "" : ` (${user})`} would be ${
@@ -72,9 +62,14 @@ export function renderAccess({ uid, user, allow, rule, where, change }: AccessRe
   return lines.map((line) => escapeForTerminal(line) + "\n").join("");
 }
 
-/** A nested answer, one leaf a line under the path to it. */
+/**
+ * A nested answer, a leaf a line: its path, such as `limits.grace` or `listeners[0].unix`, and its
+ * value.
+ *
+ * @throws {Failure} 65 when it is nested deeper than {@linkcode MAX_TREE_DEPTH}.
+ */
 export function renderTree(value: unknown, path = "", depth = 0): string {
-  if (depth > DEEPEST) throw strange();
+  if (depth > MAX_TREE_DEPTH) throw unexpectedAnswer();
   if (Array.isArray(value)) {
     return value.map((item, index) => renderTree(item, `${path}[${index}]`, depth + 1)).join("");
   }
@@ -86,7 +81,7 @@ export function renderTree(value: unknown, path = "", depth = 0): string {
   return `${escapeForTerminal(path)} ${escapeForTerminal(value === null ? "-" : String(value))}\n`;
 }
 
-/** The list of commands, or those that begin with a word. */
+/** The list of commands. @param topic Only those that begin with this text. */
 export function renderHelp(topic: string | undefined): string {
   const rules = RULES.filter(({ pattern, help }) =>
     help !== undefined && (topic === undefined || pattern.startsWith(topic))
@@ -96,7 +91,7 @@ export function renderHelp(topic: string | undefined): string {
     [pattern.replaceAll(/<(\w+):\w+>/g, "<$1>"), help!] as const
   );
   const width = Math.max(
-    ...spelled.map(([pattern]) => pattern.length).filter((size) => size <= 34),
+    ...spelled.map(([pattern]) => pattern.length).filter((size) => size <= MAX_PATTERN_WIDTH),
   );
   return spelled.map(([pattern, help]) =>
     pattern.length > width

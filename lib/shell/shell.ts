@@ -1,26 +1,19 @@
 /**
- * The console as it is used: at a prompt, from a pipe, or with the commands of the command line.
+ * The console of `connect`: at a prompt, from a pipe, or with the commands of `-c`.
  *
  * @module
  */
-import { createInterface, type Interface } from "node:readline";
+import { createInterface } from "node:readline";
 import process from "node:process";
 import type { RpcClient } from "../client/rpc_client.ts";
-import { ExitCode, type Failure } from "../errors.ts";
+import { ExitCode } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import { CommandRunner } from "./command_runner.ts";
-import { complete } from "./completion.ts";
-import { terminalInput } from "./terminal_input.ts";
-import { isSilent } from "./parse.ts";
+import { isBlankOrComment } from "./parse.ts";
+import { closeWhenLost, runPrompt } from "./prompt.ts";
 import { renderBanner, renderPrompt } from "./render.ts";
 
-/** What a shell reports for a program that `SIGINT` ended. */
-const INTERRUPTED = 130;
-/** The same of `SIGTERM` and `SIGHUP`. */
-const TERMINATED = 143;
-const HUNG_UP = 129;
-
-/** Where the shell writes. */
+/** Standard output and standard error. */
 export interface ShellOutput {
   out(text: string): void;
   err(text: string): void;
@@ -28,133 +21,76 @@ export interface ShellOutput {
 
 /** Runs the lines of a session. */
 export class Shell {
-  readonly #remote: RpcClient;
+  readonly #client: RpcClient;
   readonly #welcome: Welcome;
   readonly #output: ShellOutput;
-  readonly #commander: CommandRunner;
-  // The first command that failed says how the program ends; the others still run.
+  readonly #runner: CommandRunner;
+  /** The exit code of the first line that failed. The others still run. */
   #exit: ExitCode = ExitCode.ok;
 
-  constructor(remote: RpcClient, welcome: Welcome, output: ShellOutput) {
-    this.#remote = remote;
+  /**
+   * @param client An open console.
+   * @param welcome Its welcome, with the user the session acts as.
+   */
+  constructor(client: RpcClient, welcome: Welcome, output: ShellOutput) {
+    this.#client = client;
     this.#welcome = welcome;
     this.#output = output;
-    this.#commander = new CommandRunner(remote, welcome);
+    this.#runner = new CommandRunner(client, welcome);
   }
 
-  /** Runs the commands of `-c`, each in turn. @returns The exit code. */
+  /**
+   * Runs the commands of `-c` in their order.
+   *
+   * @returns 0, or the exit code of the first that failed.
+   * @throws {Failure} 69 when the server closes the session, 65 when its answer is malformed.
+   */
   async runCommands(commands: readonly string[]): Promise<ExitCode> {
     for (const command of commands) {
-      if (isSilent(command)) continue;
+      if (isBlankOrComment(command)) continue;
       if (await this.#run(command)) break;
     }
     return this.#exit;
   }
 
-  /** Runs standard input, a command a line; at a prompt if it is a terminal. @returns The exit code. */
+  /**
+   * Runs standard input, a command a line.
+   *
+   * @param interactive Whether to prompt: standard input and output are a terminal.
+   * @returns 0 at a prompt; from a pipe 0 or the exit code of the first line that failed; 130, 143
+   * or 129 when SIGINT, SIGTERM or SIGHUP ended the prompt.
+   * @throws {Failure} 69 when the server closes the session, 65 when its answer is malformed.
+   */
   async runInput(interactive: boolean): Promise<ExitCode> {
     this.#output.out(renderBanner(this.#welcome));
-    return interactive ? await this.#runPrompt() : await this.#runLines();
+    if (!interactive) return await this.#runLines();
+    return await runPrompt({
+      prompt: renderPrompt(this.#welcome),
+      lost: this.#client.lost,
+      run: (line) => this.#run(line),
+      userNames: () => this.#runner.userNames(),
+      out: (text) => this.#output.out(text),
+    });
   }
 
   async #runLines(): Promise<ExitCode> {
     const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-    const gone = this.#watch(lines);
+    const lost = closeWhenLost(lines, this.#client.lost);
     for await (const line of lines) {
-      if (isSilent(line)) continue;
+      if (isBlankOrComment(line)) continue;
       if (await this.#run(line)) break;
     }
     lines.close();
-    if (gone.failure !== null) throw gone.failure;
+    if (lost.failure !== null) throw lost.failure;
     return this.#exit;
   }
 
-  async #runPrompt(): Promise<ExitCode> {
-    let users = await this.#commander.userNames();
-    const prompt = createInterface({
-      input: terminalInput(),
-      output: process.stdout,
-      terminal: true,
-      prompt: renderPrompt(this.#welcome),
-      completer: (line: string) => {
-        const [words, begun] = complete(line, { users });
-        // A word that is certain is finished, and the next one can be typed.
-        return [words.length === 1 ? [`${words[0]} `] : words, begun];
-      },
-    });
-    const gone = this.#watch(prompt);
-    const ended = Promise.withResolvers<ExitCode>();
-    const typed: string[] = [];
-    let busy = false;
-    let closed = false;
-    // Lines that are pasted come faster than they are carried out: they wait their turn.
-    const work = async (): Promise<void> => {
-      if (busy) return;
-      busy = true;
-      for (let line = typed.shift(); line !== undefined; line = typed.shift()) {
-        if (isSilent(line)) continue;
-        if (await this.#run(line)) return ended.resolve(ExitCode.ok);
-        users = await this.#commander.userNames();
-      }
-      busy = false;
-      if (closed) ended.resolve(ExitCode.ok);
-      else prompt.prompt();
-    };
-    prompt.on("line", (line) => {
-      typed.push(line);
-      work().catch(ended.reject);
-    });
-    // Ctrl-C drops the line that is being typed, as in a shell. While a server owes an answer there is none
-    // to drop, and a person must get away from one that never gives it.
-    prompt.on("SIGINT", () => {
-      this.#output.out("^C\n");
-      if (busy) return ended.resolve(INTERRUPTED);
-      prompt.write(null, { ctrl: true, name: "e" });
-      prompt.write(null, { ctrl: true, name: "u" });
-      prompt.prompt();
-    });
-    // Ctrl-D, or the server is gone. What was typed before is carried out to the end.
-    prompt.on("close", () => {
-      closed = true;
-      if (!busy) {
-        // What comes next must not stand behind the prompt.
-        this.#output.out("\n");
-        ended.resolve(ExitCode.ok);
-      }
-    });
-    // Whoever ends the program gets the terminal back as it was.
-    const end = (status: ExitCode) => () => ended.resolve(status);
-    const signals = [["SIGTERM", end(TERMINATED)], ["SIGHUP", end(HUNG_UP)]] as const;
-    for (const [signal, handler] of signals) Deno.addSignalListener(signal, handler);
-    prompt.prompt();
-    try {
-      const exit = await ended.promise;
-      if (gone.failure !== null) throw gone.failure;
-      return exit;
-    } finally {
-      // Our own close is no Ctrl-D.
-      busy = true;
-      for (const [signal, handler] of signals) Deno.removeSignalListener(signal, handler);
-      prompt.close();
-    }
-  }
-
-  /** Runs a line. @returns Whether the session is over. */
+  /** Runs a line and prints its result. @returns Whether the line ends the session. */
   async #run(line: string): Promise<boolean> {
-    const { out, err, exit, leave } = await this.#commander.run(line);
+    const { out, err, exit, ends } = await this.#runner.run(line);
     if (out !== "") this.#output.out(out);
     if (err !== "") this.#output.err(err);
     if (this.#exit === ExitCode.ok) this.#exit = exit;
-    return leave;
-  }
-
-  /** Ends the reading of lines when the server is gone: nobody waits at a dead prompt. */
-  #watch(lines: Interface): { readonly failure: Failure | null } {
-    const state: { failure: Failure | null } = { failure: null };
-    this.#remote.gone.then((failure) => {
-      state.failure = failure;
-      lines.close();
-    });
-    return state;
+    return ends;
   }
 }

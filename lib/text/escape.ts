@@ -5,11 +5,16 @@
  */
 
 /**
- * A text without characters that would move a terminal's cursor or turn its letters round: controls,
- * formats such as the bidirectional ones, and the separators of lines and paragraphs.
+ * Escapes the characters that would move a terminal's cursor or reorder its text: controls (general
+ * category Cc), formats such as the bidirectional ones (Cf), line and paragraph separators (Zl,
+ * Zp).
  *
- * @param text Anything a server says, names of users included.
- * @returns The text on one line, each such character spelled as `\u{…}`. To do it twice changes nothing.
+ * @param text Any text of a server or a configuration, such as a user's name.
+ * @returns One line, each such character as `\u{…}`. Escaping it again changes nothing.
+ * @example
+ * ```ts
+ * escapeForTerminal("bob\x1b[2J"); // "bob\\u{1b}[2J"
+ * ```
  */
 export function escapeForTerminal(text: string): string {
   return text.replaceAll(

@@ -1,40 +1,81 @@
 /**
- * Where an error becomes text, hint and exit code: here, and nowhere else.
+ * The text, hint and exit code of an error, for the command line and for the console. No other file
+ * turns errors into text.
  *
  * @module
  */
-import { escapeForTerminal } from "./escape.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { escapeForTerminal } from "./escape.ts";
 
-/** What is printed, and how the process ends. */
+/** What is printed to standard error, and how the process ends. */
 export interface Report {
+  /** One line, and a second one that begins with `hint:` where there is a next step. */
   readonly text: string;
   readonly exit: ExitCode;
 }
 
 /**
- * Reports an error.
+ * Reports an error of a command. The first line begins with `ipcauth: error:`, or with `Failed to
+ * connect to server`.
  *
- * @param error Whatever was thrown.
- * @param color Whether the words `error:` and `hint:` may be coloured.
+ * @param error What was thrown. Anything but a {@linkcode Failure} is a bug of this program: its
+ * name and message are shown on one line, its stack trace never is.
+ * @param color Whether the words `error:` and `hint:` are coloured (ECMA-48, SGR).
+ * @example
+ * ```ts
+ * const failure = new Failure("Cannot read it", { exit: 71, hint: "chmod 600 it" });
+ * report(failure, false);
+ * // { text: "ipcauth: error: Cannot read it\nhint: chmod 600 it\n", exit: 71 }
+ * ```
  */
 export function report(error: unknown, color: boolean): Report {
-  if (error instanceof Failure) {
-    const hint = error.hint === undefined ? "" : `${paint("hint:", 36, color)} ${error.hint}\n`;
-    return { text: `${headline(error.message, color)}\n${hint}`, exit: error.exit };
-  }
-  // Not a sentence anybody prepared: a bug. The stack is for us, and never reaches a user.
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return {
-    text: `${headline(`an internal error: ${oneLine(message)}`, color)}\n`,
-    exit: ExitCode.software,
-  };
+  const failure = asFailure(error);
+  // Scripts search for this beginning, so no other word stands before it.
+  const prefix = failure.message.startsWith("Failed to connect to server")
+    ? ""
+    : `ipcauth: ${paint("error:", RED, color)} `;
+  return { text: lines(prefix, failure, color), exit: failure.exit };
 }
 
-function headline(message: string, color: boolean): string {
-  // Scripts look for this line's own beginning.
-  if (message.startsWith("Failed to connect to server")) return message;
-  return `ipcauth: ${paint("error:", 31, color)} ${message}`;
+/**
+ * Reports the error of one line typed at the console, after which the session continues. The
+ * message and the hint hold text of the server, so both are escaped; nothing is coloured.
+ *
+ * @param failure Its exit code is that of the line.
+ * @example
+ * ```ts
+ * reportLine(new Failure("no such user", { exit: 65 }));
+ * // { text: "error: no such user\n", exit: 65 }
+ * ```
+ */
+export function reportLine({ message, hint, exit }: Failure): Report {
+  const escaped = {
+    message: escapeForTerminal(message),
+    hint: hint === undefined ? undefined : escapeForTerminal(hint),
+  };
+  return { text: lines("error: ", escaped, false), exit };
+}
+
+const RED = 31;
+const CYAN = 36;
+
+/** A failure as it is; any other error as the failure that a bug is, exit code 70. */
+function asFailure(error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new Failure(`an internal error: ${oneLine(message)}`, {
+    exit: ExitCode.software,
+    cause: error,
+  });
+}
+
+function lines(
+  prefix: string,
+  { message, hint }: Pick<Failure, "message" | "hint">,
+  color: boolean,
+) {
+  const next = hint === undefined ? "" : `${paint("hint:", CYAN, color)} ${hint}\n`;
+  return `${prefix}${message}\n${next}`;
 }
 
 function paint(text: string, code: number, color: boolean): string {

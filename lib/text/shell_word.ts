@@ -1,14 +1,14 @@
 /**
- * A text as one word of a shell's command line, for the commands that messages name.
+ * Quoting for the command lines that messages and hints name: pure.
  *
  * @module
  */
 
 /**
- * Quotes a text where a POSIX shell would take it apart.
+ * A text as one word of a POSIX shell's command line.
  *
  * @param text Such as a path.
- * @returns The text itself where it is one plain word, else the text in single quotes.
+ * @returns The text itself where the shell reads it as one plain word, else in single quotes.
  */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

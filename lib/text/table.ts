@@ -1,15 +1,15 @@
 /**
- * Columns for people.
+ * Tables in plain text: pure.
  *
  * @module
  */
 
 /**
- * An aligned table.
+ * An aligned table, its columns two blanks apart.
  *
  * @param head The names of the columns.
- * @param rows As many cells each.
- * @returns Lines without trailing blanks.
+ * @param rows Lines with as many cells each. A cell holds no newline and no control character.
+ * @returns Lines without trailing blanks, each with its newline.
  */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((name, column) =>

@@ -7,11 +7,11 @@ function command(line: string): Command {
   return parseCommandLine(line.split(" ").filter((word) => word !== "")).command;
 }
 
-function refusal(line: string): Failure {
+function failureOf(line: string): Failure {
   return assertThrows(() => command(line), Failure) as Failure;
 }
 
-Deno.test("parseCommandLine() takes a flag's value behind a blank or a sign, or its default", () => {
+Deno.test("parseCommandLine() reads a flag's value after a blank or =, or its default", () => {
   const unix = (line: string) => (command(line) as Command & { kind: "serve" }).unix;
   assertEquals(unix("serve --unix /p"), "/p");
   assertEquals(unix("serve --unix=/p"), "/p");
@@ -20,7 +20,7 @@ Deno.test("parseCommandLine() takes a flag's value behind a blank or a sign, or 
   assertEquals(unix("serve"), null);
 });
 
-Deno.test("parseCommandLine() takes connect --key for TCP", () => {
+Deno.test("parseCommandLine() reads connect --key as TCP", () => {
   assertEquals((command("connect --key") as Command & { kind: "connect" }).to, {
     kind: "tcp",
     address: DEFAULT,
@@ -37,7 +37,7 @@ Deno.test("parseCommandLine() takes connect --key for TCP", () => {
   });
 });
 
-Deno.test("parseCommandLine() takes -c again and again", () => {
+Deno.test("parseCommandLine() collects every -c", () => {
   const { command } = parseCommandLine(["connect", "-c", "show users", "-c", "who"]);
   assertEquals((command as Command & { kind: "connect" }).mode, {
     kind: "console",
@@ -45,7 +45,7 @@ Deno.test("parseCommandLine() takes -c again and again", () => {
   });
 });
 
-Deno.test("parseCommandLine() gives everything behind the user to the program", () => {
+Deno.test("parseCommandLine() passes everything after the user to the program", () => {
   const run = (line: string) => {
     const { who, program } = command(line) as Command & { kind: "run-as" };
     return [who, ...program];
@@ -61,17 +61,17 @@ Deno.test("parseCommandLine() gives everything behind the user to the program", 
   assertEquals(run("run-as bob a -- b"), ["bob", "a", "--", "b"]);
 });
 
-Deno.test("parseCommandLine() takes the flags of every command before and after its name", () => {
+Deno.test("parseCommandLine() reads global flags before and after a command's name", () => {
   for (
     const line of ["--config /c users list", "users --config /c list", "users list --config=/c"]
   ) {
-    assertEquals(parseCommandLine(line.split(" ")).everywhere.config, "/c");
+    assertEquals(parseCommandLine(line.split(" ")).globalFlags.config, "/c");
   }
-  assertEquals(parseCommandLine(["--color", "never", "users"]).everywhere.color, "never");
-  assertEquals(parseCommandLine(["serve", "--log-format=json"]).everywhere.logFormat, "json");
+  assertEquals(parseCommandLine(["--color", "never", "users"]).globalFlags.color, "never");
+  assertEquals(parseCommandLine(["serve", "--log-format=json"]).globalFlags.logFormat, "json");
 });
 
-Deno.test("parseCommandLine() answers a question for help before it minds anything else", () => {
+Deno.test("parseCommandLine() reads --help before it checks anything else", () => {
   assertEquals(command("serve --help"), { kind: "help", topic: "serve" });
   assertEquals(command("users add -h"), { kind: "help", topic: "users" });
   assertEquals(command("--help"), { kind: "help", topic: null });
@@ -145,14 +145,14 @@ for (
   ] as const
 ) {
   Deno.test(`parseCommandLine() refuses "${line}" as a usage error with a hint`, () => {
-    const failure = refusal(line);
+    const failure = failureOf(line);
     assertStringIncludes(failure.message, words);
     assertEquals(failure.exit, 64);
     assertStringIncludes(failure.hint ?? "", "ipcauth help");
   });
 }
 
-Deno.test("parseCommandLine() takes a word behind -- for what it is, not for a flag", () => {
+Deno.test("parseCommandLine() reads a word after -- as an operand, not as a flag", () => {
   const { command } = parseCommandLine(["gen-key", "--", "--force"]);
   assertEquals(command, { kind: "gen-key", file: "--force", force: false });
 });
@@ -167,7 +167,7 @@ for (
     "--color=maybe run-as bob -- id",
   ]
 ) {
-  Deno.test(`parseCommandLine() refuses "${line}" with the code of programs that run programs`, () => {
-    assertEquals(refusal(line).exit, 125);
+  Deno.test(`parseCommandLine() refuses "${line}" with exit code 125`, () => {
+    assertEquals(failureOf(line).exit, 125);
   });
 }

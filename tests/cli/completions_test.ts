@@ -1,4 +1,4 @@
-/** The completion scripts, in the shells they are for. */
+/** The completion scripts, run in their shells. */
 import { assertEquals } from "@std/assert";
 import { completionScript } from "../../lib/cli/completions.ts";
 
@@ -13,7 +13,7 @@ async function run(shell: string, ...args: string[]): Promise<string[]> {
   return new TextDecoder().decode(stdout).split(/\s+/).filter((word) => word !== "");
 }
 
-/** What bash offers where a line ends, given the words as bash cuts them. */
+/** The candidates of bash at the end of a line. @param words The line as bash splits it. */
 function bash(...words: string[]): Promise<string[]> {
   const line = words.map((word) => `'${word}'`).join(" ");
   return run(
@@ -25,19 +25,19 @@ function bash(...words: string[]): Promise<string[]> {
 }
 
 Deno.test("bash completes commands, flags and values, wherever the command stands", async () => {
-  assertEquals(await bash("ipcauth", "us"), ["users"]);
-  assertEquals(await bash("ipcauth", "--config", "/x", "us"), ["users"]);
-  assertEquals(await bash("ipcauth", "--config", "=", "/x", "us"), ["users"]);
+  assertEquals(await bash("ipcauth", "use"), ["users"]);
+  assertEquals(await bash("ipcauth", "--config", "/x", "use"), ["users"]);
+  assertEquals(await bash("ipcauth", "--config", "=", "/x", "use"), ["users"]);
   assertEquals(await bash("ipcauth", "users", "al"), ["allow"]);
   assertEquals(await bash("ipcauth", "--color", "never", "gen-key", "--f"), ["--force"]);
   assertEquals(await bash("ipcauth", "connect", "--li"), ["--listen"]);
   assertEquals(await bash("ipcauth", "--color", ""), ["auto", "always", "never"]);
   assertEquals(await bash("ipcauth", "--color", "=", "n"), ["never"]);
-  // Names of files are bash's own.
+  // bash itself completes file names.
   assertEquals(await bash("ipcauth", "connect", "--key", ""), []);
 });
 
-Deno.test("zsh takes the script", { ignore: !has("zsh") }, async () => {
+Deno.test("zsh loads the script", { ignore: !has("zsh") }, async () => {
   const script = `autoload -U compinit; compinit -u -D; ${completionScript("zsh")}
     echo $_comps[ipcauth]`;
   assertEquals(await run("zsh", "-fc", script), ["_ipcauth"]);
@@ -46,7 +46,7 @@ Deno.test("zsh takes the script", { ignore: !has("zsh") }, async () => {
 Deno.test("fish completes commands and their words", { ignore: !has("fish") }, async () => {
   const offers = (line: string) =>
     run("fish", "--no-config", "-c", `${completionScript("fish")}\ncomplete -C '${line}'`);
-  assertEquals(await offers("ipcauth us"), ["users"]);
+  assertEquals(await offers("ipcauth use"), ["users"]);
   assertEquals(await offers("ipcauth users al"), ["allow"]);
   assertEquals(await offers("ipcauth connect --li"), ["--listen"]);
 });

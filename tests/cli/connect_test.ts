@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { ConnectCommand } from "../../lib/cli/command_line.ts";
-import { connect as run, type ConnectContext } from "../../lib/cli/connect.ts";
+import { connect as run } from "../../lib/cli/connect.ts";
+import type { ConnectContext } from "../../lib/cli/context.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import {
@@ -14,7 +15,7 @@ import {
 } from "../support/fake_console.ts";
 import { isRoot, Program } from "../support/program.ts";
 
-/** What the tests ask for, without what is the same in all of them. */
+/** The parts of a command in which the tests differ. */
 interface ConnectRequest extends Pick<ConnectCommand, "serverUser" | "user"> {
   readonly unix: string | null;
   readonly commands: readonly string[];
@@ -22,20 +23,23 @@ interface ConnectRequest extends Pick<ConnectCommand, "serverUser" | "user"> {
 
 const PLAIN: ConnectRequest = { unix: null, serverUser: null, user: null, commands: ["who"] };
 
-function connect({ unix, commands, ...request }: ConnectRequest, desk: Desk): Promise<ExitCode> {
+function connect(
+  { unix, commands, ...request }: ConnectRequest,
+  context: TestContext,
+): Promise<ExitCode> {
   const to = { kind: "unix", path: unix } as const;
-  return run({ ...request, kind: "connect", to, mode: { kind: "console", commands } }, desk);
+  return run({ ...request, kind: "connect", to, mode: { kind: "console", commands } }, context);
 }
 
-/** What a client is run in, and what it printed. */
-class Desk implements ConnectContext {
+/** The context of a client, with what it has printed. */
+class TestContext implements ConnectContext {
   readonly environment: ConnectContext["environment"];
   readonly version = "0";
   readonly self = "";
   readonly config: string | null;
   readonly color = false;
   printed = "";
-  complained = "";
+  errors = "";
 
   constructor(env: Record<string, string> = {}, config: string | null = null) {
     this.environment = { uid: effectiveUid(), env };
@@ -47,7 +51,7 @@ class Desk implements ConnectContext {
   }
 
   err(text: string): void {
-    this.complained += text;
+    this.errors += text;
   }
 }
 
@@ -63,8 +67,8 @@ function openConsole(answer: (call: Call) => Answer = () => ({ result: [] })) {
   return { opened, calls };
 }
 
-function refusal(request: ConnectRequest, desk = new Desk()): Promise<Failure> {
-  return assertRejects(() => connect(request, desk), Failure);
+function failureOf(request: ConnectRequest, context = new TestContext()): Promise<Failure> {
+  return assertRejects(() => connect(request, context), Failure);
 }
 
 async function configuration(server: FakeServer, text: string): Promise<string> {
@@ -76,15 +80,15 @@ async function configuration(server: FakeServer, text: string): Promise<string> 
 Deno.test("connect -c runs each command in turn and prints its answer", async () => {
   const { opened, calls } = openConsole(() => ({ result: [] }));
   await using server = await opened;
-  const desk = new Desk();
+  const context = new TestContext();
   const request = { ...PLAIN, unix: server.path, commands: ["who", "# no", "show users"] };
-  assertEquals(await connect(request, desk), ExitCode.ok);
+  assertEquals(await connect(request, context), ExitCode.ok);
   assertEquals(calls.map(({ method }) => method), ["sessions.list", "users.list"]);
-  assertEquals(desk.printed.split("\n")[1], "NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN");
-  assertEquals(desk.complained, "");
+  assertEquals(context.printed.split("\n")[1], "NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN");
+  assertEquals(context.errors, "");
 });
 
-Deno.test("connect finds the socket by flag, then IPCAUTH_PATH, then the configuration", async () => {
+Deno.test("connect finds the socket by flag, then IPCAUTH_PATH, then configuration", async () => {
   const { opened } = openConsole();
   await using server = await opened;
   const elsewhere = join(server.directory, "elsewhere");
@@ -95,20 +99,29 @@ Deno.test("connect finds the socket by flag, then IPCAUTH_PATH, then the configu
       `  - { unix: ${elsewhere}, service: console }\n`,
   );
   const good = server.path;
-  assertEquals(await connect({ ...PLAIN, unix: good }, new Desk({ IPCAUTH_PATH: elsewhere })), 0);
-  assertEquals(await connect(PLAIN, new Desk({ IPCAUTH_PATH: good }, elsewhere)), 0);
-  // The key file that it names is not there, and no client's concern.
-  assertEquals(await connect(PLAIN, new Desk({}, config)), 0);
-  assertEquals(await connect(PLAIN, new Desk({ IPCAUTH_PATH: "", IPCAUTH_CONFIG: config })), 0);
+  assertEquals(
+    await connect({ ...PLAIN, unix: good }, new TestContext({ IPCAUTH_PATH: elsewhere })),
+    0,
+  );
+  assertEquals(await connect(PLAIN, new TestContext({ IPCAUTH_PATH: good }, elsewhere)), 0);
+  // The key file that it names does not exist: a client does not need it.
+  assertEquals(await connect(PLAIN, new TestContext({}, config)), 0);
+  assertEquals(
+    await connect(PLAIN, new TestContext({ IPCAUTH_PATH: "", IPCAUTH_CONFIG: config })),
+    0,
+  );
 });
 
-Deno.test("connect does not read a configuration when it was told a path", async () => {
+Deno.test("connect reads no configuration when --unix names a path", async () => {
   const { opened } = openConsole();
   await using server = await opened;
   const config = await configuration(server, "nonsense: [");
-  assertEquals(await connect({ ...PLAIN, unix: server.path }, new Desk({}, config)), 0);
-  assertEquals((await refusal(PLAIN, new Desk({}, config))).exit, ExitCode.config);
-  assertEquals((await refusal(PLAIN, new Desk({}, `${config}.none`))).exit, ExitCode.config);
+  assertEquals(await connect({ ...PLAIN, unix: server.path }, new TestContext({}, config)), 0);
+  assertEquals((await failureOf(PLAIN, new TestContext({}, config))).exit, ExitCode.config);
+  assertEquals(
+    (await failureOf(PLAIN, new TestContext({}, `${config}.none`))).exit,
+    ExitCode.config,
+  );
 });
 
 Deno.test("connect refuses a configuration that others may write", async () => {
@@ -116,60 +129,60 @@ Deno.test("connect refuses a configuration that others may write", async () => {
   await using server = await opened;
   const config = await configuration(server, `listeners: [{ unix: ${server.path} }]\n`);
   await Deno.chmod(config, 0o666);
-  const { message, exit } = await refusal(PLAIN, new Desk({}, config));
+  const { message, exit } = await failureOf(PLAIN, new TestContext({}, config));
   assertEquals(exit, ExitCode.config);
   assertStringIncludes(message, "writable by others");
 });
 
-Deno.test("connect refuses an abstract name, and never takes it for a file", async () => {
-  const { message, exit } = await refusal({ ...PLAIN, unix: "@ipcauth" });
+Deno.test("connect refuses an abstract name instead of reading it as a file name", async () => {
+  const { message, exit } = await failureOf({ ...PLAIN, unix: "@ipcauth" });
   assertStringIncludes(message, "abstract");
   assertEquals(exit, ExitCode.usage);
 });
 
-Deno.test("connect --server-user refuses a name that nobody has", async () => {
+Deno.test("connect --server-user refuses the name of no user", async () => {
   for (const serverUser of ["no-such-user-here", "0day", "-1", "4294967295"]) {
-    const { exit, message } = await refusal({ ...PLAIN, serverUser });
+    const { exit, message } = await failureOf({ ...PLAIN, serverUser });
     assertEquals(exit, ExitCode.usage);
     assertStringIncludes(message, "--server-user");
   }
 });
 
-Deno.test("connect --user says whom it acts as before anything else", async () => {
+Deno.test("connect --user logs in before it runs a command", async () => {
   const { opened, calls } = openConsole(({ method }) => ({
     result: method === "login" ? { ...WELCOME, user: "alice" } : [],
   }));
   await using server = await opened;
-  assertEquals(await connect({ ...PLAIN, unix: server.path, user: "alice" }, new Desk()), 0);
+  assertEquals(await connect({ ...PLAIN, unix: server.path, user: "alice" }, new TestContext()), 0);
   assertEquals(calls.map(({ method, params }) => [method, params]), [
     ["login", { user: "alice" }],
     ["sessions.list", {}],
   ]);
 });
 
-Deno.test("connect --user that is refused does not get in, and runs nothing", async () => {
+Deno.test("connect --user runs nothing when the server refuses the user", async () => {
   const { opened, calls } = openConsole(() => ({
     error: { code: -32001, message: "not you\x1b[2J", data: { hint: "ask\nroot" } },
   }));
   await using server = await opened;
-  const failure = await refusal({ ...PLAIN, unix: server.path, user: "alice" });
+  const failure = await failureOf({ ...PLAIN, unix: server.path, user: "alice" });
   assertEquals(failure.message, "Failed to connect to server: not you\\u{1b}[2J");
   assertEquals(failure.hint, "ask\\u{a}root");
   assertEquals(failure.exit, ExitCode.refused);
   assertEquals(calls.length, 1);
 });
 
-Deno.test("an answer that no console gives ends the session and shows nothing", async () => {
+Deno.test("a malformed answer ends the session and is not shown", async () => {
   const { opened } = openConsole(() => ({ result: [{ name: 1 }] }));
   await using server = await opened;
-  const desk = new Desk();
+  const context = new TestContext();
   const request = { ...PLAIN, unix: server.path, commands: ["show users"] };
-  assertEquals((await refusal(request, desk)).exit, ExitCode.data);
-  assertEquals(desk.printed, "");
+  assertEquals((await failureOf(request, context)).exit, ExitCode.data);
+  assertEquals(context.printed, "");
 });
 
 Deno.test({
-  name: "connect passes over a configuration that nobody named and it may not read (needs root)",
+  name: "connect ignores a default configuration that it may not read (needs root)",
   ignore: !isRoot,
   fn: async () => {
     await using program = await Program.install();
@@ -186,14 +199,14 @@ Deno.test({
       program.run(["connect", "-c", "who"], { uid: 579, env: { ...env, ...more } });
     const { code, stderr } = await connecting({});
     assertEquals([code, stderr], [0, ""]);
-    // The same file, once somebody names it, is meant.
+    // The same file, named by the environment, must be readable.
     const named = await connecting({ IPCAUTH_CONFIG: program.path("ipcauth/config.yaml") });
     assertEquals(named.code, 78, named.stderr);
   },
 });
 
 Deno.test({
-  name: "the five ways not to get in, word for word (needs root)",
+  name: "the five failures to get a session, word for word (needs root)",
   ignore: !isRoot,
   fn: async (t) => {
     await using program = await Program.install();
@@ -218,14 +231,14 @@ Deno.test({
           `hint: ipcauth serve --unix=${none}\n`,
       });
     });
-    await t.step("nobody listening", async () => {
+    await t.step("no server listening", async () => {
       const killed = program.path("killed.sock");
       const server = await program.serve([`--unix=${killed}`]);
       await server.stop("SIGKILL");
       assertEquals(await attempt(killed), {
         code: 69,
         stdout: "",
-        stderr: `Failed to connect to server: nobody is listening on ${killed}\n` +
+        stderr: `Failed to connect to server: no server is listening on ${killed}\n` +
           `hint: ipcauth serve --unix=${killed}\n`,
       });
     });
@@ -238,10 +251,10 @@ Deno.test({
       assertEquals(
         stderr.split("\n")[0],
         `Failed to connect to server: ${server.path} is not an ipcauth console: ` +
-          "its first line is no greeting",
+          "its first line is not a welcome",
       );
     });
-    await t.step("gone in mid-session", async () => {
+    await t.step("closed in mid-session", async () => {
       await using server = await FakeServer.open((socket) => {
         socket.write(welcomeLine());
         answerCalls(socket, () => ({ hangUp: true }));

@@ -3,7 +3,7 @@ import { writeAll } from "../../lib/cli/output.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { Program } from "../support/program.ts";
 
-Deno.test("writeAll() goes on where a slow reader has made it wait", () => {
+Deno.test("writeAll() continues after a slow reader has made it wait", () => {
   let written = "";
   let turn = 0;
   writeAll({
@@ -16,7 +16,7 @@ Deno.test("writeAll() goes on where a slow reader has made it wait", () => {
   assertEquals(written, "text");
 });
 
-Deno.test("writeAll() tells a reader that has gone from an output that fails", () => {
+Deno.test("writeAll() distinguishes a closed pipe from an output that fails", () => {
   const failing = (error: Error) => ({
     writeSync(): number {
       throw error;
@@ -27,7 +27,7 @@ Deno.test("writeAll() tells a reader that has gone from an output that fails", (
   assertEquals(failure.exit, ExitCode.os);
 });
 
-Deno.test("an output that cannot be written is the system's error, a diagnosis that cannot changes nothing", async () => {
+Deno.test("an output that cannot be written exits 71, an error text changes no code", async () => {
   await using program = await Program.install();
   const shell = async (line: string) => (await program.execute(["sh", "-c", line])).code;
   assertEquals(await shell("ipcauth help > /dev/full"), 71);

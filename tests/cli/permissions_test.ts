@@ -1,58 +1,106 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { KEPT, PERMISSION_FLAGS, type Task } from "../../lib/cli/permissions.ts";
+import { type CommandMode, KEPT_PERMISSIONS, PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import manifest from "../../deno.json" with { type: "json" };
+import type { ProbedThread } from "../support/permissions.ts";
 import { isRoot, Program } from "../support/program.ts";
-
-Deno.test("the task that runs the program from source asks for exactly the rights of the table", () => {
-  const [, , ...words] = manifest.tasks.ipcauth.command.split(" ");
-  assertEquals(words, [...PERMISSION_FLAGS, "main.ts"]);
-});
-
-Deno.test("no task asks for every right there is", () => {
-  for (const [name, { command }] of Object.entries(manifest.tasks)) {
-    assertEquals(/--allow-all|\s-A\s/.test(command), false, name);
-  }
-});
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** The arguments of Deno for the program from source with the rights of every build, and a probe that tries them. */
+/** The permission sets of `deno.json`: for each permission, all of it (`true`) or a list. */
+const SETS: Readonly<Record<string, Readonly<Record<string, true | readonly string[]>>>> = manifest
+  .permissions as Record<string, Record<string, true | string[]>>;
+
+/** The flags of `deno run` that grant what a set grants. */
+function flagsOf(set: string): string[] {
+  return Object.entries(SETS[set]!).map(([name, value]) =>
+    value === true ? `--allow-${name}` : `--allow-${name}=${value.join(",")}`
+  );
+}
+
+Deno.test("the task that runs the program from source grants exactly the permissions of the table", () => {
+  assertEquals(
+    manifest.tasks.ipcauth.command,
+    "deno run --quiet -P=ipcauth --no-prompt main.ts",
+  );
+  assertEquals([...flagsOf("ipcauth"), "--no-prompt"], PERMISSION_FLAGS);
+});
+
+Deno.test("every task that runs or tests a program names a permission set, and grants nothing else", () => {
+  for (const [name, { command }] of Object.entries(manifest.tasks)) {
+    for (const part of command.split(" && ").filter((text) => /^deno (run|test) /.test(text))) {
+      // Without `--quiet`, `deno run` warns that permission sets are experimental.
+      const set = /^deno (?:run|test) --quiet (?:--parallel )?-P=(\w+)(?: |$)/.exec(part)?.[1];
+      assert(set !== undefined && set in SETS, `${name}: ${part}`);
+      assert(!/--allow|\s-[A-Z](?!=)/.test(part), `${name}: ${part}`);
+    }
+  }
+});
+
+Deno.test("no permission set grants everything, and every set is used", () => {
+  const commands = Object.values(manifest.tasks).map(({ command }) => command).join("\n");
+  for (const [name, set] of Object.entries(SETS)) {
+    assert(!("all" in set), name);
+    assert(new RegExp(`-P=${name}\\b`).test(commands), name);
+  }
+  // Only the tests, the demos and the builds start other programs; only the tests and the benchmark
+  // use the network.
+  const having = (right: string, value: unknown) =>
+    Object.keys(SETS).filter((name) => SETS[name]![right] === value);
+  assertEquals(having("run", true), ["test", "demo", "build", "bench"]);
+  assertEquals(having("net", true), ["test", "bench"]);
+});
+
+Deno.test("a permission set is named without a word of the runtime's own", async () => {
+  const [program, ...args] = manifest.tasks.ipcauth.command.split(" ");
+  assertEquals(program, "deno");
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args, "--version"],
+    cwd: ROOT,
+  }).output();
+  const decoder = new TextDecoder();
+  assertEquals([code, decoder.decode(stderr)], [0, ""]);
+  assertMatch(decoder.decode(stdout), /^ipcauth /);
+});
+
+/**
+ * Arguments of `deno`: the program from source, with the permissions of every build, and a probe
+ * that tries each.
+ */
 function probed(...args: readonly string[]): string[] {
   return [
-    ...[
-      "run",
-      "--quiet",
-      ...PERMISSION_FLAGS,
-      `--preload=${ROOT}tests/support/permission_probe.ts`,
-    ],
-    ...[`${ROOT}main.ts`, ...args],
+    ...["run", "--quiet", ...PERMISSION_FLAGS],
+    ...[`--preload=${ROOT}tests/support/permission_probe.ts`, `${ROOT}main.ts`, ...args],
   ];
 }
 
-/** What the probe has found out. */
-function rightsOf(whose: string, stderr: string): Record<string, boolean> {
-  const line = stderr.split("\n").find((text) => text.startsWith(`${whose} rights: `));
-  if (line === undefined) throw new Error(`the probe did not speak of ${whose}: ${stderr}`);
+/** The report of the probe for a thread: for each permission, whether it could be used. */
+function permissionsOf(thread: ProbedThread, stderr: string): Record<string, boolean> {
+  const line = stderr.split("\n").find((text) => text.startsWith(`${thread}: `));
+  if (line === undefined) throw new Error(`the probe did not report on the ${thread}: ${stderr}`);
   return JSON.parse(line.slice(line.indexOf("{")));
 }
 
-/** What it finds where a task has kept what it may. */
-function rightsFor(task: Task): Record<string, boolean> {
-  const kept: readonly string[] = KEPT[task];
+/** The report that is expected of a task: what it keeps, and nothing else. */
+function expectedPermissions(task: CommandMode): Record<string, boolean> {
+  const kept: readonly string[] = KEPT_PERMISSIONS[task];
   return {
     read: kept.includes("read"),
     write: kept.includes("write"),
     ffi: kept.includes("ffi"),
     env: false,
-    "env of another": false,
+    "other env": false,
     net: false,
     run: false,
     sys: false,
   };
 }
 
-/** Runs it to its end. A server, which would go on for ever, is ended when it has said something. */
+/**
+ * Runs the program with the probe to its end.
+ *
+ * @param until Sends `SIGTERM` once standard error matches: a server does not end by itself.
+ */
 async function probe(args: readonly string[], until?: RegExp) {
   const child = new Deno.Command(Deno.execPath(), {
     args: probed(...args),
@@ -74,23 +122,23 @@ async function probe(args: readonly string[], until?: RegExp) {
   return { code, stdout: await stdout, stderr };
 }
 
-Deno.test("each command gives up what it does not need, and does its work all the same", async (test) => {
+Deno.test("each command revokes the permissions it does not need, and still works", async (test) => {
   const directory = await Deno.makeTempDir();
   const config = `${directory}/config.yaml`;
   const key = `${directory}/a.key`;
   const socket = `${directory}/a.sock`;
   await Deno.writeTextFile(config, "users: [{ name: bob, uid: 579 }]\n", { mode: 0o644 });
-  const runs: [Task, string[], number, RegExp, RegExp?][] = [
+  const runs: [CommandMode, string[], code: number, stdout: RegExp, until?: RegExp][] = [
     ["version", ["--version"], 0, /^ipcauth /],
     ["help", ["help", "serve"], 0, /^Usage: ipcauth serve/],
     ["completions", ["completions", "bash"], 0, /complete/],
-    // What it becomes would not tell; so it is one that is not there.
+    // After `execve(2)` the probe would not run, so the program to execute does not exist.
     ["run-as", ["run-as", String(Deno.uid()), "--", "/nowhere/at/all"], 127, /^$/],
     ["gen-key", ["gen-key", key], 0, /./],
     ["gen-key --show", ["gen-key", "--show", key], 0, /[0-9a-f]{16}/],
     ["users", ["users", "list", "--config", config], 0, /bob/],
     ["users edit", ["users", "allow", "bob", "--config", config], 0, /bob/],
-    ["connect", ["connect", `--unix=${directory}/nobody`], 69, /^$/],
+    ["connect", ["connect", `--unix=${directory}/absent.sock`], 69, /^$/],
     [
       "connect --listen",
       ["connect", "--tcp=127.0.0.1:1", `--key=${key}`, "--listen", `unix:${socket}`],
@@ -101,15 +149,15 @@ Deno.test("each command gives up what it does not need, and does its work all th
     ["serve", ["serve", `--unix=${socket}`, "--config", config], 0, /^$/, /"listen"/],
   ];
   try {
-    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT).sort());
-    for (const [task, args, code, says, until] of runs) {
+    assertEquals(runs.map(([task]) => task).sort(), Object.keys(KEPT_PERMISSIONS).sort());
+    for (const [task, args, code, stdout, until] of runs) {
       await test.step(task, async () => {
         const outcome = await probe(args, until);
         assertEquals(outcome.code, code, outcome.stderr);
-        assertMatch(outcome.stdout, says);
-        assertEquals(rightsOf("its", outcome.stderr), rightsFor(task));
-        // The data plane, or the tunnel.
-        if (until) assertEquals(rightsOf("its Worker's", outcome.stderr), rightsFor(task));
+        assertMatch(outcome.stdout, stdout);
+        assertEquals(permissionsOf("main thread", outcome.stderr), expectedPermissions(task));
+        // The Worker of the data plane, or of the tunnel.
+        if (until) assertEquals(permissionsOf("Worker", outcome.stderr), expectedPermissions(task));
       });
     }
   } finally {
@@ -118,7 +166,7 @@ Deno.test("each command gives up what it does not need, and does its work all th
 });
 
 Deno.test({
-  name: "connect does its job at a server with no more than it keeps (needs root)",
+  name: "connect works with no more than the permissions it keeps (needs root)",
   ignore: !isRoot,
   fn: async () => {
     await using program = await Program.install();
@@ -127,29 +175,29 @@ Deno.test({
     const { code, stdout, stderr } = await probe(["connect", `--unix=${path}`, "-c", "who"]);
     assertEquals(code, 0, stderr);
     assertMatch(stdout, /console/);
-    assertEquals(rightsOf("its", stderr), rightsFor("connect"));
+    assertEquals(permissionsOf("main thread", stderr), expectedPermissions("connect"));
   },
 });
 
-Deno.test("run-as becomes the program with no more than it keeps", async () => {
+Deno.test("run-as executes the program with no more than the permissions it keeps", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: probed("run-as", String(Deno.uid()), "--", "sh", "-c", "echo became; exit 7"),
+    args: probed("run-as", String(Deno.uid()), "--", "sh", "-c", "echo executed; exit 7"),
     cwd: ROOT,
   }).output();
   const text = new TextDecoder();
-  assertEquals([code, text.decode(stdout), text.decode(stderr)], [7, "became\n", ""]);
+  assertEquals([code, text.decode(stdout), text.decode(stderr)], [7, "executed\n", ""]);
 });
 
-Deno.test("what was given up is not asked for at a terminal", async () => {
+Deno.test("at a terminal, there is no prompt for a revoked permission", async () => {
   const terminal = await Deno.readTextFile(`${ROOT}tests/support/terminal.py`);
   const { code, stdout } = await new Deno.Command("python3", {
-    // Whoever asks waits for an answer; nobody gives one.
+    // A prompt would wait for an answer, and none is given.
     args: ["-c", terminal, "[]", Deno.execPath(), ...probed("--version")],
     cwd: ROOT,
     stdin: "null",
   }).output();
   const screen = new TextDecoder().decode(stdout).replaceAll("\r", "");
-  assertEquals(rightsOf("its", screen), rightsFor("version"));
+  assertEquals(permissionsOf("main thread", screen), expectedPermissions("version"));
   assertEquals(code, 0);
   assert(!/requests|\[y\/n/.test(screen), screen);
 });

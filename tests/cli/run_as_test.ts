@@ -1,4 +1,4 @@
-/** What the end-to-end tests of `run-as` leave out: the corners of what it hands over, and of its refusals. */
+/** Edge cases of `run-as`: what it passes on to the program, and its failures. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { runAs } from "../../lib/cli/run_as.ts";
 import { Failure } from "../../lib/errors.ts";
@@ -19,14 +19,14 @@ for (
   const who of ["", ":", "no-such-user", "4294967295", "0x0", "０", "root:", "root:-1", "0:0:0"]
 ) {
   Deno.test(`runAs() refuses ${JSON.stringify(who)} before it changes anything`, () => {
-    // Were it not refused, this process would become that program, and fail.
+    // If it were not refused, this process would become `false`, and the test run would fail.
     const failure = failureOf(who, ["false"]);
     assertEquals([failure.exit, failure.message.includes("\n")], [125, false]);
     assertStringIncludes(failure.hint!, "ipcauth ");
   });
 }
 
-Deno.test("runAs() without a program is refused", () => {
+Deno.test("runAs() refuses to run no program", () => {
   assertEquals(failureOf("0", []).exit, 125);
 });
 
@@ -39,7 +39,7 @@ async function script(
   return await program.execute(["sh", "-c", text], more);
 }
 
-Deno.test("run-as hands over arguments that are not UTF-8 (needs root)", options, async () => {
+Deno.test("run-as passes on arguments that are not UTF-8 (needs root)", options, async () => {
   const { stdout } = await script(
     `ipcauth run-as 579 -- printf %s "$(printf 'a\\377b')" ü | od -An -tx1`,
   );
@@ -47,18 +47,19 @@ Deno.test("run-as hands over arguments that are not UTF-8 (needs root)", options
 });
 
 Deno.test(
-  "run-as leaves standard input to the program, to the byte (needs root)",
+  "run-as reads no byte of the program's standard input (needs root)",
   options,
   async () => {
     const { stdout } = await script(
-      `printf 'first\\nsecond\\nthird\\n' | { read a; ipcauth run-as 579 -- sh -c 'read b; echo $b'; cat; }`,
+      `printf 'first\\nsecond\\nthird\\n' |
+       { read a; ipcauth run-as 579 -- sh -c 'read b; echo $b'; cat; }`,
     );
     assertEquals(stdout, "second\nthird\n");
   },
 );
 
 Deno.test(
-  "run-as gives a program its SIGPIPE, so that a pipeline ends (needs root)",
+  "run-as restores the default action of SIGPIPE, so that a pipeline ends (needs root)",
   options,
   async () => {
     const { stdout } = await script(
@@ -68,7 +69,7 @@ Deno.test(
   },
 );
 
-Deno.test("run-as keeps the terminal (needs root)", options, async () => {
+Deno.test("run-as passes on the terminal (needs root)", options, async () => {
   const ask = "import os, sys; t = open('/dev/tty'); " +
     "print(os.isatty(0), os.isatty(1), os.tcgetpgrp(t.fileno()) == os.getpgrp())";
   const pty = `import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))`;
@@ -80,10 +81,10 @@ Deno.test("run-as keeps the terminal (needs root)", options, async () => {
 });
 
 Deno.test(
-  "run-as adds nothing to the environment but what follows the user (needs root)",
+  "run-as adds no variable but those of the user (needs root)",
   options,
   async () => {
-    // A home that cannot be written to makes the launcher tell its runtime to keep no cache.
+    // With a home that it cannot write to, the launcher disables the runtime's cache by a variable.
     const { stdout } = await script("ipcauth run-as 579 -- env | sort | cut -d= -f1", {
       env: { HOME: "/nonexistent/home", PWD: "/" },
     });
@@ -94,7 +95,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as says that a program is not found though root's part of PATH is closed (needs root)",
+  "run-as reports a missing program though the user may not search all of PATH (needs root)",
   options,
   async () => {
     const { code, stderr } = await script(
@@ -105,15 +106,15 @@ Deno.test(
   },
 );
 
-Deno.test("run-as tells why a program cannot be executed (needs root)", options, async () => {
+Deno.test("run-as reports why a program cannot be executed (needs root)", options, async () => {
   const { code, stderr } = await script(
     `printf '#!/bin/sh\\n' > p; chmod 755 p; exec 9>>p; ipcauth run-as 579 -- ./p`,
   );
   assertEquals(code, 126);
-  assertStringIncludes(stderr, 'Cannot run "./p": somebody is writing to it');
+  assertStringIncludes(stderr, 'Cannot run "./p": a process is writing to it');
 });
 
-Deno.test("run-as names the whole command that would work (needs root)", options, async () => {
+Deno.test("run-as hints at the whole command that would work (needs root)", options, async () => {
   const { code, stdout, stderr } = await script(`ipcauth run-as 580 -- sh -c 'echo "a  b"'`, {
     uid: 579,
   });
@@ -126,7 +127,7 @@ Deno.test("run-as names the whole command that would work (needs root)", options
 });
 
 Deno.test(
-  "run-as hints on one line, whatever the arguments hold (needs root)",
+  "run-as hints on one line when an argument holds a newline (needs root)",
   options,
   async () => {
     const { stderr } = await script(`ipcauth run-as 580 -- "$(printf 'a\\nb\\033[31m')"`, {
@@ -137,7 +138,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as without root keeps no group that was not asked for (needs root)",
+  "run-as without root fails when it cannot drop a group (needs root)",
   options,
   async () => {
     const { code, stdout, stderr } = await script("ipcauth run-as 579 -- echo started", {
@@ -149,13 +150,13 @@ Deno.test(
   },
 );
 
-Deno.test("run-as needs no root for who is that user already (needs root)", options, async () => {
+Deno.test("run-as needs no root for the caller's own user (needs root)", options, async () => {
   const { stdout } = await script("ipcauth run-as 579 -- id -G", { uid: 579, groups: [579] });
   assertEquals(stdout, "579\n");
 });
 
 Deno.test(
-  "run-as says so when root may not change ids, and starts nothing (needs root)",
+  "run-as starts nothing when root lacks CAP_SETUID, and says so (needs root)",
   options,
   async () => {
     const limited = "setpriv --bounding-set=-setuid,-setgid";
@@ -166,7 +167,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as starts nothing when root could be taken back (needs root)",
+  "run-as starts nothing when the program could become root again (needs root)",
   options,
   async () => {
     const kept = "setpriv --securebits=+no_setuid_fixup";
@@ -177,7 +178,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as gives up no more than it says: root to root changes no id (needs root)",
+  "run-as from root to root changes no id (needs root)",
   options,
   async () => {
     const { stdout } = await script("ipcauth run-as root -- id -u; ipcauth run-as 0:0 -- id -g");

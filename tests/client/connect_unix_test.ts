@@ -3,9 +3,10 @@ import { fromFileUrl, join } from "@std/path";
 import { connectUnix, type Trust } from "../../lib/client/connect_unix.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { Descriptor } from "../../lib/libc/descriptor.ts";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
+import { accept, bind, connect, listen, unixSocket } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
-import { accept, bind, connect, listen, unixAddress, unixSocket } from "../../lib/libc/sockets.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { ServerOfUser } from "../support/untrusted_server.ts";
@@ -60,12 +61,15 @@ Deno.test("connectUnix() names the first path and the command where no path has 
     assertEquals(exit, ExitCode.unavailable);
   }));
 
-Deno.test("connectUnix() says when nobody is listening, and looks no further", () =>
+Deno.test("connectUnix() says when no server is listening, and looks no further", () =>
   inDirectory(async (path) => {
     listenOn(path("stale")).close();
     using _server = listenOn(path("other"));
     const { message, exit, hint } = await refusal([path("stale"), path("other")]);
-    assertEquals(message, `Failed to connect to server: nobody is listening on ${path("stale")}`);
+    assertEquals(
+      message,
+      `Failed to connect to server: no server is listening on ${path("stale")}`,
+    );
     assertEquals(hint, `ipcauth serve --unix=${path("stale")}`);
     assertEquals(exit, ExitCode.unavailable);
   }));

@@ -4,13 +4,13 @@ import { addUser } from "../../lib/config/edit.ts";
 import { loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { LockFile } from "../../lib/libc/files.ts";
+import { LockFile } from "../../lib/files/lock_file.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 
-const GROUND = loadHostFacts(effectiveUid());
+const HOST_FACTS = loadHostFacts(effectiveUid());
 const needsRoot = { ignore: effectiveUid() !== 0 };
-const TEXT = "users: [] # nobody\n";
+const TEXT = "users: [] # none\n";
 
 /** A directory for the configuration of one test. */
 class Place {
@@ -22,7 +22,7 @@ class Place {
   }
 
   edit(edit: (text: string) => string, path: string = this.path): Promise<boolean> {
-    return editConfigFile(path, GROUND, edit);
+    return editConfigFile(path, HOST_FACTS, edit);
   }
 
   text(): string {
@@ -44,13 +44,13 @@ class Place {
   }
 }
 
-Deno.test("an edit is written, and leaves nothing beside the file", async () => {
+Deno.test("editConfigFile() writes the new text, and leaves no other file", async () => {
   using place = new Place();
   assertEquals(await place.edit((text) => `${text}# more\n`), true);
   assertEquals([place.text(), place.names()], [`${TEXT}# more\n`, ["config.yaml"]]);
 });
 
-Deno.test("an edit that changes nothing writes nothing", async () => {
+Deno.test("editConfigFile() writes nothing where the text is the same", async () => {
   using place = new Place();
   const before = Deno.statSync(place.path);
   assertEquals(await place.edit((text) => text), false);
@@ -58,7 +58,7 @@ Deno.test("an edit that changes nothing writes nothing", async () => {
   assertEquals([after.ino, after.ctime], [before.ino, before.ctime]);
 });
 
-Deno.test("a file that is replaced is another one: a reader of the old one reads on", async () => {
+Deno.test("editConfigFile() makes a new file: an open descriptor reads the old text", async () => {
   using place = new Place();
   using reader = Deno.openSync(place.path);
   await place.edit(() => "users: []\n");
@@ -67,7 +67,7 @@ Deno.test("a file that is replaced is another one: a reader of the old one reads
   assertEquals(new TextDecoder().decode(bytes.subarray(0, count ?? 0)), TEXT);
 });
 
-Deno.test("the mode stays, whatever it is", async () => {
+Deno.test("editConfigFile() keeps the mode", async () => {
   for (const mode of [0o600, 0o640, 0o644, 0o444]) {
     using place = new Place();
     Deno.chmodSync(place.path, mode);
@@ -77,7 +77,7 @@ Deno.test("the mode stays, whatever it is", async () => {
 });
 
 Deno.test({
-  name: "the owner and the group stay (needs root)",
+  name: "editConfigFile() keeps the owner and the group (needs root)",
   ...needsRoot,
   async fn() {
     using place = new Place();
@@ -88,7 +88,7 @@ Deno.test({
   },
 });
 
-Deno.test("a first file is made readable for all, with the directories above it", async () => {
+Deno.test("editConfigFile() makes a first file with mode 0644, and its directories", async () => {
   using place = new Place(null);
   const path = join(place.directory, "a", "b", "config.yaml");
   assertEquals(await place.edit((text) => `${text}users: []\n`, path), true);
@@ -97,7 +97,7 @@ Deno.test("a first file is made readable for all, with the directories above it"
   assertEquals(Deno.statSync(join(place.directory, "a")).mode! & 0o7777, 0o755);
 });
 
-Deno.test("a first file is not made where others may replace it", async () => {
+Deno.test("editConfigFile() makes no file where others may replace it", async () => {
   using place = new Place(null);
   Deno.chmodSync(place.directory, 0o777);
   const { message, hint } = await place.refused(ExitCode.config);
@@ -105,7 +105,7 @@ Deno.test("a first file is not made where others may replace it", async () => {
   assertEquals([hint, place.names()], [`chmod go-w ${place.directory}`, []]);
 });
 
-Deno.test("a link stays, and the file behind it is replaced", async () => {
+Deno.test("editConfigFile() replaces the target of a link", async () => {
   using place = new Place();
   using other = new Place(null);
   Deno.symlinkSync(place.path, other.path);
@@ -114,7 +114,7 @@ Deno.test("a link stays, and the file behind it is replaced", async () => {
   assertEquals([place.text(), other.names()], ["users: []\n", ["config.yaml"]]);
 });
 
-Deno.test("a link to nowhere is refused, and stays", async () => {
+Deno.test("editConfigFile() refuses a link without a target, and keeps it", async () => {
   using place = new Place(null);
   const to = join(place.directory, "none");
   Deno.symlinkSync(to, place.path);
@@ -122,14 +122,14 @@ Deno.test("a link to nowhere is refused, and stays", async () => {
   assertEquals([hint, Deno.readLinkSync(place.path)], [`rm ${place.path}`, to]);
 });
 
-Deno.test("an unsafe file is not edited", async () => {
+Deno.test("editConfigFile() refuses a file that others may write", async () => {
   using place = new Place();
   Deno.chmodSync(place.path, 0o666);
   await place.refused(ExitCode.config);
   assertEquals(place.text(), TEXT);
 });
 
-Deno.test("an edit that is refused leaves the file and nothing else, and the lock is free", async () => {
+Deno.test("editConfigFile() frees the lock after an edit that throws", async () => {
   using place = new Place();
   const refusal = new Failure("no", { exit: ExitCode.exists });
   const failure = await place.refused(ExitCode.exists, () => {
@@ -139,19 +139,19 @@ Deno.test("an edit that is refused leaves the file and nothing else, and the loc
   await place.edit(() => "users: []\n");
 });
 
-Deno.test("a write that fails leaves the file as it was, and the lock is free", async () => {
+Deno.test("editConfigFile() keeps the file and frees the lock after a failed write", async () => {
   using place = new Place();
-  // What is in the way cannot be removed: it is a directory with something in it.
-  const inTheWay = `${place.path}.new`;
-  Deno.mkdirSync(join(inTheWay, "x"), { recursive: true });
+  // A directory that is not empty cannot be removed.
+  const obstacle = `${place.path}.new`;
+  Deno.mkdirSync(join(obstacle, "x"), { recursive: true });
   await place.refused(ExitCode.os);
   assertEquals([place.text(), place.names()], [TEXT, ["config.yaml", "config.yaml.new"]]);
-  Deno.removeSync(inTheWay, { recursive: true });
+  Deno.removeSync(obstacle, { recursive: true });
   await place.edit(() => "users: []\n");
 });
 
 Deno.test({
-  name: "a full disk leaves the file as it was, and no half-written one (needs root)",
+  name: "editConfigFile() keeps the file on a full disk, without a partial one (needs root)",
   ...needsRoot,
   async fn() {
     using place = new Place();
@@ -171,7 +171,7 @@ Deno.test({
   },
 });
 
-Deno.test("what somebody who died has left is in nobody's way", async () => {
+Deno.test("editConfigFile() replaces the leftovers of a process that died", async () => {
   using place = new Place();
   Deno.writeTextFileSync(`${place.path}.new`, "half of a fi");
   Deno.writeTextFileSync(`${place.path}.lock`, "");
@@ -180,7 +180,7 @@ Deno.test("what somebody who died has left is in nobody's way", async () => {
 });
 
 Deno.test({
-  name: "root edits a service's file, past the lock and the links its user left (needs root)",
+  name: "editConfigFile() as root ignores the lock and links of the file's user (needs root)",
   ...needsRoot,
   async fn() {
     using place = new Place();
@@ -192,7 +192,7 @@ Deno.test({
     for (const path of [place.directory, place.path, `${place.path}.lock`]) {
       Deno.chownSync(path, 579, 579);
     }
-    const ofService = { ...GROUND, serverUid: 579 };
+    const ofService = { ...HOST_FACTS, serverUid: 579 };
     await editConfigFile(place.path, ofService, () => "users: []\n");
     assertEquals([place.text(), place.names()], ["users: []\n", ["config.yaml"]]);
     assertEquals(Deno.statSync(place.path).uid, 579);
@@ -202,7 +202,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the lock of a third user is nobody's to believe (needs root)",
+  name: "editConfigFile() refuses the lock of a third user (needs root)",
   ...needsRoot,
   async fn() {
     using place = new Place();
@@ -213,7 +213,7 @@ Deno.test({
   },
 });
 
-Deno.test("a writer waits for the one before it", async () => {
+Deno.test("editConfigFile() waits for another writer", async () => {
   using place = new Place();
   const lock = LockFile.tryAcquire(`${place.path}.lock`);
   assert(lock !== null);
@@ -231,16 +231,16 @@ Deno.test("a writer waits for the one before it", async () => {
 
 const child = fromFileUrl(new URL("../support/add_one_user.ts", import.meta.url));
 
-Deno.test("edits of many calls and many processes at once lose nothing", async () => {
+Deno.test("editConfigFile() loses no edit of many calls and processes at once", async () => {
   using place = new Place();
-  const machine = { overflowUid: GROUND.overflowUid, groupId: () => null };
+  const names = { overflowUid: HOST_FACTS.overflowUid, groupId: () => null };
   const uids = Array.from({ length: 50 }, (_, index) => 1_000 + index);
   const calls = uids.map((uid) =>
     place.edit((text) =>
       addUser(
         text,
         { name: `call${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
-        { path: place.path, names: machine },
+        { path: place.path, names },
       )
     )
   );
@@ -253,8 +253,8 @@ Deno.test("edits of many calls and many processes at once lose nothing", async (
   for (const { success, stderr } of await Promise.all(processes)) {
     assert(success, new TextDecoder().decode(stderr));
   }
-  const { users } = loadConfig({ paths: [place.path], explicit: true }, GROUND).access;
+  const { users } = loadConfig({ paths: [place.path], explicit: true }, HOST_FACTS).access;
   assertEquals(users.length, 62);
   assertEquals(place.names(), ["config.yaml"]);
-  assertStringIncludes(place.text(), "# nobody");
+  assertStringIncludes(place.text(), "# none");
 });

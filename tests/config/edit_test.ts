@@ -2,16 +2,23 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { addUser, type NewUser, removeUser, setUserField } from "../../lib/config/edit.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
+import { assertSameReading } from "../support/yaml_reading.ts";
 
-const MACHINE = { overflowUid: 65534, groupId: () => null };
-const GROUND = { path: "/c.yaml", names: MACHINE, flags: " --config /c.yaml" };
+const NAMES = { overflowUid: 65534, groupId: () => null };
+const CONTEXT = { path: "/c.yaml", names: NAMES, flags: " --config /c.yaml" };
 const ZED: NewUser = { name: "zed", uid: 700, gid: null, localIpcAccess: true, admin: false };
 const ENTRY = "{ name: zed, uid: 700, local_ipc_access: true }";
 
-const add = (text: string, user: NewUser = ZED) => addUser(text, user, GROUND);
-const remove = (text: string, name = "bob") => removeUser(text, name, GROUND);
+/** An edited text, once `@std/yaml` reads the same from it as the program does. */
+function checked(edited: string): string {
+  assertSameReading(edited, parseConfig(edited, CONTEXT.path, NAMES));
+  return edited;
+}
+
+const add = (text: string, user: NewUser = ZED) => checked(addUser(text, user, CONTEXT));
+const remove = (text: string, name = "bob") => checked(removeUser(text, name, CONTEXT));
 const set = (text: string, field: string, value: string, name = "bob") =>
-  setUserField(text, name, field, value, GROUND);
+  checked(setUserField(text, name, field, value, CONTEXT));
 
 function refused(exit: number, edit: () => unknown): Failure {
   const failure = assertThrows(edit, Failure) as Failure;
@@ -19,7 +26,7 @@ function refused(exit: number, edit: () => unknown): Failure {
   return failure;
 }
 
-const FLOW = `# who gets in
+const FLOW = `# access
 users:
   - { name: alice, uid: 578, gid: 578, local_ipc_access: false } # on leave
   - { name: bob,   uid: 579,           local_ipc_access: true }  # at work
@@ -42,7 +49,7 @@ limits:
   grace: 5s
 `;
 
-Deno.test("a value is replaced, and nothing beside it", () => {
+Deno.test("setUserField() replaces a value, and nothing else", () => {
   assertEquals(
     set(FLOW, "local_ipc_access", "false"),
     FLOW.replace("local_ipc_access: true }  # at", "local_ipc_access: false }  # at"),
@@ -53,7 +60,7 @@ Deno.test("a value is replaced, and nothing beside it", () => {
   );
 });
 
-Deno.test("a missing field is added in the style of its entry", () => {
+Deno.test("setUserField() adds a missing field in the style of its entry", () => {
   assertEquals(
     set(FLOW, "gid", "5"),
     FLOW.replace("true }  # at work", "true, gid: 5 }  # at work"),
@@ -68,7 +75,7 @@ Deno.test("a missing field is added in the style of its entry", () => {
   );
 });
 
-Deno.test("a user is added behind the last one, in the style of that one", () => {
+Deno.test("addUser() adds a user after the last one, in its style", () => {
   assertEquals(add(FLOW), FLOW.replace("# at work\n", `# at work\n  - ${ENTRY}\n`));
   assertEquals(
     add(BLOCK),
@@ -79,17 +86,17 @@ Deno.test("a user is added behind the last one, in the style of that one", () =>
   );
 });
 
-Deno.test("a user is removed with its line, and the comments around it stay", () => {
+Deno.test("removeUser() removes the lines of a user, and keeps the comments around", () => {
   assertEquals(remove(FLOW), FLOW.replace(/ {2}- \{ name: bob.*\n/, ""));
   assertEquals(remove(FLOW, "alice"), FLOW.replace(/ {2}- \{ name: alice.*\n/, ""));
   assertEquals(remove(BLOCK), BLOCK.replace(/-\n {4}uid: 579[\s\S]*name: bob\n/, ""));
 });
 
-Deno.test("the last user leaves an empty list, and the next one fills it", () => {
+Deno.test("removeUser() leaves an empty list, which addUser() fills", () => {
   const empty = remove(remove(FLOW, "alice"));
   assertEquals(
     empty,
-    "# who gets in\nusers: []\n# the end\nlog: { level: info }   # as ever\n",
+    "# access\nusers: []\n# the end\nlog: { level: info }   # as ever\n",
   );
   assertEquals(add(empty), empty.replace("users: []\n", `users:\n  - ${ENTRY}\n`));
 });
@@ -134,9 +141,9 @@ const ADDED: readonly [what: string, before: string, after: string][] = [
 ];
 
 for (const [what, before, after] of ADDED) {
-  Deno.test(`a user is added to ${what}`, () => {
+  Deno.test(`addUser() adds a user to ${what}`, () => {
     assertEquals(add(before), after);
-    assertEquals(parseConfig(after, "/c.yaml", MACHINE).access.users.at(-1)?.name, "zed");
+    assertEquals(parseConfig(after, "/c.yaml", NAMES).access.users.at(-1)?.name, "zed");
   });
 }
 
@@ -158,7 +165,7 @@ for (
     [`[\n  ${A}\n  , # hers\n  ${B} # his\n]`, `[\n  ${A}\n   # hers\n]`],
   ] as const
 ) {
-  Deno.test(`a user is removed from ${JSON.stringify(before)}`, () => {
+  Deno.test(`removeUser() removes a user from ${JSON.stringify(before)}`, () => {
     assertEquals(remove(`users: ${before}\n`), `users: ${after}\n`);
   });
 }
@@ -171,12 +178,12 @@ for (
     [`[\n  ${A}, # hers\n]`, `[\n  ${A}, # hers\n  ${ENTRY},\n]`],
   ] as const
 ) {
-  Deno.test(`a user is added to ${JSON.stringify(before)}, and comments stay with their own`, () => {
+  Deno.test(`addUser() keeps the comments of ${JSON.stringify(before)}`, () => {
     assertEquals(add(`users: ${before}\n`), `users: ${after}\n`);
   });
 }
 
-Deno.test("a name in a block is edited and removed with its lines", () => {
+Deno.test("an edit finds a name that is a block scalar", () => {
   const text =
     "users:\n- uid: 578\n  name: |-\n    alice\n- uid: 579\n  name: >-\n    bob\n\n# end\n";
   assertEquals(set(text, "admin", "true"), text.replace("bob\n", "bob\n  admin: true\n"));
@@ -185,7 +192,7 @@ Deno.test("a name in a block is edited and removed with its lines", () => {
   assertEquals(remove(text), "users:\n- uid: 578\n  name: |-\n    alice\n\n# end\n");
 });
 
-Deno.test("a JSON file stays JSON", () => {
+Deno.test("an edit of a JSON file is JSON", () => {
   const json = '{"users":[{"name":"bob","uid":1}],"log":{}}';
   for (const text of [add(json), set(json, "admin", "true"), remove(json), add("{}")]) {
     if (text.startsWith('{"')) JSON.parse(text);
@@ -199,31 +206,31 @@ Deno.test("an edit of a file with carriage returns adds no bare newline", () => 
   }
 });
 
-Deno.test("setting what is set already gives the text back as it was", () => {
+Deno.test("setUserField() answers the same text for the same value", () => {
   assertEquals(set(FLOW, "local_ipc_access", "true"), FLOW);
   assertEquals(set(FLOW, "admin", "false"), FLOW, "left out is false");
 });
 
-Deno.test("all fields of a new user are written", () => {
+Deno.test("addUser() writes all fields of a user", () => {
   assertStringIncludes(
     add("", { ...ZED, gid: 5, admin: true, localIpcAccess: false }),
     "{ name: zed, uid: 700, gid: 5, local_ipc_access: false, admin: true }",
   );
 });
 
-Deno.test("a name that YAML would take for something else is quoted", () => {
+Deno.test("addUser() quotes a name that YAML would read as another type", () => {
   for (
     const name of ["true", "Null", "yes", "a#b", "x{", "é", "1e3", "~a", "*", "&a", "!a", "a]"]
   ) {
     const user = { ...ZED, name };
     for (const text of ["", "{}", "users:\n- name: a\n  uid: 1\n"]) {
-      const { users } = parseConfig(add(text, user), "/c.yaml", MACHINE).access;
+      const { users } = parseConfig(add(text, user), "/c.yaml", NAMES).access;
       assertEquals(users.at(-1)?.name, name);
     }
   }
 });
 
-Deno.test("a user or uid that is listed is not added again", () => {
+Deno.test("addUser() and setUserField() refuse a name or uid that is configured", () => {
   const name = refused(ExitCode.exists, () => add(FLOW, { ...ZED, name: "bob" }));
   assertEquals(name.hint, "ipcauth users show bob --config /c.yaml");
   const uid = refused(ExitCode.exists, () => add(FLOW, { ...ZED, uid: 579 }));
@@ -231,14 +238,14 @@ Deno.test("a user or uid that is listed is not added again", () => {
   refused(ExitCode.exists, () => set(FLOW, "uid", "578"));
 });
 
-Deno.test("what cannot be a user is not added", () => {
+Deno.test("addUser() refuses a name or uid that cannot be one", () => {
   for (const name of ["", "12", "a b", "@a", "-a", "a:b", "a,b", "a\n", "\x1b", "x".repeat(65)]) {
     refused(ExitCode.usage, () => add(FLOW, { ...ZED, name }));
   }
   refused(ExitCode.usage, () => add(FLOW, { ...ZED, uid: 65534 }));
 });
 
-Deno.test("a value that cannot be is not set", () => {
+Deno.test("setUserField() refuses a value that the field cannot have", () => {
   for (const value of ["", "-1", "0x10", "1e3", "05", "4294967295", "65534", "5 ", "5}"]) {
     refused(ExitCode.usage, () => set(FLOW, "uid", value));
   }
@@ -247,20 +254,20 @@ Deno.test("a value that cannot be is not set", () => {
   }
 });
 
-Deno.test("a field that is none, or the name, is not set", () => {
+Deno.test("setUserField() refuses an unknown field and the name", () => {
   for (const field of ["name", "shell", "", "__proto__", "Admin"]) {
     refused(ExitCode.usage, () => set(FLOW, field, "true"));
   }
 });
 
-Deno.test("nobody who is not there is edited", () => {
+Deno.test("setUserField() and removeUser() refuse a user who is not configured", () => {
   const { hint } = refused(ExitCode.data, () => set(FLOW, "admin", "true", "eve"));
   assertEquals(hint, "ipcauth users list --config /c.yaml");
   refused(ExitCode.data, () => remove(FLOW, "eve"));
   refused(ExitCode.data, () => remove("", "eve"));
 });
 
-Deno.test("a user whom something else names is not removed", () => {
+Deno.test("removeUser() refuses a user that a listener names", () => {
   for (
     const names of [
       "{ unix: /a, allow: [bob] }",
@@ -276,12 +283,12 @@ Deno.test("a user whom something else names is not removed", () => {
   }
 });
 
-Deno.test("a bad file is not edited", () => {
+Deno.test("an edit refuses a bad file", () => {
   refused(ExitCode.config, () => add("users: [{ name: bob, uid: x }]\n"));
   refused(ExitCode.config, () => set(`${FLOW}typo: 1\n`, "admin", "true"));
 });
 
-/** A small generator of numbers that come out the same in every run (xorshift32). */
+/** A generator of numbers that are the same in every run (xorshift32). */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -292,8 +299,8 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-/** A file somebody might have typed, with as many styles as entries. */
-function typed(random: (below: number) => number): string {
+/** A random file, whose entries have different styles. */
+function randomFile(random: (below: number) => number): string {
   const newline = random(4) === 0 ? "\r\n" : "\n";
   const pick = <T>(...choices: T[]): T => choices[random(choices.length)]!;
   const comment = () => pick("", "", " # a - b: c", "  # { x: 1 } [", "\t# tab");
@@ -351,17 +358,17 @@ function bracketed(
   return [`users: [${comment()}`, ...lines, ...line().map((one) => ` ${one}`), " ]" + comment()];
 }
 
-/** How many characters at the beginning and at the end are the same. */
+/** How many characters at the beginning and at the end of two texts are the same. */
 function untouched(before: string, after: string): number {
-  const most = Math.min(before.length, after.length);
+  const limit = Math.min(before.length, after.length);
   let start = 0;
-  while (start < most && before[start] === after[start]) start++;
+  while (start < limit && before[start] === after[start]) start++;
   let end = 0;
-  while (end < most - start && before.at(-1 - end) === after.at(-1 - end)) end++;
+  while (end < limit - start && before.at(-1 - end) === after.at(-1 - end)) end++;
   return start + end;
 }
 
-/** Whether a text comes out of another by leaving characters away. */
+/** Whether a text is another one without some of its characters. */
 function isWithin(text: string, longer: string): boolean {
   let at = 0;
   for (const character of longer) if (text[at] === character) at++;
@@ -371,11 +378,11 @@ function isWithin(text: string, longer: string): boolean {
 Deno.test("random edits of random files change one place and leave every other byte", () => {
   const random = numbers(20_250_101);
   for (let round = 0; round < 1_500; round++) {
-    const text = typed(random);
-    const before = parseConfig(text, "/c.yaml", MACHINE).access.users;
+    const text = randomFile(random);
+    const before = parseConfig(text, "/c.yaml", NAMES).access.users;
     const added = add(text);
     if (before.length === 0) {
-      // A list that begins takes the place of what said that there is none.
+      // The first item replaces the empty list.
       assert(untouched(text, added) >= text.length - "users: []".length, `${text}\n=>\n${added}`);
       continue;
     }
@@ -387,15 +394,15 @@ Deno.test("random edits of random files change one place and leave every other b
     assert(untouched(text, grouped) >= text.length - (gid === null ? 0 : 1));
     const removed = remove(text, name);
     assertEquals(lost(text, removed), [], `${text}\n=>\n${removed}`);
-    // There and back again.
+    // The inverse edits restore the text.
     assertEquals(remove(added, "zed").trimEnd(), text.trimEnd());
     const back = set(flipped, "local_ipc_access", String(localIpcAccess), name);
-    // A field that had been left out stays, now that it is there.
+    // An added field stays.
     assert(back === text || back.length > text.length);
   }
 });
 
-/** The lines that stand neither in the edited text nor within the entry that was removed. */
+/** The comment lines of a text that another one does not have. */
 function lost(before: string, after: string): string[] {
   const left = after.split(/\r?\n/);
   return before.split(/\r?\n/).filter((line) => line.trimStart().startsWith("#"))

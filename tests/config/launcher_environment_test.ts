@@ -9,13 +9,13 @@ import {
 
 const NAMES = namesIn("HOME NODE_OPTIONS");
 
-Deno.test("callersName() takes back what was hidden, and nothing else of such a name", () => {
+Deno.test("callersName() restores the names of hidden variables, and no others", () => {
   assertEquals(NAMES.map((name) => callersName(HIDDEN + name, NAMES)), NAMES);
   for (const name of [`${HIDDEN}LD_PRELOAD`, HIDDEN, "PATH"]) {
     assertEquals(callersName(name, NAMES), name);
   }
 });
 
-Deno.test("callersName() knows what the launcher has set for the runtime alone", () => {
+Deno.test("callersName() omits the variables that the launcher has set", () => {
   for (const name of [LIST, ...Object.keys(SETTINGS)]) assertEquals(callersName(name, NAMES), null);
 });

@@ -5,9 +5,9 @@ import { LiveConfig } from "../../lib/config/live_config.ts";
 import { Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
-const GROUND = loadHostFacts(effectiveUid());
+const HOST_FACTS = loadHostFacts(effectiveUid());
 
-/** A configuration that says whether bob has access; both texts are of one length. */
+/** A configuration of bob with or without access; both texts have the same length. */
 function bob(access: boolean): string {
   return `users: [{ name: bob, uid: 579, local_ipc_access: ${access ? "true " : "false"} }]\n`;
 }
@@ -22,7 +22,7 @@ class Place {
   }
 
   open(): LiveConfig {
-    return new LiveConfig({ paths: [this.path], explicit: true }, GROUND);
+    return new LiveConfig({ paths: [this.path], explicit: true }, HOST_FACTS);
   }
 
   /** Writes in place: the inode stays. */
@@ -41,8 +41,8 @@ class Place {
   }
 }
 
-function allowed(source: LiveConfig): boolean | undefined {
-  return source.config.access.usersByName.get("bob")?.localIpcAccess;
+function allowed(liveConfig: LiveConfig): boolean | undefined {
+  return liveConfig.config.access.usersByName.get("bob")?.localIpcAccess;
 }
 
 function failed(outcome: "same" | "changed" | Failure): Failure {
@@ -50,184 +50,184 @@ function failed(outcome: "same" | "changed" | Failure): Failure {
   throw new Error(`no failure but "${outcome}"`);
 }
 
-/** Makes the file look as if it had not been changed for long, so that nothing but a look is done. */
-function settle(source: LiveConfig): void {
+/** Refreshes until the stat of the file is trusted. */
+function settle(liveConfig: LiveConfig): void {
   const deadline = performance.now() + 60;
-  while (performance.now() < deadline) source.refresh();
+  while (performance.now() < deadline) liveConfig.refresh();
 }
 
-Deno.test("an unchanged file is the same", () => {
+Deno.test("LiveConfig.refresh() answers same for an unchanged file", () => {
   using place = new Place();
-  const source = place.open();
-  const { config } = source;
-  for (let round = 0; round < 100; round++) assertEquals(source.refresh(), "same");
-  assertEquals(source.config, config);
+  const liveConfig = place.open();
+  const { config } = liveConfig;
+  for (let round = 0; round < 100; round++) assertEquals(liveConfig.refresh(), "same");
+  assertEquals(liveConfig.config, config);
 });
 
-Deno.test("a change in place and a rename over it are seen at once", () => {
+Deno.test("LiveConfig.refresh() notices a write in place and a rename at once", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   for (let round = 0; round < 50; round++) {
     const access = round % 2 === 1;
     if (round % 3 === 0) place.replace(bob(access));
     else place.write(bob(access));
-    assertEquals(source.refresh(), "changed");
-    assertEquals(allowed(source), access);
+    assertEquals(liveConfig.refresh(), "changed");
+    assertEquals(allowed(liveConfig), access);
   }
 });
 
-Deno.test("no change is missed, however fast one follows the other in one inode of one size", () => {
+Deno.test("LiveConfig.refresh() misses no change of 5,000 in one inode of one size", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   const bytes = [bob(false), bob(true)].map((text) => new TextEncoder().encode(text));
   using file = Deno.openSync(place.path, { write: true });
   for (let round = 0; round < 5_000; round++) {
     file.seekSync(0, Deno.SeekMode.Start);
     file.writeSync(bytes[round % 2]!);
-    source.refresh();
-    assertEquals(allowed(source), round % 2 === 1);
+    liveConfig.refresh();
+    assertEquals(allowed(liveConfig), round % 2 === 1);
   }
 });
 
-Deno.test("a change after a long rest is seen at once", () => {
+Deno.test("LiveConfig.refresh() notices a change once the stat is trusted", () => {
   using place = new Place();
-  const source = place.open();
-  settle(source);
+  const liveConfig = place.open();
+  settle(liveConfig);
   place.write(bob(false));
-  assertEquals(source.refresh(), "changed");
-  assertEquals(allowed(source), false);
+  assertEquals(liveConfig.refresh(), "changed");
+  assertEquals(allowed(liveConfig), false);
 });
 
-Deno.test("a file whose time stamps are forged back is still seen to change", () => {
+Deno.test("LiveConfig.refresh() notices a change whose modification time is set back", () => {
   using place = new Place();
   Deno.utimeSync(place.path, 1_000, 1_000);
-  const source = place.open();
-  settle(source);
+  const liveConfig = place.open();
+  settle(liveConfig);
   place.write(bob(false));
   Deno.utimeSync(place.path, 1_000, 1_000);
-  assertEquals(source.refresh(), "changed");
+  assertEquals(liveConfig.refresh(), "changed");
 });
 
-Deno.test("a bad file keeps the running configuration and is told once", () => {
+Deno.test("a bad file keeps the running configuration, and is reported once", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   place.write("typo: 1\n");
-  const failure = failed(source.refresh());
+  const failure = failed(liveConfig.refresh());
   assertStringIncludes(failure.message, "config.yaml:1:1: typo: there is no key");
-  assertEquals(source.problem?.failure, failure);
-  assert(Math.abs(source.problem!.since - Date.now()) < 60_000);
-  for (let round = 0; round < 5; round++) assertEquals(source.refresh(), "same");
-  assertEquals(allowed(source), true);
+  assertEquals(liveConfig.problem?.failure, failure);
+  assert(Math.abs(liveConfig.problem!.since - Date.now()) < 60_000);
+  for (let round = 0; round < 5; round++) assertEquals(liveConfig.refresh(), "same");
+  assertEquals(allowed(liveConfig), true);
 });
 
-Deno.test("another bad file is told again, even if its problem reads the same", () => {
+Deno.test("another bad file is reported again, even with the same problem", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   place.write("typo: 1\n");
-  failed(source.refresh());
+  failed(liveConfig.refresh());
   place.write("typo: 2\n");
-  failed(source.refresh());
-  assertEquals(source.refresh(), "same");
+  failed(liveConfig.refresh());
+  assertEquals(liveConfig.refresh(), "same");
 });
 
-Deno.test("a mended file ends the problem", () => {
+Deno.test("a corrected file ends the problem", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   place.write("typo: 1\n");
-  failed(source.refresh());
+  failed(liveConfig.refresh());
   place.write(bob(false));
-  assertEquals(source.refresh(), "changed");
-  assertEquals([source.problem, allowed(source)], [null, false]);
+  assertEquals(liveConfig.refresh(), "changed");
+  assertEquals([liveConfig.problem, allowed(liveConfig)], [null, false]);
 });
 
-Deno.test("a file that comes back as it was ends the problem, too", () => {
+Deno.test("the former file ends the problem, too", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   place.write("typo: 1\n");
-  failed(source.refresh());
+  failed(liveConfig.refresh());
   place.write(bob(true));
-  assertEquals([source.refresh(), source.problem], ["changed", null]);
+  assertEquals([liveConfig.refresh(), liveConfig.problem], ["changed", null]);
 });
 
-Deno.test("a file that vanishes keeps the running configuration, named or not", () => {
+Deno.test("a file that is removed keeps the running configuration, named or not", () => {
   for (const explicit of [true, false]) {
     using place = new Place();
-    const source = new LiveConfig({ paths: [place.path], explicit }, GROUND);
+    const liveConfig = new LiveConfig({ paths: [place.path], explicit }, HOST_FACTS);
     Deno.removeSync(place.path);
-    failed(source.refresh());
-    assertEquals([source.refresh(), allowed(source)], ["same", true]);
+    failed(liveConfig.refresh());
+    assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["same", true]);
     place.write(bob(false));
-    assertEquals([source.refresh(), allowed(source)], ["changed", false]);
+    assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["changed", false]);
   }
 });
 
-Deno.test("a file that vanishes is not replaced by the one of a lower place", () => {
+Deno.test("a file that is removed is not replaced by the one of a later place", () => {
   using place = new Place();
   using machine = new Place("users: []\n");
   const paths = [place.path, machine.path];
-  const source = new LiveConfig({ paths, explicit: false }, GROUND);
+  const liveConfig = new LiveConfig({ paths, explicit: false }, HOST_FACTS);
   Deno.removeSync(place.path);
-  assertStringIncludes(failed(source.refresh()).message, `${place.path} is gone`);
-  assertEquals([allowed(source), source.home], [true, place.path]);
+  assertStringIncludes(failed(liveConfig.refresh()).message, `${place.path} is gone`);
+  assertEquals([allowed(liveConfig), liveConfig.editPath], [true, place.path]);
 });
 
-Deno.test("a file that appears in a higher place takes over", () => {
+Deno.test("a file that appears in an earlier place is loaded", () => {
   using place = new Place(null);
   using machine = new Place("users: []\n");
   const paths = [place.path, machine.path];
-  const source = new LiveConfig({ paths, explicit: false }, GROUND);
-  settle(source);
-  assertEquals(source.home, machine.path);
+  const liveConfig = new LiveConfig({ paths, explicit: false }, HOST_FACTS);
+  settle(liveConfig);
+  assertEquals(liveConfig.editPath, machine.path);
   place.write(bob(true));
-  assertEquals([source.refresh(), allowed(source)], ["changed", true]);
-  assertEquals(source.home, place.path);
+  assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["changed", true]);
+  assertEquals(liveConfig.editPath, place.path);
 });
 
-Deno.test("a file that appears where there was none is loaded", () => {
+Deno.test("a file that appears where no place had one is loaded", () => {
   using place = new Place(null);
-  const source = new LiveConfig({ paths: [place.path], explicit: false }, GROUND);
-  assertEquals([source.config.path, source.refresh()], [null, "same"]);
+  const liveConfig = new LiveConfig({ paths: [place.path], explicit: false }, HOST_FACTS);
+  assertEquals([liveConfig.config.path, liveConfig.refresh()], [null, "same"]);
   place.write(bob(true));
-  assertEquals([source.refresh(), allowed(source)], ["changed", true]);
+  assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["changed", true]);
 });
 
-Deno.test("a file that others may write now is no longer believed", () => {
+Deno.test("a file that others may write now is not loaded", () => {
   using place = new Place();
-  const source = place.open();
-  settle(source);
+  const liveConfig = place.open();
+  settle(liveConfig);
   Deno.chmodSync(place.path, 0o666);
-  assertStringIncludes(failed(source.refresh()).message, "is writable by others");
+  assertStringIncludes(failed(liveConfig.refresh()).message, "is writable by others");
   Deno.writeTextFileSync(place.path, bob(false));
-  assertEquals([source.refresh(), allowed(source)], ["same", true]);
+  assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["same", true]);
   Deno.chmodSync(place.path, 0o644);
-  assertEquals([source.refresh(), allowed(source)], ["changed", false]);
+  assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["changed", false]);
 });
 
-Deno.test("what is mended outside the file is noticed without touching the file", () => {
+Deno.test("a correction outside the file is noticed without a change of the file", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   Deno.chmodSync(place.directory, 0o777);
   place.write(bob(false));
-  failed(source.refresh());
-  settle(source);
+  failed(liveConfig.refresh());
+  settle(liveConfig);
   Deno.chmodSync(place.directory, 0o700);
-  assertEquals([source.refresh(), allowed(source)], ["changed", false]);
+  assertEquals([liveConfig.refresh(), allowed(liveConfig)], ["changed", false]);
 });
 
-Deno.test("a key file that is made later ends the problem without touching the configuration", () => {
+Deno.test("a key file that is made ends the problem without a change of the file", () => {
   using place = new Place();
-  const source = place.open();
+  const liveConfig = place.open();
   const key = join(place.directory, "ipc.key");
   place.write(`listeners: [{ tcp: "127.0.0.1:1", keys: [{ file: ${key} }] }]\n`);
-  assertStringIncludes(failed(source.refresh()).message, "cannot look at the key file");
-  settle(source);
+  assertStringIncludes(failed(liveConfig.refresh()).message, "cannot stat the key file");
+  settle(liveConfig);
   Deno.writeTextFileSync(key, "", { mode: 0o600 });
   const deadline = performance.now() + 5_000;
-  while (source.refresh() !== "changed") assert(performance.now() < deadline, "never noticed");
-  assertEquals([source.problem, source.config.listeners?.length], [null, 1]);
+  while (liveConfig.refresh() !== "changed") assert(performance.now() < deadline, "never noticed");
+  assertEquals([liveConfig.problem, liveConfig.config.listeners?.length], [null, 1]);
 });
 
-Deno.test("a source does not begin with a bad file", () => {
+Deno.test("LiveConfig does not start with a bad file", () => {
   using place = new Place("typo: 1\n");
   assertThrows(() => place.open(), Failure, "there is no key");
 });

@@ -2,10 +2,10 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { join } from "@std/path";
 import { BUILT_IN, loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
-const GROUND = loadHostFacts(effectiveUid());
+const HOST_FACTS = loadHostFacts(effectiveUid());
 const needsRoot = { ignore: effectiveUid() !== 0 };
 const USER = "users: [{ name: bob, uid: 579 }]\n";
 
@@ -21,7 +21,7 @@ class Place {
   }
 
   load(path: string = this.path) {
-    return loadConfig({ paths: [path], explicit: true }, GROUND);
+    return loadConfig({ paths: [path], explicit: true }, HOST_FACTS);
   }
 
   refused(message: string, hint: string, path: string = this.path): void {
@@ -36,34 +36,34 @@ class Place {
   }
 }
 
-Deno.test("a configuration of ours is loaded", () => {
+Deno.test("loadConfig() loads a file of the own uid", () => {
   using place = new Place();
   const config = place.load();
   assertEquals(config.path, place.path);
   assertEquals(config.access.users.map(({ name }) => name), ["bob"]);
 });
 
-Deno.test("the first place that has a file is the one", () => {
+Deno.test("loadConfig() loads the first place that has a file", () => {
   using first = new Place();
   using second = new Place("users: []\n");
   const paths = [join(first.directory, "none"), second.path, first.path];
-  assertEquals(loadConfig({ paths, explicit: false }, GROUND).path, second.path);
+  assertEquals(loadConfig({ paths, explicit: false }, HOST_FACTS).path, second.path);
 });
 
-Deno.test("a bad file in the first place is refused, though there is a good one in the second", () => {
+Deno.test("loadConfig() refuses a bad file, though a later place has a good one", () => {
   using bad = new Place("typo: 1\n");
   using good = new Place();
   const paths = [bad.path, good.path];
-  assertThrows(() => loadConfig({ paths, explicit: false }, GROUND), Failure);
+  assertThrows(() => loadConfig({ paths, explicit: false }, HOST_FACTS), Failure);
 });
 
-Deno.test("without a file nobody is listed", () => {
-  const config = loadConfig({ paths: ["/nowhere/config.yaml"], explicit: false }, GROUND);
+Deno.test("loadConfig() answers the built-in configuration without a file", () => {
+  const config = loadConfig({ paths: ["/absent/config.yaml"], explicit: false }, HOST_FACTS);
   assertEquals(config, BUILT_IN);
   assertEquals([config.path, config.listeners, config.access.users], [null, null, []]);
 });
 
-Deno.test("a named file that is missing is refused", () => {
+Deno.test("loadConfig() refuses a missing file that was named", () => {
   using place = new Place();
   const path = join(place.directory, "none.yaml");
   place.refused(
@@ -73,7 +73,7 @@ Deno.test("a named file that is missing is refused", () => {
   );
 });
 
-Deno.test("a file that others may write is refused", () => {
+Deno.test("loadConfig() refuses a file that others may write", () => {
   for (const mode of [0o664, 0o646, 0o666]) {
     using place = new Place();
     Deno.chmodSync(place.path, mode);
@@ -81,7 +81,7 @@ Deno.test("a file that others may write is refused", () => {
   }
 });
 
-Deno.test("a file in a directory that others may write is refused, unless it is sticky", () => {
+Deno.test("loadConfig() refuses a directory that others may write, unless it is sticky", () => {
   using place = new Place();
   Deno.chmodSync(place.directory, 0o777);
   place.refused(`${place.directory} is writable by others`, `chmod go-w ${place.directory}`);
@@ -90,7 +90,7 @@ Deno.test("a file in a directory that others may write is refused, unless it is 
 });
 
 Deno.test({
-  name: "a file or directory of a third user is refused (needs root)",
+  name: "loadConfig() refuses a file or directory of a third user (needs root)",
   ...needsRoot,
   fn() {
     using place = new Place();
@@ -102,7 +102,7 @@ Deno.test({
   },
 });
 
-Deno.test("a link is followed, and the file behind it is judged", () => {
+Deno.test("loadConfig() follows a link, and checks its target", () => {
   using place = new Place();
   using other = new Place();
   const link = join(other.directory, "link.yaml");
@@ -112,7 +112,7 @@ Deno.test("a link is followed, and the file behind it is judged", () => {
   place.refused("is writable by others (mode 0666)", `chmod go-w ${link}`, link);
 });
 
-Deno.test("a link in a directory that others may write is refused", () => {
+Deno.test("loadConfig() refuses a link in a directory that others may write", () => {
   using place = new Place();
   using other = new Place();
   const link = join(other.directory, "link.yaml");
@@ -121,7 +121,7 @@ Deno.test("a link in a directory that others may write is refused", () => {
   place.refused(`${other.directory} is writable`, `chmod go-w ${other.directory}`, link);
 });
 
-Deno.test("a link to a directory that others may write is refused", () => {
+Deno.test("loadConfig() refuses a link into a directory that others may write", () => {
   using place = new Place();
   using other = new Place();
   const link = join(other.directory, "link.yaml");
@@ -131,7 +131,7 @@ Deno.test("a link to a directory that others may write is refused", () => {
 });
 
 Deno.test({
-  name: "a link that a third user made is refused (needs root)",
+  name: "loadConfig() refuses a link of a third user (needs root)",
   ...needsRoot,
   async fn() {
     using place = new Place();
@@ -143,7 +143,7 @@ Deno.test({
   },
 });
 
-Deno.test("every directory above the file counts, not only the last one", () => {
+Deno.test("loadConfig() checks every directory above the file", () => {
   using place = new Place();
   const inner = join(place.directory, "a", "b");
   Deno.mkdirSync(inner, { recursive: true });
@@ -157,7 +157,7 @@ Deno.test("every directory above the file counts, not only the last one", () => 
   place.load(path);
 });
 
-Deno.test("every link on the way counts, and where it lies", () => {
+Deno.test("loadConfig() checks every link of the path, and its directory", () => {
   using place = new Place();
   using other = new Place();
   const open = join(other.directory, "open");
@@ -171,7 +171,7 @@ Deno.test("every link on the way counts, and where it lies", () => {
   place.refused(`${open} is writable by others`, `chmod go-w ${open}`, path);
 });
 
-Deno.test("links in a circle are refused", () => {
+Deno.test("loadConfig() refuses a circle of links", () => {
   using place = new Place();
   const one = join(place.directory, "one");
   Deno.symlinkSync("two", one);
@@ -180,7 +180,7 @@ Deno.test("links in a circle are refused", () => {
   assertEquals(failure.exit, ExitCode.config);
 });
 
-Deno.test("what is no regular file is refused, and nobody waits for a FIFO's writer", async () => {
+Deno.test("loadConfig() refuses what is no regular file, without waiting at a FIFO", async () => {
   using place = new Place();
   const fifo = join(place.directory, "fifo");
   await new Deno.Command("mkfifo", { args: [fifo] }).output();
@@ -188,7 +188,7 @@ Deno.test("what is no regular file is refused, and nobody waits for a FIFO's wri
   place.refused("is not a regular file", `ls -ld ${place.directory}`, place.directory);
 });
 
-Deno.test("a path through a file, and a link in a circle, are refused", () => {
+Deno.test("loadConfig() refuses a path through a file, and a link to itself", () => {
   using place = new Place();
   const circle = join(place.directory, "circle");
   Deno.symlinkSync(circle, circle);
@@ -197,7 +197,7 @@ Deno.test("a path through a file, and a link in a circle, are refused", () => {
   }
 });
 
-Deno.test("what is not UTF-8 is refused", () => {
+Deno.test("loadConfig() refuses a file that is not UTF-8", () => {
   using place = new Place(new Uint8Array([0x23, 0xff, 0x0a]));
   place.refused(
     `${place.path}:1:1: the file is not UTF-8`,
@@ -205,7 +205,7 @@ Deno.test("what is not UTF-8 is refused", () => {
   );
 });
 
-Deno.test("a file larger than 4 MiB is refused unread, even one of many terabytes", () => {
+Deno.test("loadConfig() refuses a file larger than 4 MiB, without reading terabytes", () => {
   using place = new Place();
   for (const size of [(4 << 20) + 1, 2 ** 42]) {
     Deno.truncateSync(place.path, size);
@@ -213,7 +213,7 @@ Deno.test("a file larger than 4 MiB is refused unread, even one of many terabyte
   }
 });
 
-Deno.test("a file of exactly 4 MiB is read", () => {
+Deno.test("loadConfig() reads a file of exactly 4 MiB", () => {
   using place = new Place("#".repeat((4 << 20) - USER.length - 1) + "\n" + USER);
   assertEquals(place.load().access.users.length, 1);
 });
@@ -223,18 +223,18 @@ function keyed(key: string): string {
   return `listeners:\n  - tcp: 127.0.0.1:4569\n    keys: [{ file: ${key} }]\n`;
 }
 
-Deno.test("a missing key file is refused at its line", () => {
+Deno.test("loadConfig() refuses a missing key file at its line", () => {
   using place = new Place();
   const key = join(place.directory, "ipc.key");
   Deno.writeTextFileSync(place.path, keyed(key));
   place.refused(
-    `${place.path}:3:12: listeners[0].keys[0].file: cannot look at the key file ${key}: ` +
+    `${place.path}:3:12: listeners[0].keys[0].file: cannot stat the key file ${key}: ` +
       "there is no such file",
     `ipcauth gen-key ${key}`,
   );
 });
 
-Deno.test("a key file that others may read or write is refused at its line", () => {
+Deno.test("loadConfig() refuses a key file that others may read or write at its line", () => {
   using place = new Place();
   const key = join(place.directory, "ipc.key");
   Deno.writeTextFileSync(place.path, keyed(key));
@@ -253,7 +253,7 @@ Deno.test("a key file that others may read or write is refused at its line", () 
 });
 
 Deno.test({
-  name: "a key file of a third user is refused (needs root)",
+  name: "loadConfig() refuses a key file of a third user (needs root)",
   ...needsRoot,
   fn() {
     using place = new Place();
@@ -266,15 +266,15 @@ Deno.test({
   },
 });
 
-Deno.test("a group without a gid is looked up in the name service", () => {
-  using place = new Place("groups: [{ name: root }, { name: nobody-has-this-name, gid: 9 }]\n");
+Deno.test("loadConfig() finds the gid of a group in the name service", () => {
+  using place = new Place("groups: [{ name: root }, { name: no-such-group, gid: 9 }]\n");
   assertEquals(place.load().access.groups.map(({ gid }) => gid), [0, 9]);
 });
 
-Deno.test("the overflow uid is the kernel's, and refused in a file", () => {
+Deno.test("loadHostFacts() reads the overflow uid, which a file may not name", () => {
   const uid = Number(readProc("/proc/sys/kernel/overflowuid"));
-  assertEquals(GROUND.overflowUid, uid);
-  using place = new Place(`users: [{ name: nobody, uid: ${uid} }]\n`);
+  assertEquals(HOST_FACTS.overflowUid, uid);
+  using place = new Place(`users: [{ name: xxxxxx, uid: ${uid} }]\n`);
   const failure = assertThrows(() => place.load(), Failure) as Failure;
   assert(
     failure.message.startsWith(`${place.path}:1:30: users[0].uid: ${uid} is the overflow uid`),

@@ -3,16 +3,16 @@ import { parseConfig } from "../../lib/config/schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "../../lib/config/types.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 
-const MACHINE = {
+const NAMES = {
   overflowUid: 65534,
   groupId: (name: string) => name === "netops" ? 2000 : null,
 };
 
 function parse(text: string): Config {
-  return parseConfig(text, "/c.yaml", MACHINE);
+  return parseConfig(text, "/c.yaml", NAMES);
 }
 
-function refused(text: string): Failure {
+function refusal(text: string): Failure {
   const failure = assertThrows(() => parse(text), Failure) as Failure;
   assertEquals(failure.exit, ExitCode.config);
   assert(failure.hint !== undefined && failure.hint !== "", "a refusal has a hint");
@@ -51,7 +51,7 @@ limits: { max_connections: 10, max_connections_per_user: 9, max_pending_handshak
 log: { level: warn, format: json }
 `;
 
-Deno.test("a whole configuration is read", () => {
+Deno.test("parseConfig() reads a configuration with every key", () => {
   const config = parse(WHOLE);
   const [first, second, third] = config.listeners!;
   assertEquals(first, {
@@ -101,34 +101,34 @@ Deno.test("a whole configuration is read", () => {
   assertEquals(config.log, { level: "warn", format: "json", file: null });
 });
 
-Deno.test("an empty file, a comment and a byte order mark are an empty configuration", () => {
-  for (const text of ["", "\n", "# nobody\n", "\ufeff", "---\n", "{}", "users:\n", "users: []\n"]) {
+Deno.test("parseConfig() reads an empty file, a comment and a byte order mark", () => {
+  for (const text of ["", "\n", "# none\n", "\ufeff", "---\n", "{}", "users:\n", "users: []\n"]) {
     const { listeners, access, limits, log, path } = parse(text);
     assertEquals([listeners, access.users.length, access.groups.length], [null, 0, 0]);
     assertEquals([limits, log, path], [DEFAULT_LIMITS, DEFAULT_LOG, "/c.yaml"]);
   }
 });
 
-Deno.test("access and admin are false where they are left out, and the place is the entry's", () => {
+Deno.test("access and admin default to false, at the place of the entry", () => {
   const [only] = parse(user("name: bob, uid: 579")).access.users;
   assertEquals([only?.localIpcAccess, only?.admin, only?.gid], [false, false, null]);
   assertEquals(only?.accessAt, { line: 2, column: 5 });
 });
 
-Deno.test("the place of an access rule is that of its value, a byte order mark not counted", () => {
+Deno.test("a byte order mark does not move the place of an access rule", () => {
   const [only] = parse("\ufeff" + user("name: bob, uid: 579, local_ipc_access: true")).access.users;
   assertEquals(only?.accessAt, { line: 2, column: 46 });
 });
 
-Deno.test("root may be listed", () => {
+Deno.test("a user may have uid 0", () => {
   assertEquals(parse(user("name: root, uid: 0")).access.users[0]?.uid, 0);
 });
 
-Deno.test("files with carriage returns are read", () => {
+Deno.test("parseConfig() reads a file with carriage returns", () => {
   assertEquals(parse("users:\r\n- name: a\r\n  uid: 5\r\n").access.users[0]?.uid, 5);
 });
 
-Deno.test("what is not plainly a uid is refused at its place", () => {
+Deno.test("parseConfig() refuses at its place what is not a plain uid", () => {
   const wrong = [
     ..."0x10 1e3 05 -1 +1 1.0 0o17 1_000 4294967295 4294967296 99999999999 .inf true ~".split(" "),
     '"12"',
@@ -139,36 +139,36 @@ Deno.test("what is not plainly a uid is refused at its place", () => {
   ];
   for (const text of wrong) {
     assertStringIncludes(
-      refused(user(`name: bob, uid: ${text}`)).message,
+      refusal(user(`name: bob, uid: ${text}`)).message,
       "/c.yaml:2:23: users[0].uid: ",
       text,
     );
   }
-  refused("users:\n- name: a\n  uid: >-\n    12\n");
+  refusal("users:\n- name: a\n  uid: >-\n    12\n");
 });
 
-Deno.test("4294967295, which no user has, is named in the refusal", () => {
+Deno.test("parseConfig() names the uid 4294967295 as it was written", () => {
   assertStringIncludes(
-    refused("users:\n  - { name: bob, uid: 4294967295 }\n").message,
+    refusal("users:\n  - { name: bob, uid: 4294967295 }\n").message,
     "/c.yaml:2:23: users[0].uid: 4294967295 ",
   );
 });
 
-Deno.test("the overflow uid is refused", () => {
-  assertStringIncludes(refused(user("name: x, uid: 65534")).message, "65534 is the overflow uid");
+Deno.test("parseConfig() refuses the overflow uid", () => {
+  assertStringIncludes(refusal(user("name: x, uid: 65534")).message, "65534 is the overflow uid");
 });
 
-Deno.test("only true and false are truth values", () => {
+Deno.test("parseConfig() accepts only true and false as flags", () => {
   for (const text of ["yes", "on", '"true"', "1", "~", "'false'", "[]"]) {
     for (const field of ["local_ipc_access", "admin"]) {
-      const { message } = refused(user(`name: bob, uid: 579, ${field}: ${text}`));
+      const { message } = refusal(user(`name: bob, uid: 579, ${field}: ${text}`));
       assertStringIncludes(message, `users[0].${field}: this is true or false`);
     }
   }
 });
 
-Deno.test("what is listed twice is refused with the line of the first", () => {
-  const { message } = refused(`users:
+Deno.test("parseConfig() refuses a duplicate with the line of the first", () => {
+  const { message } = refusal(`users:
   - { name: a, uid: 1 }
   - { name: a, uid: 2 }
   - { name: b, uid: 1 }
@@ -185,25 +185,25 @@ groups:
   ]);
 });
 
-Deno.test("one address cannot be listened on twice, however it is spelt", () => {
+Deno.test("parseConfig() refuses two listeners with one address in any spelling", () => {
   for (const second of ["unix: /run/a", "unix: /run//a", "unix: /run/./a", "unix: /x/../run/a"]) {
     assertStringIncludes(
-      refused(`listeners:\n  - unix: /run/a\n  - ${second}\n`).message,
+      refusal(`listeners:\n  - unix: /run/a\n  - ${second}\n`).message,
       "is listened on already by line 2",
     );
   }
 });
 
-Deno.test("an unknown key is refused, and the one that was meant is named", () => {
-  const { message, hint } = refused(user("name: bob, uid: 579, local_ipc_acess: true"));
+Deno.test("parseConfig() refuses an unknown key, and names the nearest one", () => {
+  const { message, hint } = refusal(user("name: bob, uid: 579, local_ipc_acess: true"));
   assertStringIncludes(message, "/c.yaml:2:28: users[0].local_ipc_acess: there is no key");
   assertStringIncludes(message, 'did you mean "local_ipc_access"?');
   assertEquals(hint, "the keys are name, uid, gid, local_ipc_access, admin");
 });
 
-Deno.test("a key of the language's own objects is an unknown key", () => {
+Deno.test("parseConfig() refuses the property names of JavaScript objects as keys", () => {
   for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
-    assertStringIncludes(refused(`${key}: {}\n`).message, `${key}: there is no key`);
+    assertStringIncludes(refusal(`${key}: {}\n`).message, `${key}: there is no key`);
   }
 });
 
@@ -220,15 +220,19 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a name with a control", user('name: "a\\x1b", uid: 5'), "holds a control character"],
   ["a user that is no mapping", "users: [bob]", "users[0]: this is bob, not a mapping"],
   ["users that are no list", "users: { bob: 5 }", "users: this is a mapping, not a list"],
-  ["a group nobody knows", "groups: [{ name: x }]", 'this machine knows no group "x"'],
+  [
+    "a group without a gid that the name service does not have",
+    "groups: [{ name: x }]",
+    'this machine knows no group "x"',
+  ],
   ["a document that is no mapping", "- a\n", "this is a list, not a mapping"],
   ["two documents", "users: []\n---\nusers: []\n", "more than one YAML document"],
-  ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: this key is here already"],
+  ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: this key stands here twice"],
   ["an anchor", "users: &a []\n", "anchors and aliases are not accepted"],
-  ["an anchor on nothing", "&a\n", "anchors and aliases are not accepted"],
+  ["an anchor without a value", "&a\n", "anchors and aliases are not accepted"],
   ["an alias", "users: &a []\ngroups: *a\n", "anchors and aliases are not accepted"],
   ["a tag", user("name: bob, uid: !!int 5"), "the tag tag:yaml.org,2002:int is not accepted"],
-  ["a tag of one's own", user("name: bob, uid: !x 5"), "/c.yaml:2:23: "],
+  ["a local tag", user("name: bob, uid: !x 5"), "/c.yaml:2:23: "],
   ["a tag on a key", "!!str users: []\n", "a key is a plain word"],
   ["a merge key", user("<<: { name: bob }, uid: 5"), 'there is no key "<<"'],
   ["a YAML directive", "%YAML 1.1\n---\nusers: []\n", "a %YAML directive is not accepted"],
@@ -337,18 +341,18 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
 ];
 
 for (const [what, text, message] of REFUSED) {
-  Deno.test(`a configuration with ${what} is refused`, () => {
-    const failure = refused(text);
+  Deno.test(`parseConfig() refuses ${what}`, () => {
+    const failure = refusal(text);
     assert(failure.message.startsWith("/c.yaml:"), failure.message);
     assertStringIncludes(failure.message, message);
   });
 }
 
-Deno.test("a bare mode is refused with the text to write instead", () => {
-  assertEquals(refused(listener("unix: /a", "mode: 0660")).hint, 'mode: "0660"');
+Deno.test("parseConfig() refuses a bare mode, with the text to write instead", () => {
+  assertEquals(refusal(listener("unix: /a", "mode: 0660")).hint, 'mode: "0660"');
 });
 
-Deno.test("addresses are HOST:PORT, and nothing a resolver would have to guess at", () => {
+Deno.test("parseConfig() accepts only HOST:PORT that every resolver reads alike", () => {
   const right = ["127.0.0.1:1", "localhost:65535", "a-b.example.org:4569", '"[::1]:80"'];
   const wrong = [
     ..."127.0.0.1 127.0.0.1:0 127.0.0.1:65536 127.0.0.1:080 127.1:80 256.0.0.1:80".split(" "),
@@ -361,29 +365,29 @@ Deno.test("addresses are HOST:PORT, and nothing a resolver would have to guess a
   ];
   for (const address of right) parse(listener(`tcp: ${address}`, "keys: [{ file: /k }]"));
   for (const address of wrong) {
-    const { message } = refused(listener(`tcp: ${address}`, "keys: [{ file: /k }]"));
+    const { message } = refusal(listener(`tcp: ${address}`, "keys: [{ file: /k }]"));
     assertStringIncludes(message, "listeners[0].tcp: ", address);
   }
 });
 
-Deno.test("times have a unit", () => {
+Deno.test("parseConfig() accepts durations with a unit", () => {
   const times = { "500ms": 500, "5s": 5_000, "2m": 120_000, "1h": 3_600_000, "0s": 0 };
   for (const [text, time] of Object.entries(times)) {
     assertEquals(parse(`limits: { grace: ${text} }`).limits.grace, time);
   }
   for (const text of ["5", "5 s", "1.5s", "-1s", "s", "5d", "1h30m", "100000h", "~", "[]"]) {
-    assertStringIncludes(refused(`limits: { grace: ${text} }`).message, "limits.grace: ", text);
+    assertStringIncludes(refusal(`limits: { grace: ${text} }`).message, "limits.grace: ", text);
   }
 });
 
-Deno.test("counts are whole numbers within bounds", () => {
+Deno.test("parseConfig() accepts counts that are whole numbers within bounds", () => {
   for (const text of ["0", "-1", "1.5", "1e3", "0x10", '"5"', "1000001", "true", "~"]) {
-    const { message } = refused(`limits: { max_connections: ${text} }`);
+    const { message } = refusal(`limits: { max_connections: ${text} }`);
     assertStringIncludes(message, "limits.max_connections: ", text);
   }
 });
 
-Deno.test("the end of a key is a whole time stamp of a real day", () => {
+Deno.test("parseConfig() accepts as not_after a whole time stamp of a real day", () => {
   const key = (time: string) => listener("tcp: a:1", `keys: [{ file: /k, not_after: ${time} }]`);
   for (const time of ["2028-02-29T23:59:59Z", "2027-01-01T00:00:00.5+02:00"]) parse(key(time));
   for (
@@ -398,10 +402,10 @@ Deno.test("the end of a key is a whole time stamp of a real day", () => {
       "tomorrow",
       "~",
     ]
-  ) assertStringIncludes(refused(key(time)).message, "not_after: ", time);
+  ) assertStringIncludes(refusal(key(time)).message, "not_after: ", time);
 });
 
-Deno.test("an argument is what is written, joined as YAML joins it", () => {
+Deno.test("parseConfig() takes arguments as they are written, folded as in YAML", () => {
   const { listeners } = parse(
     listener("unix: /a", 'service: { exec: [/b, 007, 1e3, true, "x\\ty", p', "  q] }"),
   );
@@ -412,8 +416,8 @@ Deno.test("an argument is what is written, joined as YAML joins it", () => {
   });
 });
 
-Deno.test("all problems are told at once, in the order of the file", () => {
-  const { message } = refused(`log: { level: loud }
+Deno.test("parseConfig() reports all problems at once, in the order of the file", () => {
+  const { message } = refusal(`log: { level: loud }
 users: [{ name: a, uid: x }]
 limits: { grace: 5 }
 `);
@@ -424,26 +428,26 @@ limits: { grace: 5 }
   ]);
 });
 
-Deno.test("no more than twenty problems are told, and how many there are besides", () => {
+Deno.test("parseConfig() reports twenty problems, and how many more there are", () => {
   const users = Array.from({ length: 30 }, (_, index) => `  - { name: u${index}, uid: x }\n`);
-  const lines = refused(`users:\n${users.join("")}`).message.split("\n");
+  const lines = refusal(`users:\n${users.join("")}`).message.split("\n");
   assertEquals([lines.length, lines.at(-1)], [21, "and 10 more"]);
 });
 
-Deno.test("no refusal carries a control character to a terminal", () => {
+Deno.test("parseConfig() escapes control characters in its messages", () => {
   const texts = [user('name: b, uid: 1, admin: "\\e[2J"'), '"\\e[2J": 1', 'log: { level: "\\a" }'];
   for (const text of texts) {
-    // deno-lint-ignore no-control-regex -- that is what is looked for
-    assert(!/[\x00-\x09\x0b-\x1f\x7f]/.test(refused(text).message), text);
+    // deno-lint-ignore no-control-regex -- that is what is searched for
+    assert(!/[\x00-\x09\x0b-\x1f\x7f]/.test(refusal(text).message), text);
   }
 });
 
-Deno.test("a file of very many keys is read in a time that grows with its length", () => {
+Deno.test("parseConfig() reads 100,000 keys in linear time", () => {
   const keys = Array.from({ length: 100_000 }, (_, number) => `k${number}: 1\n`).join("");
-  assertStringIncludes(refused(`users: []\n${keys}`).message, "and 99980 more");
+  assertStringIncludes(refusal(`users: []\n${keys}`).message, "and 99980 more");
 });
 
-Deno.test("a log file is a path that begins with /", () => {
+Deno.test("parseConfig() accepts as log file a path that begins with /", () => {
   assertEquals(parse("log: { file: /var/log/ipcauth.log }").log.file, "/var/log/ipcauth.log");
   for (const path of ["audit.log", "/var/log/", "[]", "''"]) {
     assertThrows(() => parse(`log: { file: ${path} }`), Failure, "c.yaml:1:14: log.file:");

@@ -69,7 +69,7 @@ Deno.test("connect has a message and an exit code for each kind of failure", asy
     await using server = await serverOf(program, "dead", "pass");
     server.path;
   }
-  failed(await connect(program.path("dead")), 69, "nobody is listening");
+  failed(await connect(program.path("dead")), 69, "no server is listening");
   await using refusing = await serverOf(program, "refusing", "c.close()");
   failed(await connect(refusing.path), 77, "refuse");
   await using odd = await serverOf(
@@ -98,7 +98,7 @@ Deno.test("connect waits for a greeting for a limited time", async () => {
     "silent",
     "held = globals().setdefault('held', []); held.append(c)",
   );
-  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it says nothing");
+  failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it sends nothing");
 });
 
 Deno.test("connect escapes control characters that a server sends", async () => {

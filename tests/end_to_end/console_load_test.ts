@@ -1,7 +1,7 @@
 /** Thousands of console sessions at once that open, stop, reset and are revoked. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { readProc } from "../../lib/libc/files.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const CLIENT = fromFileUrl(new URL("../support/console_load.ts", import.meta.url));

@@ -1,7 +1,9 @@
 /** Each failed handshake, and each violation of the protocol, ends that connection alone. */
 import { assert, assertEquals } from "@std/assert";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
-import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
+import { resolveHost } from "../../lib/libc/inet_address.ts";
+import { connect } from "../../lib/libc/sockets.ts";
+import { resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import type { Channel } from "../../lib/protocol/channel.ts";
 import { drain, KeyedServer, readKey, sendAll, writeKey } from "../support/keys.ts";
 import type { AuditEvent } from "../support/program.ts";
@@ -52,7 +54,7 @@ class ManualClient {
       for (const event of this.handshake.push(buffer.subarray(0, count))) {
         if (event.kind === "send") await this.send(event.bytes);
         else if (event.kind === "accepted") return event.channel;
-        else throw new Error(event.reason);
+        else throw new Error(event.kind);
       }
     }
   }
@@ -347,7 +349,7 @@ Deno.test("a connection that is reset before it is accepted is logged, too", asy
   Deno.kill(server.server.pid, "SIGSTOP");
   for (let count = 0; count < 5; count++) {
     const connection = tcpSocket(address);
-    connectTcp(connection, address);
+    connect(connection, address);
     resetOnClose(connection);
     connection.close();
   }

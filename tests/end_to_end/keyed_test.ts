@@ -97,7 +97,7 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
     assertEquals(code, 69);
     assertStringIncludes(
       stderr,
-      `Failed to connect to server: nobody is listening on 127.0.0.1:${port}`,
+      `Failed to connect to server: no server is listening on 127.0.0.1:${port}`,
     );
   });
 

@@ -100,7 +100,7 @@ Deno.test("a socket that a killed server left is replaced", async () => {
   await server.stop("SIGKILL");
   const gone = await program.run(["connect", ...flags]);
   assertEquals(gone.code, 69);
-  assertStringIncludes(gone.stderr, "nobody is listening");
+  assertStringIncludes(gone.stderr, "no server is listening");
   await using _again = await program.serve(flags);
   assertEquals((await program.run(["connect", ...flags, "-c", "who"])).code, 0);
 });

@@ -6,8 +6,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { connectTcp, resetOnClose, resolveHost, tcpSocket } from "../../lib/libc/inet.ts";
-import { send } from "../../lib/libc/sockets.ts";
+import { resolveHost } from "../../lib/libc/inet_address.ts";
+import { connect, send } from "../../lib/libc/sockets.ts";
+import { resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { Backend, writeAll } from "../support/backend.ts";
 import { freePort, writeKey } from "../support/keys.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
@@ -50,7 +51,7 @@ function resetWithoutKey(port: number, count: number): void {
   const address = resolveHost("127.0.0.1", port)[0]!;
   for (let one = 0; one < count; one++) {
     const connection = tcpSocket(address);
-    connectTcp(connection, address);
+    connect(connection, address);
     send(connection, new TextEncoder().encode("IPCAUTH1 and something else".slice(0, one % 28)));
     resetOnClose(connection);
     connection.close();

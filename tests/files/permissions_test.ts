@@ -1,98 +1,129 @@
-import { assert, assertEquals } from "@std/assert";
-import { checkConfigFile, checkDirectory, checkKeyFile } from "../../lib/files/permissions.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Failure } from "../../lib/errors.ts";
+import {
+  checkConfigFile,
+  checkDirectory,
+  checkKeyFile,
+  checkLink,
+  octalMode,
+  requireSafe,
+} from "../../lib/files/permissions.ts";
 
 const REGULAR = 0o100000;
 const DIRECTORY = 0o040000;
-const US = 900;
+const OWN_UID = 900;
 
-type Judge = typeof checkConfigFile;
+type Check = typeof checkConfigFile;
 
-function accepts(judge: Judge, mode: number, uid = US): void {
-  assertEquals(judge({ mode, uid }, "/x", US), null);
+function accepts(check: Check, mode: number, uid = OWN_UID): void {
+  assertEquals(check({ mode, uid }, "/x", OWN_UID), null);
 }
 
-function refuses(judge: Judge, mode: number, uid: number, sentence: string, fix: string): void {
-  assertEquals(judge({ mode, uid }, "/x", US), { sentence, fix });
+function refuses(check: Check, mode: number, uid: number, sentence: string, fix: string): void {
+  assertEquals(check({ mode, uid }, "/x", OWN_UID), { sentence, fix });
 }
 
-Deno.test("a configuration of root's or ours is accepted", () => {
+Deno.test("checkConfigFile() accepts a file of root or of this process", () => {
   for (const mode of [0o400, 0o600, 0o640, 0o644, 0o755]) {
     accepts(checkConfigFile, REGULAR | mode, 0);
-    accepts(checkConfigFile, REGULAR | mode, US);
+    accepts(checkConfigFile, REGULAR | mode, OWN_UID);
   }
 });
 
-Deno.test("a configuration that others may write is refused, whatever bit it is", () => {
+Deno.test("checkConfigFile() refuses a file that a group or others may write", () => {
   for (const bits of [0o020, 0o002, 0o022]) {
-    const problem = checkConfigFile({ mode: REGULAR | 0o644 | bits, uid: 0 }, "/x", US);
+    const problem = checkConfigFile({ mode: REGULAR | 0o644 | bits, uid: 0 }, "/x", OWN_UID);
     assert(problem?.sentence.includes("is writable by others (mode 06"), String(bits));
     assertEquals(problem?.fix, "chmod go-w /x");
   }
 });
 
-Deno.test("a configuration of a third user is refused", () => {
+Deno.test("checkConfigFile() refuses a file of a third user", () => {
   refuses(
     checkConfigFile,
     REGULAR | 0o644,
     579,
-    "/x belongs to uid 579, who is neither root nor us (uid 900)",
+    "/x belongs to uid 579, which is neither root nor uid 900",
     "chown 900 /x",
   );
 });
 
-Deno.test("what is no regular file is no configuration and no key", () => {
+Deno.test("checkConfigFile() and checkKeyFile() refuse what is no regular file", () => {
   for (const type of [DIRECTORY, 0o010000, 0o020000, 0o060000, 0o120000, 0o140000, 0]) {
-    for (const judge of [checkConfigFile, checkKeyFile]) {
-      refuses(judge, type | 0o644, 0, "/x is not a regular file", "ls -ld /x");
+    for (const check of [checkConfigFile, checkKeyFile]) {
+      refuses(check, type | 0o644, 0, "/x is not a regular file", "ls -ld /x");
     }
   }
 });
 
-Deno.test("a key file may be read by its owner and a group of clients", () => {
+Deno.test("checkKeyFile() accepts a file that its owner and group may read", () => {
   for (const mode of [0o400, 0o600, 0o440, 0o640]) accepts(checkKeyFile, REGULAR | mode);
 });
 
-Deno.test("a key file that others may read is refused", () => {
+Deno.test("checkKeyFile() refuses a file that others may read", () => {
   for (const mode of [0o604, 0o644, 0o664, 0o666]) {
-    const problem = checkKeyFile({ mode: REGULAR | mode, uid: US }, "/x", US);
+    const problem = checkKeyFile({ mode: REGULAR | mode, uid: OWN_UID }, "/x", OWN_UID);
     assertEquals(problem?.sentence, `/x is readable by others (mode 0${mode.toString(8)})`);
     assertEquals(problem?.fix, "chmod o-rwx,g-w /x");
   }
 });
 
-Deno.test("a key file that a group or others may write is refused", () => {
+Deno.test("checkKeyFile() refuses a file that a group or others may write", () => {
   for (const mode of [0o620, 0o660, 0o602]) {
     const sentence = `/x is writable by others (mode 0${mode.toString(8)})`;
-    refuses(checkKeyFile, REGULAR | mode, US, sentence, "chmod go-w /x");
+    refuses(checkKeyFile, REGULAR | mode, OWN_UID, sentence, "chmod go-w /x");
   }
 });
 
-Deno.test("a key file of a third user is refused", () => {
-  assert(checkKeyFile({ mode: REGULAR | 0o600, uid: 1 }, "/x", US)?.sentence.includes("uid 1"));
+Deno.test("checkKeyFile() refuses a file of a third user", () => {
+  assert(
+    checkKeyFile({ mode: REGULAR | 0o600, uid: 1 }, "/x", OWN_UID)?.sentence.includes("uid 1"),
+  );
 });
 
-Deno.test("a directory that nobody else may write is accepted, and a sticky one", () => {
+Deno.test("checkDirectory() accepts one that only the owner may write, or a sticky one", () => {
   for (const mode of [0o700, 0o755, 0o1777, 0o1770]) accepts(checkDirectory, DIRECTORY | mode, 0);
-  accepts(checkDirectory, DIRECTORY | 0o700, US);
+  accepts(checkDirectory, DIRECTORY | 0o700, OWN_UID);
 });
 
-Deno.test("a directory that others may write is refused without the sticky bit", () => {
+Deno.test("checkDirectory() refuses one that others may write, without the sticky bit", () => {
   for (const mode of [0o775, 0o757, 0o777, 0o2775]) {
-    const problem = checkDirectory({ mode: DIRECTORY | mode, uid: 0 }, "/x", US);
+    const problem = checkDirectory({ mode: DIRECTORY | mode, uid: 0 }, "/x", OWN_UID);
     assert(problem?.sentence.includes("is writable by others"), mode.toString(8));
     assertEquals(problem?.fix, "chmod go-w /x");
   }
 });
 
-Deno.test("a directory of a third user is refused even if it is sticky", () => {
-  assert(checkDirectory({ mode: DIRECTORY | 0o1777, uid: 5 }, "/x", US) !== null);
+Deno.test("checkDirectory() refuses a directory of a third user even if it is sticky", () => {
+  assert(checkDirectory({ mode: DIRECTORY | 0o1777, uid: 5 }, "/x", OWN_UID) !== null);
 });
 
-Deno.test("a file in the place of a directory is refused", () => {
+Deno.test("checkDirectory() refuses a regular file", () => {
   refuses(checkDirectory, REGULAR | 0o755, 0, "/x is not a directory", "ls -ld /x");
 });
 
-Deno.test("the command that mends a file names it as one word of the shell", () => {
-  const problem = checkConfigFile({ mode: REGULAR | 0o666, uid: 0 }, "/a b'; reboot", US);
+Deno.test("the command that corrects a mode quotes the path for the shell", () => {
+  const problem = checkConfigFile({ mode: REGULAR | 0o666, uid: 0 }, "/a b'; reboot", OWN_UID);
   assertEquals(problem?.fix, `chmod go-w '/a b'\\''; reboot'`);
+});
+
+Deno.test("checkLink() refuses a link of a third user", () => {
+  assertEquals(checkLink({ mode: 0o120777, uid: 0 }, "/x", OWN_UID), null);
+  assertEquals(checkLink({ mode: 0o120777, uid: OWN_UID }, "/x", OWN_UID), null);
+  assertEquals(checkLink({ mode: 0o120777, uid: 5 }, "/x", 0), {
+    sentence: "/x is a link of uid 5, which is not root",
+    fix: "chown -h 0 /x",
+  });
+});
+
+Deno.test("octalMode() writes four digits without the type bits", () => {
+  assertEquals([0o100644, 0o7, 0o41777].map(octalMode), ["0644", "0007", "1777"]);
+});
+
+Deno.test("requireSafe() throws 78 with the command that corrects a problem", () => {
+  requireSafe(null, "The file");
+  const problem = checkConfigFile({ mode: REGULAR | 0o666, uid: 0 }, "/x", OWN_UID);
+  const failure = assertThrows(() => requireSafe(problem, "The file"), Failure);
+  assertEquals(failure.message, "The file /x is writable by others (mode 0666)");
+  assertEquals([failure.exit, failure.hint], [78, "chmod go-w /x"]);
 });

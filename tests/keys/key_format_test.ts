@@ -8,23 +8,23 @@ const KEY = "dadd8df90004a636b835c188cab1c118778c8e42c86b524d79dc1133e06abaff";
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const parse = (text: string): string => parseKeyFile(encode(text), "/etc/x.key").toHex();
 
-/** The failure of a text; it must not hold what the text holds, not even a part of it. */
+/** The failure of a text; no part of the text may be in it. */
 function failure(text: string): Failure {
   const failure = assertThrows(() => parse(text), Failure);
-  const told = `${failure.message} ${failure.hint}`;
+  const report = `${failure.message} ${failure.hint}`;
   for (let at = 0; at + 6 <= LINE.length; at++) {
-    assert(!told.includes(LINE.slice(at, at + 6)), "the key is in the message");
+    assert(!report.includes(LINE.slice(at, at + 6)), "the key is in the message");
   }
   assertEquals(failure.exit, 65);
   return failure;
 }
 
-Deno.test("a key is one line of 43 base64url characters", () => {
+Deno.test("parseKeyFile() reads one line of 43 base64url characters", () => {
   assertEquals(parse(LINE), KEY);
   assertEquals(parse(`${LINE}\n`), KEY);
 });
 
-Deno.test("comments, empty lines and the line ends of other systems do not count", () => {
+Deno.test("parseKeyFile() ignores comments, empty lines and CR before LF", () => {
   for (
     const text of [
       `# bob's key\n\n${LINE}\n\n# made today \u2014 keep it\n`,
@@ -37,7 +37,7 @@ Deno.test("comments, empty lines and the line ends of other systems do not count
   ) assertEquals(parse(text), KEY);
 });
 
-Deno.test("every key is written so that it is read again", () => {
+Deno.test("formatKey() writes each key so that parseKeyFile() reads it", () => {
   for (let round = 0; round < 300; round++) {
     const key = round === 0 ? new Uint8Array(32).fill(255) : generateKey();
     const text = formatKey(key);
@@ -51,7 +51,7 @@ Deno.test("every key is written so that it is read again", () => {
   assertThrows(() => formatKey(new Uint8Array(31)), RangeError);
 });
 
-Deno.test("two keys are not made the same", () => {
+Deno.test("generateKey() makes two different keys", () => {
   assertNotEquals(generateKey(), generateKey());
 });
 
@@ -78,21 +78,21 @@ for (
     ["begins with a byte order mark", `\ufeff${LINE}\n`, "line 1 has a character at column 1"],
     ["holds letters of another alphabet", `${LINE.slice(2)}\u0430`, "at column 42 that is not"],
     [
-      "ends in bits that say nothing",
+      "ends in bits that belong to no byte",
       `${LINE.slice(0, -1)}9`,
       "line 1 has a last character that cannot end a key of 32 bytes",
     ],
   ] as const
 ) {
-  Deno.test(`a key file that ${what} is refused`, () => {
-    const { message: told, hint } = failure(text);
-    assert(told.startsWith('Cannot use key file "/etc/x.key": '), told);
-    assert(told.includes(message), told);
+  Deno.test(`parseKeyFile() refuses a file that ${what}`, () => {
+    const { message: report, hint } = failure(text);
+    assert(report.startsWith('Cannot use key file "/etc/x.key": '), report);
+    assert(report.includes(message), report);
     assertEquals(hint, "ipcauth gen-key --force /etc/x.key");
   });
 }
 
-Deno.test("of the 64 last characters, 16 can end a key", () => {
+Deno.test("parseKeyFile() accepts 16 of the 64 characters at the end of a key", () => {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const good = [...alphabet].filter((last) => {
     try {
@@ -106,7 +106,7 @@ Deno.test("of the 64 last characters, 16 can end a key", () => {
   assertEquals(good.join(""), "AEIMQUYcgkosw048");
 });
 
-Deno.test("two keys are refused, with the command that takes one out", () => {
+Deno.test("parseKeyFile() refuses two keys, with the command that comments one out", () => {
   const { message, hint } = failure(`# two\n${LINE}\n\n${LINE}\n`);
   assertEquals(
     message,
@@ -115,7 +115,7 @@ Deno.test("two keys are refused, with the command that takes one out", () => {
   assertEquals(hint, "sed -i '4s/^/# /' /etc/x.key");
 });
 
-Deno.test("a path is quoted in the message and in the command", () => {
+Deno.test("parseKeyFile() quotes the path in the message and in the command", () => {
   const failure = assertThrows(() => parseKeyFile(encode(""), "/tmp/a b\n"), Failure);
   assert(failure.message.startsWith('Cannot use key file "/tmp/a b\\n": '));
   assertEquals(failure.hint, "ipcauth gen-key --force '/tmp/a b\n'");

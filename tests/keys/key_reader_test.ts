@@ -6,15 +6,15 @@ const SYSTEM = "/etc/ipcauth/ipc.key";
 const hasKey = await Deno.stat(SYSTEM).then(() => true, () => false);
 
 Deno.test({
-  name: "findKeyFile() says where it has looked, one place or two (needs a machine without a key)",
+  name: "findKeyFile() names the paths it tried, one or two (needs a machine without a key)",
   ignore: hasKey,
   fn() {
     const sentence = (uid: number, env: Record<string, string>) =>
       assertThrows(() => findKeyFile(null, { uid, env }, null), Failure).message;
     assertEquals(sentence(0, {}), `There is no key: ${SYSTEM} does not exist`);
     assertEquals(
-      sentence(1000, { HOME: "/nowhere" }),
-      `There is no key: neither /nowhere/.config/ipcauth/ipc.key nor ${SYSTEM} exists`,
+      sentence(1000, { HOME: "/absent" }),
+      `There is no key: neither /absent/.config/ipcauth/ipc.key nor ${SYSTEM} exists`,
     );
   },
 });

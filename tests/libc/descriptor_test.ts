@@ -1,41 +1,42 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { FD_CLOEXEC } from "../../lib/libc/constants.ts";
 import { Descriptor } from "../../lib/libc/descriptor.ts";
 import { receive, send, unixSocketPair, WOULD_BLOCK } from "../../lib/libc/sockets.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 
+// linux/fcntl.h
 const F_GETFD = 1;
-const FD_CLOEXEC = 1;
 
-Deno.test("a Descriptor is not made of what is no descriptor", () => {
+Deno.test("a Descriptor is made of an integer of at least 0 only", () => {
   for (const number of [-1, NaN, 1.5, Infinity]) {
     assertThrows(() => new Descriptor(number), TypeError);
   }
 });
 
-Deno.test("a Descriptor cannot be used after it was closed", () => {
+Deno.test("a Descriptor throws after it was closed", () => {
   const [left, right] = unixSocketPair();
   right.close();
   left.close();
   assertEquals(left.isOpen, false);
-  assertThrows(() => left.number, Error, "gave it up");
-  assertThrows(() => left.release(), Error, "gave it up");
-  assertThrows(() => left.duplicate(), Error, "gave it up");
+  assertThrows(() => left.number, Error, "after close() or release()");
+  assertThrows(() => left.release(), Error, "after close() or release()");
+  assertThrows(() => left.duplicate(), Error, "after close() or release()");
 });
 
-Deno.test("closing a Descriptor twice does not close the next file of that number", () => {
+Deno.test("closing a Descriptor twice does not close the next file of the same number", () => {
   const [first, other] = unixSocketPair();
   const number = first.number;
   first.close();
-  // The kernel gives the lowest free number, so one of this pair has it.
+  // The kernel gives the lowest free number.
   using left = other.duplicate();
-  const again = left.number === number;
+  const isReused = left.number === number;
   first.close();
   assertEquals(libc.fcntl(left.number, F_GETFD, 0), FD_CLOEXEC);
-  assert(again, "the number was not given again, so this test shows nothing");
+  assert(isReused, "the number was not reused, so this test shows nothing");
   other.close();
 });
 
-Deno.test("who releases a Descriptor has the number and the duty to close it", () => {
+Deno.test("release() returns the open descriptor and gives up its ownership", () => {
   const [left, right] = unixSocketPair();
   const owner = new Descriptor(left.release());
   assertEquals(left.isOpen, false);
@@ -45,7 +46,7 @@ Deno.test("who releases a Descriptor has the number and the duty to close it", (
   right.close();
 });
 
-Deno.test("a duplicate keeps the file open, has a life of its own and is closed on exec", () => {
+Deno.test("duplicate() makes an independent descriptor, which is close-on-exec", () => {
   const [left, right] = unixSocketPair();
   const copy = left.duplicate();
   left.close();
@@ -56,7 +57,7 @@ Deno.test("a duplicate keeps the file open, has a life of its own and is closed 
   right.close();
 });
 
-Deno.test("a Descriptor is closed at the end of its block", () => {
+Deno.test("a Descriptor is closed at the end of its `using` block", () => {
   let seen: Descriptor;
   {
     const [left, right] = unixSocketPair();

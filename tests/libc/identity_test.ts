@@ -3,15 +3,15 @@ import { childLine, isRoot, output } from "../support/processes.ts";
 
 const options = { ignore: !isRoot };
 
-/** A uid with its own gid and some groups. */
+/** A uid with a gid and groups. */
 function identity(uid: number, groups: readonly number[] = [], gid = uid) {
   return { uid, gid, groups };
 }
 
 /**
- * Lets a child take on identities, the last one through `becomeIdentity()`.
+ * Makes a child take on identities, the last one through `becomeIdentity()`.
  *
- * @returns The ids of its threads, each once, or the error.
+ * @returns The distinct ids of its threads, or the error.
  */
 async function become(
   steps: readonly ReturnType<typeof identity>[],
@@ -21,8 +21,8 @@ async function become(
   return JSON.parse(await output([...prefix, ...childLine("identity", ...args)]));
 }
 
-/** A bit of `capabilities(7)`: a change of uid leaves the rights of root in place. */
-const WITH_ROOTS_RIGHTS = ["setpriv", "--securebits=+no_setuid_fixup", "--"];
+/** With this bit of `capabilities(7)`, a change of uid keeps the capabilities of root. */
+const KEEP_CAPABILITIES = ["setpriv", "--securebits=+no_setuid_fixup", "--"];
 
 Deno.test(
   "becomeIdentity() changes all four ids and the groups of every thread (needs root)",
@@ -36,7 +36,7 @@ Deno.test(
   },
 );
 
-Deno.test("becomeIdentity() leaves none of the groups it had (needs root)", options, async () => {
+Deno.test("becomeIdentity() removes the groups before (needs root)", options, async () => {
   assertEquals(await become([identity(0, [4, 27]), identity(579)]), [
     "Gid: 579 579 579 579",
     "Groups:",
@@ -45,19 +45,19 @@ Deno.test("becomeIdentity() leaves none of the groups it had (needs root)", opti
 });
 
 Deno.test(
-  "becomeIdentity() refuses when root could be taken back (needs root)",
+  "becomeIdentity() throws when root could be taken back (needs root)",
   options,
   async () => {
-    assertEquals(await become([identity(579)], WITH_ROOTS_RIGHTS), "root could be taken back");
+    assertEquals(await become([identity(579)], KEEP_CAPABILITIES), "root could be taken back");
   },
 );
 
 Deno.test(
-  "becomeIdentity() refuses who could become root, though it changes nothing (needs root)",
+  "becomeIdentity() throws when root could be taken back, also without a change (needs root)",
   options,
   async () => {
     assertEquals(
-      await become([identity(579), identity(579)], WITH_ROOTS_RIGHTS),
+      await become([identity(579), identity(579)], KEEP_CAPABILITIES),
       "root could be taken back",
     );
   },
@@ -80,13 +80,13 @@ for (
   );
 }
 
-Deno.test("becomeIdentity() without root cannot shed a group (needs root)", options, async () => {
+Deno.test("becomeIdentity() without root cannot remove a group (needs root)", options, async () => {
   assertEquals(await become([identity(579, [580]), identity(579)]), "EPERM");
 });
 
 for (const [held, wanted] of [[[579], []], [[579, 580], [580]], [[580], [580, 579]]] as const) {
   Deno.test(
-    `who is 579 with groups [${held}] needs no right for groups [${wanted}] (needs root)`,
+    `becomeIdentity() of uid 579 with groups [${held}] may keep groups [${wanted}] (needs root)`,
     options,
     async () => {
       const ids = await become([identity(579, held), identity(579, wanted)]);
@@ -100,7 +100,7 @@ for (const [held, wanted] of [[[579], []], [[579, 580], [580]], [[580], [580, 57
 }
 
 Deno.test(
-  "becomeIdentity() fails in a user namespace that does not know the uid (needs root)",
+  "becomeIdentity() is EPERM in a user namespace that does not map the uid (needs root)",
   options,
   async () => {
     assertEquals(await become([identity(579)], ["unshare", "--map-root-user"]), "EPERM");

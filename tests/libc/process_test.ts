@@ -4,9 +4,9 @@ import { cString } from "../../lib/libc/memory.ts";
 import {
   argumentBytes,
   exec,
+  readVariable,
   removeVariable,
   setVariable,
-  variable,
 } from "../../lib/libc/process.ts";
 import { childLine, isRoot, output } from "../support/processes.ts";
 
@@ -14,17 +14,17 @@ const PROCESS = new URL("../../lib/libc/process.ts", import.meta.url).href;
 
 Deno.test("a variable of the environment is set, read and removed", () => {
   const name = `VARIABLE_${crypto.randomUUID().replaceAll("-", "_")}`;
-  assertEquals(variable(name), null);
+  assertEquals(readVariable(name), null);
   setVariable(name, "ü =");
-  assertEquals(variable(name), "ü =");
+  assertEquals(readVariable(name), "ü =");
   setVariable(name, "");
-  assertEquals(variable(name), "");
+  assertEquals(readVariable(name), "");
   removeVariable(name);
   removeVariable(name);
-  assertEquals(variable(name), null);
+  assertEquals(readVariable(name), null);
 });
 
-Deno.test("a variable is given another name, with all its bytes, in place of one of that name", async () => {
+Deno.test("renameVariable() keeps every byte and replaces another variable", async () => {
   const script = `import { exec, renameVariable } from ${JSON.stringify(PROCESS)};
 renameVariable("FROM", "TO"); renameVariable("ABSENT", "TO");
 exec(["env", "-0"].map((text) => new TextEncoder().encode(text + "\\0")));`;
@@ -40,20 +40,20 @@ exec(["env", "-0"].map((text) => new TextEncoder().encode(text + "\\0")));`;
   assertEquals(/FROM|before/.test(bytes), false);
 });
 
-Deno.test("a variable is read whole, however long", () => {
+Deno.test("readVariable() reads a value of 100,000 bytes", () => {
   const value = "x".repeat(100_000);
   setVariable("LONG_VARIABLE", value);
-  assertEquals(variable("LONG_VARIABLE"), value);
+  assertEquals(readVariable("LONG_VARIABLE"), value);
   removeVariable("LONG_VARIABLE");
 });
 
-Deno.test("a variable's name cannot hold what would make it another one", () => {
+Deno.test("setVariable() throws for an empty name, and one with = or NUL", () => {
   assertThrows(() => setVariable("A=B", "c"), SystemError);
   assertThrows(() => setVariable("", "c"), SystemError);
   assertThrows(() => setVariable("A\0B", "c"), TypeError);
 });
 
-Deno.test("exec() tells a program that is not there from one that cannot be executed", async () => {
+Deno.test("exec() distinguishes a missing program from one that cannot be executed", async () => {
   const directory = await Deno.makeTempDir();
   await Deno.writeTextFile(`${directory}/plain`, "#!/bin/sh\n", { mode: 0o644 });
   const code = (program: string) => assertThrows(() => exec([cString(program)]), SystemError).errno;
@@ -66,7 +66,7 @@ Deno.test("exec() tells a program that is not there from one that cannot be exec
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("exec() searches PATH, and sees the difference there too", async () => {
+Deno.test("exec() makes the same distinction in PATH", async () => {
   const directory = await Deno.makeTempDir();
   await Deno.mkdir(`${directory}/folder`);
   await Deno.writeTextFile(`${directory}/plain`, "", { mode: 0o644 });
@@ -80,13 +80,13 @@ Deno.test("exec() searches PATH, and sees the difference there too", async () =>
   assertEquals(await run("absent"), "ENOENT\n");
   assertEquals(await run("plain"), "EACCES\n");
   assertEquals(await run("folder"), "ENOENT\n");
-  // As execvp(3), env(1) and every shell have it.
+  // As execvp(3), env(1) and every shell do.
   assertEquals(await run("script"), "ran without a first line\n");
   await Deno.remove(directory, { recursive: true });
 });
 
 Deno.test(
-  "exec() does not take a directory that may not be entered for the program (needs root)",
+  "exec() is ENOENT when a directory of PATH may not be entered (needs root)",
   { ignore: !isRoot },
   async () => {
     const directory = await Deno.makeTempDir();
@@ -103,12 +103,13 @@ Deno.test(
   },
 );
 
-Deno.test("argumentBytes() are the arguments as they came, UTF-8 or not", async () => {
+Deno.test("argumentBytes() returns the original bytes, UTF-8 or not", async () => {
   const line = childLine("arguments").map((word) => `'${word}'`).join(" ");
   const bytes = await output([
     "sh",
     "-c",
-    `${line} plain '' ü "$(printf 'a\\377\\376b')" "$(printf '\\357\\277\\275')" "$(printf '\\357\\273\\277')"`,
+    `${line} plain '' ü "$(printf 'a\\377\\376b')" "$(printf '\\357\\277\\275')" ` +
+    `"$(printf '\\357\\273\\277')"`,
   ]);
   assertEquals(JSON.parse(bytes), [
     [...new TextEncoder().encode("plain\0")],
@@ -120,7 +121,7 @@ Deno.test("argumentBytes() are the arguments as they came, UTF-8 or not", async 
   ]);
 });
 
-Deno.test("argumentBytes() finds them behind any number of others", async () => {
+Deno.test("argumentBytes() finds the arguments after 3,000 others", async () => {
   const line = childLine("arguments").map((word) => `'${word}'`).join(" ");
   const many = Array.from({ length: 3000 }, (_, index) => `argument-${index}`);
   const bytes = await output(["sh", "-c", `${line} "$@" "$(printf '\\377')"`, "sh", ...many]);
@@ -128,7 +129,7 @@ Deno.test("argumentBytes() finds them behind any number of others", async () => 
   assertEquals(JSON.parse(bytes).at(-1), [0xff, 0]);
 });
 
-Deno.test("argumentBytes() refuses to guess", () => {
+Deno.test("argumentBytes() throws for an argument that this process does not have", () => {
   assertThrows(() => argumentBytes(["\ufffd this process has no such argument"]), SystemError);
   assertThrows(() => argumentBytes(["a\0b"]), TypeError);
 });

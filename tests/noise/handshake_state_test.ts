@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { HandshakeState } from "../../lib/noise/handshake_state.ts";
-import { NoiseFailure, type NoiseFailureReason } from "../../lib/noise/noise_failure.ts";
+import { NoiseError, type NoiseErrorReason } from "../../lib/noise/noise_error.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
 import { connected, decrypt, NOTHING, read, write } from "../support/noise_vectors.ts";
 
@@ -15,8 +15,8 @@ function pair(): [HandshakeState, HandshakeState] {
   ];
 }
 
-function assertFails(reason: NoiseFailureReason, action: () => unknown): void {
-  assertEquals(assertThrows(action, NoiseFailure).reason, reason);
+function assertFails(reason: NoiseErrorReason, action: () => unknown): void {
+  assertEquals(assertThrows(action, NoiseError).reason, reason);
 }
 
 function assertOver(state: HandshakeState): void {
@@ -33,7 +33,7 @@ function flipped(bytes: Uint8Array, bit: number): Uint8Array {
   return copy;
 }
 
-Deno.test("two sides with the same key and prologue agree on everything", () => {
+Deno.test("two sides with the same key and prologue have the same ciphers and hash", () => {
   const { initiator, responder } = connected();
   assertEquals(initiator.handshakeHash, responder.handshakeHash);
   const sealed = new Uint8Array(17);
@@ -41,7 +41,7 @@ Deno.test("two sides with the same key and prologue agree on everything", () => 
   assertEquals(decrypt(responder.receive, sealed), Uint8Array.of(42));
 });
 
-Deno.test("message 1 with any bit flipped is refused, and the state is over", () => {
+Deno.test("message 1 with any bit flipped is unauthentic, and the state is over", () => {
   const message = write(pair()[0]);
   for (let bit = 0; bit < message.length * 8; bit++) {
     const responder = pair()[1];
@@ -50,7 +50,7 @@ Deno.test("message 1 with any bit flipped is refused, and the state is over", ()
   }
 });
 
-Deno.test("message 2 with any bit flipped is refused, and the state is over", () => {
+Deno.test("message 2 with any bit flipped is unauthentic, and the state is over", () => {
   for (let bit = 0; bit < 48 * 8; bit++) {
     const [initiator, responder] = pair();
     read(responder, write(initiator));
@@ -59,7 +59,7 @@ Deno.test("message 2 with any bit flipped is refused, and the state is over", ()
   }
 });
 
-Deno.test("a message cut short at any byte is refused, and so is one that is too long", () => {
+Deno.test("a message that is cut or too long is malformed", () => {
   const message = write(pair()[0]);
   for (let length = 0; length < message.length; length++) {
     const responder = pair()[1];
@@ -70,23 +70,23 @@ Deno.test("a message cut short at any byte is refused, and so is one that is too
   assertFails("unauthentic", () => read(pair()[1], new Uint8Array(65535)));
 });
 
-Deno.test("another key or another prologue is refused", () => {
+Deno.test("another key or another prologue is unauthentic", () => {
   const message = write(pair()[0]);
-  const setup = { initiator: false, prologue: Uint8Array.of(1, 2, 3), psk: PSK };
+  const options = { initiator: false, prologue: Uint8Array.of(1, 2, 3), psk: PSK };
   const psk = new Uint8Array(32).fill(4);
-  assertFails("unauthentic", () => read(new HandshakeState({ ...setup, psk }), message));
+  assertFails("unauthentic", () => read(new HandshakeState({ ...options, psk }), message));
   const prologue = Uint8Array.of(1, 2, 4);
-  assertFails("unauthentic", () => read(new HandshakeState({ ...setup, prologue }), message));
+  assertFails("unauthentic", () => read(new HandshakeState({ ...options, prologue }), message));
 });
 
-Deno.test("a message sent back to its sender is refused", () => {
+Deno.test("a reflected message is unauthentic", () => {
   const [initiator] = pair();
   const message = write(initiator);
   assertFails("unauthentic", () => read(initiator, message));
   assertOver(initiator);
 });
 
-Deno.test("a message 2 of another handshake is refused", () => {
+Deno.test("a message 2 of another handshake is unauthentic", () => {
   const [initiator] = pair();
   write(initiator);
   const [other, responder] = pair();
@@ -94,16 +94,15 @@ Deno.test("a message 2 of another handshake is refused", () => {
   assertFails("unauthentic", () => read(initiator, write(responder)));
 });
 
-Deno.test("a responder's public key of low order is refused by the initiator", () => {
-  // A responder that holds the key but sends the zero point, as a Noise message that is else correct:
-  // it is refused before anything is decrypted.
+Deno.test("the initiator fails for a responder's public key of low order", () => {
+  // The public key is the point 0. The message fails before its tag is checked.
   const [initiator] = pair();
   write(initiator);
   assertFails("weak-key", () => read(initiator, new Uint8Array(48)));
   assertOver(initiator);
 });
 
-Deno.test("an initiator's public key of low order is refused by the responder", () => {
+Deno.test("the responder fails for an initiator's public key of low order", () => {
   const prologue = NOTHING;
   const zero = Object.create(KeyPair.generate(), { publicKey: { value: new Uint8Array(32) } });
   const initiator = new HandshakeState({ initiator: true, prologue, psk: PSK, ephemeral: zero });
@@ -113,7 +112,7 @@ Deno.test("an initiator's public key of low order is refused by the responder", 
   assertOver(responder);
 });
 
-Deno.test("messages out of turn are refused", () => {
+Deno.test("a message out of turn throws", () => {
   const [initiator, responder] = pair();
   assertThrows(() => write(responder), Error, "out of turn");
   assertThrows(() => read(initiator, new Uint8Array(48)), Error, "out of turn");
@@ -129,12 +128,12 @@ Deno.test("messages out of turn are refused", () => {
   assertOver(responder);
 });
 
-Deno.test("every handshake has ephemerals of its own", () => {
+Deno.test("every handshake has new ephemeral keys", () => {
   assertNotEquals(write(pair()[0]), write(pair()[0]));
   assertNotEquals(connected().initiator.handshakeHash, connected().initiator.handshakeHash);
 });
 
-Deno.test("the caller's key is neither changed nor kept as it is", () => {
+Deno.test("the caller's pre-shared key is not changed", () => {
   const psk = Buffer.alloc(32, 9);
   const prologue = NOTHING;
   const initiator = new HandshakeState({ initiator: true, prologue, psk });
@@ -146,7 +145,7 @@ Deno.test("the caller's key is neither changed nor kept as it is", () => {
   assertEquals(psk, Buffer.alloc(32, 9));
 });
 
-Deno.test("a key of another length than 32 bytes is a mistake of the caller", () => {
+Deno.test("a pre-shared key of another length than 32 bytes is a RangeError", () => {
   for (const length of [0, 31, 33]) {
     const psk = new Uint8Array(length);
     assertThrows(

@@ -1,5 +1,5 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { NoiseFailure } from "../../lib/noise/noise_failure.ts";
+import { NoiseError } from "../../lib/noise/noise_error.ts";
 import {
   hkdf,
   KeyPair,
@@ -13,7 +13,7 @@ import { NOTHING } from "../support/noise_vectors.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.fromHex(text);
 
-/** cr.yp.to/ecdh.html: the points whose multiples are few, and those values modulo 2^255-19. */
+/** The public keys of low order, with values equal modulo 2^255-19: cr.yp.to/ecdh.html. */
 const LOW_ORDER = [
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
@@ -56,19 +56,19 @@ Deno.test("X25519 is that of RFC 7748, section 6.1", () => {
   assertEquals(alice.agree(bob).toHex(), secret);
 });
 
-Deno.test("every public key of low order is refused, with and without the unused bit", () => {
+Deno.test("agree() fails for every public key of low order", () => {
   const pair = KeyPair.generate();
   for (const low of LOW_ORDER) {
     const point = hex(low);
     for (let bit = 0; bit < 2; bit++) {
-      assertEquals(assertThrows(() => pair.agree(point), NoiseFailure).reason, "weak-key");
+      assertEquals(assertThrows(() => pair.agree(point), NoiseError).reason, "weak-key");
       point[31]! |= 0x80;
     }
   }
 });
 
-Deno.test("the all-zero shared secret is refused, and no other", () => {
-  const failure = assertThrows(() => requireContributory(new Uint8Array(32)), NoiseFailure);
+Deno.test("requireContributory() fails for the all-zero shared secret only", () => {
+  const failure = assertThrows(() => requireContributory(new Uint8Array(32)), NoiseError);
   assertEquals(failure.reason, "weak-key");
   for (let position = 0; position < 32; position++) {
     const secret = new Uint8Array(32);
@@ -77,7 +77,7 @@ Deno.test("the all-zero shared secret is refused, and no other", () => {
   }
 });
 
-Deno.test("keys of another length than 32 bytes are mistakes of the caller", () => {
+Deno.test("a key of another length than 32 bytes is a RangeError", () => {
   for (const length of [0, 31, 33]) {
     assertThrows(() => KeyPair.fromPrivateKey(new Uint8Array(length)), RangeError);
     assertThrows(() => KeyPair.generate().agree(new Uint8Array(length)), RangeError);
@@ -92,8 +92,8 @@ Deno.test("ChaCha20-Poly1305 is that of RFC 8439, appendix A.5", () => {
   const text = new TextEncoder().encode(
     "Internet-Drafts are draft documents valid for a maximum of six months and may be updated, " +
       "replaced, or obsoleted by other documents at any time. It is inappropriate to use " +
-      "Internet-Drafts as reference material or to cite them other than as /\u201cwork in progress./" +
-      "\u201d",
+      "Internet-Drafts as reference material or to cite them other than as " +
+      "/\u201cwork in progress./\u201d",
   );
   const length = seal(key, nonce, ad, text, out, 1);
   assertEquals(out.subarray(1, 17).toHex(), "64a0861575861af460f062c79be643bd");
@@ -105,7 +105,7 @@ Deno.test("ChaCha20-Poly1305 is that of RFC 8439, appendix A.5", () => {
   assertEquals(plaintext === null ? null : new Uint8Array(plaintext), text);
 });
 
-Deno.test("random bytes are not the same twice", () => {
+Deno.test("randomBytes() returns different bytes each time", () => {
   assertEquals(randomBytes(32).length, 32);
   assertNotEquals(randomBytes(32), randomBytes(32));
 });

@@ -21,29 +21,29 @@ function first(vector: Vector, index: 0 | 1): Message {
   return message;
 }
 
-/** Plays the one side: writes what it is said to write, reads what the other is said to have written. */
-function play(vector: Vector, me: "initiator" | "responder"): Transport {
-  const state: HandshakeState = side(vector, me === "initiator");
+/** Runs one side of a vector's handshake, and compares what it writes and reads. */
+function play(vector: Vector, own: "initiator" | "responder"): Transport {
+  const state: HandshakeState = side(vector, own === "initiator");
   for (const index of [0, 1] as const) {
     const { sender, payload, ciphertext } = first(vector, index);
-    if (sender === me) assertEquals(write(state, payload), ciphertext);
+    if (sender === own) assertEquals(write(state, payload), ciphertext);
     else assertEquals(read(state, ciphertext), payload);
   }
   return state.split();
 }
 
-Deno.test("there are vectors, and they are of the protocol spoken here", () => {
+Deno.test("there are 6 vectors of this protocol", () => {
   assertEquals(vectors.length, 6);
   for (const vector of vectors) assertEquals(vector.protocolName, PROTOCOL_NAME);
 });
 
 vectors.forEach((vector, index) => {
-  for (const me of ["initiator", "responder"] as const) {
-    Deno.test(`vector ${index + 1} comes out byte for byte, played by the ${me}`, () => {
-      const transport = play(vector, me);
+  for (const own of ["initiator", "responder"] as const) {
+    Deno.test(`vector ${index + 1}: the ${own} writes and reads its bytes`, () => {
+      const transport = play(vector, own);
       assertEquals(transport.handshakeHash, vector.handshakeHash);
       for (const { sender, payload, ciphertext } of vector.messages.slice(2)) {
-        if (sender === me) assertEquals(encrypt(transport.send, payload), ciphertext);
+        if (sender === own) assertEquals(encrypt(transport.send, payload), ciphertext);
         else assertEquals(decrypt(transport.receive, ciphertext), payload);
       }
     });

@@ -1,33 +1,41 @@
-/** What CI runs, with a Deno that only says what it was asked: what counts as failed, and what the last line says. */
+/**
+ * `.ci/run` with a stub of `deno`: which tasks it runs, what counts as a failure, what the last
+ * line says.
+ */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
+import manifest from "../../deno.json" with { type: "json" };
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** Instead of `npx`: each run of tests and each task ends as an environment variable says. */
-const NPX = `#!/bin/sh
-shift 2
-case "$1 $2" in
-  "task check" | "task bundle" | "task portable") exit 0 ;;
-  "task compile") exit "$COMPILE" ;;
-  "task test" | "test "*) ;;
-  *) echo "not expected: $*"; exit 1 ;;
+/**
+ * A stub of `npx --yes deno@VERSION task TASK`. A build ends as `COMPILE` says; a run of tests
+ * prints the summary in the variable that is named like the build.
+ */
+const NPX_STUB = `#!/bin/sh
+[ "$1 $2 $3 $#" = "--yes deno@2.9.6 task 4" ] || { echo "unexpected: $*"; exit 1; }
+case $4 in
+  check | bundle | portable) exit 0 ;;
+  compile) exit "$COMPILE" ;;
+  test | test-end-to-end) ;;
+  *) echo "unexpected: $*"; exit 1 ;;
 esac
-for last; do :; done
-echo "asked: $IPCAUTH_BUILD $last"
+echo "stub: $IPCAUTH_BUILD $4"
 eval "summary=\\$$IPCAUTH_BUILD"
 echo "$summary"
 case $summary in FAILED*) exit 1 ;; esac
 `;
 
-interface Said {
+interface CiResult {
   readonly code: number;
+  /** Standard output and standard error. */
   readonly text: string;
-  readonly last: string;
-  readonly asked: readonly string[];
+  readonly lastLine: string;
+  /** Each run of tests, as `BUILD TASK`. */
+  readonly runs: readonly string[];
 }
 
-const GOOD = {
+const PASSING = {
   COMPILE: "69",
   bundle: "ok | 10 passed (7 steps) | 0 failed (1m2s)",
   source: "ok | 20 passed (1 step) | 0 failed (3s)",
@@ -35,75 +43,116 @@ const GOOD = {
   compiled: "ok | 40 passed | 0 failed (3s)",
 };
 
-async function ci(env: Partial<typeof GOOD>, executable = false): Promise<Said> {
-  const place = await Deno.makeTempDir();
+async function writeExecutable(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(path, text);
+  await Deno.chmod(path, 0o755);
+}
+
+/**
+ * Runs `.ci/run` in a directory of its own.
+ *
+ * @param env Replaces outcomes of the stub.
+ * @param executable Whether compiled executables are in `dist/`.
+ */
+async function runCi(env: Partial<typeof PASSING>, executable = false): Promise<CiResult> {
+  const directory = await Deno.makeTempDir();
   try {
-    const bin = join(place, "bin");
+    const bin = join(directory, "bin");
     await Deno.mkdir(bin);
-    await Deno.mkdir(join(place, ".ci"));
-    await Deno.copyFile(join(ROOT, ".ci", "run"), join(place, ".ci", "run"));
-    await Deno.copyFile(join(ROOT, "deno.json"), join(place, "deno.json"));
-    await Deno.writeTextFile(join(bin, "npx"), NPX);
-    await Deno.chmod(join(bin, "npx"), 0o755);
-    // Nothing is installed for this.
-    await Deno.writeTextFile(join(bin, "apt-get"), "#!/bin/sh\n");
-    await Deno.chmod(join(bin, "apt-get"), 0o755);
+    await Deno.mkdir(join(directory, ".ci"));
+    await Deno.copyFile(join(ROOT, ".ci", "run"), join(directory, ".ci", "run"));
+    await writeExecutable(join(bin, "npx"), NPX_STUB);
+    // A missing package is not installed by this test.
+    await writeExecutable(join(bin, "apt-get"), "#!/bin/sh\n");
     if (executable) {
-      await Deno.mkdir(join(place, "dist"));
+      await Deno.mkdir(join(directory, "dist"));
       for (const name of ["x64", "arm64"]) {
-        const path = join(place, "dist", `ipcauth-linux-${name}`);
-        await Deno.writeTextFile(path, "#!/bin/sh\n");
-        await Deno.chmod(path, 0o755);
+        await writeExecutable(join(directory, "dist", `ipcauth-linux-${name}`), "#!/bin/sh\n");
       }
     }
     const { code, stdout, stderr } = await new Deno.Command("bash", {
-      args: [join(place, ".ci", "run")],
-      env: { ...GOOD, ...env, PATH: `${bin}:${Deno.env.get("PATH")}` },
+      args: [join(directory, ".ci", "run")],
+      env: { ...PASSING, ...env, PATH: `${bin}:${Deno.env.get("PATH")}` },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
     }).output();
-    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    const lines = new TextDecoder().decode(stdout).trim().split("\n");
-    const asked = lines.filter((line) => line.startsWith("asked: ")).map((line) => line.slice(7));
-    return { code, text, last: lines.at(-1)!, asked };
+    const decoder = new TextDecoder();
+    const lines = decoder.decode(stdout).trim().split("\n");
+    return {
+      code,
+      text: decoder.decode(stdout) + decoder.decode(stderr),
+      lastLine: lines.at(-1)!,
+      runs: lines.filter((line) => line.startsWith("stub: ")).map((line) => line.slice(6)),
+    };
   } finally {
-    await Deno.remove(place, { recursive: true });
+    await Deno.remove(directory, { recursive: true });
   }
 }
 
-const RUNS = ["bundle test", "source tests/end_to_end/", "portable tests/end_to_end/"];
+const RUNS = ["bundle test", "source test-end-to-end", "portable test-end-to-end"];
 
-Deno.test("CI tries source, bundle and portable, says why not the executable, and adds up", async () => {
-  const { code, text, last, asked } = await ci({});
-  assertEquals([code, last, asked], [0, "60 passed, 0 failed", RUNS], text);
-  assertStringIncludes(text, "left out: the tests of the compiled executable, because ");
+Deno.test("CI tests bundle, source and portable build, says why not the executable, and adds up", async () => {
+  const { code, text, lastLine, runs } = await runCi({});
+  assertEquals([code, lastLine, runs], [0, "60 passed, 0 failed", RUNS], text);
+  assertStringIncludes(text, "left out: the tests of the compiled executable: ");
 });
 
-Deno.test("CI tries the executable, too, where there is one", async () => {
-  const { code, text, last, asked } = await ci({ COMPILE: "0" }, true);
+Deno.test("CI tests the compiled executable where there is one", async () => {
+  const { code, text, lastLine, runs } = await runCi({ COMPILE: "0" }, true);
   assertEquals(
-    [code, last, asked],
-    [0, "100 passed, 0 failed", [...RUNS, "compiled tests/end_to_end/"]],
+    [code, lastLine, runs],
+    [0, "100 passed, 0 failed", [...RUNS, "compiled test-end-to-end"]],
     text,
   );
 });
 
-Deno.test("CI fails when compiling fails for any other reason", async () => {
-  const { code, asked } = await ci({ COMPILE: "1" });
-  assertEquals([code, asked], [1, []]);
+Deno.test("CI fails when compiling fails for another reason than a missing base runtime", async () => {
+  const { code, runs } = await runCi({ COMPILE: "1" });
+  assertEquals([code, runs], [1, []]);
 });
 
-Deno.test("CI fails when a test of any run fails, is skipped, or when a run has no end", async () => {
+Deno.test("CI fails when a test of any run fails or is skipped, or a run has no summary", async () => {
   for (
-    const [env, last] of [
+    const [env, expected] of [
       [{ source: "FAILED | 18 passed (2 steps) | 2 failed (1 step) (3s)" }, "58 passed, 2 failed"],
       [{ portable: "ok | 29 passed | 0 failed | 1 ignored (3s)" }, "59 passed, 0 failed"],
       [{ bundle: "ok | 10 passed | 0 failed | 0 ignored (1 step) (3s)" }, "60 passed, 0 failed"],
       [{ source: "error: out of memory" }, "40 passed, 0 failed"],
     ] as const
   ) {
-    const said = await ci(env);
-    assertEquals([said.code, said.last, said.asked], [1, last, RUNS], said.text);
+    const result = await runCi(env);
+    assertEquals([result.code, result.lastLine, result.runs], [1, expected, RUNS], result.text);
+  }
+});
+
+/** A test file with a test that passes, one that fails, one that is skipped, and a skipped step. */
+const SAMPLE = `Deno.test("passes", async (test) => {
+  await test.step("step", () => {});
+  await test.step({ name: "skipped step", ignore: true, fn: () => {} });
+});
+Deno.test("fails", () => {
+  throw new Error("expected");
+});
+Deno.test({ name: "skipped", ignore: true, fn: () => {} });
+`;
+
+Deno.test("the summary of the test task has the form that CI counts", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    for (const name of ["a", "b"]) {
+      await Deno.writeTextFile(join(directory, `${name}_test.ts`), SAMPLE);
+    }
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: [...manifest.tasks.test.command.split(" ").slice(1), `${directory}/`],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    const summary = new TextDecoder().decode(stdout).split("\n")
+      .find((line) => line.startsWith("FAILED | "))?.replace(/ \([^()]*\)$/, "");
+    assertEquals(summary, "FAILED | 2 passed (2 steps) | 2 failed | 2 ignored (2 steps)");
+  } finally {
+    await Deno.remove(directory, { recursive: true });
   }
 });

@@ -1,20 +1,23 @@
-/** The installer, with archives of a program that only says which one it is. */
+/** `install.sh`, with archives of a stub program that prints which one it is. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
-import { seal } from "../../tools/packaging/checksums.ts";
-import { run } from "../../tools/build/commit.ts";
-import { HERE } from "../../tools/build/elf.ts";
+import { writeChecksums } from "../../tools/packaging/checksums.ts";
+import { runProgram } from "../../tools/build/run_program.ts";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
 
 const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
-const NAME = `ipcauth-1.2.3-linux-${HERE}`;
+const NAME = `ipcauth-1.2.3-linux-${HOST_MACHINE}`;
 
-/** Says what lies beside it, wherever it is, as the real launcher finds the rest of the program. */
-const PROGRAM = `#!/bin/sh
+/**
+ * Prints `lib/word`, found relative to itself, as the real launcher finds the rest of the program.
+ */
+const STUB_PROGRAM = `#!/bin/sh
 here=$(dirname -- "$(readlink -f -- "$0")")
 cat -- "$here/../lib/word"
 `;
 
-class Place {
+/** A temporary directory with a release in `release/`. */
+class ReleaseFixture {
   readonly directory = Deno.makeTempDirSync();
 
   [Symbol.dispose]() {
@@ -25,20 +28,20 @@ class Place {
     return join(this.directory, ...names);
   }
 
-  /** Makes a release of one archive. */
+  /** Makes a release of one archive, or adds one to it. @param word What the program prints. */
   async release(word: string, name = NAME): Promise<void> {
     const tree = this.path("tree", name);
     for (const part of ["bin", "lib"]) await Deno.mkdir(join(tree, part), { recursive: true });
-    await Deno.writeTextFile(join(tree, "bin", "ipcauth"), PROGRAM);
+    await Deno.writeTextFile(join(tree, "bin", "ipcauth"), STUB_PROGRAM);
     await Deno.chmod(join(tree, "bin", "ipcauth"), 0o755);
     await Deno.writeTextFile(join(tree, "lib", "word"), `${word}\n`);
     await Deno.mkdir(this.path("release"), { recursive: true });
     const archive = this.path("release", `${name}.tar.gz`);
-    await run("tar", ["-czf", archive, "-C", this.path("tree"), name], "/");
-    await seal(this.path("release"), null);
+    await runProgram("tar", ["-czf", archive, "-C", this.path("tree"), name], "/");
+    await writeChecksums(this.path("release"), null);
   }
 
-  /** Runs the installer. */
+  /** Runs the installer in the directory. */
   async install(args: readonly string[], env: Record<string, string> = {}, umask = "022") {
     const { code, stdout, stderr } = await new Deno.Command("sh", {
       args: ["-c", 'umask "$0" && exec sh "$@"', umask, INSTALL, ...args],
@@ -52,18 +55,23 @@ class Place {
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
-  /** All names below the prefix, hidden ones, too. */
+  /** All names in the directories of the prefix, hidden ones included. */
   async installed(prefix: string): Promise<string[]> {
-    const names = await run("find", [".", "-mindepth", "2", "-maxdepth", "2"], this.path(prefix));
+    const names = await runProgram(
+      "find",
+      [".", "-mindepth", "2", "-maxdepth", "2"],
+      this.path(prefix),
+    );
     return names.trim().split("\n").sort();
   }
 }
 
-const CLEAN = ["./bin/ipcauth", `./lib/${NAME}`];
+/** The result of a complete installation. */
+const INSTALLED = ["./bin/ipcauth", `./lib/${NAME}`];
 
-Deno.test("install.sh understands its flags in both ways, and says what is missing", async (test) => {
-  using place = new Place();
-  await place.release("one");
+Deno.test("install.sh takes `--flag value` and `--flag=value`, and reports a missing value", async (test) => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
   for (
     const [args, prefix] of [
       [["--from", "release", "--prefix", "a"], "a"],
@@ -71,76 +79,76 @@ Deno.test("install.sh understands its flags in both ways, and says what is missi
     ] as const
   ) {
     await test.step(args.join(" "), async () => {
-      const { code, stdout, stderr } = await place.install(args);
+      const { code, stdout, stderr } = await fixture.install(args);
       assertEquals([code, stdout, stderr], [0, "one\n", ""]);
-      assertEquals(await place.installed(prefix), CLEAN);
+      assertEquals(await fixture.installed(prefix), INSTALLED);
     });
   }
   for (const args of [["--from"], ["--prefix"], ["--from="], ["--prefix", ""], ["--nothing"]]) {
     await test.step(args.join(" "), async () => {
-      const { code, stderr } = await place.install(args);
+      const { code, stderr } = await fixture.install(args);
       assertEquals(code, 1);
       assertMatch(stderr, /^install\.sh: error: .*\nhint: usage: install\.sh \[--prefix/);
     });
   }
   await test.step("--help", async () => {
-    const { code, stdout, stderr } = await place.install(["--help"]);
+    const { code, stdout, stderr } = await fixture.install(["--help"]);
     assertEquals([code, stderr], [0, ""]);
     assertMatch(stdout, /^usage: install\.sh \[--prefix/);
   });
 });
 
-Deno.test("install.sh installs for everyone, whatever the umask", async () => {
-  using place = new Place();
-  await place.release("one");
-  assertEquals((await place.install(["--from=release", "--prefix=a"], {}, "077")).code, 0);
-  const modes = await run("find", [".", "-type", "d", "-printf", "%m\n"], place.path("a"));
+Deno.test("install.sh installs for all users under any umask", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  assertEquals((await fixture.install(["--from=release", "--prefix=a"], {}, "077")).code, 0);
+  const modes = await runProgram("find", [".", "-type", "d", "-printf", "%m\n"], fixture.path("a"));
   assertEquals([...new Set(modes.trim().split("\n"))], ["755"]);
 });
 
-Deno.test("install.sh knows a missing tool from a wrong checksum", async () => {
-  using place = new Place();
-  await place.release("one");
-  await Deno.mkdir(place.path("bin"));
+Deno.test("install.sh reports a missing tool, not a wrong checksum", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  await Deno.mkdir(fixture.path("bin"));
   for (const tool of ["sh", "uname", "dirname", "mktemp", "rm", "cp", "grep", "wc", "tar"]) {
-    const path = (await run("sh", ["-c", `command -v ${tool}`], "/")).trim();
-    await Deno.symlink(path, place.path("bin", tool));
+    const path = (await runProgram("sh", ["-c", `command -v ${tool}`], "/")).trim();
+    await Deno.symlink(path, fixture.path("bin", tool));
   }
-  const { code, stderr } = await place.install(
+  const { code, stderr } = await fixture.install(
     ["--from=release", "--prefix=a"],
-    { PATH: place.path("bin") },
+    { PATH: fixture.path("bin") },
   );
   assertEquals(code, 1);
   assertStringIncludes(stderr, "there is no sha256sum");
   assertEquals(/checksum/.test(stderr), false, stderr);
 });
 
-Deno.test("install.sh wants exactly one archive for this machine", async () => {
-  using place = new Place();
+Deno.test("install.sh requires exactly one archive for this machine", async () => {
+  using fixture = new ReleaseFixture();
   const args = ["--from=release", "--prefix=a"];
-  await place.release("other", `ipcauth-1.2.3-linux-${HERE === "x64" ? "arm64" : "x64"}`);
-  const none = await place.install(args);
+  await fixture.release("other", `ipcauth-1.2.3-linux-${HOST_MACHINE === "x64" ? "arm64" : "x64"}`);
+  const none = await fixture.install(args);
   assertEquals(none.code, 1);
-  assertStringIncludes(none.stderr, `names no archive for ${HERE}`);
-  await place.release("one");
-  await place.release("two", `ipcauth-1.2.4-linux-${HERE}`);
-  const two = await place.install(args);
+  assertStringIncludes(none.stderr, `names no archive for ${HOST_MACHINE}`);
+  await fixture.release("one");
+  await fixture.release("two", `ipcauth-1.2.4-linux-${HOST_MACHINE}`);
+  const two = await fixture.install(args);
   assertEquals(two.code, 1);
   assertStringIncludes(two.stderr, "more than one archive");
-  await Deno.lstat(place.path("a")).then(() => assert(false), () => {});
+  await Deno.lstat(fixture.path("a")).then(() => assert(false), () => {});
 });
 
-Deno.test("install.sh replaces the same version, and another, without a moment in which there is none", async () => {
-  using place = new Place();
+Deno.test("install.sh replaces the same and another version; the program can be started at all times", async () => {
+  using fixture = new ReleaseFixture();
   const args = ["--from=release", "--prefix=a"];
-  await place.release("0");
-  assertEquals((await place.install(args)).code, 0);
-  let going = true;
+  await fixture.release("0");
+  assertEquals((await fixture.install(args)).code, 0);
+  let isInstalling = true;
   let runs = 0;
   const failures: string[] = [];
-  const user = (async () => {
-    while (going) {
-      const { code, stdout, stderr } = await new Deno.Command(place.path("a", "bin", "ipcauth"))
+  const starts = (async () => {
+    while (isInstalling) {
+      const { code, stdout, stderr } = await new Deno.Command(fixture.path("a", "bin", "ipcauth"))
         .output();
       runs++;
       const decoder = new TextDecoder();
@@ -150,56 +158,56 @@ Deno.test("install.sh replaces the same version, and another, without a moment i
     }
   })();
   for (const word of ["1", "2"]) {
-    await place.release(word);
-    const { code, stdout, stderr } = await place.install(args);
+    await fixture.release(word);
+    const { code, stdout, stderr } = await fixture.install(args);
     assertEquals([code, stdout, stderr], [0, `${word}\n`, ""]);
-    assertEquals(await place.installed("a"), CLEAN);
+    assertEquals(await fixture.installed("a"), INSTALLED);
   }
-  await Deno.remove(place.path("release"), { recursive: true });
-  const next = `ipcauth-1.2.4-linux-${HERE}`;
-  await place.release("3", next);
-  assertEquals((await place.install(args)).stdout, "3\n");
-  going = false;
-  await user;
+  await Deno.remove(fixture.path("release"), { recursive: true });
+  const next = `ipcauth-1.2.4-linux-${HOST_MACHINE}`;
+  await fixture.release("3", next);
+  assertEquals((await fixture.install(args)).stdout, "3\n");
+  isInstalling = false;
+  await starts;
   assertEquals(failures, []);
   assert(runs > 10);
-  assertEquals(await place.installed("a"), [...CLEAN, `./lib/${next}`]);
+  assertEquals(await fixture.installed("a"), [...INSTALLED, `./lib/${next}`]);
 });
 
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
-  Deno.test(`install.sh that is ended by ${signal} leaves nothing behind`, async () => {
-    using place = new Place();
-    await place.release("one");
-    await Deno.mkdir(place.path("bin"));
-    await Deno.mkdir(place.path("tmp"));
-    // In the middle of unpacking; its parent is the installer.
+  Deno.test(`install.sh removes its files when it is ended by ${signal}`, async () => {
+    using fixture = new ReleaseFixture();
+    await fixture.release("one");
+    await Deno.mkdir(fixture.path("bin"));
+    await Deno.mkdir(fixture.path("tmp"));
+    // Sends the signal to its parent, the installer, while it unpacks.
     await Deno.writeTextFile(
-      place.path("bin", "tar"),
+      fixture.path("bin", "tar"),
       `#!/bin/sh\nkill -s ${signal.slice(3)} "$PPID"\nexec /bin/tar "$@"\n`,
     );
-    await Deno.chmod(place.path("bin", "tar"), 0o755);
-    const { signal: by } = await new Deno.Command("sh", {
+    await Deno.chmod(fixture.path("bin", "tar"), 0o755);
+    const { signal: endedBy } = await new Deno.Command("sh", {
       args: [INSTALL, "--from=release", "--prefix=a"],
-      cwd: place.directory,
-      env: { PATH: `${place.path("bin")}:/usr/bin:/bin`, TMPDIR: place.path("tmp") },
+      cwd: fixture.directory,
+      env: { PATH: `${fixture.path("bin")}:/usr/bin:/bin`, TMPDIR: fixture.path("tmp") },
       stdin: "null",
       stdout: "null",
       stderr: "null",
     }).output();
-    assertEquals(by, signal);
+    assertEquals(endedBy, signal);
     assertEquals(
-      await run("find", ["a", "tmp", "-mindepth", "1"], place.directory),
+      await runProgram("find", ["a", "tmp", "-mindepth", "1"], fixture.directory),
       "a/lib\na/bin\n",
     );
   });
 }
 
-Deno.test("what is published is sealed with its installer, which knows where it is", async () => {
-  using place = new Place();
-  await place.release("one");
-  const sums = await seal(place.path("release"), "https://host.example/v1");
+Deno.test("the checksums of a release include its installer, which contains the address", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  const sums = await writeChecksums(fixture.path("release"), "https://host.example/v1");
   assertMatch(sums, new RegExp(`^[0-9a-f]{64}  install.sh\n[0-9a-f]{64}  ${NAME}.tar.gz\n$`));
-  await run("sha256sum", ["--check", "--strict", "SHA256SUMS"], place.path("release"));
-  const text = await Deno.readTextFile(place.path("release", "install.sh"));
+  await runProgram("sha256sum", ["--check", "--strict", "SHA256SUMS"], fixture.path("release"));
+  const text = await Deno.readTextFile(fixture.path("release", "install.sh"));
   assertStringIncludes(text, "\nfrom=https://host.example/v1\n");
 });

@@ -1,6 +1,6 @@
-/** The manual pages say what the help texts say, in the sections that a page has. */
+/** The manual pages have the content of the help texts, in the sections of a manual page. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { takeApart } from "../../tools/packaging/help.ts";
+import { parseHelp } from "../../tools/packaging/help.ts";
 import { manualPages } from "../../tools/packaging/man.ts";
 import { COMMANDS } from "../../lib/cli/arguments.ts";
 import { usageText } from "../../lib/cli/usage.ts";
@@ -9,7 +9,7 @@ import { isInstalled } from "../support/installed.ts";
 
 const PAGES = manualPages({ hash: "0123456789ab", time: 1_700_000_000 });
 
-/** The text of a page by its sections, without what is for roff. */
+/** The text of a page by its sections, without roff markup. */
 function sections(page: string): Map<string, string> {
   const plain = page
     .replaceAll(/^\.(?:TP|PP|nf|fi|nh|ad l|TH .*)\n/gm, "")
@@ -24,7 +24,7 @@ function sections(page: string): Map<string, string> {
   );
 }
 
-Deno.test("there is a page for the program and for each command, with the sections of a page in their order", () => {
+Deno.test("the program and each command have a page, with the usual sections in order", () => {
   assertEquals(
     PAGES.map(({ name }) => name),
     ["ipcauth.1", ...COMMANDS.filter((name) => name !== "help").map((name) => `ipcauth-${name}.1`)],
@@ -42,12 +42,12 @@ Deno.test("there is a page for the program and for each command, with the sectio
   }
 });
 
-Deno.test("a page has every word of its help text", () => {
+Deno.test("a page contains every word of its help text", () => {
   for (const { name, text } of PAGES) {
     const command = name === "ipcauth.1" ? null : name.slice("ipcauth-".length, -2);
     const page = [...sections(text).values()].join("\n").split(/\s+/);
     const words = usageText(command).replaceAll(
-      /^(?:Usage|Everywhere|Exit codes|Examples): ?/gm,
+      /^(?:Usage|Global flags|Exit codes|Examples): ?/gm,
       "",
     )
       .split(/\s+/).filter((word) => word !== "" && word !== "ipcauth:");
@@ -55,25 +55,28 @@ Deno.test("a page has every word of its help text", () => {
   }
 });
 
-Deno.test("options, exit codes and files stand where one looks for them", () => {
+Deno.test("options, exit codes and files are in their sections", () => {
   const of = (name: string) => sections(PAGES.find((page) => page.name === name)!.text);
   const serve = of("ipcauth-serve.1");
   assertStringIncludes(serve.get("NAME")!, "ipcauth-serve - put a listener in front of a service");
-  assertStringIncludes(serve.get("OPTIONS")!, "\n--forward TARGET\njoin whoever is let in");
+  assertStringIncludes(
+    serve.get("OPTIONS")!,
+    "\n--forward TARGET\nconnect each accepted client to",
+  );
   assertStringIncludes(serve.get("EXIT STATUS")!, "\n77\nrefused\n");
   assertStringIncludes(serve.get("FILES")!, "/etc/ipcauth/config.yaml\n");
   assertStringIncludes(serve.get("EXAMPLES")!, "\n  --forward unix:/run/postgresql");
   assertStringIncludes(of("ipcauth-run-as.1").get("EXIT STATUS")!, "125 run-as itself failed");
   assertStringIncludes(of("ipcauth-users.1").get("DESCRIPTION")!, "\nallow, deny\nset local_ipc");
   assertStringIncludes(of("ipcauth.1").get("OPTIONS")!, "\n--version\n");
-  // Those are between a launcher and the program.
+  // Those with IPCAUTH_KEEP_ are set by the launchers only.
   for (const variable of VARIABLES.filter((name) => !name.startsWith("IPCAUTH_KEEP_"))) {
     assertStringIncludes(of("ipcauth.1").get("ENVIRONMENT")!, `${variable}\n`);
   }
 });
 
-Deno.test("a help text is taken apart as it is laid out", () => {
-  const help = takeApart(`Usage: x [--a]
+Deno.test("parseHelp() parses a help text by its layout", () => {
+  const help = parseHelp(`Usage: x [--a]
          [--b]
 
 Does
@@ -107,7 +110,7 @@ Examples:
 });
 
 Deno.test({
-  name: "groff finds nothing to complain about in the pages (needs groff)",
+  name: "groff has no warning about the pages (needs groff)",
   ignore: !isInstalled("groff"),
   async fn() {
     for (const { name, text } of PAGES) {

@@ -1,48 +1,59 @@
-/** Builds do not depend on who builds them: on the umask, or on what a parent directory hands down. */
+/** Builds do not depend on the builder: neither on the umask nor on bits of a parent directory. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { bundle } from "../../tools/build/bundle.ts";
-import { run } from "../../tools/build/commit.ts";
+import { runProgram } from "../../tools/build/run_program.ts";
 import { debianPackage } from "../../tools/packaging/deb.ts";
-import { NAME, pack, portable } from "../../tools/build/portable.ts";
+import { pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import { isInstalled } from "../support/installed.ts";
 import { copyTree, runScript } from "../support/source_tree.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
-/** The same twice: here, and in a tree that hands its group down to a builder that keeps everything to itself. */
-async function builtTwice(script: string, build: (directory: string) => Promise<string>) {
-  const place = await Deno.makeTempDir();
+/**
+ * Builds the same here and from a copied tree, whose directories have `g+s` and no permissions for
+ * other users, under umask 077. Asserts that both are the same bytes.
+ *
+ * @param script A script that builds into the directory that is its argument.
+ * @param build The same for this process. @returns The path of the file.
+ * @returns The listing of the file where it is an archive.
+ */
+async function buildTwice(script: string, build: (directory: string) => Promise<string>) {
+  const temporary = await Deno.makeTempDir();
   try {
-    const tree = join(place, "tree");
+    const tree = join(temporary, "tree");
     await copyTree(tree);
-    const other = join(place, "other");
-    await Deno.mkdir(other);
-    await run("find", [tree, other, "-type", "d", "-exec", "chmod", "g+s", "{}", "+"], place);
-    await run("chmod", ["-R", "go=", tree], place);
-    await runScript(tree, script, [other], { umask: "077", home: place });
-    const one = join(place, "one");
-    await Deno.mkdir(one);
-    const path = await build(one);
+    const fromTree = join(temporary, "other");
+    await Deno.mkdir(fromTree);
+    await runProgram(
+      "find",
+      [tree, fromTree, "-type", "d", "-exec", "chmod", "g+s", "{}", "+"],
+      temporary,
+    );
+    await runProgram("chmod", ["-R", "go=", tree], temporary);
+    await runScript(tree, script, [fromTree], { umask: "077", home: temporary });
+    const fromHere = join(temporary, "one");
+    await Deno.mkdir(fromHere);
+    const path = await build(fromHere);
     const [name] = path.split("/").slice(-1);
-    assertEquals(await sha256(path), await sha256(join(other, name!)));
-    return await run("tar", ["-tvf", path], place).catch(() => "");
+    assertEquals(await sha256(path), await sha256(join(fromTree, name!)));
+    return await runProgram("tar", ["-tvf", path], temporary).catch(() => "");
   } finally {
-    await Deno.remove(place, { recursive: true });
+    await Deno.remove(temporary, { recursive: true });
   }
 }
 
-Deno.test("the portable archive has the same bytes under another umask, in a tree with a group of its own", async () => {
-  const listing = await builtTwice(
-    `import { NAME, pack, portable } from "../builds/tools/build/portable.ts";
+Deno.test("the portable archive has the same bytes under another umask, in a tree with g+s", async () => {
+  const listing = await buildTwice(
+    `import { pack, portable, PORTABLE_NAME } from "./tools/build/portable.ts";
 const [directory] = Deno.args;
-await portable(directory + "/" + NAME, ${JSON.stringify(COMMIT)});
-await pack(directory + "/" + NAME, directory + "/a.tar.gz", ${JSON.stringify(COMMIT)});
+await portable(directory + "/" + PORTABLE_NAME, ${JSON.stringify(COMMIT)});
+await pack(directory + "/" + PORTABLE_NAME, directory + "/a.tar.gz", ${JSON.stringify(COMMIT)});
 `,
     async (directory) => {
-      await portable(join(directory, NAME), COMMIT);
-      await pack(join(directory, NAME), join(directory, "a.tar.gz"), COMMIT);
+      await portable(join(directory, PORTABLE_NAME), COMMIT);
+      await pack(join(directory, PORTABLE_NAME), join(directory, "a.tar.gz"), COMMIT);
       return join(directory, "a.tar.gz");
     },
   );
@@ -50,9 +61,9 @@ await pack(directory + "/" + NAME, directory + "/a.tar.gz", ${JSON.stringify(COM
   assertEquals([...modes].sort(), ["-rw-r--r--", "-rwxr-xr-x", "drwxr-xr-x"]);
 });
 
-Deno.test("the script has the same bytes under another umask, in another place", async () => {
-  await builtTwice(
-    `import { bundle } from "../builds/tools/build/bundle.ts";
+Deno.test("the bundle has the same bytes under another umask, in another directory", async () => {
+  await buildTwice(
+    `import { bundle } from "./tools/build/bundle.ts";
 await bundle(Deno.args[0] + "/ipcauth", ${JSON.stringify(COMMIT)});
 `,
     async (directory) => {
@@ -66,8 +77,8 @@ Deno.test({
   name: "the Debian package has the same bytes under another umask (needs dpkg-deb)",
   ignore: !isInstalled("dpkg-deb"),
   async fn() {
-    await builtTwice(
-      `import { debianPackage } from "../builds/tools/packaging/deb.ts";
+    await buildTwice(
+      `import { debianPackage } from "./tools/packaging/deb.ts";
 const [directory] = Deno.args;
 await Deno.mkdir(directory + "/work");
 await debianPackage(directory + "/work", directory + "/a.deb", ${JSON.stringify(COMMIT)});

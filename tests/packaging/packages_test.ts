@@ -1,9 +1,9 @@
-/** What is published installs, is verified before it does, and goes away again. */
+/** The archive and the Debian package: verification, installation, upgrade, removal. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { debianPackage } from "../../tools/packaging/deb.ts";
-import { NAME, pack, PACKAGE, portable } from "../../tools/build/portable.ts";
+import { DEB_FILE_NAME, pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { isInstalled } from "../support/installed.ts";
@@ -15,14 +15,14 @@ Deno.test("install.sh verifies the checksum before it installs", async (test) =>
   await using program = await Program.install();
   const from = program.path("release");
   await Deno.mkdir(from);
-  await portable(program.path("build", NAME), COMMIT);
-  const archive = join(from, `${NAME}.tar.gz`);
-  await pack(program.path("build", NAME), archive, COMMIT);
-  const sums = `${await sha256(archive)}  ${NAME}.tar.gz\n`;
+  await portable(program.path("build", PORTABLE_NAME), COMMIT);
+  const archive = join(from, `${PORTABLE_NAME}.tar.gz`);
+  await pack(program.path("build", PORTABLE_NAME), archive, COMMIT);
+  const sums = `${await sha256(archive)}  ${PORTABLE_NAME}.tar.gz\n`;
   await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n${sums}`);
   const install = (prefix: string) =>
     program.execute(["sh", INSTALL, "--from", from, "--prefix", program.path(prefix)]);
-  await test.step("it installs, and again over itself", async () => {
+  await test.step("it installs, and once more over itself", async () => {
     for (let time = 0; time < 2; time++) {
       const { code, stdout, stderr } = await install("good");
       assertEquals([code, stderr], [0, ""]);
@@ -31,7 +31,7 @@ Deno.test("install.sh verifies the checksum before it installs", async (test) =>
     const names = [...Deno.readDirSync(program.path("good", "bin"))].map(({ name }) => name);
     assertEquals(names, ["ipcauth"]);
   });
-  await test.step("an archive that was tampered with is not unpacked", async () => {
+  await test.step("a modified archive is not unpacked", async () => {
     const file = await Deno.open(archive, { append: true });
     await file.write(Uint8Array.of(0));
     file.close();
@@ -40,11 +40,11 @@ Deno.test("install.sh verifies the checksum before it installs", async (test) =>
     assertStringIncludes(stderr, "the checksum");
     assertStringIncludes(stderr, "nothing was installed");
     await Deno.lstat(program.path("bad")).then(
-      () => assert(false, "something was installed"),
+      () => assert(false, "the prefix exists"),
       (error) => assert(error instanceof Deno.errors.NotFound),
     );
   });
-  await test.step("checksums of something else, or none, are none", async () => {
+  await test.step("it fails where the checksums lack the archive, or are missing", async () => {
     await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n`);
     assertStringIncludes((await install("none")).stderr, "names no archive");
     await Deno.remove(join(from, "SHA256SUMS"));
@@ -52,7 +52,10 @@ Deno.test("install.sh verifies the checksum before it installs", async (test) =>
   });
 });
 
-/** The machine as it is, with a layer on top in which a package may be installed, and which is gone at the end. */
+/**
+ * Makes an overlay of the machine in a mount namespace, and runs the steps in it; it ends with
+ * them.
+ */
 const LAYER = `
 mount -t tmpfs layer /mnt && mkdir /mnt/up /mnt/work /mnt/root &&
 mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/up,workdir=/mnt/work /mnt/root &&
@@ -61,8 +64,8 @@ mount --bind "$1" /mnt/root/mnt && exec chroot /mnt/root /bin/sh -e /mnt/steps.s
 `;
 
 /**
- * What is done with the packages there. systemd is played by a script that writes down what it is told; the tools
- * that tell it are the real ones.
+ * Installs, upgrades, removes and purges the packages in the overlay. `systemctl` is a stub that
+ * records its arguments in `/mnt/told`; the tools that run it are Debian's.
  */
 const STEPS = `
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -72,11 +75,13 @@ told() { grep -c -- "$1" /mnt/told || true; }
 cd /
 mkdir -p /run/systemd/system; rm -f /usr/sbin/policy-rc.d
 printf '%s\\n' '#!/bin/sh' 'echo "$*" >> /mnt/told' > /mnt/systemctl
-chmod 755 /mnt/systemctl; rm -f /usr/bin/systemctl; cp /mnt/systemctl /usr/bin/systemctl; : > /mnt/told
+chmod 755 /mnt/systemctl; rm -f /usr/bin/systemctl; cp /mnt/systemctl /usr/bin/systemctl
+: > /mnt/told
 say install; run dpkg --force-depends -i /mnt/one.deb
 ipcauth --version
 getent passwd ipcauth | cut -d: -f1,6,7
-stat -c '%a %U %G %n' /etc/ipcauth/config.yaml /usr/bin/ipcauth /usr/lib/systemd/system/ipcauth.service
+stat -c '%a %U %G %n' /etc/ipcauth/config.yaml /usr/bin/ipcauth
+stat -c '%a %U %G %n' /usr/lib/systemd/system/ipcauth.service
 ls /usr/share/man/man1/ipcauth*.1.gz | wc -l
 zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
 test -s /usr/share/bash-completion/completions/ipcauth
@@ -84,7 +89,7 @@ test -s /usr/share/bash-completion/completions/ipcauth
 setpriv --reuid=ipcauth --regid=ipcauth --clear-groups ipcauth users list
 told daemon-reload; told 'start\\|enable'
 say upgrade
-# As the administrator enables it (systemctl enable); that is to stay so.
+# The link that systemctl enable makes; an upgrade must keep it.
 wants=/etc/systemd/system/sockets.target.wants
 mkdir -p $wants; ln -s /usr/lib/systemd/system/ipcauth.socket $wants/ipcauth.socket
 run dpkg --force-depends -i /mnt/two.deb
@@ -92,7 +97,7 @@ dpkg-query -W -f '\${Version}\\n' ipcauth
 grep -c 'a new default' /etc/ipcauth/config.yaml
 told 'try-restart.* ipcauth.service'
 ls $wants | grep ipcauth
-say 'upgrade of what was changed'; run dpkg --force-depends --force-confold -i /mnt/one.deb
+say 'upgrade of a changed configuration'; run dpkg --force-depends --force-confold -i /mnt/one.deb
 echo '# mine' >> /etc/ipcauth/config.yaml
 run dpkg --force-depends --force-confdef --force-confold -i /mnt/two.deb
 dpkg-query -W -f '\${Version}\\n' ipcauth
@@ -109,7 +114,7 @@ find /etc/systemd /var/lib/systemd -name '*ipcauth*' | wc -l
 dpkg-query -l ipcauth 2>&1 | grep -c 'no packages found' || true
 `;
 
-/** Makes the next version of a package, which differs in nothing but its number and the default of its configuration. */
+/** Makes the next version of a package, with another version number and default configuration. */
 async function nextVersion(program: Program, one: string, two: string): Promise<void> {
   const tree = program.path("next");
   const script = `dpkg-deb --raw-extract "$1" "$3" &&
@@ -122,7 +127,7 @@ async function nextVersion(program: Program, one: string, two: string): Promise<
 }
 
 Deno.test({
-  name: "the Debian package installs, upgrades, is removed and purged (needs root and dpkg-deb)",
+  name: "the Debian package installs, upgrades, is removed, is purged (needs root and dpkg-deb)",
   ignore: !isRoot || !isInstalled("dpkg-deb"),
   async fn() {
     await using program = await Program.install();
@@ -135,7 +140,7 @@ Deno.test({
     await Deno.writeTextFile(join(share, "steps.sh"), STEPS);
     const info = await program.execute(["dpkg-deb", "--info", join(share, "one.deb")]);
     assertStringIncludes(info.stdout, `Version: ${manifest.version}`);
-    assertMatch(PACKAGE, /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
+    assertMatch(DEB_FILE_NAME, /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
     const { code, stdout, stderr } = await program.execute(
       ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAYER, "sh", share],
     );
@@ -158,7 +163,7 @@ NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
 1
 1
 ipcauth.socket
-== upgrade of what was changed
+== upgrade of a changed configuration
 99.0
 # mine
 /etc/ipcauth/config.yaml:0
@@ -179,15 +184,15 @@ gone
 });
 
 Deno.test({
-  name: "lintian finds nothing in the Debian package that is not explained (needs lintian)",
+  name: "lintian has no error or warning about the Debian package (needs lintian)",
   ignore: !isInstalled("lintian"),
   async fn() {
     await using program = await Program.install();
     const work = program.path("work");
     await Deno.mkdir(work);
-    await debianPackage(work, program.path(PACKAGE), COMMIT);
+    await debianPackage(work, program.path(DEB_FILE_NAME), COMMIT);
     const { code, stdout } = await program.execute(
-      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(PACKAGE)],
+      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(DEB_FILE_NAME)],
     );
     assertEquals([code, stdout], [0, ""]);
   },

@@ -1,32 +1,32 @@
-/** The portable build: one directory that needs nothing else, for any user, wherever it lies. */
+/** The portable build: one directory that runs from any path, for any user, without Deno. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { NAME, pack, portable } from "../../tools/build/portable.ts";
+import { pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
-Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
+Deno.test("the portable build runs from any path, as any user", async (test) => {
   await using program = await Program.install();
   const archive = program.path("a.tar.gz");
-  await portable(program.path("build", NAME), COMMIT);
-  await pack(program.path("build", NAME), archive, COMMIT);
-  const home = program.path("opt");
-  await Deno.mkdir(home);
-  assertEquals((await program.execute(["tar", "-C", home, "-xzf", archive])).code, 0);
-  const bin = join(home, NAME, "bin");
-  /** No deno on PATH, and nothing of the test's own environment. */
+  await portable(program.path("build", PORTABLE_NAME), COMMIT);
+  await pack(program.path("build", PORTABLE_NAME), archive, COMMIT);
+  const prefix = program.path("opt");
+  await Deno.mkdir(prefix);
+  assertEquals((await program.execute(["tar", "-C", prefix, "-xzf", archive])).code, 0);
+  const bin = join(prefix, PORTABLE_NAME, "bin");
+  /** An environment without `deno` on PATH, and without the test's own variables. */
   const bare = { PATH: "/usr/bin:/bin" };
   const run = async (argv: string[], options: Parameters<Program["execute"]>[1] = {}) =>
     await program.execute(argv, { ...options, env: { ...bare, ...options?.env } });
 
-  await test.step("it says what it is", async () => {
+  await test.step("it prints its version and commit", async () => {
     const { code, stdout, stderr } = await run([join(bin, "ipcauth"), "--version"]);
     assertEquals([code, stderr], [0, ""]);
     assertEquals(stdout, `ipcauth ${manifest.version} (${COMMIT.hash})\n`);
   });
-  await test.step("through links on PATH, one that leads to another", async () => {
+  await test.step("through a link on PATH to another link", async () => {
     const links = program.path("links");
     await Deno.mkdir(links);
     await Deno.symlink(join(bin, "ipcauth"), join(links, "first"));
@@ -36,7 +36,7 @@ Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
     });
     assertMatch(stdout, /^ipcauth /);
   });
-  await test.step("through a link to its directory, beside which lies another program", async () => {
+  await test.step("through a link to its directory, beside another program's lib/ipcauth", async () => {
     const trap = program.path("trap");
     await Deno.mkdir(join(trap, "lib", "ipcauth"), { recursive: true });
     await Deno.writeTextFile(join(trap, "lib", "ipcauth", "main.js"), "console.log('trapped');\n");
@@ -48,7 +48,7 @@ Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
     const deep = await run(["sh", "-c", "exec deep/other/../bin/ipcauth --version"], { cwd: trap });
     assertMatch(deep.stdout, /^ipcauth /);
   });
-  await test.step("through a link with nothing on PATH", async () => {
+  await test.step("through a link, with an empty PATH", async () => {
     const link = program.path("links", "ipcauth");
     const { stdout } = await run(["env", "-i", "PATH=", link, "--version"]);
     assertMatch(stdout, /^ipcauth /);
@@ -65,32 +65,32 @@ Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
     }
   });
   await test.step({
-    name: "it says what it needs where that is not",
+    name: "it reports a missing dynamic loader or readlink",
     ignore: !isRoot,
     fn: async () => {
       const empty = program.path("empty");
       await Deno.mkdir(empty);
-      // The shell is there already, and needs nothing more of what is hidden from it then.
+      // The shell runs before the mount, and needs none of the hidden files after it.
       const without = (hidden: string, ...argv: string[]) => {
         const script = `mount --bind ${empty} ${hidden}; . "$0"`;
         return run(["unshare", "--mount", "sh", "-c", script, ...argv]);
       };
       const loader = Deno.build.arch === "x86_64" ? "/lib64" : "/lib";
       const direct = join(bin, "ipcauth");
-      const refused = await without(loader, direct, "--version");
-      assertEquals([refused.code, refused.stdout], [71, ""]);
-      assertMatch(refused.stderr, /^ipcauth: error: .* needs the GNU C library, .*\nhint: .*\n$/);
+      const noLoader = await without(loader, direct, "--version");
+      assertEquals([noLoader.code, noLoader.stdout], [71, ""]);
+      assertMatch(noLoader.stderr, /^ipcauth: error: .* needs the GNU C library, .*\nhint: .*\n$/);
       assertEquals((await without(loader, direct, "run-as", "579", "--", "true")).code, 125);
-      const lost = await without("/usr/bin", program.path("links", "ipcauth"), "--version");
-      assertEquals([lost.code, lost.stdout], [71, ""]);
-      assertMatch(lost.stderr, /^ipcauth: error: .* there is no readlink\nhint: .*\n$/);
+      const noReadlink = await without("/usr/bin", program.path("links", "ipcauth"), "--version");
+      assertEquals([noReadlink.code, noReadlink.stdout], [71, ""]);
+      assertMatch(noReadlink.stderr, /^ipcauth: error: .* there is no readlink\nhint: .*\n$/);
     },
   });
   await test.step({
     name: "as a user without a home, from a read-only file system",
     ignore: !isRoot,
     fn: async () => {
-      const script = `mount --bind ${home} ${home} && mount -o remount,ro,bind ${home} &&
+      const script = `mount --bind ${prefix} ${prefix} && mount -o remount,ro,bind ${prefix} &&
         ! touch ${bin}/x 2>/dev/null &&
         exec setpriv --reuid=579 --regid=579 --clear-groups ${bin}/ipcauth users list --config ${
         program.path("users.yaml")
@@ -119,7 +119,7 @@ Deno.test("the portable build runs from anywhere, as anyone", async (test) => {
     assertEquals(await server.stop(), 0);
   });
   await test.step({
-    name: "run-as becomes the program, without the launcher's own variables",
+    name: "run-as executes the program without the launcher's variables",
     ignore: !isRoot,
     fn: async () => {
       const { stdout } = await run([join(bin, "ipcauth"), "run-as", "579", "--", "env"]);

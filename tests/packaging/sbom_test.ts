@@ -1,25 +1,25 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
-import { HERE } from "../../tools/build/elf.ts";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
 import {
   billOfMaterials,
-  type Build,
-  deno,
-  denort,
+  type BuildDescription,
+  denortRuntime,
+  denoRuntime,
   dependencies,
 } from "../../tools/packaging/sbom.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
-const BASE = { machine: HERE, path: Deno.execPath(), is: "executable" } as const;
+const BASE = { machine: HOST_MACHINE, path: Deno.execPath(), is: "executable" } as const;
 
-Deno.test("the bill of materials names every dependency that is imported, with hash and license", () => {
+Deno.test("the bill of materials has every imported dependency, with hash and license", () => {
   const imported = Object.values(manifest.imports)
     .map((specifier) => /^npm:([^/]+?)@([^/]+)/.exec(specifier)!)
     .map(([, name, version]) => `${name}@${version}`);
   const listed = dependencies().map(({ name, version }) => `${name}@${version}`);
   assertEquals([...new Set(imported)].sort(), listed);
-  // Nothing gets in that the lock file does not have, so nothing is left out of the bill.
+  // With a frozen lock file, nothing else can be imported, so the bill is complete.
   assertEquals(manifest.lock.frozen, true);
   for (const { hashes, licenses } of dependencies()) {
     assertMatch(hashes[0]!.content, /^[0-9a-f]{128}$/);
@@ -27,14 +27,18 @@ Deno.test("the bill of materials names every dependency that is imported, with h
   }
 });
 
-Deno.test("each kind of build has a bill of its own, the same for the same commit, with the runtime that is in it", async (test) => {
-  const builds: [Build, string[]][] = [
+Deno.test("each kind of build has its own reproducible bill, with the runtime that is in it", async (test) => {
+  const builds: [BuildDescription, string[]][] = [
     [{ name: "bundle", artifacts: ["ipcauth"], runtime: null }, []],
     [
-      { name: "portable", artifacts: ["a.tar.gz", "a.deb"], runtime: await deno(Deno.execPath()) },
+      {
+        name: "portable",
+        artifacts: ["a.tar.gz", "a.deb"],
+        runtime: await denoRuntime(Deno.execPath()),
+      },
       ["deno", "typescript", "v8"],
     ],
-    [{ name: "compiled", artifacts: ["b"], runtime: await denort(BASE) }, ["denort", "v8"]],
+    [{ name: "compiled", artifacts: ["b"], runtime: await denortRuntime(BASE) }, ["denort", "v8"]],
   ];
   const serials: string[] = [];
   for (const [build, runtime] of builds) {
@@ -71,7 +75,7 @@ Deno.test("each kind of build has a bill of its own, the same for the same commi
         assertMatch(platform.hashes[0].content, /^[0-9a-f]{64}$/);
       }
       assertEquals(valuesOf("ipcauth:runtime"), [platform?.purl ?? "none"]);
-      // Everything that is named is depended upon, and says what it depends on itself.
+      // Every component is a dependency of another, and has an entry with its own dependencies.
       const all = [...bill.components, ...(platform?.components ?? [])];
       const references = all.map((component) => component["bom-ref"]).sort();
       const { dependencies: edges } = bill;
@@ -87,10 +91,12 @@ Deno.test("each kind of build has a bill of its own, the same for the same commi
   assertEquals(new Set(serials).size, builds.length);
 });
 
-Deno.test("the notices have the license of every part, as the part itself brings it", async () => {
+Deno.test("THIRD-PARTY-NOTICES has the license of every part, as the part itself contains it", async () => {
   const root = fromFileUrl(new URL("../../", import.meta.url));
   const notices = await Deno.readTextFile(join(root, "THIRD-PARTY-NOTICES"));
-  for (const { name, licenses } of [...dependencies(), (await deno(Deno.execPath())).component]) {
+  for (
+    const { name, licenses } of [...dependencies(), (await denoRuntime(Deno.execPath())).component]
+  ) {
     assert(notices.includes(`\n${name} (${licenses[0]!.license.id})\n`), name);
   }
   const texts = [
@@ -99,7 +105,7 @@ Deno.test("the notices have the license of every part, as the part itself brings
   ];
   for (const path of texts) {
     const text = await Deno.readTextFile(path).catch(() => null);
-    // A runtime that came in another way lies without its license.
+    // A runtime that was not installed from npm has no license file beside it.
     if (text !== null) assert(notices.includes(text.trim()), path);
   }
 });

@@ -12,8 +12,9 @@ import type {
   User,
 } from "../../lib/policy/types.ts";
 
-const GROUND = { serverUid: 900, overflowUid: 65534 };
-const ROOM: Occupancy = {
+const HOST_FACTS = { serverUid: 900, overflowUid: 65534 };
+/** Below both limits. */
+const OCCUPANCY: Occupancy = {
   connections: 0,
   maxConnections: 10,
   connectionsOfUser: 0,
@@ -62,13 +63,19 @@ function outcome(decision: Decision): string {
   return decision.allow ? decision.rule : decision.reason;
 }
 
-function decided(who: UnixPeer, options: {
+function decided(peer: UnixPeer, options: {
   table?: AccessTable;
   allow?: AllowList | null;
   occupancy?: Occupancy;
 } = {}): string {
   return outcome(
-    decide(who, options.table ?? TABLE, options.allow ?? null, GROUND, options.occupancy ?? ROOM),
+    decide(
+      peer,
+      options.table ?? TABLE,
+      options.allow ?? null,
+      HOST_FACTS,
+      options.occupancy ?? OCCUPANCY,
+    ),
   );
 }
 
@@ -77,7 +84,7 @@ Deno.test("decide() denies a peer without credentials", () => {
 });
 
 Deno.test("decide() denies an unmapped uid even when it is listed", () => {
-  const listed = table([user("nobody", 65534, true)]);
+  const listed = table([user("overflow", 65534, true)]);
   assertEquals(decided(peer(65534), { table: listed }), "unmapped-uid");
 });
 
@@ -88,30 +95,30 @@ Deno.test("decide() denies the uid -1 even when it is listed", () => {
 
 Deno.test("decide() denies an unmapped uid even where the server runs as it", () => {
   const hostFacts = { serverUid: 65534, overflowUid: 65534 };
-  assertEquals(outcome(decide(peer(65534), TABLE, null, hostFacts, ROOM)), "unmapped-uid");
+  assertEquals(outcome(decide(peer(65534), TABLE, null, hostFacts, OCCUPANCY)), "unmapped-uid");
 });
 
 Deno.test("decide() lets root in as trusted, also when root is listed without access", () => {
-  const decision = decide(peer(0), table([user("root", 0, false)]), null, GROUND, ROOM);
-  assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["root", true]);
+  const decision = decide(peer(0), table([user("root", 0, false)]), null, HOST_FACTS, OCCUPANCY);
+  assertEquals(decision.allow && [decision.rule, decision.identity.trusted], ["root", true]);
 });
 
 Deno.test("decide() lets the server's own user in as trusted", () => {
-  const decision = decide(peer(900), TABLE, null, GROUND, ROOM);
-  assertEquals(decision.allow && [decision.rule, decision.as.trusted], ["server-user", true]);
+  const decision = decide(peer(900), TABLE, null, HOST_FACTS, OCCUPANCY);
+  assertEquals(decision.allow && [decision.rule, decision.identity.trusted], ["server-user", true]);
 });
 
-Deno.test("decide() lets a user in whose local_ipc_access is true, not as trusted", () => {
-  const decision = decide(peer(579), TABLE, null, GROUND, ROOM);
+Deno.test("decide() allows a user whose local_ipc_access is true, not as trusted", () => {
+  const decision = decide(peer(579), TABLE, null, HOST_FACTS, OCCUPANCY);
   assertEquals(
-    decision.allow && [decision.rule, decision.as.trusted, decision.as.user?.name],
+    decision.allow && [decision.rule, decision.identity.trusted, decision.identity.user?.name],
     ["user", false, "bob"],
   );
   assertEquals(decision.by, { what: "user bob", at: bob.accessAt });
 });
 
-Deno.test("decide() denies a user whose local_ipc_access is false, and says where it stands", () => {
-  const decision = decide(peer(578), TABLE, null, GROUND, ROOM);
+Deno.test("decide() denies a user whose local_ipc_access is false, with its place", () => {
+  const decision = decide(peer(578), TABLE, null, HOST_FACTS, OCCUPANCY);
   assertEquals(decision, {
     allow: false,
     reason: "user-denied",
@@ -119,11 +126,11 @@ Deno.test("decide() denies a user whose local_ipc_access is false, and says wher
   });
 });
 
-Deno.test("decide() denies a uid that nobody listed", () => {
+Deno.test("decide() denies a uid that is not configured", () => {
   assertEquals(decided(peer(12345)), "unknown-uid");
 });
 
-Deno.test("decide() looks for groups among the primary and the supplementary ones", () => {
+Deno.test("decide() compares the primary and the supplementary groups", () => {
   const groups = table([], [group("netops", 2000, true)]);
   assertEquals(decided(peer(700, 2000), { table: groups }), "group");
   assertEquals(decided(peer(700, 700, [5, 2000]), { table: groups }), "group");
@@ -138,19 +145,19 @@ Deno.test("decide() denies if any of the peer's groups denies, whatever the orde
   }
 });
 
-Deno.test("decide() asks no group about a user who is listed", () => {
+Deno.test("decide() ignores the groups of a configured user", () => {
   const both = table([alice, bob], [group("all", 1, true), group("none", 2, false)]);
   assertEquals(decided(peer(578, 1), { table: both }), "user-denied");
   assertEquals(decided(peer(579, 2), { table: both }), "user");
 });
 
-Deno.test("decide() denies when the groups could not be read and a rule asks about them", () => {
+Deno.test("decide() denies when the groups are unknown and the configuration has some", () => {
   const groups = table([], [group("netops", 2000, true)]);
   assertEquals(decided(peer(700, 2000, null), { table: groups }), "no-credentials");
   assertEquals(decided(peer(700, 2000, null)), "unknown-uid");
 });
 
-Deno.test("decide() lets only those of the listener's list in, by name or by group", () => {
+Deno.test("decide() allows only the users and groups of the listener's list", () => {
   const carol = user("carol", 580, true);
   const three = table([alice, bob, carol]);
   const allow = allowList(["bob"], [2000]);
@@ -160,26 +167,26 @@ Deno.test("decide() lets only those of the listener's list in, by name or by gro
   assertEquals(decided(peer(580, 580, null), { table: three, allow }), "not-on-listener");
 });
 
-Deno.test("decide() never lets a listener's list widen the access", () => {
+Deno.test("decide() never allows more because of a listener's list", () => {
   assertEquals(decided(peer(578), { allow: allowList(["alice"]) }), "user-denied");
 });
 
-Deno.test("decide() lets trusted peers past the listener's list", () => {
+Deno.test("decide() ignores the listener's list for trusted peers", () => {
   assertEquals(decided(peer(0), { allow: allowList(["bob"]) }), "root");
   assertEquals(decided(peer(900), { allow: allowList(["bob"]) }), "server-user");
 });
 
-Deno.test("decide() denies at either limit, root as well", () => {
-  const full = { ...ROOM, connections: 10 };
-  const many = { ...ROOM, connectionsOfUser: 5 };
+Deno.test("decide() denies at either limit, uid 0 as well", () => {
+  const full = { ...OCCUPANCY, connections: 10 };
+  const many = { ...OCCUPANCY, connectionsOfUser: 5 };
   for (const occupancy of [full, many]) {
     assertEquals(decided(peer(579), { occupancy }), "over-limit");
     assertEquals(decided(peer(0), { occupancy }), "over-limit");
   }
 });
 
-Deno.test("decide() tells a refusal's own reason before that of a limit", () => {
-  assertEquals(decided(peer(578), { occupancy: { ...ROOM, connections: 10 } }), "user-denied");
+Deno.test("decide() reports the policy's reason before that of a limit", () => {
+  assertEquals(decided(peer(578), { occupancy: { ...OCCUPANCY, connections: 10 } }), "user-denied");
 });
 
 /** What the configuration says of a key. */
@@ -199,15 +206,15 @@ function decidedKeyed(peer: Partial<KeyedPeer>, options: {
     options.table ?? TABLE,
     options.allow ?? null,
     NOW,
-    options.occupancy ?? ROOM,
+    options.occupancy ?? OCCUPANCY,
   );
 }
 
-Deno.test("decideKeyed() lets in the user whose key it is, as that user", () => {
+Deno.test("decideKeyed() allows the user whose key it is, as that user", () => {
   const decision = decidedKeyed({});
   assertEquals(decision, {
     allow: true,
-    as: { user: bob, uid: 579, gid: 579, trusted: false },
+    identity: { user: bob, uid: 579, gid: 579, trusted: false },
     rule: "key",
     by: { what: "key", at: { line: 9, column: 7 } },
   });
@@ -221,21 +228,21 @@ for (
     ["a trusted key that has expired", { grant: grant(null, 0) }, "expired-key"],
     ["a key of a denied user", { grant: grant("alice") }, "user-denied"],
     ["a key of a user that is gone", { grant: grant("carol") }, "user-denied"],
-    ["a user who wants to be another", { actsAs: "alice" }, "user-denied"],
-    ["a user who wants to be root", { actsAs: "root" }, "user-denied"],
+    ["a user who asks to act as another", { actsAs: "alice" }, "user-denied"],
+    ["a user who asks to act as root", { actsAs: "root" }, "user-denied"],
     [
-      "a user who names himself: only trusted keys say whom they act as",
+      "a user who asks to act as the same user: only a trusted key may ask",
       { actsAs: "bob" },
       "user-denied",
     ],
-    ["a user who wants to be nobody", { actsAs: "" }, "user-denied"],
+    ["a user who asks to act as a user with an empty name", { actsAs: "" }, "user-denied"],
     [
       "a trusted key that acts as a denied user",
       { grant: grant(null), actsAs: "alice" },
       "user-denied",
     ],
     [
-      "a trusted key that acts as nobody listed",
+      "a trusted key that acts as a user who is not configured",
       { grant: grant(null), actsAs: "carol" },
       "user-denied",
     ],
@@ -246,22 +253,25 @@ for (
   });
 }
 
-Deno.test("decideKeyed() lets in until the very end of a key's time", () => {
+Deno.test("decideKeyed() allows until the last millisecond of a key", () => {
   assertEquals(outcome(decidedKeyed({ grant: grant("bob", NOW + 1) })), "key");
 });
 
-Deno.test("decideKeyed() takes a key without a user for root, until it names whom it acts as", () => {
+Deno.test("decideKeyed() trusts a key without a user, unless it acts as one", () => {
   const trusted = decidedKeyed({ grant: grant(null) });
-  assertEquals([outcome(trusted), trusted.allow && trusted.as.trusted], ["trusted-key", true]);
+  assertEquals([outcome(trusted), trusted.allow && trusted.identity.trusted], [
+    "trusted-key",
+    true,
+  ]);
   const bobs = decidedKeyed({ grant: grant(null), actsAs: "bob" });
-  assertEquals(bobs.allow && [bobs.rule, bobs.as.user, bobs.as.trusted], [
+  assertEquals(bobs.allow && [bobs.rule, bobs.identity.user, bobs.identity.trusted], [
     "trusted-key",
     bob,
     false,
   ]);
 });
 
-Deno.test("decideKeyed() narrows to the listener's list, by user and by group, and not for trusted keys", () => {
+Deno.test("decideKeyed() applies the listener's list, but not to trusted keys", () => {
   const allow = allowList(["carol"], [2000]);
   assertEquals(outcome(decidedKeyed({}, { allow })), "not-on-listener");
   assertEquals(outcome(decidedKeyed({ groups: [2000] }, { allow })), "key");
@@ -271,8 +281,10 @@ Deno.test("decideKeyed() narrows to the listener's list, by user and by group, a
   assertEquals(outcome(decidedKeyed(asBob, { allow })), "not-on-listener");
 });
 
-Deno.test("decideKeyed() denies whoever comes when the house or the user's part of it is full", () => {
-  for (const occupancy of [{ ...ROOM, connections: 10 }, { ...ROOM, connectionsOfUser: 5 }]) {
+Deno.test("decideKeyed() denies at either limit, trusted keys as well", () => {
+  for (
+    const occupancy of [{ ...OCCUPANCY, connections: 10 }, { ...OCCUPANCY, connectionsOfUser: 5 }]
+  ) {
     assertEquals(outcome(decidedKeyed({}, { occupancy })), "over-limit");
     assertEquals(outcome(decidedKeyed({ grant: grant(null) }, { occupancy })), "over-limit");
   }

@@ -23,13 +23,13 @@ function allow(rule: (Decision & { allow: true })["rule"], by: Rule): Decision {
   const trusted = rule === "root" || rule === "server-user";
   return {
     allow: true,
-    as: { user: rule === "user" ? ALICE : null, uid: 578, gid: 578, trusted },
+    identity: { user: rule === "user" ? ALICE : null, uid: 578, gid: 578, trusted },
     rule,
     by,
   };
 }
 
-Deno.test("a refusal names who, the rule, the line and the command that changes it", () => {
+Deno.test("explain() names uid, rule, line and the command that changes a denial", () => {
   assertEquals(explain(deny("user-denied", BY), SUBJECT), {
     sentence: "uid 578 (alice) would be refused: user-denied",
     rule: "user-denied",
@@ -39,13 +39,13 @@ Deno.test("a refusal names who, the rule, the line and the command that changes 
   });
 });
 
-Deno.test("a permission names the command that takes it away", () => {
+Deno.test("explain() names the command that would deny", () => {
   const { sentence, change } = explain(allow("user", BY), SUBJECT);
   assertEquals(sentence, "uid 578 (alice) would be let in: user");
   assertEquals(change, "ipcauth users deny alice");
 });
 
-Deno.test("the command reaches the same configuration", () => {
+Deno.test("explain() adds the flags of the configuration to the command", () => {
   const subject = { ...SUBJECT, flags: " --config /x.yaml" };
   assertEquals(
     explain(deny("user-denied", BY), subject).change,
@@ -53,14 +53,14 @@ Deno.test("the command reaches the same configuration", () => {
   );
 });
 
-Deno.test("an unknown uid without a name is added by a name still to be chosen", () => {
+Deno.test("explain() leaves the name of an unknown uid open", () => {
   const { sentence, where, change } = explain(deny("unknown-uid"), { ...SUBJECT, name: null });
   assertEquals(sentence, "uid 578 would be refused: unknown-uid");
   assertEquals(where, null);
   assertEquals(change, "ipcauth users add NAME --uid 578 --local-ipc-access");
 });
 
-Deno.test("a member of a group is let in or shut out by an entry of its own, which comes first", () => {
+Deno.test("explain() names an entry of the user, which precedes the group", () => {
   const by = { what: "group netops", at: AT };
   assertEquals(
     explain(deny("group-denied", by), SUBJECT).change,
@@ -69,24 +69,24 @@ Deno.test("a member of a group is let in or shut out by an entry of its own, whi
   assertEquals(explain(allow("group", by), SUBJECT).change, "ipcauth users add alice --uid 578");
 });
 
-Deno.test("what no edit of users would change names no command", () => {
+Deno.test("explain() names no command where none would change the decision", () => {
   for (const decision of [deny("unmapped-uid"), deny("no-credentials"), allow("root", null)]) {
     assertEquals(explain(decision, SUBJECT).change, null);
   }
 });
 
-Deno.test("a listener's list is told with its line", () => {
+Deno.test("explain() names the line of a listener's list", () => {
   const decision = deny("not-on-listener", { what: "allow", at: { line: 7, column: 12 } });
   const { where, change } = explain(decision, SUBJECT);
   assertEquals(where, "/etc/ipcauth/config.yaml:7:12");
   assertEquals(change, "edit /etc/ipcauth/config.yaml, line 7");
 });
 
-Deno.test("without a file no line is named", () => {
+Deno.test("explain() names no line without a file", () => {
   assertEquals(explain(allow("root", null), { ...SUBJECT, path: null }).where, null);
 });
 
-Deno.test("a name that a shell would take apart is one word of the command", () => {
+Deno.test("explain() quotes a name for the shell", () => {
   const { change } = explain(deny("user-denied", BY), { ...SUBJECT, name: "a;reboot" });
   assertEquals(change, "ipcauth users allow 'a;reboot'");
 });

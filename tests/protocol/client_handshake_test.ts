@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
-import { keyId, preamble } from "../../lib/keys/key_id.ts";
+import { keyId } from "../../lib/keys/key_id.ts";
+import { preamble } from "../../lib/protocol/preamble.ts";
 import { RecordType, sealRecord } from "../../lib/protocol/records.ts";
 import type { ProtocolError } from "../../lib/protocol/protocol_error.ts";
 import { Failure } from "../../lib/errors.ts";
@@ -19,12 +20,12 @@ import {
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-function assertRefused(events: readonly ClientEvent[], reason: ProtocolError): void {
-  assertEquals(only(events, "refused").reason, reason);
+function assertFails(events: readonly ClientEvent[], error: ProtocolError): void {
+  assertEquals(only(events, "failed").error, error);
 }
 
-/** A client that waits for the answer, and the ciphers of a server that has done the rest by hand. */
-function byHand(): { client: ClientHandshake; server: Transport } {
+/** A client that has sent HELLO, and the ciphers of its server. */
+function afterHello(): { client: ClientHandshake; server: Transport } {
   const client = new ClientHandshake(KEY, HELLO);
   const prologue = preamble(keyId(KEY));
   const noise = new HandshakeState({ initiator: false, prologue, psk: KEY });
@@ -33,15 +34,15 @@ function byHand(): { client: ClientHandshake; server: Transport } {
   return { client, server: noise.split() };
 }
 
-/** What the client makes of an answer of this type and body. */
-function answered(type: number, body: Uint8Array): readonly ClientEvent[] {
-  const { client, server } = byHand();
+/** The events of a client whose server answers with this type and body. */
+function eventsAfter(type: number, body: Uint8Array): readonly ClientEvent[] {
+  const { client, server } = afterHello();
   const out = new Uint8Array(19 + body.length);
   sealRecord(server.send, type as RecordType, body, out, 0);
   return client.push(out);
 }
 
-Deno.test("a client says its preamble and message 1 at once, and nothing of the key", () => {
+Deno.test("start() returns the preamble and message 1, 66 bytes", () => {
   const opening = new ClientHandshake(KEY, HELLO).start();
   assertEquals(opening.length, 66);
   assertEquals(opening.subarray(0, 16), preamble(keyId(KEY)));
@@ -52,10 +53,10 @@ Deno.test("HELLO is not sent before the server has proved that it holds the key"
   const prologue = preamble(keyId(KEY));
   const impostor = new HandshakeState({ initiator: true, prologue, psk: OTHER_KEY });
   client.start();
-  assertRefused(client.push(joined(Uint8Array.of(0, 48), write(impostor))), "bad-key");
+  assertFails(client.push(joined(Uint8Array.of(0, 48), write(impostor))), "bad-key");
 });
 
-Deno.test("any bit flipped in message 2 is refused", () => {
+Deno.test("message 2 with any bit flipped fails", () => {
   for (let bit = 0; bit < 50 * 8; bit++) {
     const client = new ClientHandshake(KEY, HELLO);
     const noise = new HandshakeState({
@@ -65,107 +66,107 @@ Deno.test("any bit flipped in message 2 is refused", () => {
     });
     read(noise, client.start().subarray(18));
     const events = client.push(flipped(joined(Uint8Array.of(0, 48), write(noise)), bit));
-    assertEquals(events.map((event) => event.kind), ["refused"], `bit ${bit}`);
+    assertEquals(events.map((event) => event.kind), ["failed"], `bit ${bit}`);
     assertThrows(() => client.push(new Uint8Array(50)), Error, "after its end");
   }
 });
 
-Deno.test("any bit flipped in ACCEPT is refused", () => {
+Deno.test("ACCEPT with any bit flipped fails", () => {
   const body = json({ user: "bob", service: "s" });
   for (let bit = 0; bit < (19 + body.length) * 8; bit++) {
-    const { client, server } = byHand();
+    const { client, server } = afterHello();
     const out = new Uint8Array(19 + body.length);
     sealRecord(server.send, RecordType.accept, body, out, 0);
     const events = client.push(flipped(out, bit));
-    if (events.length === 0) assertRefused([client.end()], "truncated");
-    else assertEquals(events.map((event) => event.kind), ["refused"], `bit ${bit}`);
+    if (events.length === 0) assertFails([client.end()], "truncated");
+    else assertEquals(events.map((event) => event.kind), ["failed"], `bit ${bit}`);
   }
 });
 
-Deno.test("a server that closes without a byte does not know the key", () => {
+Deno.test("end-of-file without a byte is bad-key", () => {
   const client = new ClientHandshake(KEY, HELLO);
   client.start();
-  assertRefused([client.end()], "bad-key");
+  assertFails([client.end()], "bad-key");
 });
 
-Deno.test("end-of-file anywhere later is a truncation", () => {
+Deno.test("end-of-file after any later byte is truncated", () => {
   for (let length = 1; length < 50; length++) {
     const client = new ClientHandshake(KEY, HELLO);
     client.start();
     assertEquals(client.push(Uint8Array.of(0, 48, ...new Uint8Array(48)).subarray(0, length)), []);
-    assertRefused([client.end()], "truncated");
+    assertFails([client.end()], "truncated");
   }
   const body = json({ user: "bob", service: "s" });
   for (let length = 0; length < 19 + body.length; length++) {
-    const { client, server } = byHand();
+    const { client, server } = afterHello();
     const out = new Uint8Array(19 + body.length);
     sealRecord(server.send, RecordType.accept, body, out, 0);
     assertEquals(client.push(out.subarray(0, length)), []);
-    assertRefused([client.end()], "truncated");
+    assertFails([client.end()], "truncated");
     assertThrows(() => client.end(), Error, "after its end");
   }
 });
 
-Deno.test("what the client said, sent back to it, is refused", () => {
-  const opened = new ClientHandshake(KEY, HELLO);
-  assertRefused(opened.push(opened.start().subarray(16)), "bad-key");
+Deno.test("the client's own bytes, sent back to it, fail", () => {
+  const reflected = new ClientHandshake(KEY, HELLO);
+  assertFails(reflected.push(reflected.start().subarray(16)), "bad-key");
   const { client, hello } = handshaken();
-  assertRefused(client.push(hello), "corrupt");
+  assertFails(client.push(hello), "corrupt");
 });
 
-Deno.test("the answer of another connection is refused", () => {
+Deno.test("the answer of another connection is corrupt", () => {
   const { client } = handshaken();
   const other = handshaken();
   only(other.server.push(other.hello), "hello");
-  assertRefused(client.push(other.server.accept({ user: "bob", service: "s" }).bytes), "corrupt");
+  assertFails(client.push(other.server.accept({ user: "bob", service: "s" }).bytes), "corrupt");
 });
 
-Deno.test("lengths out of bounds are refused as soon as they are read", () => {
+Deno.test("a length out of bounds fails as soon as it is read", () => {
   for (
-    const [length, reason] of [[0, "malformed"], [47, "malformed"], [49, "oversized"]] as const
+    const [length, error] of [[0, "malformed"], [47, "malformed"], [49, "oversized"]] as const
   ) {
     const client = new ClientHandshake(KEY, HELLO);
     client.start();
-    assertRefused(client.push(Uint8Array.of(0, length)), reason);
+    assertFails(client.push(Uint8Array.of(0, length)), error);
   }
-  assertRefused(byHand().client.push(Uint8Array.of(0, 16)), "malformed");
-  assertRefused(byHand().client.push(Uint8Array.of(4095 >> 8, 4095 & 255)), "oversized");
+  assertFails(afterHello().client.push(Uint8Array.of(0, 16)), "malformed");
+  assertFails(afterHello().client.push(Uint8Array.of(4095 >> 8, 4095 & 255)), "oversized");
 });
 
-Deno.test("the server's first record is ACCEPT or REJECT and nothing else", () => {
+Deno.test("the server's first record must be ACCEPT or REJECT", () => {
   const accept = json({ user: "bob", service: "s" });
-  only(answered(RecordType.accept, accept), "accepted");
-  only(answered(RecordType.reject, json({ reason: "user-denied" })), "rejected");
+  only(eventsAfter(RecordType.accept, accept), "accepted");
+  only(eventsAfter(RecordType.reject, json({ reason: "user-denied" })), "rejected");
   for (const type of [RecordType.data, RecordType.fin, RecordType.hello]) {
-    assertRefused(answered(type, accept), "unexpected");
+    assertFails(eventsAfter(type, accept), "unexpected");
   }
-  for (const type of [5, 255]) assertRefused(answered(type, accept), "malformed");
-  assertRefused(answered(RecordType.accept, json({ user: "bob" })), "malformed");
-  assertRefused(answered(RecordType.reject, json({})), "malformed");
+  for (const type of [5, 255]) assertFails(eventsAfter(type, accept), "malformed");
+  assertFails(eventsAfter(RecordType.accept, json({ user: "bob" })), "malformed");
+  assertFails(eventsAfter(RecordType.reject, json({})), "malformed");
 });
 
-Deno.test("a public key of low order in message 2 is refused", () => {
+Deno.test("a public key of low order in message 2 is malformed", () => {
   const client = new ClientHandshake(KEY, HELLO);
   client.start();
   const zero = joined(Uint8Array.of(0, 48), new Uint8Array(48));
-  assertRefused(client.push(zero), "malformed");
+  assertFails(client.push(zero), "malformed");
 });
 
-Deno.test("a user that cannot be one is refused before anything is sent, with the way out", () => {
+Deno.test("a user name that may not be sent is a usage error with a hint", () => {
   for (const user of ["", "a\nb", "a\u009b", "\ud800", "x".repeat(256)]) {
     const failure = assertThrows(() => new ClientHandshake(KEY, { client: "a", user }), Failure);
     assertEquals([failure.exit, failure.hint], [64, "ipcauth connect --user NAME"]);
   }
 });
 
-Deno.test("a client is started once, and before it listens", () => {
+Deno.test("a client is started once, and before it takes bytes", () => {
   const client = new ClientHandshake(KEY, HELLO);
   assertThrows(() => client.push(new Uint8Array(1)), Error, "before its start");
   client.start();
   assertThrows(() => client.start(), Error, "started twice");
 });
 
-Deno.test("the client does not change its caller's key, nor need it afterwards", () => {
+Deno.test("the client neither changes nor keeps the caller's key", () => {
   const key = new Uint8Array(KEY);
   const client = new ClientHandshake(key, HELLO, KeyPair.generate());
   assertEquals(key, KEY);

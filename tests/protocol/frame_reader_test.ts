@@ -14,7 +14,7 @@ Deno.test("a frame that lies in one chunk is not copied", () => {
   assertStrictEquals((content as Uint8Array).buffer, chunk.buffer);
 });
 
-Deno.test("several frames come out of one chunk, and the rest is kept", () => {
+Deno.test("frame() returns each frame of a chunk, and buffers the last part", () => {
   const reader = new FrameReader();
   reader.push(Uint8Array.of(...frame(1), ...frame(2, 3), 0, 2, 4));
   assertEquals(reader.frame(0, 10), Uint8Array.of(1));
@@ -25,7 +25,7 @@ Deno.test("several frames come out of one chunk, and the rest is kept", () => {
   assertEquals([reader.frame(0, 10), reader.isMidway, reader.held], [null, false, 0]);
 });
 
-Deno.test("a stream that stops after one byte of a length is midway", () => {
+Deno.test("a stream that stops within a length is midway", () => {
   const reader = new FrameReader();
   reader.push(Uint8Array.of(0));
   assertEquals([reader.frame(0, 10), reader.isMidway, reader.held], [null, true, 1]);
@@ -35,7 +35,7 @@ Deno.test("a stream that stops after one byte of a length is midway", () => {
   assertEquals(reader.frame(0, 10), Uint8Array.of(9));
 });
 
-Deno.test("a length out of bounds is refused before its content has come", () => {
+Deno.test("frame() reports a length out of bounds before the content has arrived", () => {
   for (
     const [length, answer] of [[4, "malformed"], [11, "oversized"], [65535, "oversized"]] as const
   ) {
@@ -45,7 +45,7 @@ Deno.test("a length out of bounds is refused before its content has come", () =>
   }
 });
 
-Deno.test("bytes without a length, and the rest after them, come out as they are", () => {
+Deno.test("take() returns bytes without a length, and rest() those after them", () => {
   const reader = new FrameReader();
   reader.push(Uint8Array.of(1, 2));
   assertEquals(reader.take(3), null);
@@ -55,7 +55,7 @@ Deno.test("bytes without a length, and the rest after them, come out as they are
   assertEquals(reader.rest(), new Uint8Array(0));
 });
 
-Deno.test("a chunk pushed before the last was read is a mistake of the caller", () => {
+Deno.test("push() throws before the last chunk is read", () => {
   const reader = new FrameReader();
   reader.push(Uint8Array.of(1));
   assertThrows(() => reader.push(Uint8Array.of(2)), Error, "before the last was read");

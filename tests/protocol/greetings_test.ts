@@ -7,12 +7,12 @@ import {
   parseHello,
   parseReject,
 } from "../../lib/protocol/greetings.ts";
-import { MAX_GREETING_BODY } from "../../lib/protocol/records.ts";
+import { MAX_GREETING_BODY_BYTES } from "../../lib/protocol/records.ts";
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-Deno.test("greetings are written as the protocol says", () => {
+Deno.test("greetings are encoded as docs/protocol.md says", () => {
   assertEquals(decode(encodeHello({ client: "vector/1", user: null })), '{"client":"vector/1"}');
   assertEquals(decode(encodeHello({ client: "c", user: "bob" })), '{"client":"c","user":"bob"}');
   assertEquals(
@@ -22,7 +22,7 @@ Deno.test("greetings are written as the protocol says", () => {
   assertEquals(decode(encodeReject("user-denied")), '{"reason":"user-denied"}');
 });
 
-Deno.test("what was written is read", () => {
+Deno.test("an encoded greeting is parsed", () => {
   for (const user of [null, "bob", "böb", 'b"\\b', "x".repeat(255), "\u{1f511}".repeat(127)]) {
     assertEquals(parseHello(encodeHello({ client: "c", user })), { client: "c", user });
   }
@@ -31,7 +31,7 @@ Deno.test("what was written is read", () => {
   assertEquals(parseAccept(encodeAccept(accept)), accept);
 });
 
-Deno.test("members in another order and blanks between them are the same object", () => {
+Deno.test("the order of members and the blanks between them make no difference", () => {
   assertEquals(parseAccept(encode(' { "service" : "s",\n"user":"u" } ')), {
     user: "u",
     service: "s",
@@ -41,50 +41,50 @@ Deno.test("members in another order and blanks between them are the same object"
 for (
   const [what, text] of [
     ["nothing", ""],
-    ["no JSON", "client"],
+    ["text that is not JSON", "client"],
     ["two values", '{"client":"a"}{}'],
     ["a list", '["client"]'],
     ["a text", '"client"'],
     ["a number", "1"],
     ["null", "null"],
     ["no client", '{"user":"bob"}'],
-    ["a client that is no text", '{"client":1}'],
+    ["a client that is not a text", '{"client":1}'],
     ["a client that is null", '{"client":null}'],
     ["an empty client", '{"client":""}'],
     ["a user that is null", '{"client":"a","user":null}'],
     ["an empty user", '{"client":"a","user":""}'],
-    ["a member that nobody knows", '{"client":"a","admin":"yes"}'],
+    ["an unknown member", '{"client":"a","admin":"yes"}'],
     ["__proto__", '{"client":"a","__proto__":"b"}'],
     ["a client in the prototype", '{"__proto__":{"client":"a"}}'],
     ["a control character", '{"client":"a\\n"}'],
     ["an escape sequence", '{"client":"\\u001b[31m"}'],
     ["a C1 control character", '{"client":"\\u009b"}'],
-    ["half a surrogate pair", '{"client":"\\ud800"}'],
+    ["half of a surrogate pair", '{"client":"\\ud800"}'],
     ["a text that is too long", JSON.stringify({ client: "x".repeat(256) })],
     ["a byte order mark", '\ufeff{"client":"a"}'],
-    ["a depth that is meant to exhaust", "[".repeat(4000)],
-    ["more bytes than a greeting has", `{"client":"a"}${" ".repeat(MAX_GREETING_BODY)}`],
+    ["arrays nested 4,000 deep", "[".repeat(4000)],
+    ["more bytes than a greeting may have", `{"client":"a"}${" ".repeat(MAX_GREETING_BODY_BYTES)}`],
   ] as const
 ) {
-  Deno.test(`a HELLO that holds ${what} is refused`, () => {
+  Deno.test(`parseHello() does not accept ${what}`, () => {
     assertEquals(parseHello(encode(text)), null);
   });
 }
 
-Deno.test("a greeting that is no UTF-8 is refused", () => {
+Deno.test("parseHello() does not accept bytes that are not UTF-8", () => {
   const body = encode('{"client":"a?"}');
   body[12] = 0xff;
   assertEquals(parseHello(body), null);
 });
 
-Deno.test("a greeting of the greatest length is read", () => {
-  assertEquals(parseHello(encode('{"client":"a"}'.padEnd(MAX_GREETING_BODY))), {
+Deno.test("parseHello() accepts a body of the greatest length", () => {
+  assertEquals(parseHello(encode('{"client":"a"}'.padEnd(MAX_GREETING_BODY_BYTES))), {
     client: "a",
     user: null,
   });
 });
 
-Deno.test("an ACCEPT or a REJECT that lacks something, or has more, is refused", () => {
+Deno.test("parseAccept() and parseReject() accept exactly their members", () => {
   for (
     const text of ["{}", '{"user":"a"}', '{"service":"a"}', '{"user":"a","service":"b","c":"d"}']
   ) {
@@ -95,7 +95,7 @@ Deno.test("an ACCEPT or a REJECT that lacks something, or has more, is refused",
   }
 });
 
-Deno.test("what may not be read is not written", () => {
+Deno.test("a text that may not be sent is not encoded", () => {
   assertThrows(() => encodeReject("a\nb"), RangeError);
   assertThrows(() => encodeAccept({ user: "", service: "s" }), RangeError);
   assertThrows(() => encodeHello({ client: "x".repeat(256), user: null }), RangeError);

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { MAX_BODY, openRecord, RecordType, sealRecord } from "../../lib/protocol/records.ts";
+import { MAX_BODY_BYTES, openRecord, RecordType, sealRecord } from "../../lib/protocol/records.ts";
 import { CipherState } from "../../lib/noise/cipher_state.ts";
 
 function cipher(): CipherState {
@@ -16,11 +16,14 @@ Deno.test("a record is its length, big-endian, and a ciphertext of type and body
   assertEquals([type, new Uint8Array(body)], [RecordType.data, new Uint8Array(300).fill(5)]);
 });
 
-Deno.test("the longest record is 65,537 bytes, and there is no longer one", () => {
+Deno.test("the longest record has 65,537 bytes", () => {
   const out = new Uint8Array(70_000);
-  assertEquals(sealRecord(cipher(), RecordType.data, new Uint8Array(MAX_BODY), out, 0), 65537);
+  assertEquals(
+    sealRecord(cipher(), RecordType.data, new Uint8Array(MAX_BODY_BYTES), out, 0),
+    65537,
+  );
   assertEquals(out.subarray(0, 2), Uint8Array.of(255, 255));
-  const longer = new Uint8Array(MAX_BODY + 1);
+  const longer = new Uint8Array(MAX_BODY_BYTES + 1);
   assertThrows(
     () => sealRecord(cipher(), RecordType.data, longer, out, 0),
     RangeError,
@@ -28,9 +31,9 @@ Deno.test("the longest record is 65,537 bytes, and there is no longer one", () =
   );
 });
 
-Deno.test("a record without room for it is a mistake of the caller", () => {
+Deno.test("sealRecord() throws when the buffer is too short", () => {
   const body = new Uint8Array(4);
-  const told = "23 bytes of room";
-  assertThrows(() => sealRecord(cipher(), 0, body, new Uint8Array(22), 0), RangeError, told);
-  assertThrows(() => sealRecord(cipher(), 0, body, new Uint8Array(23), 1), RangeError, told);
+  const message = "23 bytes of space";
+  assertThrows(() => sealRecord(cipher(), 0, body, new Uint8Array(22), 0), RangeError, message);
+  assertThrows(() => sealRecord(cipher(), 0, body, new Uint8Array(23), 1), RangeError, message);
 });

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
-import { keyId, preamble } from "../../lib/keys/key_id.ts";
+import { keyId } from "../../lib/keys/key_id.ts";
+import { preamble } from "../../lib/protocol/preamble.ts";
 import { RecordType, sealRecord } from "../../lib/protocol/records.ts";
 import type { ProtocolError } from "../../lib/protocol/protocol_error.ts";
 import { type ServerEvent, ServerHandshake } from "../../lib/protocol/server_handshake.ts";
@@ -9,7 +10,6 @@ import { KeyPair } from "../../lib/noise/primitives.ts";
 import { read, write } from "../support/noise_vectors.ts";
 import {
   connected,
-  crumbs,
   data,
   flipped,
   handshaken,
@@ -20,16 +20,17 @@ import {
   only,
   open,
   OTHER_KEY,
+  singleBytes,
 } from "../support/conversation.ts";
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
-function assertRefused(events: readonly ServerEvent[], reason: ProtocolError): void {
-  assertEquals(only(events, "refused").reason, reason);
+function assertFails(events: readonly ServerEvent[], error: ProtocolError): void {
+  assertEquals(only(events, "failed").error, error);
 }
 
-/** A server and the ciphers of a client that has done the handshake by hand. */
-function byHand(): { server: ServerHandshake; client: Transport } {
+/** A server that waits for HELLO, and the ciphers of its client. */
+function beforeHello(): { server: ServerHandshake; client: Transport } {
   const server = new ServerHandshake(keys(KEY));
   const prologue = preamble(keyId(KEY));
   const noise = new HandshakeState({ initiator: true, prologue, psk: KEY });
@@ -38,15 +39,15 @@ function byHand(): { server: ServerHandshake; client: Transport } {
   return { server, client: noise.split() };
 }
 
-/** What the server makes of a first record of this type and body. */
-function first(type: number, body: Uint8Array): readonly ServerEvent[] {
-  const { server, client } = byHand();
+/** The events of a server whose client's first record has this type and body. */
+function eventsAfter(type: number, body: Uint8Array): readonly ServerEvent[] {
+  const { server, client } = beforeHello();
   const out = new Uint8Array(19 + body.length);
   sealRecord(client.send, type as RecordType, body, out, 0);
   return server.push(out);
 }
 
-Deno.test("a client with the key is known after HELLO, and not before", () => {
+Deno.test("a client is authenticated by HELLO", () => {
   const server = new ServerHandshake(keys(OTHER_KEY, KEY));
   const client = new ClientHandshake(KEY, { client: "test/1", user: "admin" });
   const answer = only(server.push(client.start()), "send");
@@ -61,7 +62,7 @@ Deno.test("a client with the key is known after HELLO, and not before", () => {
   assertEquals([accepted.user, accepted.service], ["bob", "s"]);
 });
 
-Deno.test("a client that is known can be told why it is not let in, and that is all", () => {
+Deno.test("reject() sends the reason and ends the handshake", () => {
   const { server, client, hello } = handshaken();
   only(server.push(hello), "hello");
   assertEquals(only(client.push(server.reject("user-denied")), "rejected").reason, "user-denied");
@@ -69,7 +70,7 @@ Deno.test("a client that is known can be told why it is not let in, and that is 
   assertThrows(() => server.push(hello), Error, "after its end");
 });
 
-Deno.test("nobody is answered before HELLO", () => {
+Deno.test("accept() and reject() throw before HELLO, and after an answer", () => {
   const { server, hello } = handshaken();
   assertThrows(() => server.accept({ user: "bob", service: "s" }), Error, "before it was known");
   assertThrows(() => server.reject("user-denied"), Error, "before it was known");
@@ -78,25 +79,25 @@ Deno.test("nobody is answered before HELLO", () => {
   assertThrows(() => server.accept({ user: "bob", service: "s" }), Error, "before it was known");
 });
 
-Deno.test("an unknown key id and a wrong key are the same: no byte, one reason", () => {
+Deno.test("an unknown key id and a wrong key cause the same event, without a byte", () => {
   const unknown = new ServerHandshake(keys(KEY));
   const wrong = new ServerHandshake(() => KEY);
   for (const server of [unknown, wrong]) {
     const events = server.push(new ClientHandshake(OTHER_KEY, HELLO).start());
-    assertEquals(events, [{ kind: "refused", reason: "bad-key", keyId: keyId(OTHER_KEY) }]);
+    assertEquals(events, [{ kind: "failed", error: "bad-key", keyId: keyId(OTHER_KEY) }]);
   }
 });
 
-Deno.test("an unknown key id is not refused before message 1 is complete", () => {
+Deno.test("an unknown key id fails only when message 1 is complete", () => {
   const opening = new ClientHandshake(OTHER_KEY, HELLO).start();
   for (const lookup of [keys(KEY), () => KEY]) {
     const server = new ServerHandshake(lookup);
-    for (const crumb of crumbs(opening.subarray(0, -1))) assertEquals(server.push(crumb), []);
-    assertRefused(server.push(opening.subarray(-1)), "bad-key");
+    for (const byte of singleBytes(opening.subarray(0, -1))) assertEquals(server.push(byte), []);
+    assertFails(server.push(opening.subarray(-1)), "bad-key");
   }
 });
 
-Deno.test("a look-up that fails lets nobody in", () => {
+Deno.test("push() throws when the lookup throws, and the handshake is over", () => {
   const server = new ServerHandshake(() => {
     throw new Error("the keys are gone");
   });
@@ -105,62 +106,62 @@ Deno.test("a look-up that fails lets nobody in", () => {
   assertThrows(() => server.push(opening), Error, "after its end");
 });
 
-Deno.test("any bit flipped in what the client says before HELLO is refused without a byte", () => {
+Deno.test("the preamble and message 1 with any bit flipped fail without a byte", () => {
   const { opening } = handshaken();
   for (let bit = 0; bit < opening.length * 8; bit++) {
     const server = new ServerHandshake(keys(KEY));
     const forged = flipped(opening, bit);
     const events = server.push(forged);
-    assertEquals(events.map((event) => event.kind), ["refused"], `bit ${bit}`);
+    assertEquals(events.map((event) => event.kind), ["failed"], `bit ${bit}`);
     assertThrows(() => server.push(opening), Error, "after its end");
   }
 });
 
-Deno.test("any bit flipped in HELLO is refused without a byte", () => {
+Deno.test("HELLO with any bit flipped fails without a byte", () => {
   for (let bit = 0; bit < handshaken().hello.length * 8; bit++) {
     const { server, hello } = handshaken();
     const events = server.push(flipped(hello, bit));
     // A larger length leaves the server waiting for bytes that do not come.
-    if (events.length === 0) assertEquals(server.end().kind, "refused");
-    else assertEquals(events.map((event) => event.kind), ["refused"], `bit ${bit}`);
+    if (events.length === 0) assertEquals(server.end().kind, "failed");
+    else assertEquals(events.map((event) => event.kind), ["failed"], `bit ${bit}`);
     assertThrows(() => server.push(hello), Error, "after its end");
   }
 });
 
-Deno.test("end-of-file at any byte of the client's side is a truncation", () => {
+Deno.test("end-of-file after any byte of the client is truncated", () => {
   const { opening, hello } = handshaken();
   for (let length = 0; length < opening.length; length++) {
     const server = new ServerHandshake(keys(KEY));
     assertEquals(server.push(opening.subarray(0, length)), []);
-    assertRefused([server.end()], "truncated");
+    assertFails([server.end()], "truncated");
   }
   for (let length = 0; length < hello.length; length++) {
     const { server, hello } = handshaken();
     assertEquals(server.push(hello.subarray(0, length)), []);
-    assertRefused([server.end()], "truncated");
+    assertFails([server.end()], "truncated");
     assertThrows(() => server.end(), Error, "after its end");
   }
 });
 
-Deno.test("a recorded client, played to a new server, fails at HELLO", () => {
+Deno.test("a replay of a recorded client fails at HELLO", () => {
   const { opening, hello } = handshaken();
   const replayed = new ServerHandshake(keys(KEY));
   only(replayed.push(opening), "send");
-  assertRefused(replayed.push(hello), "bad-key");
+  assertFails(replayed.push(hello), "bad-key");
   const atOnce = new ServerHandshake(keys(KEY)).push(joined(opening, hello));
-  assertEquals(atOnce.map((event) => event.kind), ["send", "refused"]);
+  assertEquals(atOnce.map((event) => event.kind), ["send", "failed"]);
 });
 
-Deno.test("what the server said is not what a client says", () => {
+Deno.test("the server's own bytes, sent back to it, fail", () => {
   const { server, opening, answer } = handshaken();
-  assertRefused(new ServerHandshake(keys(KEY)).push(answer), "malformed");
+  assertFails(new ServerHandshake(keys(KEY)).push(answer), "malformed");
   const reflected = joined(opening.subarray(0, 16), answer);
-  assertRefused(new ServerHandshake(keys(KEY)).push(reflected), "bad-key");
+  assertFails(new ServerHandshake(keys(KEY)).push(reflected), "bad-key");
   // Message 2 again, where HELLO is due.
-  assertRefused(server.push(answer), "bad-key");
+  assertFails(server.push(answer), "bad-key");
 });
 
-Deno.test("what is not this protocol is refused at its eighth byte", () => {
+Deno.test("another protocol fails at its eighth byte", () => {
   for (
     const text of [
       "GET / HT",
@@ -174,15 +175,15 @@ Deno.test("what is not this protocol is refused at its eighth byte", () => {
     const bytes = new TextEncoder().encode(text);
     assertEquals(server.push(bytes.subarray(0, 7)), []);
     assertEquals(server.push(bytes.subarray(7)), [
-      { kind: "refused", reason: "malformed", keyId: null },
+      { kind: "failed", error: "malformed", keyId: null },
     ]);
   }
 });
 
-Deno.test("message 1 has one length, and another is refused as soon as it is read", () => {
+Deno.test("another length than that of message 1 fails as soon as it is read", () => {
   const start = preamble(keyId(KEY));
   for (
-    const [length, reason] of [
+    const [length, error] of [
       [0, "malformed"],
       [47, "malformed"],
       [49, "oversized"],
@@ -190,53 +191,53 @@ Deno.test("message 1 has one length, and another is refused as soon as it is rea
     ] as const
   ) {
     const server = new ServerHandshake(keys(KEY));
-    assertRefused(
+    assertFails(
       server.push(joined(start, Uint8Array.of(length >> 8, length & 255))),
-      reason,
+      error,
     );
   }
 });
 
-Deno.test("HELLO is bounded: a length beyond 4 KiB is refused as soon as it is read", () => {
+Deno.test("a HELLO of more than 4 KiB fails as soon as its length is read", () => {
   for (const length of [0, 1, 16]) {
-    assertRefused(handshaken().server.push(Uint8Array.of(0, length)), "malformed");
+    assertFails(handshaken().server.push(Uint8Array.of(0, length)), "malformed");
   }
   for (const length of [4095, 4096, 65535]) {
     const header = Uint8Array.of(length >> 8, length & 255);
-    assertRefused(handshaken().server.push(header), "oversized");
+    assertFails(handshaken().server.push(header), "oversized");
   }
   assertEquals(handshaken().server.push(Uint8Array.of(4094 >> 8, 4094 & 255)), []);
 });
 
-Deno.test("the first record is HELLO and nothing else", () => {
+Deno.test("the client's first record must be HELLO", () => {
   const hello = json({ client: "test/1" });
-  only(first(RecordType.hello, hello), "hello");
+  only(eventsAfter(RecordType.hello, hello), "hello");
   for (const type of [RecordType.data, RecordType.fin, RecordType.accept, RecordType.reject]) {
-    assertRefused(first(type, hello), "unexpected");
+    assertFails(eventsAfter(type, hello), "unexpected");
   }
-  for (const type of [5, 127, 255]) assertRefused(first(type, hello), "malformed");
+  for (const type of [5, 127, 255]) assertFails(eventsAfter(type, hello), "malformed");
 });
 
-Deno.test("a HELLO that says something else than it may is refused", () => {
+Deno.test("a HELLO with other members is malformed", () => {
   for (const body of [{}, { client: 1 }, { client: "a", user: null }, { client: "a", more: "b" }]) {
-    assertRefused(first(RecordType.hello, json(body)), "malformed");
+    assertFails(eventsAfter(RecordType.hello, json(body)), "malformed");
   }
-  assertRefused(first(RecordType.hello, new Uint8Array(0)), "malformed");
+  assertFails(eventsAfter(RecordType.hello, new Uint8Array(0)), "malformed");
 });
 
-Deno.test("a public key of low order in message 1 is refused without a byte", () => {
+Deno.test("a public key of low order in message 1 fails without a byte", () => {
   const prologue = preamble(keyId(KEY));
   const zero = Object.create(KeyPair.generate(), { publicKey: { value: new Uint8Array(32) } });
   const noise = new HandshakeState({ initiator: true, prologue, psk: KEY, ephemeral: zero });
   const server = new ServerHandshake(keys(KEY));
-  assertRefused(
+  assertFails(
     server.push(joined(prologue, Uint8Array.of(0, 48), write(noise))),
     "malformed",
   );
 });
 
-Deno.test("what follows HELLO in the same chunk belongs to the channel", () => {
-  const { server, client } = byHand();
+Deno.test("the bytes after HELLO in the same chunk belong to the channel", () => {
+  const { server, client } = beforeHello();
   const body = json({ client: "test/1" });
   const out = new Uint8Array(19 + body.length + 19 + 4);
   const length = sealRecord(client.send, RecordType.hello, body, out, 0);
@@ -246,34 +247,34 @@ Deno.test("what follows HELLO in the same chunk belongs to the channel", () => {
   assertEquals(new TextDecoder().decode(open(channel, rest).bytes), "ping");
 });
 
-Deno.test("a handshake that was given up lets nobody in", () => {
+Deno.test("a wiped handshake is over", () => {
   const { server, hello } = handshaken();
   server.wipe();
   assertThrows(() => server.push(hello), Error, "after its end");
 });
 
-Deno.test("the server does not change the keys it is lent", () => {
+Deno.test("the server does not change the keys of its lookup", () => {
   const before = new Uint8Array(KEY);
   const { client, server } = connected();
-  assertEquals(open(server, data(client, Uint8Array.of(1))).refusal, null);
+  assertEquals(open(server, data(client, Uint8Array.of(1))).error, null);
   client.wipe();
   server.wipe();
   assert(KEY.every((byte, index) => byte === before[index]));
 });
 
-Deno.test("garbage is refused, whatever it is and however it is cut", () => {
+Deno.test("random bytes fail, however they are cut", () => {
   for (let round = 0; round < 200; round++) {
-    const garbage = crypto.getRandomValues(new Uint8Array(300));
+    const random = crypto.getRandomValues(new Uint8Array(300));
     const lead = joined(preamble(keyId(KEY)), Uint8Array.of(0, 48));
-    for (const bytes of [garbage, joined(lead, garbage)]) {
+    for (const bytes of [random, joined(lead, random)]) {
       const server = new ServerHandshake(keys(KEY));
       const kinds: string[] = [];
       for (let at = 0; at < bytes.length && kinds.length === 0;) {
-        const step = 1 + (garbage[at % 300]! % 40);
+        const step = 1 + (random[at % 300]! % 40);
         kinds.push(...server.push(bytes.subarray(at, at + step)).map((event) => event.kind));
         at += step;
       }
-      assertEquals(kinds, ["refused"]);
+      assertEquals(kinds, ["failed"]);
     }
   }
 });

@@ -6,9 +6,10 @@ import { keyId } from "../../lib/keys/key_id.ts";
 import { type ServerEvent, ServerHandshake } from "../../lib/protocol/server_handshake.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
 import { bytes, list, readVectors, sender, text } from "../support/noise_vectors.ts";
-import { crumbs, data, fin, joined, keys, open } from "../support/conversation.ts";
+import { data, fin, joined, keys, open, singleBytes } from "../support/conversation.ts";
 
-interface Said {
+/** One message of a transcript. */
+interface Message {
   readonly sender: "initiator" | "responder";
   readonly what: string;
   readonly bytes: Uint8Array;
@@ -19,7 +20,7 @@ const transcripts = list(readVectors("wire_transcripts.json"), "transcripts").ma
   keyId: text(transcript, "key_id"),
   initiatorEphemeral: bytes(transcript, "initiator_ephemeral"),
   responderEphemeral: bytes(transcript, "responder_ephemeral"),
-  said: list(transcript, "transcript").map((part): Said => ({
+  messages: list(transcript, "transcript").map((part): Message => ({
     sender: sender(part),
     what: text(part, "what"),
     bytes: bytes(part, "bytes"),
@@ -30,8 +31,11 @@ type Transcript = typeof transcripts[number];
 /** How a stream is cut before it is pushed. */
 type Cut = (stream: Uint8Array) => readonly Uint8Array[];
 
-function stream(transcript: Transcript, who: Said["sender"]): Uint8Array {
-  return joined(...transcript.said.filter((said) => said.sender === who).map((said) => said.bytes));
+/** All bytes of one side. */
+function stream(transcript: Transcript, side: Message["sender"]): Uint8Array {
+  return joined(
+    ...transcript.messages.filter(({ sender }) => sender === side).map(({ bytes }) => bytes),
+  );
 }
 
 function key(transcript: Transcript): Uint8Array {
@@ -40,43 +44,43 @@ function key(transcript: Transcript): Uint8Array {
 
 const ascii = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-/** Collects what a channel opens, until its end. */
-class Listener {
-  #heard = "";
+/** Opens the bytes of a channel, and collects the plaintext. */
+class Receiver {
+  #text = "";
   #ended = false;
   #channel: Channel | null = null;
 
   /** Whether the handshake is over. */
-  get listens(): boolean {
+  get hasChannel(): boolean {
     return this.#channel !== null;
   }
 
-  begin(channel: Channel, rest: Uint8Array): void {
+  start(channel: Channel, rest: Uint8Array): void {
     this.#channel = channel;
-    this.hear(rest);
+    this.receive(rest);
   }
 
-  hear(chunk: Uint8Array): void {
-    if (this.#channel === null) throw new Error("there is nothing to listen to yet");
-    const { bytes, ended, refusal } = open(this.#channel, chunk);
-    assertEquals(refusal, null);
-    this.#heard += ascii(bytes);
+  receive(chunk: Uint8Array): void {
+    if (this.#channel === null) throw new Error("there is no channel yet");
+    const { bytes, ended, error } = open(this.#channel, chunk);
+    assertEquals(error, null);
+    this.#text += ascii(bytes);
     this.#ended = ended;
   }
 
   finish(): string {
     assert(this.#ended);
     assertEquals(this.#channel?.end(), null);
-    return this.#heard;
+    return this.#text;
   }
 }
 
-/** The server, given what the client has said. */
+/** Runs a server on the bytes of the client, and compares the bytes that it sends. */
 function serve(transcript: Transcript, cut: Cut): void {
   const ephemeral = KeyPair.fromPrivateKey(transcript.responderEphemeral);
   const server = new ServerHandshake(keys(key(transcript)), ephemeral);
   const sent: Uint8Array[] = [];
-  const listener = new Listener();
+  const receiver = new Receiver();
   const onEvent = (event: ServerEvent): void => {
     if (event.kind === "send") sent.push(new Uint8Array(event.bytes));
     else if (event.kind === "hello") {
@@ -84,38 +88,38 @@ function serve(transcript: Transcript, cut: Cut): void {
       const { bytes, channel } = server.accept({ user: "bob", service: "forward" });
       const pong = data(channel, new TextEncoder().encode("pong"));
       sent.push(bytes, pong, fin(channel));
-      listener.begin(channel, event.rest);
+      receiver.start(channel, event.rest);
     } else assertEquals(event.kind, "hello");
   };
   for (const chunk of cut(stream(transcript, "initiator"))) {
-    if (listener.listens) listener.hear(chunk);
+    if (receiver.hasChannel) receiver.receive(chunk);
     else server.push(chunk).forEach(onEvent);
   }
-  assertEquals(listener.finish(), "ping");
+  assertEquals(receiver.finish(), "ping");
   assertEquals(joined(...sent).toHex(), stream(transcript, "responder").toHex());
 }
 
-/** The client, given what the server has said. */
+/** Runs a client on the bytes of the server, and compares the bytes that it sends. */
 function connect(transcript: Transcript, cut: Cut): void {
   const ephemeral = KeyPair.fromPrivateKey(transcript.initiatorEphemeral);
   const hello = { client: "vector/1", user: null };
   const client = new ClientHandshake(key(transcript), hello, ephemeral);
   const sent: Uint8Array[] = [client.start()];
-  const listener = new Listener();
+  const receiver = new Receiver();
   const onEvent = (event: ClientEvent): void => {
     if (event.kind === "send") sent.push(event.bytes);
     else if (event.kind === "accepted") {
       assertEquals([event.user, event.service], ["bob", "forward"]);
       const ping = data(event.channel, new TextEncoder().encode("ping"));
       sent.push(ping, fin(event.channel));
-      listener.begin(event.channel, event.rest);
+      receiver.start(event.channel, event.rest);
     } else assertEquals(event.kind, "accepted");
   };
   for (const chunk of cut(stream(transcript, "responder"))) {
-    if (listener.listens) listener.hear(chunk);
+    if (receiver.hasChannel) receiver.receive(chunk);
     else client.push(chunk).forEach(onEvent);
   }
-  assertEquals(listener.finish(), "pong");
+  assertEquals(receiver.finish(), "pong");
   assertEquals(joined(...sent).toHex(), stream(transcript, "initiator").toHex());
 }
 
@@ -129,22 +133,23 @@ transcripts.forEach((transcript, index) => {
   });
 
   for (const [side, play, other] of sides) {
-    Deno.test(`${name}: the ${side} says it byte for byte, and hears it in one piece`, () => {
+    Deno.test(`${name}: the ${side} sends its bytes, and receives in one chunk`, () => {
       play(transcript, (stream) => [stream]);
     });
 
-    Deno.test(`${name}: the ${side} hears it record by record`, () => {
+    Deno.test(`${name}: the ${side} receives message by message`, () => {
       play(
         transcript,
-        () => transcript.said.filter((said) => said.sender === other).map((said) => said.bytes),
+        () =>
+          transcript.messages.filter(({ sender }) => sender === other).map(({ bytes }) => bytes),
       );
     });
 
-    Deno.test(`${name}: the ${side} hears it one byte at a time`, () => {
-      play(transcript, crumbs);
+    Deno.test(`${name}: the ${side} receives byte by byte`, () => {
+      play(transcript, singleBytes);
     });
 
-    Deno.test(`${name}: the ${side} hears it cut in two at every byte`, () => {
+    Deno.test(`${name}: the ${side} receives two chunks, cut after any byte`, () => {
       for (let at = 0; at <= stream(transcript, other).length; at++) {
         play(transcript, (stream) => [stream.subarray(0, at), stream.subarray(at)]);
       }

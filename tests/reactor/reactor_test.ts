@@ -90,7 +90,7 @@ Deno.test("Registration.release() returns the connection, open and no longer wat
   assertEquals(events, 0);
   assertEquals(reactor.size, 0);
   assertEquals(text(owner), "for the new owner");
-  assertThrows(() => near.number, Error, "gave it up");
+  assertThrows(() => near.number, Error, "after close() or release()");
   owner.close();
   far.close();
 });

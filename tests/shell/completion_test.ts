@@ -1,14 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { complete } from "../../lib/shell/completion.ts";
 
-const KNOWN = { users: ["alice", "albert", "bob"] };
+const DATA = { users: ["alice", "albert", "bob"] };
 
 for (
   const [line, candidates, begun] of [
     ["sh", ["show"], "sh"],
     ["show s", ["sessions", "stats"], "s"],
     ["show run", ["running-config"], "run"],
-    ["sh run aaa auth us us al", ["alice", "albert"], "al"],
+    ["sh run aaa auth use use al", ["alice", "albert"], "al"],
     ["check b", ["bob"], "b"],
     ["check ", ["alice", "albert", "bob"], ""],
     ["set user bob ", ["uid", "gid", "local_ipc_access", "admin"], ""],
@@ -24,13 +24,13 @@ for (
   ] as const
 ) {
   Deno.test(`complete() offers what may follow "${line}"`, () => {
-    const [offered, word] = complete(line, KNOWN);
+    const [offered, word] = complete(line, DATA);
     assertEquals([offered.toSorted(), word], [[...candidates].toSorted(), begun]);
   });
 }
 
-Deno.test("complete() offers every command where nothing is typed", () => {
-  const [offered] = complete("", KNOWN);
+Deno.test("complete() offers every command on an empty line", () => {
+  const [offered] = complete("", DATA);
   for (const word of ["show", "who", "check", "set", "exit", "help"]) {
     assertEquals(offered.includes(word), true, word);
   }

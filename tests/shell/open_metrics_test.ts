@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { renderMetrics } from "../../lib/shell/open_metrics.ts";
 
-Deno.test("renderMetrics() writes OpenMetrics: types, units, totals, reasons, and the end", () => {
+Deno.test("renderMetrics() renders OpenMetrics: types, units, totals, reasons, and the end", () => {
   const text = renderMetrics({
     uptime: 12,
     sessions: 2,
@@ -47,7 +47,7 @@ ipcauth_denied_total{reason="bad-key"} 1
   );
 });
 
-Deno.test("renderMetrics() lets no server forge a line or a label", () => {
+Deno.test("renderMetrics() lets no name of the server add a line or a label", () => {
   const text = renderMetrics({ 'denied_x"} 1\nevil 2': 1, sessions: Infinity });
   assertEquals(text.includes('ipcauth_denied_total{reason="x-evil"} 1\n'), false);
   assertEquals(text.split("\n").filter((line) => line.includes("evil")), [

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { RULES } from "../../lib/shell/grammar.ts";
-import { isSilent, ParseError, parseLine } from "../../lib/shell/parse.ts";
+import { isBlankOrComment, ParseError, parseLine } from "../../lib/shell/parse.ts";
 
 for (
   const [line, kind, words] of [
@@ -9,7 +9,7 @@ for (
     ["show running-config aaa authentication users user alice", "running-config", {
       user: "alice",
     }],
-    ["sh ru aaa auth us us al", "running-config", { user: "al" }],
+    ["sh ru aaa auth use use al", "running-config", { user: "al" }],
     ["  show\tusers  ", "users", {}],
     ["show sessions", "sessions", {}],
     ["who", "sessions", {}],
@@ -80,21 +80,21 @@ for (
     ["", "something is missing"],
   ] as const
 ) {
-  Deno.test(`parseLine() points at what is wrong in "${line}"`, () => {
+  Deno.test(`parseLine() names what is wrong in "${line}"`, () => {
     assertThrows(() => parseLine(line), ParseError, message);
   });
 }
 
-Deno.test("parseLine() takes every line of the grammar for what it is", () => {
+Deno.test("parseLine() reads every pattern of the grammar as its own command", () => {
   for (const { pattern, kind } of RULES) {
     const line = pattern.replaceAll(/<[^>]+>/g, "1");
     assertEquals(parseLine(line).kind, kind, pattern);
   }
 });
 
-Deno.test("isSilent() knows blank lines and comments", () => {
+Deno.test("isBlankOrComment() recognizes blank lines and comments", () => {
   for (const line of ["", "  ", "\t", "# x", "  # x", "!", "! x"]) {
-    assertEquals(isSilent(line), true, line);
+    assertEquals(isBlankOrComment(line), true, line);
   }
-  for (const line of ["who", "who # x", " x !"]) assertEquals(isSilent(line), false, line);
+  for (const line of ["who", "who # x", " x !"]) assertEquals(isBlankOrComment(line), false, line);
 });

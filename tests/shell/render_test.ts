@@ -9,8 +9,8 @@ import {
   renderRunningConfig,
   renderSessions,
   renderTree,
-  renderUsers,
 } from "../../lib/shell/render.ts";
+import { usersTable } from "../../lib/shell/users_table.ts";
 import { Failure } from "../../lib/errors.ts";
 import { WELCOME } from "../support/fake_console.ts";
 
@@ -27,7 +27,7 @@ const SESSION = {
   since: "2026-01-02T03:04:05.678Z",
 };
 
-Deno.test("users as a configuration have a line for each leaf, and none for a missing gid", () => {
+Deno.test("renderRunningConfig() has a line for each field, and none for a missing gid", () => {
   assertEquals(
     renderRunningConfig([ALICE, BOB]),
     `aaa authentication users user alice
@@ -45,9 +45,9 @@ aaa authentication users user bob
   );
 });
 
-Deno.test("users as a table stand in columns", () => {
+Deno.test("usersTable() aligns its columns", () => {
   assertEquals(
-    renderUsers([ALICE, BOB]),
+    usersTable([ALICE, BOB]),
     `NAME   UID  GID  LOCAL_IPC_ACCESS  ADMIN
 alice  578  578  false             false
 bob    579  -    true              true
@@ -55,7 +55,7 @@ bob    579  -    true              true
   );
 });
 
-Deno.test("sessions as a table mark our own", () => {
+Deno.test("renderSessions() marks the caller's session", () => {
   assertEquals(
     renderSessions([SESSION, { ...SESSION, id: 12, user: "root", uid: 0 }], 7),
     `   SESSION  USER  UID  PID   FROM       SERVICE  SINCE
@@ -65,7 +65,7 @@ Deno.test("sessions as a table mark our own", () => {
   );
 });
 
-Deno.test("the banner and the prompt say who came in", () => {
+Deno.test("the banner and the prompt name the user", () => {
   assertEquals(
     renderBanner(WELCOME),
     "bob connected from 127.0.0.1 using console on harbour\n",
@@ -73,7 +73,7 @@ Deno.test("the banner and the prompt say who came in", () => {
   assertEquals(renderPrompt(WELCOME), "bob@ipcauth# ");
 });
 
-Deno.test("an explained decision has its rule, its line and the command that changes it", () => {
+Deno.test("renderAccess() has the rule, the line and the command that changes it", () => {
   assertEquals(
     renderAccess({
       uid: 578,
@@ -90,25 +90,25 @@ Deno.test("an explained decision has its rule, its line and the command that cha
   );
 });
 
-Deno.test("a nested answer has one leaf a line", () => {
+Deno.test("renderTree() has a leaf a line", () => {
   assertEquals(
     renderTree({ path: null, limits: { grace: "5s" }, listeners: [{ unix: "/s" }] }),
     "path -\nlimits.grace 5s\nlisteners[0].unix /s\n",
   );
 });
 
-Deno.test("help lists every kind of command, or those that begin with a word", () => {
+Deno.test("renderHelp() lists every kind of command, or those that begin with a word", () => {
   for (const word of ["show users", "who", "check", "set user", "allow", "close session", "exit"]) {
     assertEquals(renderHelp(undefined).includes(word), true, word);
   }
   assertEquals(renderHelp("rem"), "remove user <user>  remove a user\n");
 });
 
-Deno.test("nothing a server says reaches the terminal with a control character in it", () => {
+Deno.test("no text of a server reaches the terminal with a control character", () => {
   const evil = "a\x1b[31m\r\n\x07\x9b\u202e\u2028b";
   const rendered = [
     renderRunningConfig([{ ...ALICE, name: evil }]),
-    renderUsers([{ ...ALICE, name: evil }]),
+    usersTable([{ ...ALICE, name: evil }]),
     renderSessions([{ ...SESSION, user: evil, from: evil, service: evil, since: evil }], 1),
     renderBanner({ ...WELCOME, user: evil, from: evil, host: evil }),
     renderPrompt({ user: evil }),
@@ -121,12 +121,12 @@ Deno.test("nothing a server says reaches the terminal with a control character i
   }
 });
 
-Deno.test("harmless() leaves letters alone, and changes nothing the second time", () => {
+Deno.test("escapeForTerminal() keeps letters, and changes nothing the second time", () => {
   assertEquals(escapeForTerminal("žofie 東 é"), "žofie 東 é");
   assertEquals(escapeForTerminal(escapeForTerminal("\x1b")), "\\u{1b}");
 });
 
-Deno.test("an answer of another shape is refused and not shown", () => {
+Deno.test("asUser() and the others refuse a value of another shape", () => {
   for (
     const value of [
       null,
@@ -143,11 +143,11 @@ Deno.test("an answer of another shape is refused and not shown", () => {
   assertThrows(() => asAccess({ uid: 1 }), Failure);
 });
 
-Deno.test("an answer's fields are those that are known, whatever else is there", () => {
+Deno.test("asUser() drops unknown fields", () => {
   assertEquals(asUser({ extra: 1, ...BOB, password: "x" }), BOB);
 });
 
-Deno.test("renderTree() refuses an answer that is nested without end", () => {
+Deno.test("renderTree() refuses an answer that is nested too deep", () => {
   let deep: unknown = 1;
   for (let level = 0; level < 100_000; level++) deep = [deep];
   assertThrows(() => renderTree(deep), Failure, "not what this client expects");

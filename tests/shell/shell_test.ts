@@ -1,4 +1,4 @@
-/** The console as it is used, with the real program, the real server and a real terminal. */
+/** The console with the real program, a real server and a real terminal. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { isRoot, type Outcome, Program, type RunningServer } from "../support/program.ts";
@@ -15,7 +15,7 @@ const CAROL = { uid: 580 };
 
 type Script = readonly (readonly ["expect" | "send" | "run", string])[];
 
-/** A shell command that sends a signal to the program below the terminal's shell. */
+/** A shell command that sends a signal to the child of the terminal's shell. */
 function killChild(signal: string): string {
   return `kill -${signal} $(pgrep -P $PROGRAM)`;
 }
@@ -47,7 +47,7 @@ class ConsoleFixture implements AsyncDisposable {
   }
 
   /** `connect` at a terminal. */
-  sit(who: { uid?: number }, script: Script): Promise<Outcome> {
+  atTerminal(who: { uid?: number }, script: Script): Promise<Outcome> {
     return atTerminal(this.program, this.path, script, who);
   }
 
@@ -73,20 +73,22 @@ function atTerminal(
 Deno.test({ name: "the console (needs root)", ignore: !isRoot }, async (t) => {
   await using fixture = await ConsoleFixture.open();
 
-  await t.step("from a pipe it greets, skips comments, prints no prompt and no echo", async () => {
-    const { code, stdout, stderr } = await fixture.pipe(
-      BOB,
-      "# a script",
-      "",
-      "! a configuration",
-      "show running-config aaa authentication users user",
-    );
-    assertEquals([code, stderr], [0, ""]);
-    const [banner, ...lines] = stdout.split("\n");
-    assertEquals(/^bob connected from 127\.0\.0\.1 using console on \S+$/.test(banner!), true);
-    assertEquals(
-      lines.slice(0, 10).join("\n"),
-      `aaa authentication users user alice
+  await t.step(
+    "from a pipe it prints the banner, skips comments, and prints no prompt and no echo",
+    async () => {
+      const { code, stdout, stderr } = await fixture.pipe(
+        BOB,
+        "# a script",
+        "",
+        "! a configuration",
+        "show running-config aaa authentication users user",
+      );
+      assertEquals([code, stderr], [0, ""]);
+      const [banner, ...lines] = stdout.split("\n");
+      assertEquals(/^bob connected from 127\.0\.0\.1 using console on \S+$/.test(banner!), true);
+      assertEquals(
+        lines.slice(0, 10).join("\n"),
+        `aaa authentication users user alice
  uid 578
  gid 578
  local_ipc_access false
@@ -96,10 +98,11 @@ aaa authentication users user bob
  uid 579
  local_ipc_access true
  admin false`,
-    );
-  });
+      );
+    },
+  );
 
-  await t.step("-c prints the answers alone", async () => {
+  await t.step("-c prints nothing but the answers", async () => {
     const { code, stdout } = await fixture.run(BOB, "check bob", "# who", "check 1");
     assertEquals(code, 0);
     assertEquals(stdout.startsWith("uid 579 (bob) would be let in: user\n"), true);
@@ -107,7 +110,7 @@ aaa authentication users user bob
     assertEquals(stdout.includes("connected from"), false);
   });
 
-  await t.step("who may not write is told so, and the session goes on", async () => {
+  await t.step("a write without permission is an error, and the session continues", async () => {
     const { code, stdout, stderr } = await fixture.pipe(BOB, "allow alice", "who");
     assertEquals(code, 77);
     assertEquals(stderr.startsWith("error: Permission denied: bob may read"), true, stderr);
@@ -119,7 +122,7 @@ aaa authentication users user bob
     for (
       const [commands, expected] of [
         [["bogus", "allow alice"], 64],
-        [["show running-config aaa authentication users user nobody", "bogus"], 65],
+        [["show running-config aaa authentication users user none", "bogus"], 65],
         [["deny alice", "show nonsense"], 77],
         [["close session x"], 64],
         [["add user eve uid 0day"], 64],
@@ -131,7 +134,7 @@ aaa authentication users user bob
     }
   });
 
-  await t.step("exit leaves, and what stands behind it is not run", async () => {
+  await t.step("exit ends the session, and the lines after it are not run", async () => {
     const { code, stdout } = await fixture.pipe(BOB, "exit", "show users");
     assertEquals([code, stdout.split("\n").length], [0, 2]);
   });
@@ -161,7 +164,7 @@ removed dave
     assertEquals(stderr.startsWith('error: There is no user "dave"'), true);
   });
 
-  await t.step("who closes the own session hears that the server has closed it", async () => {
+  await t.step("closing the own session reports that the server has closed it", async () => {
     const { stdout } = await fixture.run(CAROL, "who");
     const next = Number(/^\*\s+(\d+)/m.exec(stdout)![1]) + 1;
     const { code, stderr } = await fixture.run(CAROL, `close session ${next}`, "who", "who");
@@ -170,32 +173,35 @@ removed dave
     assertEquals(stderr.includes("Failed to connect"), false);
   });
 
-  await t.step("at a terminal it prompts, completes, remembers and ends with Ctrl-D", async () => {
-    const { code, stdout, stderr } = await fixture.sit(BOB, [
-      ["expect", "bob connected from 127.0.0.1 using console on "],
-      ["expect", "bob@ipcauth# "],
-      ["send", "check al"],
-      ["expect", "check al"],
-      ["send", "\t"],
-      ["expect", "ice "],
-      ["send", "\r"],
-      ["expect", "uid 578 (alice) would be refused: user-denied"],
-      ["expect", "bob@ipcauth# "],
-      ["send", "\x1b[A"],
-      ["expect", "check alice"],
-      ["send", "\r"],
-      ["expect", "uid 578 (alice) would be refused: user-denied"],
-      ["expect", "bob@ipcauth# "],
-      ["send", "bogus\r"],
-      ["expect", 'error: "bogus" does not fit here'],
-      ["expect", "bob@ipcauth# "],
-      ["send", "\x04"],
-    ]);
-    assertEquals([code, stderr], [0, ""], stdout);
-  });
+  await t.step(
+    "at a terminal it prompts, completes, has a history and ends with Ctrl-D",
+    async () => {
+      const { code, stdout, stderr } = await fixture.atTerminal(BOB, [
+        ["expect", "bob connected from 127.0.0.1 using console on "],
+        ["expect", "bob@ipcauth# "],
+        ["send", "check al"],
+        ["expect", "check al"],
+        ["send", "\t"],
+        ["expect", "ice "],
+        ["send", "\r"],
+        ["expect", "uid 578 (alice) would be refused: user-denied"],
+        ["expect", "bob@ipcauth# "],
+        ["send", "\x1b[A"],
+        ["expect", "check alice"],
+        ["send", "\r"],
+        ["expect", "uid 578 (alice) would be refused: user-denied"],
+        ["expect", "bob@ipcauth# "],
+        ["send", "bogus\r"],
+        ["expect", 'error: "bogus" does not fit here'],
+        ["expect", "bob@ipcauth# "],
+        ["send", "\x04"],
+      ]);
+      assertEquals([code, stderr], [0, ""], stdout);
+    },
+  );
 
   await t.step("at a terminal Ctrl-C clears the line and nothing else", async () => {
-    const { code, stdout, stderr } = await fixture.sit(BOB, [
+    const { code, stdout, stderr } = await fixture.atTerminal(BOB, [
       ["expect", "bob@ipcauth# "],
       ["send", "deny bob"],
       ["expect", "deny bob"],
@@ -211,8 +217,8 @@ removed dave
     assertEquals(stdout.includes("error"), false, stdout);
   });
 
-  await t.step("at a terminal pasted lines are carried out, also before a Ctrl-D", async () => {
-    const { code, stdout } = await fixture.sit(BOB, [
+  await t.step("at a terminal pasted lines are run, also before a Ctrl-D", async () => {
+    const { code, stdout } = await fixture.atTerminal(BOB, [
       ["expect", "bob@ipcauth# "],
       ["send", "check alice\r# nothing\rwho\rcheck carol\r\x04"],
     ]);
@@ -227,31 +233,31 @@ removed dave
   await t.step("at a terminal a revoked session ends at once", async () => {
     const { stdout } = await fixture.run(CAROL, "who");
     const before = Number(/^\*\s+(\d+)/m.exec(stdout)![1]);
-    const sitting = fixture.sit(BOB, [["expect", "The server has closed the session"]]);
+    const ended = fixture.atTerminal(BOB, [["expect", "The server has closed the session"]]);
     await fixture.server.event("allow", (event) => Number(event.session) > before);
     assertEquals((await fixture.run(CAROL, "deny bob")).code, 0);
-    const { code, stdout: screen } = await sitting;
+    const { code, stdout: screen } = await ended;
     assertEquals(code, 69, screen);
     assertEquals((await fixture.run(CAROL, "allow bob")).code, 0);
   });
 
-  await t.step("a reader that has seen enough ends it without a word", async () => {
+  await t.step("a closed pipe ends it without an error message", async () => {
     const line = `ipcauth connect --unix=${fixture.path} -c 'show config' -c 'show config' | true`;
     const { code, stderr } = await fixture.program.execute(["sh", "-c", line], BOB);
     assertEquals([code, stderr], [0, ""]);
   });
 
-  await t.step("SIGINT ends -c and a pipe as it ends any program", async () => {
+  await t.step("SIGINT ends -c and a pipe with status 130", async () => {
     for (const args of [["-c", "who"], []]) {
       const called = Promise.withResolvers<void>();
-      await using silent = await FakeServer.open((socket) => {
+      await using server = await FakeServer.open((socket) => {
         socket.write(welcomeLine());
         answerCalls(socket, () => {
           called.resolve();
           return { noAnswer: true };
         });
       });
-      const connect = ["ipcauth", "connect", `--unix=${silent.path}`, ...args];
+      const connect = ["ipcauth", "connect", `--unix=${server.path}`, ...args];
       const child = fixture.program.command(connect, { input: "" }).spawn();
       const writer = child.stdin.getWriter();
       await writer.write(new TextEncoder().encode("who\n"));
@@ -264,8 +270,8 @@ removed dave
   });
 });
 
-/** A fake server, and the real program at a terminal before it. */
-async function before(
+/** Runs the real program against a fake server. */
+async function withFakeServer(
   answer: (method: string, count: number) => Answer,
   run: (program: Program, path: string) => Promise<void>,
 ): Promise<void> {
@@ -278,8 +284,8 @@ async function before(
   await run(program, server.path);
 }
 
-Deno.test("Ctrl-C gets a person away from a server that does not answer", () =>
-  before(
+Deno.test("Ctrl-C ends the program while a server does not answer", () =>
+  withFakeServer(
     (_, count) => count === 1 ? { result: [] } : { noAnswer: true },
     async (program, path) => {
       const { code, stdout } = await atTerminal(program, path, [
@@ -294,8 +300,8 @@ Deno.test("Ctrl-C gets a person away from a server that does not answer", () =>
   ));
 
 for (const [signal, code] of [["TERM", 143], ["HUP", 129]] as const) {
-  Deno.test(`SIG${signal} at the prompt gives the terminal back as it was`, () =>
-    before(
+  Deno.test(`SIG${signal} at the prompt restores the terminal`, () =>
+    withFakeServer(
       () => ({ result: [] }),
       async (program, path) => {
         const script = `before=$(stty -g); ipcauth connect --unix=${path}; code=$?
@@ -315,8 +321,8 @@ for (const [signal, code] of [["TERM", 143], ["HUP", 129]] as const) {
     ));
 }
 
-Deno.test("a server that keeps its users' names to itself still has a prompt", () =>
-  before(
+Deno.test("the prompt works with a server that has no users.list", () =>
+  withFakeServer(
     () => ({ error: { code: -32601, message: "no\x1b[2Jmethod" } }),
     async (program, path) => {
       const { code, stdout } = await atTerminal(program, path, [
@@ -330,7 +336,7 @@ Deno.test("a server that keeps its users' names to itself still has a prompt", (
     },
   ));
 
-Deno.test("a server that goes away while nobody types ends the prompt", async () => {
+Deno.test("a server that closes the session while no line runs ends the prompt", async () => {
   await using program = await Program.install();
   await using server = await FakeServer.open((socket) => {
     socket.write(welcomeLine());

@@ -1,10 +1,11 @@
 /** The server side of a console, for tests of the client: real sockets, and answers of the test. */
 import { createServer, type Socket } from "node:net";
 import { join } from "@std/path";
-import { bind, listen, unixAddress, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
+import { bind, listen, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { adoptSocket } from "../../lib/net/adopted_socket.ts";
 import { LineSplitter } from "../../lib/service/console/lines.ts";
-import { MAX_LINE, type Welcome } from "../../lib/service/console/protocol.ts";
+import { MAX_REQUEST_BYTES, type Welcome } from "../../lib/service/console/protocol.ts";
 
 /** The parameters of an ordinary greeting. */
 export const WELCOME: Welcome = {
@@ -41,7 +42,7 @@ export type Answer =
 /** Answers the calls of a connection. @returns The calls, in their order. */
 export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Call[] {
   const calls: Call[] = [];
-  const splitter = new LineSplitter(MAX_LINE);
+  const splitter = new LineSplitter(MAX_REQUEST_BYTES);
   socket.on("error", () => {});
   socket.on("end", () => socket.end());
   socket.on("data", (chunk: Uint8Array) => {

@@ -1,13 +1,15 @@
 /**
- * Another process for the tests of the C library's floor: `child.ts VERB ARG...`. It says a line when it has
- * done its part, and holds what it has until its standard input ends.
+ * Another process for the tests of `lib/libc` and of lock files: `libc_child.ts VERB ARG...`. A
+ * verb that holds a resource prints a line when it has it, and holds it until end-of-file of
+ * standard input.
  */
 import { check, SystemError } from "../../lib/libc/errno.ts";
-import { LockFile } from "../../lib/libc/files.ts";
+import { LockFile } from "../../lib/files/lock_file.ts";
+import { connect, unixSocket } from "../../lib/libc/sockets.ts";
+import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../../lib/libc/identity.ts";
 import { argumentBytes, exec } from "../../lib/libc/process.ts";
 import { libc } from "../../lib/libc/symbols.ts";
-import { connect, unixAddress, unixSocket } from "../../lib/libc/sockets.ts";
 
 const [verb, ...args] = Deno.args;
 
@@ -16,7 +18,7 @@ async function untilInputEnds(): Promise<void> {
   while (await Deno.stdin.read(buffer) !== null);
 }
 
-/** The ids of every thread, each line once. */
+/** The distinct ids of all threads. */
 function idsOfThreads(): string[] {
   const lines = new Set<string>();
   for (const { name } of Deno.readDirSync("/proc/self/task")) {
@@ -38,7 +40,7 @@ function attempt(action: () => unknown): unknown {
   }
 }
 
-/** Only the calls, and none of the checks that {@linkcode becomeIdentity} adds. */
+/** Changes the ids without the checks of {@linkcode becomeIdentity}. */
 function changeIds({ uid, gid, groups }: ProcessIdentity): void {
   const list = new Uint8Array(new Uint32Array([...groups, 0]).buffer);
   check("setgroups", libc.setgroups(BigInt(groups.length), list));
@@ -47,7 +49,7 @@ function changeIds({ uid, gid, groups }: ProcessIdentity): void {
 }
 
 const verbs: Record<string, () => void | Promise<void>> = {
-  /** `identity FIRST... LAST`: takes identities on, and says what all threads have then. */
+  /** `identity FIRST... LAST`: takes on identities, and prints the ids of all threads. */
   identity() {
     const steps = args.map((text) => JSON.parse(text) as ProcessIdentity);
     const last = steps.pop()!;
@@ -92,18 +94,18 @@ const verbs: Record<string, () => void | Promise<void>> = {
     console.log("done");
   },
 
-  /** `exec PROGRAM ARG...`: becomes it, or says why not. */
+  /** `exec PROGRAM ARG...`: executes the program, or prints the error. */
   exec() {
     console.log(attempt(() => exec(argumentBytes(args))));
   },
 
-  /** `exec-as IDENTITY PROGRAM ARG...`: the same as somebody else. */
+  /** `exec-as IDENTITY PROGRAM ARG...`: the same as another user. */
   "exec-as"() {
     changeIds(JSON.parse(args.shift()!));
     console.log(attempt(() => exec(argumentBytes(args))));
   },
 
-  /** `arguments ARG...`: the bytes of the arguments. */
+  /** `arguments ARG...`: prints the bytes of the arguments. */
   arguments() {
     console.log(JSON.stringify(argumentBytes(args).map((bytes) => [...bytes])));
   },

@@ -1,18 +1,18 @@
-/** The vectors of an independent implementation, parsed; and pairs of handshakes to play with. */
+/** The Noise vectors of tests/vectors/, and helpers that run handshakes. */
 import { CipherState } from "../../lib/noise/cipher_state.ts";
 import { HandshakeState, type Transport } from "../../lib/noise/handshake_state.ts";
 import { KeyPair } from "../../lib/noise/primitives.ts";
 
 export const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** What was said, by whom. */
+/** One message of a vector. */
 export interface Message {
   readonly sender: "initiator" | "responder";
   readonly payload: Uint8Array;
   readonly ciphertext: Uint8Array;
 }
 
-/** One handshake and the messages after it. */
+/** A handshake and the messages after it. */
 export interface Vector {
   readonly protocolName: string;
   readonly psk: Uint8Array;
@@ -23,7 +23,7 @@ export interface Vector {
   readonly messages: readonly Message[];
 }
 
-/** A member of something that was JSON. */
+/** Reads a member of a parsed JSON object. */
 export function member(of: unknown, name: string): unknown {
   if (typeof of !== "object" || of === null || !(name in of)) throw new Error(`no ${name}`);
   return Reflect.get(of, name);
@@ -31,7 +31,7 @@ export function member(of: unknown, name: string): unknown {
 
 export function text(of: unknown, name: string): string {
   const value = member(of, name);
-  if (typeof value !== "string") throw new Error(`${name} is no text`);
+  if (typeof value !== "string") throw new Error(`${name} is not a text`);
   return value;
 }
 
@@ -41,7 +41,7 @@ export function bytes(of: unknown, name: string): Uint8Array {
 
 export function list(of: unknown, name: string): unknown[] {
   const value = member(of, name);
-  if (!Array.isArray(value)) throw new Error(`${name} is no list`);
+  if (!Array.isArray(value)) throw new Error(`${name} is not a list`);
   return value;
 }
 
@@ -51,7 +51,7 @@ export function sender(of: unknown): "initiator" | "responder" {
   return value;
 }
 
-/** A file of tests/vectors/. */
+/** Parses a file of tests/vectors/. */
 export function readVectors(name: string): unknown {
   return JSON.parse(Deno.readTextFileSync(new URL(`../vectors/${name}`, import.meta.url)));
 }
@@ -71,7 +71,7 @@ export const vectors: readonly Vector[] = list(readVectors("noise_nnpsk0.json"),
     })),
   }));
 
-/** One side of a vector's handshake. */
+/** Makes one side of a vector's handshake. */
 export function side(vector: Vector, initiator: boolean): HandshakeState {
   return new HandshakeState({
     initiator,
@@ -109,7 +109,7 @@ export function decrypt(
   return new Uint8Array(state.decryptWithAd(ad, ciphertext));
 }
 
-/** A finished handshake with a key and ephemerals of its own. */
+/** Runs a handshake with new ephemeral keys to its end. */
 export function connected(): { readonly initiator: Transport; readonly responder: Transport } {
   const psk = new Uint8Array(32).fill(7);
   const prologue = NOTHING;

@@ -1,10 +1,10 @@
 /**
- * Loaded before the program, and heard at its end: what can it still do? Its Workers are asked as they begin,
- * because nothing is given up in them.
+ * Preloaded before the program (`deno run --preload`). Reports the permissions of the main thread
+ * when it ends. Workers report theirs when they start, because they revoke none.
  */
-import { tellRights } from "./permissions.ts";
+import { reportPermissions } from "./permissions.ts";
 
-globalThis.addEventListener("unload", () => tellRights("its"));
+globalThis.addEventListener("unload", () => reportPermissions("main thread"));
 
 globalThis.Worker = class extends Worker {
   constructor(_program: string | URL, options?: WorkerOptions) {

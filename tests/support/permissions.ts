@@ -1,4 +1,5 @@
-/** What a program can still do, tried out. */
+/** Tries each permission of the running program, and reports which ones it has. */
+
 const LIBC = [
   "/lib/x86_64-linux-gnu/libc.so.6",
   "/lib64/libc.so.6",
@@ -12,34 +13,36 @@ const LIBC = [
     }
   })!;
 
-const attempts: Record<string, () => unknown> = {
+const ATTEMPTS: Readonly<Record<string, () => unknown>> = {
   read: () => Deno.readTextFileSync("/etc/hostname"),
-  // Nothing is made: the right is asked for before the file system is.
+  // The permission is checked before the file system is; no directory is made.
   write: () => Deno.mkdirSync("/nowhere/ipcauth-probe"),
   ffi: () => Deno.dlopen(LIBC, { getpid: { parameters: [], result: "i32" } }).close(),
   env: () => Deno.env.get("HOME"),
-  "env of another": () => Deno.env.get("PATH"),
+  "other env": () => Deno.env.get("PATH"),
   net: () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close(),
   run: () => new Deno.Command("true").outputSync(),
   sys: () => Deno.hostname(),
 };
 
-function works(attempt: () => unknown): boolean {
+/** Whose permissions a report is about. */
+export type ProbedThread = "main thread" | "Worker";
+
+/** Whether an attempt is permitted. One that fails for another reason is. */
+function isPermitted(attempt: () => unknown): boolean {
   try {
     attempt();
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return false;
-    // The right is there; what failed is something else.
-    return true;
+    return !(error instanceof Deno.errors.NotCapable);
   }
 }
 
-/** Says so in one line of standard error that begins with `WHOSE rights: `, as JSON: for each whether it could be used. */
-export function tellRights(whose: string): void {
-  const found = Object.fromEntries(
-    Object.entries(attempts).map(([name, attempt]) => [name, works(attempt)]),
+/** Writes one line to standard error: `THREAD: ` and a JSON object, permission to boolean. */
+export function reportPermissions(thread: ProbedThread): void {
+  const report = Object.fromEntries(
+    Object.entries(ATTEMPTS).map(([name, attempt]) => [name, isPermitted(attempt)]),
   );
-  const line = `\n${whose} rights: ${JSON.stringify(found)}\n`;
+  const line = `\n${thread}: ${JSON.stringify(report)}\n`;
   Deno.stderr.writeSync(new TextEncoder().encode(line));
 }

@@ -1,5 +1,5 @@
-/** The program as a Worker, which has told before what it can do. */
-import { tellRights } from "./permissions.ts";
+/** The program as a Worker, after a report of the Worker's permissions. */
+import { reportPermissions } from "./permissions.ts";
 
-tellRights("its Worker's");
+reportPermissions("Worker");
 await import("../../main.ts");

@@ -1,17 +1,17 @@
-/** Starts {@linkcode file://./child.ts} and waits for what it says. */
+/** Runs commands, and `libc_child.ts` as another process. */
 import { fromFileUrl } from "@std/path";
 
 const CHILD = fromFileUrl(new URL("libc_child.ts", import.meta.url));
 
-/** Whether this test process may become other users. */
+/** Whether this process may become other users. */
 export const isRoot = Deno.uid() === 0;
 
-/** The command line of a child. */
+/** The command line of `libc_child.ts`. */
 export function childLine(...args: string[]): string[] {
   return [Deno.execPath(), "run", "--quiet", "--allow-all", CHILD, ...args];
 }
 
-/** Runs a command line to its end. @returns What it wrote to standard output. */
+/** Runs a command to its end. @returns Its standard output. */
 export async function output(
   line: readonly string[],
   env: Record<string, string> = {},
@@ -27,7 +27,7 @@ export async function output(
   return new TextDecoder().decode(stdout);
 }
 
-/** A child that holds something. */
+/** A child that holds a resource until it is ended. */
 export class Holder {
   readonly #child: Deno.ChildProcess;
   readonly #out: ReadableStreamDefaultReader<string>;
@@ -49,7 +49,7 @@ export class Holder {
     return this.#child.pid;
   }
 
-  /** The line it says, once it has done its part. */
+  /** Waits for the line that the child prints when it holds the resource. */
   async line(): Promise<string> {
     let text = "";
     while (!text.endsWith("\n")) {
@@ -60,7 +60,7 @@ export class Holder {
     return text.trim();
   }
 
-  /** Lets it end. @returns Its exit code. */
+  /** Ends the child. @returns Its exit code. */
   async end(signal?: Deno.Signal): Promise<number> {
     this.#ended = true;
     if (signal !== undefined) this.#child.kill(signal);

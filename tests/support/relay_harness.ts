@@ -1,27 +1,23 @@
 /** A relay with a test peer at each end: real sockets, a real reactor, one thread. */
 import type { Channel } from "../../lib/protocol/channel.ts";
 import { Descriptor } from "../../lib/libc/descriptor.ts";
-import {
-  connectTcp,
-  endSending,
-  listenTcp,
-  ownEndpoint,
-  resetOnClose,
-  resolveHost,
-  tcpSocket,
-} from "../../lib/libc/inet.ts";
+import { localAddress, resolveHost } from "../../lib/libc/inet_address.ts";
 import {
   accept,
   BROKEN,
+  connect,
   receive,
-  refuseInput,
   send,
+  shutdownRead,
+  shutdownWrite,
   unixSocketPair,
   WOULD_BLOCK,
 } from "../../lib/libc/sockets.ts";
+import { listenTcp, resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
-import { Relay, type RelayOutcome } from "../../lib/net/relay.ts";
+import { Relay } from "../../lib/net/relay.ts";
+import type { RelayOutcome } from "../../lib/net/relay_outcome.ts";
 import { RelayBuffers } from "../../lib/net/relay_buffers.ts";
 import { connected } from "./conversation.ts";
 
@@ -38,9 +34,9 @@ let listener: Descriptor | null = null;
 /** Two connected TCP sockets on loopback. */
 export function tcpPair(): [Descriptor, Descriptor] {
   listener ??= listenTcp(resolveHost("127.0.0.1", 0)[0]!, 4096);
-  const address = resolveHost("127.0.0.1", ownEndpoint(listener).port)[0]!;
+  const address = resolveHost("127.0.0.1", localAddress(listener).port)[0]!;
   const far = tcpSocket(address);
-  connectTcp(far, address);
+  connect(far, address);
   for (;;) {
     const near = accept(listener);
     if (near !== null) return [near, far];
@@ -141,7 +137,7 @@ export class TestPeer {
       const out = new Uint8Array(256);
       send(this.#descriptor, out, this.#channel.sealFin(out));
     }
-    endSending(this.#descriptor);
+    shutdownWrite(this.#descriptor);
   }
 
   /** Reads once. @returns Whether data or an end arrived. */
@@ -160,10 +156,10 @@ export class TestPeer {
       this.#give(bytes);
       return;
     }
-    const out = new Uint8Array(this.#channel.roomFor(bytes.length));
-    const { length, ended, refusal } = this.#channel.open(bytes, out);
+    const out = new Uint8Array(this.#channel.capacityFor(bytes.length));
+    const { length, ended, error } = this.#channel.open(bytes, out);
     this.#give(out.subarray(0, length));
-    if (refusal !== null) this.end = "refused";
+    if (error !== null) this.end = "refused";
     else if (ended) this.end = "end";
   }
 
@@ -174,7 +170,7 @@ export class TestPeer {
 
   /** Shuts down reading; sending goes on. */
   refuse(): void {
-    refuseInput(this.#descriptor);
+    shutdownRead(this.#descriptor);
   }
 
   /** Closes the socket. */

@@ -1,10 +1,10 @@
-/** A second tree of the sources, so that a build can be made elsewhere and by somebody else. */
+/** A copy of the sources, for builds in another directory and with another umask and HOME. */
 import { fromFileUrl, join } from "@std/path";
-import { run } from "../../tools/build/commit.ts";
+import { runProgram } from "../../tools/build/run_program.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** What builds are made of. */
+/** The files and directories that builds are made of, beside the documents. */
 const PARTS = ["main.ts", "lib", "examples", "tools", "deno.json", "deno.lock"];
 
 /** Copies the sources into a new directory. */
@@ -13,34 +13,44 @@ export async function copyTree(to: string): Promise<void> {
   const documents = [...Deno.readDirSync(ROOT)].filter(({ name, isFile }) =>
     isFile && /^[A-Z-]+(\.md)?$/.test(name)
   ).map(({ name }) => name);
-  await run("cp", ["-r", ...[...PARTS, ...documents].map((name) => join(ROOT, name)), to], ROOT);
+  await runProgram(
+    "cp",
+    ["-r", ...[...PARTS, ...documents].map((name) => join(ROOT, name)), to],
+    ROOT,
+  );
 }
 
-/** How a script is run. */
-export interface Manner {
+/** The environment of a script. */
+export interface ScriptOptions {
   /** The file mode creation mask, octal. */
   readonly umask: string;
-  /** `HOME`; the packages that are there already are used all the same. */
+  /** `HOME`. The cached packages of this process are used. */
   readonly home: string;
 }
 
 /**
- * Runs TypeScript at the root of a tree.
+ * Runs a TypeScript program in the root directory of a tree.
  *
- * @throws {Error} With what it complained about.
+ * @throws {Error} Where it fails, with its standard error.
  */
 export async function runScript(
   tree: string,
   text: string,
   args: readonly string[],
-  { umask, home }: Manner,
+  { umask, home }: ScriptOptions,
 ): Promise<void> {
   const script = join(tree, "script.ts");
   await Deno.writeTextFile(script, text);
   const cache = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
-  const rights = ["--allow-read", "--allow-write", "--allow-run", "--allow-env", "--allow-sys"];
-  await run("env", [
+  const permissions = [
+    "--allow-read",
+    "--allow-write",
+    "--allow-run",
+    "--allow-env",
+    "--allow-sys",
+  ];
+  await runProgram("env", [
     ...[`HOME=${home}`, `DENO_DIR=${cache}`, "sh", "-c", 'umask "$0" && exec "$@"', umask],
-    ...[Deno.execPath(), "run", "--quiet", ...rights, script, ...args],
+    ...[Deno.execPath(), "run", "--quiet", ...permissions, script, ...args],
   ], tree);
 }

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { report } from "../../lib/text/report.ts";
+import { report, reportLine } from "../../lib/text/report.ts";
 import { Failure } from "../../lib/errors.ts";
 
-Deno.test("report() says what was wrong and what to do, on a line each", () => {
+Deno.test("report() has the error and the hint, on a line each", () => {
   const failure = new Failure("Cannot read it", { exit: 71, hint: "chmod 600 it" });
   assertEquals(report(failure, false), {
     text: "ipcauth: error: Cannot read it\nhint: chmod 600 it\n",
@@ -10,7 +10,7 @@ Deno.test("report() says what was wrong and what to do, on a line each", () => {
   });
 });
 
-Deno.test("report() begins with the words that scripts look for when a client did not get in", () => {
+Deno.test("report() begins a failure to connect with the words of the contract", () => {
   const failure = new Failure("Failed to connect to server: refused", { exit: 77 });
   assertEquals(report(failure, true).text, "Failed to connect to server: refused\n");
 });
@@ -20,6 +20,15 @@ Deno.test("report() shows no stack trace and no second line of a bug", () => {
   assertEquals(text, "ipcauth: error: an internal error: TypeError: a b\n");
   assertEquals(exit, 70);
   assertEquals(report("thrown", false).exit, 70);
+});
+
+Deno.test("reportLine() has no program name and no colour, and escapes its text", () => {
+  const failure = new Failure("no\x1b[2J", { exit: 77, hint: "ask\nroot" });
+  assertEquals(reportLine(failure), {
+    text: "error: no\\u{1b}[2J\nhint: ask\\u{a}root\n",
+    exit: 77,
+  });
+  assertEquals(reportLine(new Failure("no", { exit: 65 })).text, "error: no\n");
 });
 
 Deno.test("report() colours only the words, and only when it may", () => {

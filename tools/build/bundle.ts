@@ -1,44 +1,53 @@
 /**
  * Builds `dist/ipcauth`: one executable script that needs nothing but `deno` on PATH.
  *
- * The first lines are a shell script to a shell and a comment to JavaScript. They start `deno` with the
- * program's rights, and say in a line what would otherwise be a stack trace, or nothing.
+ * The first lines are commands to a shell and comments to JavaScript. They start `deno` with the
+ * program's permissions, and report in two lines what would otherwise be a stack trace.
  */
-import { dirname, fromFileUrl, join } from "@std/path";
+import { dirname, join } from "@std/path";
 import { NOWHERE } from "../../lib/config/launcher_environment.ts";
-import { type Commit, commit, withCommit } from "./commit.ts";
-import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES, RUN } from "./launcher.ts";
-
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+import { type Commit, readCommit, withCommit } from "./commit.ts";
+import {
+  CHECK_DIRECTORY,
+  FAIL_FUNCTION,
+  hideVariables,
+  RUN_PROGRAM,
+  UNSET_OWN_VARIABLES,
+} from "./launcher.ts";
+import { DIST, ROOT } from "./root.ts";
 
 /**
- * What the runtime finds out about so long a file takes as long as all the rest, so it is kept where the caller would keep
- * it: if that directory, or else the nearest one on the way there, is the caller's own. Elsewhere, somebody else
- * could have prepared it. A home that does not exist is not made.
+ * Chooses the runtime's cache. Analysing a file of this size takes half of the start, so the result
+ * is cached where `deno` would cache it, provided that the directory, or else its nearest existing
+ * parent of two, is owned by the caller. In a directory of another user, that user could have
+ * written the entries. A missing home directory is not created.
  */
 const CACHE = [
-  `ipcauth_cache=\${DENO_DIR:-\${XDG_CACHE_HOME:-\${HOME:-${NOWHERE}}/.cache}/deno}; ipcauth_place=$ipcauth_cache`,
-  '[ -e "$ipcauth_place/" ] || ipcauth_place=${ipcauth_place%/*}; [ -e "$ipcauth_place/" ] || ipcauth_place=${ipcauth_place%/*}',
-  `case $ipcauth_cache in /*) [ -O "$ipcauth_place/" ] && [ -w "$ipcauth_place/" ] ;; *) false ;; esac || ipcauth_cache=${NOWHERE}`,
+  `ipcauth_cache=\${DENO_DIR:-\${XDG_CACHE_HOME:-\${HOME:-${NOWHERE}}/.cache}/deno}; ` +
+  "ipcauth_place=$ipcauth_cache",
+  '[ -e "$ipcauth_place/" ] || ipcauth_place=${ipcauth_place%/*}; ' +
+  '[ -e "$ipcauth_place/" ] || ipcauth_place=${ipcauth_place%/*}',
+  'case $ipcauth_cache in /*) [ -O "$ipcauth_place/" ] && [ -w "$ipcauth_place/" ] ;; ' +
+  `*) false ;; esac || ipcauth_cache=${NOWHERE}`,
 ];
 
 const HEADER = [
-  OWN_VARIABLES,
-  FAIL,
-  DEMAND_DIRECTORY,
+  UNSET_OWN_VARIABLES,
+  FAIL_FUNCTION,
+  CHECK_DIRECTORY,
   `command -v deno >/dev/null || ipcauth_fail "There is no deno on PATH" ` +
   `"npm install --global deno, or take the portable build, which needs none" "$@"`,
   ...CACHE,
   ...hideVariables('"$ipcauth_cache"'),
-  `exec deno ${RUN} --ext=js "$0" "$@"`,
+  `exec deno ${RUN_PROGRAM} --ext=js "$0" "$@"`,
 ].reduce((header, command) => `${header}":" //; ${command}\n`, "#!/bin/sh\n");
 
 /**
  * Builds the script.
  *
- * @param path Where to.
- * @param from The commit that it is to name, if any.
- * @throws {Error} With what the bundler said.
+ * @param path The output; its directory is made.
+ * @param from The commit that `--version` names, if any.
+ * @throws {Error} With the bundler's message.
  */
 export async function bundle(path: string, from?: Commit): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
@@ -57,7 +66,7 @@ export async function bundle(path: string, from?: Commit): Promise<void> {
 }
 
 if (import.meta.main) {
-  const path = join(ROOT, "dist", "ipcauth");
-  await bundle(path, await commit(ROOT));
+  const path = join(DIST, "ipcauth");
+  await bundle(path, await readCommit(ROOT));
   console.log(`built ${path}`);
 }

@@ -1,18 +1,19 @@
-/** Which machine an executable is for, as its own header says it (`elf(5)`, `e_machine`). */
+/** The machine that an executable is for, from its ELF header (`elf(5)`, `e_machine`). */
 
-/** The machines that there are builds for. */
+/** The machines that builds exist for. */
 export type Machine = "x64" | "arm64";
 
 /** `EM_X86_64` and `EM_AARCH64` of `elf.h`. */
 const MACHINES: ReadonlyMap<number, Machine> = new Map([[62, "x64"], [183, "arm64"]]);
 
-/** This machine. */
-export const HERE: Machine = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+/** The machine that the build runs on. */
+export const HOST_MACHINE: Machine = Deno.build.arch === "x86_64" ? "x64" : "arm64";
 
 /**
- * The machine that a file is for.
+ * Reads the machine that a file is for.
  *
- * @returns Null where it is no 64-bit little-endian ELF file, or one for a machine that we do not build for.
+ * @returns Null where the file is not 64-bit little-endian ELF, or is for a machine without a
+ * build.
  * @throws {Deno.errors.NotFound} Where there is no such file.
  */
 export async function machineOf(path: string): Promise<Machine | null> {

@@ -1,65 +1,74 @@
 /**
- * What the launchers have in common: lines of shell that stand before the runtime is started.
+ * The shell code that the launchers of all builds share. It runs before the runtime starts.
  *
- * Nothing in them starts another program on the ordinary way, because that would take longer than they do. Their
- * own variables begin with `ipcauth_`, and are no part of anybody's environment.
+ * On the ordinary path it starts no other program, because a `fork` would take longer than all of
+ * it. Its variables begin with `ipcauth_` and are never exported.
  */
-import { EVERYWHERE } from "../../lib/cli/command_line.ts";
-import { KEPT, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
+import { GLOBAL_FLAGS } from "../../lib/cli/command_line.ts";
+import { KEPT_PERMISSIONS, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
 import { HIDDEN, LIST, SETTINGS } from "../../lib/config/launcher_environment.ts";
-import { COMMON, RUNTIME_VARIABLES } from "./runtime_variables.ts";
+import { COMMON_VARIABLES, RUNTIME_VARIABLES } from "./runtime_variables.ts";
 
-const FLAGS_WITH_VALUES = EVERYWHERE.values.map((name) => `--${name}`).join(" | ");
+const FLAGS_WITH_VALUES = GLOBAL_FLAGS.values.map((name) => `--${name}`).join(" | ");
 
-/** `ipcauth_fail MESSAGE HINT "$@"` ends as the command would that the arguments name. */
-export const FAIL =
+/**
+ * Defines `ipcauth_fail MESSAGE HINT "$@"`: prints the error and the hint, and exits with the code
+ * that the command in the arguments has for an error of the system (71; `run-as`: 125).
+ */
+export const FAIL_FUNCTION =
   `ipcauth_fail() { printf '%s\\n' "ipcauth: error: $1" "hint: $2" >&2; shift 2; while :; do ` +
   `case $1 in run-as) exit 125 ;; ${FLAGS_WITH_VALUES}) [ $# -lt 2 ] || shift ;; -*) ;; ` +
   `*) exit 71 ;; esac; shift; done; }`;
 
 /**
- * Refuses a current directory that was removed: the runtime would end with a stack trace. One that the user may not search
- * cannot be compared, and is looked at more closely.
+ * Fails where the current directory was removed: the runtime would end with a stack trace. Where
+ * the user may not search the directory, `-ef` fails too, so the link in `/proc` decides.
  */
-export const DEMAND_DIRECTORY = `[ . -ef "$PWD" ] || { ` +
+export const CHECK_DIRECTORY = `[ . -ef "$PWD" ] || { ` +
   `ipcauth_place=$(command -p readlink /proc/self/cwd 2>/dev/null); ` +
   `case $ipcauth_place in *" (deleted)") [ -e "$ipcauth_place" ] || ` +
   `ipcauth_fail "The current directory is gone" "cd /" "$@" ;; esac; }`;
 
-/** Without these, a caller's variable of that name would be handed on with another value. */
-export const OWN_VARIABLES = "unset ipcauth_place ipcauth_name ipcauth_cache ipcauth_self";
+/** Without this, a caller's exported variable of such a name would reach the program, changed. */
+export const UNSET_OWN_VARIABLES = "unset ipcauth_place ipcauth_name ipcauth_cache ipcauth_self";
 
-const RARE = RUNTIME_VARIABLES.filter((name) => !COMMON.includes(name));
+const RARE_VARIABLES = RUNTIME_VARIABLES.filter((name) => !COMMON_VARIABLES.includes(name));
 
 /**
- * Hides what the runtime would obey. One glance says whether there is any of the rare ones.
+ * Renames the variables of the caller that the runtime would obey: `NAME` becomes
+ * `IPCAUTH_KEEP_NAME`, from which the program restores it for others. One `case` tests for all rare
+ * ones together.
  *
- * @param cache A shell word: the runtime's cache.
+ * @param cache The runtime's cache, as a shell word.
+ * @returns Lines of shell.
  */
 export function hideVariables(cache = SETTINGS.DENO_DIR): readonly string[] {
   const settings = Object.entries({ ...SETTINGS, DENO_DIR: cache });
   const hidden = `${HIDDEN}$ipcauth_name`;
   return [
-    `export ${LIST}="${COMMON.join(" ")}"`,
-    `case ${RARE.map((name) => `\${${name}+x}`).join("")} in ?*) ` +
-    `${LIST}="$${LIST} ${RARE.join(" ")}" ;; esac`,
+    `export ${LIST}="${COMMON_VARIABLES.join(" ")}"`,
+    `case ${RARE_VARIABLES.map((name) => `\${${name}+x}`).join("")} in ?*) ` +
+    `${LIST}="$${LIST} ${RARE_VARIABLES.join(" ")}" ;; esac`,
     `for ipcauth_name in $${LIST}; do eval "case \\\${$ipcauth_name+x} in ` +
-    `x) export ${hidden}=\\"\\$$ipcauth_name\\"; unset $ipcauth_name ;; *) unset ${hidden} ;; esac"; done`,
+    `x) export ${hidden}=\\"\\$$ipcauth_name\\"; unset $ipcauth_name ;; ` +
+    `*) unset ${hidden} ;; esac"; done`,
     `export ${settings.map(([name, value]) => `${name}=${value}`).join(" ")}`,
   ];
 }
 
 /**
- * A session's objects are many, small and long-lived: where the young generation may grow as it likes, thousands of idle
- * ones cost twice the memory (docs/benchmarks.md).
+ * Limits the young generation of the heap to 1 MiB. The objects of a session are small and live
+ * long; with the default limit, an idle session takes about 1.6 times the memory
+ * (docs/benchmarks.md).
  */
-export const MEMORY = "--v8-flags=--max-semi-space-size=1";
+export const HEAP_FLAG = "--v8-flags=--max-semi-space-size=1";
 
-/** The beginning of the runtime's command line, but for the rights. */
-const PLAIN = `run ${MEMORY} --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache`;
+/** The beginning of the runtime's arguments, without permissions. */
+const RUN_FLAGS =
+  `run ${HEAP_FLAG} --quiet --no-config --no-lock --no-remote --no-npm --no-code-cache`;
 
-/** The beginning of the runtime's command line. */
-export const RUN = `${PLAIN} ${PERMISSION_FLAGS.join(" ")}`;
+/** The runtime's arguments, for the whole program. */
+export const RUN_PROGRAM = `${RUN_FLAGS} ${PERMISSION_FLAGS.join(" ")}`;
 
-/** The same for a program that can nothing but `run-as`: what that would give up it is not even given. */
-export const RUN_AS = `${PLAIN} ${permissionFlags(KEPT["run-as"]).join(" ")}`;
+/** The runtime's arguments for `run-as` alone, with no more than the permissions it keeps. */
+export const RUN_AS = `${RUN_FLAGS} ${permissionFlags(KEPT_PERMISSIONS["run-as"]).join(" ")}`;

@@ -1,7 +1,9 @@
-/** Who may do what with what is built: said in full everywhere, because the umask and the parent's bits are not ours. */
+/**
+ * The file modes of builds. They are set in full: the builder's umask and `chmod g+s` do not count.
+ */
 
 /**
- * The mode of everything in a build, for `chmod` and `tar`: all may read, and run what is to be run; only the owner may write;
- * and no bit that a parent directory hands down (`chmod g+s`) is left.
+ * The mode of everything in a build, for `chmod` and `tar`: all users may read, and execute what is
+ * executable; only the owner may write; the set-user-id and set-group-id bits are cleared.
  */
-export const MODE = "u=rwX,go=rX,a-s";
+export const BUILD_MODE = "u=rwX,go=rX,a-s";

@@ -1,14 +1,16 @@
 /**
- * The portable build's shortest way to `run-as`: one file with nothing else in it, because each file that is loaded costs
- * as much as many a call of the C library. The launcher takes it when the first word is `run-as` and the second names a user.
+ * The entry of the portable build for `run-as` alone: one small file, because the time to start
+ * grows with the number and the size of the files that are loaded. The launcher uses it where the
+ * first argument is `run-as` and the second names a user.
  */
 import { run } from "../../lib/cli/app.ts";
 import * as runAs from "../../lib/cli/run_as.ts";
 import { parseWith } from "../../lib/cli/command_line.ts";
 import { parseRunAs } from "../../lib/cli/run_as_arguments.ts";
 
-function locked(): never {
-  throw new Error("the launcher has sent another command to run-as");
+/** Stands for the modules of the other commands, which this file does not contain. */
+function absent(): never {
+  throw new Error("run_as.js was started for another command than run-as");
 }
 
 Deno.exit(
@@ -17,10 +19,10 @@ Deno.exit(
     self: import.meta.url,
     parse: (argv) => parseWith(argv, { "run-as": parseRunAs }),
     modules: {
-      usage: locked,
+      usage: absent,
       runAs: () => Promise.resolve(runAs),
-      ...{ completions: locked, users: locked, serve: locked, connect: locked, genKey: locked },
-      ids: locked,
+      ...{ completions: absent, users: absent, serve: absent, connect: absent, genKey: absent },
+      ids: absent,
     },
   }),
 );

@@ -1,16 +1,18 @@
-/** The program, or a part of it, as one file of JavaScript with the commit in it. */
-import { fromFileUrl, join } from "@std/path";
-import { type Commit, run, withCommit } from "./commit.ts";
-
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+/** The program, or a part of it, as one JavaScript file that contains the commit. */
+import { join } from "@std/path";
+import { type Commit, withCommit } from "./commit.ts";
+import { withNodeRequire } from "./node_require.ts";
+import { runProgram } from "./run_program.ts";
+import { ROOT } from "./root.ts";
 
 /**
- * Builds the file. It holds both planes, because the program starts itself as a Worker, and nothing of the machine
- * that it was built on; its time is the commit's.
+ * Builds the file. It contains both planes, because the program starts its own file as a Worker.
+ * Its bytes are the same on every machine, and its modification time is the commit's.
  *
- * @param path Where to.
- * @param entry The module that it begins with.
- * @throws {Error} With what the bundler said, or where there is no place for the commit.
+ * @param path The output.
+ * @param entry The path of the entry module.
+ * @throws {Error} With the bundler's message, or where the bundle has no version to put the commit
+ * beside.
  */
 export async function singleFile(
   path: string,
@@ -18,9 +20,9 @@ export async function singleFile(
   entry = join(ROOT, "main.ts"),
 ): Promise<void> {
   const argv = ["bundle", "--quiet", "--minify", "--output", path, entry];
-  await run(Deno.execPath(), argv, ROOT);
-  const text = await Deno.readTextFile(path);
-  // Whoever touches `process` starts all of Node's compatibility, and gets the same answer.
+  await runProgram(Deno.execPath(), argv, ROOT);
+  const text = withNodeRequire(await Deno.readTextFile(path));
+  // Reading `process` would start Node's compatibility layer. Both have the same value.
   const stamped = withCommit(text.replaceAll(".process?.platform", ".Deno?.build?.os"), hash);
   if (!stamped.includes(`commit:"${hash}"`)) {
     throw new Error("the bundle has no place for a commit");

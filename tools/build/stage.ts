@@ -1,36 +1,35 @@
 /**
- * A place where every user of the machine can run the program: Deno often lies below a home directory
- * that others may not enter.
+ * A directory in which every user of the machine can run the program. Deno itself is often
+ * installed below a home directory that other users may not enter.
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import { bundle } from "./bundle.ts";
-import { run } from "./commit.ts";
+import { runProgram } from "./run_program.ts";
 import { executableName } from "./compile.ts";
-import { HERE } from "./elf.ts";
-import { DEMAND_DIRECTORY, FAIL, hideVariables, OWN_VARIABLES } from "./launcher.ts";
-import { MODE } from "./modes.ts";
+import { HOST_MACHINE } from "./elf.ts";
+import { CHECK_DIRECTORY, FAIL_FUNCTION, hideVariables, UNSET_OWN_VARIABLES } from "./launcher.ts";
+import { BUILD_MODE } from "./modes.ts";
 import { portable } from "./portable.ts";
+import { DIST, ROOT } from "./root.ts";
 
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
-
-/** A directory with the program and the Deno that runs it. */
+/** A directory with the program and the `deno` that runs it. */
 export interface Stage {
   readonly directory: string;
   /** Holds `ipcauth` and `deno`: put it on PATH. */
   readonly bin: string;
 }
 
-/** What may be built here. */
+/** The builds of the program. */
 export const BUILDS = ["source", "bundle", "portable", "compiled"] as const;
 
-/** One of them. */
+/** A build of the program. */
 export type Build = typeof BUILDS[number];
 
 /**
- * Builds the program into a new directory that all may read and only we may write.
+ * Builds the program into a new directory that all users may read and only its owner may write.
  *
- * @param prefix The beginning of the directory's name, below the temporary directory.
+ * @param prefix The beginning of the directory's name. It is made in the temporary directory.
  */
 export async function stage(prefix: string, build: Build = "bundle"): Promise<Stage> {
   const directory = await Deno.makeTempDir({ prefix });
@@ -42,7 +41,7 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
   try {
     await Deno.link(Deno.execPath(), deno);
   } catch {
-    // Another file system, or links are protected: a copy does as well.
+    // On another file system, and where hard links are protected, a copy is made.
     await Deno.copyFile(Deno.execPath(), deno);
   }
   await Deno.chmod(deno, 0o755);
@@ -55,31 +54,33 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
     await portable(home, { hash: "staged", time: 0 });
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "compiled") {
-    await Deno.copyFile(join(ROOT, "dist", executableName(HERE)), join(bin, "ipcauth"));
+    await Deno.copyFile(join(DIST, executableName(HOST_MACHINE)), join(bin, "ipcauth"));
     await Deno.chmod(join(bin, "ipcauth"), 0o755);
   } else await bundle(join(bin, "ipcauth"));
   return { directory, bin };
 }
 
 /**
- * Copies the sources, and their dependencies beside them: whoever has no home has no cache to find them in.
+ * Copies the sources, and their dependencies beside them: a user without a home directory has no
+ * cache.
  *
- * @returns A script that runs them, as `deno task ipcauth` does. What it asks of the machine is what the bundle asks.
+ * @returns A script that runs the sources as `deno task ipcauth` does, after the bundle's own
+ * checks.
  */
 async function sources(directory: string, deno: string): Promise<string> {
   await Deno.mkdir(directory);
   const parts = ["main.ts", "lib", "deno.json", "deno.lock"].map((name) => join(ROOT, name));
-  await run("cp", ["-r", ...parts, directory], ROOT);
+  await runProgram("cp", ["-r", ...parts, directory], ROOT);
   const install = ["install", "--quiet", "--node-modules-dir=auto", "--frozen"];
-  await run(Deno.execPath(), install, directory);
-  await run("chmod", ["-R", MODE, directory], ROOT);
+  await runProgram(Deno.execPath(), install, directory);
+  await runProgram("chmod", ["-R", BUILD_MODE, directory], ROOT);
   const main = join(directory, "main.ts");
   const flags = ["--quiet", "--node-modules-dir=manual", ...PERMISSION_FLAGS].join(" ");
   return [
     "#!/bin/sh",
-    OWN_VARIABLES,
-    FAIL,
-    DEMAND_DIRECTORY,
+    UNSET_OWN_VARIABLES,
+    FAIL_FUNCTION,
+    CHECK_DIRECTORY,
     ...hideVariables(),
     `exec ${deno} run ${flags} ${main} "$@"`,
     "",

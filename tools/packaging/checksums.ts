@@ -1,23 +1,27 @@
 /**
- * The last step of a release: `dist/install.sh`, which knows where the release is, and `dist/SHA256SUMS` over everything in
- * `dist/`, the installer included. It is a step of its own, because what is published is built on more than one machine.
+ * The last step of a release: writes `dist/install.sh` for the address of the release, and
+ * `dist/SHA256SUMS` over everything in `dist/`, the installer included. It is a separate step
+ * because the files of a release are built on two machines.
  *
  *     deno task checksums [URL]
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { sha256 } from "./sbom.ts";
+import { DIST } from "../build/root.ts";
 
 /**
- * Writes both.
+ * Writes the installer and the checksums.
  *
- * @param dist The directory with everything that is published.
- * @param address Where it will be found; null: wherever the installer lies.
+ * @param dist The directory with the files of the release.
+ * @param address The `https` URL that they will be published under; null: the installer installs
+ * from the directory it is in.
  * @returns The lines of `SHA256SUMS`.
+ * @throws {Error} Where the address is not an `https` URL.
  */
-export async function seal(dist: string, address: string | null): Promise<string> {
+export async function writeChecksums(dist: string, address: string | null): Promise<string> {
   const installer = await Deno.readTextFile(new URL("install.sh", import.meta.url));
   if (address !== null && !/^https:\/\/[\w.:/@+-]+$/.test(address)) {
-    throw new Error(`${address} is no address of a release: https://HOST/PATH`);
+    throw new Error(`${address} is not the address of a release: https://HOST/PATH`);
   }
   const path = join(dist, "install.sh");
   await Deno.writeTextFile(
@@ -34,6 +38,5 @@ export async function seal(dist: string, address: string | null): Promise<string
 }
 
 if (import.meta.main) {
-  const dist = fromFileUrl(new URL("../../dist", import.meta.url));
-  console.log((await seal(dist, Deno.args[0] ?? null)).trimEnd());
+  console.log((await writeChecksums(DIST, Deno.args[0] ?? null)).trimEnd());
 }

@@ -1,26 +1,27 @@
 /**
- * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's own `dpkg-deb`, from the portable tree: the program, its units, man pages,
- * completions, and a configuration that lets in nobody but root. Root's and the service's are two things: the service
- * runs as the system user `ipcauth`.
+ * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`, from the portable build: the
+ * program, its units, manual pages, completions, and a configuration that allows root only. The
+ * service runs as the system user `ipcauth`; root owns the files.
  */
-import { fromFileUrl, join } from "@std/path";
+import { join } from "@std/path";
 import { completionScript } from "../../lib/cli/completions.ts";
-import { type Commit, commit, run } from "../build/commit.ts";
-import { SCRIPTS } from "./deb_scripts.ts";
-import { changelog, control, copyright, OVERRIDES } from "./deb_texts.ts";
-import { HERE } from "../build/elf.ts";
+import { type Commit, readCommit } from "../build/commit.ts";
+import { runProgram } from "../build/run_program.ts";
+import { MAINTAINER_SCRIPTS } from "./deb_scripts.ts";
+import { changelog, control, copyright, LINTIAN_OVERRIDES } from "./deb_texts.ts";
+import { HOST_MACHINE } from "../build/elf.ts";
 import { manualPages } from "./man.ts";
-import { MODE } from "../build/modes.ts";
-import { DOCUMENTS, PACKAGE, portable } from "../build/portable.ts";
+import { BUILD_MODE } from "../build/modes.ts";
+import { DEB_FILE_NAME, DOCUMENTS, portable } from "../build/portable.ts";
+import { DIST, ROOT } from "../build/root.ts";
 
-const ROOT = fromFileUrl(new URL("../..", import.meta.url));
-const ARCH = HERE === "x64" ? "amd64" : "arm64";
+const ARCH = HOST_MACHINE === "x64" ? "amd64" : "arm64";
 
 /**
  * Builds the package.
  *
- * @param work A directory that is ours; the tree is made in it.
- * @param output Where the package goes.
+ * @param work An empty directory; the package's tree is made in it.
+ * @param output The path of the package.
  */
 export async function debianPackage(work: string, output: string, from: Commit): Promise<void> {
   const tree = join(work, "deb");
@@ -40,38 +41,41 @@ export async function debianPackage(work: string, output: string, from: Commit):
   const license = await Deno.readTextFile(doc("LICENSE"));
   const notices = await Deno.readTextFile(doc("THIRD-PARTY-NOTICES"));
   await write(doc("copyright"), copyright(license, notices));
-  // It is all in there, and a file of this name is not expected beside it.
+  // `copyright` contains it; lintian reports a license file beside that.
   await Deno.remove(doc("LICENSE"));
   await write(doc("changelog"), changelog(from));
-  await run("gzip", ["--no-name", "-9", doc("changelog")], ROOT);
+  await runProgram("gzip", ["--no-name", "-9", doc("changelog")], ROOT);
   for (const unit of ["ipcauth.service", "ipcauth.socket"]) {
     await write(at("usr", "lib", "systemd", "system", unit), await example(unit));
   }
   await write(at("etc", "ipcauth", "config.yaml"), await example("config.yaml"));
   for (const { name, text } of manualPages(from)) {
     await write(at("usr", "share", "man", "man1", name), text);
-    await run("gzip", ["--no-name", "-9", at("usr", "share", "man", "man1", name)], ROOT);
+    await runProgram("gzip", ["--no-name", "-9", at("usr", "share", "man", "man1", name)], ROOT);
   }
   const share = (...names: string[]) => at("usr", "share", ...names);
   await write(share("bash-completion", "completions", "ipcauth"), completionScript("bash"));
   await write(share("zsh", "vendor-completions", "_ipcauth"), completionScript("zsh"));
   await write(share("fish", "vendor_completions.d", "ipcauth.fish"), completionScript("fish"));
-  await write(share("lintian", "overrides", "ipcauth"), OVERRIDES);
+  await write(share("lintian", "overrides", "ipcauth"), LINTIAN_OVERRIDES);
   const { size, names } = await contents(tree);
   await write(at("DEBIAN", "control"), control(ARCH, size));
   await write(at("DEBIAN", "conffiles"), "/etc/ipcauth/config.yaml\n");
-  // Not of what is to be changed: `dpkg` has the sums of conffiles itself.
+  // `dpkg` keeps the sums of conffiles itself.
   const fixed = names.filter((name) => !name.startsWith("etc/"));
-  await write(at("DEBIAN", "md5sums"), await run("md5sum", ["--", ...fixed], tree));
-  for (const [name, text] of Object.entries(SCRIPTS)) await write(at("DEBIAN", name), text, 0o755);
-  await run("chmod", ["-R", MODE, tree], ROOT);
+  await write(at("DEBIAN", "md5sums"), await runProgram("md5sum", ["--", ...fixed], tree));
+  for (const [name, text] of Object.entries(MAINTAINER_SCRIPTS)) {
+    await write(at("DEBIAN", name), text, 0o755);
+  }
+  await runProgram("chmod", ["-R", BUILD_MODE, tree], ROOT);
   const argv = [`SOURCE_DATE_EPOCH=${from.time}`, "dpkg-deb", "--root-owner-group", "-Zxz", "-z1"];
-  await run("env", [...argv, "--build", tree, output], ROOT);
+  await runProgram("env", [...argv, "--build", tree, output], ROOT);
 }
 
-/** The files of a tree, in the order of their names, and what they take, in KiB. */
+/** The files of a tree in the order of their names, and their size in KiB, each rounded up. */
 async function contents(tree: string): Promise<{ size: number; names: string[] }> {
-  const lines = (await run("find", [".", "-type", "f", "-printf", "%s %P\\n"], tree)).trimEnd();
+  const lines = (await runProgram("find", [".", "-type", "f", "-printf", "%s %P\\n"], tree))
+    .trimEnd();
   const files = lines.split("\n").map((line) => {
     const space = line.indexOf(" ");
     return { size: Math.ceil(Number(line.slice(0, space)) / 1024), name: line.slice(space + 1) };
@@ -83,12 +87,11 @@ async function contents(tree: string): Promise<{ size: number; names: string[] }
 }
 
 if (import.meta.main) {
-  const dist = join(ROOT, "dist");
-  await Deno.mkdir(dist, { recursive: true });
-  const work = await Deno.makeTempDir({ dir: dist, prefix: ".deb-" });
+  await Deno.mkdir(DIST, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: DIST, prefix: ".deb-" });
   try {
-    await debianPackage(work, join(dist, PACKAGE), await commit(ROOT));
-    console.log(`built ${join(dist, PACKAGE)}`);
+    await debianPackage(work, join(DIST, DEB_FILE_NAME), await readCommit(ROOT));
+    console.log(`built ${join(DIST, DEB_FILE_NAME)}`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }

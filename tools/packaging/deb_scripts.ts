@@ -1,12 +1,16 @@
 /**
- * What `dpkg` runs before and after: `deb-postinst(5)` and its siblings. Units are looked after by `deb-systemd-helper` and
- * `deb-systemd-invoke`, as debhelper's own snippets do it, so what the administrator has enabled, masked or
- * forbidden (`policy-rc.d`) stays so, and a machine without systemd is none of our business.
+ * The maintainer scripts, which `dpkg` runs before and after it changes files (`deb-postinst(5)`,
+ * `deb-prerm(5)`, `deb-postrm(5)`). As in debhelper's snippets, units are managed by
+ * `deb-systemd-helper` and `deb-systemd-invoke`: what the administrator has enabled, masked or
+ * forbidden (`policy-rc.d`) stays so, and a machine without systemd works.
  */
 
 const UNITS = "ipcauth.socket ipcauth.service";
 
-/** The user is made once, and stays: files that are left may be its. Nothing is enabled or started: it is not configured yet. */
+/**
+ * Makes the system user. The user stays until the package is purged, because files may belong to
+ * it. Units are neither enabled nor started by a first installation: there is no configuration yet.
+ */
 const POSTINST = `#!/bin/sh
 set -e
 case $1 in
@@ -32,7 +36,7 @@ if [ -d /run/systemd/system ]; then
 fi
 `;
 
-/** The socket first: it would start the service again. */
+/** Stops the socket first: it would start the service again. */
 const PRERM = `#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
@@ -40,6 +44,7 @@ if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
 fi
 `;
 
+/** After a purge, removes the configuration and the system user. */
 const POSTRM = `#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
@@ -56,5 +61,5 @@ if [ "$1" = purge ]; then
 fi
 `;
 
-/** The scripts by their names. */
-export const SCRIPTS = { postinst: POSTINST, prerm: PRERM, postrm: POSTRM } as const;
+/** The scripts by their names in `DEBIAN/`. */
+export const MAINTAINER_SCRIPTS = { postinst: POSTINST, prerm: PRERM, postrm: POSTRM } as const;

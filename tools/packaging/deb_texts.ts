@@ -1,16 +1,19 @@
-/** What a Debian package has to say of itself: who made it, under which licenses, and what changed. */
+/**
+ * The texts that Debian Policy requires: `control`, `changelog`, `copyright`; and lintian
+ * overrides.
+ */
 import manifest from "../../deno.json" with { type: "json" };
 import type { Commit } from "../build/commit.ts";
 
-/** Who answers for the package. Vulnerabilities are reported as `SECURITY.md` says; nobody reads mail to this address. */
+/** A required field. Mail to this address is not read; `SECURITY.md` says how to report. */
 const MAINTAINER = "The ipcauth authors <ipcauth@users.noreply.github.com>";
 
 /**
- * `debian/control` of the binary package (Debian Policy 5.3). The runtime is linked with `libgcc_s.so.1`; what else it and
- * the scripts use is essential.
+ * `control` of the binary package (Debian Policy 5.3). The runtime is linked with `libgcc_s.so.1`;
+ * every other program and library that is used is in an essential package.
  *
- * @param architecture Debian's name of it.
- * @param size In KiB.
+ * @param architecture Debian's name, such as `amd64`.
+ * @param size The installed size in KiB.
  */
 export function control(architecture: string, size: number): string {
   return `Package: ipcauth
@@ -27,7 +30,7 @@ Description: authenticated front door for inter-process communication
 `;
 }
 
-/** The changelog in Debian's own format (`deb-changelog(5)`); what changed is in the project's. */
+/** `changelog` in Debian's format (`deb-changelog(5)`). It refers to `CHANGELOG.md`. */
 export function changelog({ hash, time }: Commit): string {
   const [, day, month, date, year, clock] = /^(\w+), ((?:\d+)) (\w+) (\d+) ([\d:]+) GMT$/.exec(
     new Date(time * 1000).toUTCString(),
@@ -40,10 +43,10 @@ export function changelog({ hash, time }: Commit): string {
 `;
 }
 
-/** What lintian finds in the runtime, which is not ours to build. */
-export const OVERRIDES =
-  `# The runtime is Deno, byte for byte as its authors publish it, with the libraries they have built into it and
-# their choice of flags. Debian has no package of it; whoever needs to know finds what is known of its parts in
+/** What lintian reports about the runtime, which is built by the Deno authors. */
+export const LINTIAN_OVERRIDES =
+  `# The runtime is Deno, byte for byte as its authors publish it, with their choice of embedded
+# libraries and flags. Debian has no package of it. What is known of its parts is listed in
 # /usr/share/doc/ipcauth/ipcauth.cdx.json.
 ipcauth: embedded-library *usr/lib/ipcauth/deno*
 ipcauth: hardening-no-relro *usr/lib/ipcauth/deno*
@@ -54,18 +57,19 @@ ipcauth: spelling-error-in-binary *usr/lib/ipcauth/deno*
 /**
  * `debian/copyright` (copyright-format 1.0).
  *
- * @param license The program's own.
- * @param notices `THIRD-PARTY-NOTICES`.
+ * @param license The text of `LICENSE`.
+ * @param notices The text of `THIRD-PARTY-NOTICES`.
+ * @throws {Error} Where the notices lack a license.
  */
 export function copyright(license: string, notices: string): string {
   const rule = "=".repeat(100);
   const parts = notices.split(`${rule}\n`).slice(1);
-  /** The text of a part, without the lines that say whose it is. */
+  /** The license text of a part, without the lines that name the part. */
   const text = (name: string): string => {
     const at = parts.findIndex((part) =>
       part.startsWith(`${name} (`) || part.startsWith(`${name},`)
     );
-    if (at < 0) throw new Error(`THIRD-PARTY-NOTICES says nothing of ${name}`);
+    if (at < 0) throw new Error(`THIRD-PARTY-NOTICES has no license of ${name}`);
     return folded(parts[at + 1]!);
   };
   return `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -85,8 +89,8 @@ Files: usr/lib/ipcauth/deno
 Copyright: 2018-2026 the Deno authors
            2014 the V8 project authors
 License: Expat and BSD-3-Clause
-Comment: It contains works of more people, who are named with their licenses
- in the sources of Deno.
+Comment: It contains works of other authors. The sources of Deno name them and
+ their licenses.
 
 License: Expat
 ${folded(license)}
@@ -99,7 +103,7 @@ ${text("V8")}
 `;
 }
 
-/** A text as the value of a field: each line indented, an empty one a dot. */
+/** A text as the value of a field: every line is indented by a space, an empty line is a dot. */
 function folded(text: string): string {
   return text.trim().split("\n").map((line) => line.trim() === "" ? " ." : ` ${line}`).join("\n");
 }

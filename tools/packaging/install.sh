@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs ipcauth from its portable archive, after the checksum was verified: nothing is unpacked before that.
+# Installs ipcauth from its portable archive. Nothing is unpacked before the checksum is verified.
 set -eu
 umask 022
 usage='usage: install.sh [--prefix /usr/local] [--from DIRECTORY-OR-URL]'
@@ -20,8 +20,10 @@ while [ $# -gt 0 ]; do
     -h | --help)
       echo "$usage"
       echo
-      echo "Verifies the portable archive for this machine by its line in SHA256SUMS, and installs it below the prefix."
-      echo "Without --from: from the release that this script was published with, or else from the directory it lies in."
+      echo "Verifies the portable archive for this machine by its line in SHA256SUMS,"
+      echo "and installs it below the prefix."
+      echo "Without --from, it installs from the release that this script was published with,"
+      echo "or else from the directory that the script is in."
       exit
       ;;
     *) fail "there is no flag $1" "$usage" ;;
@@ -34,7 +36,10 @@ case $(uname -m) in
   aarch64) arch=arm64 ;;
   *) fail "there is no build for $(uname -m)" ;;
 esac
-need() { command -v "$1" >/dev/null 2>&1 || fail "there is no $1, and nothing was installed" "install the package $2"; }
+need() {
+  command -v "$1" >/dev/null 2>&1 ||
+    fail "there is no $1, and nothing was installed" "install the package $2"
+}
 need sha256sum coreutils
 need tar tar
 need gzip gzip
@@ -43,9 +48,9 @@ case $from in https://*) need curl curl ;; esac
 work='' new='' old='' link=''
 clean() { rm -rf -- ${work:+"$work"} ${new:+"$new"} ${old:+"$old"} ${link:+"$link"}; }
 trap clean EXIT
-# The trap for EXIT is not run for a signal by every shell, and not twice by any.
+# Not every shell runs the EXIT trap for a signal.
 for signal in HUP INT TERM; do
-  # shellcheck disable=SC2064 -- the signal of now
+  # shellcheck disable=SC2064 -- expanded here, for each signal
   trap "trap - EXIT $signal; clean; kill -s $signal \$\$" "$signal"
 done
 work=$(mktemp -d)
@@ -57,41 +62,45 @@ get() {
   esac
 }
 get SHA256SUMS
-line=$(grep -E "^[0-9a-f]{64}  ipcauth-[0-9A-Za-z.+-]+-linux-$arch\.tar\.gz\$" "$work/SHA256SUMS") ||
-  fail "SHA256SUMS names no archive for $arch" "this release has none; build one on such a machine: deno task portable"
+entry="^[0-9a-f]{64}  ipcauth-[0-9A-Za-z.+-]+-linux-$arch\.tar\.gz\$"
+line=$(grep -E "$entry" "$work/SHA256SUMS") ||
+  fail "SHA256SUMS names no archive for $arch" \
+    "this release has none; build one on such a machine: deno task portable"
 [ "$(printf '%s\n' "$line" | wc -l)" -eq 1 ] ||
   fail "SHA256SUMS names more than one archive for $arch" "--from a directory with one release"
 archive=${line##*  }
 get "$archive"
 (cd "$work" && printf '%s\n' "$line" | sha256sum --check --status -) ||
-  fail "the checksum of $archive is wrong: nothing was installed" "download it again, and tell us if it stays so"
+  fail "the checksum of $archive is wrong: nothing was installed" \
+    "download it again; if it is still wrong, report it to the publisher"
 
 name=${archive%.tar.gz}
 mkdir -p -- "$prefix/lib" "$prefix/bin"
-# Unpacked beside the place where it belongs: whoever starts the program meanwhile finds the old one or the new one.
+# Unpacked beside its final directory: at every moment, bin/ipcauth is the old program or the new
+# one.
 new=$(mktemp -d -- "$prefix/lib/.$name.XXXXXX")
 chmod 755 -- "$new"
 tar -C "$new" --strip-components=1 --no-same-owner -xzf "$work/$archive"
 target=$prefix/lib/$name
-# Leads to a directory from one moment to the next: the link is made under another name, and renamed.
+# point DIRECTORY: replaces the link bin/ipcauth atomically, by renaming a new one.
 point() {
   link=$(mktemp -u -- "$prefix/bin/.ipcauth.XXXXXX")
   ln -s -- "../lib/$1/bin/ipcauth" "$link"
   mv -fT -- "$link" "$prefix/bin/ipcauth"
   link=
 }
-# From here on it takes a moment, and half of it is worse than all of it.
+# The rest takes at most 2 seconds and must not be interrupted halfway.
 trap '' HUP INT TERM
 if [ -d "$target" ]; then
-  # The same version again. A directory cannot be replaced, so for a moment the program is the new one in the place where
-  # it was unpacked, which stays until its twin (the same files under a second name) has the place of the old one.
+  # The same version again. A directory cannot be replaced atomically. So the link points to the
+  # unpacked directory until its twin (the same files, hard-linked) has replaced the old directory.
   twin=$(mktemp -d -- "$prefix/lib/.$name.XXXXXX")
   old=$(mktemp -d -- "$prefix/lib/.$name.XXXXXX")
   cp -al -- "$new/." "$twin/"
   unpacked=$new
   new=$twin
   point "${unpacked##*/}"
-  # Who was just started still looks for the rest of it where it was.
+  # A program that was started just before still loads its files from the old directory.
   sleep 1
   mv -T -- "$target" "$old"
   mv -T -- "$twin" "$target"

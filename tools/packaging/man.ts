@@ -1,13 +1,13 @@
 /**
- * The manual pages, made of what `ipcauth help` prints: one text, so neither can say what the other does not. Only what no
- * help text has room for is said here: the files, and the environment.
+ * The manual pages, made of the help texts, so that the two cannot differ. Two sections are defined
+ * here, because no help text contains them: files and environment.
  */
 import manifest from "../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../lib/cli/arguments.ts";
 import { usageText } from "../../lib/cli/usage.ts";
 import { SYSTEM_CONFIG, SYSTEM_KEY, SYSTEM_SOCKET } from "../../lib/config/default_paths.ts";
 import type { Commit } from "../build/commit.ts";
-import { type Item, takeApart } from "./help.ts";
+import { type Item, parseHelp } from "./help.ts";
 
 /** A page: its file name and its roff source. */
 export interface Page {
@@ -15,7 +15,7 @@ export interface Page {
   readonly text: string;
 }
 
-/** A file, and the commands that it is for. */
+/** The files, and the commands that use each. */
 const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
   {
     term: SYSTEM_CONFIG,
@@ -24,7 +24,7 @@ const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
   },
   {
     term: "$XDG_CONFIG_HOME/ipcauth/config.yaml, ~/.config/ipcauth/config.yaml",
-    meaning: "a user's own configuration, which goes before it; never root's",
+    meaning: "a user's own configuration, which takes precedence; not used by root",
     of: ["serve", "connect", "users"],
   },
   {
@@ -37,7 +37,11 @@ const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
     meaning: "a user's own key",
     of: ["serve", "connect", "gen-key"],
   },
-  { term: SYSTEM_SOCKET, meaning: "the socket of a server of root's", of: ["serve", "connect"] },
+  {
+    term: SYSTEM_SOCKET,
+    meaning: "the socket of a server that root runs",
+    of: ["serve", "connect"],
+  },
   {
     term: "$XDG_RUNTIME_DIR/ipcauth/ipc.sock",
     meaning: "the socket of a user's own server",
@@ -45,7 +49,7 @@ const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
   },
 ];
 
-/** What each environment variable does that is for people. */
+/** The environment variables that users and service managers set. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   HOME: "where .config is, unless XDG_CONFIG_HOME says otherwise",
   IPCAUTH_ADDR: "the address of TCP, where no flag says it",
@@ -54,11 +58,11 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   IPCAUTH_PATH: "the Unix socket, where --unix does not say it",
   IPCAUTH_PORT: "the port of TCP, where no flag says it",
   LISTEN_FDS: "how many sockets a service manager has passed in; see sd_listen_fds(3)",
-  LISTEN_PID: "whom they were passed to",
-  NOTIFY_SOCKET: "where a service manager is told how the server is; see sd_notify(3)",
+  LISTEN_PID: "the pid of the process they were passed to",
+  NOTIFY_SOCKET: "the socket for status messages to a service manager; see sd_notify(3)",
   NO_COLOR: "no colours, where --color does not ask for them",
-  WATCHDOG_PID: "whom the watchdog is for",
-  WATCHDOG_USEC: "how often a service manager wants to hear that the server is alive",
+  WATCHDOG_PID: "the pid of the process that the watchdog is for",
+  WATCHDOG_USEC: "the interval of the watchdog in microseconds; see sd_watchdog_enabled(3)",
   XDG_CONFIG_HOME: "where a user's configuration and key are",
   XDG_RUNTIME_DIR: "where the socket of a user's own server is",
 };
@@ -66,18 +70,18 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 /** All pages: `ipcauth.1`, and one for each command. */
 export function manualPages({ time }: Commit): Page[] {
   const date = new Date(time * 1000).toISOString().slice(0, 10);
-  const overview = takeApart(usageText(null));
+  const overview = parseHelp(usageText(null));
   const commands = COMMANDS.filter((name) => name !== "help");
   const titles = ["ipcauth", ...commands.map((name) => `ipcauth-${name}`)];
 
-  /** What a command does, in a few words. */
+  /** The one-line description of a command. */
   const purpose = (command: string): string => {
-    const { description } = takeApart(usageText(command));
+    const { description } = parseHelp(usageText(command));
     const named = overview.commands.find(({ term }) => term === `ipcauth ${command}`)?.meaning;
     return named || lowered(String(description[0]).split(/\.(?: |$)/)[0]!);
   };
   const page = (title: string, what: string, command: string | null): Page => {
-    const help = takeApart(usageText(command));
+    const help = parseHelp(usageText(command));
     const usage = command === null ? overview.commands.map(({ term }) => term) : help.usage;
     const { exit } = help.exit === null ? overview : help;
     const files = FILES.filter(({ of }) => command === null || of.includes(command));
@@ -88,7 +92,7 @@ export function manualPages({ time }: Commit): Page[] {
       name: `${title}.1`,
       text: [
         `.TH ${title.toUpperCase()} 1 ${date} "ipcauth ${manifest.version}" "User Commands"`,
-        // A name that is cut in two cannot be searched for.
+        // No hyphenation: a name that is split over two lines cannot be found by a search.
         ".nh\n.ad l",
         section("NAME", [`${escaped(title)} \\- ${escaped(what)}`]),
         section("SYNOPSIS", verbatim(usage)),
@@ -96,7 +100,7 @@ export function manualPages({ time }: Commit): Page[] {
           "DESCRIPTION",
           [
             ...(command === null ? list(overview.commands) : []),
-            // The first line of the overview is the name of the page.
+            // The first line of the overview is in NAME.
             ...help.description.slice(command === null ? 1 : 0).flatMap((part) =>
               typeof part === "string" ? paragraph(part) : list(part)
             ),
@@ -104,7 +108,7 @@ export function manualPages({ time }: Commit): Page[] {
         ),
         section("OPTIONS", [
           ...list(help.options),
-          ...(command === null ? [] : paragraph("Those of ipcauth(1), too.")),
+          ...(command === null ? [] : paragraph("The options of ipcauth(1) are valid, too.")),
         ]),
         section("EXIT STATUS", typeof exit === "string" ? [escaped(exit)] : list(exit ?? [])),
         section("ENVIRONMENT", list(variables)),
@@ -123,7 +127,7 @@ export function manualPages({ time }: Commit): Page[] {
   ];
 }
 
-/** A section; one without content is left out. */
+/** A section, or the empty string where it has no content. */
 function section(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? "" : [`.SH ${title.includes(" ") ? `"${title}"` : title}`, ...lines]
     .join("\n");
@@ -145,7 +149,7 @@ function verbatim(lines: readonly string[]): string[] {
   return [".nf", ...lines.map(escaped), ".fi"];
 }
 
-/** Text as it is: roff's own characters at the beginning of a line, and everywhere, mean nothing. */
+/** Escapes the characters that are special to roff, everywhere or at the beginning of a line. */
 function escaped(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
     .replaceAll("'", "\\(aq").replaceAll("…", "\\&...").replace(/^([.'])/, "\\&$1");

@@ -1,15 +1,15 @@
 /**
- * Bills of materials: everything that is in a build, with its version, license and hash, as CycloneDX 1.5 JSON. There is one
- * for each kind of build, because each holds another runtime, or none.
+ * Bills of materials: all parts of a build with version, license and hash, as CycloneDX 1.5 JSON.
+ * There is one for each kind of build, because each contains another runtime, or none.
  *
- * They are made of the lock file and of the runtime itself, so they say what is in there and not what somebody meant to put in.
- * What the runtime is made of is said as far as it says so itself, and that this is not all.
+ * The parts are read from the lock file and from the runtime itself. The runtime reports only some
+ * of its parts, so its composition is declared incomplete.
  */
 import manifest from "../../deno.json" with { type: "json" };
 import type { Commit } from "../build/commit.ts";
-import { HERE, type Machine } from "../build/elf.ts";
+import { HOST_MACHINE, type Machine } from "../build/elf.ts";
 
-/** Licenses as the packages themselves state them (SPDX). A dependency without a line here fails the build. */
+/** The licenses that the packages state (SPDX). A dependency without an entry fails the build. */
 const LICENSES: Readonly<Record<string, string>> = {
   "deno": "MIT",
   "deno-std": "MIT",
@@ -25,29 +25,31 @@ export interface Component {
   readonly name: string;
   readonly version: string;
   readonly purl: string;
-  /** Of the very bytes that are in the build, or that they were unpacked from; none for what lies within another part. */
+  /**
+   * Of the bytes in the build, or of the archive with them; none for a part within another part.
+   */
   readonly hashes: readonly { readonly alg: string; readonly content: string }[];
   readonly licenses: readonly { readonly license: { readonly id: string } }[];
   readonly properties?: readonly { readonly name: string; readonly value: string }[];
 }
 
-/** A runtime in a build, and what it is known to be made of. */
+/** A runtime in a build, and its known parts. */
 export interface Runtime {
   readonly component: Component;
   readonly parts: readonly Component[];
 }
 
-/** What a bill is of. */
-export interface Build {
-  /** Which build, in a word. */
+/** What a bill is about. */
+export interface BuildDescription {
+  /** The kind of build. */
   readonly name: "bundle" | "portable" | "compiled";
-  /** The files that are published of it. */
+  /** The names of the published files. */
   readonly artifacts: readonly string[];
-  /** The runtime in it; null: it runs with the one that is on PATH. */
+  /** The runtime in it; null: it uses the `deno` on PATH. */
   readonly runtime: Runtime | null;
 }
 
-/** The dependencies of the lock file, in the order of their names. */
+/** The dependencies in the lock file, in the order of their names. */
 export function dependencies(): Component[] {
   const lock = JSON.parse(Deno.readTextFileSync(new URL("../../deno.lock", import.meta.url)));
   const locked: Readonly<Record<string, { readonly integrity: string }>> = lock.npm;
@@ -62,30 +64,30 @@ export function dependencies(): Component[] {
   }).sort((one, other) => one.name < other.name ? -1 : 1);
 }
 
-/** The runtime that a portable build brings: the one that this is run with, with its compiler. */
-export async function deno(executable: string): Promise<Runtime> {
+/** The runtime in a portable build: the `deno` that builds it. */
+export async function denoRuntime(executable: string): Promise<Runtime> {
   const { deno, v8, typescript } = Deno.version;
   return {
     component: component("platform", "deno", deno, {
       hashes: [{ alg: "SHA-256", content: await sha256(executable) }],
-      properties: [{ name: "ipcauth:machine", value: HERE }],
+      properties: [{ name: "ipcauth:machine", value: HOST_MACHINE }],
     }),
     parts: [component("library", "typescript", typescript), component("library", "v8", v8)],
   };
 }
 
-/** Where a base runtime was taken from: an executable that was named, or the archive that was downloaded. */
+/** The origin of a base runtime: a named executable, or a downloaded archive. */
 export interface BaseRuntime {
   readonly machine: Machine;
-  /** Null: it is not where we know downloads to be kept, and so has no hash. */
+  /** Null: not found in the cache of downloads, so it has no hash. */
   readonly path: string | null;
   readonly is: "executable" | "archive";
 }
 
 /**
- * The runtime of a compiled executable: Deno's own for this purpose, of the version that compiles, without a compiler.
+ * The runtime in a compiled executable: "denort", of the same version as the `deno` that compiles.
  */
-export async function denort({ machine, path, is }: BaseRuntime): Promise<Runtime> {
+export async function denortRuntime({ machine, path, is }: BaseRuntime): Promise<Runtime> {
   const { deno, v8 } = Deno.version;
   return {
     component: component("platform", "denort", deno, {
@@ -99,8 +101,11 @@ export async function denort({ machine, path, is }: BaseRuntime): Promise<Runtim
   };
 }
 
-/** The whole bill, as text. The same commit and runtime give the same text. */
-export async function billOfMaterials(build: Build, { hash, time }: Commit): Promise<string> {
+/** The bill as JSON text. The same commit and runtime give the same text. */
+export async function billOfMaterials(
+  build: BuildDescription,
+  { hash, time }: Commit,
+): Promise<string> {
   const { name, artifacts, runtime } = build;
   const reference = `pkg:generic/ipcauth@${manifest.version}`;
   const parts = runtime?.parts ?? [];
@@ -152,7 +157,7 @@ export async function billOfMaterials(build: Build, { hash, time }: Commit): Pro
     ],
     compositions: [
       { aggregate: "complete", assemblies: [reference] },
-      // It is made of more than it can tell.
+      // The runtime has more parts than it reports.
       ...(runtime === null
         ? []
         : [{ aggregate: "incomplete", assemblies: [runtime.component.purl] }]),
@@ -168,7 +173,7 @@ export async function sha256(path: string): Promise<string> {
   return new Uint8Array(digest).toHex();
 }
 
-/** A UUID that only a text decides: version 8 of RFC 9562, of the text's SHA-256. */
+/** A UUID made of the SHA-256 of a text (RFC 9562, version 8). */
 async function uuid(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   const bytes = new Uint8Array(digest).subarray(0, 16);
@@ -183,7 +188,7 @@ function component(
   version: string,
   more: Partial<Component> = {},
 ): Component {
-  // What is no package of a registry of its own has a name all the same.
+  // These two are not in a package registry.
   const kind = ["denort", "v8"].includes(name) ? "generic" : "npm";
   return {
     type,
@@ -203,7 +208,7 @@ function withReference(component: Component): Component & { readonly "bom-ref": 
 function licenseOf(name: string): string {
   const license = LICENSES[name];
   if (license === undefined) {
-    throw new Error(`the license of ${name} is not known to tools/packaging/sbom.ts`);
+    throw new Error(`tools/packaging/sbom.ts does not list the license of ${name}`);
   }
   return license;
 }

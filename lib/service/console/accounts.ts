@@ -1,5 +1,6 @@
 /**
- * Who is listed, as the console sees and edits it: the same file, the same rules as on the command line.
+ * The users of the configuration file, as the console explains and edits them. The rules are those
+ * of `ipcauth users`.
  *
  * @module
  */
@@ -18,36 +19,48 @@ import type { HostFacts } from "../../policy/types.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
 
-/** Edits and explains. */
+/** Edits users, and explains decisions about them. */
 export class Accounts {
-  readonly #source: LiveConfig;
+  readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
 
-  constructor(source: LiveConfig, hostFacts: HostFacts) {
-    this.#source = source;
+  /**
+   * @param liveConfig The configuration in force, and the path of its file.
+   * @param hostFacts Facts of the server by which the file's owner and mode are checked.
+   */
+  constructor(liveConfig: LiveConfig, hostFacts: HostFacts) {
+    this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
   }
 
-  /** Adds a user. @throws {Failure} When it cannot be. */
+  /**
+   * Adds a user.
+   *
+   * @throws {Failure} 64, 73, 78 as `addUser`; 71 or 77 when the file cannot be written.
+   */
   add(user: NewUser): Promise<void> {
     return this.#edit((text, context) => addUser(text, user, context));
   }
 
-  /** Sets a field of a user. @throws {Failure} When it cannot be. */
+  /**
+   * Sets a field.
+   *
+   * @throws {Failure} 64, 65, 73, 78 as `setUserField`; 71 or 77 as {@linkcode add}.
+   */
   set(name: string, field: string, value: string): Promise<void> {
     return this.#edit((text, context) => setUserField(text, name, field, value, context));
   }
 
-  /** Removes a user. @throws {Failure} When it cannot be. */
+  /** Removes a user. @throws {Failure} 65, 78 as `removeUser`; 71 or 77 as {@linkcode add}. */
   remove(name: string): Promise<void> {
     return this.#edit((text, context) => removeUser(text, name, context));
   }
 
-  /** What would be decided about a uid. */
+  /** Explains what would be decided about a uid on a Unix socket. */
   checkUid(uid: number): AccessRecord {
     const { name, decision, explanation } = explainUser(
       uid,
-      this.#source.config,
+      this.#liveConfig.config,
       this.#hostFacts,
       "",
     );
@@ -55,15 +68,15 @@ export class Accounts {
     return { uid, user: name, allow: decision.allow, rule, where, change };
   }
 
-  /** What would be decided about a name. @throws {RequestError} When nobody has it. */
+  /** The same for a name. @throws {RequestError} Not found, when no user has it. */
   checkName(name: string): AccessRecord {
-    const uid = uidOf(name, this.#source.config);
+    const uid = uidOf(name, this.#liveConfig.config);
     if (uid !== null) return this.checkUid(uid);
     throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
   }
 
   async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
-    const path = this.#source.home;
+    const path = this.#liveConfig.editPath;
     const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
     await editConfigFile(path, this.#hostFacts, (text) => edit(text, { path, names }));
   }

@@ -1,12 +1,14 @@
 /**
- * The console's half in the data plane: it greets, and waits for the peer to say something.
+ * The console's part in the data plane: it sends the greeting and waits for the first request.
  *
- * Most of what a console session does is wait. Until the first byte arrives it costs a place in the
- * reactor and nothing in the control plane; a peer that only looks never gets any further.
+ * Most console sessions are idle. Until the first byte arrives, a session costs one entry in the reactor
+ * and nothing in the control plane.
  *
  * @module
  */
 import { BROKEN, peek, send } from "../../libc/sockets.ts";
+import type { CloseReason } from "../../log/session_event.ts";
+import type { TerminationReason } from "../../net/relay_outcome.ts";
 import {
   EPOLLIN,
   EPOLLOUT,
@@ -14,39 +16,39 @@ import {
   type Registration,
   type Watcher,
 } from "../../reactor/reactor.ts";
-import type { RelayBuffers } from "../../net/relay_buffers.ts";
-import type { Timer } from "../../reactor/timers.ts";
+import type { RelayContext } from "../../session/data_plane_context.ts";
+import { IdleTimer } from "../../session/idle_timer.ts";
 import { openPlaintextPair, type PlaintextPair } from "../../session/plaintext_pair.ts";
-import type { ClientConnection, Service, SessionHandle } from "../../session/service.ts";
-import type { Session } from "../../session/session_table.ts";
+import type { ClientConnection, Service } from "../../session/service.ts";
+import type { Session, SessionHandle } from "../../session/session.ts";
 import type { Welcome } from "./protocol.ts";
 
 /** A console session on its way to the control plane. */
 export interface ConsoleHandover {
   readonly session: number;
   readonly trusted: boolean;
-  /** The configured user the session runs as, or null. */
+  /** The configured user of the session, or null. */
   readonly actsAs: string | null;
   readonly welcome: Welcome;
-  /** The bytes of the greeting that have been sent. */
+  /** How many bytes of the greeting have been sent. */
   readonly greeted: number;
-  /** How long it may be silent, in milliseconds; 0 for ever. */
+  /** How long the session may be idle, in milliseconds; 0 for no limit. */
   readonly idleTimeout: number;
-  /** The bytes that the socket would not take yet; they come before anything else. */
+  /** The rest of the greeting, to be sent before anything else; null where all of it was sent. */
   readonly unsent: Uint8Array | null;
 }
 
 /** The control plane, as the greeter sees it. */
 export interface ConsoleHost {
-  /** Takes over a connection: the number, and the duty to close it. */
-  adopt(descriptor: number, handOver: ConsoleHandover): void;
-  /** Asks for the end of a session that was taken over. */
-  evict(session: number): void;
-  /** How long a session may be silent, in milliseconds; 0 for ever. */
+  /** Takes over a connection. @param descriptor Owned by the control plane. */
+  adopt(descriptor: number, handover: ConsoleHandover): void;
+  /** Closes the connection of a session that was taken over. */
+  terminate(session: number): void;
+  /** How long a session may be idle, in milliseconds; 0 for no limit. */
   idleTimeout(): number;
 }
 
-/** What every greeting says. */
+/** What every greeting contains. */
 export interface GreetingOptions {
   readonly version: string;
   readonly host: string;
@@ -55,44 +57,37 @@ export interface GreetingOptions {
 /** The service `console`. */
 export class ConsoleGreeter implements Service {
   readonly name = "console";
-  readonly #reactor: Reactor;
+  readonly #context: RelayContext;
   readonly #host: ConsoleHost;
-  readonly #facts: GreetingOptions;
-  readonly #buffers: RelayBuffers;
+  readonly #options: GreetingOptions;
   readonly #buffer = new Uint8Array(4096);
   readonly #encoder = new TextEncoder();
 
-  constructor(
-    reactor: Reactor,
-    buffers: RelayBuffers,
-    host: ConsoleHost,
-    facts: GreetingOptions,
-  ) {
-    this.#reactor = reactor;
-    this.#buffers = buffers;
+  constructor(context: RelayContext, host: ConsoleHost, options: GreetingOptions) {
+    this.#context = context;
     this.#host = host;
-    this.#facts = facts;
+    this.#options = options;
   }
 
-  open(session: Session, line: ClientConnection): SessionHandle {
+  open(session: Session, connection: ClientConnection): SessionHandle {
     const { identity, user } = session.facts;
     const welcome: Welcome = {
       server: "ipcauth",
-      version: this.#facts.version,
+      version: this.#options.version,
       user,
       admin: identity.trusted || (identity.user !== null && identity.user.admin),
       trusted: identity.trusted,
       from: session.from,
-      host: this.#facts.host,
+      host: this.#options.host,
       session: session.id,
     };
     const text = `{"jsonrpc":"2.0","method":"welcome","params":${JSON.stringify(welcome)}}\n`;
     const { written } = this.#encoder.encodeInto(text, this.#buffer);
-    const side = openPlaintextPair(this.#reactor, this.#buffers, session, line);
-    const sent = Math.max(0, send(side.descriptor, this.#buffer, written));
-    // What the socket does not take at once is an oddity; the control plane has the patience for it.
+    const pair = openPlaintextPair(this.#context, session, connection);
+    const sent = Math.max(0, send(pair.descriptor, this.#buffer, written));
+    // A new socket normally takes all of it; the control plane sends the rest.
     const unsent = sent < written ? this.#buffer.slice(sent, written) : null;
-    return new GreetedConsole(this.#reactor, this.#host, session, side, {
+    return new GreetedConsole(this.#context.reactor, this.#host, session, pair, {
       session: session.id,
       trusted: identity.trusted,
       actsAs: identity.trusted || identity.user === null ? null : identity.user.name,
@@ -104,45 +99,44 @@ export class ConsoleGreeter implements Service {
   }
 }
 
-/** A console session that has been greeted. */
+/** A console session that was greeted and has sent nothing yet. */
 class GreetedConsole implements Watcher, SessionHandle {
   readonly #host: ConsoleHost;
   readonly #session: Session;
-  readonly #handOver: ConsoleHandover;
+  readonly #pair: PlaintextPair;
+  readonly #handover: ConsoleHandover;
+  /** Null once the connection is closed or the control plane's. */
   #registration: Registration | null;
-  readonly #cut: () => void;
-  readonly #idleTimer: Timer | null;
+  readonly #idleTimer: IdleTimer | null;
 
   constructor(
     reactor: Reactor,
     host: ConsoleHost,
     session: Session,
-    { descriptor, closePeer }: PlaintextPair,
-    handOver: ConsoleHandover,
+    pair: PlaintextPair,
+    handover: ConsoleHandover,
   ) {
     this.#host = host;
     this.#session = session;
-    this.#handOver = handOver;
-    this.#cut = closePeer;
-    const mask = handOver.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
-    this.#registration = reactor.watch(descriptor, mask, this);
-    const { idleTimeout } = handOver;
-    this.#idleTimer = idleTimeout > 0
-      ? reactor.after(idleTimeout, () => session.terminate("idle"))
-      : null;
+    this.#pair = pair;
+    this.#handover = handover;
+    const mask = handover.unsent === null ? EPOLLIN : EPOLLIN | EPOLLOUT;
+    this.#registration = reactor.watch(pair.descriptor, mask, this);
+    const activity = { lastActivity: reactor.now() };
+    this.#idleTimer = IdleTimer.start(reactor, session, activity, handover.idleTimeout);
   }
 
   onEvents(): void {
     const registration = this.#registration;
     if (registration === null) return;
-    const found = peek(registration.descriptor);
-    if (found === 0 || found === BROKEN) {
-      this.#close(found === BROKEN ? "error" : "end");
-    } else if (found > 0 || this.#handOver.unsent !== null) {
-      // The peer has spoken, or will not take the greeting: the control plane goes on.
+    const available = peek(registration.descriptor);
+    if (available === 0 || available === BROKEN) {
+      this.#close(available === BROKEN ? "error" : "end");
+    } else if (available > 0 || this.#handover.unsent !== null) {
+      // A request has arrived, or the greeting is not sent: the control plane continues.
       this.#registration = null;
       this.#idleTimer?.cancel();
-      this.#host.adopt(registration.release(), this.#handOver);
+      this.#host.adopt(registration.release(), this.#handover);
     }
   }
 
@@ -150,19 +144,18 @@ class GreetedConsole implements Watcher, SessionHandle {
     this.#close("error");
   }
 
-  terminate(): void {
-    // Without a registration the connection is the control plane's to close.
-    if (this.#registration === null) this.#host.evict(this.#session.id);
-    else this.#close("end");
-    // What the control plane has still to say is not for this peer any more.
-    this.#cut();
+  terminate(reason: TerminationReason): void {
+    if (this.#registration === null) this.#host.terminate(this.#session.id);
+    else this.#close(reason);
+    // Answers of the control plane that are still on their way do not reach this client.
+    this.#pair.closeClient(reason);
   }
 
-  #close(reason: "end" | "error"): void {
+  #close(reason: CloseReason): void {
     this.#registration?.close();
     this.#registration = null;
     this.#idleTimer?.cancel();
-    this.#session.recordBytes({ in: 0, out: this.#handOver.greeted });
+    this.#session.recordBytes({ in: 0, out: this.#handover.greeted });
     this.#session.end(reason);
   }
 }

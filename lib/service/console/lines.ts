@@ -1,15 +1,15 @@
 /**
- * Lines out of a stream of bytes: bounded, and strict about UTF-8.
+ * Lines of a stream of bytes: of bounded length, and of valid UTF-8 only.
  *
  * @module
  */
 
-/** The stream is not made of lines that this program accepts. */
+/** The stream has a line that is too long or is not UTF-8. */
 export class LineError extends Error {
   override readonly name = "LineError";
 }
 
-/** Splits chunks of bytes into lines; a chunk may end anywhere, also within a character. */
+/** Splits chunks of bytes into lines. A chunk may end anywhere, also within a character. */
 export class LineSplitter {
   readonly #limit: number;
   #parts: Uint8Array[] = [];
@@ -20,7 +20,7 @@ export class LineSplitter {
     this.#limit = limit;
   }
 
-  /** Whether the beginning of a line is waiting for its end. */
+  /** Whether the stream so far ends in a line without its newline. */
   get partial(): boolean {
     return this.#length > 0;
   }
@@ -29,7 +29,8 @@ export class LineSplitter {
    * Takes a chunk.
    *
    * @returns The lines it completes, without their newlines.
-   * @throws {LineError} For a line that is too long or is not UTF-8. The splitter is of no use then.
+   * @throws {LineError} For a line that is too long or is not UTF-8. The splitter must not be used
+   * then.
    */
   *push(chunk: Uint8Array): Generator<string> {
     let start = 0;
@@ -40,7 +41,7 @@ export class LineSplitter {
       if (this.#length > this.#limit) {
         throw new LineError(`a line is longer than ${this.#limit} bytes`);
       }
-      // A copy: the caller may use the chunk's memory again.
+      // A copy, because the caller may reuse the chunk's memory.
       if (part.length > 0) this.#parts.push(part.slice());
       if (end < 0) return;
       yield this.#take();
@@ -49,10 +50,10 @@ export class LineSplitter {
   }
 
   /**
-   * Takes the line that has no newline, because the stream has ended.
+   * Takes the last line of a stream that has ended without a newline.
    *
-   * @returns Null where there is none.
-   * @throws {LineError} When it is not UTF-8.
+   * @returns Null where the stream ended with a newline.
+   * @throws {LineError} When the line is not UTF-8.
    */
   rest(): string | null {
     return this.partial ? this.#take() : null;

@@ -1,5 +1,6 @@
 /**
- * The console's methods: what each needs to be allowed, what it reads, what it answers.
+ * The console's methods: the permission that each needs, its parameters and its result
+ * (docs/console-api.md).
  *
  * @module
  */
@@ -10,12 +11,12 @@ import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
-import { configRecord } from "./show.ts";
+import { configRecord, userRecord } from "./show.ts";
 import { Accounts } from "./accounts.ts";
 
-/** What the methods work on. */
+/** What the methods read and change. */
 export interface MethodsOptions {
-  readonly source: LiveConfig;
+  readonly liveConfig: LiveConfig;
   readonly accounts: Accounts;
   readonly sessions: {
     list(): SessionRecord[];
@@ -23,23 +24,24 @@ export interface MethodsOptions {
     setUser(id: number, user: string): void;
     stats(): Record<string, number>;
   };
-  /** Asks for the end of a session. */
-  evict(session: number): void;
-  /** Has the data plane look at the configuration, too. */
+  /** Ends a session. */
+  terminate(session: number): void;
+  /** Has the data plane read the configuration. */
   reload(): void;
-  /** An error that is nobody's mistake but ours. */
-  fault(error: unknown): void;
+  /** Logs an error that is a bug of the server. */
+  logError(error: unknown): void;
 }
 
 interface Method {
-  /** Writing wants an administrator or a trusted peer. */
+  /** Whether only an administrator or a trusted peer may call it. */
   readonly writes: boolean;
-  /** Names of its parameters. */
+  /** The names of its parameters. */
   readonly params: readonly string[];
+  /** @returns The result. @throws {RequestError | Failure} The error that is answered instead. */
   run(params: Params, caller: Caller): unknown;
 }
 
-/** Carries the console's requests out. */
+/** Runs the requests of console sessions. */
 export class ConsoleMethods implements Methods {
   readonly #options: MethodsOptions;
   readonly #table: ReadonlyMap<string, Method>;
@@ -51,8 +53,8 @@ export class ConsoleMethods implements Methods {
 
   async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
     try {
-      // No answer and no right rests on an older configuration than the file on disk.
-      this.#options.source.refresh();
+      // No answer and no permission rests on a configuration older than the file on disk.
+      this.#options.liveConfig.refresh();
       const params = request.params;
       if (request.method === "login") {
         const next = this.#login(new Params(params, "user"), caller);
@@ -67,18 +69,18 @@ export class ConsoleMethods implements Methods {
           `the methods are ${["login", ...this.#table.keys()].join(", ")}`,
         );
       }
-      if (method.writes) this.#demandWriter(caller);
+      if (method.writes) this.#authorizeWrite(caller);
       return { result: await method.run(new Params(params, ...method.params), caller), caller };
     } catch (error) {
       if (error instanceof RequestError) throw error;
       if (error instanceof Failure) throw asRequestError(error);
-      this.#options.fault(error);
+      this.#options.logError(error);
       throw error;
     }
   }
 
   #methods(): Record<string, Method> {
-    const { source, sessions, accounts } = this.#options;
+    const { liveConfig, sessions, accounts } = this.#options;
     const reads = (params: string[], run: Method["run"]): Method => ({
       writes: false,
       params,
@@ -90,7 +92,7 @@ export class ConsoleMethods implements Methods {
       run,
     });
     return {
-      "users.list": reads([], () => source.config.access.users.map(userRecord)),
+      "users.list": reads([], () => liveConfig.config.access.users.map(userRecord)),
       "users.get": reads(["name"], (params) => userRecord(this.#user(params.text("name")))),
       "users.set": writes(["name", "field", "value"], async (params) => {
         const { name } = this.#user(params.text("name"));
@@ -114,7 +116,7 @@ export class ConsoleMethods implements Methods {
       "users.remove": writes(["name"], async (params) => {
         const user = this.#user(params.text("name"));
         await accounts.remove(user.name);
-        source.refresh();
+        liveConfig.refresh();
         return userRecord(user);
       }),
       "sessions.list": reads([], () => sessions.list()),
@@ -122,7 +124,7 @@ export class ConsoleMethods implements Methods {
         const id = params.count("id");
         const session = sessions.get(id);
         if (session === undefined) throw notFound(`There is no session ${id}`);
-        this.#options.evict(id);
+        this.#options.terminate(id);
         return session;
       }),
       "access.check": reads(["uid", "name"], (params) => {
@@ -133,10 +135,10 @@ export class ConsoleMethods implements Methods {
           ? accounts.checkUid(params.id("uid"))
           : accounts.checkName(params.text("name"));
       }),
-      "config.show": reads([], () => configRecord(source)),
+      "config.show": reads([], () => configRecord(liveConfig)),
       "config.reload": writes([], () => {
-        // `call` has looked already; what is left to say is how it came out.
-        const { problem, config } = source;
+        // `call` has read the file already; what is left is to answer with the outcome.
+        const { problem, config } = liveConfig;
         this.#options.reload();
         if (problem !== null) {
           throw new RequestError(
@@ -152,22 +154,26 @@ export class ConsoleMethods implements Methods {
   }
 
   /**
-   * A trusted peer says whom it acts as. It is that user from then on, with that user's rights and no
-   * others: there is no way back in this session.
+   * A trusted peer becomes a user. From then on the session has that user's permissions and no
+   * others; it cannot become trusted again.
+   *
+   * @throws {RequestError} Permission denied, when the caller is not trusted or the user has no
+   * access.
    */
   #login(params: Params, caller: Caller): Caller {
     const name = params.text("user");
     if (!caller.trusted) {
       throw new RequestError(
         RpcCode.permissionDenied,
-        `Permission denied: only root and the server's own user may say whom they act as; you are ${caller.welcome.user}`,
+        `Permission denied: only root and the server's own user may act as another one; ` +
+          `you are ${caller.welcome.user}`,
       );
     }
     const user = this.#user(name);
     if (!user.localIpcAccess) {
       throw new RequestError(
         RpcCode.permissionDenied,
-        `Permission denied: ${name} has no access, so nobody may act as ${name}`,
+        `Permission denied: ${name} has no access, so no session may act as ${name}`,
         `ipcauth users allow ${name}`,
       );
     }
@@ -178,11 +184,16 @@ export class ConsoleMethods implements Methods {
     };
   }
 
-  #demandWriter(caller: Caller): void {
+  /**
+   * The user's entry is read at every call, so a permission that was taken away has no effect any more.
+   *
+   * @throws {RequestError} Permission denied.
+   */
+  #authorizeWrite(caller: Caller): void {
     if (caller.trusted) return;
     const user = caller.actsAs === null
       ? undefined
-      : this.#options.source.config.access.usersByName.get(caller.actsAs);
+      : this.#options.liveConfig.config.access.usersByName.get(caller.actsAs);
     if (user?.admin === true && user.localIpcAccess) return;
     throw new RequestError(
       RpcCode.permissionDenied,
@@ -195,33 +206,28 @@ export class ConsoleMethods implements Methods {
     );
   }
 
+  /** @throws {RequestError} Not found. */
   #user(name: string): User {
-    const user = this.#options.source.config.access.usersByName.get(name);
+    const user = this.#options.liveConfig.config.access.usersByName.get(name);
     if (user === undefined) throw notFound(`There is no user "${name}"`);
     return user;
   }
 
+  /** A user as it is after an edit. */
   #written(name: string): UserRecord {
-    this.#options.source.refresh();
+    this.#options.liveConfig.refresh();
     return userRecord(this.#user(name));
   }
-}
-
-function userRecord(user: User): UserRecord {
-  return {
-    name: user.name,
-    uid: user.uid,
-    gid: user.gid,
-    local_ipc_access: user.localIpcAccess,
-    admin: user.admin,
-  };
 }
 
 function notFound(message: string): RequestError {
   return new RequestError(RpcCode.notFound, message);
 }
 
-/** A failure with a sentence for a user is one for a caller, too. */
+/**
+ * A failure as an error object. One of the system, or of the server's own permissions, is internal;
+ * any other is an invalid value of the caller's.
+ */
 function asRequestError(failure: Failure): RequestError {
   const code = failure.exit === ExitCode.refused || failure.exit === ExitCode.os
     ? RpcCode.internalError

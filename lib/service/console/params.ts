@@ -1,6 +1,6 @@
 /**
- * Parameters of a console method, each read by its kind. What a method does not know is refused: a
- * misspelt name must not pass for a default.
+ * Parameters of a console method, each read by its type. An unknown parameter is an error: a
+ * misspelt name must not have the effect of a default.
  *
  * @module
  */
@@ -13,9 +13,10 @@ export class Params {
   readonly #values: Readonly<Record<string, unknown>>;
 
   /**
-   * @param values The parameters.
-   * @param names Those the method knows.
-   * @throws {RequestError} For a parameter it does not know.
+   * @param values The parameters of the request.
+   * @param names The names of the method's parameters.
+   * @throws {RequestError} Invalid params, for any other name. The readers below throw the same for
+   * a value of another type.
    */
   constructor(values: Readonly<Record<string, unknown>>, ...names: string[]) {
     for (const name of Object.keys(values)) {
@@ -35,14 +36,14 @@ export class Params {
     return Object.hasOwn(this.#values, name);
   }
 
-  /** A text. */
+  /** A string. */
   text(name: string): string {
     const value = this.#values[name];
     if (typeof value !== "string") throw invalid(`"${name}" is a string`);
     return value;
   }
 
-  /** A uid or gid. */
+  /** A uid or gid: a whole number from 0 to {@linkcode MAX_ID}. */
   id(name: string): number {
     const value = this.#values[name];
     if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > MAX_ID) {
@@ -51,7 +52,7 @@ export class Params {
     return value;
   }
 
-  /** A session's number. */
+  /** A session's number: a whole number from 1. */
   count(name: string): number {
     const value = this.#values[name];
     if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) {
@@ -60,7 +61,7 @@ export class Params {
     return value;
   }
 
-  /** A truth value; false where it is left out. */
+  /** True or false; false where it is left out. */
   flag(name: string): boolean {
     const value = this.#values[name];
     if (value !== undefined && typeof value !== "boolean") {
@@ -69,7 +70,7 @@ export class Params {
     return value === true;
   }
 
-  /** The value of a field, given as what it is or as its text. */
+  /** The value of a field as text, from a string, a number, true or false. */
   value(name: string): string {
     const value = this.#values[name];
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {

@@ -1,16 +1,17 @@
 /**
- * The console's language: JSON-RPC 2.0 (jsonrpc.org/specification), one object a line, UTF-8, lines
- * ended by a newline. This file holds its shapes, shared by the two ends; it does nothing.
+ * The console's protocol: JSON-RPC 2.0 (jsonrpc.org/specification), one object a line, UTF-8, each
+ * line ended by a newline. This file holds the shapes that both ends share; docs/console-api.md
+ * explains them.
  *
  * @module
  */
 
 /** The longest request a server accepts, in bytes, without its newline. */
-export const MAX_LINE = 1 << 20;
-/** The longest answer a client accepts: the users of the largest configuration, and more. */
-export const MAX_ANSWER = 64 << 20;
+export const MAX_REQUEST_BYTES = 1 << 20;
+/** The longest answer a client accepts, in bytes. The users of the largest configuration fit. */
+export const MAX_ANSWER_BYTES = 64 << 20;
 
-/** JSON-RPC's own error codes, and ours. */
+/** The error codes: those of JSON-RPC 2.0, section 5.1, and from -32001 on those of ipcauth. */
 export const RpcCode = {
   parseError: -32700,
   invalidRequest: -32600,
@@ -27,13 +28,13 @@ export interface Welcome {
   /** Always `ipcauth`. */
   readonly server: string;
   readonly version: string;
-  /** Who the session acts as. */
+  /** The user the session acts as. */
   readonly user: string;
-  /** Whether the session may write. */
+  /** Whether the session may call methods that write. */
   readonly admin: boolean;
-  /** Whether the peer is trusted: root, or the server's own user. */
+  /** Whether the peer is trusted: root, the server's own user, or a key without a user. */
   readonly trusted: boolean;
-  /** Where the peer connected from, such as `127.0.0.1`. */
+  /** The peer's IP address; `127.0.0.1` for a Unix socket. */
   readonly from: string;
   /** The server's host name. */
   readonly host: string;
@@ -41,7 +42,7 @@ export interface Welcome {
   readonly session: number;
 }
 
-/** A user as `users.list` and `users.get` answer it. */
+/** A user, as the `users` methods answer it. */
 export interface UserRecord {
   readonly name: string;
   readonly uid: number;
@@ -50,17 +51,17 @@ export interface UserRecord {
   readonly admin: boolean;
 }
 
-/** A session as `sessions.list` answers it. */
+/** A session, as the `sessions` methods answer it. */
 export interface SessionRecord {
   readonly id: number;
   readonly user: string;
   readonly uid: number;
-  /** Null where the peer came over TCP. */
+  /** Null on TCP. */
   readonly pid: number | null;
   readonly from: string;
   readonly listener: string;
   readonly service: string;
-  /** RFC 3339, UTC. */
+  /** When it began: RFC 3339, UTC. */
   readonly since: string;
 }
 
@@ -69,9 +70,9 @@ export interface AccessRecord {
   readonly uid: number;
   readonly user: string | null;
   readonly allow: boolean;
-  /** The rule that lets in (`user`, `root`, …) or the reason that does not (`user-denied`, …). */
+  /** The rule that allows (`user`, `root`, …), or the reason of a denial (`user-denied`, …). */
   readonly rule: string;
-  /** The file and line that decided, or null where no line did. */
+  /** `FILE:LINE:COLUMN` of the entry that decided, or null where none did. */
   readonly where: string | null;
   /** The command that would change it, or null where none would. */
   readonly change: string | null;

@@ -1,39 +1,45 @@
 /**
- * A line of the console as a request: pure, text → request or error.
+ * A line of the console as a request. Pure: text → request or error.
  *
  * @module
  */
 import { RpcCode, type RpcError } from "./protocol.ts";
 
-/** What a request is answered under; null where it cannot be known. */
+/** The id of a request, which its answer repeats; null where it could not be read. */
 export type RequestId = string | number | null;
 
-/** A request or, without an id, a notification, which gets no answer. */
+/** A request or, without an id, a notification, which is not answered. */
 export interface Request {
   readonly id: RequestId | undefined;
   readonly method: string;
+  /** By name; empty where they are left out. */
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** A request that cannot be carried out, with what is answered. */
+/** A request that failed, with its answer. */
 export class RequestError extends Error {
   override readonly name = "RequestError";
   readonly code: number;
   readonly hint: string | undefined;
-  /** The id to answer under, null where it was not readable; a notification has none, and gets no answer. */
+  /** The answer's id; null where it could not be read, undefined for a notification. */
   readonly id: RequestId | undefined;
 
-  /** @param of The request, as far as it was readable. */
+  /**
+   * @param code One of {@linkcode RpcCode}.
+   * @param message One sentence without a full stop.
+   * @param hint The next step, if there is one.
+   * @param request The request, as far as it could be read.
+   */
   constructor(
     code: number,
     message: string,
     hint?: string,
-    of: { readonly id: RequestId | undefined } = { id: null },
+    request: { readonly id: RequestId | undefined } = { id: null },
   ) {
     super(message);
     this.code = code;
     this.hint = hint;
-    this.id = of.id;
+    this.id = request.id;
   }
 
   /** The JSON-RPC error object. */
@@ -49,7 +55,9 @@ export class RequestError extends Error {
 /**
  * Reads a request.
  *
- * @throws {RequestError} Parse error, invalid request, or parameters that are not named.
+ * @param line One line, without its newline.
+ * @throws {RequestError} Parse error, invalid request, or invalid params where they are not given
+ * by name.
  */
 export function parseRequest(line: string): Request {
   let value: unknown;
@@ -83,7 +91,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A number that has lost digits on its way would be answered as another one. */
+/** A number beyond 2^53 loses digits when it is parsed, and would be answered as another one. */
 function isId(value: unknown): value is RequestId {
   if (typeof value !== "number") return value === null || typeof value === "string";
   return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));

@@ -1,35 +1,36 @@
 /**
- * The console's half in the control plane: requests in, answers out, one after the other.
+ * The console's part in the control plane: requests in, answers out, one after the other.
  *
  * @module
  */
 import type { Socket } from "node:net";
 import { LineError, LineSplitter } from "./lines.ts";
-import { MAX_LINE, RpcCode, type Welcome } from "./protocol.ts";
+import { MAX_REQUEST_BYTES, RpcCode, type Welcome } from "./protocol.ts";
 import { parseRequest, type Request, RequestError } from "./request.ts";
 
-/** Who speaks in a session. It changes when a trusted peer says whom it acts as. */
+/** The user of a session, and its permissions. `login` changes them. */
 export interface Caller {
   readonly welcome: Welcome;
-  /** Whether the caller may do everything because of what it is, not because a file says so. */
+  /** Whether it may call every method whatever the configuration says. */
   readonly trusted: boolean;
-  /** The configured user it runs as; null for root, the server's own user, a member of a group. */
+  /** The configured user it acts as; null for root, the server's own user, a member of a group. */
   readonly actsAs: string | null;
 }
 
-/** Carries requests out. */
+/** Runs requests. */
 export interface Methods {
   /**
-   * @returns What is answered, and who speaks from then on.
-   * @throws {RequestError} What is answered instead.
+   * @returns The result to answer, and the caller of the next request.
+   * @throws {RequestError} The error to answer instead.
    */
   call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }>;
 }
 
-/** What a closed session leaves behind. */
+/** The counts of a closed session. */
 export interface SessionEnd {
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Whether it ended with an error of the connection or with a line that cannot be read. */
   readonly failed: boolean;
 }
 
@@ -37,14 +38,14 @@ export interface SessionEnd {
 export class ConsoleSession {
   readonly #socket: Socket;
   readonly #methods: Methods;
-  readonly #splitter = new LineSplitter(MAX_LINE);
+  readonly #splitter = new LineSplitter(MAX_REQUEST_BYTES);
   #caller: Caller;
   #failed = false;
 
   /**
-   * @param socket The connection, already greeted.
-   * @param caller Who was let in.
-   * @param methods Who carries requests out.
+   * @param socket The connection, whose welcome was sent.
+   * @param caller The user who was accepted.
+   * @param methods The methods of the server.
    */
   constructor(socket: Socket, caller: Caller, methods: Methods) {
     this.#socket = socket;
@@ -52,35 +53,35 @@ export class ConsoleSession {
     this.#methods = methods;
   }
 
-  /** Who speaks now. */
+  /** The caller of the next request. */
   get caller(): Caller {
     return this.#caller;
   }
 
   /**
-   * Answers until the peer is done.
+   * Answers requests until the peer ends its direction of the connection.
    *
-   * @param unsent The end of the greeting, where the socket would not take all of it.
-   * @returns When the connection is closed.
+   * @param unsent The rest of the welcome, or null where all of it was sent.
+   * @returns The session's counts, once the connection is closed.
    */
   async run(unsent: Uint8Array | null): Promise<SessionEnd> {
     const closed = new Promise<void>((resolve) => this.#socket.once("close", () => resolve()));
-    // A reset is the peer's way to leave; 'close' follows, and says everything else.
+    // A reset by the peer. 'close' follows, and the code below handles it.
     this.#socket.on("error", () => this.#failed = true);
     try {
       if (unsent !== null) await this.#write(unsent);
-      // Reading to the end must not destroy the socket: the other direction may still have answers.
+      // Reading to the end must not destroy the socket: answers may still be written.
       const chunks: AsyncIterable<Uint8Array> = this.#socket.iterator({ destroyOnReturn: false });
       for await (const chunk of chunks) {
         for (const line of this.#splitter.push(chunk)) await this.#answer(line);
       }
-      // A request that is whole without its newline is one; half of one is no JSON.
+      // The last request may lack its newline. A truncated one is not JSON, and is answered so.
       const last = this.#splitter.rest();
       if (last !== null) await this.#answer(last);
       if (!this.#socket.destroyed) this.#socket.end();
     } catch (error) {
       this.#failed = true;
-      if (error instanceof LineError) await this.#refuse(error);
+      if (error instanceof LineError) await this.#answerLineError(error);
       this.#socket.destroy();
     }
     await closed;
@@ -97,7 +98,7 @@ export class ConsoleSession {
   }
 
   async #answer(line: string): Promise<void> {
-    // A blank line is a person at a terminal, not a request.
+    // A blank line, as a person at a terminal types one, is not answered.
     if (line.trim() === "") return;
     let request: Request;
     try {
@@ -119,11 +120,11 @@ export class ConsoleSession {
     if (request.id !== undefined) await this.#send({ jsonrpc: "2.0", ...answer, id: request.id });
   }
 
-  async #refuse(error: LineError): Promise<void> {
-    const sentence = `The session ends: ${error.message}`;
+  async #answerLineError(error: LineError): Promise<void> {
+    const message = `The session ends: ${error.message}`;
     await this.#send({
       jsonrpc: "2.0",
-      error: new RequestError(RpcCode.parseError, sentence),
+      error: new RequestError(RpcCode.parseError, message),
       id: null,
     }).catch(() => {});
   }
@@ -132,7 +133,10 @@ export class ConsoleSession {
     return this.#write(new TextEncoder().encode(JSON.stringify(message) + "\n"));
   }
 
-  /** Resolves when the kernel has taken it: a peer that does not read gets no further answers. */
+  /**
+   * Resolves when the kernel has taken all bytes: a peer that does not read slows down itself
+   * alone.
+   */
   #write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (error) => error ? reject(error) : resolve());

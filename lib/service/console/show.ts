@@ -1,17 +1,25 @@
 /**
- * The configuration in force, as the console answers it.
+ * Records of the configuration in force, as the console answers them.
  *
  * @module
  */
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
+import { octalMode } from "../../files/permissions.ts";
+import type { User } from "../../policy/types.ts";
+import type { UserRecord } from "./protocol.ts";
 
-/** Names, addresses and numbers; no secret is in a configuration, and none in here. */
+/** A user in the shape of the API, whose names are those of the configuration file. */
+export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): UserRecord {
+  return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
+}
+
+/** The result of `config.show`. A configuration holds no secret, so the record has none. */
 export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,
-    // Where the file on disk is bad, what is in force is older than it.
+    // Set where the file on disk is bad: an older configuration is in force then.
     problem: problem && {
       since: new Date(problem.since).toISOString(),
       message: problem.failure.message,
@@ -37,7 +45,7 @@ export function configRecord({ config, problem }: LiveConfig): Record<string, un
 
 function showListener(listener: ListenerConfig): Record<string, unknown> {
   const address = listener.kind === "unix"
-    ? { unix: listener.path, mode: listener.mode.toString(8).padStart(4, "0") }
+    ? { unix: listener.path, mode: octalMode(listener.mode) }
     : { tcp: `${listener.host}:${listener.port}` };
   const { allow } = listener;
   return {

@@ -1,47 +1,55 @@
 /**
- * The environment of a program that is started for a peer: pure.
+ * The environment of a program that is started for a client: pure.
  *
- * The names are those of UCSPI tools (`s6-ipcserver`, `ipcserver`), so what was written for them runs here.
+ * The names are those of UCSPI tools (`s6-ipcserver`, `ipcserver`), so programs written for them work.
  *
  * @module
  */
 import { callersName, LIST, namesIn } from "../../config/launcher_environment.ts";
 import type { Account } from "../../libc/ids.ts";
 
-/** A variable as the C library has it: `NAME=VALUE` and a NUL. */
+/** A variable in the C library's form: `NAME=VALUE` and a NUL. */
 export type Variable = Uint8Array<ArrayBuffer>;
 
 /**
- * What looks like something about a peer, and was not said by us (of our own names, all but the settings), and what a service manager has told the server
- * and nobody else (`sd_notify(3)`, `sd_listen_fds(3)`).
+ * Variables that a program never inherits: those that look like facts about a peer, all IPCAUTH_ names but
+ * the settings, and what a service manager passed to the server alone (`sd_notify(3)`,
+ * `sd_listen_fds(3)`).
  */
-const NOT_INHERITED =
-  /^(PROTO|(IPC|UNIX|TCP6?|SSL|UDP)(REMOTE|LOCAL|CONNNUM).*|REMOTE_.*|IPCAUTH_(?!(ADDR|CONFIG|KEY_FILE|PATH|PORT)$).*|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*)$/;
+const NOT_INHERITED = new RegExp(
+  "^(PROTO|(IPC|UNIX|TCP6?|SSL|UDP)(REMOTE|LOCAL|CONNNUM).*|REMOTE_.*" +
+    "|IPCAUTH_(?!(ADDR|CONFIG|KEY_FILE|PATH|PORT)$).*|NOTIFY_SOCKET|WATCHDOG_.*|LISTEN_.*)$",
+);
 
 /** The variables that a login sets (`login(1)`). */
 const OF_A_USER = /^(HOME|USER|LOGNAME|SHELL|MAIL|XDG_.*)$/;
 
 /**
- * The variables of the server that a program inherits: what a launcher has hidden from the server's own runtime, too.
+ * The server's variables that a program inherits, including those that a launcher has hidden from the
+ * server's runtime.
  *
- * @param block The server's environment as the kernel shows it: each variable ends with a NUL.
- * @param becomes Whether it runs as somebody else: then those of the server's user are left out, too.
+ * @param block The server's environment as in `/proc/PID/environ`: each variable ends with a NUL.
+ * @param otherUser Whether the program runs as another user than the server: then those of the server's
+ * user are left out.
  */
-export function inherited(block: Uint8Array<ArrayBuffer>, becomes: boolean): readonly Variable[] {
+export function inherited(
+  block: Uint8Array<ArrayBuffer>,
+  otherUser: boolean,
+): readonly Variable[] {
   const all = variablesOf(block);
   const list = all.find(({ name }) => name === LIST)?.value;
   const hidden = list === undefined ? null : namesIn(list);
   const variables: Variable[] = [];
   for (const { name, bytes } of all) {
     const own = hidden === null ? name : callersName(name, hidden);
-    if (own === null || NOT_INHERITED.test(own) || becomes && OF_A_USER.test(own)) continue;
-    // A hidden name is the caller's own behind a prefix.
+    if (own === null || NOT_INHERITED.test(own) || otherUser && OF_A_USER.test(own)) continue;
+    // A hidden variable is the caller's own behind a prefix.
     variables.push(bytes.slice(name.length - own.length));
   }
   return variables;
 }
 
-/** Each variable of a block, in its order; the texts are Latin-1, a byte a character. */
+/** The variables of a block, in order. Names and values are Latin-1, one byte a character. */
 function variablesOf(block: Uint8Array<ArrayBuffer>) {
   const decoder = new TextDecoder("latin1");
   const variables: { name: string; value: string; bytes: Variable }[] = [];
@@ -58,22 +66,22 @@ function variablesOf(block: Uint8Array<ArrayBuffer>) {
   return variables;
 }
 
-/** What is said of a peer. What is unknown is empty, and never another's. */
+/** What a program is told of the client. An unknown value is empty, never another client's. */
 export interface PeerFacts {
   readonly user: string;
   readonly uid: number;
   readonly gid: number | null;
   readonly pid: number | null;
   readonly keyId: string | null;
-  /** The path that a Unix peer has bound its socket to, or `HOST:PORT`. */
+  /** The path that a Unix client has bound its socket to, or `HOST:PORT`. */
   readonly remote: string;
   /** The path of the listener's socket, or `HOST:PORT`. */
   readonly local: string;
-  /** How many connections the same uid has now, this one included. */
+  /** The number of open connections of the same uid, including this one. */
   readonly connections: number;
 }
 
-/** The variables about a peer, without their NULs. */
+/** The variables about the client, without their NULs. */
 export function peerVariables(peer: PeerFacts): readonly string[] {
   return [
     "PROTO=IPC",
@@ -88,7 +96,7 @@ export function peerVariables(peer: PeerFacts): readonly string[] {
   ];
 }
 
-/** The variables of the user a program runs as; someone without an account has no home. */
+/** The variables of the user that a program runs as. A uid without an account has no home directory. */
 export function userVariables(account: Account | null): readonly string[] {
   if (account === null) return ["HOME=/"];
   return [

@@ -1,52 +1,55 @@
 /**
- * What a program says on its standard error, line by line, on its way to the log.
+ * The standard error of a program, line by line, on its way to the log.
  *
  * @module
  */
 import type { Descriptor } from "../../libc/descriptor.ts";
-import { readPipe, WOULD_BLOCK } from "../../libc/pipe.ts";
+import { readPipe } from "../../libc/pipe.ts";
+import { WOULD_BLOCK } from "../../libc/sockets.ts";
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../../reactor/reactor.ts";
 
-/** How long a line may be before it is cut in two, in characters. */
-const LONGEST = 4096;
+/** The longest line, in characters; a longer one is cut into several. */
+const MAX_LINE_LENGTH = 4096;
 /**
- * How many bytes a program may say in {@linkcode PAUSE}; who says more waits. The log is everybody's, and a peer
- * may well decide what a program complains about.
+ * How many bytes are read in {@linkcode INTERVAL_MS}; a program that writes more waits. The log is shared,
+ * and a client may control what a program writes.
  */
-const BUDGET = 64 * 1024;
-/** In milliseconds. */
-const PAUSE = 1_000;
+const BYTES_PER_INTERVAL = 64 * 1024;
+const INTERVAL_MS = 1_000;
+/** How many reads of 8 KiB empty a full pipe, which holds 64 KiB (`pipe(7)`), with a margin. */
+const MAX_FINAL_READS = 16;
 
-/** Reads a program's standard error. */
+/** Reads the standard error of a program. */
 export class ErrorStream implements Watcher {
   readonly #reactor: Reactor;
   readonly #onLine: (line: string) => void;
   readonly #decoder = new TextDecoder();
   #registration: Registration | null;
-  #rest = "";
-  #left = BUDGET;
-  #since: number;
+  /** The beginning of a line whose end has not been read. */
+  #partialLine = "";
+  #bytesLeft = BYTES_PER_INTERVAL;
+  #intervalStart: number;
 
-  /** @param reader Belongs to the stream from here on, also when this throws. */
+  /** @param reader The read end of a pipe; owned by the stream, also when this throws. */
   constructor(reactor: Reactor, reader: Descriptor, onLine: (line: string) => void) {
     this.#reactor = reactor;
     this.#onLine = onLine;
-    this.#since = reactor.now();
+    this.#intervalStart = reactor.now();
     this.#registration = reactor.watch(reader, EPOLLIN, this);
   }
 
   onEvents(mask: number): void {
     const now = this.#reactor.now();
-    if (now - this.#since >= PAUSE) {
-      this.#since = now;
-      this.#left = BUDGET;
+    if (now - this.#intervalStart >= INTERVAL_MS) {
+      this.#intervalStart = now;
+      this.#bytesLeft = BYTES_PER_INTERVAL;
     }
-    // Nobody can write any more, so what is left has an end, and the kernel would go on telling.
+    // EPOLLHUP alone: every writer is closed, and the event would repeat without end.
     if ((mask & EPOLLIN) === 0) return this.close();
     this.#read();
-    if (this.#left > 0 || this.#registration === null) return;
+    if (this.#bytesLeft > 0 || this.#registration === null) return;
     this.#registration.update(0);
-    this.#reactor.after(PAUSE, () => this.#registration?.update(EPOLLIN));
+    this.#reactor.after(INTERVAL_MS, () => this.#registration?.update(EPOLLIN));
   }
 
   onFault(): void {
@@ -54,10 +57,10 @@ export class ErrorStream implements Watcher {
     this.#registration = null;
   }
 
-  /** Reads what is there, and no more: others may hold the pipe for ever. */
+  /** Reads what the pipe holds, and closes it: other processes may keep it open. */
   close(): void {
-    // A pipe holds 64 KiB, and somebody may be filling it: then this has an end, too.
-    for (let count = 0; count < 16 && this.#registration !== null; count++) {
+    // Bounded: a process may be writing meanwhile.
+    for (let count = 0; count < MAX_FINAL_READS && this.#registration !== null; count++) {
       if (this.#read() === 0) break;
     }
     this.#registration?.close();
@@ -65,13 +68,13 @@ export class ErrorStream implements Watcher {
     this.#push(this.#decoder.decode(), true);
   }
 
-  /** @returns How many bytes were read; 0 also where there are none now. */
+  /** @returns How many bytes were read; 0 also where the pipe is empty now. */
   #read(): number {
     const registration = this.#registration;
     if (registration === null) return 0;
     const count = readPipe(registration.descriptor, chunk);
     if (count > 0) {
-      this.#left -= count;
+      this.#bytesLeft -= count;
       this.#push(this.#decoder.decode(chunk.subarray(0, count), { stream: true }), false);
       return count;
     }
@@ -83,17 +86,18 @@ export class ErrorStream implements Watcher {
   }
 
   #push(text: string, last: boolean): void {
-    const lines = (this.#rest + text).split("\n");
-    this.#rest = last ? "" : lines.pop()!;
-    for (const line of lines) this.#tell(line);
-    for (; this.#rest.length > LONGEST; this.#rest = this.#rest.slice(LONGEST)) {
-      this.#tell(this.#rest.slice(0, LONGEST));
+    const lines = (this.#partialLine + text).split("\n");
+    this.#partialLine = last ? "" : lines.pop()!;
+    for (const line of lines) this.#report(line);
+    while (this.#partialLine.length > MAX_LINE_LENGTH) {
+      this.#report(this.#partialLine.slice(0, MAX_LINE_LENGTH));
+      this.#partialLine = this.#partialLine.slice(MAX_LINE_LENGTH);
     }
   }
 
-  #tell(line: string): void {
-    for (let from = 0; from < line.length; from += LONGEST) {
-      this.#onLine(line.slice(from, from + LONGEST));
+  #report(line: string): void {
+    for (let from = 0; from < line.length; from += MAX_LINE_LENGTH) {
+      this.#onLine(line.slice(from, from + MAX_LINE_LENGTH));
     }
   }
 }

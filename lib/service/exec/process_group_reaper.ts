@@ -1,5 +1,6 @@
 /**
- * What a program has started and left running when it ended: it is told to end with it, and made to after a while.
+ * Ends the processes that a session's program has left running: they received SIGTERM with it, and are
+ * killed after `limits: grace`.
  *
  * @module
  */
@@ -10,29 +11,29 @@ import type { Timer } from "../../reactor/timers.ts";
 /** Process groups whose leader has ended. */
 export class ProcessGroupReaper {
   readonly #reactor: Reactor;
-  readonly #grace: () => number;
-  readonly #left = new Map<Child, Timer>();
+  readonly #graceMs: () => number;
+  readonly #timers = new Map<Child, Timer>();
 
-  /** @param grace How long they may take, in milliseconds. */
-  constructor(reactor: Reactor, grace: () => number) {
+  /** @param graceMs How long the processes may take to end, in milliseconds. */
+  constructor(reactor: Reactor, graceMs: () => number) {
     this.#reactor = reactor;
-    this.#grace = grace;
+    this.#graceMs = graceMs;
   }
 
-  /** A program has ended, been told about, and been reaped: what is left of its process group is looked after. */
+  /** Adds the process group of a program that has ended and was reaped. */
   add(leader: Child): void {
-    if (!leader.hasLeftOthers()) return;
-    this.#left.set(leader, this.#reactor.after(this.#grace(), () => this.#end(leader)));
+    if (!leader.hasGroup()) return;
+    this.#timers.set(leader, this.#reactor.after(this.#graceMs(), () => this.#kill(leader)));
   }
 
-  /** There is no more time. */
+  /** Kills every process group at once. */
   killAll(): void {
-    for (const leader of [...this.#left.keys()]) this.#end(leader);
+    for (const leader of [...this.#timers.keys()]) this.#kill(leader);
   }
 
-  #end(leader: Child): void {
-    this.#left.get(leader)?.cancel();
-    this.#left.delete(leader);
-    leader.signalOthers(Signal.SIGKILL);
+  #kill(leader: Child): void {
+    this.#timers.get(leader)?.cancel();
+    this.#timers.delete(leader);
+    leader.signalGroup(Signal.SIGKILL);
   }
 }

@@ -1,185 +1,147 @@
 /**
- * The way to a backend that does not take us at once.
+ * A session whose backend has not accepted its connection yet.
  *
  * @module
  */
-import { Descriptor } from "../../libc/descriptor.ts";
-import { Errno } from "../../libc/errno.ts";
-import { connectOutcome, connectTcp, type SocketAddress, tcpSocket } from "../../libc/inet.ts";
+import type { Descriptor } from "../../libc/descriptor.ts";
+import type { SocketAddress } from "../../libc/inet_address.ts";
 import { connect, unixSocket } from "../../libc/sockets.ts";
-import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../../reactor/reactor.ts";
-import type { RelayConnection } from "../../net/relay_end.ts";
-import type { Timer } from "../../reactor/timers.ts";
-import { drainAndClose } from "../../net/acceptor.ts";
-import type { SessionHandle } from "../../session/service.ts";
-import type { CloseReason, Session } from "../../session/session_table.ts";
+import type { CloseReason } from "../../log/session_event.ts";
+import {
+  type ConnectError,
+  type ConnectHandler,
+  retryUnixConnect,
+  TcpConnector,
+} from "../../net/connector.ts";
+import { drainAndClose } from "../../net/drain_and_close.ts";
+import type { TerminationReason } from "../../net/relay_outcome.ts";
+import type { Reactor } from "../../reactor/reactor.ts";
+import type { ClientConnection } from "../../session/service.ts";
+import type { Session, SessionHandle } from "../../session/session.ts";
 import type { BackendIdentity } from "./backend_identity.ts";
 
-/** How long a backend may take to let us in, in milliseconds. */
-const PATIENCE = 10_000;
-/** How often a Unix backend is asked again that has no room for another connection, in milliseconds. */
-const PAUSE = 5;
+/** How long a backend may take to accept a connection, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+const CLOSE_REASONS: Readonly<Record<ConnectError["kind"], CloseReason>> = {
+  refused: "backend-refused",
+  timeout: "backend-timeout",
+  system: "backend-error",
+};
 
 /**
- * Connects to a backend on a Unix socket, in the way in which it is told who comes.
+ * Connects to a backend on a Unix socket, with the identity that the backend is to see.
  *
- * @returns The connection, or the error number.
+ * @param client The client's connection.
+ * @returns The connection, or an error number.
  */
 export function connectUnix(
-  passOn: BackendIdentity,
+  identity: BackendIdentity,
   session: Session,
-  peer: Descriptor,
+  client: Descriptor,
   address: SocketAddress,
 ): Descriptor | number {
   const backend = unixSocket();
-  const error = passOn.connecting(session, peer, () => connect(backend, address));
+  const error = identity.connecting(session, client, () => connect(backend, address));
   if (error === 0) return backend;
   backend.close();
   return error;
 }
 
-/** Joins the peer to its backend. @returns Null when that cannot be; the backend is closed then. */
-export type Join = (peer: RelayConnection, backend: Descriptor) => SessionHandle | null;
+/** Joins a client to its backend. @returns Null when that fails; the backend is closed then. */
+export type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | null;
 
-/** A session on its way to its backend. It occupies the session until it has arrived. */
-export class BackendConnect implements SessionHandle, Watcher {
+/** The handle of a session until its backend has accepted. */
+export class BackendConnect implements SessionHandle, ConnectHandler {
   readonly #reactor: Reactor;
   readonly #session: Session;
-  readonly #peer: RelayConnection;
+  readonly #client: ClientConnection;
   readonly #join: Join;
-  #registration: Registration | null = null;
-  #deadline: Timer | null = null;
-  #retry: Timer | null = null;
-  #addresses: readonly SocketAddress[] = [];
-  #next = 0;
-  #over = false;
+  #cancelAttempts: () => void = () => {};
+  #settled = false;
 
-  constructor(reactor: Reactor, session: Session, peer: RelayConnection, join: Join) {
+  constructor(reactor: Reactor, session: Session, client: ClientConnection, join: Join) {
     this.#reactor = reactor;
     this.#session = session;
-    // What has come already lies in a buffer that others use while the backend is waited for.
-    this.#peer = { ...peer, received: peer.received?.slice() ?? null };
+    // Bytes that were received lie in a shared buffer, which others use while the backend is awaited.
+    this.#client = { ...client, received: client.received?.slice() ?? null };
     this.#join = join;
   }
 
   /**
-   * Asks again a backend on a Unix socket. A full backlog is `EAGAIN` at once, and nothing tells when there is room
-   * (`connect(2)`).
+   * Goes on connecting to a backend on a Unix socket.
    *
-   * @param error What it has answered.
-   * @param dial Asks it.
+   * @param errno The error number of the first attempt.
+   * @param attempt Connects.
    */
-  toUnix(error: number, dial: () => Descriptor | number): SessionHandle {
-    this.#askAgain(error, dial, this.#reactor.now() + PATIENCE);
+  toUnix(errno: number, attempt: () => Descriptor | number): SessionHandle {
+    this.#cancelAttempts = retryUnixConnect(
+      this.#reactor,
+      errno,
+      attempt,
+      CONNECT_TIMEOUT_MS,
+      this,
+    );
     return this;
   }
 
-  /** Asks each address of a backend on TCP until one takes us. */
+  /** Connects to the first address of a backend on TCP that accepts. */
   toTcp(addresses: readonly SocketAddress[]): SessionHandle {
-    this.#addresses = addresses;
-    this.#deadline = this.#reactor.after(PATIENCE, () => this.#end("backend-timeout"));
-    return this.#tryNext();
+    const timeouts = { totalMs: CONNECT_TIMEOUT_MS, addressMs: null };
+    const connector = new TcpConnector(this.#reactor, addresses, timeouts, this);
+    this.#cancelAttempts = () => connector.cancel();
+    const backend = connector.start();
+    return backend === null ? this : this.#joined(backend);
   }
 
-  /** The backend cannot even be asked. */
-  giveUp(): SessionHandle {
+  /** Ends the session: the backend cannot be reached. */
+  fail(): SessionHandle {
     return this.#endSoon("backend-error");
   }
 
-  /** The connection to a TCP backend has come out one way or the other. */
-  onEvents(): void {
-    const registration = this.#registration;
-    if (registration === null) return;
-    const error = connectOutcome(registration.descriptor);
-    if (error === Errno.EINPROGRESS) return;
-    this.#registration = null;
-    this.#attempt(() => {
-      if (error === 0) {
-        this.#arrive(new Descriptor(registration.release()));
-        return;
-      }
-      registration.close();
-      this.#tryNext();
-    });
-  }
-
-  onFault(): void {
-    this.#end("error");
-  }
-
-  terminate(): void {
-    this.#end("error");
-  }
-
-  #askAgain(error: number, dial: () => Descriptor | number, until: number): void {
-    if (error !== Errno.EAGAIN) this.#endSoon("backend-refused");
-    else if (this.#reactor.now() >= until) this.#endSoon("backend-timeout");
-    else {
-      this.#retry = this.#reactor.after(PAUSE, () =>
-        this.#attempt(() => {
-          const backend = dial();
-          if (typeof backend === "number") this.#askAgain(backend, dial, until);
-          else this.#arrive(backend);
-        }));
-    }
-  }
-
-  #tryNext(): SessionHandle {
-    for (;;) {
-      const address = this.#addresses[this.#next++];
-      if (address === undefined) return this.#endSoon("backend-refused");
-      const backend = tcpSocket(address);
-      const error = connectTcp(backend, address);
-      if (error === 0) return this.#arrive(backend);
-      if (error === Errno.EINPROGRESS) {
-        this.#registration = this.#reactor.watch(backend, EPOLLOUT, this);
-        return this;
-      }
+  onConnected(backend: Descriptor): void {
+    if (this.#settled) {
       backend.close();
+      return;
     }
-  }
-
-  /** Out of descriptors on the way, say. */
-  #attempt(step: () => void): void {
-    if (this.#over) return;
     try {
-      step();
+      this.#joined(backend);
     } catch {
+      // No descriptor is left, for example.
       this.#end("backend-error");
     }
   }
 
-  #arrive(backend: Descriptor): SessionHandle {
-    this.#cancelTimers();
-    const joined = this.#join(this.#peer, backend);
-    if (joined === null) return this.#endSoon("backend-error");
-    this.#over = true;
-    this.#session.attach(joined);
-    return joined;
+  onConnectError({ kind }: ConnectError): void {
+    this.#end(CLOSE_REASONS[kind]);
   }
 
-  /** A service's session never ends before {@linkcode Service.open} has returned. */
+  terminate(reason: TerminationReason): void {
+    this.#end(reason);
+  }
+
+  #joined(backend: Descriptor): SessionHandle {
+    const handle = this.#join(this.#client, backend);
+    if (handle === null) return this.#endSoon("backend-error");
+    this.#settled = true;
+    this.#session.attach(handle);
+    return handle;
+  }
+
+  /** A session never ends before {@linkcode Service.open} has returned. */
   #endSoon(reason: CloseReason): SessionHandle {
     this.#reactor.after(0, () => this.#end(reason));
     return this;
   }
 
-  /** There will be no backend. */
   #end(reason: CloseReason): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#cancelTimers();
-    this.#registration?.close();
-    this.#registration = null;
-    this.#peer.seal?.wipe();
-    // Whoever tried to join it, and could not, has closed it.
-    if (this.#peer.descriptor.isOpen) drainAndClose(this.#peer.descriptor);
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#cancelAttempts();
+    this.#client.seal?.wipe();
+    // Already closed if `#join` failed.
+    if (this.#client.descriptor.isOpen) drainAndClose(this.#client.descriptor);
     this.#session.recordBytes({ in: 0, out: 0 });
     this.#session.end(reason);
-  }
-
-  #cancelTimers(): void {
-    this.#deadline?.cancel();
-    this.#retry?.cancel();
   }
 }

@@ -1,61 +1,61 @@
 /**
- * What a backend is told of the peer whose connection it gets.
+ * `identity:` of the service `forward`: what a backend is told of the client.
  *
  * @module
  */
 import type { ForwardIdentity } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
-import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { Errno, SystemError } from "../../libc/errno.ts";
-import { type Endpoint, ownEndpoint, resolveHost } from "../../libc/inet.ts";
-import type { Session } from "../../session/session_table.ts";
+import { type HostPort, localAddress, resolveHost } from "../../libc/inet_address.ts";
+import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
+import type { Session } from "../../session/session.ts";
 import { peerIdentity } from "../peer_identity.ts";
 import { LOCAL, type ProxyAddress, proxyHeader } from "./proxy_header.ts";
 
-/** One way to tell it. */
+/** One way to tell a backend who the client is. */
 export interface BackendIdentity {
   /**
-   * Connects to the backend in the way in which it is told.
+   * Runs `connect` so that the backend sees the identity.
    *
-   * @param peer The peer's connection.
-   * @param connect Connects; answers 0 or the error number.
-   * @returns The same. An identity that cannot be established is `EPERM`, and nobody has connected.
+   * @param client The client's connection.
+   * @param connect Connects to the backend; returns 0 or an error number.
+   * @returns The same. `EPERM` where the identity cannot be established; then nothing has connected.
    */
-  connecting(session: Session, peer: Descriptor, connect: () => number): number;
+  connecting(session: Session, client: Descriptor, connect: () => number): number;
 
-  /** What goes to the backend before anything else, or null. */
-  before(session: Session, peer: Descriptor): Uint8Array | null;
+  /** The bytes that the backend receives before those of the client, or null. */
+  before(session: Session, client: Descriptor): Uint8Array | null;
 }
 
 /**
- * The way that a configuration names.
+ * The way that the configuration names.
  *
- * @throws {Failure} 78 when it takes rights that this process does not have.
+ * @throws {Failure} 78 when this process may not impersonate users.
  */
 export function backendIdentity(identity: ForwardIdentity): BackendIdentity {
   switch (identity) {
     case "none":
-      return { connecting: (_session, _peer, connect) => connect(), before: () => null };
+      return { connecting: (_session, _client, connect) => connect(), before: () => null };
     case "proxy-v2":
-      return { connecting: (_session, _peer, connect) => connect(), before: header };
+      return { connecting: (_session, _client, connect) => connect(), before: headerOf };
     case "impersonate":
       return new Impersonation();
   }
 }
 
-function header({ facts }: Session, peer: Descriptor): Uint8Array {
+function headerOf({ facts }: Session, client: Descriptor): Uint8Array {
   const { origin, identity, user } = facts;
   const sender = { user, uid: identity.uid, gid: identity.gid, pid: null, keyId: null };
   if (origin.kind === "unix") {
     return proxyHeader({ ...sender, pid: origin.credentials.pid }, LOCAL);
   }
-  const addresses = [addressOf(origin.remote), addressOf(ownEndpoint(peer))] as const;
+  const addresses = [addressOf(origin.remote), addressOf(localAddress(client))] as const;
   return proxyHeader({ ...sender, keyId: origin.keyId }, ...addresses);
 }
 
 /** The bytes of an address in digits. */
-function addressOf({ host, port }: Endpoint): ProxyAddress {
+function addressOf({ host, port }: HostPort): ProxyAddress {
   const [address] = resolveHost(host, port);
   if (address === undefined) throw new Error(`${host} is no address in digits`);
   // struct sockaddr_in and sockaddr_in6 (netinet/in.h)
@@ -63,13 +63,13 @@ function addressOf({ host, port }: Endpoint): ProxyAddress {
   return { bytes, port };
 }
 
-/** The backend's own SO_PEERCRED and SO_PEERGROUPS are the peer's. */
+/** Connects with the client's uid, gid and groups, which the backend's `SO_PEERCRED` then names. */
 class Impersonation implements BackendIdentity {
-  readonly #loan: ThreadImpersonation;
+  readonly #thread: ThreadImpersonation;
 
   constructor() {
     try {
-      this.#loan = new ThreadImpersonation();
+      this.#thread = new ThreadImpersonation();
     } catch (cause) {
       if (!(cause instanceof SystemError) || cause.errno !== Errno.EPERM) throw cause;
       throw new Failure("identity: impersonate needs a server that is root and may become others", {
@@ -80,10 +80,10 @@ class Impersonation implements BackendIdentity {
     }
   }
 
-  connecting(session: Session, peer: Descriptor, connect: () => number): number {
+  connecting(session: Session, client: Descriptor, connect: () => number): number {
     try {
-      const identity = peerIdentity(session, peer);
-      return identity === null ? Errno.EPERM : this.#loan.as(identity, connect);
+      const identity = peerIdentity(session, client);
+      return identity === null ? Errno.EPERM : this.#thread.run(identity, connect);
     } catch (error) {
       if (error instanceof SystemError) return error.errno;
       throw error;

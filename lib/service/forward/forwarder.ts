@@ -1,99 +1,90 @@
 /**
- * The service `forward`: joins the peer to a backend, in the data plane.
+ * The service `forward`: joins a client to a backend, in the data plane.
  *
  * @module
  */
-import type { ForwardIdentity, Target } from "../../config/types.ts";
+import type { ForwardIdentity } from "../../config/types.ts";
+import type { Target } from "../../net/address.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { SystemError } from "../../libc/errno.ts";
 import {
-  endpointText,
+  hostPortText,
   NameError,
   resolveHost,
   type SocketAddress,
-  tuneTcp,
-} from "../../libc/inet.ts";
-import { unixAddress } from "../../libc/sockets.ts";
-import type { Reactor } from "../../reactor/reactor.ts";
-import { Relay, type RelayOutcome, type RelayOwner } from "../../net/relay.ts";
-import type { RelayBuffers } from "../../net/relay_buffers.ts";
+} from "../../libc/inet_address.ts";
+import { setTcpOptions } from "../../libc/tcp_socket.ts";
+import { unixAddress } from "../../libc/unix_address.ts";
+import { Relay } from "../../net/relay.ts";
+import type { RelayOutcome, RelayOwner, TerminationReason } from "../../net/relay_outcome.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
-import type { ClientConnection, Service, SessionHandle } from "../../session/service.ts";
-import type { CloseReason, Session } from "../../session/session_table.ts";
+import type { RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
+import type { ClientConnection, Service } from "../../session/service.ts";
+import type { Session, SessionHandle } from "../../session/session.ts";
 import { BackendConnect, connectUnix } from "./backend_connect.ts";
 import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
 
-/** Where connections are forwarded to. */
+/** Forwards connections to one backend. */
 export class Forwarder implements Service {
   readonly name = "forward";
-  readonly #reactor: Reactor;
-  readonly #buffers: RelayBuffers;
+  readonly #context: RelayContext;
   readonly #kind: "unix" | "tcp";
   readonly #addresses: readonly [SocketAddress, ...SocketAddress[]];
-  readonly #passOn: BackendIdentity;
-  readonly #idleTimeout: () => number;
+  readonly #identity: BackendIdentity;
+  readonly #idleTimeoutMs: () => number;
 
   /**
-   * @param target The backend. The addresses of a host are asked for once, now.
-   * @param identity What the backend is told of the peer.
-   * @param idleTimeout How long a session may be silent, in milliseconds; 0 for ever.
-   * @throws {Failure} 78 when the host has no address, or this process may not become others and is to.
+   * @param target The backend. A host name is resolved once, here.
+   * @param identity What the backend is told of the client.
+   * @param idleTimeoutMs How long a session may be idle, in milliseconds; 0 for no limit.
+   * @throws {Failure} 78 when the host has no address, or this process may not impersonate users.
    */
   constructor(
-    reactor: Reactor,
-    buffers: RelayBuffers,
+    context: RelayContext,
     target: Target,
     identity: ForwardIdentity,
-    idleTimeout: () => number,
+    idleTimeoutMs: () => number,
   ) {
-    this.#passOn = backendIdentity(identity);
-    this.#reactor = reactor;
-    this.#buffers = buffers;
+    this.#identity = backendIdentity(identity);
+    this.#context = context;
     this.#kind = target.kind;
     this.#addresses = addressesOf(target);
-    this.#idleTimeout = idleTimeout;
+    this.#idleTimeoutMs = idleTimeoutMs;
   }
 
-  open(session: Session, line: ClientConnection): SessionHandle {
-    const peer: RelayConnection = { ...line, seal: line.channel };
-    const approach = () =>
-      new BackendConnect(this.#reactor, session, peer, (...ends) => this.#join(session, ...ends));
+  open(session: Session, client: ClientConnection): SessionHandle {
+    const { reactor } = this.#context;
+    const backendConnect = () =>
+      new BackendConnect(reactor, session, client, (...ends) => this.#join(session, ...ends));
     try {
-      if (this.#kind === "tcp") return approach().toTcp(this.#addresses);
-      // Nearly every backend on this machine takes us at once, and there is nothing to wait for.
+      if (this.#kind === "tcp") return backendConnect().toTcp(this.#addresses);
+      // A backend on this host normally accepts at once: then no BackendConnect is needed.
       const [address] = this.#addresses;
-      const dial = () => connectUnix(this.#passOn, session, peer.descriptor, address);
-      const backend = dial();
+      const attempt = () => connectUnix(this.#identity, session, client.descriptor, address);
+      const backend = attempt();
       return typeof backend === "number"
-        ? approach().toUnix(backend, dial)
-        : this.#join(session, peer, backend) ?? approach().giveUp();
+        ? backendConnect().toUnix(backend, attempt)
+        : this.#join(session, client, backend) ?? backendConnect().fail();
     } catch {
-      // Out of descriptors, say: this session has no backend, and the others go on.
-      return approach().giveUp();
+      // No descriptor is left, for example: this session has no backend, and others are not affected.
+      return backendConnect().fail();
     }
   }
 
-  /** @returns Null when the backend cannot be told who comes: it gets nobody, and is closed. */
-  #join(session: Session, peer: RelayConnection, backend: Descriptor): SessionHandle | null {
+  /** @returns Null when the identity cannot be sent to the backend, which is closed then. */
+  #join(session: Session, client: ClientConnection, backend: Descriptor): SessionHandle | null {
     let unsent: Uint8Array | null;
     try {
-      if (this.#kind === "tcp") tuneTcp(backend);
-      unsent = this.#passOn.before(session, peer.descriptor);
+      if (this.#kind === "tcp") setTcpOptions(backend);
+      unsent = this.#identity.before(session, client.descriptor);
     } catch {
       backend.close();
       return null;
     }
     const end = { descriptor: backend, kind: this.#kind, seal: null, unsent };
-    return new ForwardSession(
-      this.#reactor,
-      this.#buffers,
-      session,
-      peer,
-      end,
-      this.#idleTimeout(),
-    );
+    return new ForwardSession(this.#context, session, client, end, this.#idleTimeoutMs());
   }
 }
 
@@ -104,26 +95,25 @@ class ForwardSession implements SessionHandle, RelayOwner {
   readonly #idleTimer: IdleTimer | null;
 
   constructor(
-    reactor: Reactor,
-    buffers: RelayBuffers,
+    { reactor, buffers }: RelayContext,
     session: Session,
-    peer: RelayConnection,
+    client: ClientConnection,
     backend: RelayConnection,
-    idleTimeout: number,
+    idleTimeoutMs: number,
   ) {
     this.#session = session;
-    this.#relay = new Relay(reactor, buffers, peer, backend, this);
-    this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeout);
+    this.#relay = new Relay(reactor, buffers, client, backend, this);
+    this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeoutMs);
   }
 
-  terminate(): void {
-    this.#relay.abort("error");
+  terminate(reason: TerminationReason): void {
+    this.#relay.abort(reason);
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason, brokenEnd }: RelayOutcome): void {
     this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
-    this.#session.end(brokenEnd === "second" ? "backend-error" : reason as CloseReason);
+    this.#session.end(brokenEnd === "second" ? "backend-error" : reason);
   }
 }
 
@@ -135,7 +125,7 @@ function addressesOf(target: Target): readonly [SocketAddress, ...SocketAddress[
     return [first, ...others];
   } catch (cause) {
     if (!(cause instanceof NameError || cause instanceof SystemError)) throw cause;
-    throw new Failure(`Cannot forward to tcp:${endpointText(target)}: ${cause.message}`, {
+    throw new Failure(`Cannot forward to tcp:${hostPortText(target)}: ${cause.message}`, {
       exit: ExitCode.config,
       hint: `getent ahosts ${target.host}`,
       cause,

@@ -1,8 +1,8 @@
 /**
- * The PROXY protocol, version 2, as a backend reads it: pure.
+ * The header of the PROXY protocol, version 2: pure.
  *
- * Source: "The PROXY protocol, versions 1 & 2", sections 2.2 and 2.2.7 (haproxy.org). HAProxy and nginx read the
- * custom values only behind the addresses of TCP, so a peer on a Unix socket comes from 127.0.0.1, port 0.
+ * Source: "The PROXY protocol, versions 1 & 2", sections 2.2 and 2.2.7 (haproxy.org). HAProxy and nginx
+ * read custom values only behind TCP addresses, so the source of a Unix client is 127.0.0.1, port 0.
  *
  * @module
  */
@@ -13,7 +13,10 @@ const VERSION_2_PROXY = 0x21;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
 
-/** Our values, in the range that the protocol leaves to applications (0xE0 to 0xEF): digits, and a name as the configuration has it. */
+/**
+ * The types of ipcauth's values, in the range for applications (0xE0 to 0xEF). Values are decimal digits,
+ * except the user name and the key id.
+ */
 export const IdentityType = {
   user: 0xe0,
   uid: 0xe1,
@@ -28,7 +31,7 @@ export interface ProxyAddress {
   readonly port: number;
 }
 
-/** Who is at the other end. What is not known is null, and left out. */
+/** The identity of a client. An unknown value is null, and its TLV is left out. */
 export interface ProxyIdentity {
   readonly user: string;
   readonly uid: number;
@@ -37,15 +40,15 @@ export interface ProxyIdentity {
   readonly keyId: string | null;
 }
 
-/** Where a peer on a Unix socket comes from, and goes to. */
+/** Source and destination of a client on a Unix socket. */
 export const LOCAL: ProxyAddress = { bytes: Uint8Array.of(127, 0, 0, 1), port: 0 };
 
 /**
- * The header that goes before everything else.
+ * Builds the header, which is sent before the client's bytes.
  *
- * @param source The peer's address.
- * @param destination The address it came to, of the same family.
- * @throws {RangeError} When the two are of different families, or a value is too long for its length.
+ * @param source The client's address.
+ * @param destination The listener's address, of the same family.
+ * @throws {RangeError} When the families differ, or a value is longer than 65,535 bytes.
  */
 export function proxyHeader(
   identity: ProxyIdentity,
@@ -61,20 +64,20 @@ export function proxyHeader(
     ...destination.bytes,
     ...u16(source.port),
     ...u16(destination.port),
-    ...value(IdentityType.user, identity.user),
-    ...value(IdentityType.uid, identity.uid),
-    ...value(IdentityType.gid, identity.gid),
-    ...value(IdentityType.pid, identity.pid),
-    ...value(IdentityType.keyId, identity.keyId),
+    ...tlv(IdentityType.user, identity.user),
+    ...tlv(IdentityType.uid, identity.uid),
+    ...tlv(IdentityType.gid, identity.gid),
+    ...tlv(IdentityType.pid, identity.pid),
+    ...tlv(IdentityType.keyId, identity.keyId),
   ];
   const family = size === 4 ? TCP_OVER_IPV4 : TCP_OVER_IPV6;
   return Uint8Array.from([...SIGNATURE, VERSION_2_PROXY, family, ...u16(body.length), ...body]);
 }
 
-/** Type, length, text; nothing for what is not known. */
-function value(type: number, what: string | number | null): number[] {
-  if (what === null) return [];
-  const bytes = new TextEncoder().encode(String(what));
+/** A TLV: type, length, value; nothing for an unknown value. */
+function tlv(type: number, value: string | number | null): number[] {
+  if (value === null) return [];
+  const bytes = new TextEncoder().encode(String(value));
   return [type, ...u16(bytes.length), ...bytes];
 }
 

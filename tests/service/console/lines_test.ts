@@ -3,7 +3,7 @@ import { LineError, LineSplitter } from "../../../lib/service/console/lines.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
-Deno.test("LineSplitter gives the same lines wherever the chunks end, also within a character", () => {
+Deno.test("LineSplitter returns the same lines wherever the chunks end", () => {
   const bytes = encode("one\n\nzwölf €\r\n😀 last\nrest");
   for (let size = 1; size <= bytes.length; size++) {
     const splitter = new LineSplitter(100);
@@ -16,7 +16,7 @@ Deno.test("LineSplitter gives the same lines wherever the chunks end, also withi
   }
 });
 
-Deno.test("LineSplitter keeps its lines when the caller uses the chunk's memory again", () => {
+Deno.test("LineSplitter copies what the caller may overwrite", () => {
   const splitter = new LineSplitter(100);
   const chunk = encode("ab");
   assertEquals([...splitter.push(chunk)], []);
@@ -24,7 +24,7 @@ Deno.test("LineSplitter keeps its lines when the caller uses the chunk's memory 
   assertEquals([...splitter.push(encode("c\n"))], ["abc"]);
 });
 
-Deno.test("LineSplitter refuses a line that is too long before its end has come", () => {
+Deno.test("LineSplitter refuses a line that is too long before its newline arrives", () => {
   const splitter = new LineSplitter(10);
   assertEquals([...splitter.push(encode("0123456789\n"))], ["0123456789"]);
   assertThrows(() => [...splitter.push(encode("0123456789a"))], LineError, "longer than 10");
@@ -36,7 +36,7 @@ Deno.test("LineSplitter refuses bytes that are not UTF-8", () => {
   }
 });
 
-Deno.test("LineSplitter gives the last line, too, when the stream has ended without a newline", () => {
+Deno.test("LineSplitter.rest() returns the last line without a newline", () => {
   const splitter = new LineSplitter(10);
   assertEquals([...splitter.push(new TextEncoder().encode("one\ntwo"))], ["one"]);
   assertEquals([splitter.rest(), splitter.rest()], ["two", null]);

@@ -36,7 +36,7 @@ for (
   });
 }
 
-Deno.test("parseRequest() says under which id a mistake is answered, and that a notification's is not", () => {
+Deno.test("parseRequest() keeps the id for the error, and none for a notification", () => {
   const id = (line: string) =>
     (assertThrows(() => parseRequest(line), RequestError) as RequestError).id;
   assertEquals(id('{"jsonrpc":"2.0","id":7,"method":"a","params":[1]}'), 7);
@@ -50,7 +50,7 @@ Deno.test("Params refuses a parameter that the method does not know", () => {
   assertEquals(code(() => new Params({ name: "x" })), -32602);
 });
 
-Deno.test("Params reads each kind strictly", () => {
+Deno.test("Params checks the type of each value", () => {
   const params = new Params({ a: 5, b: "5", c: -1, d: 1.5, e: 4294967295, f: true }, ..."abcdefg");
   assertEquals(params.id("a"), 5);
   for (const name of "bcdefg") assertEquals(code(() => params.id(name)), -32602);

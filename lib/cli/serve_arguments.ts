@@ -1,0 +1,60 @@
+/**
+ * The arguments of `ipcauth serve`.
+ *
+ * @module
+ */
+import { ADDRESS_FLAGS, optionalValue, refuseWords, valueOrDefault } from "./address_flags.ts";
+import { flagsOf, type Parsed, type ServeCommand, usage } from "./command_line.ts";
+import type { Flags } from "./flags.ts";
+
+/**
+ * Reads them.
+ *
+ * @throws {Failure} 64 for a flag that is unknown, incomplete or contradicts another.
+ */
+export function parseServe(argv: readonly string[]): Parsed {
+  const flags = flagsOf(argv, "serve", {
+    optional: ADDRESS_FLAGS,
+    values: ["forward", "identity", "drop-to"],
+    switches: ["exec"],
+  });
+  return { flags, command: () => serveCommand(flags) };
+}
+
+function serveCommand(flags: Flags): ServeCommand {
+  refuseWords(flags, "serve");
+  const keys = flags.all("key").map(valueOrDefault);
+  const tcp = flags.one("tcp");
+  const service = serviceOf(flags);
+  if (keys.length > 0 && tcp === null && flags.has("unix")) {
+    throw usage("--key is for TCP, and there is no --tcp", "serve");
+  }
+  return {
+    kind: "serve",
+    unix: optionalValue(flags.one("unix")),
+    tcp: optionalValue(tcp),
+    keys,
+    dropTo: flags.one("drop-to"),
+    service,
+  };
+}
+
+function serviceOf(flags: Flags): ServeCommand["service"] {
+  const forward = flags.one("forward");
+  const identity = flags.oneOf("identity", ["none", "proxy-v2", "impersonate"]);
+  const isExec = flags.has("exec");
+  if (forward !== null && isExec) {
+    throw usage(
+      "--forward and --exec exclude each other: a connection goes to one service",
+      "serve",
+    );
+  }
+  if (identity !== null && forward === null) {
+    throw usage("--identity says what --forward passes on, and there is no --forward", "serve");
+  }
+  const argv = flags.rest ?? [];
+  if (isExec && argv.length === 0) throw usage("--exec needs a program behind --", "serve");
+  if (!isExec && flags.rest !== null) throw usage("A program behind -- needs --exec", "serve");
+  if (forward !== null) return { kind: "forward", target: forward, identity: identity ?? "none" };
+  return isExec ? { kind: "exec", argv } : null;
+}

@@ -1,0 +1,50 @@
+/**
+ * Addresses as they were typed on the command line or set in the environment.
+ *
+ * @module
+ */
+import { resolve } from "@std/path";
+import { type HostPort, parseHostPort } from "../net/address.ts";
+import { ExitCode, Failure } from "../errors.ts";
+
+/**
+ * A Unix socket's path, made absolute.
+ *
+ * @param typed The path, relative to the current directory or absolute.
+ * @throws {Failure} 64 for an abstract name (`unix(7)`): made absolute, it would become a file
+ * `@…`.
+ */
+export function socketPath(typed: string): string {
+  if (!typed.startsWith("@")) return resolve(typed);
+  throw new Failure(`"${typed}" is an abstract name, which has no file permissions`, {
+    exit: ExitCode.usage,
+    hint: `--unix=./${typed}, if a file of that name is meant`,
+  });
+}
+
+/**
+ * A TCP address to connect to.
+ *
+ * @param typed `HOST:PORT`, an IPv6 address in brackets; the port is 1 to 65535.
+ * @throws {Failure} 64 when it is not one.
+ */
+export function connectAddress(typed: string): HostPort {
+  return parseHostPort(typed) ?? refuse(typed);
+}
+
+/**
+ * A TCP address to listen on.
+ *
+ * @param typed As for {@linkcode connectAddress}; port 0 is one that the kernel chooses.
+ * @throws {Failure} 64 when it is not one.
+ */
+export function listenAddress(typed: string): HostPort {
+  return parseHostPort(typed, true) ?? refuse(typed);
+}
+
+function refuse(typed: string): never {
+  throw new Failure(
+    `${JSON.stringify(typed)} is not HOST:PORT; an IPv6 address stands in brackets`,
+    { exit: ExitCode.usage, hint: "--tcp=127.0.0.1:4569" },
+  );
+}

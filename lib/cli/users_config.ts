@@ -1,0 +1,73 @@
+/**
+ * The configuration that `ipcauth users` reads and edits.
+ *
+ * @module
+ */
+import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
+import { loadConfig, loadHostFacts } from "../config/load.ts";
+import type { Config } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import type { HostFacts, User } from "../policy/types.ts";
+import { shellWord } from "../text/shell_word.ts";
+import type { Context } from "./context.ts";
+
+/** The configuration of one command, by its places. Nothing is kept open or remembered. */
+export class UsersConfig {
+  /** Facts by which the file's owner and mode are checked before it is read or written. */
+  readonly hostFacts: HostFacts;
+  /** The owner of the file in force; null when there is none, or it cannot be known. */
+  readonly owner: number | null;
+  /** ` --config FILE` where it was given, else empty: with it a hint reaches the same file. */
+  readonly flags: string;
+  readonly #places: ConfigPlaces;
+
+  /** @param context The uid, the environment and `--config`. */
+  constructor({ config, environment }: Context) {
+    this.#places = configPlaces(config, environment);
+    this.flags = config === null ? "" : ` --config ${shellWord(config)}`;
+    this.owner = ownerOf(this.#places);
+    const { uid } = environment;
+    // Root edits the files of services that run as other users. Such a file is checked by the rules
+    // of its owner's server, because that server is the one that reads it.
+    this.hostFacts = loadHostFacts(uid === 0 ? this.owner ?? uid : uid);
+  }
+
+  /** Reads it. @throws {Failure} 78 when it is bad, or others may write to it. */
+  load(): Config {
+    return loadConfig(this.#places, this.hostFacts);
+  }
+
+  /** A user of a configuration. @throws {Failure} 65 when it lists no user of that name. */
+  find(config: Config, name: string): User {
+    const user = config.access.usersByName.get(name);
+    if (user !== undefined) return user;
+    const where = config.path ?? this.#places.paths.join(" nor in ");
+    throw new Failure(`There is no user ${JSON.stringify(name)} in ${where}`, {
+      exit: ExitCode.data,
+      hint: `ipcauth users list${this.flags}`,
+    });
+  }
+
+  /** The path an edit writes to: of the file in force or, without one, the first of its places. */
+  editPath(): string {
+    const { paths } = this.#places;
+    return paths.find((path) => uidOfFile(path) !== "absent") ?? paths[0]!;
+  }
+}
+
+function ownerOf({ paths }: ConfigPlaces): number | null {
+  for (const path of paths) {
+    const owner = uidOfFile(path);
+    if (owner !== "absent") return owner;
+  }
+  return null;
+}
+
+/** The owner of a file; null when the file may not be looked up. */
+function uidOfFile(path: string): number | null | "absent" {
+  try {
+    return Deno.statSync(path).uid;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? "absent" : null;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * `ipcauth users list`, `show` and `check`: what the configuration says, for people and programs.
+ *
+ * @module
+ */
+import { explainUser, uidOf } from "../config/explain_user.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { SystemError } from "../libc/errno.ts";
+import { parseId } from "../policy/id.ts";
+import { userRecord } from "../service/console/show.ts";
+import { usersTable } from "../shell/users_table.ts";
+import { shellWord } from "../text/shell_word.ts";
+import type { UsersConfig } from "./users_config.ts";
+
+/** What a report says, and how the command ends. */
+export interface UsersReport {
+  /** For standard output, the last newline included. */
+  readonly text: string;
+  readonly exit: ExitCode;
+}
+
+/**
+ * All users: a table, or one JSON array of records.
+ *
+ * @throws {Failure} 78 when the configuration is bad.
+ */
+export function listUsers(config: UsersConfig, json: boolean): UsersReport {
+  const records = config.load().access.users.map(userRecord);
+  return { text: json ? jsonLine(records) : usersTable(records), exit: ExitCode.ok };
+}
+
+/**
+ * One user: a field a line, or one JSON record.
+ *
+ * @throws {Failure} 65 when there is none of that name, 78 when the configuration is bad.
+ */
+export function showUser(config: UsersConfig, name: string, json: boolean): UsersReport {
+  const record = userRecord(config.find(config.load(), name));
+  const lines = () =>
+    Object.entries(record).map(([field, value]) => `${field}: ${value ?? "-"}\n`).join("");
+  return { text: json ? jsonLine(record) : lines(), exit: ExitCode.ok };
+}
+
+/**
+ * What would be decided about a uid or a user on a Unix socket: the rule, the line of the file, and
+ * the command that would change it.
+ *
+ * @param who A uid in digits, or a name of the configuration or of the name service.
+ * @returns Exit code 0 for allow, 77 for deny.
+ * @throws {Failure} 65 when no user has that name, 71 when the name service fails, 78 when the
+ * configuration is bad.
+ */
+export function checkUser(users: UsersConfig, who: string, json: boolean): UsersReport {
+  const config = users.load();
+  const uid = parseId(who) ?? askNameService(who, () => uidOf(who, config));
+  if (uid === null) {
+    throw new Failure(
+      `No user is called ${JSON.stringify(who)}, neither in the configuration nor on this machine`,
+      { exit: ExitCode.data, hint: `ipcauth users check UID${users.flags}` },
+    );
+  }
+  // The answer is that of the server whose configuration it is, whatever user asks.
+  const hostFacts = { ...users.hostFacts, serverUid: users.owner ?? users.hostFacts.serverUid };
+  const found = askNameService(who, () => explainUser(uid, config, hostFacts, users.flags));
+  return {
+    text: json ? checkedJson(found) : checkedText(found),
+    exit: found.decision.allow ? ExitCode.ok : ExitCode.refused,
+  };
+}
+
+type Found = ReturnType<typeof explainUser>;
+
+function checkedJson(found: Found): string {
+  const answer = ({ decision, explanation }: Pick<Found, "decision" | "explanation">) => ({
+    allow: decision.allow,
+    rule: explanation.rule,
+    where: explanation.where,
+    change: explanation.change,
+  });
+  return jsonLine({
+    uid: found.uid,
+    user: found.name,
+    ...answer(found),
+    listeners: found.listeners.map((one) => ({ listener: one.listener, ...answer(one) })),
+  });
+}
+
+/** Listeners are named only where their own lists change the decision. */
+function checkedText({ decision, explanation, listeners }: Found): string {
+  const { sentence, what, where, change } = explanation;
+  const lines = [
+    sentence,
+    ...where === null ? [] : [`  decided by ${what}, ${where}`],
+    ...change === null ? [] : [`  to change it: ${change}`],
+    ...listeners.filter((one) => one.decision.allow !== decision.allow).map((one) =>
+      `  but not on ${one.listener}: ${one.explanation.rule}, ${one.explanation.where}`
+    ),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** One JSON value on a line. */
+export function jsonLine(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
+/** Runs a look-up of the name service. Its failure is a system error and not a bug. */
+function askNameService<T>(who: string, ask: () => T): T {
+  try {
+    return ask();
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    throw new Failure(
+      `Cannot ask the name service about ${JSON.stringify(who)}: ${cause.message}`,
+      { exit: ExitCode.os, hint: `getent passwd ${shellWord(who)}`, cause },
+    );
+  }
+}

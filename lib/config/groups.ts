@@ -1,0 +1,46 @@
+/**
+ * `groups:`.
+ *
+ * @module
+ */
+import type { Group } from "../policy/types.ts";
+import type { Value } from "./document.ts";
+import { type NamedEntry, type NameLookup, readName, refuseDuplicates } from "./names.ts";
+import type { Reader } from "./reader.ts";
+
+/** The keys of a group. */
+export const GROUP_KEYS = ["name", "gid", "local_ipc_access"] as const;
+
+/** Reads the groups. A name or gid that stands twice is reported. */
+export function readGroups(
+  value: Value | null,
+  names: NameLookup,
+  reader: Reader,
+): readonly Group[] {
+  const groups = reader.list(value).map((one) => readGroup(one, names, reader))
+    .filter((group) => group !== null);
+  refuseDuplicates(groups, "group", (group) => group.entry.name, reader, (group) => group.nameAt);
+  refuseDuplicates(groups, "gid", (group) => group.entry.gid, reader, (group) => group.idAt);
+  return groups.map(({ entry }) => entry);
+}
+
+function readGroup(value: Value, names: NameLookup, reader: Reader): NamedEntry<Group> | null {
+  const fields = reader.fields(value, GROUP_KEYS);
+  if (fields === null) return null;
+  const name = readName(fields.get("name"), fields, reader);
+  const access = fields.get("local_ipc_access");
+  const localIpcAccess = reader.flag(access);
+  if (name === null) return null;
+  const nameAt = fields.get("name")!;
+  const written = fields.get("gid");
+  const gid = written === null
+    ? names.groupId(name) ??
+      reader.refuse(nameAt, `this machine knows no group "${name}"`, "give its gid: gid: N")
+    : reader.id(written, fields, "gid");
+  if (gid === null) return null;
+  return {
+    entry: { name, gid, localIpcAccess, at: value.at, accessAt: (access ?? value).at },
+    nameAt,
+    idAt: written ?? nameAt,
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * Stopping the data plane: first the listeners, then the sessions, then the programs.
+ *
+ * @module
+ */
+import type { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
+import type { DataPlaneContext } from "../session/data_plane_context.ts";
+import type { ListenerManager } from "./listener_manager.ts";
+
+/** How long terminated sessions may take to close, in milliseconds, before the data plane ends. */
+const FINAL_TIMEOUT_MS = 1_000;
+
+/** Stops a data plane in steps. */
+export class Shutdown {
+  readonly #context: DataPlaneContext;
+  readonly #listeners: ListenerManager;
+  readonly #reaper: ProcessGroupReaper;
+  #started = false;
+
+  constructor(context: DataPlaneContext, listeners: ListenerManager, reaper: ProcessGroupReaper) {
+    this.#context = context;
+    this.#listeners = listeners;
+    this.#reaper = reaper;
+  }
+
+  /** Whether the data plane is stopping. */
+  get started(): boolean {
+    return this.#started;
+  }
+
+  /**
+   * Stops accepting and lets sessions end by themselves for a time. A second call terminates them at once.
+   *
+   * @param grace The time in milliseconds; null for `limits: grace`.
+   */
+  start(grace: number | null): void {
+    const { reactor, sessions, handshakes, liveConfig } = this.#context;
+    const again = this.#started;
+    this.#started = true;
+    if (!again) {
+      this.#listeners.close();
+      handshakes.clear();
+    }
+    if (sessions.size === 0) this.#end();
+    else if (again) this.#killAll();
+    else {
+      const graceMs = grace ?? liveConfig.config.limits.grace;
+      reactor.after(graceMs, () => this.#terminateAll());
+    }
+  }
+
+  /** Ends the data plane with its last session. */
+  onSessionEnd(): void {
+    if (this.#started && this.#context.sessions.size === 0) this.#end();
+  }
+
+  /** Closes connections and sends SIGTERM to programs, which have the same time again to end. */
+  #terminateAll(): void {
+    const { reactor, sessions, liveConfig } = this.#context;
+    for (const session of sessions) session.terminate("shutdown");
+    reactor.after(liveConfig.config.limits.grace, () => this.#killAll());
+  }
+
+  /** Closes connections and kills programs. */
+  #killAll(): void {
+    const { reactor, sessions } = this.#context;
+    for (const session of sessions) {
+      session.terminate("shutdown");
+      session.kill();
+    }
+    if (sessions.size === 0) this.#end();
+    else reactor.after(FINAL_TIMEOUT_MS, () => this.#end());
+  }
+
+  #end(): void {
+    this.#reaper.killAll();
+    this.#listeners.wipe();
+    this.#context.events.flush();
+    this.#context.reactor.stop();
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Replacing the content of a file: all of it or nothing, and durable.
+ *
+ * @module
+ */
+import type { Directory, DirectoryFile } from "../libc/directory.ts";
+
+/** What the file that {@linkcode atomicWrite} makes is like. */
+export interface AtomicWriteOptions {
+  /**
+   * The name the new file has until it is renamed. A file of that name is removed: it was left by a
+   * process that died. The caller excludes that another process uses the name meanwhile.
+   */
+  readonly temporaryName: string;
+  /** The file whose owner, permissions and labels the new one gets; null for a file of its own. */
+  readonly model: DirectoryFile | null;
+  /**
+   * The permission bits; with a model, the ones the file may have at most. Set-user-ID and the like
+   * are to be none of them.
+   */
+  readonly mode: number;
+}
+
+/**
+ * Writes a file beside the one to replace, makes it durable (`fsync(2)`), renames it, and makes the
+ * rename durable. A reader sees the old file or the new one, whole.
+ *
+ * @param directory Where the file lies.
+ * @param name The file's name in it.
+ * @param bytes The new content.
+ * @throws {SystemError} When a system call fails. The old file is as it was then.
+ */
+export function atomicWrite(
+  directory: Directory,
+  name: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  { temporaryName, model, mode }: AtomicWriteOptions,
+): void {
+  directory.remove(temporaryName);
+  // No other user reads the file before it is whole and its permissions are final.
+  using file = directory.create(temporaryName, 0o600);
+  try {
+    file.write(bytes);
+    if (model === null) file.chmod(mode);
+    else file.copyRights(model, mode);
+    file.sync();
+    directory.rename(temporaryName, name);
+  } catch (error) {
+    directory.remove(temporaryName);
+    throw error;
+  }
+  directory.sync();
+}

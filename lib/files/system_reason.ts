@@ -1,0 +1,20 @@
+/**
+ * Why an operation on a file failed, for a message.
+ *
+ * @module
+ */
+import { messageOf } from "../errors.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
+
+/** Whether an operation failed for want of a right (`EACCES`, `EPERM`). */
+export function isDenied(error: unknown): boolean {
+  return error instanceof Deno.errors.PermissionDenied ||
+    error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
+}
+
+/** The reason as the end of a sentence, such as `permission denied`. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  return error instanceof SystemError ? describe(error.errno) : messageOf(error);
+}

@@ -1,0 +1,126 @@
+/**
+ * Addresses of IPv4 and IPv6 sockets: `ip(7)`, `ipv6(7)`, `getaddrinfo(3)`.
+ *
+ * @module
+ */
+import { AF_INET, AF_INET6, SOCK_STREAM } from "./constants.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { check, Errno, SystemError } from "./errno.ts";
+import { cString } from "./memory.ts";
+import { libc } from "./symbols.ts";
+
+// netdb.h of glibc
+const AI_PASSIVE = 0x1;
+const AI_NUMERICSERV = 0x400;
+const EAI_SYSTEM = -11;
+/** `sizeof(struct addrinfo)` in bytes, with 64-bit pointers. */
+const SIZEOF_ADDRINFO = 48;
+/** `sizeof(struct sockaddr_in6)` in bytes, the larger of the two (linux/in6.h). */
+const SIZEOF_SOCKADDR = 28;
+/** The longest text of an IPv6 address, its NUL included (netinet/in.h). */
+const INET6_ADDRSTRLEN = 46;
+
+/** A `struct sockaddr_in` (16 bytes) or `sockaddr_in6` (28 bytes). */
+export type SocketAddress = Uint8Array<ArrayBuffer>;
+
+/** An IPv4 or IPv6 address as text, without brackets, and a port. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A host without an address. */
+export class NameError extends Error {
+  override readonly name = "NameError";
+}
+
+/**
+ * Resolves a host (`getaddrinfo(3)`). Blocks the thread until the name service has answered.
+ *
+ * @param host A name, or an IPv4 or IPv6 address without brackets.
+ * @param port 0 to 65535.
+ * @param passive Whether the addresses are for a listener.
+ * @returns At least one address, in the order to try them in (RFC 6724).
+ * @throws {NameError} When the host has none.
+ * @throws {SystemError} When the name service could not be asked.
+ */
+export function resolveHost(host: string, port: number, passive = false): SocketAddress[] {
+  const hints = new Uint8Array(SIZEOF_ADDRINFO);
+  const words = new Int32Array(hints.buffer);
+  words[0] = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0);
+  words[2] = SOCK_STREAM;
+  const result = new BigUint64Array(1);
+  const bytes = new Uint8Array(result.buffer);
+  const code = libc.getaddrinfo(cString(host), cString(String(port)), hints, bytes);
+  if (code === EAI_SYSTEM) throw new SystemError("getaddrinfo");
+  if (code !== 0) throw new NameError(`the name service knows no host "${host}"`);
+  const addresses: SocketAddress[] = [];
+  const entry = new Uint8Array(SIZEOF_ADDRINFO);
+  const view = new DataView(entry.buffer);
+  // struct addrinfo (netdb.h, LP64): family 4, address length 16, address 24, next entry 40
+  for (let at = result[0]!; at !== 0n; at = view.getBigUint64(40, true)) {
+    libc.memory_copy(entry, at, BigInt(SIZEOF_ADDRINFO));
+    const family = view.getInt32(4, true);
+    const length = view.getUint32(16, true);
+    if ((family !== AF_INET && family !== AF_INET6) || length > SIZEOF_SOCKADDR) continue;
+    const address = new Uint8Array(length);
+    libc.memory_copy(address, view.getBigUint64(24, true), BigInt(length));
+    addresses.push(address);
+  }
+  libc.freeaddrinfo(result[0]!);
+  if (addresses.length === 0) throw new NameError(`the host "${host}" has no address`);
+  return addresses;
+}
+
+/** The address family of a `struct sockaddr`: `AF_INET` or `AF_INET6`. */
+export function familyOf(address: SocketAddress): number {
+  return new DataView(address.buffer, address.byteOffset).getUint16(0, true);
+}
+
+// Reused by each call: a server asks for both ends of every connection.
+const address = new Uint8Array(SIZEOF_SOCKADDR);
+const addressView = new DataView(address.buffer);
+const length = new Uint32Array(1);
+const lengthBytes = new Uint8Array(length.buffer);
+const text = new Uint8Array(INET6_ADDRSTRLEN);
+const decoder = new TextDecoder();
+
+/**
+ * Reads the address of the other end of a TCP connection (`getpeername(2)`).
+ *
+ * @returns The address, or null when the connection has ended already.
+ */
+export function remoteAddress(socket: Descriptor): HostPort | null {
+  length[0] = address.length;
+  if (libc.getpeername(socket.number, address, lengthBytes) !== 0) return null;
+  return decodeAddress();
+}
+
+/**
+ * Reads the address that a TCP socket is bound to (`getsockname(2)`).
+ *
+ * @throws {SystemError} When it is no TCP socket.
+ */
+export function localAddress(socket: Descriptor): HostPort {
+  length[0] = address.length;
+  check("getsockname", libc.getsockname(socket.number, address, lengthBytes));
+  return decodeAddress();
+}
+
+function decodeAddress(): HostPort {
+  const family = familyOf(address);
+  if (family !== AF_INET && family !== AF_INET6) throw new SystemError("getsockname", Errno.EINVAL);
+  const host = address.subarray(family === AF_INET ? 4 : 8);
+  if (libc.inet_ntop(family, host, text, text.length) === 0n) throw new SystemError("inet_ntop");
+  const digits = decoder.decode(text.subarray(0, text.indexOf(0)));
+  return {
+    // A listener for both families sees an IPv4 client as an IPv4-mapped IPv6 address (ipv6(7)).
+    host: digits.startsWith("::ffff:") && digits.includes(".") ? digits.slice(7) : digits,
+    port: addressView.getUint16(2),
+  };
+}
+
+/** `HOST:PORT`; an IPv6 address stands in brackets. */
+export function hostPortText({ host, port }: HostPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,113 @@
+/**
+ * TCP sockets: `tcp(7)`.
+ *
+ * @module
+ */
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./constants.ts";
+import { Descriptor } from "./descriptor.ts";
+import { check } from "./errno.ts";
+import { familyOf, type SocketAddress } from "./inet_address.ts";
+import { readOption, setOption } from "./socket_options.ts";
+import { bind, listen } from "./sockets.ts";
+import { libc } from "./symbols.ts";
+
+// asm-generic/socket.h
+const SO_REUSEADDR = 2;
+const SO_ERROR = 4;
+const SO_KEEPALIVE = 9;
+const SO_LINGER = 13;
+// linux/in.h
+const IPPROTO_TCP = 6;
+// linux/tcp.h
+const TCP_NODELAY = 1;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+// linux/sockios.h: SIOCOUTQ is TIOCOUTQ of asm-generic/ioctls.h.
+const SIOCOUTQ = 0x5411n;
+
+/** How long a connection is without a segment before the first keepalive probe. */
+const KEEPALIVE_IDLE_SECONDS = 60;
+const KEEPALIVE_INTERVAL_SECONDS = 15;
+/** After so many probes without an answer the connection is dead. */
+const KEEPALIVE_PROBES = 4;
+
+/**
+ * Makes a TCP socket, close-on-exec and non-blocking.
+ *
+ * @param address Says the family.
+ * @throws {SystemError} `EMFILE`, `ENFILE`, `ENOBUFS`, `ENOMEM`, or `EAFNOSUPPORT` without IPv6.
+ */
+export function tcpSocket(address: SocketAddress): Descriptor {
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  return new Descriptor(check("socket", libc.socket(familyOf(address), type, 0)));
+}
+
+/**
+ * Makes a listening TCP socket. Its options are those of {@linkcode setTcpOptions}, which accepted
+ * connections inherit. `SO_REUSEADDR` lets a restarted server bind while connections of the last
+ * one are in `TIME_WAIT`.
+ *
+ * @param backlog How many connections may wait to be accepted.
+ * @throws {SystemError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` and others.
+ */
+export function listenTcp(address: SocketAddress, backlog: number): Descriptor {
+  const socket = tcpSocket(address);
+  try {
+    setOption(socket, SOL_SOCKET, SO_REUSEADDR, 1);
+    setTcpOptions(socket);
+    bind(socket, address);
+    listen(socket, backlog);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads how a connection that was started has come out (`SO_ERROR`), once its socket is writable.
+ *
+ * @returns 0 when it is connected; otherwise the error number.
+ * @throws {SystemError} When it is no socket.
+ */
+export function connectOutcome(socket: Descriptor): number {
+  return readOption(socket.number, SOL_SOCKET, SO_ERROR);
+}
+
+/**
+ * Sets the options of a connection, or of the listener it is inherited from: small messages leave
+ * at once (`TCP_NODELAY`), and a peer that has gone is noticed after 120 seconds (`SO_KEEPALIVE`).
+ *
+ * @throws {SystemError} When it is no TCP socket.
+ */
+export function setTcpOptions(socket: Descriptor): void {
+  setOption(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+  setOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+  setOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
+  setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
+  setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+}
+
+/** A `struct linger` (linux/socket.h): on, for 0 seconds. */
+const NO_LINGER = new Uint8Array(new Int32Array([1, 0]).buffer);
+
+/**
+ * Makes the next close of a connection send a reset (`SO_LINGER` of `socket(7)`), which the peer
+ * cannot take for the end of the stream.
+ */
+export function resetOnClose(socket: Descriptor): void {
+  libc.setsockopt(socket.number, SOL_SOCKET, SO_LINGER, NO_LINGER, NO_LINGER.length);
+}
+
+const count = new Int32Array(1);
+const countBytes = new Uint8Array(count.buffer);
+
+/**
+ * Reads how many bytes the other machine has not acknowledged yet (`SIOCOUTQ` of `tcp(7)`).
+ *
+ * @returns The number of bytes; 0 when the connection is dead.
+ */
+export function unacknowledgedBytes(socket: Descriptor): number {
+  return libc.ioctl(socket.number, SIOCOUTQ, countBytes) === 0 ? count[0]! : 0;
+}

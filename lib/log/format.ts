@@ -1,0 +1,71 @@
+/**
+ * The line of an audit event: JSON for programs, `key=value` text for a terminal. Pure.
+ *
+ * Every value from outside is quoted, so no name can end a line, forge a field or move the cursor of a
+ * terminal.
+ *
+ * @module
+ */
+import type { AuditEvent } from "./audit_event.ts";
+
+/** Formats an event as JSON. @param time The event's time in RFC 3339. */
+export function formatJson(event: AuditEvent, time: string): string {
+  return escapeControls(JSON.stringify(fieldsOf(event, time)));
+}
+
+/** Formats an event as text. @param time The event's time in RFC 3339. */
+export function formatText(event: AuditEvent, time: string): string {
+  const { time: stamp, event: name, peer, ...rest } = fieldsOf(event, time);
+  const { listener, session, ...more } = rest;
+  const pairs = Object.entries({ listener, session, ...peer as object, ...more })
+    .filter(([, value]) => value !== undefined)
+    .map(pairOf);
+  return [stamp, String(name).padEnd(6), ...pairs].join(" ");
+}
+
+/** The fields under their public names, in order. An absent value is undefined. */
+function fieldsOf(event: AuditEvent, time: string): Record<string, unknown> {
+  const { peer } = event;
+  return {
+    time,
+    event: event.event,
+    listener: event.listener ?? undefined,
+    session: event.session,
+    peer: peer
+      ? { pid: peer.pid, uid: peer.uid, gid: peer.gid, exe: peer.exe ?? undefined }
+      : undefined,
+    remote: event.remote,
+    key: event.key,
+    user: event.user ?? undefined,
+    service: event.service,
+    reason: event.reason ?? undefined,
+    bytes_in: event.bytesIn,
+    bytes_out: event.bytesOut,
+    duration_ms: event.duration,
+    status: event.status,
+    message: event.message ?? undefined,
+  };
+}
+
+function pairOf([name, value]: [string, unknown]): string {
+  const text = String(value);
+  const isPlain = /^[\p{L}\p{N}_.,:;/@+()*-]+$/u.test(text);
+  return `${name}=${isPlain ? text : escapeControls(JSON.stringify(text))}`;
+}
+
+/**
+ * Escapes what JSON leaves as it is and a terminal obeys: DEL, the C1 controls (such as CSI), the line
+ * separators and the marks that change the direction of text.
+ */
+function escapeControls(json: string): string {
+  // Most lines are plain ASCII, and this runs twice for every connection.
+  if (/^[\x20-\x7e]*$/.test(json)) return json;
+  return json.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) =>
+      Array.from(
+        { length: character.length },
+        (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
+      ).join(""),
+  );
+}

@@ -1,0 +1,93 @@
+/**
+ * What happens to connections and sessions, as plain data: the events of the data plane.
+ *
+ * @module
+ */
+import type { RelayCloseReason } from "../net/relay_outcome.ts";
+import type { AllowRule, DenyReason } from "../policy/types.ts";
+
+/**
+ * Why a session ended: `end` when both sides were done, `error` when the client's connection broke,
+ * `truncated`, `corrupt` and so on when bytes received over TCP were not authentic or not in order,
+ * `backend-refused`, `backend-timeout` and `backend-error` when the backend could not be reached or broke,
+ * `exec-failed` when the program could not be started, or the reason for which the server ended it.
+ */
+export type CloseReason =
+  | RelayCloseReason
+  | "backend-refused"
+  | "backend-timeout"
+  | "backend-error"
+  | "exec-failed";
+
+/** The peer of an event: `struct ucred` of `unix(7)` and its program. */
+export interface EventPeer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** The path of its program, or null where the kernel does not say. */
+  readonly exe: string | null;
+}
+
+/** The client of an event, as far as it is known, and the listener it connected to. */
+export interface EventSubject {
+  readonly listener: string;
+  /** The peer of a Unix socket; null on TCP. */
+  readonly peer: EventPeer | null;
+  /** `HOST:PORT` of a TCP peer. */
+  readonly remote?: string | undefined;
+  /** The id of the key that the client holds, or in a `deny` claims to hold. */
+  readonly key?: string | undefined;
+  readonly user: string | null;
+}
+
+/** A connection that was denied. */
+export interface DenyRecord extends EventSubject {
+  readonly reason: DenyReason;
+  /** The detail that the reason leaves open. */
+  readonly message?: string | undefined;
+}
+
+/** The start of a session. Later events of the session carry its number only. */
+export interface AllowRecord extends EventSubject {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly session: number;
+  readonly reason: AllowRule;
+  readonly service: string;
+  /** The uid of the session's identity. */
+  readonly uid: number;
+  /** The client's host, such as `127.0.0.1`. */
+  readonly from: string;
+}
+
+/** The end of a session. */
+export interface CloseRecord {
+  readonly session: number;
+  readonly reason: CloseReason;
+  /** Bytes of plaintext; undefined where the program had the connection to itself. */
+  readonly bytesIn: number | undefined;
+  readonly bytesOut: number | undefined;
+  /** In milliseconds. */
+  readonly duration: number;
+  /** The exit status of the session's program, or the signal that ended it, such as `SIGTERM`. */
+  readonly status: number | string | undefined;
+}
+
+/** The start of a session, as an event. */
+export type AllowEvent = AllowRecord & { readonly event: "allow" };
+
+/** An event of a session that has started. `time` is in milliseconds since the epoch. */
+export type SessionUpdate =
+  & { readonly time: number; readonly session: number }
+  & (
+    | { readonly event: "revoke"; readonly reason: string }
+    /** A line that the session's program wrote to its standard error. */
+    | { readonly event: "stderr"; readonly message: string }
+    | { readonly event: "close" } & CloseRecord
+  );
+
+/** An event of the data plane. */
+export type SessionEvent =
+  | AllowEvent
+  | (DenyRecord & { readonly event: "deny"; readonly time: number })
+  | SessionUpdate;

@@ -1,0 +1,73 @@
+/**
+ * Addresses as text and as values: `HOST:PORT`, `unix:PATH`, `tcp:HOST:PORT`.
+ *
+ * @module
+ */
+import { normalize } from "@std/path";
+import type { HostPort } from "../libc/inet_address.ts";
+
+export type { HostPort };
+
+/** The address of a Unix or TCP socket. */
+export type Target =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp" } & HostPort;
+
+/**
+ * Parses `HOST:PORT` or `[IPV6]:PORT`.
+ *
+ * @param anyPort Whether the port may be 0.
+ * @returns Null when the text is neither.
+ */
+export function parseHostPort(text: string, anyPort = false): HostPort | null {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):(0|[1-9][0-9]{0,4})$/.exec(text);
+  if (match === null) return null;
+  const [, address, name] = match;
+  const port = Number(match[3]);
+  const valid = address === undefined ? isHost(name!) : URL.canParse(`http://[${address}]/`);
+  return valid && port <= 65535 && (port > 0 || anyPort)
+    ? { host: (address ?? name)!, port }
+    : null;
+}
+
+/** Whether a text is a host name (RFC 1123), or an IPv4 address with all its four numbers. */
+function isHost(text: string): boolean {
+  const labels = text.split(".");
+  // A last label of digits alone makes it an address. Resolvers disagree about 127.1 and 010.0.0.1.
+  if (!/^[0-9]+$/.test(labels.at(-1)!)) {
+    return labels.every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
+  }
+  return labels.length === 4 &&
+    labels.every((label) => /^(0|[1-9][0-9]{0,2})$/.test(label) && Number(label) <= 255);
+}
+
+/**
+ * Parses `unix:PATH` or `tcp:HOST:PORT`.
+ *
+ * @returns Null when the text is neither. The path is taken as it stands, without a check.
+ */
+export function parseTarget(text: string): Target | null {
+  if (text.startsWith("unix:")) return { kind: "unix", path: text.slice("unix:".length) };
+  const address = text.startsWith("tcp:") ? parseHostPort(text.slice("tcp:".length)) : null;
+  return address === null ? null : { kind: "tcp", ...address };
+}
+
+/**
+ * The address of a listener, for comparisons: two spellings of one path or host are equal.
+ *
+ * @returns `unix:PATH` or `tcp:HOST:PORT`.
+ */
+export function listenerAddress(listener: Target): string {
+  return listener.kind === "unix"
+    ? `unix:${normalize(listener.path)}`
+    : `tcp:${listener.host.toLowerCase()}:${listener.port}`;
+}
+
+/** The listener of a list that has the same address, whatever its spelling. */
+export function findListener<Listener extends Target>(
+  listeners: readonly Listener[],
+  wanted: Target,
+): Listener | undefined {
+  const address = listenerAddress(wanted);
+  return listeners.find((one) => listenerAddress(one) === address);
+}

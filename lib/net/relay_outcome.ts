@@ -1,0 +1,40 @@
+/**
+ * How a connection or a relay ends.
+ *
+ * @module
+ */
+
+/** Why received records cannot be used; the errors of `ProtocolError` in lib/protocol. */
+export type RecordError =
+  | "malformed"
+  | "oversized"
+  | "truncated"
+  | "unexpected"
+  | "corrupt"
+  | "exhausted";
+
+/** Why the owner of a connection ends it. */
+export type TerminationReason = "idle" | "revoked" | "closed" | "shutdown";
+
+/** Why a relay ended. */
+export type RelayCloseReason = "end" | "error" | RecordError | TerminationReason;
+
+/**
+ * How a relay ended: `end` when both sides were done, `error` when a connection broke, a cipher's error
+ * (`truncated`, `corrupt` …), or the reason it was aborted with.
+ */
+export interface RelayOutcome {
+  /** Bytes of plaintext received from the first end. */
+  readonly bytesIn: number;
+  /** Bytes of plaintext received from the second end. */
+  readonly bytesOut: number;
+  readonly reason: RelayCloseReason;
+  /** The end whose connection broke, or null. */
+  readonly brokenEnd: "first" | "second" | null;
+}
+
+/** Owns a relay. */
+export interface RelayOwner {
+  /** Called once, when both connections are closed, and never before the constructor has returned. */
+  onRelayClosed(outcome: RelayOutcome): void;
+}

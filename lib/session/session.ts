@@ -1,0 +1,193 @@
+/**
+ * An accepted connection in its service.
+ *
+ * @module
+ */
+import type { ListenerConfig } from "../config/types.ts";
+import type { KeyRing } from "../keys/key_ring.ts";
+import { type HostPort, hostPortText } from "../libc/inet_address.ts";
+import { type ExitStatus, signalName } from "../libc/spawn.ts";
+import type { AllowRecord, CloseReason, CloseRecord } from "../log/session_event.ts";
+import type { TerminationReason } from "../net/relay_outcome.ts";
+import type { AllowRule, Identity, PeerCredentials } from "../policy/types.ts";
+
+/** How the client's identity was established. */
+export type PeerOrigin =
+  /** By the kernel (`SO_PEERCRED`, `SO_PEERGROUPS`). */
+  | {
+    readonly kind: "unix";
+    readonly credentials: PeerCredentials;
+    /** Null where `SO_PEERGROUPS` could not be read. */
+    readonly groups: readonly number[] | null;
+  }
+  /** By the access check. */
+  | {
+    readonly kind: "tcp";
+    readonly remote: HostPort;
+    readonly keyId: string;
+    /** The keys of the listener. */
+    readonly ring: KeyRing;
+    /** The user that the client asked to act as, or null. */
+    readonly actsAs: string | null;
+  };
+
+/** The facts of a session that never change. */
+export interface SessionFacts {
+  /** The listener as the log writes it, such as `unix:/run/ipcauth/ipc.sock`. */
+  readonly listener: string;
+  /** The listener's configuration when the session started. */
+  readonly config: ListenerConfig;
+  readonly service: string;
+  readonly origin: PeerOrigin;
+  readonly identity: Identity;
+  /** The user name of the session. */
+  readonly user: string;
+  /** When it started, in milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** Bytes relayed in a session, as plaintext: without the access check and its records. */
+export interface ByteCounts {
+  /** From the client. */
+  readonly in: number;
+  /** To the client. */
+  readonly out: number;
+}
+
+/** Ends the connection of a session from outside its service. */
+export interface SessionHandle {
+  /** Closes the connection at once, in both directions. Leads to {@linkcode Session.end}. */
+  terminate(reason: TerminationReason): void;
+  /** Ends at once what may outlast {@linkcode terminate}, such as a program. */
+  kill?(): void;
+}
+
+/**
+ * A session. It ends when each of its references has ended, with one reason: the first that is not `end`.
+ *
+ * @example
+ * ```ts
+ * const session = sessions.open(facts);
+ * session.attach(service.open(session, connection));
+ * session.terminate("revoked"); // closes the connection; the service then calls session.end()
+ * ```
+ */
+export class Session {
+  readonly id: number;
+  readonly facts: SessionFacts;
+  /** The program that the peer ran when it connected, where known. For the log only. */
+  executable: string | null = null;
+  /** How the session's program ended, where it had one. */
+  ending: ExitStatus | null = null;
+  readonly #onEnd: (session: Session) => void;
+  // Monotonic: the wall clock may be set while the session is open.
+  readonly #startedAt = performance.now();
+  #handle: SessionHandle | null = null;
+  #reason: CloseReason = "end";
+  #terminating = false;
+  #references = 1;
+  #bytes: ByteCounts | null = null;
+
+  /** Created by {@linkcode SessionTable.open}. */
+  constructor(id: number, facts: SessionFacts, onEnd: (session: Session) => void) {
+    this.id = id;
+    this.facts = facts;
+    this.#onEnd = onEnd;
+  }
+
+  /** The client's host. A Unix peer is on this host, which is `127.0.0.1` here. */
+  get from(): string {
+    const { origin } = this.facts;
+    return origin.kind === "tcp" ? origin.remote.host : "127.0.0.1";
+  }
+
+  /** Whether every reference has ended. */
+  get ended(): boolean {
+    return this.#references === 0;
+  }
+
+  /** Whether {@linkcode terminate} was called. The session may not have ended yet. */
+  get terminating(): boolean {
+    return this.#terminating;
+  }
+
+  /** Sets the handle that ends the connection. */
+  attach(handle: SessionHandle): void {
+    this.#handle = handle;
+  }
+
+  /** Adds a reference: the session lasts until {@linkcode end} was called once more. */
+  retain(): void {
+    this.#references++;
+  }
+
+  /** Sets the number of bytes relayed. */
+  recordBytes(bytes: ByteCounts): void {
+    this.#bytes = bytes;
+  }
+
+  /**
+   * Ends one reference to the session; called once the connection it stands for is closed.
+   *
+   * @param reason Becomes the session's, where no earlier one is set: a connection may break while the
+   * program behind it still runs.
+   */
+  end(reason: CloseReason): void {
+    if (this.ended) return;
+    this.#settleReason(reason);
+    this.#references--;
+    if (this.#references === 0) this.#onEnd(this);
+  }
+
+  /** Closes the connection for a reason of the server's. A second call does nothing. */
+  terminate(reason: TerminationReason): void {
+    if (this.ended || this.#terminating) return;
+    this.#terminating = true;
+    this.#settleReason(reason);
+    this.#handle?.terminate(reason);
+  }
+
+  /** Ends at once what {@linkcode terminate} has left running. */
+  kill(): void {
+    this.#handle?.kill?.();
+  }
+
+  /** The session's start as an event. @param rule The rule that allowed it. */
+  allowRecord(rule: AllowRule): AllowRecord {
+    const { origin, listener, user, service, identity, since } = this.facts;
+    const isUnix = origin.kind === "unix";
+    return {
+      time: since,
+      listener,
+      session: this.id,
+      peer: isUnix ? { ...origin.credentials, exe: this.executable } : null,
+      remote: isUnix ? undefined : hostPortText(origin.remote),
+      key: isUnix ? undefined : origin.keyId,
+      user,
+      service,
+      reason: rule,
+      uid: identity.uid,
+      from: this.from,
+    };
+  }
+
+  /** The session's end as an event. */
+  closeRecord(): CloseRecord {
+    return {
+      session: this.id,
+      reason: this.#reason,
+      bytesIn: this.#bytes?.in,
+      bytesOut: this.#bytes?.out,
+      status: this.ending === null ? undefined : statusOf(this.ending),
+      duration: Math.round(performance.now() - this.#startedAt),
+    };
+  }
+
+  #settleReason(reason: CloseReason): void {
+    if (this.#reason === "end") this.#reason = reason;
+  }
+}
+
+function statusOf(ending: ExitStatus): number | string {
+  return "status" in ending ? ending.status : signalName(ending.signal);
+}

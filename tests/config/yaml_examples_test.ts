@@ -1,0 +1,27 @@
+/** Every YAML file of the examples is a configuration, and `@std/yaml` reads the same from it. */
+import { assert } from "@std/assert";
+import { fromFileUrl, join, relative } from "@std/path";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { assertSameReading } from "../support/yaml_reading.ts";
+
+const EXAMPLES = fromFileUrl(new URL("../../examples/", import.meta.url));
+
+function* yamlFiles(directory: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+    const path = join(directory, name);
+    if (isDirectory) yield* yamlFiles(path);
+    else if (/\.ya?ml$/.test(name)) yield path;
+  }
+}
+
+const files = [...yamlFiles(EXAMPLES)].toSorted();
+
+Deno.test("the examples have configurations", () => assert(files.length > 0));
+
+for (const path of files) {
+  Deno.test(`examples/${relative(EXAMPLES, path)} reads alike in both parsers`, () => {
+    const text = Deno.readTextFileSync(path);
+    const names = { overflowUid: 65534, groupId: () => null };
+    assertSameReading(text, parseConfig(text, path, names));
+  });
+}

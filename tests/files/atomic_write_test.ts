@@ -1,0 +1,149 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { atomicWrite } from "../../lib/files/atomic_write.ts";
+import { Directory } from "../../lib/libc/directory.ts";
+import { SystemError } from "../../lib/libc/errno.ts";
+
+/** A directory for one test, and a file outside of it that must never change. */
+class Place {
+  readonly path = Deno.makeTempDirSync();
+  readonly directory = new Directory(this.path);
+  readonly #outside = Deno.makeTempDirSync();
+  readonly victim = `${this.#outside}/victim`;
+
+  constructor() {
+    Deno.writeTextFileSync(this.victim, "victim", { mode: 0o600 });
+  }
+
+  write(name: string, text: string, mode = 0o600): void {
+    Deno.writeTextFileSync(this.at(name), text);
+    Deno.chmodSync(this.at(name), mode);
+  }
+
+  at(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  names(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  mode(name: string): string {
+    return (Deno.statSync(this.at(name)).mode! & 0o7777).toString(8);
+  }
+
+  victimIsUntouched(): void {
+    const { mode, uid } = Deno.statSync(this.victim);
+    assertEquals([mode! & 0o7777, uid], [0o600, Deno.uid()]);
+    assertEquals(Deno.readTextFileSync(this.victim), "victim");
+  }
+
+  [Symbol.dispose](): void {
+    this.directory[Symbol.dispose]();
+    Deno.removeSync(this.path, { recursive: true });
+    Deno.removeSync(this.#outside, { recursive: true });
+  }
+}
+
+const text = (value: string) => new TextEncoder().encode(value);
+
+function errorOf(action: () => unknown): number {
+  return assertThrows(action, SystemError).errno;
+}
+
+Deno.test("atomicWrite() replaces a file whole, removes a leftover and follows no link", () => {
+  using place = new Place();
+  place.write("file", "old", 0o640);
+  Deno.symlinkSync(place.victim, place.at("new"));
+  using model = place.directory.open("file");
+  const options = { temporaryName: "new", model, mode: 0o777 };
+  atomicWrite(place.directory, "file", text("new"), options);
+  assertEquals([Deno.readTextFileSync(place.at("file")), place.mode("file")], ["new", "640"]);
+  assertEquals(place.names(), ["file"]);
+  place.victimIsUntouched();
+});
+
+Deno.test("atomicWrite() copies neither set-user-ID nor the bits that the mode excludes", () => {
+  using place = new Place();
+  place.write("file", "old", 0o6755);
+  using model = place.directory.open("file");
+  atomicWrite(place.directory, "file", text("new"), { temporaryName: "new", model, mode: 0o777 });
+  assertEquals(place.mode("file"), "755");
+  atomicWrite(place.directory, "file", text("new"), { temporaryName: "new", model, mode: 0o640 });
+  assertEquals(place.mode("file"), "640");
+  atomicWrite(place.directory, "absent", text("new"), {
+    temporaryName: "new",
+    model: null,
+    mode: 0o600,
+  });
+  assertEquals(place.mode("absent"), "600");
+});
+
+Deno.test("atomicWrite() that fails leaves the old file and no temporary one", () => {
+  using place = new Place();
+  Deno.mkdirSync(place.at("file/full"), { recursive: true });
+  const options = { temporaryName: "new", model: null, mode: 0o600 };
+  errorOf(() => atomicWrite(place.directory, "file", text("new"), options));
+  assertEquals(place.names(), ["file"]);
+});
+
+/** Reads or sets an access control list (`acl(5)`, `linux/posix_acl_xattr.h`) with Python alone. */
+async function acl(...words: string[]): Promise<string> {
+  const code = `
+import os, struct, sys
+path, name = sys.argv[1], "system.posix_acl_" + sys.argv[2]
+if len(sys.argv) == 3:
+    try: value = os.getxattr(path, name)
+    except OSError: print("none"); sys.exit()
+    entries = [struct.unpack_from("<HHI", value, at) for at in range(4, len(value), 8)]
+    print(" ".join("%d:%d" % (uid, rights) for tag, rights, uid in entries if tag == 2))
+else:
+    no_id = 0xffffffff
+    mask, other = int(sys.argv[3]), int(sys.argv[4])
+    entries = [(1, 6, no_id), (2, mask, 579), (4, 4, no_id), (16, mask, no_id), (32, other, no_id)]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    os.setxattr(path, name, struct.pack("<I", 2) + packed)
+`;
+  const { stdout, success } = await new Deno.Command("python3", { args: ["-c", code, ...words] })
+    .output();
+  return success ? new TextDecoder().decode(stdout).trim() : "unsupported";
+}
+
+Deno.test("atomicWrite() keeps an access control list, bounded by the mode", async (test) => {
+  using place = new Place();
+  place.write("file", "old", 0o640);
+  const isSupported = await acl(place.at("file"), "access", "4", "0") === "";
+  await test.step({
+    name: "copied",
+    ignore: !isSupported,
+    async fn() {
+      using model = place.directory.open("file");
+      atomicWrite(place.directory, "file", text("new"), {
+        temporaryName: "new",
+        model,
+        mode: 0o777,
+      });
+      assertEquals(await acl(place.at("file"), "access"), "579:4");
+      atomicWrite(place.directory, "file", text("new"), {
+        temporaryName: "new",
+        model,
+        mode: 0o600,
+      });
+      assertEquals([place.mode("file"), await acl(place.at("file"), "access")], ["600", "579:4"]);
+    },
+  });
+  await test.step({
+    name: "not added by the directory where the old file had none",
+    ignore: !isSupported,
+    async fn() {
+      place.write("plain", "old", 0o640);
+      await acl(place.path, "default", "6", "0");
+      using model = place.directory.open("plain");
+      atomicWrite(place.directory, "plain", text("new"), {
+        temporaryName: "new",
+        model,
+        mode: 0o777,
+      });
+      assertEquals([place.mode("plain"), await acl(place.at("plain"), "access")], ["640", "none"]);
+    },
+  });
+});

@@ -1,0 +1,95 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { LockFile } from "../../lib/files/lock_file.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { fileStatus, FileType, linkStatus } from "../../lib/libc/file_status.ts";
+import { childLine, Holder, isRoot, output } from "../support/processes.ts";
+
+/** A directory for one test. */
+class Place {
+  readonly directory = Deno.makeTempDirSync();
+
+  path(name: string): string {
+    return `${this.directory}/${name}`;
+  }
+
+  write(name: string, text: string): string {
+    Deno.writeTextFileSync(this.path(name), text);
+    return this.path(name);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.directory, { recursive: true });
+  }
+}
+
+function errorOf(action: () => unknown): number {
+  return assertThrows(action, SystemError).errno;
+}
+
+Deno.test("LockFile is held by one process at a time", async () => {
+  using place = new Place();
+  const path = place.path("lock");
+  const own = LockFile.tryAcquire(path)!;
+  assertEquals(fileStatus(path).mode, FileType.regular | 0o600);
+  // The process that holds it does not get it twice.
+  assertEquals(LockFile.tryAcquire(path), null);
+  await using refused = new Holder("lock", path);
+  assertEquals(await refused.line(), "taken");
+  own.release();
+  assertEquals(linkStatus(path), null);
+  await using next = new Holder("lock", path);
+  assertEquals(await next.line(), "held");
+  assertEquals(LockFile.tryAcquire(path), null);
+});
+
+Deno.test("LockFile is free after a SIGKILL of the process that held it", async () => {
+  using place = new Place();
+  const path = place.path("lock");
+  const holder = new Holder("lock", path);
+  assertEquals(await holder.line(), "held");
+  await holder.end("SIGKILL");
+  assert(linkStatus(path) !== null, "its file should have stayed");
+  using lock = LockFile.tryAcquire(path);
+  assert(lock !== null);
+});
+
+Deno.test("LockFile.release() leaves a file that was made after its own", () => {
+  using place = new Place();
+  const path = place.path("lock");
+  const first = LockFile.tryAcquire(path)!;
+  Deno.removeSync(path);
+  using second = LockFile.tryAcquire(path);
+  assert(second !== null);
+  first.release();
+  first.release();
+  assert(linkStatus(path) !== null);
+  assertEquals(LockFile.tryAcquire(path), null);
+});
+
+Deno.test("LockFile is never shared, though each holder removes the name", async () => {
+  using place = new Place();
+  const path = place.path("lock");
+  const contenders = Array.from({ length: 4 }, () => output(childLine("contend", path, "200")));
+  assertEquals(await Promise.all(contenders), Array(4).fill("done\n"));
+  assertEquals(linkStatus(path), null);
+});
+
+Deno.test("LockFile refuses a symbolic link, a directory and a missing directory", () => {
+  using place = new Place();
+  Deno.symlinkSync(place.path("target"), place.path("link"));
+  assertEquals(errorOf(() => LockFile.tryAcquire(place.path("link"))), Errno.ELOOP);
+  assertEquals(linkStatus(place.path("target")), null);
+  assertEquals(errorOf(() => LockFile.tryAcquire(place.directory)), Errno.EISDIR);
+  assertEquals(errorOf(() => LockFile.tryAcquire(place.path("no/lock"))), Errno.ENOENT);
+});
+
+Deno.test("LockFile refuses a file of a third user (needs root)", { ignore: !isRoot }, () => {
+  using place = new Place();
+  const path = place.write("lock", "");
+  Deno.chownSync(path, 579, null);
+  assertEquals(errorOf(() => LockFile.tryAcquire(path)), Errno.EPERM);
+});
+
+Deno.test("LockFile refuses a path with a NUL", () => {
+  assertThrows(() => LockFile.tryAcquire("/tmp/x\0"), TypeError);
+});
