@@ -1,5 +1,6 @@
 /** `connect`: its errors and exit codes, and its use at a terminal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { isRoot, Lines, type Outcome, Program } from "../support/program.ts";
 
 function failed(outcome: Outcome, code: number, text: string): void {
@@ -107,9 +108,8 @@ Deno.test("connect escapes control characters that a server sends", async () => 
   await using server = await serverOf(
     program,
     "nasty",
-    `c.sendall(b'''${
-      nasty.replaceAll("\\", "\\\\")
-    }\\n'''); c.recv(4096); c.sendall(b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"\\\\u001b]0;x\\\\u0007"}}\\n')`,
+    `c.sendall(b'''${nasty.replaceAll("\\", "\\\\")}\\n'''); c.recv(4096)
+c.sendall(b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"\\\\u001b]0;x\\\\u0007"}}\\n')`,
   );
   const { stdout, stderr } = await program.run(["connect", `--unix=${server.path}`], {
     input: "who\nexit\n",
@@ -211,29 +211,7 @@ Deno.test("connect takes the socket of the environment, then of the configuratio
 });
 
 /** Types at a pseudo-terminal: each piece once the screen shows the text it waits for. */
-const TYPIST = `
-import os, pty, select, sys, time
-steps = eval(sys.argv[1]); pid, fd = pty.fork()
-if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
-screen = b""; seen = 0; deadline = time.time() + 30
-def read():
-    global screen
-    ready, _, _ = select.select([fd], [], [], 1)
-    if ready:
-        try: part = os.read(fd, 65536)
-        except OSError: part = b""
-        if not part: return False
-        screen += part
-    return time.time() < deadline
-for expected, keys in steps:
-    while expected.encode() not in screen[seen:]:
-        if not read(): break
-    seen = len(screen)
-    os.write(fd, keys.encode())
-while read(): pass
-sys.stdout.buffer.write(screen)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
+const TERMINAL = fromFileUrl(new URL("../support/terminal.py", import.meta.url));
 
 Deno.test({
   name: "connect at a terminal prompts, completes, and obeys Ctrl-C and Ctrl-D (needs root)",
@@ -246,8 +224,10 @@ Deno.test({
     );
     const env = { IPCAUTH_PATH: program.path("s"), TERM: "xterm" };
     await using _server = await program.serve(["--unix", "--config", file], { env });
-    const type = (steps: [string, string][], ...argv: string[]) =>
-      program.execute(["python3", "-c", TYPIST, JSON.stringify(steps), ...argv], { env });
+    const type = (steps: [string, string][], ...argv: string[]) => {
+      const script = steps.flatMap(([text, keys]) => [["expect", text], ["send", keys]]);
+      return program.execute(["python3", TERMINAL, JSON.stringify(script), ...argv], { env });
+    };
     const prompt = "bob@ipcauth# ";
     const bob = await type(
       [
