@@ -20,49 +20,45 @@ Deno.test(
   options,
   async (test) => {
     await using program = await Program.install();
-    const directory = `/run/ipcauth-test-${crypto.randomUUID().slice(0, 8)}`;
-    const path = `${directory}/a.sock`;
-    try {
-      const config = await program.write(
-        "config.yaml",
-        `listeners:
+    // Made by the server, which gives it to the user.
+    const path = program.path("run", "a.sock");
+    const config = await program.write(
+      "config.yaml",
+      `listeners:
   - unix: ${path}
     service: { exec: [/bin/sh, -c, "id -u; id -G; cat /proc/$PPID/status"] }
 ${USERS}`,
+    );
+    const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
+    await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
+    await test.step("no thread is root any more, and none can become root", async () => {
+      const said = await receiveAll(path);
+      assertMatch(said, new RegExp(`^${uid}\\n`));
+      assertMatch(
+        said,
+        new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"),
       );
-      const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
-      await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
-      await test.step("no thread is root any more, and none can become root", async () => {
-        const said = await receiveAll(path);
-        assertMatch(said, new RegExp(`^${uid}\\n`));
-        assertMatch(
-          said,
-          new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"),
-        );
-        assertMatch(said, /^CapPrm:\t0{16}$/m);
-        const threads = await program.execute([
-          "sh",
-          "-c",
-          `cat /proc/${server.pid}/task/*/status`,
-        ]);
-        const uids = new Set(threads.stdout.match(/^Uid:.*$/gm));
-        assertEquals([...uids], [`Uid:\t${[uid, uid, uid, uid].join("\t")}`]);
-      });
-      await test.step("a listed user is allowed, and a change is in force", async () => {
-        const receive = (peer: number) =>
-          program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid: peer });
-        assertMatch((await receive(579)).stdout, new RegExp(`^${uid}\\n`));
-        assertEquals((await receive(578)).stdout, "");
-        await program.run(["users", "deny", "bob", "--config", config]);
-        assertEquals((await receive(579)).stdout, "");
-      });
-      await test.step("the socket and its lock are removed at the end", async () => {
-        assertEquals(await server.stop(), 0);
-        assertEquals([await exists(path), await exists(`${path}.lock`)], [false, false]);
-      });
-    } finally {
-      await Deno.remove(directory, { recursive: true }).catch(() => {});
-    }
+      assertMatch(said, /^CapPrm:\t0{16}$/m);
+      const threads = await program.execute([
+        "sh",
+        "-c",
+        `cat /proc/${server.pid}/task/*/status`,
+      ]);
+      const uids = new Set(threads.stdout.match(/^Uid:.*$/gm));
+      assertEquals([...uids], [`Uid:\t${[uid, uid, uid, uid].join("\t")}`]);
+    });
+    await test.step("a listed user is allowed, and a change is in force", async () => {
+      const receive = (peer: number) =>
+        program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid: peer });
+      assertMatch((await receive(579)).stdout, new RegExp(`^${uid}\\n`));
+      assertEquals((await receive(578)).stdout, "");
+      await program.run(["users", "deny", "bob", "--config", config]);
+      assertEquals((await receive(579)).stdout, "");
+    });
+    await test.step("the socket and its lock are removed at the end", async () => {
+      assertEquals(await server.stop(), 0);
+      assertEquals([await exists(path), await exists(`${path}.lock`)], [false, false]);
+    });
   },
 );
 
