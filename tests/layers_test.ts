@@ -1,4 +1,4 @@
-/** The structure of the program: imports point down, without cycles, and some things have one owner. */
+/** The structure of the program: imports point down, and some things have one owner. */
 import { assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join, relative } from "@std/path";
 

@@ -77,7 +77,8 @@ function choices(name: string): string {
 function bash(): string {
   return `# bash completion for ipcauth
 _ipcauth() {
-  local words="" command="" i=1 current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
+  local words="" command="" i=1
+  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
   [ "$current" = "=" ] && current=""
   [ "$before" = "=" ] && before="\${COMP_WORDS[COMP_CWORD-2]}"
   while [ "$i" -lt "$COMP_CWORD" ]; do

@@ -14,7 +14,7 @@ import { checkUser, jsonLine, listUsers, showUser, type UsersReport } from "./us
 /**
  * Runs an action.
  *
- * @param json Whether the answer is JSON instead of text for people.
+ * @param json Whether the answer is JSON instead of text for a terminal.
  * @returns 0; for `check`, 77 when the answer is a denial.
  * @throws {Failure} When it cannot be done; the codes are those of the action. Nothing is changed
  * then.

@@ -1,5 +1,5 @@
 /**
- * `ipcauth users list`, `show` and `check`: what the configuration says, for people and programs.
+ * `ipcauth users list`, `show` and `check`: what the configuration says, as text or JSON.
  *
  * @module
  */

@@ -42,7 +42,8 @@ export interface KeyedServerConnection {
  * Connects, and proves possession of a key. Blocks the thread.
  *
  * @param key 32 bytes; not changed.
- * @throws {Failure} 69 when there is no server, 77 when it refuses, 65 when it is not an ipcauth server.
+ * @throws {Failure} 69 when there is no server, 77 when it refuses, 65 when it is not an ipcauth
+ * server.
  */
 export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): KeyedServerConnection {
   const where = hostPortText(to);

@@ -41,8 +41,8 @@ const TRY_NEXT: readonly number[] = [
  * @param trust The users that the server may run as, beside root.
  * @param timeoutMs How long a server with a full backlog is awaited, in milliseconds.
  * @returns The connection and its path. The caller owns it.
- * @throws {Failure} 69 when there is no server, 77 when this process may not connect or the server runs as
- * another user.
+ * @throws {Failure} 69 when there is no server, 77 when this process may not connect or the server
+ * runs as another user.
  */
 export async function connectUnix(
   paths: readonly string[],
@@ -116,8 +116,8 @@ const RUNTIME_TIMERS: Scheduler = {
 };
 
 /**
- * Requires a trusted server: any user can listen on a path in a shared directory. The kernel recorded its
- * credentials at `listen()` (`unix(7)`, `SO_PEERCRED`).
+ * Requires a trusted server: any user can listen on a path in a shared directory. The kernel
+ * recorded its credentials at `listen()` (`unix(7)`, `SO_PEERCRED`).
  */
 function requireTrusted(connection: Descriptor, path: string, { ownUid, serverUid }: Trust): void {
   if (!peerCredentials(connection)) {
@@ -139,15 +139,16 @@ function requireTrusted(connection: Descriptor, path: string, { ownUid, serverUi
 }
 
 /**
- * Whether a uid is the overflow uid (`proc_sys_kernel(5)`), which stands for every uid without a mapping in
- * this user namespace.
+ * Whether a uid is the overflow uid (`proc_sys_kernel(5)`), which stands for every uid without a
+ * mapping in this user namespace.
  */
 function isShared(uid: number): boolean {
   return readProc("/proc/sys/kernel/overflowuid").trim() === String(uid);
 }
 
 function explainError(path: string, error: number): Failure {
-  // connect(2) reports the same errors for other files as for a socket without a server or permission.
+  // connect(2) reports the same errors for other files as for a socket without a server or
+  // permission.
   if (isSomethingElse(path)) {
     return connectFailure(`${path} is not a socket`, ExitCode.data, `ls -ld ${path}`);
   }

@@ -1,6 +1,6 @@
 /**
- * `connect --listen`: a local socket, every connection of which passes the access check of a server. It runs
- * in a thread of its own, because its reactor does not handle signals.
+ * `connect --listen`: a local socket, every connection of which passes the access check of a
+ * server. It runs in a thread of its own, because its reactor does not handle signals.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Chooses the listeners of a server: (flags, environment, configuration) → listeners. Pure, but for the
- * search of the default key file.
+ * Chooses the listeners of a server: (flags, environment, configuration) → listeners. Pure, but for
+ * the search of the default key file.
  *
  * @module
  */
@@ -41,11 +41,12 @@ export interface ListenerFlags {
 const NO_PLACE = { line: 1, column: 1 };
 
 /**
- * Chooses the listeners. The first source that names an address wins: the flags, the environment, the
- * configuration, the built-in console.
+ * Chooses the listeners. The first source that names an address wins: the flags, the environment,
+ * the configuration, the built-in console.
  *
- * @param inherited Sockets that a service manager opened. Where no source names an address, they and no
- * others are served; else those that the configuration names or the command line gives a service.
+ * @param inherited Sockets that a service manager opened. Where no source names an address, they
+ * and no others are served; else those that the configuration names or the command line gives a
+ * service.
  * @param fileOnly Addresses that are served only where a line of the file names them.
  * @throws {Failure} When there is no default socket path, or a TCP listener would have no key.
  */
@@ -62,7 +63,8 @@ export function chooseListeners(
 /**
  * Refuses to start with an inherited socket that has no service: its clients would wait for ever.
  *
- * @throws {Failure} 78 when no line and no flag gives one of them a service; the hint is the missing line.
+ * @throws {Failure} 78 when no line and no flag gives one of them a service; the hint is the
+ * missing line.
  */
 export function requireClaims(
   flags: ListenerFlags,
@@ -216,7 +218,9 @@ class ListenerChoice {
     );
   }
 
-  /** The keys of the command line, else of the environment, else of the file, else the default key. */
+  /**
+   * The keys of the command line, else of the environment, else of the file, else the default key.
+   */
   #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
     const { keys } = this.#flags;
     const { IPCAUTH_KEY_FILE } = this.#environment.env;

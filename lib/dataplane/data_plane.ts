@@ -1,6 +1,6 @@
 /**
- * The data plane: the thread that carries every connection. This file wires its parts together and handles
- * the control plane's commands.
+ * The data plane: the thread that carries every connection. This file wires its parts together and
+ * handles the control plane's commands.
  *
  * @module
  */
@@ -28,7 +28,10 @@ import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
 import { Revocation } from "./revocation.ts";
 import { Shutdown } from "./shutdown.ts";
 
-/** How often file and keys are checked when no client connects, in milliseconds: half of what is promised. */
+/**
+ * How often file and keys are checked when no client connects, in milliseconds: half of what is
+ * promised.
+ */
 const CHECK_INTERVAL_MS = 500;
 
 /** Serves until it is told to stop. */

@@ -72,8 +72,8 @@ export function filesOf(config: Config, listeners: readonly ListenerConfig[]): r
 }
 
 /**
- * Requires that the user can read the files. An unreadable key would deny its clients as soon as the file
- * is touched.
+ * Requires that the user can read the files. An unreadable key would deny its clients as soon as
+ * the file is touched.
  *
  * @throws {Failure} 78 when the user cannot read one of the files.
  */

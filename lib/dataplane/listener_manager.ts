@@ -1,5 +1,6 @@
 /**
- * The endpoints of a data plane: opened together, and changed with the configuration while sessions go on.
+ * The endpoints of a data plane: opened together, and changed with the configuration while sessions
+ * go on.
  *
  * @module
  */
@@ -28,8 +29,8 @@ export interface ListenerEvents {
 }
 
 /**
- * The endpoints by their addresses. A listener's configuration is in force as a whole or not at all: an
- * endpoint whose service cannot be offered is suspended, and never serves the previous one.
+ * The endpoints by their addresses. A listener's configuration is in force as a whole or not at
+ * all: an endpoint whose service cannot be offered is suspended, and never serves the previous one.
  *
  * @example
  * ```ts
@@ -45,8 +46,9 @@ export class ListenerManager {
   /** Closed endpoints with keys that open sessions still rest on. */
   #retired: TcpEndpoint[] = [];
   /**
-   * Sockets that a service manager opened. Their endpoints are suspended and never closed before the end:
-   * the service manager keeps the sockets open, so clients would wait, and it would not open them again.
+   * Sockets that a service manager opened. Their endpoints are suspended and never closed before
+   * the end: the service manager keeps the sockets open, so clients would wait, and it would not
+   * open them again.
    */
   readonly #inherited: ReadonlyMap<string, InheritedSocket>;
   /** Listeners that could not be opened, with the message; they are tried again. */
@@ -79,7 +81,9 @@ export class ListenerManager {
     }
   }
 
-  /** Opens added listeners, closes or suspends removed ones, and changes the others. Sessions go on. */
+  /**
+   * Opens added listeners, closes or suspends removed ones, and changes the others. Sessions go on.
+   */
   reconfigure(listeners: readonly ListenerConfig[]): void {
     this.#configured = listeners;
     const configured = new Map(listeners.map((config) => [listenerAddress(config), config]));
@@ -194,7 +198,9 @@ export class ListenerManager {
   }
 }
 
-/** Whether two configurations share a socket. The mode of a Unix socket is set when it is created. */
+/**
+ * Whether two configurations share a socket. The mode of a Unix socket is set when it is created.
+ */
 function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
   return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
 }

@@ -12,8 +12,9 @@ import { chooseListeners, type ListenerFlags, requireClaims } from "./choose_lis
 /**
  * Selects the listeners of each configuration.
  *
- * Removing a line from the file never allows a client: where a line has narrowed or replaced what would be
- * served without it, its address is not served without it, until the line returns or the server restarts.
+ * Removing a line from the file never allows a client: where a line has narrowed or replaced what
+ * would be served without it, its address is not served without it, until the line returns or the
+ * server restarts.
  */
 export class ListenerSelection {
   readonly #flags: ListenerFlags;
@@ -42,8 +43,9 @@ export class ListenerSelection {
   /**
    * Selects the listeners of a configuration that is about to be in force.
    *
-   * @throws {Failure} When they cannot be selected; nothing has changed then. The first time, also when no
-   * line or flag claims an inherited socket; later such a socket is left out, as when its line is removed.
+   * @throws {Failure} When they cannot be selected; nothing has changed then. The first time, also
+   * when no line or flag claims an inherited socket; later such a socket is left out, as when its
+   * line is removed.
    */
   select(config: Config): void {
     const sources = [this.#flags, config, this.#environment, this.#inherited] as const;

@@ -52,7 +52,10 @@ export type ToDataPlane =
   | { readonly kind: "refresh" }
   /** Answer with `pong`. */
   | { readonly kind: "ping" }
-  /** Stop accepting, and terminate what is open after `grace` milliseconds; null for the configured time. */
+  /**
+   * Stop accepting, and terminate what is open after `grace` milliseconds; null for the configured
+   * time.
+   */
   | { readonly kind: "stop"; readonly grace: number | null };
 
 /** Data plane → control plane. */

@@ -29,7 +29,8 @@ export class Shutdown {
   }
 
   /**
-   * Stops accepting and lets sessions end by themselves for a time. A second call terminates them at once.
+   * Stops accepting and lets sessions end by themselves for a time. A second call terminates them
+   * at once.
    *
    * @param grace The time in milliseconds; null for `limits: grace`.
    */

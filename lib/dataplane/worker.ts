@@ -9,7 +9,10 @@ import { runWorker } from "../reactor/worker_inbox.ts";
 import { DataPlane } from "./data_plane.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
 
-/** Waits for the options, then serves until it is told to stop. A failed start is reported as `failed`. */
+/**
+ * Waits for the options, then serves until it is told to stop. A failed start is reported as
+ * `failed`.
+ */
 export function runDataPlaneWorker(): void {
   runWorker<WorkerOptions, ToDataPlane, ToControlPlane>((options, inbox, post) => {
     try {

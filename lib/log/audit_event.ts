@@ -38,7 +38,9 @@ export interface AuditEvent {
   readonly message?: string | null | undefined;
 }
 
-/** The rank of each level; an event is logged where its rank is at least that of the log's level. */
+/**
+ * The rank of each level; an event is logged where its rank is at least that of the log's level.
+ */
 export const LEVEL_RANK: Readonly<Record<LogLevel, number>> = {
   debug: 0,
   info: 1,

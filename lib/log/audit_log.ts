@@ -46,7 +46,9 @@ export class AuditLog {
   }
 }
 
-/** Formats times. Many events share a millisecond, and formatting it is the dearest part of a line. */
+/**
+ * Formats times. Many events share a millisecond, and formatting it is the dearest part of a line.
+ */
 class TimestampCache {
   #time = NaN;
   #text = "";

@@ -1,8 +1,8 @@
 /**
  * The data plane's events on their way to the audit log.
  *
- * Events are handed on in batches: one message for each connection would cost more than its decision.
- * They leave in order, at most {@linkcode FLUSH_DELAY_MS} after they were recorded.
+ * Events are handed on in batches: one message for each connection would cost more than its
+ * decision. They leave in order, at most {@linkcode FLUSH_DELAY_MS} after they were recorded.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * The line of an audit event: JSON for programs, `key=value` text for a terminal. Pure.
  *
- * Every value from outside is quoted, so no name can end a line, forge a field or move the cursor of a
- * terminal.
+ * Every value from outside is quoted, so no name can end a line, forge a field or move the cursor
+ * of a terminal.
  *
  * @module
  */
@@ -54,8 +54,8 @@ function pairOf([name, value]: [string, unknown]): string {
 }
 
 /**
- * Escapes what JSON leaves as it is and a terminal obeys: DEL, the C1 controls (such as CSI), the line
- * separators and the marks that change the direction of text.
+ * Escapes what JSON leaves as it is and a terminal obeys: DEL, the C1 controls (such as CSI), the
+ * line separators and the marks that change the direction of text.
  */
 function escapeControls(json: string): string {
   // Most lines are plain ASCII, and this runs twice for every connection.

@@ -33,7 +33,10 @@ export class LogChunk {
     this.#lines = countLines(text);
   }
 
-  /** How many lines are missing when only so many bytes were written. A written notice counts no more. */
+  /**
+   * How many lines are missing when only so many bytes were written. A written notice counts no
+   * more.
+   */
   missingAfter(written: number): number {
     if (written < this.#noticeLength) return this.#missing + this.#lines;
     return this.bytes.subarray(written).filter((byte) => byte === NEWLINE).length;

@@ -33,7 +33,8 @@ export class LogFile {
   /**
    * Opens the file. A new one gets mode 0640.
    *
-   * @throws {Failure} 71 when it cannot be opened, or is a pipe or socket, which could block the server.
+   * @throws {Failure} 71 when it cannot be opened, or is a pipe or socket, which could block the
+   * server.
    */
   constructor(path: string, options: LogFileOptions) {
     this.path = path;
@@ -55,7 +56,8 @@ export class LogFile {
   }
 
   /**
-   * Writes whole lines. Lines that cannot be written are counted, and a notice in the file says so later.
+   * Writes whole lines. Lines that cannot be written are counted, and a notice in the file says so
+   * later.
    *
    * @throws {Failure} 71 when they cannot be written, for example because the disk is full.
    */

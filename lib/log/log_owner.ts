@@ -1,6 +1,6 @@
 /**
- * The log file of a server that gives up root: its user must be able to open the file again, or the log
- * would end when the file is moved away.
+ * The log file of a server that gives up root: its user must be able to open the file again, or the
+ * log would end when the file is moved away.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
  * The audit log on standard error.
  *
- * A slow or dead reader never blocks the server: lines wait in a bounded queue. Lines that do not fit, or
- * cannot be written, are counted, and a notice in their place says so once a write succeeds.
+ * A slow or dead reader never blocks the server: lines wait in a bounded queue. Lines that do not
+ * fit, or cannot be written, are counted, and a notice in their place says so once a write
+ * succeeds.
  *
  * @module
  */

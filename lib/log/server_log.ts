@@ -1,6 +1,6 @@
 /**
- * Destination, level and format of a server's log: from the flags, then the configuration, then the type of
- * standard error.
+ * Destination, level and format of a server's log: from the flags, then the configuration, then the
+ * type of standard error.
  *
  * @module
  */
@@ -34,7 +34,8 @@ export class ServerLog {
 
   /**
    * @param owner The user of `--drop-to`; null without it.
-   * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not append to it.
+   * @throws {Failure} 71 when the log file cannot be opened; 78 when its owner could not append to
+   * it.
    */
   constructor(context: LogOptions, liveConfig: LiveConfig, owner: ProcessIdentity | null) {
     this.#context = context;

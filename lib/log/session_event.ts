@@ -9,8 +9,9 @@ import type { AllowRule, DenyReason } from "../policy/types.ts";
 /**
  * Why a session ended: `end` when both sides were done, `error` when the client's connection broke,
  * `truncated`, `corrupt` and so on when bytes received over TCP were not authentic or not in order,
- * `backend-refused`, `backend-timeout` and `backend-error` when the backend could not be reached or broke,
- * `exec-failed` when the program could not be started, or the reason for which the server ended it.
+ * `backend-refused`, `backend-timeout` and `backend-error` when the backend could not be reached or
+ * broke, `exec-failed` when the program could not be started, or the reason for which the server
+ * ended it.
  */
 export type CloseReason =
   | RelayCloseReason

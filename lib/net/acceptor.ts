@@ -17,8 +17,8 @@ const ACCEPT_PAUSE_MS = 100;
 /** Receives the accepted connections of a listener. */
 export interface ConnectionHandler {
   /**
-   * Called before the connections of a batch. All of them were accepted before this call, so one check
-   * of the configuration here is current for each of them.
+   * Called before the connections of a batch. All of them were accepted before this call, so one
+   * check of the configuration here is current for each of them.
    */
   beforeBatch(): void;
   /** Takes ownership of an accepted connection, also when it throws. */
@@ -65,8 +65,8 @@ export class Acceptor implements Watcher {
   }
 
   /**
-   * Accepts in batches of 1, 2, 4, … up to {@linkcode BATCH} per turn. A single client is served without
-   * delay; a burst shares one configuration check, which may also close this listener.
+   * Accepts in batches of 1, 2, 4, … up to {@linkcode BATCH} per turn. A single client is served
+   * without delay; a burst shares one configuration check, which may also close this listener.
    */
   onEvents(): void {
     if (this.#reserve === null) this.#restoreReserve();
@@ -131,9 +131,9 @@ export class Acceptor implements Watcher {
   }
 
   /**
-   * Closes one pending connection when descriptors or memory have run out. A pending connection keeps
-   * the socket readable, so the loop would spin. The reserve's slot accepts the connection; where that
-   * fails too, accepting is paused. Open connections are not affected.
+   * Closes one pending connection when descriptors or memory have run out. A pending connection
+   * keeps the socket readable, so the loop would spin. The reserve's slot accepts the connection;
+   * where that fails too, accepting is paused. Open connections are not affected.
    */
   #closeOnePending(error: SystemError): void {
     this.#reserve?.close();

@@ -1,6 +1,6 @@
 /**
- * Connecting to a server without blocking: the addresses of a TCP host in turn, or a Unix socket whose
- * backlog is full.
+ * Connecting to a server without blocking: the addresses of a TCP host in turn, or a Unix socket
+ * whose backlog is full.
  *
  * @module
  */
@@ -11,12 +11,17 @@ import { connect } from "../libc/sockets.ts";
 import { connectOutcome, tcpSocket } from "../libc/tcp_socket.ts";
 import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 
-/** How long a Unix socket with a full backlog is left alone before the next attempt, in milliseconds. */
+/**
+ * How long a Unix socket with a full backlog is left alone before the next attempt, in
+ * milliseconds.
+ */
 const UNIX_RETRY_INTERVAL_MS = 5;
 
 /** Why there is no connection. */
 export interface ConnectError {
-  /** `refused`: the kernel or the server refused; `timeout`; `system`: an attempt could not be made. */
+  /**
+   * `refused`: the kernel or the server refused; `timeout`; `system`: an attempt could not be made.
+   */
   readonly kind: "refused" | "timeout" | "system";
   /** The error number of the last attempt; `ETIMEDOUT` after a timeout; 0 where there is none. */
   readonly errno: number;
@@ -86,8 +91,8 @@ export class TcpConnector implements Watcher {
   /**
    * Makes the first attempt.
    *
-   * @returns The socket where the kernel connected it at once, which ends the attempts; null where the
-   * handler is called later.
+   * @returns The socket where the kernel connected it at once, which ends the attempts; null where
+   * the handler is called later.
    */
   start(): Descriptor | null {
     const { totalMs } = this.#timeouts;
@@ -191,8 +196,8 @@ export class TcpConnector implements Watcher {
 }
 
 /**
- * Repeats the attempt to connect to a Unix socket while its backlog is full. A non-blocking `connect(2)`
- * to a full backlog is `EAGAIN` at once, and no event reports free capacity.
+ * Repeats the attempt to connect to a Unix socket while its backlog is full. A non-blocking
+ * `connect(2)` to a full backlog is `EAGAIN` at once, and no event reports free capacity.
  *
  * @param scheduler Runs the next attempt.
  * @param firstErrno The error number of an attempt that was made already.

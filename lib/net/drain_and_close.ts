@@ -10,8 +10,8 @@ import { receive, shutdown } from "../libc/sockets.ts";
  * Shuts a connection down, discards its unread input and closes it.
  *
  * The kernel reports `ECONNRESET` instead of end-of-file to a peer whose bytes were left unread
- * (`unix(7)`, `unix_release_sock` of net/unix/af_unix.c). The input is discarded after `shutdown(2)`,
- * so the peer can add nothing to it and the loop ends.
+ * (`unix(7)`, `unix_release_sock` of net/unix/af_unix.c). The input is discarded after
+ * `shutdown(2)`, so the peer can add nothing to it and the loop ends.
  *
  * @param connection Closed when this returns.
  */

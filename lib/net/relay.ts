@@ -1,9 +1,9 @@
 /**
  * Relays bytes between two connections, in both directions, until both have ended.
  *
- * Half-close passes through. Bytes that one connection does not take are kept, and nothing more is read
- * from the other until they are sent, so a relay holds at most one buffer per direction. No byte that was
- * read is lost, in whatever order the ends are closed.
+ * Half-close passes through. Bytes that one connection does not take are kept, and nothing more is
+ * read from the other until they are sent, so a relay holds at most one buffer per direction. No
+ * byte that was read is lost, in whatever order the ends are closed.
  *
  * Events are edge-triggered: each connection is added to the epoll set once.
  *
@@ -35,7 +35,10 @@ const CHUNKS_PER_TURN = 4;
 const FIN_BYTES = 256;
 /** How long input is discarded after everything was sent, in milliseconds. */
 const LINGER_MS = 2_000;
-/** How often unacknowledged bytes are counted, in milliseconds: no event reports their acknowledgement. */
+/**
+ * How often unacknowledged bytes are counted, in milliseconds: no event reports their
+ * acknowledgement.
+ */
 const ACK_POLL_INTERVAL_MS = 20;
 
 /**
@@ -162,8 +165,8 @@ export class Relay implements RelayEndOwner {
       return true;
     }
     // A short read does not mean that there are no more bytes: the kernel ends a read at attached
-    // descriptors or urgent data (unix(7), tcp(7)). After a hang-up event a second read finds the end of the
-    // stream at once, so that it is sent with the last bytes.
+    // descriptors or urgent data (unix(7), tcp(7)). After a hang-up event a second read finds the
+    // end of the stream at once, so that it is sent with the last bytes.
     let more = WOULD_BLOCK;
     if (from.hungUp && from.seal === null && count < whole.length) {
       more = receive(from.descriptor, whole.subarray(count));
@@ -267,8 +270,8 @@ export class Relay implements RelayEndOwner {
   }
 
   /**
-   * Closes both connections because of a failure, once the other end has received everything. A slow
-   * reader is not hurried.
+   * Closes both connections because of a failure, once the other end has received everything. A
+   * slow reader is not hurried.
    */
   #breakOff(): void {
     if (this.#failure === null || this.#closed) return;
@@ -309,8 +312,8 @@ export class Relay implements RelayEndOwner {
   }
 
   /**
-   * Closes once no unread input is left. On TCP, a close with unread input sends a reset, which may discard
-   * bytes in flight (RFC 1122, section 4.2.2.13).
+   * Closes once no unread input is left. On TCP, a close with unread input sends a reset, which may
+   * discard bytes in flight (RFC 1122, section 4.2.2.13).
    */
   #linger(): void {
     if (this.#drainInput(this.#first) && this.#drainInput(this.#second)) this.#close("end", false);

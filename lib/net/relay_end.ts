@@ -114,8 +114,8 @@ export class RelayEnd implements Watcher {
   }
 
   /**
-   * Records that a write would block. EPOLLOUT is added here and not before: it would report each chunk that
-   * the peer has read, and most connections are never full.
+   * Records that a write would block. EPOLLOUT is added here and not before: it would report each
+   * chunk that the peer has read, and most connections are never full.
    */
   awaitWritable(): void {
     this.writable = false;

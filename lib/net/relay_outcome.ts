@@ -20,8 +20,8 @@ export type TerminationReason = "idle" | "revoked" | "closed" | "shutdown";
 export type RelayCloseReason = "end" | "error" | RecordError | TerminationReason;
 
 /**
- * How a relay ended: `end` when both sides were done, `error` when a connection broke, a cipher's error
- * (`truncated`, `corrupt` …), or the reason it was aborted with.
+ * How a relay ended: `end` when both sides were done, `error` when a connection broke, a cipher's
+ * error (`truncated`, `corrupt` …), or the reason it was aborted with.
  */
 export interface RelayOutcome {
   /** Bytes of plaintext received from the first end. */
@@ -35,6 +35,8 @@ export interface RelayOutcome {
 
 /** Owns a relay. */
 export interface RelayOwner {
-  /** Called once, when both connections are closed, and never before the constructor has returned. */
+  /**
+   * Called once, when both connections are closed, and never before the constructor has returned.
+   */
   onRelayClosed(outcome: RelayOutcome): void;
 }

@@ -35,8 +35,8 @@ export class TcpListener {
    *
    * @param address A host name or address in digits, and a port; port 0 is chosen by the kernel.
    * @param inherited A socket that listens there already; owned by the listener.
-   * @throws {Failure} 69 when the address is in use, 78 when the host has no address, 71 when the system
-   * refuses.
+   * @throws {Failure} 69 when the address is in use, 78 when the host has no address, 71 when the
+   * system refuses.
    */
   static open(address: HostPort, inherited: Descriptor | null = null): TcpListener {
     if (inherited !== null) return new TcpListener(inherited);

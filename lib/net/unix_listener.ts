@@ -1,6 +1,6 @@
 /**
- * A listening Unix socket: created with its final mode, held by a lock file, removed only while it is
- * this server's.
+ * A listening Unix socket: created with its final mode, held by a lock file, removed only while it
+ * is this server's.
  *
  * @module
  */
@@ -56,8 +56,8 @@ export class UnixListener {
    *
    * @param file Path and mode of the socket file.
    * @param serverUid The uid that may own the directory, beside root.
-   * @param inherited A socket that a service manager opened there; owned by the listener. Path and mode
-   * stay as they are.
+   * @param inherited A socket that a service manager opened there; owned by the listener. Path and
+   * mode stay as they are.
    * @throws {Failure} 69 when a server is running there, 73 when another file is there, 78 when the
    * directory is not trusted, 71 when the system refuses.
    */
@@ -78,8 +78,9 @@ export class UnixListener {
       removeStale(path, address);
       const socket = unixSocket();
       try {
-        // The kernel creates the file with the bits that the mask leaves, so it never has another mode.
-        // The mask is this thread's own (separateUmask): files of the control plane are not affected.
+        // The kernel creates the file with the bits that the mask leaves, so it never has another
+        // mode. The mask is this thread's own (separateUmask): files of the control plane are not
+        // affected.
         withUmask(0o777 & ~file.mode, () => bind(socket, address));
         const made = linkStatus(path);
         if (made === null || (made.mode & 0o7777) !== file.mode) {
@@ -109,7 +110,8 @@ export class UnixListener {
       if (linkStatus(this.#path)?.identity !== this.#identity) return;
       Deno.removeSync(this.#path);
     } catch {
-      // After --drop-to the directory may not be writable. The next server replaces the dead socket.
+      // After --drop-to the directory may not be writable. The next server replaces the dead
+      // socket.
     }
   }
 
@@ -172,8 +174,8 @@ function takeLock(path: string): LockFile {
 }
 
 /**
- * Removes the socket file of a server that has ended. A server that accepts, or whose accept queue is
- * full, is running; only a socket that refuses connections is removed.
+ * Removes the socket file of a server that has ended. A server that accepts, or whose accept queue
+ * is full, is running; only a socket that refuses connections is removed.
  */
 function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
   const found = linkStatus(path);

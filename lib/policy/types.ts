@@ -166,8 +166,8 @@ export interface DenyDecision {
 export type Decision = AllowDecision | DenyDecision;
 
 /**
- * The outcome for a peer on a Unix socket. Allowing it requires credentials, so an allowing decision
- * carries those it rests on.
+ * The outcome for a peer on a Unix socket. Allowing it requires credentials, so an allowing
+ * decision carries those it rests on.
  */
 export type UnixDecision =
   | AllowDecision & { readonly credentials: PeerCredentials }

@@ -1,9 +1,9 @@
 /**
  * One synchronous loop over `epoll(7)` that carries every connection of a thread.
  *
- * An event names a slot of the table of watchers and the slot's generation. Closing a connection ends its
- * generation, so an event of the same batch for the old connection is dropped, even where the kernel has
- * given its descriptor number to a new one.
+ * An event names a slot of the table of watchers and the slot's generation. Closing a connection
+ * ends its generation, so an event of the same batch for the old connection is dropped, even where
+ * the kernel has given its descriptor number to a new one.
  *
  * @module
  */
@@ -19,8 +19,8 @@ export interface Watcher {
   onEvents(mask: number): void;
 
   /**
-   * Called when {@linkcode onEvents} threw, which is an internal error: the watcher releases what it owns.
-   * Other connections are not affected.
+   * Called when {@linkcode onEvents} threw, which is an internal error: the watcher releases what
+   * it owns. Other connections are not affected.
    */
   onFault(error: unknown): void;
 }

@@ -1,6 +1,7 @@
 /**
- * The thread's end of the messages from the main thread. A thread that is blocked in `epoll_wait(2)`
- * receives no messages, so each one is followed by a write to an `eventfd(2)` in its epoll set.
+ * The thread's end of the messages from the main thread. A thread that is blocked in
+ * `epoll_wait(2)` receives no messages, so each one is followed by a write to an `eventfd(2)` in
+ * its epoll set.
  *
  * @module
  */
@@ -67,6 +68,7 @@ export function runWorker<Options, Command, Event>(
     main(options, inbox, (event) => scope.postMessage(event));
     scope.close();
   };
-  // A message to a Worker whose modules are still loading is lost, so this one reports that it is ready.
+  // A message to a Worker whose modules are still loading is lost, so this one reports that it is
+  // ready.
   scope.postMessage("ready");
 }

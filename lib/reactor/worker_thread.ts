@@ -1,6 +1,6 @@
 /**
- * Starts a thread with a reactor. This file loads nothing else, so a command can start its thread first and
- * load its own modules meanwhile.
+ * Starts a thread with a reactor. This file loads nothing else, so a command can start its thread
+ * first and load its own modules meanwhile.
  *
  * @module
  */
@@ -17,7 +17,8 @@ export interface WorkerThread {
 /**
  * Starts a thread.
  *
- * @param self The program's own module, which runs the thread named so when it is started as a Worker.
+ * @param self The program's own module, which runs the thread named so when it is started as a
+ * Worker.
  */
 export function startWorker(self: string, name: "data plane" | "tunnel"): WorkerThread {
   const worker = new Worker(self, { type: "module", name });

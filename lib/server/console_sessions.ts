@@ -1,5 +1,6 @@
 /**
- * The console sessions of the control plane, after the data plane has handed their connections over.
+ * The console sessions of the control plane, after the data plane has handed their connections
+ * over.
  *
  * @module
  */

@@ -20,7 +20,11 @@ export class SessionRegistry {
   readonly #denied = new Map<string, number>();
   readonly #startedAt = Date.now();
 
-  /** Records events. @returns Their audit events: updates of a session get the facts of its start. */
+  /**
+   * Records events.
+   *
+   * @returns Their audit events: updates of a session get the facts of its start.
+   */
   record(batch: readonly SessionEvent[]): AuditEvent[] {
     return batch.map((event) => this.#recordOne(event));
   }

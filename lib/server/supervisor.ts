@@ -30,8 +30,8 @@ export interface SupervisorOptions {
 }
 
 /**
- * How long the data plane may take to stop, in milliseconds, in addition to `grace` for the clients and
- * once more for programs.
+ * How long the data plane may take to stop, in milliseconds, in addition to `grace` for the clients
+ * and once more for programs.
  */
 const STOP_TIMEOUT_MS = 5_000;
 /** The same after a second signal. */
@@ -90,7 +90,10 @@ export class Supervisor {
     }
   }
 
-  /** Waits for the log as long as for the clients: a slow reader gets all of it, a dead one ends nothing. */
+  /**
+   * Waits for the log as long as for the clients: a slow reader gets all of it, a dead one ends
+   * nothing.
+   */
   async #waitForLog(): Promise<void> {
     const { grace } = this.#options.liveConfig.config.limits;
     await Promise.race([

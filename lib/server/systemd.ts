@@ -26,8 +26,8 @@ type Variables = Readonly<Record<string, string | undefined>>;
  * The sockets that the service manager opened for this process.
  *
  * @param env `LISTEN_PID` and `LISTEN_FDS`.
- * @throws {Failure} 78 when one of them is not a listening stream socket, when two have the same address, or
- * when `LISTEN_FDS` is not a number.
+ * @throws {Failure} 78 when one of them is not a listening stream socket, when two have the same
+ * address, or when `LISTEN_FDS` is not a number.
  */
 export function inheritedSockets(env: Variables, pid: number): readonly InheritedSocket[] {
   // Inherited variables that were meant for another process.
@@ -59,7 +59,9 @@ function countOf(text: string | undefined): number {
   );
 }
 
-/** The kernel distributes connections over all sockets of an address (`socket(7)`, `SO_REUSEPORT`). */
+/**
+ * The kernel distributes connections over all sockets of an address (`socket(7)`, `SO_REUSEPORT`).
+ */
 function requireDifferent(sockets: readonly InheritedSocket[]): void {
   const seen = new Map<string, number>();
   for (const socket of sockets) {

@@ -10,8 +10,8 @@ import { peerGroups } from "../libc/peer_credentials.ts";
 import type { Session } from "../session/session.ts";
 
 /**
- * The process identity of a session's client: what the kernel recorded on a Unix socket, else what the
- * configuration and the name service say of the key's user.
+ * The process identity of a session's client: what the kernel recorded on a Unix socket, else what
+ * the configuration and the name service say of the key's user.
  *
  * @param client The client's connection.
  * @returns Null where a part of it is unknown.

@@ -1,5 +1,6 @@
 /**
- * Asks the policy about connections and sessions, with a configuration that is never older than the file.
+ * Asks the policy about connections and sessions, with a configuration that is never older than the
+ * file.
  *
  * @module
  */
@@ -53,7 +54,10 @@ export class Authorizer {
     this.#names = names;
   }
 
-  /** Authorizes a connection on a Unix socket. The configuration must have been refreshed just before. */
+  /**
+   * Authorizes a connection on a Unix socket. The configuration must have been refreshed just
+   * before.
+   */
   authorizeUnix(peer: UnixPeer, listener: ListenerConfig): UnixDecision {
     const { access } = this.#liveConfig.config;
     const allow = this.#allowListOf(listener);
@@ -62,8 +66,8 @@ export class Authorizer {
   }
 
   /**
-   * Authorizes a connection whose client holds a key. Configuration and keys must have been refreshed just
-   * before.
+   * Authorizes a connection whose client holds a key. Configuration and keys must have been
+   * refreshed just before.
    *
    * @param grant What the configuration says of the key, or null where it does not name it.
    * @param actsAs The user that the client asks to act as, or null.
@@ -116,8 +120,8 @@ export class Authorizer {
   }
 
   /**
-   * The `allow` list in force for a listener, however the file spells its address. A listener that the file
-   * no longer names keeps the list it had.
+   * The `allow` list in force for a listener, however the file spells its address. A listener that
+   * the file no longer names keeps the list it had.
    */
   #allowListOf(listener: ListenerConfig): AllowList | null {
     const { config } = this.#liveConfig;

@@ -1,6 +1,6 @@
 /**
- * The access checks in progress: bounded in number. A client that sends nothing never keeps out one that
- * does.
+ * The access checks in progress: bounded in number. A client that sends nothing never keeps out one
+ * that does.
  *
  * @module
  */
@@ -29,8 +29,8 @@ export class HandshakeQueue {
   }
 
   /**
-   * Adds an access check. At the limit, the oldest idle one is evicted, else the oldest: a client that
-   * holds a key sends its first message at once.
+   * Adds an access check. At the limit, the oldest idle one is evicted, else the oldest: a client
+   * that holds a key sends its first message at once.
    */
   add(handshake: QueuedHandshake): void {
     while (this.size > 0 && this.size >= this.#limit()) {

@@ -12,7 +12,10 @@ export interface Activity {
   readonly lastActivity: number;
 }
 
-/** Terminates a session that is idle. It costs nothing per byte: the time is compared when the timer fires. */
+/**
+ * Terminates a session that is idle. It costs nothing per byte: the time is compared when the timer
+ * fires.
+ */
 export class IdleTimer {
   readonly #reactor: Reactor;
   readonly #session: Session;

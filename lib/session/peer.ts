@@ -12,8 +12,8 @@ import type { PeerCredentials, UnixPeer } from "../policy/types.ts";
  * Reads the credentials that the kernel recorded at `connect()` (`unix(7)`, `SO_PEERCRED` and
  * `SO_PEERGROUPS`). Nothing is read from the peer.
  *
- * The groups are read even where no rule needs them today: a rule added later must be able to end this
- * session.
+ * The groups are read even where no rule needs them today: a rule added later must be able to end
+ * this session.
  *
  * @param connection The accepted connection.
  */
@@ -26,16 +26,16 @@ export function readPeer(connection: Descriptor): UnixPeer {
 }
 
 /**
- * How long the program of a pid is cached, in milliseconds. A client that opens many connections is looked
- * up once; no pid is reused in so short a time.
+ * How long the program of a pid is cached, in milliseconds. A client that opens many connections is
+ * looked up once; no pid is reused in so short a time.
  */
 const CACHE_MS = 10;
 /** How many programs are cached. */
 const MAX_CACHED = 256;
 
 /**
- * Looks up the programs of peers, for the log only: by then the process may have executed another program.
- * The pidfd makes sure that it is the same *process* (`SO_PEERPIDFD`, Linux 6.5).
+ * Looks up the programs of peers, for the log only: by then the process may have executed another
+ * program. The pidfd makes sure that it is the same *process* (`SO_PEERPIDFD`, Linux 6.5).
  */
 export class ProgramLookup {
   readonly #cache = new Map<

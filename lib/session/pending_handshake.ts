@@ -1,6 +1,6 @@
 /**
- * A TCP connection whose access check is not finished. Until the client has proved that it holds a key,
- * nothing is started for it and it counts against no user's limit.
+ * A TCP connection whose access check is not finished. Until the client has proved that it holds a
+ * key, nothing is started for it and it counts against no user's limit.
  *
  * @module
  */

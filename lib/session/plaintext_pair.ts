@@ -1,6 +1,6 @@
 /**
- * Plaintext for a service that cannot decrypt: of an encrypted connection it gets one end of a socket
- * pair, and the reactor encrypts and decrypts between the other end and the client.
+ * Plaintext for a service that cannot decrypt: of an encrypted connection it gets one end of a
+ * socket pair, and the reactor encrypts and decrypts between the other end and the client.
  *
  * @module
  */
@@ -17,16 +17,20 @@ import type { Session } from "./session.ts";
 export interface PlaintextPair {
   /** Owned by the caller. */
   readonly descriptor: Descriptor;
-  /** Closes the connection to the client at once. On a Unix socket there is none beside the descriptor. */
+  /**
+   * Closes the connection to the client at once. On a Unix socket there is none beside the
+   * descriptor.
+   */
   closeClient(reason: TerminationReason): void;
 }
 
 /**
- * Opens the plaintext side of a connection. That of a Unix connection is the connection itself. A session
- * of an encrypted connection lasts until the client has received everything.
+ * Opens the plaintext side of a connection. That of a Unix connection is the connection itself. A
+ * session of an encrypted connection lasts until the client has received everything.
  *
  * @param connection Owned by the pair, also when this throws.
- * @param idleTimeoutMs How long the encrypted connection may be idle, in milliseconds; 0 for no limit.
+ * @param idleTimeoutMs How long the encrypted connection may be idle, in milliseconds; 0 for no
+ * limit.
  * @throws {SystemError} When no socket pair can be made.
  */
 export function openPlaintextPair(

@@ -8,8 +8,9 @@ import type { RelayConnection } from "../net/relay_end.ts";
 import type { Session, SessionHandle } from "./session.ts";
 
 /**
- * The connection of an authorized client. `seal` is its cipher, or null on a Unix socket; `received` are
- * encrypted bytes that arrived already, `unsent` encrypted bytes to be sent before anything else.
+ * The connection of an authorized client. `seal` is its cipher, or null on a Unix socket;
+ * `received` are encrypted bytes that arrived already, `unsent` encrypted bytes to be sent before
+ * anything else.
  */
 export type ClientConnection = Required<RelayConnection>;
 
@@ -24,9 +25,9 @@ export interface Service {
   readonly name: string;
 
   /**
-   * Takes ownership of a connection, also when it throws. Calls {@linkcode Session.end} once, when the
-   * connection is closed, and never before this method has returned: an immediate end is deferred to the
-   * reactor's next turn.
+   * Takes ownership of a connection, also when it throws. Calls {@linkcode Session.end} once, when
+   * the connection is closed, and never before this method has returned: an immediate end is
+   * deferred to the reactor's next turn.
    *
    * @returns The handle that ends the session from outside.
    */

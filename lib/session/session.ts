@@ -63,7 +63,8 @@ export interface SessionHandle {
 }
 
 /**
- * A session. It ends when each of its references has ended, with one reason: the first that is not `end`.
+ * A session. It ends when each of its references has ended, with one reason: the first that is not
+ * `end`.
  *
  * @example
  * ```ts
@@ -129,8 +130,8 @@ export class Session {
   /**
    * Ends one reference to the session; called once the connection it stands for is closed.
    *
-   * @param reason Becomes the session's, where no earlier one is set: a connection may break while the
-   * program behind it still runs.
+   * @param reason Becomes the session's, where no earlier one is set: a connection may break while
+   * the program behind it still runs.
    */
   end(reason: CloseReason): void {
     if (this.ended) return;

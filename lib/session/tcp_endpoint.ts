@@ -56,7 +56,8 @@ export class TcpEndpoint implements ConnectionHandler {
   /**
    * Starts to accept.
    *
-   * @throws {Failure} When one of the keys cannot be used. Later, such a key authenticates no client.
+   * @throws {Failure} When one of the keys cannot be used. Later, such a key authenticates no
+   * client.
    */
   constructor(
     context: DataPlaneContext,
@@ -82,7 +83,9 @@ export class TcpEndpoint implements ConnectionHandler {
     return this.#config;
   }
 
-  /** Whether connections can be allowed. A suspended endpoint denies every authenticated connection. */
+  /**
+   * Whether connections can be allowed. A suspended endpoint denies every authenticated connection.
+   */
   get isAccepting(): boolean {
     return this.#service !== null;
   }
@@ -105,7 +108,9 @@ export class TcpEndpoint implements ConnectionHandler {
     this.#service = null;
   }
 
-  /** Makes configuration and keys current. A suspended endpoint reports no problem with its keys. */
+  /**
+   * Makes configuration and keys current. A suspended endpoint reports no problem with its keys.
+   */
   refreshKeys(): void {
     this.#context.refreshConfig();
     const failures = this.#ring.refresh();

@@ -123,7 +123,9 @@ export class UnixEndpoint implements ConnectionHandler {
     this.#context.events.logError(error);
   }
 
-  /** Stops accepting. The socket file is removed first, so that no client queues at a dead socket. */
+  /**
+   * Stops accepting. The socket file is removed first, so that no client queues at a dead socket.
+   */
   close(): void {
     this.suspend();
     this.#listener.unlink();

@@ -25,8 +25,8 @@ export class UserNames {
   }
 
   /**
-   * The groups of a uid in the name service; empty where it has no account or the name service fails. They
-   * are compared with an `allow` list, so a missing group never allows.
+   * The groups of a uid in the name service; empty where it has no account or the name service
+   * fails. They are compared with an `allow` list, so a missing group never allows.
    */
   groupsOf(uid: number): readonly number[] {
     try {
@@ -42,7 +42,8 @@ export class UserNames {
     if (user !== null) return user.name;
     if (uid === 0) return "root";
     if (uid === this.#serverUid) return this.#serverUser;
-    // A member of a configured group. The name service may be remote, so each uid is looked up once.
+    // A member of a configured group. The name service may be remote, so each uid is looked up
+    // once.
     const cached = this.#cache.get(uid);
     if (cached !== undefined) return cached;
     if (this.#cache.size >= MAX_CACHED_NAMES) this.#cache.clear();

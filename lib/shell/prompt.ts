@@ -124,8 +124,8 @@ class Prompt {
   }
 
   /**
-   * Ctrl-C drops the line that is being typed, as in a shell. While a line runs it ends the program,
-   * because the server may never answer.
+   * Ctrl-C drops the line that is being typed, as in a shell. While a line runs it ends the
+   * program, because the server may never answer.
    */
   #interrupt(): void {
     this.#session.out("^C\n");

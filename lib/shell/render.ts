@@ -1,5 +1,5 @@
 /**
- * Answers as text for people: pure. Text of the server is escaped for the terminal first.
+ * Answers as text for a terminal: pure. Text of the server is escaped for the terminal first.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Users as a table for people: of the console's `show users` and of `ipcauth users list`.
+ * Users as a table: of the console's `show users` and of `ipcauth users list`.
  *
  * @module
  */

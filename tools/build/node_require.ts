@@ -1,9 +1,9 @@
 /**
  * `require` in a bundle: the package `yaml` is a CommonJS module that requires `node:process`.
  *
- * The bundler of Deno 2.9.6 gives such modules Node's own `require`, but only where the minified name of its
- * placeholder holds no `$`. Which name the placeholder gets depends on the whole program, so the replacement
- * is made here where the bundler left it out.
+ * The bundler of Deno 2.9.6 gives such modules Node's own `require`, but only where the minified
+ * name of its placeholder holds no `$`. Which name the placeholder gets depends on the whole
+ * program, so the replacement is made here where the bundler left it out.
  */
 
 const PLACEHOLDER =

@@ -1,8 +1,8 @@
 /**
  * The console's part in the data plane: it sends the greeting and waits for the first request.
  *
- * Most console sessions are idle. Until the first byte arrives, a session costs one entry in the reactor
- * and nothing in the control plane.
+ * Most console sessions are idle. Until the first byte arrives, a session costs one entry in the
+ * reactor and nothing in the control plane.
  *
  * @module
  */

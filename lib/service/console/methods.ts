@@ -185,7 +185,8 @@ export class ConsoleMethods implements Methods {
   }
 
   /**
-   * The user's entry is read at every call, so a permission that was taken away has no effect any more.
+   * The user's entry is read at every call, so a permission that was taken away has no effect any
+   * more.
    *
    * @throws {RequestError} Permission denied.
    */

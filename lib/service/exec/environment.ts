@@ -1,7 +1,8 @@
 /**
  * The environment of a program that is started for a client: pure.
  *
- * The names are those of UCSPI tools (`s6-ipcserver`, `ipcserver`), so programs written for them work.
+ * The names are those of UCSPI tools (`s6-ipcserver`, `ipcserver`), so programs written for them
+ * work.
  *
  * @module
  */
@@ -12,8 +13,8 @@ import type { Account } from "../../libc/ids.ts";
 export type Variable = Uint8Array<ArrayBuffer>;
 
 /**
- * Variables that a program never inherits: those that look like facts about a peer, all IPCAUTH_ names but
- * the settings, and what a service manager passed to the server alone (`sd_notify(3)`,
+ * Variables that a program never inherits: those that look like facts about a peer, all IPCAUTH_
+ * names but the settings, and what a service manager passed to the server alone (`sd_notify(3)`,
  * `sd_listen_fds(3)`).
  */
 const NOT_INHERITED = new RegExp(
@@ -25,12 +26,12 @@ const NOT_INHERITED = new RegExp(
 const OF_A_USER = /^(HOME|USER|LOGNAME|SHELL|MAIL|XDG_.*)$/;
 
 /**
- * The server's variables that a program inherits, including those that a launcher has hidden from the
- * server's runtime.
+ * The server's variables that a program inherits, including those that a launcher has hidden from
+ * the server's runtime.
  *
  * @param block The server's environment as in `/proc/PID/environ`: each variable ends with a NUL.
- * @param otherUser Whether the program runs as another user than the server: then those of the server's
- * user are left out.
+ * @param otherUser Whether the program runs as another user than the server: then those of the
+ * server's user are left out.
  */
 export function inherited(
   block: Uint8Array<ArrayBuffer>,
@@ -96,7 +97,9 @@ export function peerVariables(peer: PeerFacts): readonly string[] {
   ];
 }
 
-/** The variables of the user that a program runs as. A uid without an account has no home directory. */
+/**
+ * The variables of the user that a program runs as. A uid without an account has no home directory.
+ */
 export function userVariables(account: Account | null): readonly string[] {
   if (account === null) return ["HOME=/"];
   return [

@@ -11,8 +11,8 @@ import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../../re
 /** The longest line, in characters; a longer one is cut into several. */
 const MAX_LINE_LENGTH = 4096;
 /**
- * How many bytes are read in {@linkcode INTERVAL_MS}; a program that writes more waits. The log is shared,
- * and a client may control what a program writes.
+ * How many bytes are read in {@linkcode INTERVAL_MS}; a program that writes more waits. The log is
+ * shared, and a client may control what a program writes.
  */
 const BYTES_PER_INTERVAL = 64 * 1024;
 const INTERVAL_MS = 1_000;

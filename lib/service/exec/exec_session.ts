@@ -24,8 +24,8 @@ export class ExecSession implements SessionHandle, Watcher {
   readonly #errors: ErrorStream;
   readonly #registration: Registration;
   /**
-   * A duplicate of the child's connection: `shutdown(2)` on it ends the connection even if the child keeps
-   * its copy.
+   * A duplicate of the child's connection: `shutdown(2)` on it ends the connection even if the
+   * child keeps its copy.
    */
   readonly #pair: PlaintextPair;
   #killTimer: Timer | null = null;

@@ -1,5 +1,6 @@
 /**
- * The service `exec`: a program for each session, with the connection as its standard input and output.
+ * The service `exec`: a program for each session, with the connection as its standard input and
+ * output.
  *
  * @module
  */
@@ -44,8 +45,8 @@ export class Executor implements Service {
   /**
    * @param reaper Ends the processes that a program leaves running.
    * @param environmentBlock The server's environment as in `/proc/PID/environ`.
-   * @throws {Failure} 78 when the program cannot be executed, or `run_as` needs rights that this process
-   * does not have; 71 when the C library cannot spawn.
+   * @throws {Failure} 78 when the program cannot be executed, or `run_as` needs rights that this
+   * process does not have; 71 when the C library cannot spawn.
    */
   constructor(
     context: ExecContext,

@@ -1,6 +1,6 @@
 /**
- * Ends the processes that a session's program has left running: they received SIGTERM with it, and are
- * killed after `limits: grace`.
+ * Ends the processes that a session's program has left running: they received SIGTERM with it, and
+ * are killed after `limits: grace`.
  *
  * @module
  */

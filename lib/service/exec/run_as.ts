@@ -1,9 +1,10 @@
 /**
  * `run_as:` of the service `exec`: the user that a program runs as.
  *
- * Another user takes a process of its own. A thread of the server whose real uid were the client's could be
- * killed by the client, and with it the server (`kill(2)`); the effective uid alone would leave the program
- * a way back to root. So `setpriv(1)` is started, and becomes the user and then the program.
+ * Another user takes a process of its own. A thread of the server whose real uid were the client's
+ * could be killed by the client, and with it the server (`kill(2)`); the effective uid alone would
+ * leave the program a way back to root. So `setpriv(1)` is started, and becomes the user and then
+ * the program.
  *
  * @module
  */

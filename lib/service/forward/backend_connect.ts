@@ -63,7 +63,8 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
   constructor(reactor: Reactor, session: Session, client: ClientConnection, join: Join) {
     this.#reactor = reactor;
     this.#session = session;
-    // Bytes that were received lie in a shared buffer, which others use while the backend is awaited.
+    // Bytes that were received lie in a shared buffer, which others use while the backend is
+    // awaited.
     this.#client = { ...client, received: client.received?.slice() ?? null };
     this.#join = join;
   }

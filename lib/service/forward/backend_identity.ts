@@ -20,7 +20,8 @@ export interface BackendIdentity {
    *
    * @param client The client's connection.
    * @param connect Connects to the backend; returns 0 or an error number.
-   * @returns The same. `EPERM` where the identity cannot be established; then nothing has connected.
+   * @returns The same. `EPERM` where the identity cannot be established; then nothing has
+   * connected.
    */
   connecting(session: Session, client: Descriptor, connect: () => number): number;
 

@@ -68,7 +68,8 @@ export class Forwarder implements Service {
         ? backendConnect().toUnix(backend, attempt)
         : this.#join(session, client, backend) ?? backendConnect().fail();
     } catch {
-      // No descriptor is left, for example: this session has no backend, and others are not affected.
+      // No descriptor is left, for example: this session has no backend, and others are not
+      // affected.
       return backendConnect().fail();
     }
   }

@@ -1,8 +1,9 @@
 /**
  * The header of the PROXY protocol, version 2: pure.
  *
- * Source: "The PROXY protocol, versions 1 & 2", sections 2.2 and 2.2.7 (haproxy.org). HAProxy and nginx
- * read custom values only behind TCP addresses, so the source of a Unix client is 127.0.0.1, port 0.
+ * Source: "The PROXY protocol, versions 1 & 2", sections 2.2 and 2.2.7 (haproxy.org). HAProxy and
+ * nginx read custom values only behind TCP addresses, so the source of a Unix client is 127.0.0.1,
+ * port 0.
  *
  * @module
  */
@@ -14,8 +15,8 @@ const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
 
 /**
- * The types of ipcauth's values, in the range for applications (0xE0 to 0xEF). Values are decimal digits,
- * except the user name and the key id.
+ * The types of ipcauth's values, in the range for applications (0xE0 to 0xEF). Values are decimal
+ * digits, except the user name and the key id.
  */
 export const IdentityType = {
   user: 0xe0,
