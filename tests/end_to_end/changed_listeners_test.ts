@@ -47,11 +47,11 @@ Deno.test(
     const config = await write(`{ unix: ${path}, allow: [bob], service: { exec: ${secret} } }`);
     await using server = await program.serve(["--config", config]);
     using session = await Deno.connect({ transport: "unix", path });
-    const said = async () => {
+    const received = async () => {
       const bytes = new Uint8Array(64);
       return new TextDecoder().decode(bytes.subarray(0, await session.read(bytes) ?? 0));
     };
-    assertEquals(await said(), "secret\n");
+    assertEquals(await received(), "secret\n");
     await test.step("the allow list is in force", async () => {
       assertEquals([await receiveAs(path, BOB), await receiveAs(path, CAROL)], ["secret\n", ""]);
     });
@@ -82,7 +82,7 @@ Deno.test(
     });
     await test.step("an open session goes on", async () => {
       await session.write(new TextEncoder().encode("still here"));
-      assertEquals(await said(), "still here");
+      assertEquals(await received(), "still here");
     });
     await test.step("the new service starts as soon as it can", async () => {
       await program.write("tool", "#!/bin/sh\necho new\n", 0o755);

@@ -32,13 +32,13 @@ ${USERS}`,
     const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
     await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
     await test.step("no thread is root any more, and none can become root", async () => {
-      const said = await receiveAll(path);
-      assertMatch(said, new RegExp(`^${uid}\\n`));
+      const output = await receiveAll(path);
+      assertMatch(output, new RegExp(`^${uid}\\n`));
       assertMatch(
-        said,
+        output,
         new RegExp(`^Uid:\\t${uid}\\t${uid}\\t${uid}\\t${uid}$`, "m"),
       );
-      assertMatch(said, /^CapPrm:\t0{16}$/m);
+      assertMatch(output, /^CapPrm:\t0{16}$/m);
       const threads = await program.execute([
         "sh",
         "-c",

@@ -46,12 +46,12 @@ Deno.test("exec: the log has the exit status and the standard error of a program
   });
   await test.step("long output without a line end is split into lines", async () => {
     const { session } = await closed("floods");
-    const said = fixture.server.log.filter((one) =>
+    const stderr = fixture.server.log.filter((one) =>
       one.event === "stderr" && one.session === session
     );
-    assertEquals(said.every(({ message }) => String(message).length <= 4096), true);
+    assertEquals(stderr.every(({ message }) => String(message).length <= 4096), true);
     assertEquals(
-      said.map(({ message }) => String(message).length).reduce((a, b) => a + b),
+      stderr.map(({ message }) => String(message).length).reduce((a, b) => a + b),
       300_000,
     );
   });
