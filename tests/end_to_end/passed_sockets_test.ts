@@ -39,10 +39,10 @@ Deno.test("a passed socket without a listener is refused, with the line to add",
   const [own, passed, port] = [program.path("own.sock"), program.path("passed.sock"), freePort()];
   await test.step("a Unix socket", async () => {
     const config = await write(`{ unix: ${own} }`);
-    const said = await refused(`unix:${passed}`, ["--config", config]);
-    assertStringIncludes(said, `The socket unix:${passed} was passed to this server`);
+    const error = await refused(`unix:${passed}`, ["--config", config]);
+    assertStringIncludes(error, `The socket unix:${passed} was passed to this server`);
     assertStringIncludes(
-      said,
+      error,
       `hint: add to listeners in ${config}: - { unix: "${passed}", service: console }`,
     );
   });
@@ -54,18 +54,18 @@ Deno.test("a passed socket without a listener is refused, with the line to add",
   await Deno.remove(passed);
   await test.step("a TCP socket", async () => {
     const config = await write(`{ unix: ${own} }`);
-    const said = await refused(`tcp:127.0.0.1:${port}`, ["--config", config]);
+    const error = await refused(`tcp:127.0.0.1:${port}`, ["--config", config]);
     assertStringIncludes(
-      said,
+      error,
       `- { tcp: "127.0.0.1:${port}", keys: [{ file: FILE, user: NAME }] }`,
     );
   });
   await test.step("one whose host is a name in the file", async () => {
     const key = await writeKey(program, "k.key");
     const config = await write(`{ tcp: "localhost:${port}", keys: [{ file: ${key} }] }`);
-    const said = await refused(`tcp:127.0.0.1:${port}`, ["--config", config]);
+    const error = await refused(`tcp:127.0.0.1:${port}`, ["--config", config]);
     const [right, wrong] = [`"127.0.0.1:${port}"`, `"localhost:${port}"`];
-    assertStringIncludes(said, `write ${right} instead of ${wrong} in line 2 of ${config}`);
+    assertStringIncludes(error, `write ${right} instead of ${wrong} in line 2 of ${config}`);
   });
   await test.step("but not where the command line names a service", async () => {
     const config = await write(`{ unix: ${own} }`);
@@ -140,16 +140,16 @@ Deno.test("two passed sockets with one address are refused", async () => {
   await using fixture = await prepare();
   const port = freePort();
   const twin = `shared:127.0.0.1:${port}`;
-  const said = await fixture.refused(`${twin},${twin}`);
-  assertStringIncludes(said, `descriptors 3 and 4 are both tcp:127.0.0.1:${port}`);
+  const error = await fixture.refused(`${twin},${twin}`);
+  assertStringIncludes(error, `descriptors 3 and 4 are both tcp:127.0.0.1:${port}`);
 });
 
 Deno.test("a LISTEN_FDS that is no number is refused", async () => {
   await using fixture = await prepare();
   const path = fixture.program.path("a.sock");
   for (const count of ["abc", "-1", "1 ", "1000", "0x1", "1.5"]) {
-    const said = await fixture.refused(`unix:${path}`, [], { count });
-    assertStringIncludes(said, `LISTEN_FDS is ${JSON.stringify(count)}`);
+    const error = await fixture.refused(`unix:${path}`, [], { count });
+    assertStringIncludes(error, `LISTEN_FDS is ${JSON.stringify(count)}`);
     await Deno.remove(path);
   }
   // LISTEN_FDS of another process is ignored.
