@@ -1,4 +1,4 @@
-/** `identity: proxy-v2`: a backend gets a PROXY protocol v2 header with the identity of the peer. */
+/** `identity: proxy-v2`: a backend gets the identity in a PROXY protocol v2 header. */
 import { assertEquals } from "@std/assert";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { Backend, writeAll } from "../support/backend.ts";
