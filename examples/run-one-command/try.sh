@@ -44,6 +44,8 @@ echo "# bob may no longer:"
 try "bob: local_ipc_access is now false in $work/config.yaml" \
   ipcauth users deny bob --config "$work/config.yaml"
 try "" ipcauth run-as 579 -- socat -t5 - "UNIX:$socket"
+# A server that has ended has written all of its log.
+kill "$server" && wait "$server" && server=
 echo "# The log has each request and its user:"
 grep -o '"event":"stderr".*' "$work/log" | grep -o '"message".*' | sed 's/pid [0-9]*/pid …/'
 [ "$(grep -c '"event":"stderr"' "$work/log")" = 2 ] || fail "two connections were allowed"

@@ -142,7 +142,7 @@ Deno.test("connect refuses an abstract name instead of reading it as a file name
 
 Deno.test("connect --server-user refuses the name of no user", async () => {
   for (const serverUser of ["no-such-user-here", "0day", "-1", "4294967295"]) {
-    const { exit, message } = await failureOf({ ...PLAIN, serverUser });
+    const { exit, message } = await failureOf({ ...PLAIN, unix: "/nowhere/s", serverUser });
     assertEquals(exit, ExitCode.usage);
     assertStringIncludes(message, "--server-user");
   }

@@ -141,7 +141,10 @@ Deno.test("each command revokes the permissions it does not need, and still work
     ["connect", ["connect", `--unix=${directory}/absent.sock`], 69, /^$/],
     [
       "connect --listen",
-      ["connect", "--tcp=127.0.0.1:1", `--key=${key}`, "--listen", `unix:${socket}`],
+      [
+        ...["connect", "--tcp=127.0.0.1:1", `--key=${key}`, "--listen", `unix:${socket}`],
+        ...["--config", config],
+      ],
       0,
       /^$/,
       /listening on/,

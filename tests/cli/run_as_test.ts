@@ -35,7 +35,7 @@ async function script(
   text: string,
   more: { env?: Record<string, string>; uid?: number; groups?: number[] } = {},
 ): Promise<Outcome> {
-  await using program = await Program.install();
+  await using program = await Program.install({ privateSystem: true });
   return await program.execute(["sh", "-c", text], more);
 }
 
@@ -88,7 +88,9 @@ Deno.test(
     const { stdout } = await script("ipcauth run-as 579 -- env | sort | cut -d= -f1", {
       env: { HOME: "/nonexistent/home", PWD: "/" },
     });
-    assertEquals(stdout.trim().split("\n"), ["HOME", "LANG", "PATH", "PWD"]);
+    assertEquals(stdout.trim().split("\n"), [
+      ...["HOME", "IPCAUTH_CONFIG", "LANG", "PATH", "PWD"],
+    ]);
   },
 );
 

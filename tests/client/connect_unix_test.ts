@@ -9,7 +9,7 @@ import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { isRoot, Program } from "../support/program.ts";
-import { Stranger } from "../support/untrusted_server.ts";
+import { ServerOfUser } from "../support/untrusted_server.ts";
 
 const SELF: Trust = { ownUid: effectiveUid(), serverUid: null };
 const SOCK_DGRAM = 2;
@@ -131,7 +131,7 @@ Deno.test({
   name: "connectUnix() refuses a server that is a stranger's, unless it is named (needs root)",
   ignore: !isRoot,
   fn: async () => {
-    await using server = await Stranger.listen(579);
+    await using server = await ServerOfUser.listen(579);
     const { message, exit, hint } = await refusal([server.path], { ownUid: 578, serverUid: null });
     assertStringIncludes(message, `the server on ${server.path} runs as uid 579`);
     assertEquals(exit, ExitCode.refused);
@@ -150,7 +150,7 @@ Deno.test({
   ignore: !isRoot,
   fn: async () => {
     const overflow = Number(readProc("/proc/sys/kernel/overflowuid"));
-    await using server = await Stranger.listen(overflow);
+    await using server = await ServerOfUser.listen(overflow);
     const { exit } = await refusal([server.path], { ownUid: overflow, serverUid: null });
     assertEquals(exit, ExitCode.refused);
     const named = { ownUid: overflow, serverUid: overflow };

@@ -109,12 +109,12 @@ Deno.test("answers resolve their calls in any order", async () => {
   await using pair = socketPair();
   pair.server.write(welcomeLine());
   const calls = answerCalls(pair.server, ({ id, method }) => {
-    if (method === "first") return { silence: true };
+    if (method === "first") return { noAnswer: true };
     pair.server.write('{"jsonrpc":"2.0","method":"news","params":{}}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${id},"result":"second"}\n`);
     pair.server.write('{"jsonrpc":"2.0","id":99,"result":"unasked"}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${calls[0]!.id},"result":"first"}\n`);
-    return { silence: true };
+    return { noAnswer: true };
   });
   const { client } = await RpcClient.open(pair.client, WHERE, 578);
   assertEquals(await Promise.all([client.call("first"), client.call("second", { n: 1 })]), [
@@ -174,7 +174,7 @@ Deno.test("a call that is longer than a server reads is not sent", () =>
 
 Deno.test("pending and later calls fail when the server closes the session", () =>
   withConsole(
-    (method) => method === "last" ? { hangUp: true } : { silence: true },
+    (method) => method === "last" ? { hangUp: true } : { noAnswer: true },
     async (client) => {
       const waiting = [client.call("first"), client.call("last")];
       for (const call of waiting) {

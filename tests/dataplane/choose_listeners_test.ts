@@ -21,7 +21,7 @@ function paths(unix: string | true | null, config = CONFIG, environment = root()
   );
 }
 
-Deno.test("chooseListeners() believes the flag, then the environment, then the file, then itself", () => {
+Deno.test("chooseListeners() takes the flag, then the environment, the file, the default", () => {
   const variables = root({ IPCAUTH_PATH: "/run/variables.sock" });
   assertEquals(paths("/run/flag.sock", CONFIG, variables), ["/run/flag.sock 666"]);
   assertEquals(paths(true, CONFIG, variables), ["/run/variables.sock 666"]);
@@ -32,7 +32,7 @@ Deno.test("chooseListeners() believes the flag, then the environment, then the f
   assertEquals(paths(true, NONE, user), ["/run/user/1000/ipcauth/ipc.sock 666"]);
 });
 
-Deno.test("chooseListeners() gives a path of the flag what the file says of that path", () => {
+Deno.test("chooseListeners() applies the options of the file to a path of the flag", () => {
   assertEquals(paths("/run/a.sock"), ["/run/a.sock 600"]);
 });
 
@@ -58,7 +58,7 @@ interface TcpFlags {
 }
 
 /** TCP listeners as `host:port key=user …`, and others by their path. */
-function doors(
+function endpoints(
   { unix, tcp, keys = [] }: TcpFlags,
   variables: Record<string, string> = {},
   config = KEYED,
@@ -73,29 +73,31 @@ function doors(
   );
 }
 
-Deno.test("chooseListeners() finds the address of TCP: flag, environment, file, its own", () => {
+Deno.test("chooseListeners() takes the TCP address of flag, environment, file, default", () => {
   const address = { host: "::1", port: 1 };
-  assertEquals(doors({ tcp: address, keys: ["/k/x.key"] }), ["::1:1 /k/x.key=null"]);
+  assertEquals(endpoints({ tcp: address, keys: ["/k/x.key"] }), ["::1:1 /k/x.key=null"]);
   const variables = { IPCAUTH_ADDR: "10.0.0.1", IPCAUTH_PORT: "99" };
-  assertEquals(doors({ tcp: true, keys: ["/k/x.key"] }, variables), ["10.0.0.1:99 /k/x.key=null"]);
-  assertEquals(doors({ tcp: true }), ["127.0.0.1:7000 /k/bob.key=bob"]);
-  assertEquals(doors({ keys: ["/k/x.key"] }, {}, NONE), ["127.0.0.1:4569 /k/x.key=null"]);
-  assertEquals(doors({}), ["127.0.0.1:7000 /k/bob.key=bob", "/run/a.sock"]);
+  assertEquals(endpoints({ tcp: true, keys: ["/k/x.key"] }, variables), [
+    "10.0.0.1:99 /k/x.key=null",
+  ]);
+  assertEquals(endpoints({ tcp: true }), ["127.0.0.1:7000 /k/bob.key=bob"]);
+  assertEquals(endpoints({ keys: ["/k/x.key"] }, {}, NONE), ["127.0.0.1:4569 /k/x.key=null"]);
+  assertEquals(endpoints({}), ["127.0.0.1:7000 /k/bob.key=bob", "/run/a.sock"]);
 });
 
-Deno.test("chooseListeners() finds the keys: flag, environment, file", () => {
-  assertEquals(doors({ tcp: true }, { IPCAUTH_KEY_FILE: "/k/variables.key" }), [
+Deno.test("chooseListeners() takes the keys of flag, environment, file", () => {
+  assertEquals(endpoints({ tcp: true }, { IPCAUTH_KEY_FILE: "/k/variables.key" }), [
     "127.0.0.1:7000 /k/variables.key=null",
   ]);
-  // Whose key it is stays what the file says, wherever it was named.
-  assertEquals(doors({ keys: ["/k/bob.key", "/k/x.key", "/k/x.key"] }), [
+  // The user of a key is that of the file, wherever the key is named.
+  assertEquals(endpoints({ keys: ["/k/bob.key", "/k/x.key", "/k/x.key"] }), [
     "127.0.0.1:7000 /k/bob.key=bob /k/x.key=null",
   ]);
 });
 
-Deno.test("chooseListeners() lets a socket path win over an address of the environment", () => {
+Deno.test("chooseListeners() prefers a socket path of the environment to an address", () => {
   const variables = { IPCAUTH_PATH: "/run/variables.sock", IPCAUTH_ADDR: "10.0.0.1" };
-  assertEquals(doors({}, variables), ["/run/variables.sock"]);
+  assertEquals(endpoints({}, variables), ["/run/variables.sock"]);
 });
 
 Deno.test("chooseListeners() opens no TCP listener without a key", () => {

@@ -21,7 +21,7 @@ interface Flags {
   readonly open?: readonly (typeof PASSED)[];
 }
 
-/** A server's roster, and what is on it after each configuration: `path service`. */
+/** Selects listeners for one configuration after another. @returns `path service` of each. */
 function selection({ unix, service, open = [PASSED] }: Flags = {}) {
   const flags = { unix: unix ?? null, tcp: null, keys: [], service: service ?? null };
   const followed = new ListenerSelection(flags, { uid: 0, variables: {} }, open);
@@ -33,17 +33,17 @@ function selection({ unix, service, open = [PASSED] }: Flags = {}) {
   };
 }
 
-Deno.test("a passed socket is a console where nobody names an address, for as long as nobody does", () => {
+Deno.test("a passed socket is a console as long as no configuration has named an address", () => {
   const follow = selection();
   assertEquals(follow(NONE), ["/run/passed.sock console"]);
   assertEquals(follow(config("users: []")), ["/run/passed.sock console"]);
   assertEquals(follow(lines("/run/other.sock")), ["/run/other.sock exec"]);
-  // What was taken away by a line does not come back when that line goes.
+  // A listener that the file has replaced does not come back when the file drops it.
   assertEquals(follow(NONE), []);
   assertEquals(follow(lines("/run/passed.sock")), ["/run/passed.sock exec"]);
 });
 
-Deno.test("a passed socket whose line is removed is not served without it", () => {
+Deno.test("a passed socket whose listener is removed from the file is not served", () => {
   for (const service of [undefined, ECHO]) {
     const follow = selection(service && { service });
     assertEquals(follow(lines("/run/passed.sock")), ["/run/passed.sock exec"]);
@@ -52,7 +52,7 @@ Deno.test("a passed socket whose line is removed is not served without it", () =
   }
 });
 
-Deno.test("an address of the command line that a line has ruled is not served without it", () => {
+Deno.test("an address of the command line that the file had is not served without the file", () => {
   const follow = selection({ unix: "/run/flag.sock", open: [] });
   assertEquals(follow(NONE), ["/run/flag.sock console"]);
   assertEquals(follow(lines("/run/flag.sock")), ["/run/flag.sock exec"]);
@@ -60,7 +60,7 @@ Deno.test("an address of the command line that a line has ruled is not served wi
   assertEquals(follow(lines("/run/flag.sock")), ["/run/flag.sock exec"]);
 });
 
-Deno.test("a passed socket has to be claimed at the start: by a line, or by a service of the command line", () => {
+Deno.test("a passed socket needs a listener in the file, or a service of the command line", () => {
   assertThrows(() => selection()(lines("/run/other.sock")), Failure, "unix:/run/passed.sock");
   assertThrows(() => selection({ unix: "/run/flag.sock" })(NONE), Failure, "unix:/run/passed.sock");
   assertEquals(selection({ service: ECHO })(lines("/run/other.sock")), [
@@ -74,7 +74,7 @@ Deno.test("a passed socket has to be claimed at the start: by a line, or by a se
   ]);
 });
 
-Deno.test("what cannot be chosen changes nothing", () => {
+Deno.test("a selection that fails changes nothing", () => {
   const follow = selection({ service: ECHO, open: [] });
   assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
   assertThrows(() => follow(lines("/run/a.sock", "/run/b.sock")), Failure, "which one is meant?");

@@ -1,4 +1,4 @@
-/** The one script, for machines with Deno: what its first lines say and leave alone. */
+/** The bundle: one script for machines with Deno, and its launcher lines. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
@@ -7,7 +7,7 @@ import { isRoot, Program } from "../support/program.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
-/** The script, in a directory of its own. */
+/** Builds the script in a directory of its own. @returns Its path. */
 async function build(program: Program): Promise<string> {
   const script = program.path("script", "ipcauth");
   await bundle(script, COMMIT);
@@ -20,7 +20,7 @@ Deno.test("the script names its commit", async () => {
   assertEquals([stdout, stderr], [`ipcauth ${manifest.version} (${COMMIT.hash})\n`, ""]);
 });
 
-Deno.test("the script says so where there is no deno, with a status that is its own", async () => {
+Deno.test("the script reports that there is no deno, with an exit status of its own", async () => {
   await using program = await Program.install();
   const script = await build(program);
   const run = (...args: string[]) =>
@@ -33,7 +33,7 @@ Deno.test("the script says so where there is no deno, with a status that is its 
 });
 
 Deno.test({
-  name: "the script keeps a cache in a home of the caller's own, and in nobody else's (needs root)",
+  name: "the script keeps a cache in a home that the caller owns, and in no other (needs root)",
   ignore: !isRoot,
   fn: async () => {
     await using program = await Program.install();

@@ -1,4 +1,4 @@
-/** Listeners that change while a server runs: what the file says is in force as a whole, at the next connection. */
+/** Changed listeners: the new file is in force as a whole, at the next connection. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { drain, freePort, writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
@@ -9,7 +9,7 @@ const USERS = `users:
 `;
 const [BOB, CAROL] = [579, 580];
 
-/** A program whose listeners are written again and again. */
+/** A program, a function that writes its listeners, and one that reads from a socket. */
 async function fixture() {
   const program = await Program.install();
   const write = (...listeners: string[]) =>
@@ -17,14 +17,14 @@ async function fixture() {
       "config.yaml",
       `listeners:\n${listeners.map((one) => `  - ${one}\n`).join("")}${USERS}`,
     );
-  /** What a user gets who connects and says nothing. */
-  const hear = async (path: string, uid: number) =>
+  /** What a uid receives that connects and sends nothing. */
+  const receiveAs = async (path: string, uid: number) =>
     (await program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid })).stdout;
-  return { program, write, hear, [Symbol.asyncDispose]: () => program.remove() };
+  return { program, write, receiveAs, [Symbol.asyncDispose]: () => program.remove() };
 }
 
-/** What we get on a socket, or null where there is none. */
-async function knock(path: string): Promise<string | null> {
+/** What the uid of the tests receives on a socket, or null where none listens. */
+async function receiveAll(path: string): Promise<string | null> {
   try {
     using connection = await Deno.connect({ transport: "unix", path });
     return new TextDecoder().decode((await drain(connection)).bytes);
@@ -33,38 +33,42 @@ async function knock(path: string): Promise<string | null> {
   }
 }
 
-const says = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
+const echoService = (word: string) => `service: { exec: [/bin/echo, ${word}] }`;
 const options = { ignore: !isRoot };
 
 Deno.test(
-  "a listener whose new service cannot be offered serves nobody until it can (needs root)",
+  "a listener whose new service cannot start serves no one until it can (needs root)",
   options,
   async (test) => {
-    await using home = await fixture();
-    const { program, write, hear } = home;
+    await using setup = await fixture();
+    const { program, write, receiveAs } = setup;
     const [path, tool] = [program.path("a.sock"), program.path("tool")];
     const secret = `[/bin/sh, -c, "echo secret; test $IPCREMOTEEUID != 0 || exec cat"]`;
     const config = await write(`{ unix: ${path}, allow: [bob], service: { exec: ${secret} } }`);
     await using server = await program.serve(["--config", config]);
     using session = await Deno.connect({ transport: "unix", path });
-    const said = async () => {
+    const received = async () => {
       const bytes = new Uint8Array(64);
       return new TextDecoder().decode(bytes.subarray(0, await session.read(bytes) ?? 0));
     };
-    assertEquals(await said(), "secret\n");
-    await test.step("the list is in force", async () => {
-      assertEquals([await hear(path, BOB), await hear(path, CAROL)], ["secret\n", ""]);
+    assertEquals(await received(), "secret\n");
+    await test.step("the allow list is in force", async () => {
+      assertEquals([await receiveAs(path, BOB), await receiveAs(path, CAROL)], ["secret\n", ""]);
     });
-    await test.step("without the new service the new list lets nobody to the old one", async () => {
+    await test.step("the new allow list gives no access to the old service", async () => {
       await write(`{ unix: ${path}, service: { exec: [${tool}] } }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB), await knock(path)], [
+      assertEquals([
+        await receiveAs(path, CAROL),
+        await receiveAs(path, BOB),
+        await receiveAll(path),
+      ], [
         "",
         "",
         "",
       ]);
       assertEquals((await program.run(["connect", `--unix=${path}`, "-c", "who"])).code, 77);
     });
-    await test.step("it is audited", async () => {
+    await test.step("the log has the reason", async () => {
       assertEquals((await server.event("stop")).listener, `unix:${path}`);
       const { message } = await server.event("error");
       assertEquals(message, `Cannot offer the program ${tool}: no such file or directory`);
@@ -76,14 +80,14 @@ Deno.test(
         );
       assertEquals([(await refused(BOB)).user, (await refused(0)).user ?? null], ["bob", null]);
     });
-    await test.step("who was in goes on", async () => {
+    await test.step("an open session goes on", async () => {
       await session.write(new TextEncoder().encode("still here"));
-      assertEquals(await said(), "still here");
+      assertEquals(await received(), "still here");
     });
-    await test.step("as soon as it can be offered it is", async () => {
+    await test.step("the new service starts as soon as it can", async () => {
       await program.write("tool", "#!/bin/sh\necho new\n", 0o755);
       await server.events("listen", 2);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["new\n", "new\n"]);
+      assertEquals([await receiveAs(path, CAROL), await receiveAs(path, BOB)], ["new\n", "new\n"]);
       assertEquals(server.log.filter(({ event }) => event === "error").length, 1);
       assertEquals(server.log.filter(({ event }) => event === "stop").length, 1);
     });
@@ -91,36 +95,36 @@ Deno.test(
 );
 
 Deno.test(
-  "over TCP, too, a service that cannot be offered leaves nobody with the old one",
+  "over TCP, too, a new service that cannot start ends access to the old one",
   async () => {
-    await using home = await fixture();
-    const { program, write } = home;
+    await using setup = await fixture();
+    const { program, write } = setup;
     const [port, tool, key] = [freePort(), program.path("tool"), await writeKey(program, "k.key")];
     const keys = `keys: [{ file: ${key}, user: bob }]`;
-    const config = await write(`{ tcp: "127.0.0.1:${port}", ${keys}, ${says("old")} }`);
+    const config = await write(`{ tcp: "127.0.0.1:${port}", ${keys}, ${echoService("old")} }`);
     await using server = await program.serve(["--config", config]);
-    const hear = () =>
+    const receiveAs = () =>
       program.run(["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"], { input: "" });
-    assertEquals((await hear()).stdout, "old\n");
+    assertEquals((await receiveAs()).stdout, "old\n");
     await write(`{ tcp: "127.0.0.1:${port}", ${keys}, service: { exec: [${tool}] } }`);
-    const { code, stdout, stderr } = await hear();
+    const { code, stdout, stderr } = await receiveAs();
     assertEquals([code, stdout], [77, ""]);
     assertStringIncludes(stderr, "not-on-listener");
     await program.write("tool", "#!/bin/sh\necho new\n", 0o755);
     await server.events("listen", 2);
-    assertEquals((await hear()).stdout, "new\n");
+    assertEquals((await receiveAs()).stdout, "new\n");
   },
 );
 
 Deno.test(
-  "a service that needs root is not offered after --drop-to, and neither is the one before it (needs root)",
+  "after --drop-to a service that needs root does not start, and ends the old one (needs root)",
   options,
   async () => {
-    await using home = await fixture();
-    const { program, write, hear } = home;
+    await using setup = await fixture();
+    const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
-    const config = await write(`{ unix: ${path}, ${says("console")} }`);
-    await using server = await program.serve(["--config", config, "--drop-to", "nobody"]);
+    const config = await write(`{ unix: ${path}, ${echoService("console")} }`);
+    await using server = await program.serve(["--config", config, "--drop-to", "daemon"]);
     for (
       const service of [
         "{ exec: [/bin/echo, peer], run_as: peer }",
@@ -128,69 +132,81 @@ Deno.test(
       ]
     ) {
       await write(`{ unix: ${path}, service: ${service} }`);
-      assertEquals([await hear(path, BOB), await knock(path)], ["", ""]);
+      assertEquals([await receiveAs(path, BOB), await receiveAll(path)], ["", ""]);
     }
     const [error] = await server.events("error", 2);
     assertStringIncludes(String(error!.message), "run_as: peer needs a server that is root");
-    // In this directory the server could not make its socket again.
-    await write(`{ unix: ${path}, ${says("again")} }`);
-    assertEquals([await hear(path, BOB), await knock(path)], ["again\n", "again\n"]);
+    // In this directory the server could not create its socket again.
+    await write(`{ unix: ${path}, ${echoService("again")} }`);
+    assertEquals([await receiveAs(path, BOB), await receiveAll(path)], ["again\n", "again\n"]);
     assertEquals((await server.events("listen", 2)).length, 2);
   },
 );
 
 Deno.test(
-  "a configuration that the command line does not fit is as bad as one with a mistake (needs root)",
+  "a configuration that does not fit the command line is a bad configuration (needs root)",
   options,
   async () => {
-    await using home = await fixture();
-    const { program, write, hear } = home;
+    await using setup = await fixture();
+    const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
     const config = await write(`{ unix: ${path}, allow: [bob] }`);
     await using server = await program.serve(["--config", config, "--exec", "--", "echo", "one"]);
     await write(`{ unix: ${path} }`, `{ unix: ${program.path("b.sock")} }`);
-    // Its list is not in force either.
-    assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["", "one\n"]);
+    // Its allow list is not in force either.
+    assertEquals([await receiveAs(path, CAROL), await receiveAs(path, BOB)], ["", "one\n"]);
     const { reason, message } = await server.event("reload");
     assertEquals(reason, "bad-config");
     assertStringIncludes(String(message), "2 listeners: which one is meant?");
     await write(`{ unix: ${path} }`);
-    assertEquals(await hear(path, CAROL), "one\n");
+    assertEquals(await receiveAs(path, CAROL), "one\n");
   },
 );
 
 Deno.test(
-  "a changed list is in force at the very next connection, however the path is spelled (needs root)",
+  "a changed allow list decides the next connection, however the path is spelled (needs root)",
   options,
   async () => {
-    await using home = await fixture();
-    const { program, write, hear } = home;
+    await using setup = await fixture();
+    const { program, write, receiveAs } = setup;
     const path = program.path("a.sock");
-    const config = await write(`{ unix: ${path}, ${says("in")} }`);
+    const config = await write(`{ unix: ${path}, ${echoService("in")} }`);
     await using _server = await program.serve(["--config", config]);
     for (
       const spelling of [path, `${program.directory}//a.sock`, `${program.directory}/./a.sock`]
     ) {
-      await write(`{ unix: ${spelling}, allow: [bob], ${says("in")} }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["", "in\n"], spelling);
-      await write(`{ unix: ${spelling}, allow: [carol], ${says("in")} }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["in\n", ""], spelling);
-      await write(`{ unix: ${spelling}, ${says("in")} }`);
-      assertEquals([await hear(path, CAROL), await hear(path, BOB)], ["in\n", "in\n"], spelling);
+      await write(`{ unix: ${spelling}, allow: [bob], ${echoService("in")} }`);
+      assertEquals(
+        [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
+        ["", "in\n"],
+        spelling,
+      );
+      await write(`{ unix: ${spelling}, allow: [carol], ${echoService("in")} }`);
+      assertEquals(
+        [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
+        ["in\n", ""],
+        spelling,
+      );
+      await write(`{ unix: ${spelling}, ${echoService("in")} }`);
+      assertEquals(
+        [await receiveAs(path, CAROL), await receiveAs(path, BOB)],
+        ["in\n", "in\n"],
+        spelling,
+      );
     }
   },
 );
 
-Deno.test("changed keys are in force at the very next connection, however the host is spelled", async () => {
-  await using home = await fixture();
-  const { program, write } = home;
+Deno.test("changed keys decide the next connection, however the host is spelled", async () => {
+  await using setup = await fixture();
+  const { program, write } = setup;
   const [port, old, next] = [
     freePort(),
     await writeKey(program, "old.key"),
     await writeKey(program, "next.key"),
   ];
   const line = (host: string, key: string) =>
-    `{ tcp: "${host}:${port}", keys: [{ file: ${key}, user: bob }], ${says("in")} }`;
+    `{ tcp: "${host}:${port}", keys: [{ file: ${key}, user: bob }], ${echoService("in")} }`;
   const config = await write(line("localhost", old));
   await using _server = await program.serve(["--config", config]);
   const code = async (key: string) => {
@@ -207,11 +223,11 @@ Deno.test("changed keys are in force at the very next connection, however the ho
 });
 
 Deno.test(
-  "the keys of a line replace the default key that the command line has meant (needs root)",
+  "the keys of a listener in the file replace the default key (needs root)",
   options,
   async () => {
-    await using home = await fixture();
-    const { program } = home;
+    await using setup = await fixture();
+    const { program } = setup;
     const port = freePort();
     const key = async (name: string, path: string) => {
       await Deno.rename(await writeKey(program, name), path);
@@ -246,34 +262,34 @@ Deno.test(
   },
 );
 
-Deno.test("who connects to a listener that is gone already finds nobody, and its successor is another", async () => {
-  await using home = await fixture();
-  const { program, write } = home;
+Deno.test("a removed listener serves no connection, and a later one is another", async () => {
+  await using setup = await fixture();
+  const { program, write } = setup;
   const [path, other] = [program.path("a.sock"), program.path("b.sock")];
-  const config = await write(`{ unix: ${path}, ${says("0")} }`, `{ unix: ${other} }`);
+  const config = await write(`{ unix: ${path}, ${echoService("0")} }`, `{ unix: ${other} }`);
   await using server = await program.serve(["--config", config]);
   await server.events("listen", 2);
   for (let round = 1; round <= 8; round++) {
     await write(`{ unix: ${other} }`);
-    // Refused, or not even found: both is nobody.
-    assertEquals(await knock(path) || null, null);
-    await write(`{ unix: ${path}, ${says(String(round))} }`, `{ unix: ${other} }`);
+    // Refused, or not found: neither is served.
+    assertEquals(await receiveAll(path) || null, null);
+    await write(`{ unix: ${path}, ${echoService(String(round))} }`, `{ unix: ${other} }`);
     await server.events("listen", 2 + round);
-    assertEquals(await knock(path), `${round}\n`);
+    assertEquals(await receiveAll(path), `${round}\n`);
   }
   assertEquals(server.log.filter(({ event }) => event === "error"), []);
 });
 
-Deno.test("who is on the way through the access check when a listener goes comes too late", async () => {
-  await using home = await fixture();
-  const { program, write } = home;
+Deno.test("an access check that is pending when its listener is removed fails", async () => {
+  await using setup = await fixture();
+  const { program, write } = setup;
   const [port, key, other] = [
     freePort(),
     await writeKey(program, "k.key"),
     program.path("b.sock"),
   ];
   const line = (word: string) =>
-    `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${says(word)} }`;
+    `{ tcp: "127.0.0.1:${port}", keys: [{ file: ${key}, user: bob }], ${echoService(word)} }`;
   const config = await write(line("old"), `{ unix: ${other} }`);
   await using server = await program.serve(["--config", config]);
   await server.events("listen", 2);

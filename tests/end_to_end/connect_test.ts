@@ -1,15 +1,16 @@
-/** `connect`: what it says when it does not get in, or not to the end; and at a terminal. */
+/** `connect`: its errors and exit codes, and its use at a terminal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
 import { isRoot, Lines, type Outcome, Program } from "../support/program.ts";
 
-function failed(outcome: Outcome, code: number, words: string): void {
-  assertStringIncludes(outcome.stderr, words);
+function failed(outcome: Outcome, code: number, text: string): void {
+  assertStringIncludes(outcome.stderr, text);
   assertMatch(outcome.stderr, /^Failed to connect to server: /);
   assertEquals(outcome.code, code);
   assertEquals(outcome.stdout, "");
 }
 
-/** A server that does what a few lines of python say with each connection `c`. */
+/** A server that runs a few lines of Python for each connection `c`. */
 async function serverOf(
   program: Program,
   name: string,
@@ -61,7 +62,7 @@ const WELCOME = JSON.stringify({
   },
 });
 
-Deno.test("connect tells five ways of not getting through from each other, each with its code", async () => {
+Deno.test("connect has a message and an exit code for each kind of failure", async () => {
   await using program = await Program.install();
   const connect = (path: string) => program.run(["connect", `--unix=${path}`], { input: "who\n" });
   failed(await connect(program.path("none")), 69, "there is no socket");
@@ -91,7 +92,7 @@ Deno.test("connect tells five ways of not getting through from each other, each 
   assertEquals(gone.stderr, "ipcauth: error: The server has closed the session\n");
 });
 
-Deno.test("connect waits for a greeting only so long", async () => {
+Deno.test("connect waits for a greeting for a limited time", async () => {
   await using program = await Program.install();
   await using silent = await serverOf(
     program,
@@ -101,15 +102,14 @@ Deno.test("connect waits for a greeting only so long", async () => {
   failed(await program.run(["connect", `--unix=${silent.path}`]), 65, "it sends nothing");
 });
 
-Deno.test("connect does not show a terminal what a server sends to move its cursor", async () => {
+Deno.test("connect escapes control characters that a server sends", async () => {
   await using program = await Program.install();
   const nasty = WELCOME.replace('"h"', '"\\u001b[2Jh"').replace('"me"', '"m\\u202ee"');
   await using server = await serverOf(
     program,
     "nasty",
-    `c.sendall(b'''${
-      nasty.replaceAll("\\", "\\\\")
-    }\\n'''); c.recv(4096); c.sendall(b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"\\\\u001b]0;x\\\\u0007"}}\\n')`,
+    `c.sendall(b'''${nasty.replaceAll("\\", "\\\\")}\\n'''); c.recv(4096)
+c.sendall(b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"\\\\u001b]0;x\\\\u0007"}}\\n')`,
   );
   const { stdout, stderr } = await program.run(["connect", `--unix=${server.path}`], {
     input: "who\nexit\n",
@@ -118,12 +118,13 @@ Deno.test("connect does not show a terminal what a server sends to move its curs
   assertStringIncludes(stdout, "\\u{1b}[2Jh");
 });
 
-Deno.test("connect refuses an answer that is not what it asked for", async () => {
+Deno.test("connect refuses an answer of the wrong shape", async () => {
   await using program = await Program.install();
   await using server = await serverOf(
     program,
     "liar",
-    `c.sendall(b'''${WELCOME}\\n'''); c.recv(4096); c.sendall(b'{"jsonrpc":"2.0","id":1,"result":[{"name":7}]}\\n')`,
+    `c.sendall(b'''${WELCOME}\\n'''); c.recv(4096)
+c.sendall(b'{"jsonrpc":"2.0","id":1,"result":[{"name":7}]}\\n')`,
   );
   const { code, stderr } = await program.run([
     "connect",
@@ -136,7 +137,7 @@ Deno.test("connect refuses an answer that is not what it asked for", async () =>
 });
 
 Deno.test({
-  name: "connect refuses a server run by a stranger, unless it is told to expect him (needs root)",
+  name: "connect refuses a server of another user, unless --server-user names it (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -156,7 +157,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connect says so when the socket's own mode keeps it out (needs root)",
+  name: "connect reports a socket whose mode denies it (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -173,7 +174,7 @@ Deno.test({
   },
 });
 
-Deno.test("connect runs every command and ends with the code of the first that failed", async () => {
+Deno.test("connect runs each command, and exits with the first error code", async () => {
   await using program = await Program.install();
   const file = await program.write("c.yaml", "users: [{ name: bob, uid: 579 }]\n");
   const flags = [`--unix=${program.path("s")}`];
@@ -197,7 +198,7 @@ Deno.test("connect runs every command and ends with the code of the first that f
   assertMatch(piped.stdout, /^\S+ connected from 127\.0\.0\.1 using console on \S+\nNAME /);
 });
 
-Deno.test("connect finds the socket through the environment, then the configuration", async () => {
+Deno.test("connect takes the socket of the environment, then of the configuration", async () => {
   await using program = await Program.install();
   const socket = program.path("s");
   const file = await program.write("c.yaml", `listeners: [{ unix: ${socket} }]\n`);
@@ -209,34 +210,11 @@ Deno.test("connect finds the socket through the environment, then the configurat
   assertEquals(await code({ IPCAUTH_CONFIG: file, IPCAUTH_PATH: program.path("none") }), 69);
 });
 
-/** A person at a pseudo-terminal: types each piece once the screen shows what it waits for. */
-const PERSON = `
-import os, pty, select, sys, time
-steps = eval(sys.argv[1]); pid, fd = pty.fork()
-if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
-screen = b""; seen = 0; deadline = time.time() + 30
-def read():
-    global screen
-    ready, _, _ = select.select([fd], [], [], 1)
-    if ready:
-        try: part = os.read(fd, 65536)
-        except OSError: part = b""
-        if not part: return False
-        screen += part
-    return time.time() < deadline
-for expected, keys in steps:
-    while expected.encode() not in screen[seen:]:
-        if not read(): break
-    seen = len(screen)
-    os.write(fd, keys.encode())
-while read(): pass
-sys.stdout.buffer.write(screen)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-`;
+/** Types at a pseudo-terminal: each piece once the screen shows the text it waits for. */
+const TERMINAL = fromFileUrl(new URL("../support/terminal.py", import.meta.url));
 
 Deno.test({
-  name:
-    "connect at a terminal has a prompt, completes, forgets a line at Ctrl-C, and leaves at Ctrl-D (needs root)",
+  name: "connect at a terminal prompts, completes, and obeys Ctrl-C and Ctrl-D (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -246,8 +224,10 @@ Deno.test({
     );
     const env = { IPCAUTH_PATH: program.path("s"), TERM: "xterm" };
     await using _server = await program.serve(["--unix", "--config", file], { env });
-    const type = (steps: [string, string][], ...argv: string[]) =>
-      program.execute(["python3", "-c", PERSON, JSON.stringify(steps), ...argv], { env });
+    const type = (steps: [string, string][], ...argv: string[]) => {
+      const script = steps.flatMap(([text, keys]) => [["expect", text], ["send", keys]]);
+      return program.execute(["python3", TERMINAL, JSON.stringify(script), ...argv], { env });
+    };
     const prompt = "bob@ipcauth# ";
     const bob = await type(
       [

@@ -1,10 +1,10 @@
-/** Thousands of sessions at once, opening, stopping, resetting, being revoked: nothing leaks, nothing mixes. */
+/** Thousands of console sessions at once that open, stop, reset and are revoked. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { readProc } from "../../lib/libc/read_file.ts";
-import { isRoot, Program, type RunningServer } from "../support/program.ts";
+import { isRoot, Program, RunningServer } from "../support/program.ts";
 
-const STORM = fromFileUrl(new URL("../support/console_load.ts", import.meta.url));
+const CLIENT = fromFileUrl(new URL("../support/console_load.ts", import.meta.url));
 
 async function descriptors(program: Program, server: RunningServer): Promise<number> {
   const { stdout } = await program.execute(["ls", `/proc/${server.pid}/fd`]);
@@ -12,7 +12,7 @@ async function descriptors(program: Program, server: RunningServer): Promise<num
 }
 
 Deno.test({
-  name: "not one byte of one session appears in another, and no descriptor is left (needs root)",
+  name: "console sessions keep their bytes apart under load, and leave no descriptor (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -24,12 +24,12 @@ Deno.test({
 limits: { max_connections: 20000, max_connections_per_user: 20000 }
 `,
     );
-    const storm = await program.write("storm.ts", await Deno.readTextFile(STORM));
+    const client = await program.write("console_load.ts", await Deno.readTextFile(CLIENT));
     await using server = await program.serve([`--unix=${socket}`, "--config", file]);
     const run = (count: number, seed: number, uid: number) =>
       program.execute([
         ...["deno", "run", "--quiet", "--no-config", "--no-lock", "--allow-read", "--allow-write"],
-        ...["--allow-net", storm, socket, String(count), String(seed)],
+        ...["--allow-net", client, socket, String(count), String(seed)],
       ], { uid, env: { DENO_DIR: "/dev/null/none" } });
     const users = (verb: string) =>
       program.run(["users", verb, "bob", "--config", file]).then(({ code }) =>
@@ -38,19 +38,19 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
 
     assertEquals((await run(200, 1, 579)).code, 0);
     const before = await descriptors(program, server);
-    const storms = Promise.all([run(3000, 2, 0), run(3000, 3, 579), run(3000, 4, 579)]);
+    const load = Promise.all([run(3000, 2, 0), run(3000, 3, 579), run(3000, 4, 579)]);
     let over = false;
-    storms.finally(() => over = true);
-    // Bob is thrown out and let in again for as long as it lasts.
+    load.finally(() => over = true);
+    // Bob is denied and allowed again until the load has ended.
     while (!over) {
       await users("deny");
       await users("allow");
     }
-    const outcomes = await storms;
+    const outcomes = await load;
     for (const { code, stderr } of outcomes) assertEquals([code, stderr], [0, ""]);
     assertEquals(Number(outcomes[0]!.stdout), 3000);
 
-    // One more session, after which every other one must have been counted out.
+    // After one more session each earlier one must have been counted as closed.
     const last = await program.run([
       "connect",
       `--unix=${socket}`,
@@ -65,7 +65,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
         [name, value],
       ) => [name, Number(value)]),
     );
-    assert(stats.revoked! > 0, "nobody was revoked in the middle of a session");
+    assert(stats.revoked! > 0, "no session was revoked");
     const count = (event: string) => server.log.filter((line) => line.event === event).length;
     await server.event("close", (event) => event.session === stats.allowed);
     assertEquals(count("allow"), count("close"));
@@ -80,8 +80,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
 });
 
 Deno.test({
-  name:
-    "out of descriptors, newcomers are refused, those inside go on, and it does not spin (needs root)",
+  name: "out of descriptors, a server refuses connections and does not spin (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -94,7 +93,6 @@ Deno.test({
       `--unix=${socket}`,
     ])
       .spawn();
-    const { RunningServer } = await import("../support/program.ts");
     await using server = new RunningServer(child);
     await server.event("listen");
     const open = async () => {
@@ -116,7 +114,7 @@ Deno.test({
       return Number(fields[13]) + Number(fields[14]);
     };
     const before = ticks();
-    // Ten refusals one after the other take their time; a loop that spins would take all of it.
+    // Ten refusals in sequence need little CPU time; a loop that spins would use all of it.
     for (let index = 0; index < 10; index++) (await open()).connection.close();
     assert(ticks() - before < 50);
     for (const { connection } of all) connection.close();

@@ -1,13 +1,29 @@
-/** The demo, as a stranger would run it. */
+/** The tasks of the demo, as a user runs them. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import manifest from "../../deno.json" with { type: "json" };
 import { isRoot } from "../support/program.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
+/** Starts a task of `deno.json`. @param temporary Its directory for temporary files. */
 function task(name: string, temporary: string): Deno.ChildProcess {
+  return deno(["task", "--quiet", name], temporary);
+}
+
+/**
+ * Starts the part of the task `clean` that removes the files of demos. The other part removes
+ * `dist/`, which a test must not.
+ */
+function clean(temporary: string): Deno.ChildProcess {
+  const [command, rest] = manifest.tasks.clean.command.split(" && ");
+  assertEquals(rest, "rm -rf dist");
+  return deno(command!.split(" ").slice(1), temporary);
+}
+
+function deno(args: readonly string[], temporary: string): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
-    args: ["task", "--quiet", name],
+    args: [...args],
     cwd: ROOT,
     env: { TMPDIR: temporary, NO_COLOR: "1" },
     stdout: "piped",
@@ -33,11 +49,11 @@ async function temporaryDirectory() {
 }
 
 Deno.test({
-  name: "the demo works, twice in a row and two at once, and leaves nothing behind (needs root)",
+  name: "the demo works twice in a row and two at a time, and leaves no file (needs root)",
   ignore: !isRoot,
   async fn() {
-    using place = await temporaryDirectory();
-    const temporary = place.path;
+    using directory = await temporaryDirectory();
+    const temporary = directory.path;
     for (const count of [1, 2]) {
       const all = await Promise.all(
         Array.from({ length: count }, () => outcome(task("demo", temporary))),
@@ -56,21 +72,17 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "after a demo was killed another one works, and clean ends and removes what was left (needs root)",
+  name: "after a demo was killed, stop ends its server and clean removes its files (needs root)",
   ignore: !isRoot,
   async fn() {
-    using place = await temporaryDirectory();
-    const temporary = place.path;
+    using directory = await temporaryDirectory();
+    const temporary = directory.path;
     const killed = task("demo", temporary);
     const reader = killed.stdout.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
     while (!text.includes("listen listener=")) text += (await reader.read()).value ?? "";
-    // The task is a shell around the demo: both are killed without a chance to clean up.
-    const children = new Deno.Command("pkill", {
-      args: ["-KILL", "-f", "authenticated-ipc/demo.ts"],
-    });
-    await children.output();
+    // The task runs the demo as its child, which is killed without a chance to clean up.
+    await new Deno.Command("pkill", { args: ["-KILL", "-P", String(killed.pid)] }).output();
     await killed.status;
     await reader.cancel();
     await killed.stderr.cancel();
@@ -79,14 +91,14 @@ Deno.test({
     const [code, cleaned] = await outcome(task("stop", temporary));
     assertEquals(code, 0);
     assertStringIncludes(cleaned, "stopped the server");
-    assertEquals((await outcome(task("clean", temporary)))[0], 0);
+    assertEquals((await outcome(clean(temporary)))[0], 0);
     assertEquals([...Deno.readDirSync(temporary)], []);
   },
 });
 
-Deno.test("the demo over TCP works, and leaves nothing behind", async () => {
-  using place = await temporaryDirectory();
-  const temporary = place.path;
+Deno.test("the demo over TCP works, and leaves no file", async () => {
+  using directory = await temporaryDirectory();
+  const temporary = directory.path;
   const [code, text] = await outcome(task("demo-tcp", temporary));
   assertEquals(code, 0, text);
   assertStringIncludes(text, "Failed to connect to server: ");

@@ -1,4 +1,4 @@
-/** `gen-key`, as it is typed. */
+/** `gen-key`: the file it writes, and what it refuses to replace. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isRoot, Program } from "../support/program.ts";
 
@@ -12,7 +12,7 @@ function modeOf(path: string): string {
   return (Deno.statSync(path).mode! & 0o7777).toString(8);
 }
 
-Deno.test("gen-key makes a file for its owner alone, and says how to use it", async () => {
+Deno.test("gen-key makes a file with mode 0600, and prints how to use it", async () => {
   await using program = await Program.install();
   const path = program.path("a b", "new.key");
   const { code, stdout, stderr } = await program.execute([
@@ -23,13 +23,13 @@ Deno.test("gen-key makes a file for its owner alone, and says how to use it", as
   assertMatch(text, /^[A-Za-z0-9_-]{43}\n$/);
   assertEquals(stdout.includes(text.trim()), false);
   assertEquals(modeOf(path), "600");
-  const said = fields(stdout);
-  assertMatch(said["key id"]!, /^[0-9a-f]{16}$/);
-  assertEquals(said.file, path);
-  assertEquals(said.server, `keys: [{ file: "${path}", user: NAME }]`);
-  assertEquals(said.client, `ipcauth connect --tcp=HOST:PORT --key='${path}'`);
+  const printed = fields(stdout);
+  assertMatch(printed["key id"]!, /^[0-9a-f]{16}$/);
+  assertEquals(printed.file, path);
+  assertEquals(printed.server, `keys: [{ file: "${path}", user: NAME }]`);
+  assertEquals(printed.client, `ipcauth connect --tcp=HOST:PORT --key='${path}'`);
   const shown = fields((await program.run(["gen-key", "--show", path])).stdout);
-  assertEquals([shown["key id"], shown.file, shown.mode], [said["key id"], path, "0600"]);
+  assertEquals([shown["key id"], shown.file, shown.mode], [printed["key id"], path, "0600"]);
   assertMatch(shown.written!, /^\d{4}-\d\d-\d\dT.*Z \(less than a day old\)$/);
 });
 
@@ -45,13 +45,10 @@ Deno.test("gen-key never overwrites a key without --force", async () => {
   assertEquals(await Deno.readTextFile(path), before);
   assertEquals((await program.run(["gen-key", path, "--force"])).code, 0);
   assert(await Deno.readTextFile(path) !== before);
-  assertEquals([...Deno.readDirSync(program.directory)].map(({ name }) => name).sort(), [
-    "a.key",
-    "bin",
-  ]);
+  assertEquals([...Deno.readDirSync(program.directory)].map(({ name }) => name), ["a.key"]);
 });
 
-Deno.test("gen-key --force keeps the group that may read, and nobody else", async () => {
+Deno.test("gen-key --force keeps the read permission of the group, and no other", async () => {
   await using program = await Program.install();
   const path = program.path("a.key");
   await program.run(["gen-key", path]);
@@ -84,7 +81,7 @@ Deno.test("gen-key replaces nothing but a key", async () => {
   assert(await Deno.readTextFile(key) !== before);
 });
 
-Deno.test("gen-key puts no key where others could replace it", async () => {
+Deno.test("gen-key refuses a directory where others could replace the key", async () => {
   await using program = await Program.install();
   const open = program.path("open");
   await Deno.mkdir(open);
@@ -95,12 +92,12 @@ Deno.test("gen-key puts no key where others could replace it", async () => {
   assertEquals([...Deno.readDirSync(open)], []);
 });
 
-Deno.test("gen-key --show tells what is wrong, and never the key", async (test) => {
+Deno.test("gen-key --show prints what is wrong, and never the key", async (test) => {
   await using program = await Program.install();
   const path = program.path("a.key");
   await program.run(["gen-key", path]);
   const secret = (await Deno.readTextFile(path)).trim();
-  await test.step("a mode that lets others read", async () => {
+  await test.step("a mode that permits others to read", async () => {
     await Deno.chmod(path, 0o644);
     const { code, stdout } = await program.run(["gen-key", "--show", path]);
     assertEquals(code, 78);
@@ -108,13 +105,13 @@ Deno.test("gen-key --show tells what is wrong, and never the key", async (test) 
     assertStringIncludes(stdout, `chmod o-rwx,g-w ${path}`);
     assertEquals(stdout.includes(secret), false);
   });
-  await test.step("a file made elsewhere, with and without a newline, and with a comment", async () => {
+  await test.step("a file with and without a line end, and with a comment", async () => {
     for (const text of [secret, `${secret}\n`, `${secret}\r\n`, `# bob's\n\n${secret}\n`]) {
       const other = await program.write("other.key", text, 0o600);
       assertEquals((await program.run(["gen-key", "--show", other])).code, 0);
     }
   });
-  await test.step("no key in it", async () => {
+  await test.step("a file without a key", async () => {
     for (const text of ["", `${secret}x\n`, `${secret}\n${secret}\n`, "hunter2hunter2\n"]) {
       const other = await program.write("other.key", text, 0o600);
       const { code, stdout, stderr } = await program.run(["gen-key", "--show", other]);
@@ -122,7 +119,7 @@ Deno.test("gen-key --show tells what is wrong, and never the key", async (test) 
       assertEquals(stderr.includes("hunter2") || stderr.includes(secret), false);
     }
   });
-  await test.step("no file, no regular file", async () => {
+  await test.step("a missing file, and a FIFO", async () => {
     assertEquals((await program.run(["gen-key", "--show", program.path("none")])).code, 78);
     const fifo = program.path("fifo");
     await program.execute(["mkfifo", fifo]);
@@ -131,7 +128,7 @@ Deno.test("gen-key --show tells what is wrong, and never the key", async (test) 
 });
 
 Deno.test(
-  "gen-key without a file goes to the user's own place; others cannot be written to (needs root)",
+  "gen-key without a file uses the default path of the user, and no other path (needs root)",
   { ignore: !isRoot },
   async () => {
     await using program = await Program.install();
@@ -145,7 +142,7 @@ Deno.test(
     const { code, stderr } = await program.run(["gen-key", program.path("a.key")], options);
     assertEquals(code, 77);
     assertStringIncludes(stderr, "hint: ");
-    // Somebody else's key is not ours to look at.
+    // The key of another user cannot be read.
     await program.run(["gen-key", program.path("root.key")]);
     const shown = await program.run(["gen-key", "--show", program.path("root.key")], options);
     assertEquals(shown.code, 77);

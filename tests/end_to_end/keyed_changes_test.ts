@@ -1,4 +1,4 @@
-/** Keys come and go while the server runs: the next connection knows, and open sessions, too. */
+/** Changed keys decide the next connection, and close open sessions that lost access. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { KeyedServer, writeKey } from "../support/keys.ts";
 import { Lines } from "../support/program.ts";
@@ -20,7 +20,7 @@ function fixtureServer(more = ""): Promise<KeyedServer> {
   });
 }
 
-/** A session that stays open until it is ended from the other side. */
+/** A session that stays open until the server ends it. */
 async function openSession(fixture: KeyedServer, key = "bob.key") {
   const child = fixture.program.command([
     ...["ipcauth", "connect", `--tcp=${fixture.address}`, `--key=${fixture.program.path(key)}`],
@@ -96,7 +96,7 @@ for (
       )],
   ] as const
 ) {
-  Deno.test(`${what} ends a session over TCP, and lets nobody in any more`, async () => {
+  Deno.test(`${what} ends a session over TCP, and refuses the next connection`, async () => {
     await using fixture = await fixtureServer();
     await Deno.copyFile(fixture.program.path("bob.key"), fixture.program.path("copy.key"));
     await using session = await openSession(fixture, "copy.key");
@@ -113,7 +113,7 @@ for (
 }
 
 Deno.test("a key that expires while a session is open ends it", async () => {
-  // Late enough for the slowest build to have let a client in by then.
+  // Late enough for the slowest build to have accepted a client by then.
   const end = new Date(Date.now() + 4_000).toISOString();
   await using fixture = await fixtureServer(`, not_after: ${end}`);
   await using session = await openSession(fixture);
@@ -124,7 +124,7 @@ Deno.test("a key that expires while a session is open ends it", async () => {
   assert(Date.parse(String(revoke.time)) - Date.parse(end) < 1_000);
 });
 
-Deno.test("a key file that cannot be used is told once, and does not stop the server", async () => {
+Deno.test("an unusable key file is reported once, and does not stop the server", async () => {
   await using fixture = await fixtureServer();
   await Deno.writeTextFile(fixture.program.path("bob.key"), "nonsense\n");
   for (let count = 0; count < 3; count++) {
@@ -140,11 +140,11 @@ Deno.test("a key file that cannot be used is told once, and does not stop the se
   assertEquals(fixture.server.log.filter(({ event }) => event === "reload").length, 1);
 });
 
-Deno.test("a listener that went and came again speaks of its keys once, whoever came through it before", async () => {
+Deno.test("a listener that was removed and added again reports a bad key once", async () => {
   await using fixture = await fixtureServer();
   const own = await Deno.readTextFile(fixture.config);
   const other = `listeners: [{ unix: ${fixture.program.path("other.sock")} }]\n${USERS}`;
-  // A session that depends on the first one's keys to its end.
+  // A session whose access depends on the keys of the first listener.
   await using session = await openSession(fixture);
   for (let round = 1; round <= 3; round++) {
     await write(fixture, other);
@@ -154,16 +154,16 @@ Deno.test("a listener that went and came again speaks of its keys once, whoever 
     await fixture.server.events("stop", 2 * round);
   }
   await Deno.writeTextFile(fixture.program.path("bob.key"), "nonsense\n");
-  // It holds no key any more.
+  // The session holds no valid key any more.
   await fixture.server.event("revoke");
   await session.ended();
-  const told = () => fixture.server.log.filter(({ reason }) => reason === "bad-config").length;
+  const reports = () => fixture.server.log.filter(({ reason }) => reason === "bad-config").length;
   assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 65);
   await fixture.server.event("reload", ({ reason }) => reason === "bad-config");
-  assertEquals(told(), 1);
+  assertEquals(reports(), 1);
 });
 
-Deno.test("a key is changed under load, and no client is refused in between", async () => {
+Deno.test("a key is replaced under load, and no client is refused meanwhile", async () => {
   await using fixture = await fixtureServer();
   const { program } = fixture;
   let current = program.path("bob.key");
@@ -190,7 +190,7 @@ Deno.test("a key is changed under load, and no client is refused in between", as
   await some();
   current = next;
   await some();
-  // Whoever began with the old key is through by now; every client has begun with the new one since.
+  // Clients that began with the old key have finished; each has used the new one since.
   await write(fixture, listener(fixture.port, both[1]) + USERS);
   await some();
   going = false;

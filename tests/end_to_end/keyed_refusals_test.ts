@@ -1,4 +1,4 @@
-/** Every way to come without a key over TCP, or with one and bad manners: each ends that connection alone. */
+/** Each failed handshake, and each violation of the protocol, ends that connection alone. */
 import { assert, assertEquals } from "@std/assert";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { resolveHost } from "../../lib/libc/inet_address.ts";
@@ -10,7 +10,7 @@ import type { AuditEvent } from "../support/program.ts";
 
 const LIMIT = "limits: { handshake_timeout: 300ms, max_pending_handshakes: 64 }\n";
 
-/** A server whose console opens to bob's key, soon tired of whoever does not say anything. */
+/** A console server with bob's key and a short handshake timeout. */
 function fixture(limits = LIMIT): Promise<KeyedServer> {
   return KeyedServer.open(async (program, port) => {
     const key = await writeKey(program, "bob.key");
@@ -22,8 +22,8 @@ ${limits}`;
   });
 }
 
-/** A client by hand, with everything it sent and received. */
-class Hand {
+/** A client that sends bytes as told, and keeps everything it sent and received. */
+class ManualClient {
   readonly connection: Deno.TcpConn;
   readonly handshake: ClientHandshake;
   readonly sent: Uint8Array[] = [];
@@ -33,10 +33,10 @@ class Hand {
     this.handshake = handshake;
   }
 
-  static async dial(server: KeyedServer, key = "bob.key"): Promise<Hand> {
+  static async connect(server: KeyedServer, key = "bob.key"): Promise<ManualClient> {
     const secret = readKey(server.program.path(key));
     const handshake = new ClientHandshake(secret, { client: "hand/1", user: null });
-    return new Hand(await server.dial(), handshake);
+    return new ManualClient(await server.openConnection(), handshake);
   }
 
   async send(bytes: Uint8Array): Promise<void> {
@@ -44,8 +44,8 @@ class Hand {
     await sendAll(this.connection, bytes);
   }
 
-  /** Goes on until the server's answer. */
-  async enter(): Promise<Channel> {
+  /** Continues the handshake until the server's answer. */
+  async finishHandshake(): Promise<Channel> {
     await this.send(this.handshake.start());
     const buffer = new Uint8Array(4096);
     for (;;) {
@@ -75,20 +75,20 @@ function opening(server: KeyedServer, key = "bob.key"): Uint8Array {
   return new ClientHandshake(secret, { client: "hand/1", user: null }).start();
 }
 
-/** Whether a client with the right key still gets in. */
-async function works(server: KeyedServer): Promise<void> {
-  const hand = await Hand.dial(server);
-  await hand.enter();
-  hand.connection.close();
+/** Checks that a client with the right key is still accepted. */
+async function acceptsKey(server: KeyedServer): Promise<void> {
+  const client = await ManualClient.connect(server);
+  await client.finishHandshake();
+  client.connection.close();
 }
 
-/** Sends bytes, and reads what comes of it: nothing, and one line in the log. */
+/** Sends bytes, and expects no answer and one line in the log. */
 async function refusedWithoutAByte(
   server: KeyedServer,
   bytes: Uint8Array,
   closes: boolean,
 ): Promise<AuditEvent> {
-  using connection = await server.dial();
+  using connection = await server.openConnection();
   await sendAll(connection, bytes);
   if (closes) await connection.closeWrite().catch(() => {});
   const { bytes: answer } = await drain(connection);
@@ -98,7 +98,7 @@ async function refusedWithoutAByte(
   return deny;
 }
 
-Deno.test("whoever has not shown the key gets not one byte, and one line in the log", async (test) => {
+Deno.test("a client without proof of its key gets no byte, and one log line", async (test) => {
   await using server = await fixture();
   const start = opening(server);
   const other = opening(server, "wrong.key");
@@ -125,7 +125,7 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
       "malformed",
     ],
     ["an unknown key", other, false, "bad-key", undefined],
-    ["a key id that nobody has", unknownId, false, "bad-key", undefined],
+    ["an unknown key id", unknownId, false, "bad-key", undefined],
     [
       "a message of no length",
       concatenate(start.subarray(0, 16), header(0)),
@@ -154,8 +154,8 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
       "bad-key",
       "oversized",
     ],
-    ["silence", new Uint8Array(), false, "handshake-timeout", undefined],
-    ["half a message, and silence", start.subarray(0, 40), false, "handshake-timeout", undefined],
+    ["no byte at all", new Uint8Array(), false, "handshake-timeout", undefined],
+    ["half a message, then nothing", start.subarray(0, 40), false, "handshake-timeout", undefined],
   ];
   for (const [name, bytes, closes, reason, message] of cases) {
     await test.step(name, async () => {
@@ -163,65 +163,65 @@ Deno.test("whoever has not shown the key gets not one byte, and one line in the 
       assertEquals([deny.reason, deny.message], [reason, message]);
     });
   }
-  await test.step("and who holds it still gets in", () => works(server));
+  await test.step("a client with the key is still accepted", () => acceptsKey(server));
 });
 
-Deno.test("a flipped bit at any place of the opening is no way in", async () => {
+Deno.test("a flipped bit at any place of the handshake is refused", async () => {
   await using server = await fixture();
   const start = opening(server);
   const denied: AuditEvent[] = [];
   for (let first = 0; first < start.length; first += 4) {
-    // No more at once than may wait, so that nobody has to give way.
+    // No more at once than may be pending, so that none is evicted.
     const bits = Math.min(4, start.length - first) * 8;
     const batch = Array.from({ length: bits }, (_, bit) => {
       const bytes = start.slice();
       bytes[first + (bit >> 3)]! ^= 1 << (bit & 7);
-      // Some of them make a longer message of it, which is waited for.
+      // Some bits make the message longer, and the server waits for the rest.
       return refusedWithoutAByte(server, bytes, true);
     });
     denied.push(...await Promise.all(batch));
   }
   assertEquals(denied.length, start.length * 8);
   assertEquals(new Set(denied.map(({ reason }) => reason)), new Set(["bad-key"]));
-  await works(server);
+  await acceptsKey(server);
 });
 
-Deno.test("one byte at a time is no hurry: the time is for all of it", async () => {
+Deno.test("the handshake timeout is for the whole handshake, and not for each byte", async () => {
   await using server = await fixture();
   const start = opening(server);
-  using connection = await server.dial();
+  using connection = await server.openConnection();
   await connection.setNoDelay();
   const ended = drain(connection);
   const over = ended.then(() => true);
-  const start_ = performance.now();
+  const started = performance.now();
   for (const byte of start) {
     if (await Promise.race([over, later(50)])) break;
     await sendAll(connection, Uint8Array.of(byte));
   }
   assertEquals((await ended).bytes.length, 0);
-  assert(performance.now() - start_ < 50 * start.length);
+  assert(performance.now() - started < 50 * start.length);
   assertEquals((await server.denied(connection)).reason, "handshake-timeout");
-  await works(server);
+  await acceptsKey(server);
 });
 
-/** The pause of somebody who sends a byte now and then. */
+/** A pause between two bytes of a slow client. */
 function later(milliseconds: number): Promise<false> {
   return new Promise((resolve) => setTimeout(() => resolve(false), milliseconds));
 }
 
-Deno.test("a whole client side that was recorded opens nothing when it is played again", async () => {
+Deno.test("a recorded client side is refused when it is replayed", async () => {
   await using server = await fixture();
-  const hand = await Hand.dial(server);
-  const channel = await hand.enter();
+  const client = await ManualClient.connect(server);
+  const channel = await client.finishHandshake();
   const record = new Uint8Array(1024);
   const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
-  await hand.send(record.slice(0, channel.sealData(request, record)));
-  await hand.connection.read(new Uint8Array(4096));
-  hand.connection.close();
+  await client.send(record.slice(0, channel.sealData(request, record)));
+  await client.connection.read(new Uint8Array(4096));
+  client.connection.close();
   await server.server.event("close");
 
-  using again = await server.dial();
-  await sendAll(again, concatenate(...hand.sent));
+  using again = await server.openConnection();
+  await sendAll(again, concatenate(...client.sent));
   const { bytes } = await drain(again);
   // Message 2, which any holder of message 1 gets; it cannot be read without the key.
   assertEquals(bytes.length, 50);
@@ -230,9 +230,9 @@ Deno.test("a whole client side that was recorded opens nothing when it is played
   assertEquals(server.server.log.filter(({ event }) => event === "allow").length, 1);
 });
 
-Deno.test("a server's own words, sent back to it, are refused", async () => {
+Deno.test("a server's own messages, sent back to it, are refused", async () => {
   await using server = await fixture();
-  using connection = await server.dial();
+  using connection = await server.openConnection();
   await sendAll(connection, opening(server));
   const answer = new Uint8Array(50);
   for (let at = 0; at < answer.length;) {
@@ -245,14 +245,14 @@ Deno.test("a server's own words, sent back to it, are refused", async () => {
   assertEquals((await server.denied(connection)).reason, "bad-key");
 });
 
-Deno.test("an unknown key id and a wrong key look the same", async () => {
+Deno.test("an unknown key id and a wrong key cannot be told apart", async () => {
   await using server = await fixture();
   const wrong = opening(server, "wrong.key");
   // The id of a key that the server has, and a message that was made with another one.
   const known = wrong.slice();
   known.set(opening(server).subarray(8, 16), 8);
   for (const bytes of [wrong, known]) {
-    using connection = await server.dial();
+    using connection = await server.openConnection();
     await sendAll(connection, bytes);
     assertEquals(await drain(connection), { bytes: new Uint8Array(), reset: false });
     const deny = await server.denied(connection);
@@ -260,10 +260,10 @@ Deno.test("an unknown key id and a wrong key look the same", async () => {
   }
 });
 
-Deno.test("a session that breaks the protocol ends, alone, with its reason", async (test) => {
+Deno.test("a session that violates the protocol ends alone, with its reason", async (test) => {
   await using server = await fixture();
-  const bystander = await Hand.dial(server);
-  await bystander.enter();
+  const bystander = await ManualClient.connect(server);
+  await bystander.finishHandshake();
   const request = new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n');
   const sealed = (channel: Channel, data = request) => {
     const out = new Uint8Array(channel.sealedLength(data.length));
@@ -296,25 +296,25 @@ Deno.test("a session that breaks the protocol ends, alone, with its reason", asy
   ];
   for (const [name, attack, reason] of cases) {
     await test.step(name, async () => {
-      const hand = await Hand.dial(server);
-      const channel = await hand.enter();
-      await hand.send(attack(channel));
-      await drain(hand.connection);
-      const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
+      const client = await ManualClient.connect(server);
+      const channel = await client.finishHandshake();
+      await client.send(attack(channel));
+      await drain(client.connection);
+      const remote = `127.0.0.1:${(client.connection.localAddr as Deno.NetAddr).port}`;
       const close = await server.server.event("close", (event) => event.remote === remote);
       assertEquals(close.reason, reason);
-      hand.connection.close();
+      client.connection.close();
     });
   }
-  await test.step("an end that nobody has announced", async () => {
-    const hand = await Hand.dial(server);
-    await hand.enter();
-    const remote = `127.0.0.1:${(hand.connection.localAddr as Deno.NetAddr).port}`;
-    hand.connection.close();
+  await test.step("an end without FIN", async () => {
+    const client = await ManualClient.connect(server);
+    await client.finishHandshake();
+    const remote = `127.0.0.1:${(client.connection.localAddr as Deno.NetAddr).port}`;
+    client.connection.close();
     const close = await server.server.event("close", (event) => event.remote === remote);
     assertEquals(close.reason, "truncated");
   });
-  // Those who behave notice nothing.
+  // Well-behaved clients are not affected.
   const remote = `127.0.0.1:${(bystander.connection.localAddr as Deno.NetAddr).port}`;
   assertEquals(
     server.server.log.some((one) => one.event === "close" && one.remote === remote),
@@ -323,16 +323,16 @@ Deno.test("a session that breaks the protocol ends, alone, with its reason", asy
   bystander.connection.close();
 });
 
-Deno.test("two thousand who say nothing do not keep out who holds a key", async () => {
+Deno.test("2,000 silent connections do not keep out a client with a key", async () => {
   await using server = await fixture(
     "limits: { handshake_timeout: 60s, max_pending_handshakes: 128, max_connections: 4 }\n",
   );
   const silent: Deno.TcpConn[] = [];
   try {
-    for (let count = 0; count < 2_000; count++) silent.push(await server.dial());
+    for (let count = 0; count < 2_000; count++) silent.push(await server.openConnection());
     const { code } = await server.connect("bob.key", "-c", "who");
     assertEquals(code, 0);
-    // Those who gave way are noted, each once, and those who wait count for nobody's connections.
+    // Each evicted connection is logged once, and a pending one counts against no connection limit.
     await server.server.events("deny", 2_000 - 128);
     const reasons = server.server.log.filter(({ event }) => event === "deny")
       .map(({ reason }) => reason);
@@ -342,10 +342,10 @@ Deno.test("two thousand who say nothing do not keep out who holds a key", async 
   }
 });
 
-Deno.test("a connection that is reset before it is looked at is in the log, too", async () => {
+Deno.test("a connection that is reset before it is accepted is logged, too", async () => {
   await using server = await fixture();
   const address = resolveHost("127.0.0.1", server.port)[0]!;
-  // As long as the server is stopped, the kernel alone answers.
+  // While the server is stopped, only the kernel answers.
   Deno.kill(server.server.pid, "SIGSTOP");
   for (let count = 0; count < 5; count++) {
     const connection = tcpSocket(address);

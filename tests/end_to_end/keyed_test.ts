@@ -1,4 +1,4 @@
-/** The second half of the story: over TCP, with keys. */
+/** Access over TCP, with keys. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { drain, freePort, KeyedServer, writeKey } from "../support/keys.ts";
 import { Program } from "../support/program.ts";
@@ -8,7 +8,7 @@ const USERS = `users:
   - { name: bob, uid: 579, local_ipc_access: true }
 `;
 
-/** A console whose keys are bob's, alice's, an expired one of bob's, and a trusted one. */
+/** A console with keys of bob and alice, an expired one of bob, and a trusted one. */
 function consoleServer(): Promise<KeyedServer> {
   return KeyedServer.open(async (program, port) => {
     const [bob, alice, old, trusted] = [
@@ -29,7 +29,7 @@ ${USERS}`;
   });
 }
 
-Deno.test("a key opens the console over TCP, and nothing else does", async (test) => {
+Deno.test("only a valid key gives access to the console over TCP", async (test) => {
   await using fixture = await consoleServer();
   const first = (text: string) => text.split("\n")[0]!;
 
@@ -46,7 +46,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     assert(Number(close.bytes_in) > 0 && Number(close.bytes_out) > 0);
   });
 
-  await test.step("the banner, piped", async () => {
+  await test.step("the banner, with piped input", async () => {
     const { program, address } = fixture;
     const { stdout, code } = await program.run(
       ["connect", `--tcp=${address}`, `--key=${program.path("bob.key")}`],
@@ -77,7 +77,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     });
   }
 
-  await test.step("a key file that is not there", async () => {
+  await test.step("a missing key file", async () => {
     const { code, stderr } = await fixture.connect("none.key", "-c", "who");
     assertEquals(code, 78);
     assertStringIncludes(stderr, "Failed to connect to server: ");
@@ -85,7 +85,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     assertStringIncludes(stderr, "hint: ipcauth gen-key");
   });
 
-  await test.step("nobody there", async () => {
+  await test.step("no server", async () => {
     const { program } = fixture;
     const key = program.path("bob.key");
     const port = freePort();
@@ -101,7 +101,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     );
   });
 
-  await test.step("the environment names server and key", async () => {
+  await test.step("server and key from the environment", async () => {
     const { program, port } = fixture;
     const { code } = await program.run(["connect", "-c", "who"], {
       env: { IPCAUTH_PORT: String(port), IPCAUTH_KEY_FILE: program.path("bob.key") },
@@ -109,23 +109,23 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
     assertEquals(code, 0);
   });
 
-  await test.step("a trusted key acts as root, or as whom it says", async () => {
+  await test.step("a trusted key acts as root, or as the user that it names", async () => {
     assertMatch((await fixture.connect("trusted.key", "-c", "who")).stdout, /\* +\d+ +root +0 /);
     const bob = await fixture.connect("trusted.key", "--user", "bob", "-c", "who");
     assertMatch(bob.stdout, /\* +\d+ +bob +579 /);
-    // Whoever acts as somebody has that one's rights, and no others.
+    // Acting as a user gives the rights of that user, and no others.
     const set = await fixture.connect(
       ...["trusted.key", "--user", "bob", "-c", "allow alice"] as const,
     );
     assertEquals(set.code, 77);
-    for (const name of ["alice", "nobody-knows"]) {
+    for (const name of ["alice", "unknown"]) {
       const { code, stderr } = await fixture.connect("trusted.key", "--user", name, "-c", "who");
       assertEquals(code, 77);
       assertStringIncludes(stderr, "user-denied");
     }
   });
 
-  await test.step("anyone else who says whom it acts as is refused", async () => {
+  await test.step("a key that is not trusted may not name a user", async () => {
     for (const name of ["alice", "bob"]) {
       const { code, stderr } = await fixture.connect("bob.key", "--user", name, "-c", "who");
       assertEquals(code, 77);
@@ -134,7 +134,7 @@ Deno.test("a key opens the console over TCP, and nothing else does", async (test
   });
 });
 
-Deno.test("what is no ipcauth server is told apart from one that refuses", async (test) => {
+Deno.test("connect tells a server of another protocol from one that refuses", async (test) => {
   await using program = await Program.install();
   const key = await writeKey(program, "a.key");
   const answers: readonly (readonly [string, string | null, number, string])[] = [
@@ -162,7 +162,7 @@ Deno.test("what is no ipcauth server is told apart from one that refuses", async
   }
 });
 
-Deno.test("serve --tcp does not start without a key that is safe", async () => {
+Deno.test("serve --tcp does not start without a safe key", async () => {
   await using program = await Program.install();
   const serve = (...args: string[]) =>
     program.run(["serve", `--tcp=127.0.0.1:${freePort()}`, ...args], {
@@ -185,7 +185,7 @@ Deno.test("serve --tcp does not start without a key that is safe", async () => {
   assertEquals(missing.code, 78);
 });
 
-Deno.test("serve --tcp --key on IPv6, and a port that is taken", async () => {
+Deno.test("serve --tcp --key listens on IPv6, and reports a port in use", async () => {
   await using program = await Program.install();
   const key = await writeKey(program, "a.key");
   const port = freePort("::1");
@@ -202,7 +202,7 @@ Deno.test("serve --tcp --key on IPv6, and a port that is taken", async () => {
   assertStringIncludes(second.stderr, "A server is already running");
 });
 
-Deno.test("serve --unix --tcp --key opens both doors", async () => {
+Deno.test("serve --unix --tcp --key opens both listeners", async () => {
   await using program = await Program.install();
   const key = await writeKey(program, "a.key");
   const [socket, port] = [program.path("ipc.sock"), freePort()];

@@ -1,4 +1,4 @@
-/** What stands between a caller and the runtime: the shell lines of a build. */
+/** The launcher: the shell lines of a build, which start the runtime and hide variables from it. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { RUNTIME_VARIABLES } from "../../tools/build/runtime_variables.ts";
@@ -9,11 +9,11 @@ import { isRoot, Program } from "../support/program.ts";
 const needsRoot = { ignore: !isRoot };
 const BOB = "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n";
 
-/** Whatever a shell could trip over. */
+/** A value with characters that are special to a shell. */
 const ODD = `a "b" 'c' $HOME $(exit 1) \`id\` \\ ü =\nIPCAUTH_KEEP_HOME=/`;
-/** `Deno.Command` keeps this one for itself. */
+/** `Deno.Command` does not pass this variable on. */
 const TESTABLE = RUNTIME_VARIABLES.filter((name) => name !== "DENO_EXTRA_STDIO_FDS");
-/** Each variable that the runtime obeys, with a value that a shell could trip over, but for some that are empty. */
+/** Each variable that the runtime obeys; every fifth one is empty, the others have an odd value. */
 const ALL = Object.fromEntries(
   TESTABLE.map((name, index) => [name, index % 5 === 0 ? "" : `${name} ${ODD}`]),
 );
@@ -27,7 +27,7 @@ function variablesOf(text: string): Record<string, string> {
   return Object.fromEntries(pairs);
 }
 
-/** Of some variables those that are hidden by a launcher. */
+/** The variables that a launcher hides, out of some. */
 function hiddenOf(variables: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(variables).filter(([name]) =>
@@ -36,18 +36,18 @@ function hiddenOf(variables: Record<string, string>): Record<string, string> {
   );
 }
 
-Deno.test("the table has what a shell can hide, once, and what a launcher sets itself", () => {
+Deno.test("the table of variables has valid names, each once, and all that a launcher sets", () => {
   assertEquals(RUNTIME_VARIABLES.filter((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)), []);
   assertEquals(new Set(RUNTIME_VARIABLES).size, RUNTIME_VARIABLES.length);
   assertEquals(Object.keys(SETTINGS).filter((name) => !RUNTIME_VARIABLES.includes(name)), []);
 });
 
-Deno.test("of the program's own variables only the home is hidden, which the program looks for", () => {
+Deno.test("of the program's own variables only HOME is hidden", () => {
   assertEquals(VARIABLES.filter((name) => RUNTIME_VARIABLES.includes(name)), ["HOME"]);
 });
 
 Deno.test(
-  "run-as works in a directory that only root may enter (needs root)",
+  "run-as works in a working directory that only root may enter (needs root)",
   needsRoot,
   async () => {
     await using program = await Program.install();
@@ -64,7 +64,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a directory whose name only says that it is deleted is not gone (needs root)",
+  'a working directory named "x (deleted)" is not taken for a removed one (needs root)',
   needsRoot,
   async () => {
     await using program = await Program.install();
@@ -74,13 +74,13 @@ Deno.test(
   },
 );
 
-Deno.test("a caller's variables do nothing to the runtime", async () => {
+Deno.test("variables of the caller do not affect the runtime", async () => {
   await using program = await Program.install();
-  const place = (name: string) => program.path("made", name);
-  await Deno.mkdir(place("."), { recursive: true });
-  await program.write("evil.cjs", `require("fs").writeFileSync("${place("evil")}", "");\n`);
+  const madePath = (name: string) => program.path("made", name);
+  await Deno.mkdir(madePath("."), { recursive: true });
+  await program.write("evil.cjs", `require("fs").writeFileSync("${madePath("evil")}", "");\n`);
   const hostile = {
-    ...Object.fromEntries(RUNTIME_VARIABLES.map((name) => [name, place(name)])),
+    ...Object.fromEntries(RUNTIME_VARIABLES.map((name) => [name, madePath(name)])),
     NODE_OPTIONS: `--require ${program.path("evil.cjs")}`,
     NODE_CHANNEL_FD: "1",
     DENO_DIR: "/nowhere/at/all",
@@ -89,31 +89,31 @@ Deno.test("a caller's variables do nothing to the runtime", async () => {
     OTEL_DENO: "neither",
     LANG: "x".repeat(40),
   };
-  const { stdout: said } = await program.run(["--version"]);
+  const { stdout: version } = await program.run(["--version"]);
   assertEquals(await program.run(["--version"], { env: hostile }), {
     code: 0,
-    stdout: said,
+    stdout: version,
     stderr: "",
   });
   await using server = await program.serve([`--unix=${program.path("s")}`], { env: hostile });
   assertEquals(await server.stop(), 0);
-  assertEquals([server.text, [...Deno.readDirSync(place("."))]], ["", []]);
+  assertEquals([server.text, [...Deno.readDirSync(madePath("."))]], ["", []]);
 });
 
-Deno.test("nothing is told to a collector of traces", async () => {
+Deno.test("no traces are sent to a collector that the caller names", async () => {
   await using program = await Program.install();
   const collector = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = `127.0.0.1:${collector.addr.port}`;
   const env = { OTEL_DENO: "true", OTEL_EXPORTER_OTLP_ENDPOINT: `http://${address}` };
   assertEquals((await program.run(["--version"], { env })).code, 0);
-  // Whoever comes first is the only one.
+  // The first connection is that of the test.
   const own = await Deno.connect({ hostname: "127.0.0.1", port: collector.addr.port });
   const first = await collector.accept();
   assertEquals(first.remoteAddr, own.localAddr);
   for (const one of [own, first, collector]) one.close();
 });
 
-Deno.test("a broken .npmrc of the caller, or one that cannot be read, is nothing to it", async () => {
+Deno.test("an .npmrc of the caller that is broken or unreadable is ignored", async () => {
   await using program = await Program.install();
   const home = program.path("home");
   await Deno.mkdir(join(home, ".npmrc"), { recursive: true });
@@ -124,10 +124,10 @@ Deno.test("a broken .npmrc of the caller, or one that cannot be read, is nothing
 });
 
 Deno.test(
-  "the caller's home is where the caller's configuration lies (needs root)",
+  "the configuration of the caller is found below HOME (needs root)",
   needsRoot,
   async () => {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const home = program.path("home");
     const directory = join(home, ".config", "ipcauth");
     await Deno.mkdir(directory, { recursive: true });
@@ -135,17 +135,18 @@ Deno.test(
     await Deno.rename(program.path("config.yaml"), join(directory, "config.yaml"));
     assertEquals((await program.execute(["chown", "-R", "579", home])).code, 0);
     const users = async (env: Record<string, string>) =>
-      (await program.run(["users", "list"], { uid: 579, env })).stdout;
+      (await program.run(["users", "list"], { uid: 579, env: { IPCAUTH_CONFIG: "", ...env } }))
+        .stdout;
     assertMatch(await users({ HOME: home }), /bob/);
     assertEquals(/bob/.test(await users({})), false);
   },
 );
 
 Deno.test(
-  "run-as hands on what the runtime would have obeyed, unchanged (needs root)",
+  "run-as passes on variables that the runtime obeys, unchanged (needs root)",
   needsRoot,
   async () => {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const env = async (given: Record<string, string>) => {
       const outcome = await program.run(["run-as", "579", "--", "env", "-0"], { env: given });
       assertEquals([outcome.code, outcome.stderr], [0, ""]);
@@ -156,15 +157,23 @@ Deno.test(
   },
 );
 
-Deno.test("run-as believes no name that only looks hidden (needs root)", needsRoot, async () => {
-  await using program = await Program.install();
-  const env = { IPCAUTH_KEEP: "LD_DEBUG", IPCAUTH_KEEP_LD_DEBUG: "all", IPCAUTH_KEEP_LC_ALL: "a" };
-  const { stdout } = await program.run(["run-as", "579", "--", "env", "-0"], { env });
-  const found = variablesOf(stdout);
-  assertEquals([found.LD_DEBUG, found.LC_ALL], [undefined, undefined]);
-});
+Deno.test(
+  "run-as restores no variable that only has the name of a hidden one (needs root)",
+  needsRoot,
+  async () => {
+    await using program = await Program.install();
+    const env = {
+      IPCAUTH_KEEP: "LD_DEBUG",
+      IPCAUTH_KEEP_LD_DEBUG: "all",
+      IPCAUTH_KEEP_LC_ALL: "a",
+    };
+    const { stdout } = await program.run(["run-as", "579", "--", "env", "-0"], { env });
+    const found = variablesOf(stdout);
+    assertEquals([found.LD_DEBUG, found.LC_ALL], [undefined, undefined]);
+  },
+);
 
-Deno.test("run-as hands on values that are not text (needs root)", needsRoot, async () => {
+Deno.test("run-as passes on values that are not UTF-8 (needs root)", needsRoot, async () => {
   await using program = await Program.install();
   const line = `export NODE_OPTIONS="$(printf '\\201\\210\\377\\001')" && ipcauth run-as 579 -- ` +
     `sh -c 'printf %s "$NODE_OPTIONS" | od -An -tx1'`;
@@ -173,7 +182,7 @@ Deno.test("run-as hands on values that are not text (needs root)", needsRoot, as
 });
 
 Deno.test("run-as leaves PATH alone where there is no node (needs root)", needsRoot, async () => {
-  await using program = await Program.install();
+  await using program = await Program.install({ privateSystem: true });
   const home = program.path("home");
   await Deno.mkdir(home);
   const tools = program.path("tools");
@@ -181,12 +190,16 @@ Deno.test("run-as leaves PATH alone where there is no node (needs root)", needsR
   await Deno.symlink("/usr/bin/env", join(tools, "env"));
   const PATH = `${program.bin}:${tools}`;
   const argv = [join(program.bin, "ipcauth"), "run-as", "579", "--", "env", "-0"];
-  const { stdout } = await program.execute(argv, { env: { PATH, HOME: home } });
-  assertEquals(Object.keys(variablesOf(stdout)).sort(), ["HOME", "LANG", "PATH", "PWD"]);
+  const { stdout } = await program.execute(["env", `PATH=${PATH}`, ...argv], {
+    env: { HOME: home },
+  });
+  assertEquals(Object.keys(variablesOf(stdout)).sort(), [
+    ...["HOME", "IPCAUTH_CONFIG", "LANG", "PATH", "PWD"],
+  ]);
   assertEquals(variablesOf(stdout).PATH, PATH);
 });
 
-Deno.test("a program that is started for a peer sees them unchanged, too", async () => {
+Deno.test("an exec service passes on variables that the runtime obeys, unchanged", async () => {
   await using program = await Program.install();
   const path = program.path("s");
   const exec = ["--exec", "--", "/usr/bin/env", "-0"];
@@ -195,7 +208,7 @@ Deno.test("a program that is started for a peer sees them unchanged, too", async
   assertEquals(hiddenOf(variablesOf(stdout)), ALL);
 });
 
-Deno.test("a removed directory is told with the status of the command, wherever it stands", async () => {
+Deno.test("a removed working directory is reported with the exit code of the command", async () => {
   await using program = await Program.install();
   const gone = program.path("gone");
   const statusOf = async (args: string) => {

@@ -1,4 +1,4 @@
-/** Limits hold for all services and transports together, and nothing is left of those who came and went. */
+/** Limits hold across services and transports, and closed connections leave nothing. */
 import { assert, assertEquals } from "@std/assert";
 import { Backend, echo, writeAll } from "../support/backend.ts";
 import { drain, freePort, writeKey } from "../support/keys.ts";
@@ -12,7 +12,7 @@ async function memoryOf(program: Program, { pid }: RunningServer): Promise<numbe
 }
 
 Deno.test({
-  name: "20,000 connections leave no descriptor, no child and no memory behind",
+  name: "20,000 connections leave no descriptor, no child process and no memory",
   async fn() {
     await using program = await Program.install();
     using _backend = new Backend(program.path("backend.sock"), greet);
@@ -32,8 +32,8 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
       let left = count;
       await Promise.all(Array.from({ length: 32 }, async () => {
         while (left-- > 0) {
-          using connection = await dial(path(name));
-          // Whatever comes first says that the service is there; some go without waiting for it.
+          using connection = await openConnection(path(name));
+          // The first bytes show that the service has started; some clients do not wait for them.
           if (left % 4 > 0) await connection.read(new Uint8Array(512));
         }
       }));
@@ -62,7 +62,7 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
   },
 });
 
-async function dial(path: string): Promise<Deno.UnixConn> {
+async function openConnection(path: string): Promise<Deno.UnixConn> {
   for (;;) {
     try {
       return await Deno.connect({ transport: "unix", path });
@@ -74,7 +74,7 @@ async function dial(path: string): Promise<Deno.UnixConn> {
 }
 
 Deno.test({
-  name: "one identity counts together over Unix and TCP, in all services (needs root)",
+  name: "connections of one user count together over Unix and TCP, in all services (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -112,7 +112,7 @@ limits: { max_connections: 6, max_connections_per_user: 3 }
     try {
       const [first] = [start(unix("console"), 579), start(unix("exec"), 579), start(tcp)];
       await server.events("allow", 3);
-      // The fourth is refused wherever it comes.
+      // The fourth is refused on each listener.
       for (const name of ["console", "exec"]) {
         assertEquals((await program.execute(unix(name), { uid: 579 })).stdout, "");
       }
@@ -120,21 +120,21 @@ limits: { max_connections: 6, max_connections_per_user: 3 }
       assertEquals([code, /over-limit/.test(stderr)], [77, true]);
       const denied = await server.events("deny", 3);
       assertEquals(denied.map(({ reason }) => reason), Array(3).fill("over-limit"));
-      // Others have room of their own, until everybody's is taken.
+      // Another user has a limit of its own, until the limit for all is reached.
       start(unix("console"), 580);
       start(unix("console"), 580);
       start(unix("exec"), 580);
       await server.events("allow", 6);
       assertEquals((await program.execute(unix("console"), { uid: 0 })).stdout, "");
       assertEquals((await server.events("deny", 4))[3]!.reason, "over-limit");
-      // Those inside never notice.
+      // The open sessions are not affected.
       const lines = new Lines(first!.stdout);
       await lines.next();
       const writer = first!.stdin.getWriter();
       await writer.write(new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'));
       assertEquals(JSON.parse((await lines.next())!).result.sessions, 6);
       await writer.close();
-      // Where one leaves, the next one is let in.
+      // When one session closes, the next connection is accepted.
       while (await lines.next() !== null);
       await server.events("close", 1);
       start(unix("console"), 579);
@@ -158,9 +158,9 @@ limits: { max_connections: 6, max_connections_per_user: 3 }
 const forward = (backend: string) => `{ forward: "unix:${backend}" }`;
 const exec = () => "{ exec: [/bin/cat] }";
 
-// One more or less decides what is refused first: to accept, or what a session needs beside its connection.
+// One descriptor more or less decides what fails first: accepting, or starting the service.
 for (
-  const [name, service, most] of [
+  const [name, service, limit] of [
     ["forward", forward, 100],
     ["forward", forward, 101],
     ["exec", exec, 100],
@@ -168,18 +168,18 @@ for (
     ["exec", exec, 102],
   ] as const
 ) {
-  Deno.test(`out of ${most} descriptors, ${name} refuses newcomers, serves those inside, and loses none`, async () => {
+  Deno.test(`with ${limit} descriptors, ${name} refuses connections and leaks none`, async () => {
     await using program = await Program.install();
     using _backend = new Backend(program.path("backend.sock"), echo);
-    const path = program.path("door.sock");
+    const path = program.path("ipc.sock");
     const config = await program.write(
       "config.yaml",
       `listeners: [{ unix: ${path}, service: ${service(program.path("backend.sock"))} }]\n`,
     );
-    const argv = ["prlimit", `--nofile=${most}:${most}`, "ipcauth", "serve", "--config", config];
+    const argv = ["prlimit", `--nofile=${limit}:${limit}`, "ipcauth", "serve", "--config", config];
     await using server = new RunningServer(program.command(argv).spawn());
     await server.event("listen");
-    // Files may be open for a moment: a part of the program that is loaded when it is first wanted.
+    // Files may be open for a short time: a part of the program that is loaded on demand.
     const held = async () =>
       (await program.execute(["ls", "-l", `/proc/${server.pid}/fd`])).stdout
         .match(/-> (socket|pipe|anon_inode):/g)!.length;
@@ -189,29 +189,29 @@ for (
       await connection.write(text("ping")).catch(() => {});
       return await connection.read(answer).catch(() => null) === 4;
     };
-    const first = await dial(path);
+    const first = await openConnection(path);
     assertEquals(await ask(first), true);
-    // A program may answer before the server is done with starting it.
+    // A program may answer before the server has finished starting it.
     await server.event("allow");
     const before = await held();
     for (let round = 0; round < 3; round++) {
-      const crowd: { connection: Deno.Conn; inside: boolean }[] = [];
+      const connections: { connection: Deno.Conn; inside: boolean }[] = [];
       for (let count = 0; count < 120; count++) {
-        const connection = await dial(path);
-        crowd.push({ connection, inside: await ask(connection) });
+        const connection = await openConnection(path);
+        connections.push({ connection, inside: await ask(connection) });
       }
-      const inside = crowd.filter((one) => one.inside).length;
+      const inside = connections.filter((one) => one.inside).length;
       assert(inside > 5 && inside < 100, `${inside} of 120 were served`);
       assertEquals(await ask(first), true);
-      for (const { connection } of crowd) connection.close();
+      for (const { connection } of connections) connection.close();
       const allowed = () => server.log.filter(({ event }) => event === "allow").length;
       const closed = () => server.log.filter(({ event }) => event === "close").length;
       while (closed() < allowed() - 1) await server.events("close", closed() + 1);
-      // There is room again.
-      using next = await dial(path);
+      // Descriptors are available again.
+      using next = await openConnection(path);
       assertEquals(await ask(next), true);
     }
-    // What was answered last may not be in the log yet, and then nothing says when it is closed.
+    // The last session may not be in the log yet, and then no event says when it is closed.
     const deadline = performance.now() + 10_000;
     while (await held() !== before && performance.now() < deadline);
     assertEquals(await held(), before);

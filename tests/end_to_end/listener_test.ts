@@ -1,15 +1,15 @@
-/** The Unix listener: its directory, its lock, its mode, its end. */
+/** The Unix listener: its directory, its lock, its mode, and its removal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { isRoot, type Outcome, Program } from "../support/program.ts";
+import { isRoot, type Outcome, Program, RunningServer } from "../support/program.ts";
 
-function refused(outcome: Outcome, code: number, words: string): void {
-  assertStringIncludes(outcome.stderr, words);
+function refused(outcome: Outcome, code: number, text: string): void {
+  assertStringIncludes(outcome.stderr, text);
   assertMatch(outcome.stderr, /^ipcauth: error: .*\nhint: .*\n$/);
   assertEquals(outcome.code, code);
   assertEquals(outcome.stdout, "");
 }
 
-Deno.test("the socket has exactly the configured mode, whatever the mask", async () => {
+Deno.test("the socket has exactly the configured mode, whatever the umask", async () => {
   await using program = await Program.install();
   for (const mode of ["0600", "0660", "0666", "0000"]) {
     const socket = program.path(`s${mode}`);
@@ -22,7 +22,6 @@ Deno.test("the socket has exactly the configured mode, whatever the mask", async
       "-c",
       `umask 027; exec ipcauth serve --config ${file}`,
     ]).spawn();
-    const { RunningServer } = await import("../support/program.ts");
     await using server = new RunningServer(child);
     await server.event("listen");
     assertEquals((Deno.lstatSync(socket).mode! & 0o7777).toString(8).padStart(4, "0"), mode);
@@ -30,11 +29,11 @@ Deno.test("the socket has exactly the configured mode, whatever the mask", async
   }
 });
 
-Deno.test("the socket never exists with another mode, not for an instant", async () => {
+Deno.test("the socket never exists with another mode", async () => {
   await using program = await Program.install();
   const socket = program.path("ipc.sock");
   const file = await program.write("c.yaml", `listeners: [{ unix: ${socket}, mode: "0640" }]\n`);
-  // The kernel's own record of every call that makes a file or changes its mode.
+  // strace records each call that makes a file or changes a mode.
   const trace = program.path("trace");
   const available = await program.execute(["sh", "-c", "command -v strace"]);
   if (available.code !== 0) return console.log("skipped: strace is not installed");
@@ -43,7 +42,6 @@ Deno.test("the socket never exists with another mode, not for an instant", async
     ...["-f", "-o", trace, "-e", "trace=bind,umask,chmod,fchmod,fchmodat,unshare"],
     ...["ipcauth", "serve", "--config", file],
   ]).spawn();
-  const { RunningServer } = await import("../support/program.ts");
   await using server = new RunningServer(child);
   await server.event("listen");
   const [line] = (await Deno.readTextFile(trace)).split("\n").filter((line) =>
@@ -56,13 +54,13 @@ Deno.test("the socket never exists with another mode, not for an instant", async
   const at = own.findIndex((call) => call.startsWith("bind("));
   assertMatch(own[at - 1]!, /^umask\(0137\)/);
   assertEquals(own.some((call) => call.includes("chmod")), false);
-  // The mask is this thread's alone.
+  // The umask is that of this thread alone.
   assertEquals(own.some((call) => call.startsWith("unshare(CLONE_FS)")), true);
   await program.execute(["pkill", "-TERM", "-f", `serve --config ${file}`]);
   await server.child.status;
 });
 
-Deno.test("a second server is told that one is running, and the first one never notices", async () => {
+Deno.test("a second server reports that one is running, and the first one goes on", async () => {
   await using program = await Program.install();
   const flags = [`--unix=${program.path("ipc.sock")}`];
   await using _server = await program.serve(flags);
@@ -70,7 +68,7 @@ Deno.test("a second server is told that one is running, and the first one never 
   assertEquals((await program.run(["connect", ...flags, "-c", "who"])).code, 0);
 });
 
-Deno.test("of ten servers started at once exactly one serves", async () => {
+Deno.test("of ten servers started at the same time exactly one serves", async () => {
   await using program = await Program.install();
   const flags = ["serve", `--unix=${program.path("ipc.sock")}`];
   const children = Array.from({ length: 10 }, () => program.command(["ipcauth", ...flags]).spawn());
@@ -88,7 +86,7 @@ Deno.test("of ten servers started at once exactly one serves", async () => {
     try {
       child.kill("SIGTERM");
     } catch {
-      // One of the nine.
+      // One of the nine others.
     }
   }
   await Promise.all(all);
@@ -107,7 +105,7 @@ Deno.test("a socket that a killed server left is replaced", async () => {
   assertEquals((await program.run(["connect", ...flags, "-c", "who"])).code, 0);
 });
 
-Deno.test("somebody else's live socket is never displaced, even one too busy to answer", async () => {
+Deno.test("a live socket of another program is never replaced, even a busy one", async () => {
   await using program = await Program.install();
   const path = program.path("busy.sock");
   const busy = program.command([
@@ -119,7 +117,8 @@ s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(0)
 full = []
 try:
     while True:
-        c = socket.socket(socket.AF_UNIX); c.setblocking(False); c.connect(sys.argv[1]); full.append(c)
+        c = socket.socket(socket.AF_UNIX); c.setblocking(False)
+        c.connect(sys.argv[1]); full.append(c)
 except BlockingIOError: pass
 print("full", flush=True)
 sys.stdin.read()
@@ -136,7 +135,7 @@ sys.stdin.read()
   await busy.status;
 });
 
-Deno.test("what is not a socket is never replaced", async () => {
+Deno.test("a file that is not a socket is never replaced", async () => {
   await using program = await Program.install();
   const path = await program.write("precious", "data\n");
   refused(await program.run(["serve", `--unix=${path}`]), 73, "is not a socket");
@@ -160,7 +159,7 @@ Deno.test("a directory where others could replace the socket is refused", async 
 });
 
 Deno.test({
-  name: "a stranger's directory is refused (needs root)",
+  name: "a directory of another user is refused (needs root)",
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -171,7 +170,7 @@ Deno.test({
   },
 });
 
-Deno.test("paths that no Unix socket can have are refused before anything is made", async () => {
+Deno.test("paths that no Unix socket can have are refused before a file is made", async () => {
   await using program = await Program.install();
   const long = await program.run(["serve", `--unix=${program.path("x".repeat(120))}`]);
   assertEquals(long.code, 64);
@@ -180,7 +179,7 @@ Deno.test("paths that no Unix socket can have are refused before anything is mad
   assertEquals((await program.run(["connect", "--unix=@abstract"])).code, 64);
 });
 
-Deno.test("at its end a server takes away its socket and its lock, and nobody else's", async () => {
+Deno.test("a server that ends removes its own socket and lock, and no others", async () => {
   await using program = await Program.install();
   const directory = program.path("d");
   await Deno.mkdir(directory);
@@ -190,18 +189,18 @@ Deno.test("at its end a server takes away its socket and its lock, and nobody el
   assertEquals([...Deno.readDirSync(directory)], []);
   const second = await program.serve([`--unix=${path}`]);
   await Deno.remove(path);
-  await Deno.writeTextFile(path, "somebody else's");
+  await Deno.writeTextFile(path, "of another program");
   assertEquals(await second.stop("SIGINT"), 0);
-  assertEquals(await Deno.readTextFile(path), "somebody else's");
+  assertEquals(await Deno.readTextFile(path), "of another program");
 });
 
-Deno.test("a missing directory is made, with nobody else allowed to write", async () => {
+Deno.test("a missing directory is made, and others may not write to it", async () => {
   await using program = await Program.install();
   await using _server = await program.serve([`--unix=${program.path("new", "ipc.sock")}`]);
   assertEquals(Deno.statSync(program.path("new")).mode! & 0o7777, 0o755);
 });
 
-Deno.test("SIGTERM lets a session go on for the time of grace, and a second one ends it", async () => {
+Deno.test("SIGTERM leaves a session its grace time, and a second SIGTERM closes it", async () => {
   await using program = await Program.install();
   const file = await program.write("c.yaml", "limits: { grace: 1h }\n");
   const socket = program.path("ipc.sock");
@@ -210,7 +209,7 @@ Deno.test("SIGTERM lets a session go on for the time of grace, and a second one 
   const lines = client.readable.pipeThrough(new TextDecoderStream()).getReader();
   assertStringIncludes((await lines.read()).value!, "welcome");
   server.child.kill("SIGTERM");
-  // New connections find nobody as soon as the name is gone.
+  // New connections fail as soon as the path is removed.
   while ((await program.run(["connect", `--unix=${socket}`])).code !== 69);
   const writer = client.writable.getWriter();
   await writer.write(new TextEncoder().encode('{"jsonrpc":"2.0","id":7,"method":"stats"}\n'));
@@ -223,7 +222,7 @@ Deno.test("SIGTERM lets a session go on for the time of grace, and a second one 
   assertEquals(server.log.at(-1)!.event, "stop");
 });
 
-Deno.test("a bad configuration stops the start with the exact place, and leaves a running server as it was", async () => {
+Deno.test("a bad configuration stops a start, and leaves a running server as it is", async () => {
   await using program = await Program.install();
   const socket = program.path("ipc.sock");
   const file = await program.write(
@@ -235,7 +234,7 @@ Deno.test("a bad configuration stops the start with the exact place, and leaves 
   server.child.kill("SIGHUP");
   const reload = await server.event("reload", ({ reason }) => reason === "bad-config");
   assertStringIncludes(String(reload.message), `${file}:2:23: users[0].uid: -1`);
-  // The file is told once. Whoever asks again hears what is still wrong with it, and no success.
+  // The file is reported once in the log. A later reload reports the same problem again.
   server.child.kill("SIGHUP");
   const again = await server.event("reload", ({ reason }) => reason === "unchanged");
   assertEquals(again.message, reload.message);

@@ -1,16 +1,16 @@
-/** A server's log in a file of its own: disks that are full, files that are none, and root given up. */
+/** A log in a file: a full disk, a FIFO, and a server with --drop-to. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { drain } from "../support/keys.ts";
 import { type AuditEvent, isRoot, Program, RunningServer } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 
-async function hear(path: string): Promise<void> {
+async function receiveAll(path: string): Promise<void> {
   using connection = await Deno.connect({ transport: "unix", path });
   await drain(connection);
 }
 
-/** The lines of a file that is being written, as events; null for what is no line of the log. */
+/** The complete lines of a file, as events; null for a line that is no event. */
 async function linesOf(path: string): Promise<(AuditEvent | null)[]> {
   const text = await Deno.readTextFile(path).catch(() => "");
   return text.split("\n").slice(0, -1).map((line) => {
@@ -23,9 +23,9 @@ async function linesOf(path: string): Promise<(AuditEvent | null)[]> {
 }
 
 /** Waits for an event in a file. */
-async function eventIn(path: string, fits: (event: AuditEvent) => boolean): Promise<AuditEvent> {
+async function eventIn(path: string, matches: (event: AuditEvent) => boolean): Promise<AuditEvent> {
   for (;;) {
-    const found = (await linesOf(path)).find((event) => event !== null && fits(event));
+    const found = (await linesOf(path)).find((event) => event !== null && matches(event));
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -36,7 +36,7 @@ const isMissing = ({ event, message }: AuditEvent) =>
 
 for (const isAppendOnly of [false, true]) {
   const kind = isAppendOnly ? " that may only grow (needs root)" : "";
-  Deno.test(`a log file${kind} that has no room says later how many lines are missing`, async () => {
+  Deno.test(`a log file${kind} on a full disk has the number of missing lines later`, async () => {
     await using program = await Program.install();
     const [path, log] = [program.path("a.sock"), await program.write("audit.log", "")];
     const attribute = (change: string) =>
@@ -46,7 +46,7 @@ for (const isAppendOnly of [false, true]) {
       "config.yaml",
       `listeners: [{ unix: ${path}, service: { exec: [/bin/true] } }]\nlog: { file: ${log} }\n`,
     );
-    // As with a disk that is full, the kernel takes what fits, and refuses the rest.
+    // As on a full disk, the kernel writes what fits, and refuses the rest.
     const command = `trap "" XFSZ; exec ipcauth serve --config ${config}`;
     await using server = new RunningServer(program.command(["sh", "-c", command]).spawn());
     const limit = async (size: number | "unlimited") => {
@@ -55,23 +55,23 @@ for (const isAppendOnly of [false, true]) {
     };
     try {
       await eventIn(log, ({ event }) => event === "listen");
-      await hear(path);
+      await receiveAll(path);
       await eventIn(log, ({ event }) => event === "close");
       const before = await Deno.readTextFile(log);
       await limit(before.length + 100);
-      await hear(path);
+      await receiveAll(path);
       await server.event("close");
       assertStringIncludes(server.text, `Cannot write to the log file ${log}: the file would be`);
       const torn = (await Deno.readTextFile(log)).slice(before.length);
       assertEquals(torn.length, isAppendOnly ? 100 : 0);
       await limit("unlimited");
-      await hear(path);
+      await receiveAll(path);
       const { message } = await eventIn(log, isMissing);
       assertEquals(message, "2 lines of the log are missing here, and went to standard error");
       assertEquals(server.log.map(({ event }) => event), ["allow", "close"]);
       await eventIn(log, ({ event, session }) => event === "close" && session === 3);
       const lines = await linesOf(log);
-      // It is told once, and nothing is glued to the half that could not be taken back.
+      // It is reported once, and no line follows the incomplete one without a line end.
       assertEquals(lines.filter((event) => event !== null && isMissing(event)).length, 1);
       assertEquals(lines.filter((event) => event === null).length, isAppendOnly ? 1 : 0);
       assertEquals(await server.stop(), 0);
@@ -81,7 +81,7 @@ for (const isAppendOnly of [false, true]) {
   });
 }
 
-Deno.test("a log file that is a FIFO is refused, and holds up nobody, whether it is read or not", async (test) => {
+Deno.test("a log file that is a FIFO is refused without delay", async (test) => {
   await using program = await Program.install();
   const [path, fifo] = [program.path("a.sock"), program.path("fifo")];
   await program.execute(["mkfifo", fifo]);
@@ -96,11 +96,14 @@ Deno.test("a log file that is a FIFO is refused, and holds up nobody, whether it
     assertEquals(code, 71);
     assertMatch(
       stderr,
-      /^ipcauth: error: Cannot open the log file \S+: it is neither a regular file nor a character device\nhint: .*\n$/,
+      RegExp(
+        "^ipcauth: error: Cannot open the log file \\S+: " +
+          "it is neither a regular file nor a character device\nhint: .*\n$",
+      ),
     );
   };
-  await test.step("that nobody reads", refused);
-  await test.step("that somebody reads", async () => {
+  await test.step("without a reader", refused);
+  await test.step("with a reader", async () => {
     using _reader = await Deno.open(fifo, { read: true, write: true });
     await refused();
   });
@@ -117,34 +120,34 @@ Deno.test("a log file that is a FIFO is refused, and holds up nobody, whether it
       ({ event, message }) =>
         event === "error" && `${message}`.startsWith(`Cannot open the log file ${fifo}`),
     );
-    await hear(path);
+    await receiveAll(path);
     await eventIn(log, ({ event }) => event === "close");
     assertEquals(await server.stop(), 0);
   });
 });
 
 Deno.test(
-  "with --drop-to the log is its user's, and goes on after it was moved away (needs root)",
+  "with --drop-to the log file belongs to the user, and can be rotated (needs root)",
   options,
   async (test) => {
     await using program = await Program.install();
-    const [path, home] = [program.path("a.sock"), program.path("log")];
-    const log = `${home}/audit.log`;
+    const [path, directory] = [program.path("a.sock"), program.path("log")];
+    const log = `${directory}/audit.log`;
     const [uid, gid] = await Promise.all(
       ["-u", "-g"].map(async (flag) =>
-        Number((await program.execute(["id", flag, "nobody"])).stdout)
+        Number((await program.execute(["id", flag, "daemon"])).stdout)
       ),
     ) as [number, number];
-    await Deno.mkdir(home);
-    await Deno.chown(home, uid, gid);
+    await Deno.mkdir(directory);
+    await Deno.chown(directory, uid, gid);
     const write = (file: string) =>
       program.write(
         "config.yaml",
         `listeners: [{ unix: ${path}, service: { exec: [/bin/true] } }]\nlog: { file: ${file} }\n`,
       );
     const config = await write(log);
-    const args = ["serve", "--config", config, "--drop-to", "nobody"];
-    await test.step("a new file is given to the user, each time", async () => {
+    const args = ["serve", "--config", config, "--drop-to", "daemon"];
+    await test.step("each new file belongs to the user", async () => {
       await using server = new RunningServer(program.command(["ipcauth", ...args]).spawn());
       const owner = async () => {
         const { uid, gid, mode } = await Deno.stat(log);
@@ -152,8 +155,8 @@ Deno.test(
       };
       await eventIn(log, ({ event }) => event === "listen");
       assertEquals(await owner(), [uid, gid, 0o640]);
-      // Only whom we have become can open the next one.
-      await hear(path);
+      // Only the user that the server has become can open the next file.
+      await receiveAll(path);
       await eventIn(log, ({ event }) => event === "close");
       await Deno.rename(log, `${log}.1`);
       server.child.kill("SIGHUP");
@@ -172,7 +175,7 @@ Deno.test(
       );
       assertStringIncludes(stderr, `hint: ${hint}\n`);
     };
-    await test.step("a file that is somebody else's is refused", async () => {
+    await test.step("a file of another user is refused", async () => {
       const other = await program.write("root.log", "", 0o640);
       await refused(other, `chown ${uid}:${gid} ${other}`);
       assertEquals((await Deno.stat(other)).uid, 0);
@@ -181,7 +184,7 @@ Deno.test(
       await using _server = new RunningServer(child);
       await eventIn(other, ({ event }) => event === "listen");
     });
-    await test.step("so is one in a directory that is closed to the user", async () => {
+    await test.step("so is a file in a directory that the user may not enter", async () => {
       await Deno.mkdir(program.path("closed"), { mode: 0o700 });
       const other = program.path("closed", "audit.log");
       await refused(other, `namei -l ${other}`);

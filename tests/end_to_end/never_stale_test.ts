@@ -1,4 +1,4 @@
-/** Once `users deny` has returned, the next connection is refused. Thousands of times. */
+/** Once `users deny` has returned, the next connection is refused. */
 import { assertEquals } from "@std/assert";
 import { loadHostFacts } from "../../lib/config/load.ts";
 import { setUserField } from "../../lib/config/edit.ts";
@@ -7,7 +7,7 @@ import { isRoot, Lines, Program } from "../support/program.ts";
 
 const ROUNDS = 2000;
 
-/** Connects as a user, over and over: a line in, `in` or `out` back. */
+/** Connects once for each line of input, and prints `in` or `out`. */
 const CLIENT = `
 import socket, sys
 for line in sys.stdin:
@@ -19,7 +19,7 @@ for line in sys.stdin:
 `;
 
 Deno.test({
-  name: `a denied user never gets in with the very next connection, ${ROUNDS} times (needs root)`,
+  name: `a denied user is refused at the next connection, ${ROUNDS} times (needs root)`,
   ignore: !isRoot,
   async fn() {
     await using program = await Program.install();
@@ -39,7 +39,7 @@ Deno.test({
     };
     const hostFacts = loadHostFacts(0);
     const machine = { overflowUid: hostFacts.overflowUid, groupId: () => null };
-    // The very function of `ipcauth users`, without the start of a process each time.
+    // The function behind `ipcauth users`, without starting a process each time.
     const access = (value: string) =>
       editConfigFile(
         file,

@@ -1,4 +1,4 @@
-/** `connect --pipe`: any bytes, both ways, to their end. */
+/** `connect --pipe` carries any bytes in both directions to their end. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Backend, echo, forwardServer, Wiretap, writeAll } from "../support/backend.ts";
 import { Buffer } from "node:buffer";
@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { KeyedServer } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
 
-/** A gigabyte that is the same every time, and unlike itself at every other place. */
+/** A gigabyte of reproducible text, in which no block repeats. */
 const GIGABYTE = "seq 1 120000000 | head -c 1073741824";
 
 function pipe(fixture: KeyedServer, port = fixture.port): Deno.ChildProcess {
@@ -20,7 +20,7 @@ async function all(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array>).arrayBuffer());
 }
 
-/** Pseudo-random bytes with every value among them. */
+/** Pseudo-random bytes; every value occurs. */
 function bytes(length: number): Uint8Array {
   let state = 0x2545f491;
   return Uint8Array.from({ length }, () => {
@@ -29,7 +29,7 @@ function bytes(length: number): Uint8Array {
   });
 }
 
-Deno.test("a gigabyte goes through the pipe and back, and compares equal", async () => {
+Deno.test("a gigabyte comes back through the pipe unchanged", async () => {
   await using fixture = await forwardServer();
   using _backend = new Backend(fixture.program.path("backend.sock"), echo);
   const { program, address } = fixture;
@@ -39,7 +39,7 @@ Deno.test("a gigabyte goes through the pipe and back, and compares equal", async
     "-c",
     `set -o pipefail; ${GIGABYTE} | sha256sum; ${GIGABYTE} | ${connect} | sha256sum`,
   ]);
-  // seq ends by SIGPIPE, which pipefail would call a failure: what counts is the two sums.
+  // seq ends by SIGPIPE, which pipefail reports as a failure: only the two sums are compared.
   const [sent, received] = stdout.trim().split("\n");
   assertEquals([received, stderr], [sent, ""], `code ${code}`);
   assertMatch(sent!, /^[0-9a-f]{64} /);
@@ -47,7 +47,7 @@ Deno.test("a gigabyte goes through the pipe and back, and compares equal", async
   assertEquals([close.reason, close.bytes_in, close.bytes_out], ["end", 1 << 30, 1 << 30]);
 });
 
-/** Reads to the end of a connection. @returns How it can be told from others. */
+/** Reads to the end of a connection. @returns The SHA-256 of all bytes. */
 async function sumOf(connection: Deno.Conn): Promise<string> {
   const hash = createHash("sha256");
   const buffer = new Uint8Array(64 * 1024);
@@ -58,7 +58,7 @@ async function sumOf(connection: Deno.Conn): Promise<string> {
   }
 }
 
-Deno.test("the client's end reaches the backend, which answers afterwards", async () => {
+Deno.test("the end of the client's data reaches the backend, which then answers", async () => {
   await using fixture = await forwardServer();
   using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
     await writeAll(connection, new TextEncoder().encode(await sumOf(connection)));
@@ -72,7 +72,7 @@ Deno.test("the client's end reaches the backend, which answers afterwards", asyn
   assertEquals(new TextDecoder().decode(stdout), createHash("sha256").update(data).digest("hex"));
 });
 
-Deno.test("the backend's end reaches the client, who goes on sending", async () => {
+Deno.test("the end of the backend's data reaches the client, which goes on sending", async () => {
   await using fixture = await forwardServer();
   const received = Promise.withResolvers<string>();
   using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
@@ -82,15 +82,15 @@ Deno.test("the backend's end reaches the client, who goes on sending", async () 
   });
   const data = bytes(1_000_000);
   const child = pipe(fixture);
-  const heard = new TextDecoder().decode(await all(child.stdout));
+  const output = new TextDecoder().decode(await all(child.stdout));
   await send(child, data);
-  assertEquals(heard, "all there is");
+  assertEquals(output, "all there is");
   assertEquals(await received.promise, createHash("sha256").update(data).digest("hex"));
   assertEquals((await child.status).code, 0);
   await child.stderr.cancel();
 });
 
-Deno.test("a reader that does not read stops the sender, and loses nothing", async () => {
+Deno.test("a slow reader holds the sender back, and loses nothing", async () => {
   await using fixture = await forwardServer();
   const total = 256 << 20;
   let sent = 0;
@@ -113,7 +113,7 @@ Deno.test("a reader that does not read stops the sender, and loses nothing", asy
     }
     received += value.length;
     most = Math.max(most, sent - received);
-    // Slower than anybody sends, so that what is not held back would pile up somewhere.
+    // Slower than the sender: data that is not held back would pile up in a buffer.
     await new Promise((resolve) => setTimeout(resolve));
   }
   assertEquals(received, total);
@@ -123,8 +123,8 @@ Deno.test("a reader that does not read stops the sender, and loses nothing", asy
   await child.stderr.cancel();
 });
 
-Deno.test("a stream that is cut is no end: the client says so", async (test) => {
-  await test.step("the server dies", async () => {
+Deno.test("a truncated stream is an error of the client", async (test) => {
+  await test.step("the server is killed", async () => {
     await using fixture = await forwardServer();
     using _backend = new Backend(fixture.program.path("backend.sock"), echo);
     const child = pipe(fixture);
@@ -139,7 +139,10 @@ Deno.test("a stream that is cut is no end: the client says so", async (test) => 
   });
   for (
     const [what, change] of [
-      ["the wire is cut", (chunk: Uint8Array, before: number) => before > 10_000 ? null : chunk],
+      [
+        "the connection is closed",
+        (chunk: Uint8Array, before: number) => before > 10_000 ? null : chunk,
+      ],
       ["a bit is flipped", (chunk: Uint8Array, before: number) => {
         if (before > 10_000) chunk[chunk.length >> 1]! ^= 1;
         return chunk;
@@ -155,12 +158,12 @@ Deno.test("a stream that is cut is no end: the client says so", async (test) => 
       );
       using wire = new Wiretap(fixture.port, change);
       const child = pipe(fixture, wire.port);
-      const heard = await all(child.stdout);
+      const output = await all(child.stdout);
       await child.stdin.close().catch(() => {});
       await assertCut(child);
-      // What was believed before is genuine, and nothing behind it came through.
-      assert(heard.length < data.length);
-      assertEquals(Buffer.compare(heard, data.subarray(0, heard.length)), 0);
+      // What was received is genuine, and nothing after the change was passed on.
+      assert(output.length < data.length);
+      assertEquals(Buffer.compare(output, data.subarray(0, output.length)), 0);
     });
   }
 });
@@ -177,10 +180,10 @@ async function send(child: Deno.ChildProcess, data: Uint8Array): Promise<void> {
   await writer.close();
 }
 
-Deno.test("nothing of a session crosses the wire in the clear", async () => {
+Deno.test("no part of a session is sent unencrypted", async () => {
   await using fixture = await forwardServer();
   const secret = "the treasure is under the old oak";
-  const answer = "and nobody shall ever know of it";
+  const answer = "and no one shall ever know of it";
   using _backend = new Backend(fixture.program.path("backend.sock"), async (connection) => {
     await sumOf(connection);
     await writeAll(connection, new TextEncoder().encode(answer.repeat(1_000)));
@@ -192,17 +195,20 @@ Deno.test("nothing of a session crosses the wire in the clear", async () => {
   const { code, stdout } = await output;
   assertEquals([code, new TextDecoder().decode(stdout)], [0, answer.repeat(1_000)]);
   const text = wire.text();
-  assert(text.length > 1_000 * (secret.length + answer.length), "the wiretap has heard it all");
-  // Neither what was said, nor who said it, nor the key itself: only the greeting and the key's id.
+  assert(
+    text.length > 1_000 * (secret.length + answer.length),
+    "the wiretap has not seen everything",
+  );
+  // Neither the data, nor the user, nor the key: only the preamble with the id of the key.
   const key = (await Deno.readTextFile(fixture.program.path("bob.key"))).trim();
   const raw = String.fromCharCode(...Uint8Array.fromBase64(key, { alphabet: "base64url" }));
-  for (const part of ["treasure", "nobody", "bob", "user", "client", "forward", key, raw]) {
+  for (const part of ["treasure", "shall ever", "bob", "user", "client", "forward", key, raw]) {
     assertEquals(text.includes(part), false, part);
   }
   assertStringIncludes(text, "IPCAUTH1");
 });
 
-Deno.test("a backend that is gone is an end without a word, and the log says which", async () => {
+Deno.test("a backend that is not there ends the session, and the log has the reason", async () => {
   await using fixture = await forwardServer();
   const child = pipe(fixture);
   await child.stdin.close();
@@ -212,13 +218,12 @@ Deno.test("a backend that is gone is an end without a word, and the log says whi
 });
 
 Deno.test({
-  name:
-    "on a Unix socket the pipe is for those who are let in, and the others are told (needs root)",
+  name: "on a Unix socket a denied client fails with an error, whatever it sends (needs root)",
   ignore: !isRoot,
   async fn(test) {
     await using program = await Program.install();
     const backend = program.path("backend.sock");
-    const path = program.path("door.sock");
+    const path = program.path("ipc.sock");
     const config = await program.write(
       "config.yaml",
       `users:
@@ -235,7 +240,7 @@ Deno.test({
     ]);
     using _backend = new Backend(backend, async (connection) => {
       const sum = await sumOf(connection);
-      // One word is taken without an answer.
+      // One request gets no answer.
       if (sum !== createHash("sha256").update("quiet").digest("hex")) {
         await writeAll(connection, new TextEncoder().encode(sum));
       }
@@ -247,7 +252,7 @@ Deno.test({
       assertEquals([code, stdout], [0, createHash("sha256").update("hello").digest("hex")]);
       assertEquals(await pipe(579, "quiet"), { code: 0, stdout: "", stderr: "" });
     });
-    await test.step("alice, with much to say, a word, and nothing", async () => {
+    await test.step("alice, with 1 MB, five bytes, and no input", async () => {
       for (const input of ["x".repeat(1_000_000), "hello", ""]) {
         const { code, stdout, stderr } = await pipe(578, input);
         assertEquals([code, stdout], [77, ""]);

@@ -1,4 +1,4 @@
-/** A daemon that somebody else wrote, as it ships, behind the door: the example of PostgreSQL. */
+/** The example for PostgreSQL: an unmodified server behind ipcauth. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { freePort } from "../support/keys.ts";
@@ -13,11 +13,10 @@ function isInstalled(): boolean {
 }
 
 Deno.test({
-  name:
-    "PostgreSQL's own peer authentication names the one behind the door (needs root and PostgreSQL)",
+  name: "PostgreSQL's peer authentication sees the user of the client (needs root and PostgreSQL)",
   ignore: !isRoot || !isInstalled(),
   async fn() {
-    await using program = await Program.install();
+    await using program = await Program.install({ privateSystem: true });
     const env = { PORT: String(freePort()) };
     const { code, stdout, stderr } = await program.execute([TRY], { env });
     assertEquals([code, stderr], [0, ""], stdout);

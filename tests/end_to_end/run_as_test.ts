@@ -1,5 +1,6 @@
-/** `run-as`: the ids, the program, the refusals. Real uids, real exec. */
+/** `run-as`: the ids it sets, the program it becomes, and what it refuses. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { hasPrivateSystem, MEMBER } from "../support/private_system.ts";
 import { isRoot, type Options, Program } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
@@ -10,7 +11,7 @@ async function withProgram<T>(
     program: Program,
   ) => Promise<T>,
 ): Promise<T> {
-  await using program = await Program.install();
+  await using program = await Program.install({ privateSystem: true });
   return await use((argv, more) => program.run(["run-as", ...argv], more), program);
 }
 
@@ -19,9 +20,9 @@ Deno.test(
   options,
   () =>
     withProgram(async (run) => {
-      const ids = async (who: string) => {
+      const ids = async (user: string) => {
         const { stdout, code } = await run([
-          who,
+          user,
           "--",
           "grep",
           "-E",
@@ -44,19 +45,19 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as takes all groups of a user of the name service (needs root)",
+  "run-as sets all groups that the name service has for a user (needs root)",
   options,
   () =>
-    withProgram(async (run) => {
-      const own = new TextDecoder().decode(
-        (await new Deno.Command("id", { args: ["-G", "man"] }).output()).stdout,
-      ).trim();
-      assertEquals((await run(["man", "--", "id", "-G"])).stdout.trim(), own);
+    withProgram(async (run, program) => {
+      const [name, groups] = hasPrivateSystem
+        ? [MEMBER.name, `${MEMBER.gids.join(" ")}\n`]
+        : ["man", (await program.execute(["id", "-G", "man"])).stdout];
+      assertEquals((await run([name, "--", "id", "-G"])).stdout, groups);
     }),
 );
 
 Deno.test(
-  "run-as becomes the program: the same process, its status, its signals (needs root)",
+  "run-as becomes the program: same pid, its exit status, its signals (needs root)",
   options,
   () =>
     withProgram(async (run, program) => {
@@ -80,7 +81,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as gives the program what a direct start would: signals, limits, descriptors, mask (needs root)",
+  "run-as keeps signals, limits, descriptors, umask and directory as they are (needs root)",
   options,
   () =>
     withProgram(async (_run, program) => {
@@ -89,7 +90,7 @@ Deno.test(
         "-c",
         `ulimit -Sn 321; umask 027; exec 7</dev/zero; cd /usr; ${start} python3 -c "$1"; exit $?`,
         "sh",
-        LOOK,
+        REPORT,
       ];
       const direct = await program.execute(wrap(""), { uid: 0 });
       const through = await program.execute(wrap("ipcauth run-as 0 --"), { uid: 0 });
@@ -103,7 +104,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as hands the arguments over as they are (needs root)",
+  "run-as passes arguments on unchanged (needs root)",
   options,
   () =>
     withProgram(async (run) => {
@@ -124,34 +125,41 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as sets the variables that follow the user, and no others (needs root)",
+  "run-as sets the variables that depend on the user, and no others (needs root)",
   options,
   () =>
     withProgram(async (run) => {
       const env = { HOME: "/root", USER: "root", LOGNAME: "root", SHELL: "/bin/odd", KEPT: "yes" };
-      const read = async (who: string) =>
-        (await run([who, "--", "sh", "-c", 'echo "$HOME $USER $LOGNAME $SHELL $KEPT"'], { env }))
+      const read = async (user: string) =>
+        (await run([user, "--", "sh", "-c", 'echo "$HOME $USER $LOGNAME $SHELL $KEPT"'], { env }))
           .stdout.trim();
       assertEquals(await read("daemon"), "/usr/sbin daemon daemon /usr/sbin/nologin yes");
-      // Somebody without an account has no home, and must not write to root's.
+      // A uid without an account has no home, and must not write to root's.
       assertEquals(await read("579"), "/ root root /bin/odd yes");
     }),
 );
 
-Deno.test("run-as puts SIGPIPE back (needs root)", options, () =>
-  withProgram(async (run) => {
-    const { stdout } = await run([
-      "579",
-      "--",
-      "bash",
-      "-c",
-      "yes | head -1; echo ${PIPESTATUS[0]}",
-    ]);
-    assertEquals(stdout, "y\n141\n");
-  }));
+Deno.test(
+  "run-as resets SIGPIPE to its default (needs root)",
+  options,
+  () =>
+    withProgram(async (run) => {
+      const { stdout } = await run([
+        "579",
+        "--",
+        "bash",
+        "-c",
+        "yes | head -1; echo ${PIPESTATUS[0]}",
+      ]);
+      assertEquals(stdout, "y\n141\n");
+    }),
+);
 
-/** What a program finds: its mask, signals (32 and 33 are the C library's own), limit, descriptors, place. */
-const LOOK = `
+/**
+ * Prints the umask, the signals (32 and 33 belong to the C library), the limit of open files, the
+ * descriptors and the working directory of a program.
+ */
+const REPORT = `
 import os, re, resource
 status = open("/proc/self/status").read()
 print(*re.findall("Umask:.*", status), *re.findall("Sig(?:Blk|Ign):.*(.{7})\\\\b", status))
@@ -164,7 +172,7 @@ print(own, os.getcwd())
 `;
 
 for (
-  const who of [
+  const target of [
     "0day",
     "-1",
     "4294967295",
@@ -188,11 +196,11 @@ for (
   ]
 ) {
   Deno.test(
-    `run-as refuses ${JSON.stringify(who)} with 125 and starts nothing (needs root)`,
+    `run-as refuses ${JSON.stringify(target)} with status 125 and starts no program (needs root)`,
     options,
     () =>
       withProgram(async (run) => {
-        const { code, stdout, stderr } = await run([who, "--", "echo", "started"]);
+        const { code, stdout, stderr } = await run([target, "--", "echo", "started"]);
         assertEquals([code, stdout], [125, ""]);
         assertMatch(stderr, /^ipcauth: error: .*\nhint: .*\n$/);
       }),
@@ -200,7 +208,7 @@ for (
 }
 
 Deno.test(
-  "run-as says whether there is no program or it cannot be executed (needs root)",
+  "run-as exits with 127 for a missing program, and 126 for one it cannot execute (needs root)",
   options,
   () =>
     withProgram(async (run, program) => {
@@ -216,7 +224,7 @@ Deno.test(
 );
 
 Deno.test(
-  "run-as by somebody who is not root is refused, unless it changes nothing (needs root)",
+  "run-as without root is refused, unless it changes no id (needs root)",
   options,
   () =>
     withProgram(async (run) => {
@@ -229,7 +237,7 @@ Deno.test(
 );
 
 Deno.test(
-  "ipcauth run-as 579 -- ipcauth connect is a line that works (needs root)",
+  "ipcauth run-as 579 -- ipcauth connect works (needs root)",
   options,
   () =>
     withProgram(async (run, program) => {
@@ -245,7 +253,7 @@ Deno.test(
     }),
 );
 
-Deno.test("a current directory that was removed is told in a line, by every command", () =>
+Deno.test("every command reports a removed working directory in one line", () =>
   withProgram(async (_run, program) => {
     const gone = program.path("gone");
     for (const [command, status] of [["--version", 71], ["run-as 5 -- true", 125]] as const) {

@@ -1,4 +1,4 @@
-/** `connect --listen`: clients that know nothing of keys reach a service behind a keyed listener. */
+/** `connect --listen`: clients without support for keys reach a service behind a keyed listener. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   Backend,
@@ -10,7 +10,7 @@ import {
 } from "../support/backend.ts";
 import { drain, freePort, type KeyedServer, writeKey } from "../support/keys.ts";
 
-const PAGE = "<h1>the page behind the door</h1>\n";
+const PAGE = "<h1>a page</h1>\n";
 
 /** A server of one page, as far as curl needs one. */
 async function page(connection: Deno.Conn): Promise<void> {
@@ -30,7 +30,7 @@ function open(fixture: KeyedServer, address: string, key = "bob.key"): Promise<R
   return RunningTunnel.open(program, { port, key: program.path(key), address });
 }
 
-function dial(path: string): Promise<Deno.UnixConn> {
+function openConnection(path: string): Promise<Deno.UnixConn> {
   return Deno.connect({ transport: "unix", path });
 }
 
@@ -43,7 +43,7 @@ function exists(path: string): boolean {
   }
 }
 
-Deno.test("curl reaches a service behind a keyed listener, over a Unix socket and over TCP", async () => {
+Deno.test("curl reaches a service behind a keyed listener, over Unix and TCP", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), page);
@@ -57,7 +57,7 @@ Deno.test("curl reaches a service behind a keyed listener, over a Unix socket an
   }
 });
 
-Deno.test("the tunnel's socket is its owner's alone, and goes with it", async () => {
+Deno.test("the socket of a tunnel has mode 0600, and is removed at its end", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   const path = program.path("tunnel.sock");
@@ -68,7 +68,7 @@ Deno.test("the tunnel's socket is its owner's alone, and goes with it", async ()
   }
 });
 
-Deno.test("a tunnel does not displace another one, and a dead one's socket is in nobody's way", async () => {
+Deno.test("a tunnel replaces the socket of a dead tunnel, and not that of a live one", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
@@ -81,20 +81,20 @@ Deno.test("a tunnel does not displace another one, and a dead one's socket is in
     `--listen=unix:${path}`,
   ]);
   assertEquals(second.code, 69, second.stderr);
-  using _open = await dial(path);
+  using _open = await openConnection(path);
   await tunnel.stop("SIGKILL");
   assertEquals(exists(path), true);
   await using third = await open(fixture, `unix:${path}`);
-  using again = await dial(path);
+  using again = await openConnection(path);
   await again.closeWrite();
   assertEquals((await drain(again)).bytes.length, 0);
   assertEquals(await third.stop(), 0);
 });
 
-Deno.test("many through one tunnel: to each its own, half-closes and all", async () => {
+Deno.test("concurrent connections through one tunnel keep bytes and ends apart", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
-  // The backend answers only when the client has ended, and the client hears it afterwards.
+  // The backend answers only when the client has ended its side.
   using _backend = new Backend(program.path("backend.sock"), async (connection) => {
     const { bytes } = await drain(connection);
     await writeAll(connection, bytes);
@@ -102,7 +102,7 @@ Deno.test("many through one tunnel: to each its own, half-closes and all", async
   const path = program.path("tunnel.sock");
   await using _tunnel = await open(fixture, `unix:${path}`);
   await Promise.all(Array.from({ length: 60 }, async (_, number) => {
-    using connection = await dial(path);
+    using connection = await openConnection(path);
     const bytes = new Uint8Array(50_000 + 997 * number).fill(number);
     await writeAll(connection, bytes);
     await connection.closeWrite();
@@ -114,31 +114,31 @@ Deno.test("many through one tunnel: to each its own, half-closes and all", async
   assertEquals(sum, 60 * 50_000 + 997 * (60 * 59) / 2);
 });
 
-Deno.test("a wrong key lets nobody through, and says why; the right one needs no restart", async () => {
+Deno.test("a wrong key is reported each time, and a right one needs no restart", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
   const path = program.path("tunnel.sock");
   await writeKey(program, "own.key");
   await using tunnel = await open(fixture, `unix:${path}`, "own.key");
-  using first = await dial(path);
+  using first = await openConnection(path);
   assertEquals((await drain(first)).bytes.length, 0);
   assertStringIncludes(
     await tunnel.line("Failed to connect"),
     `Failed to connect to server: ${fixture.address} does not know this key`,
   );
   assertEquals((await fixture.server.event("deny")).reason, "bad-key");
-  // As gen-key does it: another file in its place.
+  // As gen-key does it: another file is renamed into place.
   await Deno.copyFile(program.path("bob.key"), program.path("new.key"));
   await Deno.chmod(program.path("new.key"), 0o600);
   await Deno.rename(program.path("new.key"), program.path("own.key"));
-  using second = await dial(path);
+  using second = await openConnection(path);
   await writeAll(second, new TextEncoder().encode("hello"));
   await second.closeWrite();
   assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
 });
 
-Deno.test("a tunnel does not start without a key, nor to a Unix socket", async () => {
+Deno.test("a tunnel does not start without a key, or to a Unix socket", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   const listen = `--listen=unix:${program.path("tunnel.sock")}`;
@@ -155,24 +155,24 @@ Deno.test("a tunnel does not start without a key, nor to a Unix socket", async (
   assertEquals(exists(program.path("tunnel.sock")), false);
 });
 
-Deno.test("a server that is gone is told at each try, and found again when it is back", async () => {
+Deno.test("a missing server is reported each time, and used again when it is back", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(program.path("backend.sock"), echo);
   const path = program.path("tunnel.sock");
   await using tunnel = await open(fixture, `unix:${path}`);
   await fixture.server.stop();
-  using first = await dial(path);
+  using first = await openConnection(path);
   assertEquals((await drain(first)).bytes.length, 0);
   await tunnel.line("Failed to connect to server: ");
   await using _back = await program.serve(["--config", fixture.config]);
-  using second = await dial(path);
+  using second = await openConnection(path);
   await writeAll(second, new TextEncoder().encode("hello"));
   await second.closeWrite();
   assertEquals(new TextDecoder().decode((await drain(second)).bytes), "hello");
 });
 
-Deno.test("a wire that is cut is no end for the local client, where it can be told", async () => {
+Deno.test("a truncated stream is a reset, and not an end, for a local TCP client", async () => {
   await using fixture = await forwardServer();
   const { program } = fixture;
   using _backend = new Backend(

@@ -21,15 +21,16 @@ const DENY: AuditEvent = {
   reason: "user-denied",
 };
 
-Deno.test("Audit writes one JSON object a line with the public names", () => {
+Deno.test("Audit writes one JSON object in a line, with the public field names", () => {
   assertEquals(
     written("json", "info", DENY),
     '{"time":"1970-01-01T00:00:00.000Z","event":"deny","listener":"unix:/run/x.sock",' +
-      '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice","reason":"user-denied"}\n',
+      '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice",' +
+      '"reason":"user-denied"}\n',
   );
 });
 
-Deno.test("Audit leaves out what is not known", () => {
+Deno.test("Audit leaves out unknown fields", () => {
   assertEquals(
     JSON.parse(written("json", "info", { ...DENY, user: null, peer: null })),
     {
@@ -41,7 +42,7 @@ Deno.test("Audit leaves out what is not known", () => {
   );
 });
 
-Deno.test("Audit writes text for people, a pair for each fact", () => {
+Deno.test("Audit writes text with one name=value pair for each field", () => {
   assertEquals(
     written("text", "info", DENY),
     "1970-01-01T00:00:00.000Z deny   listener=unix:/run/x.sock pid=7 uid=578 gid=579 " +
@@ -69,7 +70,7 @@ for (const name of NASTY) {
     const text = written("text", "info", line);
     assertEquals(text.split("\n").length, 2);
     assertMatch(text, /^1970-01-01T00:00:00\.000Z deny {3}listener=unix:\/run\/x\.sock pid=1 /);
-    // What would be a pair of its own stands inside quotes.
+    // Text that looks like another pair is inside quotes.
     assertEquals([...text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""').matchAll(/user=/g)].length, 1);
     for (const output of [json, text]) {
       assertEquals(/[^\x20-\x7e\n]/.test(output.replaceAll(/\p{L}/gu, "")), false);
@@ -77,7 +78,7 @@ for (const name of NASTY) {
   });
 }
 
-Deno.test("Audit writes what is at least as grave as its level", () => {
+Deno.test("Audit writes events of its level and above", () => {
   const allow: AuditEvent = { event: "allow", time: 0 };
   const bad: AuditEvent = { event: "reload", time: 0, message: "c.yaml:1:1: no" };
   const events = (level: "debug" | "info" | "warn" | "error") =>

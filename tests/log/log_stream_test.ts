@@ -3,19 +3,19 @@ import { type LogSink, LogStream } from "../../lib/log/log_stream.ts";
 
 const notice = (lost: number) => `lost ${lost}\n`;
 
-/** Takes what the test lets it take, and notes each piece that it took. */
+/** A sink that accepts as many bytes as the test permits, and keeps each piece. */
 class Reader implements LogSink {
   readonly pieces: string[] = [];
   #free: Promise<void> = Promise.resolve();
   #release = () => {};
-  /** What the next writes answer instead of taking everything: an error, or so many bytes. */
+  /** The results of the next writes: an error, or the number of bytes accepted. */
   readonly answers: (Error | number)[] = [];
 
   get text(): string {
     return this.pieces.join("");
   }
 
-  /** Reads nothing until it is released. */
+  /** Blocks writes until it is released. */
   hold(): void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#free = promise;
@@ -35,7 +35,7 @@ class Reader implements LogSink {
   }
 }
 
-Deno.test("LogStream writes what gathers meanwhile in one piece", async () => {
+Deno.test("LogStream writes lines that arrive during a write in one piece", async () => {
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   reader.hold();
@@ -47,7 +47,7 @@ Deno.test("LogStream writes what gathers meanwhile in one piece", async () => {
   assertEquals(stream.isWritten, true);
 });
 
-Deno.test("LogStream goes on where a reader takes little, or nothing yet", async () => {
+Deno.test("LogStream goes on after a partial write, and after EAGAIN", async () => {
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   reader.answers.push(2, new Deno.errors.WouldBlock(), 1);
@@ -57,7 +57,7 @@ Deno.test("LogStream goes on where a reader takes little, or nothing yet", async
   assertEquals(reader.text, "abc\ndef\n");
 });
 
-Deno.test("LogStream counts what could not be written, and tells it once, before what comes next", async () => {
+Deno.test("LogStream counts lost lines, and reports them once, before the next line", async () => {
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   const gone = () => new Deno.errors.BrokenPipe();
@@ -72,13 +72,13 @@ Deno.test("LogStream counts what could not be written, and tells it once, before
   assertEquals(reader.text, "lost 4\ne\nf\n");
 });
 
-Deno.test("LogStream ends a line that was begun, and counts it as lost", async () => {
+Deno.test("LogStream ends an incomplete line, and counts it as lost", async () => {
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   reader.answers.push(5, new Error("full"));
   stream.write("abc\ndef\nghi\n");
   await stream.written();
-  // Nor is the word itself left half said.
+  // The report itself is not left incomplete, either.
   reader.answers.push(3, new Error("full"));
   stream.write("jkl\n");
   await stream.written();
@@ -87,7 +87,7 @@ Deno.test("LogStream ends a line that was begun, and counts it as lost", async (
   assertEquals(reader.text, "abc\nd\nlo\nlost 3\nmno\n");
 });
 
-Deno.test("LogStream keeps 4 MiB, and tells in its place what did not fit", async () => {
+Deno.test("LogStream keeps 4 MiB, and reports in its place what did not fit", async () => {
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   const line = "x".repeat(1023) + "\n";
@@ -101,7 +101,7 @@ Deno.test("LogStream keeps 4 MiB, and tells in its place what did not fit", asyn
   assertEquals(reader.text, line.repeat(4096) + "lost 10\nnext\n");
 });
 
-Deno.test("LogStream takes what is longer than its bound where nothing waits", async () => {
+Deno.test("LogStream accepts a piece above its bound when its buffer is empty", async () => {
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   const long = "x".repeat(5 * 1024 * 1024) + "\n";

@@ -1,11 +1,12 @@
+/** A relay carries bytes and ends between two connections of any kind. */
 import { assert, assertEquals } from "@std/assert";
 import {
-  expectFrom,
+  expectPattern,
   type Kind,
-  numbers,
   pattern,
-  type Person,
-  Stage,
+  randomNumbers,
+  RelayHarness,
+  type TestPeer,
 } from "../support/relay_harness.ts";
 
 const KINDS: readonly (readonly [Kind, Kind])[] = [
@@ -23,73 +24,75 @@ const KINDS: readonly (readonly [Kind, Kind])[] = [
 for (const [client, backend] of KINDS) {
   const name = `${client} → ${backend}`;
 
-  Deno.test(`a relay ${name} carries both directions, and both ends`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    joint.client.say("question");
-    stage.until(() => joint.backend.text === "question");
-    joint.backend.say("answer");
-    stage.until(() => joint.client.text === "answer");
-    joint.client.finish();
-    stage.until(() => joint.backend.end === "end");
-    // Half of it is over; the other half goes on.
-    joint.backend.say(", and more");
-    stage.until(() => joint.client.text === "answer, and more");
-    assertEquals(joint.over, false);
-    joint.backend.finish();
-    stage.until(() => joint.client.end === "end" && joint.over);
-    assertEquals(joint.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", brokenEnd: null }]);
-    assertEquals(stage.reactor.size, 0);
+  Deno.test(`a relay ${name} carries both directions and both ends`, () => {
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    fixture.client.send("question");
+    harness.until(() => fixture.backend.text === "question");
+    fixture.backend.send("answer");
+    harness.until(() => fixture.client.text === "answer");
+    fixture.client.finish();
+    harness.until(() => fixture.backend.end === "end");
+    // One direction has ended; the other goes on.
+    fixture.backend.send(", and more");
+    harness.until(() => fixture.client.text === "answer, and more");
+    assertEquals(fixture.isClosed, false);
+    fixture.backend.finish();
+    harness.until(() => fixture.client.end === "end" && fixture.isClosed);
+    assertEquals(fixture.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", brokenEnd: null }]);
+    assertEquals(harness.reactor.size, 0);
   });
 
   Deno.test(`a relay ${name} loses nothing when the backend ends first`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    joint.backend.say("all there is");
-    joint.backend.finish();
-    stage.until(() => joint.client.end === "end");
-    assertEquals(joint.client.text, "all there is");
-    joint.client.say("thanks");
-    joint.client.finish();
-    stage.until(() => joint.backend.end === "end" && joint.over);
-    assertEquals([joint.backend.text, joint.outcomes[0]!.reason], ["thanks", "end"]);
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    fixture.backend.send("all there is");
+    fixture.backend.finish();
+    harness.until(() => fixture.client.end === "end");
+    assertEquals(fixture.client.text, "all there is");
+    fixture.client.send("thanks");
+    fixture.client.finish();
+    harness.until(() => fixture.backend.end === "end" && fixture.isClosed);
+    assertEquals([fixture.backend.text, fixture.outcomes[0]!.reason], ["thanks", "end"]);
   });
 
-  Deno.test(`a relay ${name} passes on data and end that come at once`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    for (const [person, words] of [[joint.client, "one"], [joint.backend, "two"]] as const) {
-      person.say(words);
-      person.finish();
+  Deno.test(`a relay ${name} passes on data and an end that arrive together`, () => {
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    for (const [peer, text] of [[fixture.client, "one"], [fixture.backend, "two"]] as const) {
+      peer.send(text);
+      peer.finish();
     }
-    stage.until(() => joint.over && joint.client.end !== "open" && joint.backend.end !== "open");
-    assertEquals([joint.client.text, joint.backend.text], ["two", "one"]);
-    assertEquals([joint.client.end, joint.backend.end], ["end", "end"]);
-    assertEquals(joint.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", brokenEnd: null }]);
+    harness.until(() =>
+      fixture.isClosed && fixture.client.end !== "open" && fixture.backend.end !== "open"
+    );
+    assertEquals([fixture.client.text, fixture.backend.text], ["two", "one"]);
+    assertEquals([fixture.client.end, fixture.backend.end], ["end", "end"]);
+    assertEquals(fixture.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", brokenEnd: null }]);
   });
 
-  Deno.test(`a relay ${name} holds the sender back while the reader does not read`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
+  Deno.test(`a relay ${name} stops reading while the receiver does not read`, () => {
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
     const total = 24 << 20;
     for (
       const [from, to, seed] of [
-        [joint.client, joint.backend, 1],
-        [joint.backend, joint.client, 2],
+        [fixture.client, fixture.backend, 1],
+        [fixture.backend, fixture.client, 2],
       ] as const
     ) {
-      expectFrom(to, seed);
-      for (let at = 0; at < total; at += 1 << 20) from.say(pattern(seed, at, 1 << 20));
-      stage.rest([]);
-      // The kernel's buffers and ours hold some; the sender has the rest.
+      expectPattern(to, seed);
+      for (let at = 0; at < total; at += 1 << 20) from.send(pattern(seed, at, 1 << 20));
+      harness.untilIdle([]);
+      // The buffers of the kernel and of the relay hold some; the sender still has the rest.
       assert(from.unsent > total / 4, `only ${from.unsent} bytes are held back`);
-      stage.until(() => to.received === total, [to]);
+      harness.until(() => to.received === total, [to]);
       assertEquals(from.unsent, 0);
     }
-    joint.client.finish();
-    joint.backend.finish();
-    stage.until(() => joint.over);
-    assertEquals(joint.outcomes, [{
+    fixture.client.finish();
+    fixture.backend.finish();
+    harness.until(() => fixture.isClosed);
+    assertEquals(fixture.outcomes, [{
       bytesIn: total,
       bytesOut: total,
       reason: "end",
@@ -98,305 +101,317 @@ for (const [client, backend] of KINDS) {
   });
 
   Deno.test(`a relay ${name} carries both directions at once in pieces of any size`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    const random = numbers(client.length * 7 + backend.length);
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    const random = randomNumbers(client.length * 7 + backend.length);
     const total = 8 << 20;
-    const people = [[joint.client, joint.backend, 3], [joint.backend, joint.client, 4]] as const;
+    const directions = [[fixture.client, fixture.backend, 3], [
+      fixture.backend,
+      fixture.client,
+      4,
+    ]] as const;
     const sent = [0, 0];
-    for (const [, to, seed] of people) expectFrom(to, seed);
-    stage.until(() => {
-      for (const [index, [from, , seed]] of people.entries()) {
+    for (const [, to, seed] of directions) expectPattern(to, seed);
+    harness.until(() => {
+      for (const [index, [from, , seed]] of directions.entries()) {
         if (from.unsent > 1 << 20 || sent[index] === total) continue;
         const length = Math.min(total - sent[index]!, 1 + random(random(2) ? 40 : 200_000));
-        from.say(pattern(seed, sent[index]!, length));
+        from.send(pattern(seed, sent[index]!, length));
         sent[index]! += length;
         if (sent[index] === total) from.finish();
       }
-      return joint.client.end === "end" && joint.backend.end === "end";
+      return fixture.client.end === "end" && fixture.backend.end === "end";
     });
-    assertEquals([joint.client.received, joint.backend.received], [total, total]);
-    stage.until(() => joint.over);
-    assertEquals(joint.outcomes[0]!.reason, "end");
+    assertEquals([fixture.client.received, fixture.backend.received], [total, total]);
+    harness.until(() => fixture.isClosed);
+    assertEquals(fixture.outcomes[0]!.reason, "end");
   });
 
-  Deno.test(`a relay ${name} passes on what came before the client went away`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    joint.client.say("last words");
-    joint.client.close();
-    stage.until(() => joint.backend.end !== "open");
-    assertEquals(joint.backend.text, "last words");
-    joint.backend.finish();
-    stage.until(() => joint.over);
-    assertEquals(stage.reactor.size, 0);
-    // Behind a seal an end that nobody has announced is none.
-    assertEquals(joint.outcomes[0]!.reason, client === "sealed" ? "truncated" : "end");
+  Deno.test(`a relay ${name} passes on what arrived before the client closed`, () => {
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    fixture.client.send("last data");
+    fixture.client.close();
+    harness.until(() => fixture.backend.end !== "open");
+    assertEquals(fixture.backend.text, "last data");
+    fixture.backend.finish();
+    harness.until(() => fixture.isClosed);
+    assertEquals(harness.reactor.size, 0);
+    // On a sealed connection an end without FIN is a truncation.
+    assertEquals(fixture.outcomes[0]!.reason, client === "sealed" ? "truncated" : "end");
     if (client === "sealed") {
-      assertEquals(joint.backend.end, backend === "unix" ? "end" : joint.backend.end);
+      assertEquals(fixture.backend.end, backend === "unix" ? "end" : fixture.backend.end);
     }
   });
 
-  Deno.test(`a relay ${name} that is aborted is over once, and nothing of it is left`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    joint.client.say(new Uint8Array(4 << 20));
-    stage.rest([]);
-    joint.relay.abort("revoked");
-    joint.relay.abort("closed");
-    assertEquals(joint.outcomes.map(({ reason }) => reason), ["revoked"]);
-    assertEquals(stage.reactor.size, 0);
-    stage.until(() => joint.client.end !== "open" && joint.backend.end !== "open");
-    assertEquals(joint.outcomes.length, 1);
+  Deno.test(`a relay ${name} that is aborted reports one outcome and unregisters`, () => {
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    fixture.client.send(new Uint8Array(4 << 20));
+    harness.untilIdle([]);
+    fixture.relay.abort("revoked");
+    fixture.relay.abort("closed");
+    assertEquals(fixture.outcomes.map(({ reason }) => reason), ["revoked"]);
+    assertEquals(harness.reactor.size, 0);
+    harness.until(() => fixture.client.end !== "open" && fixture.backend.end !== "open");
+    assertEquals(fixture.outcomes.length, 1);
   });
 }
 
-Deno.test("a relay passes on what was received before it, and sends what was unsent before it", () => {
-  using stage = new Stage();
-  const plain = stage.join("unix", "unix", {
+Deno.test("a relay passes on bytes received, and sends bytes unsent, before it started", () => {
+  using harness = new RelayHarness();
+  const plain = harness.join("unix", "unix", {
     received: () => new TextEncoder().encode("early "),
     unsent: new TextEncoder().encode("greeting "),
   });
-  plain.client.say("late");
-  plain.backend.say("answer");
-  stage.until(() => plain.client.text.endsWith("answer") && plain.backend.text.endsWith("late"));
+  plain.client.send("late");
+  plain.backend.send("answer");
+  harness.until(() => plain.client.text.endsWith("answer") && plain.backend.text.endsWith("late"));
   assertEquals([plain.client.text, plain.backend.text], ["greeting answer", "early late"]);
-  const sealed = stage.join("sealed", "tcp", { received: (client) => client.seal("early ") });
-  sealed.client.say("late");
+  const sealed = harness.join("sealed", "tcp", { received: (client) => client.seal("early ") });
+  sealed.client.send("late");
   sealed.client.finish();
-  stage.until(() => sealed.backend.end === "end");
+  harness.until(() => sealed.backend.end === "end");
   assertEquals(sealed.backend.text, "early late");
 });
 
-Deno.test("what was received before the relay may hold the end, too", () => {
-  using stage = new Stage();
-  const joint = stage.join("sealed", "unix", {
+Deno.test("bytes received before the relay started may be all of the stream", () => {
+  using harness = new RelayHarness();
+  const fixture = harness.join("sealed", "unix", {
     received: (client) => client.seal("all of it"),
   });
-  joint.client.finish();
-  joint.backend.finish();
-  stage.until(() => joint.over);
-  assertEquals(joint.backend.text, "all of it");
+  fixture.client.finish();
+  fixture.backend.finish();
+  harness.until(() => fixture.isClosed);
+  assertEquals(fixture.backend.text, "all of it");
 });
 
-Deno.test("a backend that goes away while the client sends has its last words heard", () => {
+Deno.test("a client that is sending receives the last data of a backend that closes", () => {
   for (const [client, backend] of KINDS) {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    joint.client.say(new Uint8Array(8 << 20));
-    stage.rest([]);
-    joint.backend.say("no, thank you");
-    // A backend that leaves unread data behind; its last words are on their way already.
-    stage.until(() => joint.client.received >= 13, [joint.client]);
-    joint.backend.close();
-    stage.until(() => joint.over || joint.client.broken || joint.client.end !== "open");
-    assertEquals(joint.client.text, "no, thank you", `${client} → ${backend}`);
-    joint.client.close();
-    stage.until(() => joint.over);
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    fixture.client.send(new Uint8Array(8 << 20));
+    harness.untilIdle([]);
+    fixture.backend.send("no, thank you");
+    // The backend closes with unread data; its own last data is on the way already.
+    harness.until(() => fixture.client.received >= 13, [fixture.client]);
+    fixture.backend.close();
+    harness.until(() => fixture.isClosed || fixture.client.broken || fixture.client.end !== "open");
+    assertEquals(fixture.client.text, "no, thank you", `${client} → ${backend}`);
+    fixture.client.close();
+    harness.until(() => fixture.isClosed);
   }
 });
 
-Deno.test("a client on a Unix socket learns that nobody takes what it sends, and hears the rest", () => {
-  using stage = new Stage();
-  const joint = stage.join("unix", "unix");
-  joint.backend.refuse();
-  joint.client.say(new Uint8Array(8 << 20));
-  stage.until(() => joint.client.broken);
-  assertEquals(joint.over, false);
-  joint.backend.say("I have heard enough");
-  joint.backend.finish();
-  stage.until(() => joint.client.end === "end" && joint.over);
-  assertEquals(joint.client.text, "I have heard enough");
+Deno.test("a Unix client gets an error when the backend stops reading, and still receives", () => {
+  using harness = new RelayHarness();
+  const fixture = harness.join("unix", "unix");
+  fixture.backend.refuse();
+  fixture.client.send(new Uint8Array(8 << 20));
+  harness.until(() => fixture.client.broken);
+  assertEquals(fixture.isClosed, false);
+  fixture.backend.send("no more, please");
+  fixture.backend.finish();
+  harness.until(() => fixture.client.end === "end" && fixture.isClosed);
+  assertEquals(fixture.client.text, "no more, please");
 });
 
-Deno.test("a client that went away ends a relay, although the backend minds nothing", () => {
-  using stage = new Stage();
-  const joint = stage.join("unix", "unix");
-  joint.client.say("hello");
-  stage.until(() => joint.backend.text === "hello");
-  joint.client.close();
+Deno.test("a client that closes ends a relay whose backend neither reads nor ends", () => {
+  using harness = new RelayHarness();
+  const fixture = harness.join("unix", "unix");
+  fixture.client.send("hello");
+  harness.until(() => fixture.backend.text === "hello");
+  fixture.client.close();
   // The backend neither reads its end nor ends itself.
-  stage.until(() => joint.over, []);
-  assertEquals(joint.outcomes[0]!.reason, "end");
+  harness.until(() => fixture.isClosed, []);
+  assertEquals(fixture.outcomes[0]!.reason, "end");
 });
 
-Deno.test("a reset is an error, and no clean end for the other side where it can be told", () => {
+Deno.test("a reset is an error, and is passed on as a reset to a TCP peer", () => {
   for (const client of ["tcp", "sealed"] as const) {
-    using stage = new Stage();
-    const joint = stage.join(client, "tcp");
-    joint.client.say("beginning");
-    stage.until(() => joint.backend.text === "beginning");
-    joint.client.reset();
-    stage.until(() => joint.over && joint.backend.end !== "open");
-    assertEquals([joint.outcomes[0]!.reason, joint.backend.end], ["error", "reset"]);
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, "tcp");
+    fixture.client.send("beginning");
+    harness.until(() => fixture.backend.text === "beginning");
+    fixture.client.reset();
+    harness.until(() => fixture.isClosed && fixture.backend.end !== "open");
+    assertEquals([fixture.outcomes[0]!.reason, fixture.backend.end], ["error", "reset"]);
   }
 });
 
-Deno.test("data and a reset that come at once are no clean end, either", () => {
-  // The kernel hands out the data, then the error once, then an end as if nothing had been.
+Deno.test("data and a reset that arrive together are not a clean end", () => {
+  // The kernel returns the data, then the error once, then an ordinary end-of-file.
   for (let round = 0; round < 50; round++) {
-    using stage = new Stage();
-    const joint = stage.join("tcp", "unix");
-    joint.client.say("beginning");
+    using harness = new RelayHarness();
+    const fixture = harness.join("tcp", "unix");
+    fixture.client.send("beginning");
     // The client has something unread when it closes: that is a reset.
-    joint.backend.say("x");
-    stage.until(() => joint.backend.text === "beginning", [joint.backend]);
-    joint.client.say("and more");
-    joint.client.reset();
-    stage.until(() => joint.over);
-    assertEquals(joint.outcomes[0]!.reason, "error");
+    fixture.backend.send("x");
+    harness.until(() => fixture.backend.text === "beginning", [fixture.backend]);
+    fixture.client.send("and more");
+    fixture.client.reset();
+    harness.until(() => fixture.isClosed);
+    assertEquals(fixture.outcomes[0]!.reason, "error");
   }
 });
 
 for (
   const [what, attack, reason] of [
-    ["an end without FIN", (client: Person) => client.close(), "truncated"],
-    ["a flipped bit", (client: Person) => {
+    ["an end without FIN", (client: TestPeer) => client.close(), "truncated"],
+    ["a flipped bit", (client: TestPeer) => {
       const record = client.seal("forged");
       record[9]! ^= 1;
-      client.sayRaw(record);
+      client.sendRaw(record);
     }, "corrupt"],
-    ["a record of no length", (client: Person) => client.sayRaw(Uint8Array.of(0, 0)), "malformed"],
-    ["half a record", (client: Person) => {
-      client.sayRaw(client.seal("half of it").subarray(0, 9));
+    [
+      "a record of no length",
+      (client: TestPeer) => client.sendRaw(Uint8Array.of(0, 0)),
+      "malformed",
+    ],
+    ["half a record", (client: TestPeer) => {
+      client.sendRaw(client.seal("half a record").subarray(0, 9));
       client.close();
     }, "truncated"],
   ] as const
 ) {
   for (const backend of ["unix", "tcp", "sealed"] as const) {
-    Deno.test(`${what} behind a seal ends a relay to ${backend}, and what came before arrives`, () => {
-      using stage = new Stage();
-      const joint = stage.join("sealed", backend);
-      joint.client.say("genuine");
-      stage.until(() => joint.backend.text === "genuine");
-      attack(joint.client);
-      stage.until(() => joint.over && joint.backend.end !== "open");
-      assertEquals([joint.outcomes[0]!.reason, joint.backend.text], [reason, "genuine"]);
-      if (backend !== "unix") assertEquals(joint.backend.end === "end", false);
+    Deno.test(`${what} in sealed data ends a relay to ${backend}, after the data before it`, () => {
+      using harness = new RelayHarness();
+      const fixture = harness.join("sealed", backend);
+      fixture.client.send("genuine");
+      harness.until(() => fixture.backend.text === "genuine");
+      attack(fixture.client);
+      harness.until(() => fixture.isClosed && fixture.backend.end !== "open");
+      assertEquals([fixture.outcomes[0]!.reason, fixture.backend.text], [reason, "genuine"]);
+      if (backend !== "unix") assertEquals(fixture.backend.end === "end", false);
     });
   }
 }
 
-Deno.test("what a seal has opened before it refused is passed on to a slow reader", () => {
-  // More than a socket holds and less than is read at once: some of it waits when the refusal comes.
+Deno.test("data decrypted before a malformed record is passed on to a slow reader", () => {
+  // More than a socket buffers, less than one read: some data waits at the malformed record.
   for (let total = 200_000; total < 260_000; total += 2_000) {
-    using stage = new Stage();
-    const joint = stage.join("sealed", "unix");
-    expectFrom(joint.backend, 5);
-    joint.client.say(pattern(5, 0, total));
-    joint.client.sayRaw(Uint8Array.of(0, 0));
-    stage.rest([]);
-    // Whatever the slow reader says meanwhile, it gets what was meant for it.
-    joint.backend.say("wait");
-    stage.rest([]);
-    stage.until(() => joint.over && joint.backend.end !== "open");
-    assertEquals([joint.outcomes[0]!.reason, joint.backend.received], ["malformed", total]);
+    using harness = new RelayHarness();
+    const fixture = harness.join("sealed", "unix");
+    expectPattern(fixture.backend, 5);
+    fixture.client.send(pattern(5, 0, total));
+    fixture.client.sendRaw(Uint8Array.of(0, 0));
+    harness.untilIdle([]);
+    // What the slow reader sends meanwhile does not change what it receives.
+    fixture.backend.send("wait");
+    harness.untilIdle([]);
+    harness.until(() => fixture.isClosed && fixture.backend.end !== "open");
+    assertEquals([fixture.outcomes[0]!.reason, fixture.backend.received], ["malformed", total]);
   }
 });
 
 Deno.test("TCP: the last answer arrives although the client is still sending", () => {
   for (let round = 0; round < 5; round++) {
-    using stage = new Stage();
-    const joint = stage.join("tcp", "unix");
-    joint.client.say(new Uint8Array(16 << 20));
-    joint.backend.say("413 too large");
-    joint.backend.refuse();
-    joint.backend.finish();
-    // The client sends all of it before it listens.
-    stage.rest([]);
-    assertEquals([joint.client.broken, joint.client.unsent], [false, 0]);
-    stage.until(() => joint.client.end !== "open", [joint.client]);
-    assertEquals([joint.client.text, joint.client.end], ["413 too large", "end"]);
-    joint.client.finish();
-    stage.until(() => joint.over);
+    using harness = new RelayHarness();
+    const fixture = harness.join("tcp", "unix");
+    fixture.client.send(new Uint8Array(16 << 20));
+    fixture.backend.send("413 too large");
+    fixture.backend.refuse();
+    fixture.backend.finish();
+    // The client sends all of it before it reads.
+    harness.untilIdle([]);
+    assertEquals([fixture.client.broken, fixture.client.unsent], [false, 0]);
+    harness.until(() => fixture.client.end !== "open", [fixture.client]);
+    assertEquals([fixture.client.text, fixture.client.end], ["413 too large", "end"]);
+    fixture.client.finish();
+    harness.until(() => fixture.isClosed);
   }
 });
 
-Deno.test("a client that never ends does not keep a relay for ever", () => {
-  using stage = new Stage();
-  const joint = stage.join("tcp", "tcp");
-  joint.backend.say("goodbye");
-  joint.backend.finish();
-  stage.until(() => joint.client.end === "end");
-  joint.backend.reset();
-  // The client neither ends nor reads on: the relay has nobody left to talk to.
-  joint.client.say("hello?");
-  stage.until(() => joint.over);
+Deno.test("a client that never ends its side does not keep a relay open", () => {
+  using harness = new RelayHarness();
+  const fixture = harness.join("tcp", "tcp");
+  fixture.backend.send("goodbye");
+  fixture.backend.finish();
+  harness.until(() => fixture.client.end === "end");
+  fixture.backend.reset();
+  // The client neither ends nor reads on: the relay has no peer left.
+  fixture.client.send("hello?");
+  harness.until(() => fixture.isClosed);
 });
 
-for (const [client, backend] of KINDS) {
-  // Behind a seal there is no such end: a backend that only a FIN may end has not ended (and says why).
-  if (backend === "sealed") continue;
-  Deno.test(`a slow reader gets all of what was said before the other broke off: ${client} → ${backend}`, () => {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
+Deno.test("a slow reader gets all that was sent before the backend reset the connection", () => {
+  using harness = new RelayHarness();
+  // Only FIN ends a sealed backend, so a reset of one is no end of its stream.
+  const cases = KINDS.filter(([, backend]) => backend !== "sealed").map(([client, backend]) => {
+    const fixture = harness.join(client, backend);
     const total = backend === "unix" ? 280_000 : 2_000_000;
-    expectFrom(joint.client, 5);
+    expectPattern(fixture.client, 5);
     // The backend never reads it, so its close is a reset.
-    joint.client.say("unread");
-    stage.rest([]);
-    for (let at = 0; at < total; at += 1000) joint.backend.say(pattern(5, at, 1000));
-    stage.until(() => joint.backend.unsent === 0 || joint.client.unsent > 0, []);
-    joint.backend.close();
-    // Longer than anything else here is waited for, and not read all the while.
-    const later = performance.now() + 2_500;
-    stage.until(() => performance.now() > later, []);
-    stage.until(() => joint.client.end !== "open" && joint.over);
-    // A TCP backend's own kernel throws away what it has not sent yet.
-    const said = backend === "unix" ? total : joint.outcomes[0]!.bytesOut;
-    assertEquals([joint.client.received, said > 0], [said, true]);
-    assertEquals([joint.outcomes[0]!.reason, joint.outcomes[0]!.brokenEnd], ["error", "second"]);
-    if (client === "tcp") assertEquals(joint.client.end, "reset");
-    if (client === "sealed") assertEquals(joint.client.end, "refused");
+    fixture.client.send("unread");
+    harness.untilIdle([]);
+    for (let at = 0; at < total; at += 1000) fixture.backend.send(pattern(5, at, 1000));
+    harness.until(() => fixture.backend.unsent === 0 || fixture.client.unsent > 0, []);
+    fixture.backend.close();
+    return { client, backend, fixture, total };
   });
-}
-
-Deno.test("a read that urgent data has cut short is no sign that nothing follows", () => {
-  for (const [client, backend] of [["tcp", "unix"], ["tcp", "tcp"], ["tcp", "sealed"]] as const) {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    stage.rest();
-    joint.client.say("before");
-    joint.client.sayUrgently("!");
-    joint.client.say(", and behind");
-    // Nothing else happens that would wake anybody up.
-    stage.until(() => joint.backend.text.endsWith(", and behind"), [joint.backend]);
-    joint.client.finish();
-    joint.backend.finish();
-    stage.until(() => joint.over);
+  // Longer than any time limit of a relay; the clients do not read in this time.
+  const later = performance.now() + 2_500;
+  harness.until(() => performance.now() > later, []);
+  for (const { client, backend, fixture, total } of cases) {
+    const name = `${client} → ${backend}`;
+    harness.until(() => fixture.client.end !== "open" && fixture.isClosed, [fixture.client]);
+    // The kernel of a TCP backend discards what it has not sent yet.
+    const expected = backend === "unix" ? total : fixture.outcomes[0]!.bytesOut;
+    assertEquals([fixture.client.received, expected > 0], [expected, true], name);
+    const { reason, brokenEnd } = fixture.outcomes[0]!;
+    assertEquals([reason, brokenEnd], ["error", "second"], name);
+    if (client === "tcp") assertEquals(fixture.client.end, "reset", name);
+    if (client === "sealed") assertEquals(fixture.client.end, "refused", name);
   }
 });
 
-Deno.test("one that carries very much does not keep the others waiting", () => {
-  using stage = new Stage();
-  const bulk = stage.join("unix", "unix");
-  const small = stage.join("unix", "unix");
+Deno.test("a read cut short by urgent data does not stop the relay from reading on", () => {
+  for (const [client, backend] of [["tcp", "unix"], ["tcp", "tcp"], ["tcp", "sealed"]] as const) {
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    harness.untilIdle();
+    fixture.client.send("before");
+    fixture.client.sendUrgent("!");
+    fixture.client.send(", and behind");
+    // No other event follows that would make the relay read again.
+    harness.until(() => fixture.backend.text.endsWith(", and behind"), [fixture.backend]);
+    fixture.client.finish();
+    fixture.backend.finish();
+    harness.until(() => fixture.isClosed);
+  }
+});
+
+Deno.test("a relay with much data does not delay the others", () => {
+  using harness = new RelayHarness();
+  const bulk = harness.join("unix", "unix");
+  const small = harness.join("unix", "unix");
   bulk.backend.onData = () => {};
-  for (let chunk = 0; chunk < 64; chunk++) bulk.client.say(new Uint8Array(1 << 20));
+  for (let chunk = 0; chunk < 64; chunk++) bulk.client.send(new Uint8Array(1 << 20));
   let turns = 0;
-  small.client.say("excuse me");
-  stage.until(() => {
+  small.client.send("small");
+  harness.until(() => {
     turns++;
-    return small.backend.text === "excuse me";
+    return small.backend.text === "small";
   });
   assert(turns <= 10, `it took ${turns} turns`);
 });
 
-Deno.test("a relay that waits does not spin", () => {
+Deno.test("a relay that waits gets no events", () => {
   for (const [client, backend] of KINDS) {
-    using stage = new Stage();
-    const joint = stage.join(client, backend);
-    // The reader does not read, and the sender has ended: everything that can be told has been.
-    joint.client.say(new Uint8Array(8 << 20));
-    joint.client.finish();
-    stage.rest([]);
+    using harness = new RelayHarness();
+    const fixture = harness.join(client, backend);
+    // The reader does not read, and the sender has ended: no further event is due.
+    fixture.client.send(new Uint8Array(8 << 20));
+    fixture.client.finish();
+    harness.untilIdle([]);
     let events = 0;
-    const dispatch = joint.relay.onEvents.bind(joint.relay);
-    joint.relay.onEvents = (end, mask) => {
+    const dispatch = fixture.relay.onEvents.bind(fixture.relay);
+    fixture.relay.onEvents = (end, mask) => {
       events++;
       dispatch(end, mask);
     };
-    for (let turn = 0; turn < 50; turn++) stage.reactor.turn(0);
+    for (let turn = 0; turn < 50; turn++) harness.reactor.turn(0);
     assertEquals(events, 0, `${client} → ${backend}`);
   }
 });

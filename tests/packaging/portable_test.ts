@@ -103,7 +103,9 @@ Deno.test("the portable build runs from any path, as any user", async (test) => 
   });
   await test.step("a server and a client", async () => {
     const path = program.path("a.sock");
-    const serve = [join(bin, "ipcauth"), "serve", `--unix=${path}`, "--log-format", "json"];
+    const config = await program.write("empty.yaml", "");
+    const flags = [`--unix=${path}`, "--config", config, "--log-format", "json"];
+    const serve = [join(bin, "ipcauth"), "serve", ...flags];
     const command = new Deno.Command("env", {
       args: ["-i", ...Object.entries(bare).map(([name, value]) => `${name}=${value}`), ...serve],
       stdin: "null",

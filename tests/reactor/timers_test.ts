@@ -13,7 +13,7 @@ Deno.test("Timers run in the order of their deadlines, whatever the order of add
   assertEquals(timers.size, 0);
 });
 
-Deno.test("Timers never run what was cancelled, and do not wake up for it", () => {
+Deno.test("Timers never run a cancelled callback, and do not wake up for it", () => {
   const timers = new Timers();
   let ran = 0;
   const first = timers.add(10, () => ran++);
@@ -25,7 +25,7 @@ Deno.test("Timers never run what was cancelled, and do not wake up for it", () =
   assertEquals(timers.timeout(100), -1);
 });
 
-Deno.test("Timers that are cancelled take no room until their moment comes", () => {
+Deno.test("Timers free the memory of cancelled callbacks before their deadline", () => {
   const timers = new Timers();
   let ran = 0;
   const kept = Array.from({ length: 100 }, (_, due) => timers.add(due, () => ran++));
@@ -36,7 +36,7 @@ Deno.test("Timers that are cancelled take no room until their moment comes", () 
   assertEquals([ran, timers.size], [50, 0]);
 });
 
-Deno.test("Timers can be cancelled by one that is due at the same moment", () => {
+Deno.test("a callback can cancel another one with the same deadline", () => {
   const timers = new Timers();
   let ran = 0;
   timers.add(1, () => second.cancel());
@@ -55,14 +55,14 @@ Deno.test("Timers added while running wait for the next call", () => {
   assertEquals(ran, 1);
 });
 
-Deno.test("Timers round a wait up, so that waking is never too early", () => {
+Deno.test("Timers round the wait up, so that no wakeup is early", () => {
   const timers = new Timers();
   timers.add(10.2, () => {});
   assertEquals(timers.timeout(9.9), 1);
   assertEquals(timers.timeout(11), 0);
 });
 
-Deno.test("a run that throws keeps no other one from being run", () => {
+Deno.test("a callback that throws does not prevent the others", () => {
   const timers = new Timers();
   const done: string[] = [];
   timers.add(1, () => done.push("first"));

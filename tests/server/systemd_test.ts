@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { watchdogInterval } from "../../lib/server/systemd.ts";
 
-Deno.test("watchdogInterval() is half of what the manager allows, and what a timer can wait", () => {
+Deno.test("watchdogInterval() is half of WATCHDOG_USEC, and at most what a timer can wait", () => {
   const interval = (WATCHDOG_USEC?: string, WATCHDOG_PID?: string) =>
     watchdogInterval({ WATCHDOG_USEC, WATCHDOG_PID }, 7);
   assertEquals(interval("30000000"), 15_000);
@@ -11,7 +11,7 @@ Deno.test("watchdogInterval() is half of what the manager allows, and what a tim
   assertEquals(interval("9".repeat(400)), 2 ** 31 - 1);
 });
 
-Deno.test("watchdogInterval() is none where the manager wants none, or says no number", () => {
+Deno.test("watchdogInterval() is null without WATCHDOG_USEC, or if it is no number", () => {
   for (const text of [undefined, "", "0", "abc", "-1", "1e9", "0x10", " 5", "Infinity"]) {
     assertEquals(watchdogInterval({ WATCHDOG_USEC: text }, 7), null, String(text));
   }

@@ -254,7 +254,7 @@ removed dave
         socket.write(welcomeLine());
         answerCalls(socket, () => {
           called.resolve();
-          return { silence: true };
+          return { noAnswer: true };
         });
       });
       const connect = ["ipcauth", "connect", `--unix=${server.path}`, ...args];
@@ -286,7 +286,7 @@ async function withFakeServer(
 
 Deno.test("Ctrl-C ends the program while a server does not answer", () =>
   withFakeServer(
-    (_, count) => count === 1 ? { result: [] } : { silence: true },
+    (_, count) => count === 1 ? { result: [] } : { noAnswer: true },
     async (program, path) => {
       const { code, stdout } = await atTerminal(program, path, [
         ["expect", "bob@ipcauth# "],
@@ -342,7 +342,7 @@ Deno.test("a server that closes the session while no line runs ends the prompt",
     socket.write(welcomeLine());
     answerCalls(socket, ({ id }) => {
       socket.end(JSON.stringify({ jsonrpc: "2.0", id, result: [] }) + "\n");
-      return { silence: true };
+      return { noAnswer: true };
     });
   });
   const { code, stdout } = await atTerminal(program, server.path, [

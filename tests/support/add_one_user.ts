@@ -1,4 +1,4 @@
-/** Adds a user to a configuration, as one process of many: `add_one_user.ts PATH UID`. */
+/** Run by a test many times at once: adds a user to a file. `add_one_user.ts PATH UID` */
 import { addUser } from "../../lib/config/edit.ts";
 import { loadHostFacts } from "../../lib/config/load.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";

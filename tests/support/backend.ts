@@ -1,8 +1,8 @@
-/** Services of others, for tests that stand a listener in front of them, and people in the middle. */
+/** Backends, a tunnel, and a proxy that changes bytes, for tests of forward services. */
 import { KeyedServer, writeKey } from "./keys.ts";
 import type { Program } from "./program.ts";
 
-/** A backend on a Unix socket, one function call a connection. */
+/** A backend on a Unix socket that calls a function for each connection. */
 export class Backend {
   readonly path: string;
   readonly #listener: Deno.UnixListener;
@@ -15,23 +15,23 @@ export class Backend {
     (async () => {
       for await (const connection of listener) {
         this.#connections.add(connection);
-        // A peer that leaves early is none of the backend's business.
-        serve(connection).catch(() => {}).finally(() => this.#hangUp(connection));
+        // A peer may close early.
+        serve(connection).catch(() => {}).finally(() => this.#close(connection));
       }
     })().catch(() => {});
   }
 
-  #hangUp(connection: Deno.Conn): void {
+  #close(connection: Deno.Conn): void {
     if (this.#connections.delete(connection)) connection.close();
   }
 
   [Symbol.dispose](): void {
     this.#listener.close();
-    for (const connection of this.#connections) this.#hangUp(connection);
+    for (const connection of this.#connections) this.#close(connection);
   }
 }
 
-/** Sends back what comes, and ends when the peer has. */
+/** Sends back what arrives, and ends when the peer has ended. */
 export async function echo(connection: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(256 * 1024);
   for (;;) {
@@ -46,7 +46,7 @@ export async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promis
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
 }
 
-/** A keyed listener in front of a backend at `backend.sock`. bob.key opens it; wrong.key is nobody's. */
+/** A keyed listener for a backend at `backend.sock`, with bob.key; wrong.key has no access. */
 export function forwardServer(): Promise<KeyedServer> {
   return KeyedServer.open(async (program, port) => {
     const bob = await writeKey(program, "bob.key");
@@ -61,17 +61,17 @@ limits: { grace: 0s }
   });
 }
 
-/** Somebody on the wire between client and server: sees and may change what passes. */
+/** A proxy between client and server that keeps, and may change, the bytes. */
 export class Wiretap {
   readonly port: number;
-  /** What the client sent, and what the server sent. */
+  /** The chunks of the client, and those of the server. */
   readonly seen: readonly [Uint8Array[], Uint8Array[]] = [[], []];
   readonly #listener: Deno.TcpListener;
   readonly #connections = new Set<Deno.Conn>();
 
   /**
    * @param to The server's port.
-   * @param change What is passed on instead of a chunk of the server's; null cuts the wire.
+   * @param change Returns what is passed on for a chunk of the server; null closes the connection.
    */
   constructor(
     to: number,
@@ -111,11 +111,11 @@ export class Wiretap {
       }
       await to.closeWrite();
     } catch {
-      // One of them has gone, and the other will see it.
+      // One side has closed; the other will see it.
     }
   }
 
-  /** Everything that was seen, as one text of single bytes. */
+  /** All bytes of both directions, as a text with one character for each byte. */
   text(): string {
     return this.seen.flat().map((chunk) => String.fromCharCode(...chunk)).join("");
   }
@@ -129,8 +129,8 @@ export class Wiretap {
 /** A running `ipcauth connect --listen`. */
 export class RunningTunnel {
   readonly child: Deno.ChildProcess;
-  /** What it has said, a line each. */
-  readonly said: string[] = [];
+  /** The lines that it has printed. */
+  readonly lines: string[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #reading: Promise<void>;
   #ended = false;
@@ -152,13 +152,13 @@ export class RunningTunnel {
     return tunnel;
   }
 
-  /** The first line that holds a text, waiting for it. */
+  /** Waits for the first line that contains a text. */
   async line(part: string): Promise<string> {
     for (;;) {
-      const found = this.said.find((line) => line.includes(part));
+      const found = this.lines.find((line) => line.includes(part));
       if (found !== undefined) return found;
       if (this.#ended) {
-        throw new Error(`the tunnel ended without "${part}": ${this.said.join("\n")}`);
+        throw new Error(`the tunnel ended without "${part}": ${this.lines.join("\n")}`);
       }
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
@@ -169,7 +169,7 @@ export class RunningTunnel {
     try {
       this.child.kill(signal);
     } catch {
-      // It has ended by itself; the status tells how.
+      // It has already ended; the status has its exit code.
     }
     const { code } = await this.child.status;
     await this.#reading;
@@ -183,16 +183,16 @@ export class RunningTunnel {
   async #read(): Promise<void> {
     let rest = "";
     for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      this.said.push(...lines);
-      this.#eventFd();
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop()!;
+      this.lines.push(...parts);
+      this.#notify();
     }
     this.#ended = true;
-    this.#eventFd();
+    this.#notify();
   }
 
-  #eventFd(): void {
+  #notify(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }

@@ -1,4 +1,4 @@
-/** Run as another user by a test: connects to the paths of the command line and prints how it came out. */
+/** Run by a test as another user: connects to the paths of the command line, prints the outcome. */
 import { connectUnix } from "../../lib/client/connect_unix.ts";
 import { Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";

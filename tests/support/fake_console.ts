@@ -1,4 +1,4 @@
-/** The server's half of a console, for tests of the client's half: real sockets, and answers as told. */
+/** The server side of a console, for tests of the client: real sockets, and answers of the test. */
 import { createServer, type Socket } from "node:net";
 import { join } from "@std/path";
 import { bind, listen, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
@@ -7,7 +7,7 @@ import { adoptSocket } from "../../lib/net/adopted_socket.ts";
 import { LineSplitter } from "../../lib/service/console/lines.ts";
 import { MAX_REQUEST_BYTES, type Welcome } from "../../lib/service/console/protocol.ts";
 
-/** What a server says of a session that nothing is special about. */
+/** The parameters of an ordinary greeting. */
 export const WELCOME: Welcome = {
   server: "ipcauth",
   version: "0.1.0",
@@ -19,27 +19,27 @@ export const WELCOME: Welcome = {
   session: 7,
 };
 
-/** The line a console begins with. */
+/** The first line of a console: the notification `welcome`. */
 export function welcomeLine(changes: Partial<Welcome> = {}): string {
   const params = { ...WELCOME, ...changes };
   return JSON.stringify({ jsonrpc: "2.0", method: "welcome", params }) + "\n";
 }
 
-/** A call as it arrived. */
+/** A call of the client. */
 export interface Call {
   readonly id: number;
   readonly method: string;
   readonly params: Record<string, unknown>;
 }
 
-/** What a call is answered with: a result, an error, or nothing at all. */
+/** The answer to a call: a result, an error, no answer, or the end of the connection. */
 export type Answer =
   | { readonly result: unknown }
   | { readonly error: unknown }
-  | { readonly silence: true }
+  | { readonly noAnswer: true }
   | { readonly hangUp: true };
 
-/** Answers the calls of a connection. @returns The calls, in the order they come. */
+/** Answers the calls of a connection. @returns The calls, in their order. */
 export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Call[] {
   const calls: Call[] = [];
   const splitter = new LineSplitter(MAX_REQUEST_BYTES);
@@ -51,7 +51,7 @@ export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Cal
       calls.push(call);
       const answered = answer(call);
       if ("hangUp" in answered) socket.destroy();
-      else if (!("silence" in answered)) {
+      else if (!("noAnswer" in answered)) {
         socket.write(JSON.stringify({ jsonrpc: "2.0", id: call.id, ...answered }) + "\n");
       }
     }
@@ -59,14 +59,14 @@ export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Cal
   return calls;
 }
 
-/** The two ends of a connection. */
+/** The two ends of a socket pair. */
 export interface Pair {
   readonly client: Socket;
   readonly server: Socket;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Two connected sockets. */
+/** Opens a socket pair. */
 export function socketPair(): Pair {
   const [one, other] = unixSocketPair();
   const client = adoptSocket(one.release());
@@ -89,7 +89,7 @@ function destroyed(socket: Socket): Promise<void> {
   });
 }
 
-/** A server on a path of its own. */
+/** A server on a socket in a directory of its own. */
 export class FakeServer implements AsyncDisposable {
   readonly directory: string;
   readonly path: string;
@@ -106,10 +106,10 @@ export class FakeServer implements AsyncDisposable {
     });
   }
 
-  /** Listens. */
+  /** Starts listening. */
   static async open(serve: (socket: Socket) => void): Promise<FakeServer> {
     const server = new FakeServer(await Deno.makeTempDir(), serve);
-    // Made here and not by node:net, which would want the right to every Unix socket for it.
+    // Not by node:net, which would need permission for every Unix socket.
     const socket = unixSocket();
     bind(socket, unixAddress(server.path));
     listen(socket, 8);

@@ -1,8 +1,8 @@
-/** What tests over TCP share: keys, ports, a raw client, a server that lets holders of keys in. */
+/** Keys, ports, and a server with keys, for tests over TCP. */
 import { join } from "@std/path";
 import { type AuditEvent, Program, type RunningServer } from "./program.ts";
 
-/** A key file as it may come from elsewhere: 43 characters on a line. */
+/** Writes a key file: 43 base64url characters in one line. @returns Its path. */
 export async function writeKey(program: Program, name: string): Promise<string> {
   const secret = crypto.getRandomValues(new Uint8Array(32));
   const text = secret.toBase64({ alphabet: "base64url", omitPadding: true });
@@ -15,13 +15,23 @@ export function readKey(path: string): Uint8Array {
   return Uint8Array.fromBase64(text, { alphabet: "base64url" });
 }
 
-/** A port that was free a moment ago. */
+/**
+ * Finds a port that is not in use. It lies below the range from which Linux takes the ports of
+ * clients (32768 to 60999, `ip_local_port_range` in ip(7)), so no client takes it meanwhile.
+ */
 export function freePort(hostname = "127.0.0.1"): number {
-  using listener = Deno.listen({ hostname, port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 22_000);
+    try {
+      Deno.listen({ hostname, port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
-/** A program and a server on TCP, whose configuration can be changed. */
+/** A program and a server with a TCP listener. */
 export class KeyedServer implements AsyncDisposable {
   readonly program: Program;
   readonly server: RunningServer;
@@ -36,9 +46,9 @@ export class KeyedServer implements AsyncDisposable {
   }
 
   /**
-   * Starts it.
+   * Starts the server.
    *
-   * @param write Makes what the configuration needs, and returns its text.
+   * @param write Writes the files of the configuration, and returns its text.
    */
   static async open(
     write: (program: Program, port: number) => Promise<string> | string,
@@ -54,7 +64,7 @@ export class KeyedServer implements AsyncDisposable {
     }
   }
 
-  /** `connect` with a key, and whatever else. */
+  /** Runs `connect` with a key and more arguments. */
   connect(key: string, ...args: string[]) {
     const path = key.includes("/") ? key : join(this.program.directory, key);
     return this.program.run(["connect", `--tcp=${this.address}`, `--key=${path}`, ...args]);
@@ -64,18 +74,18 @@ export class KeyedServer implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** A raw connection. */
-  dial(): Promise<Deno.TcpConn> {
+  /** Opens a TCP connection. */
+  openConnection(): Promise<Deno.TcpConn> {
     return Deno.connect({ hostname: "127.0.0.1", port: this.port });
   }
 
-  /** What was logged of the connection that comes from a port. */
+  /** The events of a connection, found by its port. */
   eventsOf(connection: Deno.TcpConn): AuditEvent[] {
     const remote = `127.0.0.1:${(connection.localAddr as Deno.NetAddr).port}`;
     return this.server.log.filter((event) => event.remote === remote);
   }
 
-  /** The refusal of a connection, once it is logged. */
+  /** Waits for the `deny` event of a connection. */
   denied(connection: Deno.TcpConn): Promise<AuditEvent> {
     const remote = `127.0.0.1:${(connection.localAddr as Deno.NetAddr).port}`;
     return this.server.event("deny", (event) => event.remote === remote);
@@ -87,7 +97,7 @@ export class KeyedServer implements AsyncDisposable {
   }
 }
 
-/** Reads to the end of a connection. @returns What came, and whether the end was a clean one. */
+/** Reads to the end of a connection. @returns The bytes, and whether a reset ended it. */
 export async function drain(
   connection: Deno.Conn,
 ): Promise<{ bytes: Uint8Array<ArrayBuffer>; reset: boolean }> {
@@ -107,7 +117,7 @@ export async function drain(
   return { bytes: new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer()), reset };
 }
 
-/** Writes all of it; a server that has closed already is no failure. */
+/** Writes all bytes; a connection that the server has closed is no error. */
 export async function sendAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void> {
   try {
     for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));

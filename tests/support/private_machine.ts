@@ -148,6 +148,8 @@ export class PrivateMachine {
     ];
     const script = `cd ${home}; exec 2>&1; (exit ${this.#status})\n${command}`;
     const variables = uid === 0 ? [] : [`HOME=${home}`];
-    return [...this.#enter(), ...become, "env", ...variables, "TERM=dumb", "bash", "-c", script];
+    // Without the empty configuration of the tests, the one of the machine is read.
+    const env = ["env", "-u", "IPCAUTH_CONFIG", ...variables, "TERM=dumb"];
+    return [...this.#enter(), ...become, ...env, "bash", "-c", script];
   }
 }

@@ -1,11 +1,12 @@
 /**
- * The real program for tests: built once a test file, run as real users, and waited for by what it says,
- * never by the clock.
+ * The real program for tests: built once in a test file, run as real users. Tests wait for events
+ * of its log, and not for a time.
  */
 import { join } from "@std/path";
 import { BUILDS, stage } from "../../tools/build/stage.ts";
+import { hasPrivateSystem, preparePrivateSystem } from "./private_system.ts";
 
-/** What a finished run left. */
+/** The result of a finished run. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -14,7 +15,7 @@ export interface Outcome {
 
 /** How to run the program. */
 export interface Options {
-  /** Run as this uid (and gid), with no other groups unless named. */
+  /** Run as this uid, with the gid of the same number and no supplementary groups by default. */
   readonly uid?: number;
   readonly gid?: number;
   readonly groups?: readonly number[];
@@ -26,31 +27,77 @@ export interface Options {
 /** Whether this test process may become other users. */
 export const isRoot = Deno.uid() === 0;
 
-/** The installed program and a directory for a test's files. */
+/** A build of the program, shared by all tests of one file. */
+interface Installation {
+  /** Holds `ipcauth` and `deno`: it comes first in PATH. */
+  readonly bin: string;
+  /** An empty configuration. Without it, the one in `/etc/ipcauth` would be read. */
+  readonly config: string;
+}
+
+let installation: Promise<Installation> | undefined;
+
+/** Builds the bundle, or what `IPCAUTH_BUILD` names. It is removed when the test file has ended. */
+async function installProgram(): Promise<Installation> {
+  const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
+  const build = BUILDS.find((name) => name === named);
+  if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
+  const { directory, bin } = await stage("ipcauth-test-", build);
+  globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
+  const config = join(directory, "empty.yaml");
+  await Deno.writeTextFile(config, "");
+  await Deno.chmod(config, 0o644);
+  return { bin, config };
+}
+
+/** Options of {@link Program.install}. */
+export interface ProgramOptions {
+  /**
+   * Whether the commands run in a mount namespace where the uids of the tests have no account and
+   * the default paths hold nothing (`private_system.ts`). Where that is not permitted, they run on
+   * the machine as it is.
+   */
+  readonly privateSystem?: boolean;
+}
+
+/** The installed program and a directory for the files of one test. */
 export class Program {
   readonly directory: string;
   readonly bin: string;
+  readonly #config: string;
+  /** The beginning of each command line. */
+  readonly #prefix: readonly string[];
 
-  private constructor(directory: string, bin: string) {
+  private constructor(
+    directory: string,
+    { bin, config }: Installation,
+    prefix: readonly string[],
+  ) {
     this.directory = directory;
     this.bin = bin;
+    this.#config = config;
+    this.#prefix = prefix;
   }
 
-  /** Builds it: the bundle, or what `IPCAUTH_BUILD` names. */
-  static async install(): Promise<Program> {
-    const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
-    const build = BUILDS.find((name) => name === named);
-    if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
-    const { directory, bin } = await stage("ipcauth-test-", build);
-    return new Program(directory, bin);
+  /** Builds the program, once in a test file, and makes a directory for one test. */
+  static async install({ privateSystem = false }: ProgramOptions = {}): Promise<Program> {
+    installation ??= installProgram();
+    const installed = await installation;
+    const directory = await Deno.makeTempDir({ prefix: "ipcauth-test-" });
+    await Deno.chmod(directory, 0o755);
+    if (!privateSystem || !hasPrivateSystem) return new Program(directory, installed, []);
+    const system = join(directory, "system");
+    await Deno.mkdir(system);
+    await Deno.chmod(system, 0o755);
+    return new Program(directory, installed, await preparePrivateSystem(system));
   }
 
-  /** Removes it. */
+  /** Removes the directory. */
   async remove(): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
   }
 
-  /** Removes it at the end of an `await using` block. */
+  /** Removes the directory at the end of an `await using` block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.remove();
   }
@@ -60,7 +107,7 @@ export class Program {
     return join(this.directory, ...names);
   }
 
-  /** Writes a file that only we may write, whole: a server that looks meanwhile sees the old one or the new one. */
+  /** Writes a file atomically: a server that reads meanwhile gets the old one or the new one. */
   async write(name: string, text: string, mode = 0o644): Promise<string> {
     const path = this.path(name);
     const beside = `${path}.${crypto.randomUUID()}`;
@@ -72,7 +119,8 @@ export class Program {
 
   /** A command line that runs `argv` as the user of the options. */
   command(argv: readonly string[], options: Options = {}): Deno.Command {
-    const line = options.uid === undefined ? [...argv] : [
+    const line = options.uid === undefined ? [...this.#prefix, ...argv] : [
+      ...this.#prefix,
       "setpriv",
       `--reuid=${options.uid}`,
       `--regid=${options.gid ?? options.uid}`,
@@ -86,6 +134,7 @@ export class Program {
       env: {
         PATH: `${this.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
         LANG: "C.UTF-8",
+        IPCAUTH_CONFIG: this.#config,
         ...options.env,
       },
       cwd: options.cwd ?? this.directory,
@@ -95,19 +144,19 @@ export class Program {
     });
   }
 
-  /** Runs `ipcauth` to its end. */
+  /** Runs `ipcauth` until it ends. */
   run(args: readonly string[], options: Options = {}): Promise<Outcome> {
     return this.execute(["ipcauth", ...args], options);
   }
 
-  /** Runs any command to its end. */
+  /** Runs any command until it ends. */
   async execute(argv: readonly string[], options: Options = {}): Promise<Outcome> {
     const child = this.command(argv, options).spawn();
-    // What it says is read while it is told: a program that answers as it listens would wait for us otherwise.
+    // Output is read while input is written: a program that echoes would block otherwise.
     const output = child.output();
     if (options.input !== undefined) {
       const writer = child.stdin.getWriter();
-      // A program that ends without reading closes its side: that is its right.
+      // A program may end without reading its input.
       await writer.write(new TextEncoder().encode(options.input)).catch(() => {});
       await writer.close().catch(() => {});
     }
@@ -131,9 +180,9 @@ export type AuditEvent = Record<string, unknown> & { readonly event: string };
 /** A server under test. */
 export class RunningServer {
   readonly child: Deno.ChildProcess;
-  /** Everything it has logged. */
+  /** All events so far. */
   readonly log: AuditEvent[] = [];
-  /** What it wrote that is not a log line. */
+  /** Output on standard error that is not an event. */
   text = "";
   readonly #waiting = new Set<() => void>();
   readonly #reading: Promise<void>;
@@ -149,13 +198,13 @@ export class RunningServer {
     return this.child.pid;
   }
 
-  /** The first event of a kind that fits, waiting for it. */
+  /** Waits for the first event of a kind that matches. */
   async event(
     kind: string,
-    fits: (event: AuditEvent) => boolean = () => true,
+    matches: (event: AuditEvent) => boolean = () => true,
   ): Promise<AuditEvent> {
     for (;;) {
-      const found = this.log.find((event) => event.event === kind && fits(event));
+      const found = this.log.find((event) => event.event === kind && matches(event));
       if (found !== undefined) return found;
       if (this.#ended) {
         throw new Error(
@@ -166,7 +215,7 @@ export class RunningServer {
     }
   }
 
-  /** The first events of a kind, as many as asked for, waiting for them. */
+  /** Waits for a number of events of a kind. @returns All events of that kind so far. */
   async events(kind: string, count: number): Promise<AuditEvent[]> {
     await this.event(
       kind,
@@ -175,19 +224,19 @@ export class RunningServer {
     return this.log.filter(({ event }) => event === kind);
   }
 
-  /** Ends it with a signal. @returns Its exit code. */
+  /** Ends the server with a signal. @returns Its exit code. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
     try {
       this.child.kill(signal);
     } catch {
-      // It has ended by itself; the status tells how.
+      // It has already ended; the status has its exit code.
     }
     const { code } = await this.child.status;
     await this.#reading;
     return code;
   }
 
-  /** Ends it at the end of an `await using` block, whatever happened. */
+  /** Kills the server at the end of an `await using` block. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) await this.stop("SIGKILL");
   }
@@ -197,14 +246,14 @@ export class RunningServer {
     for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
-      for (const line of lines) this.#note(line);
-      this.#eventFd();
+      for (const line of lines) this.#add(line);
+      this.#notify();
     }
     this.#ended = true;
-    this.#eventFd();
+    this.#notify();
   }
 
-  #note(line: string): void {
+  #add(line: string): void {
     try {
       this.log.push(JSON.parse(line));
     } catch {
@@ -212,13 +261,13 @@ export class RunningServer {
     }
   }
 
-  #eventFd(): void {
+  #notify(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
 }
 
-/** Lines out of a stream, one at a time. */
+/** Reads a stream line by line. */
 export class Lines {
   readonly #reader: ReadableStreamDefaultReader<string>;
   #text = "";
@@ -242,7 +291,7 @@ export class Lines {
     }
   }
 
-  /** Reads no more. */
+  /** Cancels the stream. */
   async cancel(): Promise<void> {
     await this.#reader.cancel();
   }

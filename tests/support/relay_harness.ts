@@ -1,4 +1,4 @@
-/** A relay with somebody at each end: real sockets, a real reactor, one thread. */
+/** A relay with a test peer at each end: real sockets, a real reactor, one thread. */
 import type { Channel } from "../../lib/protocol/channel.ts";
 import { Descriptor } from "../../lib/libc/descriptor.ts";
 import { localAddress, resolveHost } from "../../lib/libc/inet_address.ts";
@@ -21,12 +21,12 @@ import type { RelayOutcome } from "../../lib/net/relay_outcome.ts";
 import { RelayBuffers } from "../../lib/net/relay_buffers.ts";
 import { connected } from "./conversation.ts";
 
-/** How long something may take before it counts as never, in milliseconds. */
-const PATIENCE = 20_000;
+/** A condition that is not met within this time fails the test. */
+const WAIT_TIMEOUT_MS = 20_000;
 
 const MSG_OOB = 1;
 
-/** What kind of connection an end is. */
+/** What an end is connected by; `sealed` is TCP with the records of the access check. */
 export type Kind = "unix" | "tcp" | "sealed";
 
 let listener: Descriptor | null = null;
@@ -43,11 +43,11 @@ export function tcpPair(): [Descriptor, Descriptor] {
   }
 }
 
-/** Whoever is at the other end of one of a relay's connections. */
-export class Person {
+/** The process at the far end of one of a relay's connections: the client or the backend. */
+export class TestPeer {
   readonly #descriptor: Descriptor;
   readonly #channel: Channel | null;
-  /** What is still to be sent, sealed where it must be. */
+  /** Bytes not sent yet, sealed where the end is sealed. */
   #queue: Uint8Array<ArrayBuffer>[] = [];
   #endWanted = false;
   #ended = false;
@@ -57,7 +57,7 @@ export class Person {
   end: "open" | "end" | "reset" | "refused" = "open";
   /** Whether sending has failed. */
   broken = false;
-  /** What is done with what arrives; by default it is kept. */
+  /** Called with the bytes that arrive; by default they are kept. */
   onData: (bytes: Uint8Array, at: number) => void;
   readonly #kept: Uint8Array[] = [];
   readonly #buffer: Uint8Array<ArrayBuffer>;
@@ -78,14 +78,14 @@ export class Person {
     return this.#queue.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** What has arrived, as text. */
+  /** The bytes kept so far, as text. */
   get text(): string {
     return this.#kept.map((bytes) => new TextDecoder().decode(bytes)).join("");
   }
 
-  /** Says something. */
-  say(words: string | Uint8Array): void {
-    const bytes = typeof words === "string" ? new TextEncoder().encode(words) : words.slice();
+  /** Queues data and sends what fits. */
+  send(data: string | Uint8Array): void {
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data.slice();
     if (this.#channel === null) this.#queue.push(bytes);
     else {
       const out = new Uint8Array(this.#channel.sealedLength(bytes.length));
@@ -94,31 +94,31 @@ export class Person {
     this.write();
   }
 
-  /** Sends bytes as they are, past the seal. */
-  sayRaw(bytes: Uint8Array): void {
+  /** Sends bytes as they are, without sealing them. */
+  sendRaw(bytes: Uint8Array): void {
     this.#queue.push(bytes.slice());
     this.write();
   }
 
-  /** What the seal makes of some bytes, without sending it. */
-  seal(words: string): Uint8Array<ArrayBuffer> {
-    const bytes = new TextEncoder().encode(words);
+  /** Seals a text. @returns The record, which is not sent. */
+  seal(text: string): Uint8Array<ArrayBuffer> {
+    const bytes = new TextEncoder().encode(text);
     const out = new Uint8Array(this.#channel!.sealedLength(bytes.length));
     return out.slice(0, this.#channel!.sealData(bytes, out));
   }
 
   /** Sends a byte out of band (`MSG_OOB`, `tcp(7)`). */
-  sayUrgently(byte: string): void {
+  sendUrgent(byte: string): void {
     libc.send(this.#descriptor.number, new TextEncoder().encode(byte), 1n, MSG_OOB);
   }
 
-  /** Ends its direction once everything is sent. */
+  /** Ends this direction once everything is sent. */
   finish(): void {
     this.#endWanted = true;
     this.write();
   }
 
-  /** Sends what fits. */
+  /** Sends what fits into the socket. */
   write(): void {
     while (this.#queue.length > 0 && this.open) {
       const count = send(this.#descriptor, this.#queue[0]!);
@@ -140,7 +140,7 @@ export class Person {
     shutdownWrite(this.#descriptor);
   }
 
-  /** Reads what is there, once. @returns Whether there was something. */
+  /** Reads once. @returns Whether data or an end arrived. */
   read(): boolean {
     if (this.end !== "open" || !this.open) return false;
     const count = receive(this.#descriptor, this.#buffer);
@@ -168,35 +168,35 @@ export class Person {
     this.received += bytes.length;
   }
 
-  /** Takes nothing any more, and may go on speaking. */
+  /** Shuts down reading; sending goes on. */
   refuse(): void {
     shutdownRead(this.#descriptor);
   }
 
-  /** Leaves without a word. */
+  /** Closes the socket. */
   close(): void {
     this.#descriptor.close();
   }
 
-  /** Leaves, and lets the other side know that something is wrong. */
+  /** Closes the socket with a reset (`SO_LINGER` of 0 s), which the other side sees as an error. */
   reset(): void {
     if (this.open) resetOnClose(this.#descriptor);
     this.#descriptor.close();
   }
 }
 
-/** What a relay begins with, beside its two connections. */
-export interface Beginning {
-  readonly received?: (client: Person) => Uint8Array;
+/** Bytes that were received, or are still unsent, before the relay starts. */
+export interface InitialBytes {
+  readonly received?: (client: TestPeer) => Uint8Array;
   readonly unsent?: Uint8Array;
 }
 
 /** A relay between a client and a backend. */
-export class Joint {
-  readonly client: Person;
-  readonly backend: Person;
+export class RelayFixture {
+  readonly client: TestPeer;
+  readonly backend: TestPeer;
   readonly relay: Relay;
-  /** How often the relay has said that it is over. */
+  /** Each outcome the relay has reported; there should be one. */
   outcomes: RelayOutcome[] = [];
 
   constructor(
@@ -204,26 +204,26 @@ export class Joint {
     buffers: RelayBuffers,
     client: Kind,
     backend: Kind,
-    { received, unsent }: Beginning = {},
+    { received, unsent }: InitialBytes = {},
   ) {
     const [one, other] = [endOf(client), endOf(backend)];
-    this.client = one.person;
-    this.backend = other.person;
+    this.client = one.peer;
+    this.backend = other.peer;
     this.relay = new Relay(
       reactor,
       buffers,
-      { ...one.end, received: received?.(one.person) ?? null, unsent: unsent ?? null },
+      { ...one.end, received: received?.(one.peer) ?? null, unsent: unsent ?? null },
       other.end,
       { onRelayClosed: (outcome) => this.outcomes.push(outcome) },
     );
   }
 
-  get over(): boolean {
+  get isClosed(): boolean {
     return this.outcomes.length > 0;
   }
 
-  /** Everybody's descriptors are closed. */
-  leave(): void {
+  /** Closes the descriptors of both peers. */
+  close(): void {
     this.client.close();
     this.backend.close();
   }
@@ -233,7 +233,7 @@ function endOf(kind: Kind) {
   const [near, far] = kind === "unix" ? unixSocketPair() : tcpPair();
   const channels = kind === "sealed" ? connected() : null;
   return {
-    person: new Person(far, channels?.client ?? null),
+    peer: new TestPeer(far, channels?.client ?? null),
     end: {
       descriptor: near,
       kind: kind === "unix" ? "unix" as const : "tcp" as const,
@@ -242,83 +242,76 @@ function endOf(kind: Kind) {
   };
 }
 
-/** A reactor and the relays on it. */
-export class Stage {
+/** A reactor and the relays on it, with their peers. */
+export class RelayHarness {
   readonly reactor = new Reactor();
   readonly buffers = new RelayBuffers();
-  readonly joints: Joint[] = [];
+  readonly fixtures: RelayFixture[] = [];
 
-  join(client: Kind, backend: Kind, beginning: Beginning = {}): Joint {
-    const joint = new Joint(this.reactor, this.buffers, client, backend, beginning);
-    this.joints.push(joint);
-    return joint;
+  join(client: Kind, backend: Kind, initial: InitialBytes = {}): RelayFixture {
+    const fixture = new RelayFixture(this.reactor, this.buffers, client, backend, initial);
+    this.fixtures.push(fixture);
+    return fixture;
   }
 
   /**
-   * Turns the reactor, and lets everybody write and read, until something is so.
+   * Turns the reactor, and lets the peers write and read, until a condition is met.
    *
-   * @param who Whoever reads; the others do not.
+   * @param readers The peers that read; all of them by default.
+   * @throws {Error} After {@link WAIT_TIMEOUT_MS}.
    */
-  until(isSo: () => boolean, who: readonly Person[] = this.#everybody()): void {
-    const deadline = performance.now() + PATIENCE;
+  until(isMet: () => boolean, readers: readonly TestPeer[] = this.#peers()): void {
+    const deadline = performance.now() + WAIT_TIMEOUT_MS;
     let idle = 0;
-    while (!isSo()) {
-      if (performance.now() > deadline) throw new Error(`this never came: ${isSo}`);
-      // What crosses loopback is there at once, or in a moment: then the reactor waits for it.
+    while (!isMet()) {
+      if (performance.now() > deadline) {
+        throw new Error(`not met within ${WAIT_TIMEOUT_MS} ms: ${isMet}`);
+      }
+      // Data crosses loopback at once or after a short delay; then the reactor waits 1 ms.
       this.reactor.turn(idle > 3 ? 1 : 0);
       let moved = false;
-      for (const person of this.#everybody()) person.write();
-      for (const person of who) while (person.read()) moved = true;
+      for (const peer of this.#peers()) peer.write();
+      for (const peer of readers) while (peer.read()) moved = true;
       idle = moved ? 0 : idle + 1;
     }
   }
 
-  /** Turns until nothing moves any more for some time. Only for what is not to happen. */
-  rest(who: readonly Person[] = this.#everybody()): void {
+  /** Turns until nothing has moved for 20 turns. Only for checks that something does not happen. */
+  untilIdle(readers: readonly TestPeer[] = this.#peers()): void {
     for (let quiet = 0; quiet < 20;) {
       this.reactor.turn(1);
       let moved = false;
-      for (const person of this.#everybody()) person.write();
-      for (const person of who) while (person.read()) moved = true;
+      for (const peer of this.#peers()) peer.write();
+      for (const peer of readers) while (peer.read()) moved = true;
       quiet = moved ? 0 : quiet + 1;
     }
   }
 
-  #everybody(): Person[] {
-    return this.joints.flatMap(({ client, backend }) => [client, backend]);
+  #peers(): TestPeer[] {
+    return this.fixtures.flatMap(({ client, backend }) => [client, backend]);
   }
 
   [Symbol.dispose](): void {
-    for (const joint of this.joints) {
-      if (!joint.over) joint.relay.abort("closed");
-      joint.leave();
+    for (const fixture of this.fixtures) {
+      if (!fixture.isClosed) fixture.relay.abort("closed");
+      fixture.close();
     }
   }
 }
 
-/**
- * The sockets that this process has open, as somebody else sees them: Deno lets nobody look. Other tests of the
- * same process may close theirs meanwhile, so they are named and not counted.
- */
-export function openSockets(): Set<string> {
-  const args = ["-l", `/proc/${Deno.pid}/fd`];
-  const { stdout } = new Deno.Command("ls", { args }).outputSync();
-  return new Set(new TextDecoder().decode(stdout).match(/socket:\[\d+\]/g));
-}
-
-/** A byte of the pattern that a person sends: different in every place, and from anybody else's. */
+/** A byte of a pattern: it depends on the position and on the seed of the sender. */
 function byteOf(seed: number, at: number): number {
   return Math.imul(at + 1, 0x9e3779b1) + Math.imul(seed + 1, 0x85ebca6b) >>> 24;
 }
 
-/** A part of what a person sends. */
+/** A part of the pattern of a sender. */
 export function pattern(seed: number, from: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => byteOf(seed, from + index));
 }
 
-/** Checks everything that arrives against the pattern of who sent it. */
-export function expectFrom(person: Person, seed: number): void {
-  person.onData = (bytes, at) => {
+/** Checks each byte that arrives against the pattern of its sender. */
+export function expectPattern(peer: TestPeer, seed: number): void {
+  peer.onData = (bytes, at) => {
     for (let index = 0; index < bytes.length; index++) {
       if (bytes[index] !== byteOf(seed, at + index)) {
         throw new Error(`byte ${at + index} of ${seed} came as ${bytes[index]}`);
@@ -327,8 +320,8 @@ export function expectFrom(person: Person, seed: number): void {
   };
 }
 
-/** A xorshift generator, so that a failure can be run again. */
-export function numbers(seed: number): (below: number) => number {
+/** A xorshift generator: the same seed repeats the same run. */
+export function randomNumbers(seed: number): (below: number) => number {
   let state = seed | 1;
   return (below) => {
     state ^= state << 13;

@@ -1,8 +1,8 @@
-"""A person at a terminal: runs a program in a pseudo-terminal and follows a script.
+"""Runs a program in a pseudo-terminal and follows a script: `terminal.py SCRIPT PROGRAM ARG...`
 
-The script is a JSON list of ["expect", text], ["send", text] and ["run", a shell command that may use
-$PROGRAM, the number of the process]. Everything the program writes is copied to
-standard output; the status is the program's own, or 99 when an expected text does not come.
+The script is a JSON list of ["expect", text], ["send", text] and ["run", command]: a shell command
+that may use $PROGRAM, the pid of the program. Everything that the program writes is copied to
+standard output. The exit status is that of the program, or 99 when an expected text does not come.
 """
 
 import json
@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 
-PATIENCE = 20
+READ_TIMEOUT_S = 20
 
 script, program = json.loads(sys.argv[1]), sys.argv[2:]
 pid, terminal = pty.fork()
@@ -21,20 +21,20 @@ if pid == 0:
     os.execvp(program[0], program)
 
 
-def give_up(*_):
+def kill_program(*_):
     os.kill(pid, signal.SIGKILL)
     sys.stderr.write("the program has not ended\n")
     os._exit(99)
 
 
-signal.signal(signal.SIGALRM, give_up)
-signal.alarm(2 * PATIENCE)
+signal.signal(signal.SIGALRM, kill_program)
+signal.alarm(2 * READ_TIMEOUT_S)
 seen = b""
 
 
 def read():
-    """What the program writes next; nothing when it has ended."""
-    if not select.select([terminal], [], [], PATIENCE)[0]:
+    """Reads what the program writes next. Returns b"" at its end, or after READ_TIMEOUT_S."""
+    if not select.select([terminal], [], [], READ_TIMEOUT_S)[0]:
         return b""
     try:
         chunk = os.read(terminal, 4096)

@@ -1,4 +1,4 @@
-/** A listening socket whose server runs as somebody else. Needs root, setpriv and python3. */
+/** A listening socket whose server runs as another user. Needs root, setpriv and python3. */
 
 const LISTEN = `
 import os, socket, sys
@@ -10,8 +10,8 @@ os.write(1, b"up\\n")
 sys.stdin.read()
 `;
 
-/** A server run by a uid, until it is disposed of. */
-export class Stranger implements AsyncDisposable {
+/** A server that runs as a uid until it is disposed of. */
+export class ServerOfUser implements AsyncDisposable {
   readonly path: string;
   readonly #directory: string;
   readonly #child: Deno.ChildProcess;
@@ -22,8 +22,8 @@ export class Stranger implements AsyncDisposable {
     this.path = path;
   }
 
-  /** Starts it, and waits until it listens. */
-  static async listen(uid: number): Promise<Stranger> {
+  /** Starts the server, and waits until it listens. */
+  static async listen(uid: number): Promise<ServerOfUser> {
     const directory = await Deno.makeTempDir();
     await Deno.chown(directory, uid, uid);
     const path = `${directory}/ipc.sock`;
@@ -45,12 +45,12 @@ export class Stranger implements AsyncDisposable {
     const reader = child.stdout.getReader();
     const { done } = await reader.read();
     await reader.cancel();
-    const stranger = new Stranger(directory, child, path);
+    const server = new ServerOfUser(directory, child, path);
     if (done) {
-      await stranger[Symbol.asyncDispose]();
-      throw new Error(`nobody listens as uid ${uid}`);
+      await server[Symbol.asyncDispose]();
+      throw new Error(`no server listens as uid ${uid}`);
     }
-    return stranger;
+    return server;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

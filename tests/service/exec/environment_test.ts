@@ -43,17 +43,17 @@ for (
     "LISTEN_PID",
   ]
 ) {
-  Deno.test(`inherited() leaves ${name} out: a program would believe it`, () => {
+  Deno.test(`inherited() leaves ${name} out, which a program would trust`, () => {
     assertEquals(names(`${name}=0\0OTHER=1\0`), ["OTHER=1\0"]);
   });
 }
 
-Deno.test("inherited() leaves out what is no variable", () => {
+Deno.test("inherited() leaves out entries without a name or a value", () => {
   assertEquals(names("nothing\0=empty\0A=\0"), ["A=\0"]);
   assertEquals(names(""), []);
 });
 
-Deno.test("inherited() keeps what only resembles a peer's variable", () => {
+Deno.test("inherited() keeps variables whose names only resemble those of a peer", () => {
   const kept = ["PROTOCOL=x\0", "IPCAUTH_CONFIG=/x\0", "MY_REMOTE_USER=x\0", "PATH=/bin\0"];
   assertEquals(names(kept.join("")), kept);
 });
@@ -65,9 +65,10 @@ Deno.test("inherited() leaves the server's home and name out for another user", 
   assertEquals(names(block, false).length, 6);
 });
 
-Deno.test("inherited() gives back what a launcher has hidden, and none of its own settings", () => {
+Deno.test("inherited() restores what a launcher has hidden, and drops its own settings", () => {
   const launched =
-    "IPCAUTH_KEEP=HOME DENO_DIR NODE_OPTIONS\0DENO_DIR=/some/cache\0HOME=/proc/ipcauth\0DENO_NO_UPDATE_CHECK=1\0PATH=/bin\0";
+    "IPCAUTH_KEEP=HOME DENO_DIR NODE_OPTIONS\0DENO_DIR=/some/cache\0HOME=/proc/ipcauth\0" +
+    "DENO_NO_UPDATE_CHECK=1\0PATH=/bin\0";
   assertEquals(names(launched), ["PATH=/bin\0"]);
   const hidden = "IPCAUTH_KEEP_NODE_OPTIONS=a=b\0IPCAUTH_KEEP_DENO_DIR=\0IPCAUTH_KEEP_HOME=/root\0";
   assertEquals(names(hidden + launched), [
@@ -83,12 +84,12 @@ Deno.test("inherited() gives back what a launcher has hidden, and none of its ow
   ]);
 });
 
-Deno.test("inherited() takes no variable for hidden where there was no launcher", () => {
+Deno.test("inherited() restores no variable without a launcher", () => {
   const [cache, hidden, home] = ["DENO_DIR=/c\0", "IPCAUTH_KEEP_NODE_OPTIONS=a\0", "HOME=/root\0"];
   assertEquals(names(cache + hidden + home), [cache, home]);
 });
 
-Deno.test("peerVariables() leaves what is unknown empty, and never zero", () => {
+Deno.test("peerVariables() sets unknown values to the empty string, and never to 0", () => {
   const variables = peerVariables({
     user: "bob",
     uid: 579,
@@ -112,7 +113,7 @@ Deno.test("peerVariables() leaves what is unknown empty, and never zero", () => 
   ]);
 });
 
-Deno.test("userVariables() gives someone without an account no home of somebody else's", () => {
+Deno.test("userVariables() sets HOME to / for a uid without an account", () => {
   assertEquals(userVariables(null), ["HOME=/"]);
   const account = { name: "bob", uid: 579, gid: 579, home: "", shell: "" };
   assertEquals(userVariables(account), ["HOME=/", "USER=bob", "LOGNAME=bob", "SHELL=/bin/sh"]);

@@ -4,7 +4,7 @@ import { libc } from "../../../lib/libc/symbols.ts";
 import { Reactor } from "../../../lib/reactor/reactor.ts";
 import { ErrorStream } from "../../../lib/service/exec/error_stream.ts";
 
-/** A stream, its writer and what it said. */
+/** A stream, its writer, and the lines it has reported. */
 function joined() {
   const reactor = new Reactor();
   const { reader, writer } = pipe();
@@ -23,7 +23,7 @@ function joined() {
   };
 }
 
-Deno.test("an error stream tells whole lines, and what is left at the end", () => {
+Deno.test("an error stream reports complete lines, and the rest at its end", () => {
   const { stream, lines, say, writer } = joined();
   say("one\ntw");
   assertEquals(lines, ["one"]);
@@ -46,7 +46,7 @@ Deno.test("an error stream keeps characters whole that arrive in pieces", () => 
   writer.close();
 });
 
-Deno.test("an error stream holds nobody who writes without end of line", () => {
+Deno.test("an error stream splits a long line without an end", () => {
   const { lines, say, stream, writer } = joined();
   for (let count = 0; count < 5; count++) say("x".repeat(4096));
   assertEquals(lines.map(({ length }) => length), [4096, 4096, 4096, 4096]);
@@ -54,7 +54,7 @@ Deno.test("an error stream holds nobody who writes without end of line", () => {
   writer.close();
 });
 
-Deno.test("an error stream reads no more than its share, and the writer waits", () => {
+Deno.test("an error stream reads a limited amount, and the writer waits", () => {
   const { lines, say, stream, writer, reactor } = joined();
   for (let count = 0; count < 12; count++) say("x".repeat(7_999) + "\n");
   for (let count = 0; count < 20; count++) reactor.turn(0);
@@ -66,7 +66,7 @@ Deno.test("an error stream reads no more than its share, and the writer waits", 
   writer.close();
 });
 
-Deno.test("an error stream whose writers are gone closes, and does not spin", () => {
+Deno.test("an error stream closes when its writers have closed, and does not spin", () => {
   const { lines, say, writer, reactor } = joined();
   say("last words");
   writer.close();

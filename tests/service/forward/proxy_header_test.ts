@@ -7,7 +7,7 @@ function hex(bytes: Uint8Array): string {
   return bytes.toHex();
 }
 
-Deno.test("proxyHeader() writes a peer on a Unix socket as one of this machine, byte for byte", () => {
+Deno.test("proxyHeader() writes the exact header of a Unix peer", () => {
   assertEquals(
     hex(proxyHeader(BOB)),
     [
@@ -42,7 +42,7 @@ Deno.test("proxyHeader() writes the addresses of both families, and the key", ()
   assertEquals(v6.length, 16 + 0x43);
 });
 
-Deno.test("proxyHeader() refuses ends of different families, and what does not fit", () => {
+Deno.test("proxyHeader() throws for mixed address families, and for values that do not fit", () => {
   const v6 = { bytes: new Uint8Array(16), port: 1 };
   assertThrows(() => proxyHeader(BOB, v6), RangeError);
   assertThrows(() => proxyHeader({ ...BOB, user: "x".repeat(70_000) }), RangeError);

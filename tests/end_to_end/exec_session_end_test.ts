@@ -1,0 +1,143 @@
+/** An exec service: a session ends with its program, and its program with the session. */
+import { assert, assertEquals } from "@std/assert";
+import {
+  ended,
+  ExecServer,
+  IGNORES_SIGTERM,
+  isAlive,
+  isOf,
+  readLine,
+} from "../support/exec_server.ts";
+import { drain } from "../support/keys.ts";
+import { isRoot, Lines } from "../support/program.ts";
+
+const options = { ignore: !isRoot };
+
+Deno.test("exec: a session ends with its program, and the program with it", async (test) => {
+  await using fixture = await ExecServer.open({
+    waits: { script: "echo $$; exec sleep 1000", tcp: true },
+    stubborn: { script: "trap '' TERM; echo $$; while :; do sleep 1000; done" },
+    leaves: { script: "sleep 1000 & echo $!; exit 0" },
+    cat: { script: "exec cat" },
+    deaf: { script: IGNORES_SIGTERM },
+  });
+  await test.step("a leftover process that ignores SIGTERM is killed after the grace", async () => {
+    using connection = await fixture.openConnection("deaf");
+    const pid = Number(await readLine(connection));
+    const start = performance.now();
+    await connection.write(new TextEncoder().encode("end\n"));
+    const { reason, status } = await fixture.server.event("close", isOf("deaf"));
+    assertEquals([reason, status, isAlive(pid)], ["end", 0, true]);
+    await ended(pid);
+    assert(performance.now() - start >= 200, "it was killed before the grace time was over");
+  });
+  await test.step("a leftover process ends with its program", async () => {
+    using connection = await fixture.openConnection("leaves");
+    const pid = Number(await readLine(connection));
+    // The connection ends although the leftover process still holds a copy of it.
+    assertEquals((await drain(connection)).reset, false);
+    await fixture.server.event("close", isOf("leaves"));
+    await ended(pid);
+  });
+  await test.step("an administrator closes the session", async () => {
+    using connection = await fixture.openConnection("waits");
+    const pid = Number(await readLine(connection));
+    const { session } = await fixture.server.event("allow", isOf("waits"));
+    const { code } = await fixture.program.run([
+      ...["connect", `--unix=${fixture.program.path("console.sock")}`],
+      ...["-c", `close session ${session}`],
+    ]);
+    assertEquals(code, 0);
+    assertEquals((await drain(connection)).bytes.length, 0);
+    const { reason, status } = await fixture.server.event("close", isOf("waits"));
+    assertEquals([reason, status, isAlive(pid)], ["closed", "SIGTERM", false]);
+  });
+  await test.step("a program that ignores SIGTERM is killed", async () => {
+    using connection = await fixture.openConnection("stubborn");
+    const pid = Number(await readLine(connection));
+    const { session } = await fixture.server.event("allow", isOf("stubborn"));
+    const where = `--unix=${fixture.program.path("console.sock")}`;
+    await fixture.program.run(["connect", where, "-c", `close session ${session}`]);
+    await drain(connection);
+    const { status, duration_ms } = await fixture.server.event("close", isOf("stubborn"));
+    assertEquals([status, isAlive(pid)], ["SIGKILL", false]);
+    assert(
+      Number(duration_ms) >= 200,
+      `killed after ${duration_ms} ms, before its grace time was over`,
+    );
+  });
+  await test.step("a program that reads its input ends when the peer closes", async () => {
+    const connection = await fixture.openConnection("cat");
+    await connection.write(new TextEncoder().encode("x\n"));
+    await readLine(connection);
+    connection.close();
+    const { status, reason } = await fixture.server.event("close", isOf("cat"));
+    assertEquals([status, reason], [0, "end"]);
+  });
+});
+
+for (const transport of ["unix", "tcp"] as const) {
+  Deno.test(
+    `exec: a session that lost access is closed within a second, over ${transport} (needs root)`,
+    options,
+    async () => {
+      await using fixture = await ExecServer.open({
+        waits: { script: "echo $$; exec sleep 1000", tcp: true, runAs: "peer" },
+      });
+      const client = fixture.program.command(
+        transport === "unix"
+          ? ["socat", "-u", `UNIX:${fixture.program.path("waits.sock")}`, "-"]
+          : [
+            ...["ipcauth", "connect", `--tcp=127.0.0.1:${fixture.ports.waits}`, "--pipe"],
+            `--key=${fixture.program.path("bob.key")}`,
+          ],
+        transport === "unix" ? { uid: 579, input: "" } : { input: "" },
+      ).spawn();
+      const lines = new Lines(client.stdout);
+      const pid = Number(await lines.next());
+      assertEquals(isAlive(pid), true);
+      const start = performance.now();
+      await fixture.program.run(["users", "deny", "bob", "--config", fixture.config]);
+      assertEquals(await lines.next(), null);
+      const took = performance.now() - start;
+      assert(took < 2_000, `the connection was open for ${took} ms`);
+      const { reason, status } = await fixture.server.event("close");
+      assertEquals([reason, status, isAlive(pid)], ["revoked", "SIGTERM", false]);
+      await client.stdin.close().catch(() => {});
+      await client.status;
+      await client.stderr.cancel();
+    },
+  );
+}
+
+Deno.test("exec: a program whose TCP client was killed can still be ended", async (test) => {
+  for (const how of ["revoked", "closed", "shutdown"] as const) {
+    await test.step(how, async () => {
+      await using fixture = await ExecServer.open(
+        { waits: { script: "trap '' HUP; echo $$; exec sleep 1000", tcp: true } },
+        "limits: { grace: 200ms }\n",
+      );
+      const client = fixture.program.command([
+        ...["ipcauth", "connect", `--tcp=127.0.0.1:${fixture.ports.waits}`, "--pipe"],
+        `--key=${fixture.program.path("bob.key")}`,
+      ], { input: "" }).spawn();
+      const lines = new Lines(client.stdout);
+      const pid = Number(await lines.next());
+      client.kill("SIGKILL");
+      await client.status;
+      await lines.cancel();
+      await client.stdin.close().catch(() => {});
+      await client.stderr.cancel();
+      const { session } = await fixture.server.event("allow");
+      if (how === "revoked") {
+        await fixture.program.run(["users", "deny", "bob", "--config", fixture.config]);
+        assertEquals((await fixture.server.event("revoke")).session, session);
+      } else if (how === "closed") {
+        const where = `--unix=${fixture.program.path("console.sock")}`;
+        await fixture.program.run(["connect", where, "-c", `close session ${session}`]);
+      } else assertEquals(await fixture.server.stop(), 0);
+      const { status } = await fixture.server.event("close", (one) => one.session === session);
+      assertEquals([status, isAlive(pid)], ["SIGTERM", false]);
+    });
+  }
+});

@@ -1,0 +1,161 @@
+/**
+ * Run by a test as a process of its own: thousands of relays that open, half-close, are closed,
+ * reset and aborted at random, with readers that are slow and readers that stop. Fails if a byte of
+ * one relay appears in another. Prints what is left, as JSON.
+ *
+ * `relay_stress.ts SEED COUNT`
+ */
+import { assert, assertEquals } from "@std/assert";
+import {
+  expectPattern,
+  type Kind,
+  pattern,
+  randomNumbers,
+  RelayFixture,
+  type TestPeer,
+} from "./relay_harness.ts";
+import { Reactor } from "../../lib/reactor/reactor.ts";
+import { RelayBuffers } from "../../lib/net/relay_buffers.ts";
+
+const [seed, count] = Deno.args.map(Number) as [number, number];
+const CONCURRENT = 150;
+/** How long all of it may take. */
+const TIMEOUT_MS = 120_000;
+/** The kinds that cost less are more frequent. */
+const KINDS: readonly Kind[] = ["unix", "unix", "unix", "tcp", "tcp", "sealed"];
+
+/** What one peer sends, and how far it is. */
+interface PeerPlan {
+  readonly peer: TestPeer;
+  readonly seed: number;
+  readonly total: number;
+  sent: number;
+  finished: boolean;
+  /** The number of turns in which the peer does not read. */
+  turnsAsleep: number;
+}
+
+/** One relay, and the plans of its two peers. */
+class StressedRelay {
+  readonly fixture: RelayFixture;
+  readonly plans: readonly [PeerPlan, PeerPlan];
+  /** Whether a peer closed or reset its socket, or the relay was aborted, before the end. */
+  disturbed = false;
+
+  constructor(
+    number: number,
+    reactor: Reactor,
+    buffers: RelayBuffers,
+    random: (below: number) => number,
+  ) {
+    const kind = () => KINDS[random(KINDS.length)]!;
+    this.fixture = new RelayFixture(reactor, buffers, kind(), kind());
+    const plan = (peer: TestPeer, seed: number): PeerPlan => ({
+      peer,
+      seed,
+      total: random(10) === 0 ? random(1 << 20) : random(40_000),
+      sent: 0,
+      finished: false,
+      turnsAsleep: random(4) === 0 ? random(30) : 0,
+    });
+    const { client, backend } = this.fixture;
+    this.plans = [plan(client, 2 * number), plan(backend, 2 * number + 1)];
+    expectPattern(client, 2 * number + 1);
+    expectPattern(backend, 2 * number);
+  }
+
+  /** Takes one step of both peers. @returns Whether the relay and both peers have ended. */
+  step(random: (below: number) => number): boolean {
+    for (const plan of this.plans) this.#step(plan, random);
+    if (!this.fixture.isClosed && random(2_000) === 0) {
+      this.disturbed = true;
+      this.fixture.relay.abort("revoked");
+    }
+    if (!this.fixture.isClosed || this.plans.some(({ peer }) => peer.end === "open" && peer.open)) {
+      return false;
+    }
+    this.#check();
+    this.fixture.close();
+    return true;
+  }
+
+  #step(plan: PeerPlan, random: (below: number) => number): void {
+    const { peer } = plan;
+    if (!peer.open) return;
+    peer.write();
+    if (plan.turnsAsleep > 0) plan.turnsAsleep--;
+    else {
+      for (let times = 0; times < 4 && peer.read(); times++);
+      if (random(60) === 0) plan.turnsAsleep = random(40);
+    }
+    if (plan.sent < plan.total && peer.unsent < 256 * 1024) {
+      const length = Math.min(
+        plan.total - plan.sent,
+        1 + random(random(3) ? 2_000 : 100_000),
+      );
+      peer.send(pattern(plan.seed, plan.sent, length));
+      plan.sent += length;
+    } else if (plan.sent === plan.total && !plan.finished) {
+      plan.finished = true;
+      peer.finish();
+    }
+    const choice = random(6_000);
+    if (choice < 2) {
+      this.disturbed = true;
+      if (choice === 0) peer.close();
+      else peer.reset();
+    }
+  }
+
+  #check(): void {
+    const [client, backend] = this.plans;
+    assertEquals(this.fixture.outcomes.length, 1);
+    const { reason, bytesIn, bytesOut } = this.fixture.outcomes[0]!;
+    assert(backend.peer.received <= bytesIn && bytesIn <= client.total);
+    assert(client.peer.received <= bytesOut && bytesOut <= backend.total);
+    if (this.disturbed) return;
+    assertEquals([reason, bytesIn, bytesOut], ["end", client.total, backend.total]);
+    assertEquals([backend.peer.received, client.peer.received], [client.total, backend.total]);
+    assertEquals([backend.peer.end, client.peer.end], ["end", "end"]);
+  }
+}
+
+/**
+ * The sockets of this process, listed by another process: Deno does not let a program read its own
+ * `/proc/self/fd`.
+ */
+function openSockets(): Set<string> {
+  const { stdout } = new Deno.Command("ls", { args: ["-l", `/proc/${Deno.pid}/fd`] }).outputSync();
+  return new Set(new TextDecoder().decode(stdout).match(/socket:\[\d+\]/g));
+}
+
+const random = randomNumbers(seed);
+const reactor = new Reactor();
+const buffers = new RelayBuffers();
+// The first relay opens what stays open: the listening socket of the harness.
+const first = new RelayFixture(reactor, buffers, "sealed", "tcp");
+first.relay.abort("closed");
+first.close();
+const before = openSockets();
+const running = new Set<StressedRelay>();
+let started = 0;
+let undisturbed = 0;
+const deadline = performance.now() + TIMEOUT_MS;
+while (started < count || running.size > 0) {
+  assert(performance.now() < deadline, `${running.size} of ${started} have not ended`);
+  while (started < count && running.size < CONCURRENT) {
+    running.add(new StressedRelay(started++, reactor, buffers, random));
+  }
+  reactor.turn(started < count ? 0 : 1);
+  for (const relay of running) {
+    if (!relay.step(random)) continue;
+    running.delete(relay);
+    if (!relay.disturbed) undisturbed++;
+  }
+}
+console.log(JSON.stringify({
+  undisturbed,
+  registered: reactor.size,
+  waiting: reactor.waiting,
+  leakedSockets: [...openSockets().difference(before)],
+}));
