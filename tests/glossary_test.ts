@@ -6,12 +6,6 @@ const ROOT = fromFileUrl(new URL("..", import.meta.url));
 const MAX_TERMS = 60;
 const MAX_SUFFIXES = 70;
 
-/** Names that do not say what the type is. They are to be replaced, and none may be added. */
-const UNCLEAR_NAMES: readonly string[] = [
-  "Join",
-  "Parsed",
-];
-
 /** A row of a table, its cells without back ticks. */
 type Row = readonly string[];
 
@@ -106,10 +100,5 @@ Deno.test("each exported type of lib/ is named by its file or by a word of the g
   const unknown = types.filter((type) =>
     !isNamedByFile(type) && !endsOf(type.name).some((end) => known.has(end))
   );
-  const listed = unknown.filter(({ name }) => UNCLEAR_NAMES.includes(name));
-  assertEquals(
-    unknown.filter((type) => !listed.includes(type)).map(({ name, path }) => `${name} (${path})`),
-    [],
-  );
-  assertEquals(listed.map(({ name }) => name).sort(), UNCLEAR_NAMES);
+  assertEquals(unknown.map(({ name, path }) => `${name} (${path})`), []);
 });

@@ -9,7 +9,7 @@ import {
   help,
   type Invocation,
   operands,
-  type Parsed,
+  type ParsedCommand,
   type Parser,
   parseWith,
   usage,
@@ -59,7 +59,7 @@ const parsers = {
   "completions": parseCompletions,
 } satisfies Record<typeof COMMANDS[number], Parser>;
 
-function parseGenKey(argv: readonly string[]): Parsed {
+function parseGenKey(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "gen-key", { switches: ["force"], values: ["show"] });
   return {
     flags,
@@ -84,7 +84,7 @@ function refuseOperands(flags: Flags, topic: string): void {
   if (word !== undefined) throw usage(`"${word}" is out of place`, topic);
 }
 
-function parseHelp(argv: readonly string[]): Parsed {
+function parseHelp(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "help");
   return {
     flags,
@@ -99,7 +99,7 @@ function parseHelp(argv: readonly string[]): Parsed {
   };
 }
 
-function parseCompletions(argv: readonly string[]): Parsed {
+function parseCompletions(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "completions");
   return {
     flags,

@@ -85,14 +85,14 @@ export const GLOBAL_FLAGS = {
 };
 
 /** A command's flags. The command itself is only built when its help is not asked for instead. */
-export interface Parsed {
+export interface ParsedCommand {
   readonly flags: Flags;
   /** @throws {Failure} 64 (`run-as`: 125) when operands or flags contradict each other. */
   readonly command: () => Command;
 }
 
 /** Reads the arguments after a command's name. */
-export type Parser = (argv: readonly string[]) => Parsed;
+export type Parser = (argv: readonly string[]) => ParsedCommand;
 
 /**
  * Parses a command line with the given commands.

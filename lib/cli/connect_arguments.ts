@@ -4,7 +4,7 @@
  * @module
  */
 import { ADDRESS_FLAGS, optionalValue, refuseWords, valueOrDefault } from "./address_flags.ts";
-import { type ConnectCommand, flagsOf, type Parsed, usage } from "./command_line.ts";
+import { type ConnectCommand, flagsOf, type ParsedCommand, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { Flags } from "./flags.ts";
  *
  * @throws {Failure} 64 for a flag that is unknown, incomplete or contradicts another.
  */
-export function parseConnect(argv: readonly string[]): Parsed {
+export function parseConnect(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "connect", {
     optional: ADDRESS_FLAGS,
     values: ["user", "server-user", "listen", "command"],

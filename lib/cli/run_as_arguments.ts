@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { flagsOf, type Parsed, usage } from "./command_line.ts";
+import { flagsOf, type ParsedCommand, usage } from "./command_line.ts";
 
 /**
  * Reads them.
  *
  * @throws {Failure} 125 for every mistake: the other codes are those of the program.
  */
-export function parseRunAs(argv: readonly string[]): Parsed {
+export function parseRunAs(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "run-as", { stopEarly: true });
   return {
     flags,

@@ -4,7 +4,7 @@
  * @module
  */
 import { ADDRESS_FLAGS, optionalValue, refuseWords, valueOrDefault } from "./address_flags.ts";
-import { flagsOf, type Parsed, type ServeCommand, usage } from "./command_line.ts";
+import { flagsOf, type ParsedCommand, type ServeCommand, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 
 /**
@@ -12,7 +12,7 @@ import type { Flags } from "./flags.ts";
  *
  * @throws {Failure} 64 for a flag that is unknown, incomplete or contradicts another.
  */
-export function parseServe(argv: readonly string[]): Parsed {
+export function parseServe(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "serve", {
     optional: ADDRESS_FLAGS,
     values: ["forward", "identity", "drop-to"],

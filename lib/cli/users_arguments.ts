@@ -4,12 +4,12 @@
  * @module
  */
 import { parseId } from "../policy/id.ts";
-import { flagsOf, operands, type Parsed, usage } from "./command_line.ts";
+import { flagsOf, operands, type ParsedCommand, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 import type { UsersAction } from "./users_action.ts";
 
 /** Reads them. @throws {Failure} 64 for an unknown verb, or operands and flags it does not take. */
-export function parseUsers(argv: readonly string[]): Parsed {
+export function parseUsers(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "users", {
     values: ["uid", "gid"],
     switches: ["local-ipc-access", "admin", "json"],

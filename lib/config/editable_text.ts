@@ -8,7 +8,7 @@
 export const BYTE_ORDER_MARK = "\ufeff";
 
 /** Characters to remove: from the first offset to before the second. */
-export type Cut = readonly [number, number];
+export type TextRange = readonly [number, number];
 
 /** A text. All offsets count UTF-16 code units. */
 export class EditableText {
@@ -27,7 +27,7 @@ export class EditableText {
   }
 
   /** The text without some of its characters. The cuts do not overlap. */
-  cut(cuts: readonly Cut[]): string {
+  cut(cuts: readonly TextRange[]): string {
     return cuts.toSorted(([one], [other]) => other - one)
       .reduce((text, [start, end]) => text.slice(0, start) + text.slice(end), this.content);
   }
@@ -73,7 +73,7 @@ export class EditableText {
    *
    * @returns Null when other characters stand on these lines, or they begin the text.
    */
-  ownLines(start: number, end: number): Cut | null {
+  ownLines(start: number, end: number): TextRange | null {
     const from = this.lineStart(start);
     const rest = this.content.slice(end, this.lineEnd(end));
     const isAlone = this.isBlank(from, start) && /^[ \t]*($|[ \t]#)/.test(rest);

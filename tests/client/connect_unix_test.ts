@@ -30,11 +30,11 @@ function listenOn(path: string, backlog = 8): Descriptor {
   return socket;
 }
 
-function refusal(paths: string[], trust = SELF, patience?: number): Promise<Failure> {
-  return assertRejects(() => connectUnix(paths, trust, patience), Failure);
+function refusal(paths: string[], trust = SELF, timeoutMs?: number): Promise<Failure> {
+  return assertRejects(() => connectUnix(paths, trust, timeoutMs), Failure);
 }
 
-Deno.test("connectUnix() connects to a server of our own", () =>
+Deno.test("connectUnix() connects to a server of the same user", () =>
   inDirectory(async (path) => {
     using server = listenOn(path("s"));
     const { connection, path: found } = await connectUnix([path("s")], SELF);
@@ -111,7 +111,7 @@ Deno.test("connectUnix() gives up on a server that stays too busy", () =>
     assertEquals(exit, ExitCode.unavailable);
   }));
 
-Deno.test("connectUnix() waits for a busy server until it has room", () =>
+Deno.test("connectUnix() waits for a busy server until its backlog has space", () =>
   inDirectory(async (path) => {
     using server = listenOn(path("s"), 0);
     using _first = fill(path("s"));
@@ -128,7 +128,7 @@ function fill(path: string): Descriptor {
 }
 
 Deno.test({
-  name: "connectUnix() refuses a server that is a stranger's, unless it is named (needs root)",
+  name: "connectUnix() refuses a server of another user, unless that user is named (needs root)",
   ignore: !isRoot,
   fn: async () => {
     await using server = await ServerOfUser.listen(579);

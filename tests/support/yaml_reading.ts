@@ -1,6 +1,6 @@
 /**
- * A second opinion on a configuration: its text is read by `@std/yaml`, which shares no code with the
- * parser of the program, and the values are compared.
+ * A second opinion on a configuration: its text is read by `@std/yaml`, which shares no code with
+ * the parser of the program, and the values are compared.
  */
 import { assertEquals } from "@std/assert";
 import { parse } from "@std/yaml";

@@ -49,7 +49,7 @@ export function connectUnix(
 }
 
 /** Joins a client to its backend. @returns Null when that fails; the backend is closed then. */
-export type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | null;
+type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | null;
 
 /** The handle of a session until its backend has accepted. */
 export class BackendConnect implements SessionHandle, ConnectHandler {
