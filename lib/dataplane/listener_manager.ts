@@ -19,7 +19,7 @@ import { UnixEndpoint } from "../session/unix_endpoint.ts";
 type Endpoint = UnixEndpoint | TcpEndpoint;
 
 /** Finds the service of a configuration. @throws {Failure} When this process cannot offer it. */
-export type ServiceFactory = (service: ServiceConfig) => Service;
+type ServiceFactory = (service: ServiceConfig) => Service;
 
 /** What a listener manager reports. */
 export interface ListenerEvents {
