@@ -184,6 +184,7 @@ export class RunningServer {
   readonly log: AuditEvent[] = [];
   /** Output on standard error that is not an event. */
   text = "";
+  readonly #byKind = new Map<string, AuditEvent[]>();
   readonly #waiting = new Set<() => void>();
   readonly #reading: Promise<void>;
   #ended = false;
@@ -198,30 +199,29 @@ export class RunningServer {
     return this.child.pid;
   }
 
+  /** The events of a kind so far. */
+  of(kind: string): readonly AuditEvent[] {
+    return this.#byKind.get(kind) ?? [];
+  }
+
   /** Waits for the first event of a kind that matches. */
   async event(
     kind: string,
     matches: (event: AuditEvent) => boolean = () => true,
   ): Promise<AuditEvent> {
-    for (;;) {
-      const found = this.log.find((event) => event.event === kind && matches(event));
-      if (found !== undefined) return found;
-      if (this.#ended) {
-        throw new Error(
-          `the server ended without "${kind}":\n${this.text}${JSON.stringify(this.log)}`,
-        );
+    for (let checked = 0;;) {
+      const events = this.of(kind);
+      for (; checked < events.length; checked++) {
+        if (matches(events[checked]!)) return events[checked]!;
       }
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      await this.#next(kind);
     }
   }
 
   /** Waits for a number of events of a kind. @returns All events of that kind so far. */
   async events(kind: string, count: number): Promise<AuditEvent[]> {
-    await this.event(
-      kind,
-      (last) => this.log.filter(({ event }) => event === kind).indexOf(last) === count - 1,
-    );
-    return this.log.filter(({ event }) => event === kind);
+    while (this.of(kind).length < count) await this.#next(kind);
+    return [...this.of(kind)];
   }
 
   /** Ends the server with a signal. @returns Its exit code. */
@@ -254,11 +254,27 @@ export class RunningServer {
   }
 
   #add(line: string): void {
+    let event: AuditEvent;
     try {
-      this.log.push(JSON.parse(line));
+      event = JSON.parse(line);
     } catch {
       this.text += line + "\n";
+      return;
     }
+    this.log.push(event);
+    const events = this.#byKind.get(event.event);
+    if (events === undefined) this.#byKind.set(event.event, [event]);
+    else events.push(event);
+  }
+
+  /** Waits for more output. */
+  async #next(kind: string): Promise<void> {
+    if (this.#ended) {
+      throw new Error(
+        `the server ended without "${kind}":\n${this.text}${JSON.stringify(this.log)}`,
+      );
+    }
+    await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }
 
   #notify(): void {
