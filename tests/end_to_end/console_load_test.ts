@@ -38,15 +38,22 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
 
     assertEquals((await run(200, 1, 579)).code, 0);
     const before = await descriptors(program, server);
+    // The sessions of the load are short. This one is open when bob is denied.
+    const argv = ["ipcauth", "connect", `--unix=${socket}`];
+    const open = program.command(argv, { uid: 579, input: "" }).spawn();
+    await server.events("allow", 201);
     const load = Promise.all([run(3000, 2, 0), run(3000, 3, 579), run(3000, 4, 579)]);
     let over = false;
     load.finally(() => over = true);
     // Bob is denied and allowed again until the load has ended.
     while (!over) {
       await users("deny");
+      await server.event("close", ({ reason }) => reason === "revoked");
       await users("allow");
     }
     const outcomes = await load;
+    await open.stdin.close();
+    assertEquals((await open.output()).code, 69);
     for (const { code, stderr } of outcomes) assertEquals([code, stderr], [0, ""]);
     assertEquals(Number(outcomes[0]!.stdout), 3000);
 

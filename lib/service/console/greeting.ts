@@ -23,6 +23,9 @@ import type { ClientConnection, Service } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
 import type { Welcome } from "./protocol.ts";
 
+/** How long a client has to take the answers of a session that is terminated, in milliseconds. */
+const ANSWER_TIMEOUT_MS = 250;
+
 /** A console session on its way to the control plane. */
 export interface ConsoleHandover {
   readonly session: number;
@@ -101,6 +104,7 @@ export class ConsoleGreeter implements Service {
 
 /** A console session that was greeted and has sent nothing yet. */
 class GreetedConsole implements Watcher, SessionHandle {
+  readonly #reactor: Reactor;
   readonly #host: ConsoleHost;
   readonly #session: Session;
   readonly #pair: PlaintextPair;
@@ -117,6 +121,7 @@ class GreetedConsole implements Watcher, SessionHandle {
     pair: PlaintextPair,
     handover: ConsoleHandover,
   ) {
+    this.#reactor = reactor;
     this.#host = host;
     this.#session = session;
     this.#pair = pair;
@@ -149,8 +154,8 @@ class GreetedConsole implements Watcher, SessionHandle {
   terminate(reason: TerminationReason): void {
     if (this.#adopted) this.#host.terminate(this.#session.id);
     else this.#close(reason);
-    // Answers of the control plane that are still on their way do not reach this client.
-    this.#pair.closeClient(reason);
+    // The answer to the request that closes its own session is still on its way.
+    this.#reactor.after(ANSWER_TIMEOUT_MS, () => this.#pair.closeClient(reason));
   }
 
   #close(reason: CloseReason): void {
