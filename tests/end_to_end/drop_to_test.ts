@@ -147,6 +147,15 @@ ${USERS}`,
         await Deno.remove(path).catch(() => {});
       }
     });
+    await test.step("root without CAP_SETUID and CAP_SETGID cannot", async () => {
+      const argv = ["setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid"];
+      const { code, stderr } = await program.execute([
+        ...[...argv, "ipcauth", "serve", `--unix=${path}`, "--drop-to", "daemon"],
+      ]);
+      assertEquals(code, 71);
+      assertStringIncludes(stderr, "Cannot give root up: ");
+      await Deno.remove(path).catch(() => {});
+    });
     await test.step("only root can", async () => {
       const { code } = await program.run(["serve", "--unix=/tmp/x/y", "--drop-to", "daemon"], {
         uid: 579,
