@@ -1,6 +1,7 @@
 /** Changed listeners: the new file is in force as a whole, at the next connection. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { drain, freePort, writeKey } from "../support/keys.ts";
+import { drain } from "../support/connections.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
 
 const USERS = `users:

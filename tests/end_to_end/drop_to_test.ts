@@ -1,19 +1,12 @@
 /** `--drop-to`: a server binds as root and then gives root up. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain, freePort, writeKey } from "../support/keys.ts";
+import { receiveAll } from "../support/connections.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
+import { exists } from "../support/temporary_directory.ts";
 
 const options = { ignore: !isRoot };
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
-
-async function receiveAll(path: string): Promise<string> {
-  using connection = await Deno.connect({ transport: "unix", path });
-  return new TextDecoder().decode((await drain(connection)).bytes);
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.lstat(path).then(() => true, () => false);
-}
 
 Deno.test(
   "--drop-to binds as root, and serves as another user for good (needs root)",

@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
-import { drain } from "../support/keys.ts";
+import { drain } from "../support/connections.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const EXAMPLES = fromFileUrl(new URL("../../examples/", import.meta.url));

@@ -1,7 +1,7 @@
 /** An exec service: sessions leave no process and no descriptor. */
 import { assertEquals } from "@std/assert";
+import { drain } from "../support/connections.ts";
 import { childrenOf, descriptorsOf, ExecServer } from "../support/exec_server.ts";
-import { drain } from "../support/keys.ts";
 
 Deno.test("exec: 300 sessions leave no child process and no descriptor", async () => {
   await using fixture = await ExecServer.open({ echo: { script: "echo hello", tcp: true } });

@@ -1,7 +1,7 @@
 /** An exec service: the log has the exit status and the standard error of its program. */
 import { assertEquals } from "@std/assert";
+import { drain } from "../support/connections.ts";
 import { ExecServer, isOf } from "../support/exec_server.ts";
-import { drain } from "../support/keys.ts";
 
 Deno.test("exec: the log has the exit status and the standard error of a program", async (test) => {
   await using fixture = await ExecServer.open({

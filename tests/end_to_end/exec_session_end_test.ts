@@ -1,5 +1,6 @@
 /** An exec service: a session ends with its program, and its program with the session. */
 import { assert, assertEquals } from "@std/assert";
+import { drain } from "../support/connections.ts";
 import {
   ended,
   ExecServer,
@@ -8,7 +9,6 @@ import {
   isOf,
   readLine,
 } from "../support/exec_server.ts";
-import { drain } from "../support/keys.ts";
 import { isRoot, Lines } from "../support/program.ts";
 
 const options = { ignore: !isRoot };

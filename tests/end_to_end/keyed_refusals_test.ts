@@ -5,7 +5,8 @@ import { resolveHost } from "../../lib/libc/inet_address.ts";
 import { connect } from "../../lib/libc/sockets.ts";
 import { resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import type { Channel } from "../../lib/protocol/channel.ts";
-import { drain, KeyedServer, readKey, sendAll, writeKey } from "../support/keys.ts";
+import { drain, sendAll } from "../support/connections.ts";
+import { KeyedServer, readKey, writeKey } from "../support/keys.ts";
 import type { AuditEvent } from "../support/program.ts";
 
 const LIMIT = "limits: { handshake_timeout: 300ms, max_pending_handshakes: 64 }\n";

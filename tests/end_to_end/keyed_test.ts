@@ -1,6 +1,7 @@
 /** Access over TCP, with keys. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain, freePort, KeyedServer, writeKey } from "../support/keys.ts";
+import { drain } from "../support/connections.ts";
+import { freePort, KeyedServer, writeKey } from "../support/keys.ts";
 import { Program } from "../support/program.ts";
 
 const USERS = `users:

@@ -1,7 +1,8 @@
 /** Limits hold across services and transports, and closed connections leave nothing. */
 import { assert, assertEquals } from "@std/assert";
 import { Backend, echo, writeAll } from "../support/backend.ts";
-import { drain, freePort, writeKey } from "../support/keys.ts";
+import { drain } from "../support/connections.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { isRoot, Lines, Program, RunningServer } from "../support/program.ts";
 
 const greet = (connection: Deno.Conn) => writeAll(connection, Uint8Array.of(33));

@@ -1,19 +1,12 @@
 /** Listeners are opened, changed and closed by a reload, and the other sessions go on. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { Backend, echo } from "../support/backend.ts";
-import { drain, freePort, writeKey } from "../support/keys.ts";
+import { receiveAll } from "../support/connections.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { Program } from "../support/program.ts";
+import { exists } from "../support/temporary_directory.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
-
-async function receiveAll(path: string): Promise<string> {
-  using connection = await Deno.connect({ transport: "unix", path });
-  return new TextDecoder().decode((await drain(connection)).bytes);
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.lstat(path).then(() => true, () => false);
-}
 
 Deno.test("listeners are added, changed and removed while other sessions go on", async (test) => {
   await using program = await Program.install();

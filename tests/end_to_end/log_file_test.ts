@@ -1,14 +1,9 @@
 /** A log in a file: a full disk, a FIFO, and a server with --drop-to. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { drain } from "../support/keys.ts";
+import { receiveAll } from "../support/connections.ts";
 import { type AuditEvent, isRoot, Program, RunningServer } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
-
-async function receiveAll(path: string): Promise<void> {
-  using connection = await Deno.connect({ transport: "unix", path });
-  await drain(connection);
-}
 
 /** The complete lines of a file, as events; null for a line that is no event. */
 async function linesOf(path: string): Promise<(AuditEvent | null)[]> {

@@ -1,16 +1,8 @@
 /** The log file is opened again at SIGHUP, and a full disk does not stop the server. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { drain } from "../support/keys.ts";
+import { receiveAll } from "../support/connections.ts";
 import { Program, RunningServer } from "../support/program.ts";
-
-async function receiveAll(path: string): Promise<string> {
-  using connection = await Deno.connect({ transport: "unix", path });
-  return new TextDecoder().decode((await drain(connection)).bytes);
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.lstat(path).then(() => true, () => false);
-}
+import { exists } from "../support/temporary_directory.ts";
 
 Deno.test("a log file is opened again at SIGHUP, and may be on a full disk", async (test) => {
   await using program = await Program.install();

@@ -1,12 +1,8 @@
 /** A log on standard error that is not read: the server goes on, and lost lines are counted. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { drain } from "../support/keys.ts";
+import { receiveAll } from "../support/connections.ts";
 import { type AuditEvent, Lines, Program } from "../support/program.ts";
-
-async function receiveAll(path: string): Promise<string> {
-  using connection = await Deno.connect({ transport: "unix", path });
-  return new TextDecoder().decode((await drain(connection)).bytes);
-}
+import { exists } from "../support/temporary_directory.ts";
 
 async function until(matches: () => Promise<boolean>): Promise<void> {
   while (!await matches()) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -14,10 +10,6 @@ async function until(matches: () => Promise<boolean>): Promise<void> {
 
 function listens(path: string): Promise<boolean> {
   return receiveAll(path).then(() => true, () => false);
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.lstat(path).then(() => true, () => false);
 }
 
 /** Runs one console command. */

@@ -1,7 +1,8 @@
 /** Passed sockets must be claimed at the start, stay open, and are no console by default. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { activation } from "../support/activation.ts";
-import { drain, freePort, writeKey } from "../support/keys.ts";
+import { drain } from "../support/connections.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { Program, RunningServer } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";

@@ -2,8 +2,9 @@
 import { assertEquals } from "@std/assert";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { Backend, writeAll } from "../support/backend.ts";
+import { drain } from "../support/connections.ts";
 import { Forwarder } from "../support/forwarder.ts";
-import { drain, readKey } from "../support/keys.ts";
+import { readKey } from "../support/keys.ts";
 import { isRoot, Lines, Program } from "../support/program.ts";
 
 const options = { ignore: !isRoot };

@@ -1,19 +1,12 @@
 /** Sockets that a service manager has opened are served (`sd_listen_fds(3)`). */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { activation } from "../support/activation.ts";
-import { drain, freePort, writeKey } from "../support/keys.ts";
+import { receiveAll } from "../support/connections.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { Program, RunningServer } from "../support/program.ts";
+import { exists } from "../support/temporary_directory.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
-
-async function receiveAll(path: string): Promise<string> {
-  using connection = await Deno.connect({ transport: "unix", path });
-  return new TextDecoder().decode((await drain(connection)).bytes);
-}
-
-function exists(path: string): Promise<boolean> {
-  return Deno.lstat(path).then(() => true, () => false);
-}
 
 Deno.test("passed sockets are served", async (test) => {
   await using program = await Program.install();

@@ -8,7 +8,8 @@ import {
   Wiretap,
   writeAll,
 } from "../support/backend.ts";
-import { drain, freePort, type KeyedServer, writeKey } from "../support/keys.ts";
+import { drain } from "../support/connections.ts";
+import { freePort, type KeyedServer, writeKey } from "../support/keys.ts";
 
 const PAGE = "<h1>a page</h1>\n";
 

@@ -1,48 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { atomicWrite } from "../../lib/files/atomic_write.ts";
-import { Directory } from "../../lib/libc/directory.ts";
 import { SystemError } from "../../lib/libc/errno.ts";
-
-/** A directory for one test, and a file outside of it that must never change. */
-class Place {
-  readonly path = Deno.makeTempDirSync();
-  readonly directory = new Directory(this.path);
-  readonly #outside = Deno.makeTempDirSync();
-  readonly victim = `${this.#outside}/victim`;
-
-  constructor() {
-    Deno.writeTextFileSync(this.victim, "victim", { mode: 0o600 });
-  }
-
-  write(name: string, text: string, mode = 0o600): void {
-    Deno.writeTextFileSync(this.at(name), text);
-    Deno.chmodSync(this.at(name), mode);
-  }
-
-  at(name: string): string {
-    return `${this.path}/${name}`;
-  }
-
-  names(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
-  }
-
-  mode(name: string): string {
-    return (Deno.statSync(this.at(name)).mode! & 0o7777).toString(8);
-  }
-
-  victimIsUntouched(): void {
-    const { mode, uid } = Deno.statSync(this.victim);
-    assertEquals([mode! & 0o7777, uid], [0o600, Deno.uid()]);
-    assertEquals(Deno.readTextFileSync(this.victim), "victim");
-  }
-
-  [Symbol.dispose](): void {
-    this.directory[Symbol.dispose]();
-    Deno.removeSync(this.path, { recursive: true });
-    Deno.removeSync(this.#outside, { recursive: true });
-  }
-}
+import { GuardedDirectory } from "../support/temporary_directory.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -51,7 +10,7 @@ function errorOf(action: () => unknown): number {
 }
 
 Deno.test("atomicWrite() replaces a file whole, removes a leftover and follows no link", () => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   place.write("file", "old", 0o640);
   Deno.symlinkSync(place.victim, place.at("new"));
   using model = place.directory.open("file");
@@ -63,7 +22,7 @@ Deno.test("atomicWrite() replaces a file whole, removes a leftover and follows n
 });
 
 Deno.test("atomicWrite() copies neither set-user-ID nor the bits that the mode excludes", () => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   place.write("file", "old", 0o6755);
   using model = place.directory.open("file");
   atomicWrite(place.directory, "file", text("new"), { temporaryName: "new", model, mode: 0o777 });
@@ -79,7 +38,7 @@ Deno.test("atomicWrite() copies neither set-user-ID nor the bits that the mode e
 });
 
 Deno.test("atomicWrite() that fails leaves the old file and no temporary one", () => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   Deno.mkdirSync(place.at("file/full"), { recursive: true });
   const options = { temporaryName: "new", model: null, mode: 0o600 };
   errorOf(() => atomicWrite(place.directory, "file", text("new"), options));
@@ -109,7 +68,7 @@ else:
 }
 
 Deno.test("atomicWrite() keeps an access control list, bounded by the mode", async (test) => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   place.write("file", "old", 0o640);
   const isSupported = await acl(place.at("file"), "access", "4", "0") === "";
   await test.step({

@@ -1,59 +1,42 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { FileWatch } from "../../lib/files/file_watch.ts";
 import { isRoot } from "../support/processes.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** An access and modification time, in seconds since the epoch. */
 const LONG_AGO = 1_000_000;
 
-/** A directory for one test. */
-class Place {
-  readonly directory = Deno.makeTempDirSync();
-
-  path(name: string): string {
-    return `${this.directory}/${name}`;
-  }
-
-  write(name: string, text: string): string {
-    Deno.writeTextFileSync(this.path(name), text);
-    return this.path(name);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.directory, { recursive: true });
-  }
-}
-
 for (
   const [what, change] of [
     ["a write in place of the same length", (place) => place.write("file", "two")],
-    ["an append", (place) => Deno.writeTextFileSync(place.path("file"), "!", { append: true })],
-    ["a truncation", (place) => Deno.truncateSync(place.path("file"))],
+    ["an append", (place) => Deno.writeTextFileSync(place.at("file"), "!", { append: true })],
+    ["a truncation", (place) => Deno.truncateSync(place.at("file"))],
     [
       "another file renamed over it",
-      (place) => Deno.renameSync(place.write("new", "one"), place.path("file")),
+      (place) => Deno.renameSync(place.write("new", "one"), place.at("file")),
     ],
-    ["its disappearance", (place) => Deno.removeSync(place.path("file"))],
-    ["a change of its mode", (place) => Deno.chmodSync(place.path("file"), 0o600)],
+    ["its disappearance", (place) => Deno.removeSync(place.at("file"))],
+    ["a change of its mode", (place) => Deno.chmodSync(place.at("file"), 0o600)],
     [
       "a change of its times back to what they were",
       (place) => {
         place.write("file", "two");
-        Deno.utimeSync(place.path("file"), LONG_AGO, LONG_AGO);
+        Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
       },
     ],
     [
       "another file swapped in with the same length and times",
       (place) => {
         Deno.utimeSync(place.write("new", "two"), LONG_AGO, LONG_AGO);
-        Deno.renameSync(place.path("new"), place.path("file"));
+        Deno.renameSync(place.at("new"), place.at("file"));
       },
     ],
-  ] as [string, (place: Place) => void][]
+  ] as [string, (place: TemporaryDirectory) => void][]
 ) {
   Deno.test(`FileWatch.poll() notices ${what}, once`, () => {
-    using place = new Place();
+    using place = new TemporaryDirectory();
     const watch = new FileWatch(place.write("file", "one"));
-    Deno.utimeSync(place.path("file"), LONG_AGO, LONG_AGO);
+    Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
     assertEquals([watch.poll(), watch.poll()], [true, false]);
     change(place);
     assertEquals([watch.poll(), watch.poll()], [true, false]);
@@ -61,49 +44,49 @@ for (
 }
 
 Deno.test("FileWatch.poll() notices a change of owner (needs root)", { ignore: !isRoot }, () => {
-  using place = new Place();
+  using place = new TemporaryDirectory();
   const watch = new FileWatch(place.write("file", "one"));
   watch.poll();
-  Deno.chownSync(place.path("file"), 579, null);
+  Deno.chownSync(place.at("file"), 579, null);
   assertEquals([watch.poll(), watch.poll()], [true, false]);
 });
 
 Deno.test("FileWatch.poll() answers false after a read", () => {
-  using place = new Place();
+  using place = new TemporaryDirectory();
   const watch = new FileWatch(place.write("file", "one"));
   // The kernel updates such an old access time even with the option `relatime` (mount(8)).
-  Deno.utimeSync(place.path("file"), LONG_AGO, LONG_AGO);
+  Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
   watch.poll();
-  Deno.readTextFileSync(place.path("file"));
+  Deno.readTextFileSync(place.at("file"));
   assertEquals(watch.poll(), false);
 });
 
 Deno.test("FileWatch.poll() notices that a file appears, goes and comes back", () => {
-  using place = new Place();
-  const watch = new FileWatch(place.path("file"));
+  using place = new TemporaryDirectory();
+  const watch = new FileWatch(place.at("file"));
   assertEquals([watch.poll(), watch.poll()], [true, false]);
   place.write("file", "one");
   assertEquals([watch.poll(), watch.poll()], [true, false]);
-  Deno.renameSync(place.path("file"), place.path("aside"));
+  Deno.renameSync(place.at("file"), place.at("aside"));
   assertEquals([watch.poll(), watch.poll()], [true, false]);
-  Deno.renameSync(place.path("aside"), place.path("file"));
+  Deno.renameSync(place.at("aside"), place.at("file"));
   assertEquals([watch.poll(), watch.poll()], [true, false]);
 });
 
 Deno.test("FileWatch.poll() notices that a symbolic link points to another file", () => {
-  using place = new Place();
+  using place = new TemporaryDirectory();
   place.write("one", "same");
   place.write("two", "same");
-  Deno.symlinkSync("one", place.path("link"));
-  const watch = new FileWatch(place.path("link"));
+  Deno.symlinkSync("one", place.at("link"));
+  const watch = new FileWatch(place.at("link"));
   watch.poll();
-  Deno.symlinkSync("two", place.path("next"));
-  Deno.renameSync(place.path("next"), place.path("link"));
+  Deno.symlinkSync("two", place.at("next"));
+  Deno.renameSync(place.at("next"), place.at("link"));
   assertEquals([watch.poll(), watch.poll()], [true, false]);
 });
 
 Deno.test("FileWatch.mustCompare is false after a read 20 ms after a change", async () => {
-  using place = new Place();
+  using place = new TemporaryDirectory();
   const watch = new FileWatch(place.write("file", "one"));
   watch.poll();
   assertEquals(watch.mustCompare, true);
@@ -117,7 +100,7 @@ Deno.test("FileWatch.mustCompare is false after a read 20 ms after a change", as
     assertEquals(watch.poll(), false);
     watch.beginRead();
   }
-  const { ctime } = Deno.statSync(place.path("file"));
+  const { ctime } = Deno.statSync(place.at("file"));
   assert(Date.now() - ctime!.getTime() >= 20);
   place.write("file", "two");
   assertEquals([watch.poll(), watch.mustCompare], [true, false]);
@@ -126,8 +109,8 @@ Deno.test("FileWatch.mustCompare is false after a read 20 ms after a change", as
 });
 
 Deno.test("FileWatch.mustCompare is false for a file that does not exist", () => {
-  using place = new Place();
-  const watch = new FileWatch(place.path("file"));
+  using place = new TemporaryDirectory();
+  const watch = new FileWatch(place.at("file"));
   watch.poll();
   watch.beginRead();
   assertEquals(watch.mustCompare, false);

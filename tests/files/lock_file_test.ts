@@ -3,32 +3,15 @@ import { LockFile } from "../../lib/files/lock_file.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { fileStatus, FileType, linkStatus } from "../../lib/libc/file_status.ts";
 import { childLine, Holder, isRoot, output } from "../support/processes.ts";
-
-/** A directory for one test. */
-class Place {
-  readonly directory = Deno.makeTempDirSync();
-
-  path(name: string): string {
-    return `${this.directory}/${name}`;
-  }
-
-  write(name: string, text: string): string {
-    Deno.writeTextFileSync(this.path(name), text);
-    return this.path(name);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.directory, { recursive: true });
-  }
-}
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 function errorOf(action: () => unknown): number {
   return assertThrows(action, SystemError).errno;
 }
 
 Deno.test("LockFile is held by one process at a time", async () => {
-  using place = new Place();
-  const path = place.path("lock");
+  using place = new TemporaryDirectory();
+  const path = place.at("lock");
   const own = LockFile.tryAcquire(path)!;
   assertEquals(fileStatus(path).mode, FileType.regular | 0o600);
   // The process that holds it does not get it twice.
@@ -43,8 +26,8 @@ Deno.test("LockFile is held by one process at a time", async () => {
 });
 
 Deno.test("LockFile is free after a SIGKILL of the process that held it", async () => {
-  using place = new Place();
-  const path = place.path("lock");
+  using place = new TemporaryDirectory();
+  const path = place.at("lock");
   const holder = new Holder("lock", path);
   assertEquals(await holder.line(), "held");
   await holder.end("SIGKILL");
@@ -54,8 +37,8 @@ Deno.test("LockFile is free after a SIGKILL of the process that held it", async 
 });
 
 Deno.test("LockFile.release() leaves a file that was made after its own", () => {
-  using place = new Place();
-  const path = place.path("lock");
+  using place = new TemporaryDirectory();
+  const path = place.at("lock");
   const first = LockFile.tryAcquire(path)!;
   Deno.removeSync(path);
   using second = LockFile.tryAcquire(path);
@@ -67,24 +50,24 @@ Deno.test("LockFile.release() leaves a file that was made after its own", () => 
 });
 
 Deno.test("LockFile is never shared, though each holder removes the name", async () => {
-  using place = new Place();
-  const path = place.path("lock");
+  using place = new TemporaryDirectory();
+  const path = place.at("lock");
   const contenders = Array.from({ length: 4 }, () => output(childLine("contend", path, "200")));
   assertEquals(await Promise.all(contenders), Array(4).fill("done\n"));
   assertEquals(linkStatus(path), null);
 });
 
 Deno.test("LockFile refuses a symbolic link, a directory and a missing directory", () => {
-  using place = new Place();
-  Deno.symlinkSync(place.path("target"), place.path("link"));
-  assertEquals(errorOf(() => LockFile.tryAcquire(place.path("link"))), Errno.ELOOP);
-  assertEquals(linkStatus(place.path("target")), null);
-  assertEquals(errorOf(() => LockFile.tryAcquire(place.directory)), Errno.EISDIR);
-  assertEquals(errorOf(() => LockFile.tryAcquire(place.path("no/lock"))), Errno.ENOENT);
+  using place = new TemporaryDirectory();
+  Deno.symlinkSync(place.at("target"), place.at("link"));
+  assertEquals(errorOf(() => LockFile.tryAcquire(place.at("link"))), Errno.ELOOP);
+  assertEquals(linkStatus(place.at("target")), null);
+  assertEquals(errorOf(() => LockFile.tryAcquire(place.path)), Errno.EISDIR);
+  assertEquals(errorOf(() => LockFile.tryAcquire(place.at("no/lock"))), Errno.ENOENT);
 });
 
 Deno.test("LockFile refuses a file of a third user (needs root)", { ignore: !isRoot }, () => {
-  using place = new Place();
+  using place = new TemporaryDirectory();
   const path = place.write("lock", "");
   Deno.chownSync(path, 579, null);
   assertEquals(errorOf(() => LockFile.tryAcquire(path)), Errno.EPERM);

@@ -1,47 +1,35 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { checkPath } from "../../lib/files/trusted_path.ts";
-
-/** A directory for one test. Its own path is one that `checkPath` accepts. */
-class Place {
-  readonly directory = Deno.realPathSync(Deno.makeTempDirSync());
-
-  path(name: string): string {
-    return `${this.directory}/${name}`;
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.directory, { recursive: true });
-  }
-}
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const OWN_UID = Deno.uid()!;
 
 Deno.test("checkPath() accepts a path of which no other user may write a part", () => {
-  using place = new Place();
-  Deno.mkdirSync(place.path("a"));
-  Deno.symlinkSync("a", place.path("link"));
+  using place = new TemporaryDirectory();
+  Deno.mkdirSync(place.at("a"));
+  Deno.symlinkSync("a", place.at("link"));
   for (const name of ["absent", "absent/below", "a/file", "link/file", "./a/../a/file"]) {
-    assertEquals(checkPath(place.path(name), OWN_UID), null, name);
+    assertEquals(checkPath(place.at(name), OWN_UID), null, name);
   }
 });
 
 Deno.test("checkPath() refuses a directory that others may write, also behind a link", () => {
-  using place = new Place();
-  Deno.mkdirSync(place.path("open"));
-  Deno.chmodSync(place.path("open"), 0o777);
-  Deno.symlinkSync("open", place.path("link"));
+  using place = new TemporaryDirectory();
+  Deno.mkdirSync(place.at("open"));
+  Deno.chmodSync(place.at("open"), 0o777);
+  Deno.symlinkSync("open", place.at("link"));
   for (const name of ["open/file", "link/file"]) {
-    const problem = checkPath(place.path(name), OWN_UID);
-    assertEquals(problem?.sentence, `${place.path("open")} is writable by others (mode 0777)`);
+    const problem = checkPath(place.at(name), OWN_UID);
+    assertEquals(problem?.sentence, `${place.at("open")} is writable by others (mode 0777)`);
   }
-  Deno.chmodSync(place.path("open"), 0o1777);
-  assertEquals(checkPath(place.path("link/file"), OWN_UID), null);
+  Deno.chmodSync(place.at("open"), 0o1777);
+  assertEquals(checkPath(place.at("link/file"), OWN_UID), null);
 });
 
 Deno.test("checkPath() throws for a circle of links", () => {
-  using place = new Place();
-  Deno.symlinkSync("b", place.path("a"));
-  Deno.symlinkSync("a", place.path("b"));
-  const error = assertThrows(() => checkPath(place.path("a"), OWN_UID), Error);
+  using place = new TemporaryDirectory();
+  Deno.symlinkSync("b", place.at("a"));
+  Deno.symlinkSync("a", place.at("b"));
+  const error = assertThrows(() => checkPath(place.at("a"), OWN_UID), Error);
   assert(error.message.startsWith("there are too many links at "));
 });

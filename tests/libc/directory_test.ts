@@ -2,50 +2,14 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Directory } from "../../lib/libc/directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { isRoot } from "../support/processes.ts";
-
-/** A directory for one test, and a file outside it that must not change. */
-class Place {
-  readonly path = Deno.makeTempDirSync();
-  readonly directory = new Directory(this.path);
-  readonly #outside = Deno.makeTempDirSync();
-  readonly victim = `${this.#outside}/victim`;
-
-  constructor() {
-    Deno.writeTextFileSync(this.victim, "victim", { mode: 0o600 });
-  }
-
-  write(name: string, text: string, mode = 0o600): void {
-    Deno.writeTextFileSync(this.at(name), text);
-    Deno.chmodSync(this.at(name), mode);
-  }
-
-  at(name: string): string {
-    return `${this.path}/${name}`;
-  }
-
-  mode(name: string): string {
-    return (Deno.statSync(this.at(name)).mode! & 0o7777).toString(8);
-  }
-
-  victimIsUntouched(): void {
-    const { mode, uid } = Deno.statSync(this.victim);
-    assertEquals([mode! & 0o7777, uid], [0o600, Deno.uid()]);
-    assertEquals(Deno.readTextFileSync(this.victim), "victim");
-  }
-
-  [Symbol.dispose](): void {
-    this.directory[Symbol.dispose]();
-    Deno.removeSync(this.path, { recursive: true });
-    Deno.removeSync(this.#outside, { recursive: true });
-  }
-}
+import { GuardedDirectory } from "../support/temporary_directory.ts";
 
 function errorOf(action: () => unknown): number {
   return assertThrows(action, SystemError).errno;
 }
 
 Deno.test("a Directory is neither a file nor a symbolic link", () => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   place.write("file", "");
   Deno.symlinkSync(place.path, place.at("link"));
   assertEquals(errorOf(() => new Directory(place.at("file"))), Errno.ENOTDIR);
@@ -54,7 +18,7 @@ Deno.test("a Directory is neither a file nor a symbolic link", () => {
 });
 
 Deno.test("create() follows no symbolic link and replaces no file", () => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   Deno.symlinkSync(place.victim, place.at("link"));
   Deno.symlinkSync(place.at("none"), place.at("dangling"));
   place.write("file", "old");
@@ -65,7 +29,7 @@ Deno.test("create() follows no symbolic link and replaces no file", () => {
 });
 
 Deno.test("open() follows no symbolic link and does not wait at a FIFO", async () => {
-  using place = new Place();
+  using place = new GuardedDirectory();
   Deno.symlinkSync(place.victim, place.at("link"));
   assertEquals(errorOf(() => place.directory.open("link")), Errno.ELOOP);
   await new Deno.Command("mkfifo", { args: [place.at("fifo")] }).output();
@@ -76,7 +40,7 @@ Deno.test(
   "copyRights() changes the open file, also when its name is another file's (needs root)",
   { ignore: !isRoot },
   () => {
-    using place = new Place();
+    using place = new GuardedDirectory();
     place.write("model", "", 0o644);
     Deno.chownSync(place.at("model"), 579, 578);
     using model = place.directory.open("model");

@@ -1,6 +1,7 @@
 /** Backends, a tunnel, and a proxy that changes bytes, for tests of forward services. */
 import { KeyedServer, writeKey } from "./keys.ts";
 import type { Program } from "./program.ts";
+import { RunningProgram } from "./running_program.ts";
 
 /** A backend on a Unix socket that calls a function for each connection. */
 export class Backend {
@@ -127,19 +128,9 @@ export class Wiretap {
 }
 
 /** A running `ipcauth connect --listen`. */
-export class RunningTunnel {
-  readonly child: Deno.ChildProcess;
+export class RunningTunnel extends RunningProgram {
   /** The lines that it has printed. */
   readonly lines: string[] = [];
-  readonly #waiting = new Set<() => void>();
-  readonly #reading: Promise<void>;
-  #ended = false;
-
-  constructor(child: Deno.ChildProcess) {
-    this.child = child;
-    child.stdout.cancel().catch(() => {});
-    this.#reading = this.#read();
-  }
 
   /** Starts one, and waits until it listens. */
   static async open(
@@ -157,43 +148,15 @@ export class RunningTunnel {
     for (;;) {
       const found = this.lines.find((line) => line.includes(part));
       if (found !== undefined) return found;
-      if (this.#ended) {
-        throw new Error(`the tunnel ended without "${part}": ${this.lines.join("\n")}`);
-      }
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      await this.next(part);
     }
   }
 
-  /** Ends it. @returns Its exit code. */
-  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    try {
-      this.child.kill(signal);
-    } catch {
-      // It has already ended; the status has its exit code.
-    }
-    const { code } = await this.child.status;
-    await this.#reading;
-    return code;
+  protected override get output(): string {
+    return this.lines.join("\n");
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) await this.stop("SIGKILL");
-  }
-
-  async #read(): Promise<void> {
-    let rest = "";
-    for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
-      const parts = (rest + chunk).split("\n");
-      rest = parts.pop()!;
-      this.lines.push(...parts);
-      this.#notify();
-    }
-    this.#ended = true;
-    this.#notify();
-  }
-
-  #notify(): void {
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
+  protected override add(line: string): void {
+    this.lines.push(line);
   }
 }

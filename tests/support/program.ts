@@ -5,6 +5,7 @@
 import { join } from "@std/path";
 import { BUILDS, stage } from "../../tools/build/stage.ts";
 import { hasPrivateSystem, preparePrivateSystem } from "./private_system.ts";
+import { RunningProgram } from "./running_program.ts";
 
 /** The result of a finished run. */
 export interface Outcome {
@@ -178,26 +179,12 @@ export class Program {
 export type AuditEvent = Record<string, unknown> & { readonly event: string };
 
 /** A server under test. */
-export class RunningServer {
-  readonly child: Deno.ChildProcess;
+export class RunningServer extends RunningProgram {
   /** All events so far. */
   readonly log: AuditEvent[] = [];
   /** Output on standard error that is not an event. */
   text = "";
   readonly #byKind = new Map<string, AuditEvent[]>();
-  readonly #waiting = new Set<() => void>();
-  readonly #reading: Promise<void>;
-  #ended = false;
-
-  constructor(child: Deno.ChildProcess) {
-    this.child = child;
-    this.#reading = this.#read();
-    child.stdout.cancel().catch(() => {});
-  }
-
-  get pid(): number {
-    return this.child.pid;
-  }
 
   /** The events of a kind so far. */
   of(kind: string): readonly AuditEvent[] {
@@ -214,46 +201,21 @@ export class RunningServer {
       for (; checked < events.length; checked++) {
         if (matches(events[checked]!)) return events[checked]!;
       }
-      await this.#next(kind);
+      await this.next(kind);
     }
   }
 
   /** Waits for a number of events of a kind. @returns All events of that kind so far. */
   async events(kind: string, count: number): Promise<AuditEvent[]> {
-    while (this.of(kind).length < count) await this.#next(kind);
+    while (this.of(kind).length < count) await this.next(kind);
     return [...this.of(kind)];
   }
 
-  /** Ends the server with a signal. @returns Its exit code. */
-  async stop(signal: Deno.Signal = "SIGTERM"): Promise<number> {
-    try {
-      this.child.kill(signal);
-    } catch {
-      // It has already ended; the status has its exit code.
-    }
-    const { code } = await this.child.status;
-    await this.#reading;
-    return code;
+  protected override get output(): string {
+    return this.text + JSON.stringify(this.log);
   }
 
-  /** Kills the server at the end of an `await using` block. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) await this.stop("SIGKILL");
-  }
-
-  async #read(): Promise<void> {
-    let rest = "";
-    for await (const chunk of this.child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) this.#add(line);
-      this.#notify();
-    }
-    this.#ended = true;
-    this.#notify();
-  }
-
-  #add(line: string): void {
+  protected override add(line: string): void {
     let event: AuditEvent;
     try {
       event = JSON.parse(line);
@@ -265,21 +227,6 @@ export class RunningServer {
     const events = this.#byKind.get(event.event);
     if (events === undefined) this.#byKind.set(event.event, [event]);
     else events.push(event);
-  }
-
-  /** Waits for more output. */
-  async #next(kind: string): Promise<void> {
-    if (this.#ended) {
-      throw new Error(
-        `the server ended without "${kind}":\n${this.text}${JSON.stringify(this.log)}`,
-      );
-    }
-    await new Promise<void>((resolve) => this.#waiting.add(resolve));
-  }
-
-  #notify(): void {
-    for (const resolve of this.#waiting) resolve();
-    this.#waiting.clear();
   }
 }
 
