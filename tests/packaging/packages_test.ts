@@ -65,7 +65,8 @@ mount --bind "$1" /mnt/root/mnt && exec chroot /mnt/root /bin/sh -e /mnt/steps.s
 
 /**
  * Installs, upgrades, removes and purges the packages in the overlay. `systemctl` is a stub that
- * records its arguments in `/mnt/told`; the tools that run it are Debian's.
+ * records its arguments in `/mnt/told`; the tools that run it are Debian's. What the machine has of
+ * ipcauth is not in the way.
  */
 const STEPS = `
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -76,6 +77,9 @@ cd /
 mkdir -p /run/systemd/system; rm -f /usr/sbin/policy-rc.d
 printf '%s\\n' '#!/bin/sh' 'echo "$*" >> /mnt/told' > /mnt/systemctl
 chmod 755 /mnt/systemctl; rm -f /usr/bin/systemctl; cp /mnt/systemctl /usr/bin/systemctl
+dpkg --purge ipcauth >/mnt/log 2>&1 || true
+rm -rf /etc/ipcauth /run/ipcauth
+for file in passwd group shadow gshadow; do sed -i '/^ipcauth:/d' /etc/$file; done
 : > /mnt/told
 say install; run dpkg --force-depends -i /mnt/one.deb
 ipcauth --version

@@ -166,8 +166,15 @@ removed dave
 
   await t.step("closing the own session reports that the server has closed it", async () => {
     const { stdout } = await fixture.run(CAROL, "who");
-    const next = Number(/^\*\s+(\d+)/m.exec(stdout)![1]) + 1;
-    const { code, stderr } = await fixture.run(CAROL, `close session ${next}`, "who", "who");
+    const own = Number(/^\*\s+(\d+)/m.exec(stdout)![1]) + 1;
+    const argv = ["ipcauth", "connect", `--unix=${fixture.path}`];
+    const child = fixture.program.command(argv, { ...CAROL, input: "" }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`close session ${own}\n`));
+    // Its input stays open: the end of the session ends it.
+    const { code, stderr: bytes } = await child.output();
+    await writer.close().catch(() => {});
+    const stderr = new TextDecoder().decode(bytes);
     assertEquals(code, 69, stderr);
     assertStringIncludes(stderr, "error: The server has closed the session\n");
     assertEquals(stderr.includes("Failed to connect"), false);
