@@ -75,9 +75,7 @@ Deno.test({
       ...[`${program.bin}/ipcauth`, "serve", "--config", config, "--exec", "--", "echo", "hello"],
     ]).spawn();
     await using server = new RunningServer(child);
-    while (!await Deno.lstat(path).then(() => true, () => false)) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await server.printed(`Listening on ${path} as 3.`);
     // The first connection starts it, and waits until it is answered.
     using connection = await Deno.connect({ transport: "unix", path });
     assertEquals(new TextDecoder().decode((await drain(connection)).bytes), "hello\n");

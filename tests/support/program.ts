@@ -211,6 +211,11 @@ export class RunningServer extends RunningProgram {
     return [...this.of(kind)];
   }
 
+  /** Waits for a text that is no event. */
+  async printed(part: string): Promise<void> {
+    while (!this.text.includes(part)) await this.next(part);
+  }
+
   protected override get output(): string {
     return this.text + JSON.stringify(this.log);
   }
