@@ -56,7 +56,10 @@ export interface ByteCounts {
 
 /** Ends the connection of a session from outside its service. */
 export interface SessionHandle {
-  /** Closes the connection at once, in both directions. Leads to {@linkcode Session.end}. */
+  /**
+   * Closes the connection in both directions. Leads to {@linkcode Session.end}. What has been
+   * answered may still reach the client before that.
+   */
   terminate(reason: TerminationReason): void;
   /** Ends at once what may outlast {@linkcode terminate}, such as a program. */
   kill?(): void;
