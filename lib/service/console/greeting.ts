@@ -159,7 +159,9 @@ class GreetedConsole implements Watcher, SessionHandle {
   }
 
   #close(reason: CloseReason): void {
-    this.#registration?.close();
+    // Closed already; an encrypted connection may outlast its plaintext side.
+    if (this.#registration === null) return;
+    this.#registration.close();
     this.#registration = null;
     this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: 0, out: this.#handover.greeted });

@@ -41,6 +41,7 @@ export class ConsoleSession {
   readonly #splitter = new LineSplitter(MAX_REQUEST_BYTES);
   #caller: Caller;
   #failed = false;
+  #terminated = false;
 
   /**
    * @param socket The connection, whose welcome was sent.
@@ -92,14 +93,15 @@ export class ConsoleSession {
     };
   }
 
-  /** Ends the connection at once. */
+  /** Ends the connection at once. Requests that were received before are not run any more. */
   terminate(): void {
+    this.#terminated = true;
     this.#socket.destroy();
   }
 
   async #answer(line: string): Promise<void> {
     // A blank line, as a person at a terminal types one, is not answered.
-    if (line.trim() === "") return;
+    if (this.#terminated || line.trim() === "") return;
     let request: Request;
     try {
       request = parseRequest(line);
