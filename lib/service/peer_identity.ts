@@ -3,24 +3,20 @@
  *
  * @module
  */
-import type { Descriptor } from "../libc/descriptor.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { accountByUid, groupsOf } from "../libc/ids.ts";
-import { peerGroups } from "../libc/peer_credentials.ts";
 import type { Session } from "../session/session.ts";
 
 /**
  * The process identity of a session's client: what the kernel recorded on a Unix socket, else what
  * the configuration and the name service say of the key's user.
  *
- * @param client The client's connection.
  * @returns Null where a part of it is unknown.
  */
-export function peerIdentity({ facts }: Session, client: Descriptor): ProcessIdentity | null {
+export function peerIdentity({ facts }: Session): ProcessIdentity | null {
   const { origin, identity } = facts;
   if (origin.kind === "tcp") return listedIdentity(identity);
-  const groups = peerGroups(client);
-  const { uid, gid } = origin.credentials;
+  const { credentials: { uid, gid }, groups } = origin;
   return groups === null ? null : { uid, gid, groups };
 }
 

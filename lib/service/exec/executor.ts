@@ -70,7 +70,7 @@ export class Executor implements Service {
     let request: SpawnRequest | null = null;
     let problem: string | null = null;
     try {
-      request = this.#runAs.prepare(session, connection.descriptor);
+      request = this.#runAs.prepare(session);
     } catch (error) {
       problem = sentenceOf(error);
     }

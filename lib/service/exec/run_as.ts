@@ -10,7 +10,6 @@
  */
 import type { Config, ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
-import type { Descriptor } from "../../libc/descriptor.ts";
 import { fileStatus, linkStatus } from "../../libc/file_status.ts";
 import type { ProcessIdentity } from "../../libc/identity.ts";
 import { accountByUid } from "../../libc/ids.ts";
@@ -60,14 +59,13 @@ export class RunAs {
   /**
    * Builds the spawn request of a session.
    *
-   * @param client The client's connection.
    * @throws {Failure} When a part of the user's identity is unknown.
    * @throws {SystemError} When the program no longer exists.
    */
-  prepare(session: Session, client: Descriptor): SpawnRequest {
+  prepare(session: Session): SpawnRequest {
     const [path] = this.#argv;
     if (this.#setpriv === null) return { path, argv: this.#argv, variables: [] };
-    const identity = this.#identityOf(session, client);
+    const identity = this.#identityOf(session);
     if (identity === null) {
       throw new Failure(`the primary group of ${this.#nameOf(session)} is not known`, {
         exit: ExitCode.config,
@@ -83,8 +81,8 @@ export class RunAs {
     };
   }
 
-  #identityOf(session: Session, client: Descriptor): ProcessIdentity | null {
-    if (this.#runAs === "peer") return peerIdentity(session, client);
+  #identityOf(session: Session): ProcessIdentity | null {
+    if (this.#runAs === "peer") return peerIdentity(session);
     const user = this.#config().access.usersByName.get(this.#nameOf(session));
     return user === undefined ? null : listedIdentity(user);
   }

@@ -32,17 +32,15 @@ const CLOSE_REASONS: Readonly<Record<ConnectError["kind"], CloseReason>> = {
 /**
  * Connects to a backend on a Unix socket, with the identity that the backend is to see.
  *
- * @param client The client's connection.
  * @returns The connection, or an error number.
  */
 export function connectUnix(
   identity: BackendIdentity,
   session: Session,
-  client: Descriptor,
   address: SocketAddress,
 ): Descriptor | number {
   const backend = unixSocket();
-  const error = identity.connecting(session, client, () => connect(backend, address));
+  const error = identity.connecting(session, () => connect(backend, address));
   if (error === 0) return backend;
   backend.close();
   return error;

@@ -18,14 +18,17 @@ export interface BackendIdentity {
   /**
    * Runs `connect` so that the backend sees the identity.
    *
-   * @param client The client's connection.
    * @param connect Connects to the backend; returns 0 or an error number.
    * @returns The same. `EPERM` where the identity cannot be established; then nothing has
    * connected.
    */
-  connecting(session: Session, client: Descriptor, connect: () => number): number;
+  connecting(session: Session, connect: () => number): number;
 
-  /** The bytes that the backend receives before those of the client, or null. */
+  /**
+   * The bytes that the backend receives before those of the client, or null.
+   *
+   * @param client The client's connection.
+   */
   before(session: Session, client: Descriptor): Uint8Array | null;
 }
 
@@ -37,9 +40,9 @@ export interface BackendIdentity {
 export function backendIdentity(identity: ForwardIdentity): BackendIdentity {
   switch (identity) {
     case "none":
-      return { connecting: (_session, _client, connect) => connect(), before: () => null };
+      return { connecting: (_session, connect) => connect(), before: () => null };
     case "proxy-v2":
-      return { connecting: (_session, _client, connect) => connect(), before: headerOf };
+      return { connecting: (_session, connect) => connect(), before: headerOf };
     case "impersonate":
       return new Impersonation();
   }
@@ -81,9 +84,9 @@ class Impersonation implements BackendIdentity {
     }
   }
 
-  connecting(session: Session, client: Descriptor, connect: () => number): number {
+  connecting(session: Session, connect: () => number): number {
     try {
-      const identity = peerIdentity(session, client);
+      const identity = peerIdentity(session);
       return identity === null ? Errno.EPERM : this.#thread.run(identity, connect);
     } catch (error) {
       if (error instanceof SystemError) return error.errno;

@@ -62,7 +62,7 @@ export class Forwarder implements Service {
       if (this.#kind === "tcp") return backendConnect().toTcp(this.#addresses);
       // A backend on this host normally accepts at once: then no BackendConnect is needed.
       const [address] = this.#addresses;
-      const attempt = () => connectUnix(this.#identity, session, client.descriptor, address);
+      const attempt = () => connectUnix(this.#identity, session, address);
       const backend = attempt();
       return typeof backend === "number"
         ? backendConnect().toUnix(backend, attempt)
