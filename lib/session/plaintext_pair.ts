@@ -8,6 +8,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { unixSocketPair } from "../libc/sockets.ts";
 import { Relay } from "../net/relay.ts";
 import type { RelayOutcome, RelayOwner, TerminationReason } from "../net/relay_outcome.ts";
+import type { Reactor } from "../reactor/reactor.ts";
 import type { RelayContext } from "./data_plane_context.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import type { ClientConnection } from "./service.ts";
@@ -18,10 +19,12 @@ export interface PlaintextPair {
   /** Owned by the caller. */
   readonly descriptor: Descriptor;
   /**
-   * Closes the connection to the client at once. On a Unix socket there is none beside the
-   * descriptor.
+   * Closes the connection to the client. On a Unix socket there is none beside the descriptor.
+   *
+   * @param delayMs How long the client may still take what was sent to it, in milliseconds; at once
+   * where it is left out.
    */
-  closeClient(reason: TerminationReason): void;
+  closeClient(reason: TerminationReason, delayMs?: number): void;
 }
 
 /**
@@ -61,6 +64,7 @@ export function openPlaintextPair(
 /** Encrypts and decrypts between the client and the plaintext side. */
 class EncryptedPair implements PlaintextPair, RelayOwner {
   readonly descriptor: Descriptor;
+  readonly #reactor: Reactor;
   readonly #session: Session;
   readonly #relay: Relay;
   readonly #idleTimer: IdleTimer | null;
@@ -74,6 +78,7 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
     idleTimeoutMs: number,
   ) {
     this.descriptor = far;
+    this.#reactor = reactor;
     this.#session = session;
     const plaintext = { descriptor: near, kind: "unix" as const, seal: null };
     this.#relay = new Relay(reactor, buffers, connection, plaintext, this);
@@ -81,8 +86,9 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
     this.#idleTimer = IdleTimer.start(reactor, session, this.#relay, idleTimeoutMs);
   }
 
-  closeClient(reason: TerminationReason): void {
-    this.#relay.abort(reason);
+  closeClient(reason: TerminationReason, delayMs = 0): void {
+    if (delayMs === 0) this.#relay.abort(reason);
+    else this.#reactor.after(delayMs, () => this.#relay.abort(reason));
   }
 
   onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {

@@ -104,7 +104,6 @@ export class ConsoleGreeter implements Service {
 
 /** A console session that was greeted and has sent nothing yet. */
 class GreetedConsole implements Watcher, SessionHandle {
-  readonly #reactor: Reactor;
   readonly #host: ConsoleHost;
   readonly #session: Session;
   readonly #pair: PlaintextPair;
@@ -121,7 +120,6 @@ class GreetedConsole implements Watcher, SessionHandle {
     pair: PlaintextPair,
     handover: ConsoleHandover,
   ) {
-    this.#reactor = reactor;
     this.#host = host;
     this.#session = session;
     this.#pair = pair;
@@ -155,7 +153,7 @@ class GreetedConsole implements Watcher, SessionHandle {
     if (this.#adopted) this.#host.terminate(this.#session.id);
     else this.#close(reason);
     // The answer to the request that closes its own session is still on its way.
-    this.#reactor.after(ANSWER_TIMEOUT_MS, () => this.#pair.closeClient(reason));
+    this.#pair.closeClient(reason, ANSWER_TIMEOUT_MS);
   }
 
   #close(reason: CloseReason): void {
