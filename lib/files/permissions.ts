@@ -4,6 +4,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
+import { FileType } from "../libc/file_status.ts";
 import { shellWord } from "../text/shell_word.ts";
 
 /** Owner and mode of a file or directory. */
@@ -21,9 +22,6 @@ export interface PathProblem {
   readonly fix: string;
 }
 
-const TYPE = 0o170000;
-const REGULAR = 0o100000;
-const DIRECTORY = 0o040000;
 const STICKY = 0o1000;
 const WRITABLE_BY_OTHERS = 0o022;
 const READABLE_BY_OTHERS = 0o004;
@@ -50,7 +48,7 @@ export function checkConfigFile(
   path: string,
   ownUid: number,
 ): PathProblem | null {
-  if ((facts.mode & TYPE) !== REGULAR) {
+  if ((facts.mode & FileType.mask) !== FileType.regular) {
     return { sentence: `${path} is not a regular file`, fix: `ls -ld ${shellWord(path)}` };
   }
   return checkWritable(facts, path) ?? checkOwner(facts, path, ownUid);
@@ -62,7 +60,7 @@ export function checkConfigFile(
  */
 export function checkKeyFile(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
   // A directory or a device with this bit is refused for its type.
-  if ((facts.mode & TYPE) === REGULAR && facts.mode & READABLE_BY_OTHERS) {
+  if ((facts.mode & FileType.mask) === FileType.regular && facts.mode & READABLE_BY_OTHERS) {
     return {
       sentence: `${path} is readable by others (mode ${octalMode(facts.mode)})`,
       fix: `chmod o-rwx,g-w ${shellWord(path)}`,
@@ -88,7 +86,7 @@ export function checkLink(facts: FileFacts, path: string, ownUid: number): PathP
  * sticky bit is enough for that (`inode(7)`).
  */
 export function checkDirectory(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
-  if ((facts.mode & TYPE) !== DIRECTORY) {
+  if ((facts.mode & FileType.mask) !== FileType.directory) {
     return { sentence: `${path} is not a directory`, fix: `ls -ld ${shellWord(path)}` };
   }
   const writable = facts.mode & STICKY ? null : checkWritable(facts, path);
