@@ -76,6 +76,11 @@ export function asFailure(error: unknown, what: string, exit: ExitCode): Failure
   return new Failure(`${what}: ${messageOf(error)}`, { exit, cause: error });
 }
 
+/** The text of an error that is a bug: its name and its message. */
+export function bugText(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
 /** The message of an error; of what is no error, its text. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

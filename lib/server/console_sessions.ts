@@ -6,6 +6,7 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ToDataPlane } from "../dataplane/messages.ts";
+import { bugText } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
@@ -86,7 +87,7 @@ export class ConsoleSessions {
     this.#options.audit.record({
       event: "error",
       time: Date.now(),
-      message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      message: bugText(error),
     });
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { bugText, ExitCode, Failure } from "../errors.ts";
 import { escapeForTerminal } from "./escape.ts";
 
 /** What is printed to standard error, and how the process ends. */
@@ -62,8 +62,7 @@ const CYAN = 36;
 /** A failure as it is; any other error as the failure that a bug is, exit code 70. */
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new Failure(`an internal error: ${oneLine(message)}`, {
+  return new Failure(`an internal error: ${oneLine(bugText(error))}`, {
     exit: ExitCode.software,
     cause: error,
   });
