@@ -104,7 +104,8 @@ async function write(
 
 /** Root may edit a file that a server of its own would not read: its owner is another user. */
 function ownerNote(path: string, uid: number): string {
-  return `ipcauth: note: ${path} belongs to uid ${uid}: only a server that runs as uid ${uid} reads it\n`;
+  return `ipcauth: note: ${path} belongs to uid ${uid}: ` +
+    `only a server that runs as uid ${uid} reads it\n`;
 }
 
 /**

@@ -169,7 +169,8 @@ export function handshakeFailure(
       return connectFailure(
         `${where} does not know this key`,
         ExitCode.refused,
-        "ipcauth gen-key --show FILE prints a key's id; the server's log names the one that was refused",
+        "ipcauth gen-key --show FILE prints a key's id; " +
+          "the server's log names the one that was refused",
       );
     case "truncated":
       return connectFailure(`${where} ended in the middle of the access check`, ExitCode.data);

@@ -18,7 +18,7 @@ function flagsOf(set: string): string[] {
   );
 }
 
-Deno.test("the task that runs the program from source grants exactly the permissions of the table", () => {
+Deno.test("the task that runs the source grants exactly the permissions of the table", () => {
   assertEquals(
     manifest.tasks.ipcauth.command,
     "deno run --quiet -P=ipcauth --no-prompt main.ts",
@@ -26,7 +26,7 @@ Deno.test("the task that runs the program from source grants exactly the permiss
   assertEquals([...flagsOf("ipcauth"), "--no-prompt"], PERMISSION_FLAGS);
 });
 
-Deno.test("every task that runs or tests a program names a permission set, and grants nothing else", () => {
+Deno.test("every task that runs a program names a permission set, and grants nothing else", () => {
   for (const [name, { command }] of Object.entries(manifest.tasks)) {
     for (const part of command.split(" && ").filter((text) => /^deno (run|test) /.test(text))) {
       // Without `--quiet`, `deno run` warns that permission sets are experimental.
@@ -122,7 +122,7 @@ async function probe(args: readonly string[], until?: RegExp) {
   return { code, stdout: await stdout, stderr };
 }
 
-Deno.test("each command revokes the permissions it does not need, and still works", async (test) => {
+Deno.test("each command revokes permissions it does not need, and still works", async (test) => {
   const directory = await Deno.makeTempDir();
   const config = `${directory}/config.yaml`;
   const key = `${directory}/a.key`;

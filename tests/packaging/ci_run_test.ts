@@ -92,7 +92,7 @@ async function runCi(env: Partial<typeof PASSING>, executable = false): Promise<
 
 const RUNS = ["bundle test", "source test-end-to-end", "portable test-end-to-end"];
 
-Deno.test("CI tests bundle, source and portable build, says why not the executable, and adds up", async () => {
+Deno.test("CI tests each build, says why not the executable, and adds up", async () => {
   const { code, text, lastLine, runs } = await runCi({});
   assertEquals([code, lastLine, runs], [0, "60 passed, 0 failed", RUNS], text);
   assertStringIncludes(text, "left out: the tests of the compiled executable: ");
@@ -107,12 +107,12 @@ Deno.test("CI tests the compiled executable where there is one", async () => {
   );
 });
 
-Deno.test("CI fails when compiling fails for another reason than a missing base runtime", async () => {
+Deno.test("CI fails when compiling fails, except for want of a base runtime", async () => {
   const { code, runs } = await runCi({ COMPILE: "1" });
   assertEquals([code, runs], [1, []]);
 });
 
-Deno.test("CI fails when a test of any run fails or is skipped, or a run has no summary", async () => {
+Deno.test("CI fails when a test fails or is skipped, or a run has no summary", async () => {
   for (
     const [env, expected] of [
       [{ source: "FAILED | 18 passed (2 steps) | 2 failed (1 step) (3s)" }, "58 passed, 2 failed"],

@@ -100,7 +100,7 @@ Stack backtrace:
   }
 });
 
-Deno.test("an executable contains one file with the commit; directory, HOME and umask change no byte", async () => {
+Deno.test("an executable has the commit; directory, HOME and umask change no byte", async () => {
   using temporary = await temporaryDirectory();
   const one = join(temporary.path, "one", "ipcauth-linux");
   const two = join(temporary.path, "some", "where", "else", "ipcauth-linux");

@@ -69,7 +69,7 @@ class ReleaseFixture {
 /** The result of a complete installation. */
 const INSTALLED = ["./bin/ipcauth", `./lib/${NAME}`];
 
-Deno.test("install.sh takes `--flag value` and `--flag=value`, and reports a missing value", async (test) => {
+Deno.test("install.sh takes both forms of a flag, and reports a missing value", async (test) => {
   using fixture = new ReleaseFixture();
   await fixture.release("one");
   for (
@@ -138,7 +138,7 @@ Deno.test("install.sh requires exactly one archive for this machine", async () =
   await Deno.lstat(fixture.path("a")).then(() => assert(false), () => {});
 });
 
-Deno.test("install.sh replaces the same and another version; the program can be started at all times", async () => {
+Deno.test("install.sh replaces any version; the program can be started at all times", async () => {
   using fixture = new ReleaseFixture();
   const args = ["--from=release", "--prefix=a"];
   await fixture.release("0");
@@ -202,7 +202,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("the checksums of a release include its installer, which contains the address", async () => {
+Deno.test("the checksums of a release include its installer, which has the address", async () => {
   using fixture = new ReleaseFixture();
   await fixture.release("one");
   const sums = await writeChecksums(fixture.path("release"), "https://host.example/v1");

@@ -44,7 +44,7 @@ async function buildTwice(script: string, build: (directory: string) => Promise<
   }
 }
 
-Deno.test("the portable archive has the same bytes under another umask, in a tree with g+s", async () => {
+Deno.test("the portable archive has the same bytes under any umask, in a g+s tree", async () => {
   const listing = await buildTwice(
     `import { pack, portable, PORTABLE_NAME } from "./tools/build/portable.ts";
 const [directory] = Deno.args;

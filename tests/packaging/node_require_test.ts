@@ -8,7 +8,7 @@ const placeholder = (name: string): string =>
   `this,arguments);throw Error('Dynamic require of "'+n+'" is not supported')});`;
 
 for (const name of ["ki", "$i"]) {
-  Deno.test(`withNodeRequire() gives a CommonJS module Node's require under the name ${name}`, async () => {
+  Deno.test(`withNodeRequire() gives a module Node's require under the name ${name}`, async () => {
     const module = `${placeholder(name)}export const platform=${name}("node:process").platform;`;
     // A data URL has no directory to resolve from; the bundle is a file.
     const text = withNodeRequire(module).replace("import.meta.url", '"file:///"');

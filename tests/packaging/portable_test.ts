@@ -36,7 +36,7 @@ Deno.test("the portable build runs from any path, as any user", async (test) => 
     });
     assertMatch(stdout, /^ipcauth /);
   });
-  await test.step("through a link to its directory, beside another program's lib/ipcauth", async () => {
+  await test.step("through a link to its directory, beside another lib/ipcauth", async () => {
     const trap = program.path("trap");
     await Deno.mkdir(join(trap, "lib", "ipcauth"), { recursive: true });
     await Deno.writeTextFile(join(trap, "lib", "ipcauth", "main.js"), "console.log('trapped');\n");

@@ -27,7 +27,7 @@ Deno.test("the bill of materials has every imported dependency, with hash and li
   }
 });
 
-Deno.test("each kind of build has its own reproducible bill, with the runtime that is in it", async (test) => {
+Deno.test("each kind of build has its own reproducible bill, with its runtime", async (test) => {
   const builds: [BuildDescription, string[]][] = [
     [{ name: "bundle", artifacts: ["ipcauth"], runtime: null }, []],
     [
@@ -91,7 +91,7 @@ Deno.test("each kind of build has its own reproducible bill, with the runtime th
   assertEquals(new Set(serials).size, builds.length);
 });
 
-Deno.test("THIRD-PARTY-NOTICES has the license of every part, as the part itself contains it", async () => {
+Deno.test("THIRD-PARTY-NOTICES has the license of every part, as the part has it", async () => {
   const root = fromFileUrl(new URL("../../", import.meta.url));
   const notices = await Deno.readTextFile(join(root, "THIRD-PARTY-NOTICES"));
   for (
