@@ -16,6 +16,15 @@ async function retry<T>(call: () => T | null): Promise<T> {
   throw new Error("no value after 10,000 calls");
 }
 
+/**
+ * A loopback address that no other test uses (127.0.0.0/8 is this machine, RFC 1122, 3.2.1.3), so a
+ * port that is given up there stays free while other tests open and close connections.
+ */
+function ownLoopback(): string {
+  const [a, b, c] = crypto.getRandomValues(new Uint8Array(3));
+  return `127.${a}.${b}.${1 + c! % 254}`;
+}
+
 /** Makes a listener and a connection to it. */
 async function connected(host: string, to = host) {
   const listener = listenTcp(resolveHost(host, 0, true)[0]!, 16);
@@ -77,8 +86,9 @@ Deno.test(
 );
 
 Deno.test("listenTcp() is EADDRINUSE during the life of another server only", async () => {
-  const pair = await connected("127.0.0.1");
-  const address = resolveHost("127.0.0.1", pair.port)[0]!;
+  const host = ownLoopback();
+  const pair = await connected(host);
+  const address = resolveHost(host, pair.port)[0]!;
   assertEquals(assertThrows(() => listenTcp(address, 1), SystemError).errno, Errno.EADDRINUSE);
   // The server closes first, so the kernel keeps its connection in TIME_WAIT for a minute.
   pair.listener.close();
@@ -93,9 +103,10 @@ Deno.test("listenTcp() is EADDRNOTAVAIL for an address of another machine", () =
 });
 
 Deno.test("connectOutcome() is ECONNREFUSED without a listener", async () => {
-  const { listener, near, far, port } = await connected("127.0.0.1");
+  const host = ownLoopback();
+  const { listener, near, far, port } = await connected(host);
   for (const one of [listener, near, far]) one.close();
-  const address = resolveHost("127.0.0.1", port)[0]!;
+  const address = resolveHost(host, port)[0]!;
   using socket = tcpSocket(address);
   const error = connect(socket, address);
   const outcome = error === Errno.EINPROGRESS
