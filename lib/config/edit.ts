@@ -5,10 +5,17 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { isName, MAX_ID, parseId } from "../policy/id.ts";
+import { MAX_ID, parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
-import type { NameLookup } from "./names.ts";
+import {
+  lookalikeOf,
+  nameHint,
+  type NameLookup,
+  nameProblem,
+  rootProblem,
+  similarity,
+} from "./names.ts";
 import { parseConfig } from "./schema.ts";
 import { scalarText, type UserFields } from "./entry_style.ts";
 import { UsersText } from "./users_text.ts";
@@ -39,18 +46,13 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
   const before = parseConfig(text, context.path, context.names);
-  if (!isName(user.name)) {
-    throw invalid(
-      `${JSON.stringify(user.name)} cannot be a user's name: it has no blanks, quotes, commas or ` +
-        "colons, is not a number, does not begin with @ or -, and is at most 64 characters long",
-    );
-  }
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
       hint: `ipcauth users show ${shellWord(user.name)}${context.flags ?? ""}`,
     });
   }
+  requirePossibleName(user, before);
   requireFreeUid(user.uid, null, before, context);
   const fields: UserFields = {
     name: scalarText(user.name),
@@ -132,6 +134,7 @@ function withField(
     case "gid":
       return { ...user, gid: id() };
     case "uid":
+      requireRootItself(user.name, id());
       requireFreeUid(id(), user.name, config, context);
       return { ...user, uid: id() };
     default:
@@ -163,6 +166,32 @@ function requireUnnamed(name: string, { listeners, path }: Config): void {
       { exit: ExitCode.config, hint: `edit ${path}, line ${place.line}` },
     );
   }
+}
+
+/** @throws {Failure} 64 when a new user cannot have its name. */
+function requirePossibleName({ name, uid }: NewUser, { access }: Config): void {
+  const problem = nameProblem(name, "user");
+  if (problem !== null) {
+    throw invalid(
+      `${JSON.stringify(name)} cannot be a user's name: it ${problem}`,
+      nameHint("user"),
+    );
+  }
+  requireRootItself(name, uid);
+  const other = lookalikeOf(name, access.usersByName.keys());
+  if (other === null) return;
+  const { line } = access.usersByName.get(other)!.at;
+  throw invalid(similarity(name, other, ` in line ${line}`), nameHint("user"));
+}
+
+/** @throws {Failure} 64 when root's name and uid would be parted. */
+function requireRootItself(name: string, uid: number): void {
+  const problem = rootProblem(name, uid);
+  if (problem !== null) throw invalid(capitalized(problem), nameHint("user"));
+}
+
+function capitalized(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 function requireFreeUid(
@@ -225,8 +254,8 @@ function plain(value: unknown): unknown {
   return value instanceof Set ? [...value] : value;
 }
 
-function invalid(message: string): Failure {
-  return new Failure(message, { exit: ExitCode.usage, hint: "ipcauth help users" });
+function invalid(message: string, hint = "ipcauth help users"): Failure {
+  return new Failure(message, { exit: ExitCode.usage, hint });
 }
 
 function unedited(path: string, cause: unknown): Failure {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { accountByName, accountByUid, groupsOf } from "../libc/ids.ts";
+import { type Account, accountByName, accountByUid, groupsOf } from "../libc/ids.ts";
 import { decide } from "../policy/decide.ts";
 import { explain, type Explanation } from "../policy/explain.ts";
 import {
@@ -63,7 +63,7 @@ export function explainUser(
     credentials: { pid: 0, uid, gid },
     groups: account === null ? [] : groupsOf(account.name, account.gid),
   };
-  const name = listed?.name ?? account?.name ?? null;
+  const name = listed?.name ?? accountName(account, config);
   const subject = { uid, name, path: config.path, flags };
   const ask = (allow: AllowList | null) => {
     const decision = decide(peer, config.access, allow, hostFacts, UNLIMITED);
@@ -80,4 +80,12 @@ export function explainUser(
       ...ask(listener.allow),
     })),
   };
+}
+
+/**
+ * The name of an account, unless a configured user has it: a command about that name would change
+ * the user.
+ */
+function accountName(account: Account | null, { access }: Config): string | null {
+  return account === null || access.usersByName.has(account.name) ? null : account.name;
 }

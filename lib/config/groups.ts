@@ -5,13 +5,19 @@
  */
 import type { Group } from "../policy/types.ts";
 import type { Value } from "./document.ts";
-import { type NamedEntry, type NameLookup, readName, refuseDuplicates } from "./names.ts";
+import {
+  type NamedEntry,
+  type NameLookup,
+  readName,
+  refuseDuplicates,
+  refuseSameNames,
+} from "./names.ts";
 import type { Reader } from "./reader.ts";
 
 /** The keys of a group. */
 export const GROUP_KEYS = ["name", "gid", "local_ipc_access"] as const;
 
-/** Reads the groups. A name or gid that stands twice is reported. */
+/** Reads the groups. A name or gid that stands twice, and names that look alike, are reported. */
 export function readGroups(
   value: Value | null,
   names: NameLookup,
@@ -19,7 +25,7 @@ export function readGroups(
 ): readonly Group[] {
   const groups = reader.list(value).map((one) => readGroup(one, names, reader))
     .filter((group) => group !== null);
-  refuseDuplicates(groups, "group", (group) => group.entry.name, reader, (group) => group.nameAt);
+  refuseSameNames(groups, "group", reader);
   refuseDuplicates(groups, "gid", (group) => group.entry.gid, reader, (group) => group.idAt);
   return groups.map(({ entry }) => entry);
 }
@@ -27,7 +33,7 @@ export function readGroups(
 function readGroup(value: Value, names: NameLookup, reader: Reader): NamedEntry<Group> | null {
   const fields = reader.fields(value, GROUP_KEYS);
   if (fields === null) return null;
-  const name = readName(fields.get("name"), fields, reader);
+  const name = readName(fields.get("name"), fields, "group", reader);
   const access = fields.get("local_ipc_access");
   const localIpcAccess = reader.flag(access);
   if (name === null) return null;

@@ -8,7 +8,7 @@ import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
 import { readKeys } from "./listener_keys.ts";
-import type { NameLookup } from "./names.ts";
+import { nameHint, type NameLookup, nameProblem } from "./names.ts";
 import type { Reader } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type ListenerConfig } from "./types.ts";
@@ -116,6 +116,12 @@ function readAllow(
       continue;
     }
     const group = name.slice(1);
+    const problem = nameProblem(group, "group");
+    if (problem !== null) {
+      const what = `${JSON.stringify(group)} cannot be a group's name: it ${problem}`;
+      reader.refuse(entry, what, `list the group in groups; ${nameHint("group")}`);
+      continue;
+    }
     const gid = access.groups.find((one) => one.name === group)?.gid ?? names.groupId(group);
     if (gid !== null) gids.add(gid);
     else {

@@ -5,13 +5,21 @@
  */
 import type { User } from "../policy/types.ts";
 import type { Value } from "./document.ts";
-import { type NamedEntry, type NameLookup, readName, refuseDuplicates } from "./names.ts";
+import {
+  type NamedEntry,
+  nameHint,
+  type NameLookup,
+  readName,
+  refuseDuplicates,
+  refuseSameNames,
+  rootProblem,
+} from "./names.ts";
 import type { Reader } from "./reader.ts";
 
 /** The keys of a user. */
 export const USER_KEYS = ["name", "uid", "gid", "local_ipc_access", "admin"] as const;
 
-/** Reads the users. A name or uid that stands twice is reported. */
+/** Reads the users. A name or uid that stands twice, and names that look alike, are reported. */
 export function readUsers(
   value: Value | null,
   names: NameLookup,
@@ -19,7 +27,7 @@ export function readUsers(
 ): readonly User[] {
   const users = reader.list(value).map((one) => readUser(one, names, reader))
     .filter((user) => user !== null);
-  refuseDuplicates(users, "user", (user) => user.entry.name, reader, (user) => user.nameAt);
+  refuseSameNames(users, "user", reader);
   refuseDuplicates(users, "uid", (user) => user.entry.uid, reader, (user) => user.idAt);
   return users.map(({ entry }) => entry);
 }
@@ -27,7 +35,7 @@ export function readUsers(
 function readUser(value: Value, names: NameLookup, reader: Reader): NamedEntry<User> | null {
   const fields = reader.fields(value, USER_KEYS);
   if (fields === null) return null;
-  const name = readName(fields.get("name"), fields, reader);
+  const name = readName(fields.get("name"), fields, "user", reader);
   const uid = reader.id(fields.get("uid"), fields, "uid");
   if (uid === names.overflowUid) {
     reader.refuse(
@@ -40,9 +48,20 @@ function readUser(value: Value, names: NameLookup, reader: Reader): NamedEntry<U
   const localIpcAccess = reader.flag(access);
   const admin = reader.flag(fields.get("admin"));
   if (name === null || uid === null) return null;
+  const problem = rootProblem(name, uid);
+  if (problem !== null) {
+    reader.refuse(fields.get(uid === 0 ? "uid" : "name")!, problem, rootHint(uid));
+  }
   return {
     entry: { name, uid, gid, localIpcAccess, admin, at: value.at, accessAt: (access ?? value).at },
     nameAt: fields.get("name")!,
     idAt: fields.get("uid")!,
   };
+}
+
+/** Root is let in without an entry, so an entry with uid 0 under another name is not needed. */
+function rootHint(uid: number): string {
+  return uid === 0
+    ? "name it root, or remove the entry: root is let in without one"
+    : nameHint("user");
 }

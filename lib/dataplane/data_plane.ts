@@ -133,7 +133,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       events.logClose(session.closeRecord());
       this.#shutdown.onSessionEnd();
     });
-    const names = new UserNames(hostFacts.serverUid, serverUser);
+    const names = new UserNames({
+      serverUid: hostFacts.serverUid,
+      serverUser,
+      access: () => liveConfig.config.access,
+    });
     return {
       reactor,
       buffers: new RelayBuffers(),

@@ -1,5 +1,5 @@
 /**
- * Strict parsing of uids, gids and names. A lenient parser would turn `0day` into uid 0.
+ * Strict parsing of uids and gids. A lenient parser would turn `0day` into uid 0.
  *
  * @module
  */
@@ -17,15 +17,4 @@ export function parseId(text: string): number | null {
   if (!/^(0|[1-9][0-9]{0,9})$/.test(text)) return null;
   const id = Number(text);
   return id <= MAX_ID ? id : null;
-}
-
-/**
- * Whether a text can name a user or group in the configuration: at most 64 characters, all of them
- * printable, without blanks; not a number, which would be taken for a uid; without `@` or `-` at
- * the beginning, which mean a group and an option; without the characters that separate fields in
- * `passwd(5)` or items of a list.
- */
-export function isName(text: string): boolean {
-  return text.length <= 64 && /^[^\p{C}\p{Z}:,@"'\\-][^\p{C}\p{Z}:,"'\\]*$/u.test(text) &&
-    !/^[0-9]+$/.test(text);
 }

@@ -117,7 +117,11 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
   "users[]": {
     keys: USER_KEYS,
     path: "users[0].",
-    file: (key, value) => `users: [${mapping(key, value, { name: "bob", uid: "579" })}]\n`,
+    file: (key, value) => {
+      // Uid 0 has one name.
+      const name = key === "uid" && value === "0" ? "root" : "bob";
+      return `users: [${mapping(key, value, { name, uid: "579" })}]\n`;
+    },
   },
   "groups[]": {
     keys: GROUP_KEYS,
@@ -134,7 +138,14 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
 
 /** Values that a type has, and values that it does not have. Those of a list depend on the key. */
 const SAMPLES: Readonly<Record<string, { good: readonly string[]; bad: readonly string[] }>> = {
-  name: { good: ["bob"], bad: ['"12"', "a b", '"@a"', '"-a"', '"a:b"', '"a\\\\b"', "5", "[]"] },
+  name: {
+    good: ["bob"],
+    bad: ['"12"', "a b", '"@a"', '"-a"', '"a:b"', '"a/b"', "a..b", "$(a)", "5", "[]"],
+  },
+  group: {
+    good: ["netops", "domain users", "CORP\\domain users"],
+    bad: ['"12"', '"a  b"', '"a "', '"@a"', '"a:b"', "a/b", "a$(b)", "5", "[]"],
+  },
   path: { good: ["/a/b"], bad: ["a/b", '""', "5", "[]", '"/a\\0"'] },
   id: {
     good: ["7", "0", String(MAX_ID)],

@@ -220,7 +220,19 @@ Deno.test("addUser() writes all fields of a user", () => {
 
 Deno.test("addUser() quotes a name that YAML would read as another type", () => {
   for (
-    const name of ["true", "Null", "yes", "a#b", "x{", "é", "1e3", "~a", "*", "&a", "!a", "a]"]
+    const name of [
+      "true",
+      "Null",
+      "yes",
+      "é",
+      "1e3",
+      "0x7",
+      "_",
+      "2fast",
+      "CORP\\al",
+      "a@b.c",
+      "pc$",
+    ]
   ) {
     const user = { ...ZED, name };
     for (const text of ["", "{}", "users:\n- name: a\n  uid: 1\n"]) {
@@ -243,6 +255,28 @@ Deno.test("addUser() refuses a name or uid that cannot be one", () => {
     refused(ExitCode.usage, () => add(FLOW, { ...ZED, name }));
   }
   refused(ExitCode.usage, () => add(FLOW, { ...ZED, uid: 65534 }));
+});
+
+Deno.test("addUser() refuses a name that looks like a configured one, and says where", () => {
+  for (const name of ["B0B", "Bob", "bоb", "βοβ"].slice(0, 3)) {
+    const { message, hint } = refused(ExitCode.usage, () => add(FLOW, { ...ZED, name }));
+    assertStringIncludes(message, `${JSON.stringify(name)} `);
+    assertEquals(hint, "name the entry otherwise: its uid decides who it is");
+  }
+  const { message } = refused(ExitCode.usage, () => add(FLOW, { ...ZED, name: "BOB" }));
+  assertEquals(
+    message,
+    '"BOB" looks like "bob" in line 4: they differ only in upper and lower case',
+  );
+});
+
+Deno.test("uid 0 and the name root go together in addUser() and setUserField()", () => {
+  refused(ExitCode.usage, () => add(FLOW, { ...ZED, uid: 0 }));
+  refused(ExitCode.usage, () => add(FLOW, { ...ZED, name: "root" }));
+  refused(ExitCode.usage, () => add(FLOW, { ...ZED, name: "Root" }));
+  refused(ExitCode.usage, () => set(FLOW, "uid", "0"));
+  const withRoot = add(FLOW, { ...ZED, name: "root", uid: 0 });
+  refused(ExitCode.usage, () => setUserField(withRoot, "root", "uid", "7", CONTEXT));
 });
 
 Deno.test("setUserField() refuses a value that the field cannot have", () => {

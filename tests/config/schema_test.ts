@@ -120,8 +120,21 @@ Deno.test("a byte order mark does not move the place of an access rule", () => {
   assertEquals(only?.accessAt, { line: 2, column: 46 });
 });
 
-Deno.test("a user may have uid 0", () => {
+Deno.test("a user of the name root may have uid 0, and no other user", () => {
   assertEquals(parse(user("name: root, uid: 0")).access.users[0]?.uid, 0);
+  for (
+    const [text, message] of [
+      ["name: bob, uid: 0", `/c.yaml:2:23: users[0].uid: uid 0 is root's: a user named "bob"`],
+      ["name: root, uid: 5", "/c.yaml:2:13: users[0].name: the name root belongs to uid 0: "],
+      ["name: Root, uid: 5", '/c.yaml:2:13: users[0].name: "Root" looks like "root": '],
+      ["name: r00t, uid: 5", '/c.yaml:2:13: users[0].name: "r00t" looks like "root": '],
+      ["name: rооt, uid: 5", '/c.yaml:2:13: users[0].name: "rооt" cannot be a name: it mixes '],
+    ] as const
+  ) {
+    const { message: refused, hint } = refusal(user(text));
+    assertStringIncludes(refused, message);
+    assertStringIncludes(hint ?? "", "name ");
+  }
 });
 
 Deno.test("parseConfig() reads a file with carriage returns", () => {

@@ -1,0 +1,35 @@
+/**
+ * Names of the name service beside the names of a configuration: pure.
+ *
+ * @module
+ */
+import type { AccessTable } from "../policy/types.ts";
+import { looksOf } from "./name_looks.ts";
+import { nameProblem } from "./names.ts";
+
+/**
+ * The names that stand for users already. A uid without an entry may have an account of one of
+ * these names, or of one that looks like it; a reader of that name would take it for the user.
+ */
+export class ConfiguredNames {
+  readonly #looks = new Set<string>();
+
+  /** @param access The configured users. The name root is taken without an entry. */
+  constructor(access: AccessTable) {
+    this.#add("root");
+    for (const name of access.usersByName.keys()) this.#add(name);
+  }
+
+  /** Whether an account's name may stand for a uid that has no entry. */
+  isFree(name: string): boolean {
+    if (nameProblem(name, "user") !== null) return false;
+    const { drawn, folded } = looksOf(name);
+    return !this.#looks.has(drawn) && !this.#looks.has(folded);
+  }
+
+  #add(name: string): void {
+    const { drawn, folded } = looksOf(name);
+    this.#looks.add(drawn);
+    this.#looks.add(folded);
+  }
+}

@@ -1,0 +1,142 @@
+/** The names of users and groups: words that read as what they are. */
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { nameProblem } from "../../lib/config/names.ts";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { Failure } from "../../lib/errors.ts";
+
+const NAMES = { overflowUid: 65534, groupId: () => 4711 };
+
+Deno.test("nameProblem() accepts the names of real directories", () => {
+  for (
+    const name of [
+      ..."alice 2fast _apt www-data a.b-c_d a+b CORP\\alice alice@example.com WS01$ CORP\\WS01$"
+        .split(" "),
+      ..."Zoë müller иван иван@example.com CORP\\иван svc_отчёт 田中 李2 γιάννης ա".split(" "),
+    ]
+  ) {
+    assertEquals(nameProblem(name, "user"), null, name);
+    assertEquals(nameProblem(name, "group"), null, name);
+  }
+  assertEquals(nameProblem("domain users", "group"), null);
+  assertEquals(nameProblem("CORP\\domain users", "group"), null);
+});
+
+Deno.test("nameProblem() says what is wrong with a name", () => {
+  for (
+    const [name, problem] of [
+      ["", "is empty"],
+      ["a".repeat(65), "is longer than 64 characters"],
+      ["a/b", "holds the character /"],
+      ["../a", "holds the character /"],
+      ["..", 'holds ".."'],
+      ["a..b", 'holds ".."'],
+      [".a", "begins a word with the character ."],
+      ["$(id)", "holds the character ("],
+      ["$a", 'holds "$" before its end'],
+      ["$", "begins a word with the character $"],
+      ["`id`", "holds the character `"],
+      ["it's", "holds the character '"],
+      ['a"b', 'holds the character "'],
+      ["a b", "holds a blank"],
+      ["a,b", "holds the character ,"],
+      ["a:b", "holds the character :"],
+      ["a%b", "holds the character %"],
+      ["a\nb", "holds U+000A"],
+      ["a\x1b[2J", "holds U+001B"],
+      ["a\x9bm", "holds U+009B"],
+      ["a\u202eb", "holds U+202E"],
+      ["a\u2066b", "holds U+2066"],
+      ["a\u200bb", "holds U+200B"],
+      ["a\u00a0b", "holds U+00A0"],
+      ["a\u2010b", "holds U+2010"],
+      ["a\u034fb", "holds U+034F, which is not printed"],
+      ["a\u3164b", "holds U+3164, which is not printed"],
+      ["a\ufe00b", "holds U+FE00, which is not printed"],
+      ["a\ud800", "holds U+D800"],
+      ["ａlice", 'holds characters that stand for others: written out it is "alice"'],
+      ["ﬁx", 'holds characters that stand for others: written out it is "fix"'],
+      ["e\u0301a", 'holds characters that stand for others: written out it is "éa"'],
+      ["12", "is a number, which would be taken for an id"],
+      ["١٢", "is a number, which would be taken for an id"],
+      ["@a", 'begins with "@", which means a group in a list'],
+      ["-a", "begins a word with the character -"],
+      ["+1", "begins a word with the character +"],
+      ["CORP\\-a", "begins a word with the character -"],
+      ["\\a", 'holds "\\" or "@" with nothing beside it'],
+      ["a@", 'holds "\\" or "@" with nothing beside it'],
+      ["A\\b@c", 'holds more than one "\\" or "@"'],
+      ["аlice", "mixes Latin and Cyrillic letters in one word"],
+      ["aλ", "mixes Latin and Greek letters in one word"],
+    ] as const
+  ) {
+    assertEquals(nameProblem(name, "user"), problem, JSON.stringify(name));
+  }
+  for (const name of ["a  b", " a", "a ", "a\tb", "CORP\\ a"]) {
+    assertEquals(typeof nameProblem(name, "group"), "string", JSON.stringify(name));
+  }
+});
+
+/** The problems of a configuration with these users. */
+function problemsOf(...names: string[]): string {
+  const users = names.map((name, index) => `  - { name: "${name}", uid: ${index + 5} }\n`);
+  const text = `users:\n${users.join("")}`;
+  return assertThrows(() => parseConfig(text, "/c.yaml", NAMES), Failure).message;
+}
+
+Deno.test("two names that look alike are refused with the place of both and the difference", () => {
+  for (
+    const [one, other, difference] of [
+      ["alice", "Alice", "only in upper and lower case"],
+      ["вера", "ВЕРА", "only in upper and lower case"],
+      ["coco", "сосо", "in letters that are drawn alike (U+0441, U+043E)"],
+      ["сосо", "coco", "in letters that are drawn alike (U+0441, U+043E)"],
+      ["COCO", "сосо", "in letters that are drawn alike (U+0441, U+043E)"],
+      ["BEPA", "ВЕРА", "in letters that are drawn alike (U+0412, U+0415, U+0420, U+0410)"],
+      ["pop", "ρορ", "in letters that are drawn alike (U+03C1, U+03BF)"],
+      ["uno", "սոօ", "in letters that are drawn alike (U+057D, U+0578, U+0585)"],
+      ["alice", "aIice", "in letters or digits that are drawn alike"],
+      ["bill", "bi11", "in letters or digits that are drawn alike"],
+      ["bob", "b0b", "in letters or digits that are drawn alike"],
+      ["admin", "adrnin", "in letters or digits that are drawn alike"],
+      ["info", "ınfo", "in letters that are drawn alike (U+0131)"],
+    ] as const
+  ) {
+    assertEquals(
+      problemsOf("zed", one, other),
+      `/c.yaml:4:13: users[2].name: "${other}" looks like "${one}" in line 3: ` +
+        `they differ ${difference}`,
+    );
+  }
+});
+
+Deno.test("names that do not look alike stay, and so do a user and a group of one name", () => {
+  const different = ["ali", "all", "anna", "ana", "bert", "berta", "user1", "user10", "user11"];
+  const users = different.map((name, index) => `  - { name: ${name}, uid: ${index + 5} }\n`);
+  const text =
+    `users:\n${users.join("")}groups: [{ name: anna }, { name: domain users, gid: 5 }]\n` +
+    'listeners: [{ unix: /run/a, allow: [ali, "@anna", "@domain users", "@CORP\\\\x y"] }]\n';
+  const { access, listeners } = parseConfig(text, "/c.yaml", NAMES);
+  assertEquals(access.users.length, different.length);
+  assertEquals(listeners?.[0]?.allow?.gids, new Set([4711, 5]));
+});
+
+Deno.test("a group in a list is a name, and looks like no other", () => {
+  const failure = assertThrows(
+    () =>
+      parseConfig(
+        "groups: [{ name: netops, gid: 5 }, { name: Netops, gid: 6 }]\n" +
+          'listeners: [{ unix: /run/a, allow: ["@a/b", "@", "@@netops"] }]\n',
+        "/c.yaml",
+        NAMES,
+      ),
+    Failure,
+  );
+  for (
+    const part of [
+      'groups[1].name: "Netops" looks like "netops" in line 1',
+      'allow[0]: "a/b" cannot be a group\'s name: it holds the character /',
+      'allow[1]: "" cannot be a group\'s name: it is empty',
+      'allow[2]: "@netops" cannot be a group\'s name: it begins with "@"',
+    ]
+  ) assertStringIncludes(failure.message, part);
+});

@@ -1,0 +1,34 @@
+/** A member of a group whose account is called like a configured user does not pass for it. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { hasPrivateSystem, MEMBER } from "../support/private_system.ts";
+import { Program } from "../support/program.ts";
+import { variables } from "../support/exec_server.ts";
+
+Deno.test({
+  name: "an account named like a configured user is its uid to programs and the log (needs root)",
+  ignore: !hasPrivateSystem,
+  async fn() {
+    await using program = await Program.install({ privateSystem: true });
+    const text = (user: string) => `
+groups: [{ name: members, gid: ${MEMBER.gids[0]}, local_ipc_access: true }]
+users: [{ name: ${user}, uid: 579, local_ipc_access: true, admin: true }]
+listeners:
+  - { unix: ${program.path("env.sock")}, service: { exec: [/usr/bin/env] } }
+  - { unix: ${program.path("console.sock")}, service: console }
+`;
+    const config = await program.write("config.yaml", text(MEMBER.name));
+    await using server = await program.serve(["--config", config]);
+    await server.events("listen", 2);
+    const member = { uid: MEMBER.uid, gid: MEMBER.gids[0], input: "" };
+    const connect = async (socket: string) =>
+      (await program.execute(["socat", "-t5", "-", `UNIX:${program.path(socket)}`], member)).stdout;
+
+    const digits = String(MEMBER.uid);
+    assertEquals(variables(await connect("env.sock"), "IPCAUTH_USER"), [digits]);
+    assertStringIncludes(await connect("console.sock"), `"user":"${digits}","admin":false`);
+    assertEquals((await server.events("allow", 2)).map(({ user }) => user), [digits, digits]);
+
+    await program.write("config.yaml", text("dora"));
+    assertEquals(variables(await connect("env.sock"), "IPCAUTH_USER"), [MEMBER.name]);
+  },
+});

@@ -1,0 +1,85 @@
+/** The user names of sessions: no uid gets the name of a configured user that it is not. */
+import { assertEquals } from "@std/assert";
+import { parseConfig } from "../../lib/config/schema.ts";
+import type { AccessTable } from "../../lib/policy/types.ts";
+import { UserNames } from "../../lib/session/user_names.ts";
+
+function accessOf(...users: string[]): AccessTable {
+  const names = { overflowUid: 65534, groupId: () => null };
+  return parseConfig(`users: [${users.join(", ")}]`, "/c.yaml", names).access;
+}
+
+/** Names of a server of uid 998, `ipcauth`, and a name service that can be changed. */
+class Fixture {
+  readonly accounts = new Map<number, string>();
+  access = accessOf("{ name: alice, uid: 578 }");
+  now = 0;
+  lookups = 0;
+  readonly #names = new UserNames({
+    serverUid: 998,
+    serverUser: "ipcauth",
+    access: () => this.access,
+    now: () => this.now,
+    nameByUid: (uid) => {
+      this.lookups++;
+      return this.accounts.get(uid) ?? String(uid);
+    },
+  });
+
+  /** The name of a member of a group. */
+  nameOf(uid: number): string {
+    return this.#names.of({ user: null, uid, gid: uid, trusted: false });
+  }
+}
+
+Deno.test("an account carries its name where no user of the configuration has it", () => {
+  const fixture = new Fixture();
+  fixture.accounts.set(700, "dora");
+  assertEquals(fixture.nameOf(700), "dora");
+  assertEquals(fixture.nameOf(701), "701");
+  assertEquals([fixture.nameOf(0), fixture.nameOf(998)], ["root", "ipcauth"]);
+});
+
+Deno.test("a name that is another user's, or cannot be a name, is not carried", () => {
+  const names = ["alice", "Alice", "a1ice", "root", "Root", "ipcauth", "IPCAUTH", "578", "a b"];
+  for (const name of [...names, "x\x1b[2J", "a\u202eb", "$(id)", "../x", "аlice"]) {
+    const fixture = new Fixture();
+    fixture.accounts.set(700, name);
+    assertEquals(fixture.nameOf(700), "700", JSON.stringify(name));
+  }
+});
+
+Deno.test("the server's user does not carry the name of a configured user of another uid", () => {
+  const fixture = new Fixture();
+  fixture.access = accessOf("{ name: ipcauth, uid: 600 }");
+  assertEquals(fixture.nameOf(998), "998");
+});
+
+Deno.test("a name is given up as soon as a user of the configuration has it", () => {
+  const fixture = new Fixture();
+  fixture.accounts.set(700, "dora");
+  assertEquals(fixture.nameOf(700), "dora");
+  fixture.access = accessOf("{ name: dora, uid: 579 }");
+  assertEquals(fixture.nameOf(700), "700");
+  fixture.access = accessOf();
+  assertEquals(fixture.nameOf(700), "dora");
+  assertEquals(fixture.lookups, 1);
+});
+
+Deno.test("a name is looked up again after 30 s, and at most 1,024 are kept", () => {
+  const fixture = new Fixture();
+  fixture.accounts.set(700, "dora");
+  assertEquals(fixture.nameOf(700), "dora");
+  fixture.accounts.set(700, "eve");
+  fixture.now = 29_999;
+  assertEquals(fixture.nameOf(700), "dora");
+  fixture.now = 30_000;
+  assertEquals(fixture.nameOf(700), "eve");
+  for (let uid = 1_000; uid < 1_000 + 1_024; uid++) fixture.nameOf(uid);
+  assertEquals(fixture.lookups, 2 + 1_024);
+  // The newest is kept, the oldest is not.
+  fixture.nameOf(2_023);
+  assertEquals(fixture.lookups, 2 + 1_024);
+  fixture.nameOf(700);
+  assertEquals(fixture.lookups, 2 + 1_025);
+});
