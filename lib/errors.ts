@@ -76,6 +76,26 @@ export function asFailure(error: unknown, what: string, exit: ExitCode): Failure
   return new Failure(`${what}: ${messageOf(error)}`, { exit, cause: error });
 }
 
+/**
+ * Runs an action for each item. An error at one of them is reported and keeps none of the others
+ * from its turn.
+ *
+ * @param report Receives what the action threw.
+ */
+export function guardEach<T>(
+  items: Iterable<T>,
+  action: (item: T) => void,
+  report: (error: unknown) => void,
+): void {
+  for (const item of items) {
+    try {
+      action(item);
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
 /** The text of an error that is a bug: its name and its message. */
 export function bugText(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -68,7 +68,8 @@ export function addressesOf({ host, port }: HostPort): readonly SocketAddress[] 
 }
 
 function connectAny(addresses: readonly SocketAddress[], where: string): Descriptor {
-  const reactor = new Reactor();
+  // The connector reports its own errors, as the failure that is thrown below.
+  const reactor = new Reactor(() => {});
   let socket: Descriptor | null = null;
   let failure: ConnectError | null = null;
   const timeouts = { totalMs: null, addressMs: CONNECT_TIMEOUT_MS };

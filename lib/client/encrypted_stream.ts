@@ -32,6 +32,9 @@ export class EncryptedStream extends Duplex {
     super({ allowHalfOpen: true });
     this.#socket = socket;
     this.#channel = channel;
+    // The connection may break before the stream's user listens, and an error without a listener
+    // ends the program. The user finds it in `destroyed` and `errored`.
+    this.on("error", () => {});
     socket.on("data", (chunk: Uint8Array) => this.#open(chunk));
     socket.on("end", () => this.#cut());
     socket.on("error", () => this.#cut());

@@ -70,6 +70,8 @@ export class RpcClient {
     // Nothing awaits it once the race in `open` is over, and an unhandled rejection would end the
     // program.
     this.#welcome.promise.catch(() => {});
+    // The connection may have broken before: none of the events above comes then.
+    if (socket.destroyed) this.#end();
   }
 
   /**

@@ -72,7 +72,6 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   readonly #options: TunnelConnectionOptions;
   readonly #kind: "unix" | "tcp";
   readonly #acceptor: Acceptor;
-  readonly #listener: UnixListener | TcpListener;
 
   constructor(
     options: TunnelOptions,
@@ -98,9 +97,9 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
       closed: (connection) => void this.#connections.delete(connection),
     };
     this.#kind = options.listen.kind;
-    this.#listener = openListener(options.listen, options.ownUid);
-    this.#acceptor = new Acceptor(this.#reactor, this.#listener.socket, this);
-    post({ kind: "listening", where: this.#listener.name });
+    const listener = openListener(options.listen, options.ownUid);
+    this.#acceptor = new Acceptor(this.#reactor, listener, this);
+    post({ kind: "listening", where: listener.name });
   }
 
   /** Serves until it is told to stop. Blocks the thread. */
@@ -130,9 +129,7 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
 
   /** Stops: removes the socket file, closes every connection. */
   onCommand(_stop: TunnelCommand): void {
-    if (this.#listener instanceof UnixListener) this.#listener.unlink();
     this.#acceptor.close();
-    if (this.#listener instanceof UnixListener) this.#listener.release();
     for (const connection of [...this.#connections]) connection.abort();
     this.#reactor.stop();
   }

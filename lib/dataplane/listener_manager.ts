@@ -50,9 +50,9 @@ export class ListenerManager {
   /**
    * Sockets that a service manager opened. Their endpoints are suspended and never closed before
    * the end: the service manager keeps the sockets open, so clients would wait, and it would not
-   * open them again.
+   * open them again. A listener owns a duplicate, so that it can be opened again after an error.
    */
-  readonly #inherited: ReadonlyMap<string, InheritedSocket>;
+  readonly #inherited: ReadonlyMap<string, Descriptor>;
   /** Listeners that could not be opened, with the message; they are tried again. */
   readonly #missing = new Map<string, string>();
   #configured: readonly ListenerConfig[] = [];
@@ -67,7 +67,9 @@ export class ListenerManager {
     this.#context = context;
     this.#serviceOf = serviceOf;
     this.#events = events;
-    this.#inherited = new Map(inherited.map((one) => [listenerAddress(one), one]));
+    this.#inherited = new Map(
+      inherited.map((one) => [listenerAddress(one), new Descriptor(one.descriptor, true)]),
+    );
   }
 
   /**
@@ -139,6 +141,7 @@ export class ListenerManager {
   /** Stops accepting everywhere. */
   close(): void {
     for (const [address, endpoint] of this.#endpoints) this.#closeOne(address, endpoint);
+    for (const socket of this.#inherited.values()) socket.close();
   }
 
   /** Wipes the keys of closed endpoints, once no session is open. */
@@ -161,8 +164,7 @@ export class ListenerManager {
   #openOne(config: ListenerConfig): void {
     const service = this.#serviceOf(config.service);
     const address = listenerAddress(config);
-    const inherited = this.#inherited.get(address);
-    const socket = inherited === undefined ? null : new Descriptor(inherited.descriptor);
+    const socket = this.#inherited.get(address)?.duplicate() ?? null;
     const endpoint = config.kind === "unix"
       ? new UnixEndpoint(
         this.#context,

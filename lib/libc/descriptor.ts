@@ -33,16 +33,20 @@ const F_DUPFD_CLOEXEC = 1030;
  */
 export class Descriptor {
   #number: number;
+  #isShared: boolean;
 
   /**
    * @param number An open descriptor that nothing else closes.
+   * @param isShared Whether another process may hold the same open file, as a service manager holds
+   * the sockets that it has passed.
    * @throws {TypeError} When it is no integer of at least 0.
    */
-  constructor(number: number) {
+  constructor(number: number, isShared = false) {
     if (!Number.isInteger(number) || number < 0) {
       throw new TypeError(`not a file descriptor: ${number}`);
     }
     this.#number = number;
+    this.#isShared = isShared;
   }
 
   /**
@@ -59,6 +63,14 @@ export class Descriptor {
   /** Whether this object still owns a descriptor. */
   get isOpen(): boolean {
     return this.#number >= 0;
+  }
+
+  /**
+   * Whether the open file may outlast this descriptor: it was duplicated, or came from another
+   * process. Closing it does not end an epoll instance's watch then (`epoll(7)`).
+   */
+  get isShared(): boolean {
+    return this.#isShared;
   }
 
   /** Closes the descriptor. A second call does nothing. */
@@ -90,7 +102,9 @@ export class Descriptor {
    * @throws {SystemError} `EMFILE`.
    */
   duplicate(): Descriptor {
-    return new Descriptor(check("fcntl", libc.fcntl(this.number, F_DUPFD_CLOEXEC, 0)));
+    const number = check("fcntl", libc.fcntl(this.number, F_DUPFD_CLOEXEC, 0));
+    this.#isShared = true;
+    return new Descriptor(number, true);
   }
 
   /** Closes at the end of a `using` block. */

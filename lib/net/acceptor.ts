@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { guardEach } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
 import { accept } from "../libc/sockets.ts";
@@ -13,6 +14,28 @@ import { drainAndClose } from "./drain_and_close.ts";
 const BATCH = 64;
 /** How long accepting is paused when no descriptor is left for a connection, in milliseconds. */
 const ACCEPT_PAUSE_MS = 100;
+
+/** A socket that listens, and what goes with it. */
+export interface ListeningSocket {
+  readonly socket: Descriptor;
+  /** Removes the socket's file, if there is one, so that no client queues at a dead socket. */
+  unlink(): void;
+  /** Ends what excludes another server from the address, such as a lock file. */
+  release(): void;
+}
+
+/**
+ * Closes a listening socket that accepts no more, or never did. Every part of it goes, so that a
+ * server may listen there again.
+ */
+export function closeListeningSocket(listener: ListeningSocket): void {
+  try {
+    listener.unlink();
+  } finally {
+    listener.socket.close();
+    listener.release();
+  }
+}
 
 /** Receives the accepted connections of a listener. */
 export interface ConnectionHandler {
@@ -34,7 +57,7 @@ export interface ConnectionHandler {
  *
  * @example
  * ```ts
- * const acceptor = new Acceptor(reactor, socket, {
+ * const acceptor = new Acceptor(reactor, listener, {
  *   beforeBatch: () => liveConfig.refresh(),
  *   onConnection: (connection) => endpoint.authorize(connection),
  *   onResourceExhausted: drainAndClose,
@@ -44,6 +67,7 @@ export interface ConnectionHandler {
  */
 export class Acceptor implements Watcher {
   readonly #reactor: Reactor;
+  readonly #listener: ListeningSocket;
   readonly #socket: Descriptor;
   readonly #handler: ConnectionHandler;
   readonly #registration: Registration;
@@ -53,25 +77,24 @@ export class Acceptor implements Watcher {
   /**
    * Starts to accept.
    *
-   * @param socket The listening socket; owned by the acceptor.
+   * @param listener Owned by the acceptor, also when this throws.
    * @throws {SystemError} When the reserve cannot be made or the socket cannot be watched.
    */
-  constructor(reactor: Reactor, socket: Descriptor, handler: ConnectionHandler) {
+  constructor(reactor: Reactor, listener: ListeningSocket, handler: ConnectionHandler) {
     this.#reactor = reactor;
-    this.#socket = socket;
+    this.#listener = listener;
+    this.#socket = listener.socket;
     this.#handler = handler;
+    let reserve: Descriptor | null = null;
     try {
-      this.#reserve = socket.duplicate();
+      reserve = this.#socket.duplicate();
+      this.#registration = reactor.watch(this.#socket, EPOLLIN, this);
     } catch (error) {
-      socket.close();
+      reserve?.close();
+      closeListeningSocket(listener);
       throw error;
     }
-    try {
-      this.#registration = reactor.watch(socket, EPOLLIN, this);
-    } catch (error) {
-      this.#reserve.close();
-      throw error;
-    }
+    this.#reserve = reserve;
   }
 
   /**
@@ -90,15 +113,18 @@ export class Acceptor implements Watcher {
     }
   }
 
-  /** Reports an internal error. Its batch was closed; accepting goes on. */
-  onFault(error: unknown): void {
-    this.#handler.onError(error);
-  }
+  /** The connections of the batch are closed; accepting goes on. */
+  onFault(): void {}
 
-  /** Stops accepting and closes the listening socket. */
+  /**
+   * Stops accepting and closes the listening socket. Its file is removed first, so that no client
+   * queues at a dead socket.
+   */
   close(): void {
+    this.#listener.unlink();
     this.#registration.close();
     this.#reserve?.close();
+    this.#listener.release();
   }
 
   #acceptBatch(size: number): Descriptor[] {
@@ -116,7 +142,7 @@ export class Acceptor implements Watcher {
       this.#handler.beforeBatch();
     } catch (error) {
       // Without a current configuration no decision is possible, so every connection is closed.
-      batch.forEach(drainAndClose);
+      guardEach(batch, drainAndClose, (second) => this.#handler.onError(second));
       throw error;
     }
     for (const connection of batch) {

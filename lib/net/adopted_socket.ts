@@ -11,9 +11,13 @@ import { Socket } from "node:net";
 /**
  * Adopts a connection.
  *
+ * The connection may break before its user listens to it, and an `error` without a listener ends
+ * the program. The user finds it in `destroyed` and `errored`.
+ *
  * @param descriptor A connected, non-blocking stream socket; owned, and closed, by the returned
  * socket.
  */
 export function adoptSocket(descriptor: number): Socket {
-  return new Socket({ fd: descriptor, allowHalfOpen: true, readable: true, writable: true });
+  const options = { fd: descriptor, allowHalfOpen: true, readable: true, writable: true };
+  return new Socket(options).on("error", () => {});
 }

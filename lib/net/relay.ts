@@ -338,8 +338,18 @@ export class Relay implements RelayEndOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#deadline?.cancel();
-    this.#first.close(abruptly);
-    this.#second.close(abruptly);
+    try {
+      this.#first.close(abruptly);
+    } finally {
+      try {
+        this.#second.close(abruptly);
+      } finally {
+        this.#report(reason);
+      }
+    }
+  }
+
+  #report(reason: RelayCloseReason): void {
     this.#owner.onRelayClosed({
       bytesIn: this.#first.bytes,
       bytesOut: this.#second.bytes,

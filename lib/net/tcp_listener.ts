@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ListeningSocket } from "./acceptor.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
@@ -20,15 +21,27 @@ import { listenTcp } from "../libc/tcp_socket.ts";
 const BACKLOG = 4096;
 
 /** A listening socket and its address. */
-export class TcpListener {
+export class TcpListener implements ListeningSocket {
   readonly socket: Descriptor;
   /** The address as the log writes it, such as `tcp:127.0.0.1:4569`. */
   readonly name: string;
 
+  /** @param socket Owned by the listener, also when this throws. */
   private constructor(socket: Descriptor) {
     this.socket = socket;
-    this.name = `tcp:${hostPortText(localAddress(socket))}`;
+    try {
+      this.name = `tcp:${hostPortText(localAddress(socket))}`;
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
   }
+
+  /** A TCP socket has no file. */
+  unlink(): void {}
+
+  /** Nothing but the socket excludes another server. */
+  release(): void {}
 
   /**
    * Listens on the first address of a host.

@@ -6,6 +6,7 @@
  */
 import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
+import type { ListeningSocket } from "./acceptor.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { LockFile } from "../files/lock_file.ts";
@@ -28,7 +29,7 @@ export interface SocketFile {
 }
 
 /** A listening socket, its lock and its file. */
-export class UnixListener {
+export class UnixListener implements ListeningSocket {
   readonly socket: Descriptor;
   /** The address as the log writes it, such as `unix:/run/ipcauth/ipc.sock`. */
   readonly name: string;
@@ -56,8 +57,8 @@ export class UnixListener {
    *
    * @param file Path and mode of the socket file.
    * @param serverUid The uid that may own the directory, beside root.
-   * @param inherited A socket that a service manager opened there; owned by the listener. Path and
-   * mode stay as they are.
+   * @param inherited A socket that a service manager opened there; owned by the listener, also when
+   * this throws. Path and mode stay as they are.
    * @throws {Failure} 69 when a server is running there, 73 when another file is there, 78 when the
    * directory is not trusted, 71 when the system refuses.
    */
@@ -68,7 +69,12 @@ export class UnixListener {
   ): UnixListener {
     const { path } = file;
     if (inherited !== null) {
-      requireSafeDirectory(dirname(path), serverUid);
+      try {
+        requireSafeDirectory(dirname(path), serverUid);
+      } catch (error) {
+        inherited.close();
+        throw error;
+      }
       return new UnixListener(path, inherited, null, null);
     }
     const address = addressOf(path);
@@ -77,11 +83,13 @@ export class UnixListener {
     try {
       removeStale(path, address);
       const socket = unixSocket();
+      let isBound = false;
       try {
         // The kernel creates the file with the bits that the mask leaves, so it never has another
         // mode. The mask is this thread's own (separateUmask): files of the control plane are not
         // affected.
         withUmask(0o777 & ~file.mode, () => bind(socket, address));
+        isBound = true;
         const made = linkStatus(path);
         if (made === null || (made.mode & 0o7777) !== file.mode) {
           throw new Failure(
@@ -95,6 +103,8 @@ export class UnixListener {
         return new UnixListener(path, socket, lock, made.identity);
       } catch (error) {
         socket.close();
+        // The lock is held, so no other server has put a socket there meanwhile.
+        if (isBound) tryRemove(path);
         throw error;
       }
     } catch (error) {
@@ -107,17 +117,27 @@ export class UnixListener {
   unlink(): void {
     if (this.#identity === null) return;
     try {
-      if (linkStatus(this.#path)?.identity !== this.#identity) return;
-      Deno.removeSync(this.#path);
+      if (linkStatus(this.#path)?.identity === this.#identity) tryRemove(this.#path);
     } catch {
-      // After --drop-to the directory may not be writable. The next server replaces the dead
-      // socket.
+      // After --drop-to the directory may not be searchable.
     }
   }
 
-  /** Releases the lock. The acceptor that owns the socket closes it. */
+  /** Releases the lock. */
   release(): void {
     this.#lock?.release();
+  }
+}
+
+/**
+ * Removes a socket file. After --drop-to its directory may not be writable; the next server
+ * replaces the dead socket.
+ */
+function tryRemove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It stays, and refuses connections.
   }
 }
 

@@ -20,7 +20,8 @@ export interface Watcher {
 
   /**
    * Called when {@linkcode onEvents} threw, which is an internal error: the watcher releases what
-   * it owns. Other connections are not affected.
+   * it owns, and ends the session it belongs to. The reactor reports the error; other connections
+   * are not affected. Where this throws as well, the registration is closed.
    */
   onFault(error: unknown): void;
 }
@@ -29,13 +30,23 @@ export interface Watcher {
 export class Registration {
   readonly #reactor: Reactor;
   readonly #descriptor: Descriptor;
+  readonly watcher: Watcher;
   readonly slot: number;
   readonly generation: number;
+  /** Whether a turn was requested and has not come yet. */
+  awaitsTurn = false;
 
   /** Created by {@linkcode Reactor.watch}. */
-  constructor(reactor: Reactor, descriptor: Descriptor, slot: number, generation: number) {
+  constructor(
+    reactor: Reactor,
+    descriptor: Descriptor,
+    watcher: Watcher,
+    slot: number,
+    generation: number,
+  ) {
     this.#reactor = reactor;
     this.#descriptor = descriptor;
+    this.watcher = watcher;
     this.slot = slot;
     this.generation = generation;
   }
@@ -50,13 +61,22 @@ export class Registration {
     this.#reactor.update(this, mask);
   }
 
-  /** Requests a turn without an event, to continue after the other watchers. */
+  /**
+   * Requests a turn without an event, to continue after the other watchers. Requests that are made
+   * before it comes are the same one.
+   */
   requestTurn(): void {
     this.#reactor.requestTurn(this);
   }
 
-  /** Ends the generation and closes the descriptor; a second call does nothing. */
+  /**
+   * Ends the generation and closes the descriptor; a second call does nothing.
+   *
+   * The kernel removes an open file from the epoll set when its last descriptor is closed. One that
+   * others may hold is removed before: it would report events for ever.
+   */
   close(): void {
+    if (this.#descriptor.isShared && this.#descriptor.isOpen) this.#reactor.stopWatching(this);
     if (this.#reactor.forget(this)) this.#descriptor.close();
   }
 
@@ -78,7 +98,7 @@ export class Registration {
  *
  * @example
  * ```ts
- * const reactor = new Reactor((error) => events.logError(error));
+ * const reactor = new Reactor((error) => log.error(error));
  * reactor.watch(socket, EPOLLIN, { onEvents: () => read(socket), onFault: () => {} });
  * reactor.after(1_000, () => reactor.stop());
  * reactor.run();
@@ -86,18 +106,21 @@ export class Registration {
  */
 export class Reactor {
   readonly #epoll = new Epoll(512);
-  readonly #watchers: (Watcher | null)[] = [];
+  readonly #registrations: (Registration | null)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
   readonly #timers = new Timers();
   #requested: Registration[] = [];
-  readonly #onFault: (error: unknown) => void;
+  readonly #report: (error: unknown) => void;
   #open = 0;
   #running = false;
 
-  /** @param onFault Receives what a timer's function threw; other timers are not affected. */
-  constructor(onFault: (error: unknown) => void = rethrow) {
-    this.#onFault = onFault;
+  /**
+   * @param report Receives every error that a watcher or a timer's function threw. The others are
+   * not affected. By default it is thrown, which ends the loop.
+   */
+  constructor(report: (error: unknown) => void = rethrow) {
+    this.#report = report;
   }
 
   /** The number of descriptors in the epoll set. */
@@ -124,7 +147,7 @@ export class Reactor {
    * @throws {SystemError} When the kernel cannot watch it; the descriptor is closed then.
    */
   watch(descriptor: Descriptor, mask: number, watcher: Watcher): Registration {
-    const slot = this.#free.pop() ?? this.#watchers.push(null) - 1;
+    const slot = this.#free.pop() ?? this.#registrations.push(null) - 1;
     const generation = this.#generations[slot] ??= 0;
     try {
       this.#epoll.add(descriptor, mask, slot, generation);
@@ -133,9 +156,14 @@ export class Reactor {
       descriptor.close();
       throw error;
     }
-    this.#watchers[slot] = watcher;
     this.#open++;
-    return new Registration(this, descriptor, slot, generation);
+    return this.#registrations[slot] = new Registration(
+      this,
+      descriptor,
+      watcher,
+      slot,
+      generation,
+    );
   }
 
   /** Changes a registration's events. */
@@ -156,7 +184,7 @@ export class Reactor {
     const { slot, generation } = registration;
     if (this.#generations[slot] !== generation) return false;
     this.#generations[slot] = (generation + 1) >>> 0;
-    this.#watchers[slot] = null;
+    this.#registrations[slot] = null;
     this.#free.push(slot);
     this.#open--;
     return true;
@@ -164,6 +192,8 @@ export class Reactor {
 
   /** Gives the watcher of a registration a turn after the events of this turn. */
   requestTurn(registration: Registration): void {
+    if (registration.awaitsTurn) return;
+    registration.awaitsTurn = true;
     this.#requested.push(registration);
   }
 
@@ -199,20 +229,36 @@ export class Reactor {
       // A request made during these turns waits for the next one.
       const requested = this.#requested;
       this.#requested = [];
-      for (const { slot, generation } of requested) this.#dispatch(slot, generation, 0);
+      for (const registration of requested) {
+        registration.awaitsTurn = false;
+        this.#dispatch(registration.slot, registration.generation, 0);
+      }
     }
-    if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.#onFault);
+    if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.#report);
   }
 
   #dispatch(slot: number, generation: number, mask: number): void {
     if (this.#generations[slot] !== generation) return;
-    const watcher = this.#watchers[slot];
-    if (!watcher) return;
+    const registration = this.#registrations[slot];
+    if (!registration) return;
     try {
-      watcher.onEvents(mask);
+      registration.watcher.onEvents(mask);
     } catch (error) {
-      watcher.onFault(error);
+      this.#fault(registration, error);
     }
+  }
+
+  /** One rule for all watchers: the watcher releases what it owns, and the error is reported. */
+  #fault(registration: Registration, error: unknown): void {
+    const errors = [error];
+    try {
+      registration.watcher.onFault(error);
+    } catch (second) {
+      // A watcher that cannot release itself gets no further events.
+      errors.push(second);
+      registration.close();
+    }
+    errors.forEach((one) => this.#report(one));
   }
 
   /** Ends {@linkcode run} after the current turn. */

@@ -38,7 +38,7 @@ export class WorkerInbox<Command> {
   watch(reactor: Reactor, handler: CommandHandler<Command>): void {
     const watcher: Watcher = {
       onEvents: () => this.#deliver(handler),
-      onFault: (error) => handler.onError(error),
+      onFault: () => {},
     };
     reactor.watch(this.#eventFd.descriptor, EPOLLIN, watcher);
   }

@@ -105,8 +105,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   }
 
   /** An internal error is a denial. */
-  onFault(error: unknown): void {
-    this.#context.events.logError(error);
+  onFault(): void {
     this.#fail("bad-key");
   }
 

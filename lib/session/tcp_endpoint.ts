@@ -7,7 +7,7 @@ import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
-import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
+import { Acceptor, closeListeningSocket, type ConnectionHandler } from "../net/acceptor.ts";
 import { drainAndClose } from "../net/drain_and_close.ts";
 import type { TcpListener } from "../net/tcp_listener.ts";
 import type { DenyDecision, DenyReason, KeyGrant } from "../policy/types.ts";
@@ -56,6 +56,8 @@ export class TcpEndpoint implements ConnectionHandler {
   /**
    * Starts to accept.
    *
+   * @param listener Owned by the endpoint, also when this throws.
+   * @throws {SystemError} When no descriptor is left.
    * @throws {Failure} When one of the keys cannot be used. Later, such a key authenticates no
    * client.
    */
@@ -68,14 +70,16 @@ export class TcpEndpoint implements ConnectionHandler {
     this.#context = context;
     this.#service = service;
     this.#config = config;
-    this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
     this.name = listener.name;
-    const [failure] = this.#ring.refresh();
-    if (failure !== undefined) {
-      listener.socket.close();
-      throw failure;
+    try {
+      this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
+      const [failure] = this.#ring.refresh();
+      if (failure !== undefined) throw failure;
+    } catch (error) {
+      closeListeningSocket(listener);
+      throw error;
     }
-    this.#acceptor = new Acceptor(context.reactor, listener.socket, this);
+    this.#acceptor = new Acceptor(context.reactor, listener, this);
   }
 
   /** The configuration in force. */

@@ -29,14 +29,18 @@ import { startSession } from "./start_session.ts";
  */
 export class UnixEndpoint implements ConnectionHandler {
   readonly #context: DataPlaneContext;
-  readonly #listener: UnixListener;
   /** Null while the endpoint is suspended. */
   #service: Service | null;
   #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
   readonly name: string;
 
-  /** Starts to accept. */
+  /**
+   * Starts to accept.
+   *
+   * @param listener Owned by the endpoint, also when this throws.
+   * @throws {SystemError} When no descriptor is left.
+   */
   constructor(
     context: DataPlaneContext,
     listener: UnixListener,
@@ -44,11 +48,10 @@ export class UnixEndpoint implements ConnectionHandler {
     service: Service,
   ) {
     this.#context = context;
-    this.#listener = listener;
     this.#config = config;
     this.#service = service;
     this.name = listener.name;
-    this.#acceptor = new Acceptor(context.reactor, listener.socket, this);
+    this.#acceptor = new Acceptor(context.reactor, listener, this);
   }
 
   /** The configuration in force. */
@@ -129,14 +132,10 @@ export class UnixEndpoint implements ConnectionHandler {
     this.#context.events.logError(error);
   }
 
-  /**
-   * Stops accepting. The socket file is removed first, so that no client queues at a dead socket.
-   */
+  /** Stops accepting. */
   close(): void {
     this.suspend();
-    this.#listener.unlink();
     this.#acceptor.close();
-    this.#listener.release();
   }
 
   /** @param connection For the peer's program; null where the connection is closed already. */

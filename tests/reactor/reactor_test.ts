@@ -108,8 +108,9 @@ Deno.test("Registration.release() returns the connection, open and no longer wat
   far.close();
 });
 
-Deno.test("Reactor goes on after a watcher throws, and reports the error to the watcher", () => {
-  const reactor = new Reactor();
+Deno.test("Reactor goes on after a watcher throws, and reports the error", () => {
+  const reported: unknown[] = [];
+  const reactor = new Reactor((error) => reported.push(error));
   const [near, far] = unixSocketPair();
   const faults: unknown[] = [];
   const registration: Registration = reactor.watch(near, EPOLLIN, {
@@ -124,8 +125,78 @@ Deno.test("Reactor goes on after a watcher throws, and reports the error to the 
   send(far, new Uint8Array([1]));
   reactor.turn(1000);
   assertEquals(faults.map(String), ["Error: a bug"]);
+  assertEquals(reported, faults);
   assertEquals(reactor.size, 0);
   far.close();
+});
+
+Deno.test("Reactor closes a watcher that cannot release itself, and goes on", () => {
+  const reported: unknown[] = [];
+  const reactor = new Reactor((error) => reported.push(error));
+  const [near, far] = unixSocketPair();
+  const [other, otherFar] = unixSocketPair();
+  reactor.watch(near, EPOLLIN, {
+    onEvents() {
+      throw new Error("a bug");
+    },
+    onFault() {
+      throw new Error("another");
+    },
+  });
+  const heard: string[] = [];
+  const registration = reactor.watch(other, EPOLLIN, watcher(() => heard.push(text(other)!)));
+  send(far, new Uint8Array([1]));
+  send(otherFar, new TextEncoder().encode("hello"));
+  reactor.turn(1000);
+  assertEquals(reported.map(String), ["Error: a bug", "Error: another"]);
+  assertEquals([heard, near.isOpen, reactor.size], [["hello"], false, 1]);
+  registration.close();
+  for (const descriptor of [far, otherFar]) descriptor.close();
+});
+
+Deno.test("Reactor gives one turn for all requests made before it", () => {
+  const reactor = new Reactor();
+  const [near, far] = unixSocketPair();
+  let turns = 0;
+  const registration: Registration = reactor.watch(
+    near,
+    EPOLLIN,
+    watcher(() => {
+      // The turn that is requested while this one runs is the next one.
+      if (++turns === 1) registration.requestTurn();
+    }),
+  );
+  for (let count = 0; count < 10; count++) registration.requestTurn();
+  reactor.turn(0);
+  assertEquals(turns, 1);
+  reactor.turn(0);
+  reactor.turn(0);
+  assertEquals(turns, 2);
+  registration.close();
+  far.close();
+});
+
+Deno.test("Reactor stops watching an open file that others hold as well", () => {
+  const reactor = new Reactor();
+  const [low, far] = unixSocketPair();
+  // Another process may hold it, too: a service manager holds the sockets that it has passed.
+  const passed = new Descriptor(duplicateAt(low, NUMBER).release(), true);
+  reactor.watch(passed, EPOLLIN, watcher(() => {})).close();
+  // The same file at the same number is EEXIST where it is still in the epoll set (epoll_ctl(2)).
+  reactor.watch(duplicateAt(low, NUMBER), EPOLLIN, watcher(() => {})).close();
+  for (const descriptor of [low, far]) descriptor.close();
+});
+
+Deno.test("Reactor stops watching a file of which a duplicate is left", () => {
+  const reactor = new Reactor();
+  const [low, far] = unixSocketPair();
+  const near = duplicateAt(low, NUMBER);
+  const registration = reactor.watch(near, EPOLLIN, watcher(() => {}));
+  const duplicate = near.duplicate();
+  registration.close();
+  const again = duplicateAt(duplicate, NUMBER);
+  reactor.watch(again, EPOLLIN, watcher(() => {})).close();
+  for (const descriptor of [low, far, duplicate]) descriptor.close();
 });
 
 Deno.test("Reactor closes a descriptor that the kernel cannot watch", () => {

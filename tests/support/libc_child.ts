@@ -4,12 +4,21 @@
  * standard input.
  */
 import { check, SystemError } from "../../lib/libc/errno.ts";
+import type { Descriptor } from "../../lib/libc/descriptor.ts";
 import { LockFile } from "../../lib/files/lock_file.ts";
 import { connect, unixSocket } from "../../lib/libc/sockets.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../../lib/libc/identity.ts";
 import { argumentBytes, exec } from "../../lib/libc/process.ts";
+import { setFileLimit } from "../../lib/libc/process.ts";
 import { libc } from "../../lib/libc/symbols.ts";
+import { Acceptor } from "../../lib/net/acceptor.ts";
+import { TcpListener } from "../../lib/net/tcp_listener.ts";
+import { UnixListener } from "../../lib/net/unix_listener.ts";
+import { Reactor } from "../../lib/reactor/reactor.ts";
+
+// asm-generic/resource.h
+const RLIMIT_NOFILE = 7;
 
 const [verb, ...args] = Deno.args;
 
@@ -92,6 +101,31 @@ const verbs: Record<string, () => void | Promise<void>> = {
       done++;
     }
     console.log("done");
+  },
+
+  /** `accept-without-descriptors ADDRESS`: prints how an acceptor fails that has none left. */
+  "accept-without-descriptors"() {
+    const reactor = new Reactor();
+    const open = (port: number) =>
+      args[0] === "tcp"
+        ? TcpListener.open({ host: "127.0.0.1", port })
+        : UnixListener.open({ path: args[0]!, mode: 0o600 }, Deno.uid()!);
+    const listener = open(0);
+    // The C library's functions are opened at their first use, which needs a descriptor.
+    listener.socket.duplicate().close();
+    const limit = new BigUint64Array(2);
+    check("getrlimit", libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(limit.buffer)));
+    setFileLimit(0, BigUint64Array.of(1n, limit[1]!));
+    const handler = {
+      beforeBatch() {},
+      onConnection: (connection: Descriptor) => connection.close(),
+      onResourceExhausted: (connection: Descriptor) => connection.close(),
+      onError() {},
+    };
+    const error = attempt(() => new Acceptor(reactor, listener, handler));
+    setFileLimit(0, limit);
+    const again = open(Number(listener.name.split(":").pop()));
+    console.log(JSON.stringify([error, listener.socket.isOpen, again.socket.isOpen]));
   },
 
   /** `exec PROGRAM ARG...`: executes the program, or prints the error. */

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { Descriptor } from "../../libc/descriptor.ts";
 import { BROKEN, peek, send } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
 import type { TerminationReason } from "../../net/relay_outcome.ts";
@@ -138,10 +139,17 @@ class GreetedConsole implements Watcher, SessionHandle {
       this.#close(available === BROKEN ? "error" : "end");
     } else if (available > 0 || this.#handover.unsent !== null) {
       // A request has arrived, or the greeting is not sent: the control plane continues.
+      const connection = new Descriptor(registration.release());
+      try {
+        this.#host.adopt(connection.number, this.#handover);
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
+      connection.release();
       this.#registration = null;
       this.#adopted = true;
       this.#idleTimer?.cancel();
-      this.#host.adopt(registration.release(), this.#handover);
     }
   }
 

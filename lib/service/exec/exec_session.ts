@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { guardEach } from "../../errors.ts";
 import { shutdown } from "../../libc/sockets.ts";
 import { type Child, Signal } from "../../libc/spawn.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
@@ -67,12 +68,21 @@ export class ExecSession implements SessionHandle, Watcher {
     this.#session.end("end");
   }
 
-  onFault(error: unknown): void {
-    this.#context.events.logError(error);
-    this.#child.signal(Signal.SIGKILL);
-    this.#registration.close();
-    this.#pair.descriptor.close();
-    this.#session.end("error");
+  /** Each step is made even where another one throws. The program has ended: no step waits. */
+  onFault(): void {
+    const { events } = this.#context;
+    guardEach(
+      [
+        () => this.#child.kill(),
+        () => this.#registration.close(),
+        () => this.#killTimer?.cancel(),
+        () => this.#errors.onFault(),
+        () => this.#pair.descriptor.close(),
+        () => this.#session.end("error"),
+      ],
+      (step) => step(),
+      (error) => events.logError(error),
+    );
   }
 
   /** Closes the connection, sends SIGTERM to the program and SIGKILL after `limits: grace`. */
