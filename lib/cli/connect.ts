@@ -8,18 +8,24 @@ import { RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { beforeSession, connectFailure } from "../client/connect_failure.ts";
 import { connectUnix } from "../client/connect_unix.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { endStandardOutput } from "../libc/standard_output.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
 import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
+import type { Channel } from "../protocol/channel.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import type { ConnectContext, Context } from "./context.ts";
 import { type Destination, findDestination } from "./destination.ts";
 
-/** An open connection. Over TCP its stream encrypts and decrypts. */
+/** An open connection. */
 interface Connection {
-  readonly stream: Duplex;
+  /** Owned by whoever runs the session. */
+  readonly descriptor: Descriptor;
+  /** The cipher of the access check; null on a Unix socket. */
+  readonly seal: Channel | null;
+  /** Bytes that were received already, encrypted. */
+  readonly received: Uint8Array<ArrayBuffer>;
   /** The server's path or address, for messages. */
   readonly where: string;
   /**
@@ -47,13 +53,8 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
   );
   if (mode.kind === "console") return await runConsole(connection, mode.commands, command, context);
   const { pipe } = await import("../client/pipe.ts");
-  const { writeAllAsync } = await import("./output.ts");
-  await pipe(connection.stream, {
-    input: Deno.stdin.readable,
-    write: (chunk) => writeAllAsync(Deno.stdout, chunk),
-    closeOutput: endStandardOutput,
-    onNoData: connection.service === null ? closedWithoutData(connection.where, context) : null,
-  });
+  const { service, where } = connection;
+  pipe(connection, service === null ? closedWithoutData(where, context) : null);
   return ExitCode.ok;
 }
 
@@ -74,21 +75,17 @@ async function open(
   context: ConnectContext,
 ): Promise<Connection> {
   if (destination.kind === "unix") return await openUnix(destination.paths, command, context);
-  const [{ connectWithKey }, { readKeyFile }, { EncryptedStream }, { hostPortText }] = await Promise
-    .all(
-      [
-        import("../client/connect_tcp.ts"),
-        import("../keys/key_reader.ts"),
-        import("../client/encrypted_stream.ts"),
-        import("../libc/inet_address.ts"),
-      ],
-    );
+  const [{ connectWithKey }, { readKeyFile }, { hostPortText }] = await Promise.all([
+    import("../client/connect_tcp.ts"),
+    import("../keys/key_reader.ts"),
+    import("../libc/inet_address.ts"),
+  ]);
   const { key } = readKeyFile(destination.key, context.environment.uid);
   try {
     const hello = { client: `ipcauth/${context.version}`, user: command.user };
     const { descriptor, channel, rest, service } = connectWithKey(destination.address, key, hello);
-    const stream = new EncryptedStream(adoptSocket(descriptor.release()), channel, rest);
-    return { stream, where: hostPortText(destination.address), service };
+    const where = hostPortText(destination.address);
+    return { descriptor, seal: channel, received: rest, where, service };
   } finally {
     key.fill(0);
   }
@@ -109,23 +106,32 @@ async function openUnix(
     ownUid: environment.uid,
     serverUid: serverUser === null ? null : serverUid(serverUser),
   });
-  return { stream: adoptSocket(connection.release()), where: path, service: null };
+  return {
+    descriptor: connection,
+    seal: null,
+    received: new Uint8Array(0),
+    where: path,
+    service: null,
+  };
 }
 
 async function runConsole(
-  { stream, where, service }: Connection,
+  connection: Connection,
   commands: readonly string[],
   { user }: ConnectCommand,
   context: Context,
 ): Promise<ExitCode> {
+  const { where, service } = connection;
   if (service !== null && service !== "console") {
-    stream.destroy();
+    connection.seal?.wipe();
+    connection.descriptor.close();
     throw connectFailure(
       `${where} is not a console but the service ${service}`,
       ExitCode.data,
       "ipcauth connect --pipe, or --listen for other programs",
     );
   }
+  const stream = await streamOf(connection);
   const { client, welcome } = await RpcClient.open(stream, where, context.environment.uid);
   try {
     // Over TCP the HELLO record has named the user already.
@@ -142,6 +148,13 @@ async function runConsole(
     if (service !== null) await endStream(stream);
     client.close();
   }
+}
+
+/** The connection as a stream of the runtime. Over TCP it encrypts and decrypts. */
+async function streamOf({ descriptor, seal, received }: Connection): Promise<Duplex> {
+  if (seal === null) return adoptSocket(descriptor.release());
+  const { EncryptedStream } = await import("../client/encrypted_stream.ts");
+  return new EncryptedStream(adoptSocket(descriptor.release()), seal, received);
 }
 
 /** Sends FIN and waits for the end: over TCP an end without FIN is an error to the server. */

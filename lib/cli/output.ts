@@ -37,12 +37,3 @@ function waitForReader(): void {
 function writeFailure(cause: unknown): Failure {
   return new Failure(`Cannot write the output: ${messageOf(cause)}`, { exit: ExitCode.os, cause });
 }
-
-/** Writes all of some bytes without blocking the thread. */
-export async function writeAllAsync(
-  to: { write(bytes: Uint8Array): Promise<number> },
-  bytes: Uint8Array,
-): Promise<void> {
-  let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray(await to.write(rest));
-}

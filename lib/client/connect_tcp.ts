@@ -154,8 +154,10 @@ function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void
     if (sent === BROKEN) {
       throw connectFailure(`${where} has closed the connection`, ExitCode.unavailable);
     }
-    if (sent === WOULD_BLOCK) waitFor(descriptor, "output", HANDSHAKE_TIMEOUT_MS);
-    else rest = rest.subarray(sent);
+    if (sent !== WOULD_BLOCK) rest = rest.subarray(sent);
+    else if (!waitFor(descriptor, "output", HANDSHAKE_TIMEOUT_MS)) {
+      throw connectFailure(`${where} does not answer`, ExitCode.unavailable);
+    }
   }
 }
 

@@ -7,11 +7,7 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { Buffer } from "node:buffer";
 import type { Channel } from "../protocol/channel.ts";
-
-/** The other end broke the protocol, or the connection ended without FIN. The stream has ended. */
-export class StreamError extends Error {
-  override readonly name = "StreamError";
-}
+import { StreamError } from "./stream_error.ts";
 
 /**
  * Encrypts what is written and decrypts what is read. Ending the stream sends FIN; its readable

@@ -8,10 +8,12 @@ import { Errno, errno, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
 // asm-generic/poll.h
-const POLLIN = 0x1;
-const POLLOUT = 0x4;
+export const POLLIN = 0x1;
+export const POLLOUT = 0x4;
+export const POLLERR = 0x8;
+export const POLLHUP = 0x10;
 /** `sizeof(struct pollfd)` in bytes. */
-const SIZEOF_POLLFD = 8;
+export const SIZEOF_POLLFD = 8;
 
 /**
  * Waits until a descriptor can be read or written without blocking, or has an error. Blocks the
