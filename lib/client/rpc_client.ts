@@ -13,6 +13,7 @@ import {
   type Welcome,
 } from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
+import { StreamError } from "./stream_error.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 
 /** The error object that a server answered a call with. */
@@ -33,6 +34,12 @@ export class RpcServerError extends Error {
 
 /** How long a server may take to send its welcome. */
 const WELCOME_TIMEOUT_MS = 5_000;
+
+/**
+ * How many notifications a server may send between two answers. None but the welcome is known; those
+ * of a newer server are passed over.
+ */
+const MAX_NOTIFICATIONS = 64;
 
 /** A call whose answer has not arrived. */
 interface PendingCall {
@@ -59,6 +66,8 @@ export class RpcClient {
   #isWelcomed = false;
   #closing = false;
   #lastId = 0;
+  /** Since the last answer. */
+  #notifications = 0;
 
   private constructor(socket: Duplex) {
     this.#socket = socket;
@@ -66,12 +75,12 @@ export class RpcClient {
     socket.on("end", () => this.#end());
     socket.on("close", () => this.#end());
     // A reset is handled like end-of-file: the server has closed the session.
-    socket.on("error", () => this.#end());
+    socket.on("error", (error) => this.#end(error));
     // Nothing awaits it once the race in `open` is over, and an unhandled rejection would end the
     // program.
     this.#welcome.promise.catch(() => {});
     // The connection may have broken before: none of the events above comes then.
-    if (socket.destroyed) this.#end();
+    if (socket.destroyed) this.#end(socket.errored);
   }
 
   /**
@@ -98,6 +107,9 @@ export class RpcClient {
       const welcome = await Promise.race([
         client.#welcome.promise,
         client.#lost.promise.then((failure) => {
+          if (failure?.cause instanceof StreamError) {
+            throw connectFailure(`${where}: ${failure.cause.message}`, failure.exit);
+          }
           if (failure !== null) throw notAConsole(where, failure.message);
           throw connectFailure(
             `${where} refuses uid ${uid}`,
@@ -182,16 +194,28 @@ export class RpcClient {
       return;
     }
     if (message === null) throw new LineError("a line is not JSON");
+    if (!Object.hasOwn(message, "id")) {
+      if (++this.#notifications <= MAX_NOTIFICATIONS) return;
+      throw new LineError(`more than ${MAX_NOTIFICATIONS} notifications and no answer`);
+    }
+    this.#notifications = 0;
     const call = typeof message.id === "number" ? this.#calls.get(message.id) : undefined;
-    if (call === undefined || typeof message.id !== "number") return;
+    if (call === undefined || typeof message.id !== "number") {
+      throw new LineError("an answer to a call that was not made");
+    }
     this.#calls.delete(message.id);
     if (message.error === undefined) call.resolve(message.result);
     else call.reject(asRemoteError(message.error));
   }
 
-  /** The server has closed the connection. */
-  #end(): void {
+  /** The server has closed the connection. @param error Why, where it was no end-of-file. */
+  #end(error: Error | null = null): void {
     if (this.#closing) return;
+    if (error instanceof StreamError) {
+      const failure = `The stream is incomplete: ${error.message}`;
+      this.#fail(new Failure(failure, { exit: ExitCode.data, cause: error }));
+      return;
+    }
     if (!this.#isWelcomed && this.#splitter.partial) {
       this.#welcome.reject(new WelcomeError("its first line is not a welcome"));
     }

@@ -1,7 +1,6 @@
 /** An encrypted stream that fails before its user listens to it. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { EncryptedStream } from "../../lib/client/encrypted_stream.ts";
-import { pipe } from "../../lib/client/pipe.ts";
 import { RpcClient } from "../../lib/client/rpc_client.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { unixSocketPair } from "../../lib/libc/sockets.ts";
@@ -24,17 +23,5 @@ async function failedStream(): Promise<EncryptedStream> {
 Deno.test("a console that is cut right after ACCEPT is a failure with a sentence", async () => {
   const stream = await failedStream();
   const failure = await assertRejects(() => RpcClient.open(stream, "127.0.0.1:1", 578), Failure);
-  assertEquals(failure.exit, ExitCode.refused);
-});
-
-Deno.test("a pipe that is cut right after ACCEPT is a failure with a sentence", async () => {
-  const stream = await failedStream();
-  const failure = await assertRejects(() =>
-    pipe(stream, {
-      input: new ReadableStream({ start: (controller) => controller.close() }),
-      write: () => Promise.resolve(),
-      closeOutput: () => {},
-      onNoData: null,
-    }), Failure);
   assertEquals(failure.exit, ExitCode.data);
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { RpcClient, RpcServerError } from "../../lib/client/rpc_client.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
+import { StreamError } from "../../lib/client/stream_error.ts";
 import { MAX_REQUEST_BYTES } from "../../lib/service/console/protocol.ts";
 import {
   type Answer,
@@ -112,7 +113,6 @@ Deno.test("answers resolve their calls in any order", async () => {
     if (method === "first") return { noAnswer: true };
     pair.server.write('{"jsonrpc":"2.0","method":"news","params":{}}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${id},"result":"second"}\n`);
-    pair.server.write('{"jsonrpc":"2.0","id":99,"result":"unasked"}\n');
     pair.server.write(`{"jsonrpc":"2.0","id":${calls[0]!.id},"result":"first"}\n`);
     return { noAnswer: true };
   });
@@ -204,4 +204,42 @@ Deno.test("an answer may be longer than a request may be", async () => {
   await withConsole(() => ({ result: many }), async (client) => {
     assertEquals(await client.call("users.list"), many);
   });
+});
+
+Deno.test("an answer to a call that was not made ends the session", async () => {
+  for (const id of [2, null, "1"]) {
+    await using pair = socketPair();
+    pair.server.write(welcomeLine());
+    const { client } = await RpcClient.open(pair.client, WHERE, 578);
+    const call = client.call("stats");
+    pair.server.write(JSON.stringify({ jsonrpc: "2.0", id, result: {} }) + "\n");
+    const { exit, message } = await assertRejects(() => call, Failure);
+    assertEquals(exit, ExitCode.data);
+    assertStringIncludes(message, "an answer to a call that was not made");
+  }
+});
+
+Deno.test("a few notifications are passed over, and many end the session", async () => {
+  await using pair = socketPair();
+  pair.server.write(welcomeLine());
+  const { client } = await RpcClient.open(pair.client, WHERE, 578);
+  const notification = '{"jsonrpc":"2.0","method":"news","params":{}}\n';
+  const first = client.call("stats");
+  pair.server.write(notification.repeat(64) + '{"jsonrpc":"2.0","id":1,"result":7}\n');
+  assertEquals(await first, 7);
+  const second = client.call("stats");
+  pair.server.write(notification.repeat(65));
+  const { exit, message } = await assertRejects(() => second, Failure);
+  assertEquals(exit, ExitCode.data);
+  assertStringIncludes(message, "more than 64 notifications");
+});
+
+Deno.test("a connection that has ended before the client listens is a failure", async () => {
+  await using pair = socketPair();
+  // As an encrypted stream does where the server cuts the connection right after ACCEPT.
+  pair.client.destroy(new StreamError("the connection was cut"));
+  const opening = RpcClient.open(pair.client, WHERE, 578);
+  const { exit, message } = await assertRejects(() => opening, Failure);
+  assertEquals(exit, ExitCode.data);
+  assertEquals(message, `Failed to connect to server: ${WHERE}: the connection was cut`);
 });
