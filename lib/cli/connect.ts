@@ -20,7 +20,7 @@ import { type Destination, findDestination } from "./destination.ts";
 
 /** An open connection. */
 interface Connection {
-  /** Owned by whoever runs the session. */
+  /** Owned by the mode that runs the session. */
   readonly descriptor: Descriptor;
   /** The cipher of the access check; null on a Unix socket. */
   readonly seal: Channel | null;

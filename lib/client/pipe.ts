@@ -77,7 +77,7 @@ class Pipe {
   /** Bytes for standard output. */
   #unwritten: Uint8Array<ArrayBuffer> = NOTHING;
   #inputEnded = false;
-  /** Nothing is sent any more: everything was, or nobody would receive it. */
+  /** Nothing is sent any more: everything was, or nothing would be received. */
   #sendingEnded = false;
   /** On a Unix socket the input was read by the service, and not discarded with a refusal. */
   #inputTaken = false;
@@ -187,7 +187,7 @@ class Pipe {
     this.#sendingEnded = true;
   }
 
-  /** Nobody reads the input any more. What the service has sent before is still received. */
+  /** The input is not read any more. What the service has sent before is still received. */
   #breakSending(): void {
     if (this.#sendingEnded) return;
     this.#sendingEnded = true;

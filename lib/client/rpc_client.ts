@@ -36,7 +36,7 @@ export class RpcServerError extends Error {
 const WELCOME_TIMEOUT_MS = 5_000;
 
 /**
- * How many notifications a server may send between two answers. None but the welcome is known; those
+ * How many notifications a server may send between two answers. Only the welcome is known; those
  * of a newer server are passed over.
  */
 const MAX_NOTIFICATIONS = 64;
