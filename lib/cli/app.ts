@@ -123,7 +123,12 @@ async function execute(
     case "connect": {
       const [{ effectiveUid }, { connect }] = await Promise.all([modules.ids(), modules.connect()]);
       dropPermissions(command.mode.kind === "listen" ? "connect --listen" : "connect");
-      return connect(command, { ...context(effectiveUid()), version: VERSION, self });
+      return connect(command, {
+        ...context(effectiveUid()),
+        version: VERSION,
+        self,
+        errSink: Deno.stderr,
+      });
     }
     case "gen-key": {
       const [{ effectiveUid }, { genKey }] = await Promise.all([modules.ids(), modules.genKey()]);

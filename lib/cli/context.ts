@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { LogSink } from "../log/log_stream.ts";
 import type { Environment } from "../config/default_paths.ts";
 
 /** One run of the program. */
@@ -27,4 +28,6 @@ export interface ConnectContext extends Context {
   readonly version: string;
   /** The address of the program's own module, from which a Worker is started. */
   readonly self: string;
+  /** Standard error, for what must not wait for its reader. */
+  readonly errSink: LogSink;
 }

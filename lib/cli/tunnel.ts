@@ -7,6 +7,7 @@ import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel
 import { beforeSession } from "../client/connect_failure.ts";
 import { parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { LogStream } from "../log/log_stream.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
 import type { ConnectCommand } from "./command_line.ts";
@@ -45,15 +46,24 @@ export async function tunnel(
   }).run();
 }
 
+/** How long the last messages may take to be written, in milliseconds. */
+const LAST_MESSAGES_MS = 100;
+
 /** The tunnel's thread, as the main thread sees it. */
 class RunningTunnel {
   readonly #context: ConnectContext;
   readonly #worker: Worker;
   readonly #channel: WorkerChannel<TunnelOptions, TunnelCommand, TunnelEvent>;
   readonly #outcome = Promise.withResolvers<ExitCode>();
+  /** What reads standard error may be slow or gone: the tunnel goes on. */
+  readonly #messages: LogStream;
 
   constructor(context: ConnectContext, options: TunnelOptions) {
     this.#context = context;
+    this.#messages = new LogStream(
+      context.errSink,
+      (lost) => `ipcauth: ${lost} ${lost === 1 ? "line was" : "lines were"} lost\n`,
+    );
     const thread = startWorker(context.self, "tunnel");
     this.#worker = thread.worker;
     this.#channel = new WorkerChannel(thread, options, {
@@ -67,7 +77,16 @@ class RunningTunnel {
     const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
     for (const signal of signals) Deno.addSignalListener(signal, stop);
     try {
-      return await this.#outcome.promise;
+      const exit = await this.#outcome.promise.catch((error: unknown) => {
+        if (this.#messages.isWritten) throw error;
+        // To write the error could block for ever. The exit code still says what happened.
+        return report(error, false).exit;
+      });
+      await Promise.race([
+        this.#messages.written(),
+        new Promise((resolve) => setTimeout(resolve, LAST_MESSAGES_MS)),
+      ]);
+      return exit;
     } finally {
       for (const signal of signals) Deno.removeSignalListener(signal, stop);
       this.#worker.terminate();
@@ -78,10 +97,10 @@ class RunningTunnel {
   #handle(event: TunnelEvent): void {
     switch (event.kind) {
       case "listening":
-        this.#context.err(`listening on ${event.where}\n`);
+        this.#messages.write(`listening on ${event.where}\n`);
         return;
       case "warning":
-        this.#context.err(report(asFailure(event), this.#context.color).text);
+        this.#messages.write(report(asFailure(event), this.#context.color).text);
         return;
       case "failed":
         this.#outcome.reject(asFailure(event));

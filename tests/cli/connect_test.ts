@@ -38,6 +38,7 @@ class TestContext implements ConnectContext {
   readonly self = "";
   readonly config: string | null;
   readonly color = false;
+  readonly errSink = Deno.stderr;
   printed = "";
   errors = "";
 
