@@ -5,7 +5,7 @@
  * @module
  */
 import type { HostPort, Target } from "../net/address.ts";
-import { ExitCode, Failure, messageOf } from "../errors.ts";
+import { ExitCode, Failure, guardEach, messageOf } from "../errors.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { hostPortText } from "../libc/inet_address.ts";
@@ -130,7 +130,8 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   /** Stops: removes the socket file, closes every connection. */
   onCommand(_stop: TunnelCommand): void {
     this.#acceptor.close();
-    for (const connection of [...this.#connections]) connection.abort();
+    const connections = [...this.#connections];
+    guardEach(connections, (one) => one.abort(), (error) => this.onError(error));
     this.#reactor.stop();
   }
 }

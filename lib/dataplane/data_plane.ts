@@ -132,7 +132,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     const sessions = new SessionTable((session) => {
       events.logClose(session.closeRecord());
       this.#shutdown.onSessionEnd();
-    });
+    }, (error) => events.logError(error));
     const names = new UserNames({
       serverUid: hostFacts.serverUid,
       serverUser,

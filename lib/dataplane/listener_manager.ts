@@ -5,7 +5,7 @@
  * @module
  */
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
-import { asFailure, ExitCode, type Failure } from "../errors.ts";
+import { asFailure, ExitCode, type Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 import { listenerAddress } from "../net/address.ts";
@@ -93,14 +93,14 @@ export class ListenerManager {
   reconfigure(listeners: readonly ListenerConfig[]): void {
     this.#configured = listeners;
     const configured = new Map(listeners.map((config) => [listenerAddress(config), config]));
-    for (const [address, endpoint] of this.#endpoints) {
+    this.#forEach(this.#endpoints, ([address, endpoint]) => {
       const config = configured.get(address);
       if (this.#inherited.has(address)) {
         if (config === undefined) this.#suspendOne(endpoint);
       } else if (config === undefined || !isSameSocket(endpoint.config, config)) {
         this.#closeOne(address, endpoint);
       }
-    }
+    });
     this.#missing.clear();
     this.retry();
   }
@@ -133,14 +133,14 @@ export class ListenerManager {
   /** Makes the keys of every endpoint current. */
   refreshKeys(): void {
     this.#wipeRetired();
-    for (const endpoint of [...this.#endpoints.values(), ...this.#retired]) {
+    this.#forEach([...this.#endpoints.values(), ...this.#retired], (endpoint) => {
       if (endpoint instanceof TcpEndpoint) endpoint.refreshKeys();
-    }
+    });
   }
 
   /** Stops accepting everywhere. */
   close(): void {
-    for (const [address, endpoint] of this.#endpoints) this.#closeOne(address, endpoint);
+    this.#forEach(this.#endpoints, ([address, endpoint]) => this.#closeOne(address, endpoint));
     for (const socket of this.#inherited.values()) socket.close();
   }
 
@@ -153,12 +153,17 @@ export class ListenerManager {
   /** Wipes the keys of closed endpoints that no session rests on. */
   #wipeRetired(): void {
     if (this.#retired.length === 0) return;
-    const sessions = [...this.#context.sessions];
+    const { sessions } = this.#context;
     this.#retired = this.#retired.filter((endpoint) => {
       const isNeeded = sessions.some((session) => endpoint.authenticated(session));
       if (!isNeeded) endpoint.wipe();
       return isNeeded;
     });
+  }
+
+  /** Runs an action on each item. An error at one of them is logged and stops no other. */
+  #forEach<T>(items: Iterable<T>, action: (item: T) => void): void {
+    guardEach([...items], action, (error) => this.#context.events.logError(error));
   }
 
   #openOne(config: ListenerConfig): void {

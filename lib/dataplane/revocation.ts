@@ -21,15 +21,15 @@ export class Revocation {
   /** Reauthorizes every session, after a change of the configuration. */
   checkAll(): void {
     this.#listeners.refreshKeys();
-    for (const session of this.#context.sessions) this.#check(session);
+    this.#context.sessions.forEach((session) => this.#check(session));
   }
 
   /** Reauthorizes sessions that rest on keys: a key may expire, or its file change, at any time. */
   checkKeys(): void {
     this.#listeners.refreshKeys();
-    for (const session of this.#context.sessions) {
+    this.#context.sessions.forEach((session) => {
       if (session.facts.origin.kind === "tcp") this.#check(session);
-    }
+    });
   }
 
   /** Logs the revocation and terminates the session. */
@@ -40,12 +40,7 @@ export class Revocation {
 
   #check(session: Session): void {
     if (session.terminating) return;
-    try {
-      const decision = this.#context.authorizer.reauthorize(session);
-      if (!decision.allow) this.revoke(session, decision.reason);
-    } catch (error) {
-      // An internal error at one session must not keep the others open.
-      this.#context.events.logError(error);
-    }
+    const decision = this.#context.authorizer.reauthorize(session);
+    if (!decision.allow) this.revoke(session, decision.reason);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { guardEach } from "../errors.ts";
 import type { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { ListenerManager } from "./listener_manager.ts";
@@ -38,10 +39,7 @@ export class Shutdown {
     const { reactor, sessions, handshakes, liveConfig } = this.#context;
     const again = this.#started;
     this.#started = true;
-    if (!again) {
-      this.#listeners.close();
-      handshakes.clear();
-    }
+    if (!again) this.#attempt(() => this.#listeners.close(), () => handshakes.clear());
     if (sessions.size === 0) this.#end();
     else if (again) this.#killAll();
     else {
@@ -58,25 +56,32 @@ export class Shutdown {
   /** Closes connections and sends SIGTERM to programs, which have the same time again to end. */
   #terminateAll(): void {
     const { reactor, sessions, liveConfig } = this.#context;
-    for (const session of sessions) session.terminate("shutdown");
+    sessions.forEach((session) => session.terminate("shutdown"));
     reactor.after(liveConfig.config.limits.grace, () => this.#killAll());
   }
 
   /** Closes connections and kills programs. */
   #killAll(): void {
     const { reactor, sessions } = this.#context;
-    for (const session of sessions) {
-      session.terminate("shutdown");
-      session.kill();
-    }
+    sessions.forEach((session) => session.terminate("shutdown"));
+    sessions.forEach((session) => session.kill());
     if (sessions.size === 0) this.#end();
     else reactor.after(FINAL_TIMEOUT_MS, () => this.#end());
   }
 
   #end(): void {
-    this.#reaper.killAll();
-    this.#listeners.wipe();
-    this.#context.events.flush();
-    this.#context.reactor.stop();
+    const { events, reactor } = this.#context;
+    this.#attempt(
+      () => this.#reaper.killAll(),
+      () => this.#listeners.wipe(),
+      () => events.flush(),
+      () => reactor.stop(),
+    );
+  }
+
+  /** Takes each step, whatever the others throw: a server that is told to stop stops. */
+  #attempt(...steps: (() => void)[]): void {
+    const { events } = this.#context;
+    guardEach(steps, (step) => step(), (error) => events.logError(error));
   }
 }

@@ -7,6 +7,17 @@
 /** How many cancelled timers the heap may hold before they are removed. */
 const MAX_CANCELLED = 64;
 
+/**
+ * The longest time that a timer of the runtime or `epoll_wait(2)` takes, in milliseconds: 31 bits,
+ * almost 25 days. A longer one would be over at once.
+ */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** A time that a timer takes: a sum of configured times may exceed what each of them may be. */
+export function boundedDelay(milliseconds: number): number {
+  return Math.min(milliseconds, MAX_DELAY_MS);
+}
+
 /** A function that runs once, at a time. */
 export class Timer {
   /** Milliseconds on the reactor's clock. */
@@ -78,7 +89,7 @@ export class Timers {
   timeout(now: number): number {
     while (this.#heap[0]?.settled) this.#pop();
     const next = this.#heap[0];
-    return next === undefined ? -1 : Math.max(0, Math.ceil(next.due - now));
+    return next === undefined ? -1 : boundedDelay(Math.max(0, Math.ceil(next.due - now)));
   }
 
   /**

@@ -6,7 +6,7 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ToDataPlane } from "../dataplane/messages.ts";
-import { bugText } from "../errors.ts";
+import { bugText, guardEach } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
@@ -46,8 +46,19 @@ export class ConsoleSessions {
     });
   }
 
-  /** Adds a session. @param connection Owned by the session. */
+  /** Adds a session. @param connection Owned by the session, also when it cannot begin. */
   add(connection: Descriptor, handover: ConsoleHandover): void {
+    try {
+      this.#start(connection, handover);
+    } catch (error) {
+      this.#logError(error);
+      connection.close();
+      const counts = { bytesIn: 0, bytesOut: handover.greeted };
+      this.#options.post({ kind: "ended", session: handover.session, ...counts, failed: true });
+    }
+  }
+
+  #start(connection: Descriptor, handover: ConsoleHandover): void {
     const { post } = this.#options;
     const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handover;
     const socket = adoptSocket(connection.release());
@@ -75,12 +86,13 @@ export class ConsoleSessions {
    */
   reauthorize(): void {
     const { usersByName } = this.#options.liveConfig.config.access;
-    for (const [id, { caller }] of this.#sessions) {
-      if (caller.actsAs === null) continue;
+    const check = ([id, { caller }]: [number, ConsoleSession]) => {
+      if (caller.actsAs === null) return;
       if (usersByName.get(caller.actsAs)?.localIpcAccess !== true) {
         this.#options.post({ kind: "terminate", session: id, reason: "revoked" });
       }
-    }
+    };
+    guardEach([...this.#sessions], check, (error) => this.#logError(error));
   }
 
   #logError(error: unknown): void {

@@ -5,9 +5,10 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
-import { ExitCode, Failure } from "../errors.ts";
+import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
+import { boundedDelay } from "../reactor/timers.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
@@ -72,7 +73,7 @@ export class Supervisor {
     const { manager } = this.#options;
     const watchdog = manager.watchdog === null
       ? null
-      : setInterval(() => this.#dataPlane.post({ kind: "ping" }), manager.watchdog);
+      : setInterval(() => this.#dataPlane.post({ kind: "ping" }), boundedDelay(manager.watchdog));
     Deno.addSignalListener("SIGTERM", stop);
     Deno.addSignalListener("SIGINT", stop);
     Deno.addSignalListener("SIGHUP", reload);
@@ -164,7 +165,15 @@ export class Supervisor {
 
   /** Runs an action on the console sessions once they are loaded, in the order of the calls. */
   #withConsole(action: (sessions: ConsoleSessions) => void): void {
-    this.#loadConsole().then(action).catch((error: unknown) => this.#outcome.reject(error));
+    this.#loadConsole().then(
+      // An error at one session ends neither the others nor the server.
+      (sessions) => guardEach([sessions], action, (error) => this.#recordError(error)),
+      (error: unknown) => this.#outcome.reject(error),
+    );
+  }
+
+  #recordError(error: unknown): void {
+    this.#options.audit.record({ event: "error", time: Date.now(), message: bugText(error) });
   }
 
   /** Loads the console sessions. Node's sockets load slowly, and a server is ready without them. */
@@ -208,7 +217,7 @@ export class Supervisor {
     this.#dataPlane.post({ kind: "stop", grace });
     const timer = setTimeout(
       () => this.#outcome.reject(new Error("the data plane does not answer")),
-      2 * grace + (forced ? FORCED_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS),
+      boundedDelay(2 * grace + (forced ? FORCED_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS)),
     );
     Deno.unrefTimer(timer);
   }
@@ -216,5 +225,5 @@ export class Supervisor {
 
 /** Settles after a time, in milliseconds. */
 function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  return new Promise((resolve) => setTimeout(resolve, boundedDelay(milliseconds)));
 }

@@ -144,12 +144,21 @@ export class Session {
     if (this.#references === 0) this.#onEnd(this);
   }
 
-  /** Closes the connection for a reason of the server's. A second call does nothing. */
+  /**
+   * Closes the connection for a reason of the server's. A second call does nothing, unless the
+   * first one threw.
+   */
   terminate(reason: TerminationReason): void {
     if (this.ended || this.#termination !== null) return;
     this.#termination = reason;
     this.#settleReason(reason);
-    this.#handle?.terminate(reason);
+    try {
+      this.#handle?.terminate(reason);
+    } catch (error) {
+      // The connection is open still: the next check or step of a shutdown tries again.
+      this.#termination = null;
+      throw error;
+    }
   }
 
   /** Ends at once what {@linkcode terminate} has left running. */

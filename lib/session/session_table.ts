@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { guardEach } from "../errors.ts";
 import { Session, type SessionFacts } from "./session.ts";
 
 /** The open sessions of a data plane. */
@@ -10,12 +11,17 @@ export class SessionTable {
   readonly #open = new Map<number, Session>();
   readonly #perUid = new Map<number, number>();
   readonly #onEnd: (session: Session) => void;
+  readonly #onError: (error: unknown) => void;
   readonly #remove = (session: Session) => this.#forget(session);
   #lastId = 0;
 
-  /** @param onEnd Called once for each session that has ended. */
-  constructor(onEnd: (session: Session) => void) {
+  /**
+   * @param onEnd Called once for each session that has ended.
+   * @param onError Receives what {@linkcode forEach} could not do at a session.
+   */
+  constructor(onEnd: (session: Session) => void, onError: (error: unknown) => void) {
     this.#onEnd = onEnd;
+    this.#onError = onError;
   }
 
   /** The number of open sessions. */
@@ -43,9 +49,17 @@ export class SessionTable {
     return session;
   }
 
-  /** The sessions open now; a session may end during the iteration. */
-  [Symbol.iterator](): IterableIterator<Session> {
-    return [...this.#open.values()][Symbol.iterator]();
+  /**
+   * Runs an action on each session open now; a session may end meanwhile. An error at one session
+   * is reported and keeps none of the others from its turn: every loop over sessions is this one.
+   */
+  forEach(action: (session: Session) => void): void {
+    guardEach([...this.#open.values()], action, this.#onError);
+  }
+
+  /** Whether an open session meets a condition. */
+  some(matches: (session: Session) => boolean): boolean {
+    return this.#open.values().some(matches);
   }
 
   #forget(session: Session): void {
