@@ -26,6 +26,16 @@ import { type ProtocolError, protocolErrorOf } from "./protocol_error.ts";
 
 const NOTHING = new Uint8Array(0);
 
+let decoy: Uint8Array | null = null;
+
+/**
+ * A random key that no client holds. It is drawn once: a key of a file lives as long, and both are
+ * read in the same way. Drawn at its first use, because loading the cryptography takes time.
+ */
+function decoyKey(): Uint8Array {
+  return decoy ??= randomBytes(KEY_LENGTH);
+}
+
 /**
  * Finds a key by its id, of [section 1](../../docs/protocol.md#1-keys).
  *
@@ -105,6 +115,13 @@ export class ServerHandshake {
   /** The key id that the client has sent, or null. It is not authenticated: for the log only. */
   get claimedKeyId(): string | null {
     return this.#keyId;
+  }
+
+  /**
+   * Whether message 1 was made with the key. It may be a replay, and it authenticates nothing.
+   */
+  get hasOpened(): boolean {
+    return this.#transport !== null;
   }
 
   /**
@@ -220,14 +237,12 @@ export class ServerHandshake {
 
   #readMessage(message: Uint8Array): ServerEvent {
     const keyId = this.#claimed();
-    // An unknown key id is treated like a wrong key: message 1 is read with a random key, which
-    // fails. The key is drawn for known ids as well, so that both cases make the same calls.
-    const randomKey = randomBytes(KEY_LENGTH);
+    // An unknown key id is treated like a wrong key: message 1 is read with the decoy, and fails.
     const key = this.#lookup(keyId);
     const noise = new HandshakeState({
       initiator: false,
       prologue: preamble(keyId),
-      psk: key ?? randomKey,
+      psk: key ?? decoyKey(),
       ...(this.#ephemeral === undefined ? {} : { ephemeral: this.#ephemeral }),
     });
     noise.readMessage(message);
