@@ -127,8 +127,10 @@ function narrow<Allow extends AllowDecision>(
   if (allow !== null && !decision.identity.trusted && !isOnList(allow, decision.identity, groups)) {
     return deny("not-on-listener", { what: "allow", at: allow.at });
   }
+  // Whatever the others have filled, root can get in and end it.
+  const reserved = decision.identity.trusted ? occupancy.reserved : 0;
   if (
-    occupancy.connections >= occupancy.maxConnections ||
+    occupancy.connections >= occupancy.maxConnections + reserved ||
     occupancy.connectionsOfUser >= occupancy.maxConnectionsPerUser
   ) return deny("over-limit");
   return decision;

@@ -105,6 +105,8 @@ export interface HostFacts {
 export interface Occupancy {
   readonly connections: number;
   readonly maxConnections: number;
+  /** How many connections more trusted peers may have. */
+  readonly reserved: number;
   /** Open connections of the peer's uid. */
   readonly connectionsOfUser: number;
   readonly maxConnectionsPerUser: number;
@@ -116,6 +118,7 @@ export interface Occupancy {
 export const UNLIMITED: Occupancy = {
   connections: 0,
   maxConnections: Infinity,
+  reserved: 0,
   connectionsOfUser: 0,
   maxConnectionsPerUser: Infinity,
 };

@@ -24,6 +24,12 @@ import type { SessionTable } from "./session_table.ts";
 import type { UserNames } from "./user_names.ts";
 
 /**
+ * How many sessions trusted peers may have above `max_connections`, and as many again on consoles:
+ * root's own sessions of another service leave a place from which the others can be closed.
+ */
+const RESERVED_CONNECTIONS = 4;
+
+/**
  * Authorizes connections, and open sessions again.
  *
  * @example
@@ -61,7 +67,7 @@ export class Authorizer {
   authorizeUnix(peer: UnixPeer, listener: ListenerConfig): UnixDecision {
     const { access } = this.#liveConfig.config;
     const allow = this.#allowListOf(listener);
-    const occupancy = this.#occupancy(peer.credentials?.uid);
+    const occupancy = this.#occupancy(peer.credentials?.uid, listener);
     return decide(peer, access, allow, this.#hostFacts, occupancy);
   }
 
@@ -81,7 +87,7 @@ export class Authorizer {
     const name = grant?.user ?? actsAs;
     // A trusted key without a user counts against uid 0's connection limit.
     const uid = name === null ? 0 : access.usersByName.get(name)?.uid;
-    return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid));
+    return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid, listener));
   }
 
   /** Authorizes an open session again. It has its place: limits do not apply again. */
@@ -109,11 +115,12 @@ export class Authorizer {
     return decideKeyed(peer, config.access, allow, Date.now(), occupancy);
   }
 
-  #occupancy(uid: number | undefined): Occupancy {
+  #occupancy(uid: number | undefined, { service }: ListenerConfig): Occupancy {
     const { limits } = this.#liveConfig.config;
     return {
       connections: this.#sessions.size,
       maxConnections: limits.maxConnections,
+      reserved: service.kind === "console" ? 2 * RESERVED_CONNECTIONS : RESERVED_CONNECTIONS,
       connectionsOfUser: uid === undefined ? Infinity : this.#sessions.countByUid(uid),
       maxConnectionsPerUser: limits.maxConnectionsPerUser,
     };

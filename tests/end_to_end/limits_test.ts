@@ -129,7 +129,7 @@ limits: { max_connections: 6, max_connections_per_user: 3 }
       start(unix("console"), 580);
       start(unix("exec"), 580);
       await server.events("allow", 6);
-      assertEquals((await program.execute(unix("console"), { uid: 0 })).stdout, "");
+      assertEquals((await program.execute(unix("console"), { uid: 580 })).stdout, "");
       assertEquals((await server.events("deny", 4))[3]!.reason, "over-limit");
       // The open sessions are not affected.
       const lines = new Lines(first!.stdout);

@@ -26,6 +26,41 @@ Deno.test(
 );
 
 Deno.test(
+  "root gets in where others have filled the server, and no others do (needs root)",
+  options,
+  async () => {
+    await using fixture = await openConsole(
+      `limits: { max_connections: 2, max_connections_per_user: 100 }
+users: [{ name: bob, uid: 579, local_ipc_access: true }]
+`,
+    );
+    const { program, server, socket } = fixture;
+    const asBob = () =>
+      program.command(["socat", "-t0", "-", `UNIX:${socket}`], { uid: 579, input: "" }).spawn();
+    const full = [asBob(), asBob()];
+    await server.events("allow", 2);
+    // Twice four on a console: bob gets none of them, before or after root.
+    const refused = await program.execute(["socat", "-", `UNIX:${socket}`], { uid: 579 });
+    assertEquals(refused.stdout, "");
+    const inside = [];
+    for (let count = 0; count < 8; count++) inside.push(await openConnection(socket));
+    assertEquals(inside.map((one) => one.in), Array(8).fill(true));
+    const ninth = await openConnection(socket);
+    assertEquals(ninth.in, false);
+    const denied = await server.events("deny", 2);
+    assertEquals(denied.map(({ reason, user }) => [reason, user]), [
+      ["over-limit", "bob"],
+      ["over-limit", undefined],
+    ]);
+    for (const { connection } of [...inside, ninth]) connection.close();
+    for (const child of full) {
+      await child.stdin.close();
+      await child.output();
+    }
+  },
+);
+
+Deno.test(
   "an idle session is closed, whether it has ever sent data or not (needs root)",
   options,
   async () => {

@@ -19,6 +19,7 @@ const OCCUPANCY: Occupancy = {
   maxConnections: 10,
   connectionsOfUser: 0,
   maxConnectionsPerUser: 5,
+  reserved: 0,
 };
 const AT = { line: 1, column: 1 };
 
@@ -185,6 +186,18 @@ Deno.test("decide() denies at either limit, uid 0 as well", () => {
   }
 });
 
+Deno.test("decide() keeps the reserved connections for root and the server's user", () => {
+  const reserved = 2;
+  for (const connections of [10, 11]) {
+    const occupancy = { ...OCCUPANCY, connections, reserved };
+    assertEquals(decided(peer(579), { occupancy }), "over-limit");
+    assertEquals(decided(peer(0), { occupancy }), "root");
+    assertEquals(decided(peer(900), { occupancy }), "server-user");
+  }
+  const occupancy = { ...OCCUPANCY, connections: 12, reserved };
+  assertEquals(decided(peer(0), { occupancy }), "over-limit");
+});
+
 Deno.test("decide() reports the policy's reason before that of a limit", () => {
   assertEquals(decided(peer(578), { occupancy: { ...OCCUPANCY, connections: 10 } }), "user-denied");
 });
@@ -279,6 +292,14 @@ Deno.test("decideKeyed() applies the listener's list, but not to trusted keys", 
   assertEquals(outcome(decidedKeyed({ grant: grant(null) }, { allow })), "trusted-key");
   const asBob = { grant: grant(null), actsAs: "bob" };
   assertEquals(outcome(decidedKeyed(asBob, { allow })), "not-on-listener");
+});
+
+Deno.test("decideKeyed() keeps the reserved connections for trusted keys, as themselves", () => {
+  const occupancy = { ...OCCUPANCY, connections: 10, reserved: 1 };
+  assertEquals(outcome(decidedKeyed({}, { occupancy })), "over-limit");
+  assertEquals(outcome(decidedKeyed({ grant: grant(null) }, { occupancy })), "trusted-key");
+  const asBob = { grant: grant(null), actsAs: "bob" };
+  assertEquals(outcome(decidedKeyed(asBob, { occupancy })), "over-limit");
 });
 
 Deno.test("decideKeyed() denies at either limit, trusted keys as well", () => {
