@@ -22,8 +22,12 @@ import { connectFailure } from "./connect_failure.ts";
 
 /** How long each address of a server may take to accept, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
-/** How long a server may take for the access check, in milliseconds. */
+/** How long a server may take for the access check, attempts included, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often an access check is tried that the server resets. */
+export const MAX_ATTEMPTS = 4;
+/** The longest pause before another attempt, in milliseconds. */
+const MAX_PAUSE_MS = 250;
 
 /** A connection that the server has accepted. */
 export interface KeyedServerConnection {
@@ -47,14 +51,50 @@ export interface KeyedServerConnection {
  */
 export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): KeyedServerConnection {
   const where = hostPortText(to);
-  const descriptor = connectAny(addressesOf(to), where);
-  try {
-    setTcpOptions(descriptor);
-    return authenticate(descriptor, where, new ClientHandshake(key, hello));
-  } catch (error) {
-    descriptor.close();
-    throw error instanceof SystemError ? systemFailure(where, error) : error;
+  const addresses = addressesOf(to);
+  const deadline = performance.now() + HANDSHAKE_TIMEOUT_MS;
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    if (attempt > 1) sleep(pauseMs());
+    const descriptor = connectAny(addresses, where);
+    if (descriptor === null) continue;
+    try {
+      setTcpOptions(descriptor);
+      const handshake = new ClientHandshake(key, hello);
+      const connection = authenticate(descriptor, where, handshake, deadline);
+      if (connection !== null) return connection;
+      handshake.wipe();
+      descriptor.close();
+    } catch (error) {
+      descriptor.close();
+      throw error instanceof SystemError ? systemFailure(where, error) : error;
+    }
   }
+  throw overloaded(where);
+}
+
+/**
+ * How long to wait before an access check is tried again, in milliseconds: at random, because
+ * other clients may have been reset at the same time.
+ */
+export function pauseMs(): number {
+  return MAX_PAUSE_MS * (0.2 + 0.8 * Math.random());
+}
+
+/** Why there is no session where the server has reset every attempt. */
+export function overloaded(where: string): Failure {
+  return connectFailure(
+    `${where} closed the connection before the access check was finished: it is overloaded, ` +
+      "or its handshake_timeout was over",
+    ExitCode.refused,
+    "try again later; the server's log has the reason",
+  );
+}
+
+/** Blocks the thread. */
+function sleep(milliseconds: number): void {
+  const reactor = new Reactor();
+  reactor.after(milliseconds, () => reactor.stop());
+  reactor.run();
 }
 
 /** The addresses of a server. @throws {Failure} 69 when it has none. */
@@ -67,7 +107,8 @@ export function addressesOf({ host, port }: HostPort): readonly SocketAddress[] 
   }
 }
 
-function connectAny(addresses: readonly SocketAddress[], where: string): Descriptor {
+/** @returns Null where the server has reset the connection at once. */
+function connectAny(addresses: readonly SocketAddress[], where: string): Descriptor | null {
   // The connector reports its own errors, as the failure that is thrown below.
   const reactor = new Reactor(() => {});
   let socket: Descriptor | null = null;
@@ -86,8 +127,16 @@ function connectAny(addresses: readonly SocketAddress[], where: string): Descrip
   socket = connector.start();
   if (socket === null) reactor.run();
   else reactor.close();
-  if (socket !== null) return socket;
+  if (socket !== null || isReset(failure)) return socket;
   throw unreachable(where, failure ?? { kind: "refused", errno: Errno.EADDRNOTAVAIL });
+}
+
+/**
+ * Whether the server had accepted a connection, and reset it before the client has noticed that it
+ * was connected.
+ */
+export function isReset(error: ConnectError | null): boolean {
+  return error?.kind === "refused" && error.errno === Errno.ECONNRESET;
 }
 
 /** Why there is no connection to a server. @throws What an attempt threw, if it is a bug. */
@@ -113,13 +162,17 @@ function refused(where: string, errno: number): Failure {
     : connectFailure(`${where}: ${describe(errno)}`, ExitCode.unavailable);
 }
 
+/**
+ * @param deadline On the clock of `performance.now()`.
+ * @returns Null where the server has reset the connection: then it has not refused the key.
+ */
 function authenticate(
   descriptor: Descriptor,
   where: string,
   handshake: ClientHandshake,
-): KeyedServerConnection {
-  const deadline = performance.now() + HANDSHAKE_TIMEOUT_MS;
-  sendAll(descriptor, handshake.start(), where);
+  deadline: number,
+): KeyedServerConnection | null {
+  if (!sendAll(descriptor, handshake.start(), deadline, where)) return null;
   const chunk = new Uint8Array(64 * 1024);
   for (;;) {
     if (!waitFor(descriptor, "input", deadline - performance.now())) {
@@ -128,12 +181,12 @@ function authenticate(
     }
     const count = receive(descriptor, chunk);
     if (count === WOULD_BLOCK) continue;
-    const events = count === 0 || count === BROKEN
-      ? [handshake.end()]
-      : handshake.push(chunk.subarray(0, count));
+    if (count === BROKEN) return null;
+    const events = count === 0 ? [handshake.end()] : handshake.push(chunk.subarray(0, count));
     for (const event of events) {
-      if (event.kind === "send") sendAll(descriptor, event.bytes, where);
-      else if (event.kind === "accepted") {
+      if (event.kind === "send") {
+        if (!sendAll(descriptor, event.bytes, deadline, where)) return null;
+      } else if (event.kind === "accepted") {
         const { channel, user, service, rest } = event;
         return {
           descriptor,
@@ -147,18 +200,23 @@ function authenticate(
   }
 }
 
-function sendAll(descriptor: Descriptor, bytes: Uint8Array, where: string): void {
+/** @returns Whether the server has taken them all; it may have reset the connection. */
+function sendAll(
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+  deadline: number,
+  where: string,
+): boolean {
   let rest = bytes as Uint8Array<ArrayBuffer>;
   while (rest.length > 0) {
     const sent = send(descriptor, rest);
-    if (sent === BROKEN) {
-      throw connectFailure(`${where} has closed the connection`, ExitCode.unavailable);
-    }
+    if (sent === BROKEN) return false;
     if (sent !== WOULD_BLOCK) rest = rest.subarray(sent);
-    else if (!waitFor(descriptor, "output", HANDSHAKE_TIMEOUT_MS)) {
+    else if (!waitFor(descriptor, "output", deadline - performance.now())) {
       throw connectFailure(`${where} does not answer`, ExitCode.unavailable);
     }
   }
+  return true;
 }
 
 /** Why an access check failed, as far as a client can know. */

@@ -17,7 +17,14 @@ import type { ClientEvent, ClientHandshake } from "../protocol/client_handshake.
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
 import { connectFailure } from "./connect_failure.ts";
-import { handshakeFailure, unreachable } from "./connect_tcp.ts";
+import {
+  handshakeFailure,
+  isReset,
+  MAX_ATTEMPTS,
+  overloaded,
+  pauseMs,
+  unreachable,
+} from "./connect_tcp.ts";
 
 /** How long a server may take to accept a client, in milliseconds. */
 const ACCEPT_TIMEOUT_MS = 10_000;
@@ -45,7 +52,10 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
   /** Null once connected. */
-  #connector: TcpConnector | null;
+  #connector: TcpConnector | null = null;
+  #attempts = 0;
+  /** The pause before another attempt. */
+  #pause: Timer | null = null;
   readonly #deadline: Timer;
   #remote: Registration | null = null;
   #handshake: ClientHandshake | null = null;
@@ -57,10 +67,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
     this.#options = options;
     this.#local = local;
     this.#kind = kind;
-    const { reactor, addresses, where } = options;
-    // The deadline below covers connecting and the access check.
-    const timeouts = { totalMs: null, addressMs: null };
-    this.#connector = new TcpConnector(reactor, addresses, timeouts, this);
+    const { reactor, where } = options;
     this.#deadline = reactor.after(
       ACCEPT_TIMEOUT_MS,
       () => this.#fail(connectFailure(`${where} does not answer`, ExitCode.unavailable)),
@@ -69,7 +76,12 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
 
   /** Starts to connect to the server. */
   start(): void {
-    const socket = this.#connector?.start() ?? null;
+    const { reactor, addresses } = this.#options;
+    this.#attempts++;
+    // The deadline of the connection covers connecting and the access check.
+    const timeouts = { totalMs: null, addressMs: null };
+    this.#connector = new TcpConnector(reactor, addresses, timeouts, this);
+    const socket = this.#connector.start();
     if (socket !== null) this.onConnected(socket);
   }
 
@@ -85,6 +97,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
 
   onConnectError(error: ConnectError): void {
     this.#attempt(() => {
+      if (isReset(error)) return this.#tryAgain();
       throw unreachable(this.#options.where, error);
     });
   }
@@ -125,7 +138,11 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
     while (this.#remote !== null && this.#handshake !== null) {
       const count = receive(this.#remote.descriptor, chunk);
       if (count === WOULD_BLOCK) return;
-      const events = count === 0 || count === BROKEN
+      if (count === BROKEN) {
+        this.#tryAgain();
+        return;
+      }
+      const events = count === 0
         ? [this.#handshake.end()]
         : this.#handshake.push(chunk.subarray(0, count));
       for (const event of events) this.#handle(event);
@@ -169,10 +186,18 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   #send(bytes: Uint8Array): void {
     if (this.#remote === null) return;
     const sent = send(this.#remote.descriptor, bytes as Uint8Array<ArrayBuffer>);
-    if (sent < bytes.length) {
-      const message = `${this.#options.where} has closed the connection`;
-      throw connectFailure(message, ExitCode.unavailable);
-    }
+    if (sent < bytes.length) this.#tryAgain();
+  }
+
+  /** The server has reset the connection, so it has not refused the key. */
+  #tryAgain(): void {
+    const { reactor, where } = this.#options;
+    this.#handshake?.wipe();
+    this.#handshake = null;
+    this.#remote?.close();
+    this.#remote = null;
+    if (this.#attempts >= MAX_ATTEMPTS) throw overloaded(where);
+    this.#pause = reactor.after(pauseMs(), () => this.#attempt(() => this.start()));
   }
 
   #fail(failure: Failure): void {
@@ -185,6 +210,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
     if (this.#closed) return;
     this.#closed = true;
     this.#connector?.cancel();
+    this.#pause?.cancel();
     this.#deadline.cancel();
     this.#handshake?.wipe();
     this.#remote?.close();

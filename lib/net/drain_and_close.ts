@@ -1,10 +1,11 @@
 /**
- * Closing a connection so that the peer reads end-of-file and not a byte more.
+ * Closing a connection so that the peer reads end-of-file, or a reset, and not a byte more.
  *
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
 import { receive, shutdown } from "../libc/sockets.ts";
+import { resetOnClose } from "../libc/tcp_socket.ts";
 
 /**
  * Shuts a connection down, discards its unread input and closes it.
@@ -18,6 +19,17 @@ import { receive, shutdown } from "../libc/sockets.ts";
 export function drainAndClose(connection: Descriptor): void {
   shutdown(connection);
   while (receive(connection, discardBuffer) > 0);
+  connection.close();
+}
+
+/**
+ * Closes a TCP connection with a reset: the peer is not told that anything was decided, and the
+ * kernel keeps nothing of the connection.
+ *
+ * @param connection Closed when this returns.
+ */
+export function resetAndClose(connection: Descriptor): void {
+  resetOnClose(connection);
   connection.close();
 }
 

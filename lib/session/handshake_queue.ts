@@ -1,22 +1,32 @@
 /**
- * The access checks in progress: bounded in number. A client that sends nothing never keeps out one
- * that does.
+ * The access checks in progress: bounded in number, and shared out between their sources.
  *
  * @module
  */
+import { SourceShares } from "./source_shares.ts";
 
 /** An access check in progress. */
 export interface QueuedHandshake {
+  /** Where it comes from, such as an address. */
+  readonly source: string;
+  /** Whether its first message was made with a key of the listener. It may be a replay. */
+  readonly hasOpened: boolean;
   /** Closes the connection and logs the denial. */
   evict(reason: "over-limit" | "handshake-timeout"): void;
 }
 
-/** A bounded number of access checks. They do not count against the limit of connections. */
+/**
+ * A bounded number of access checks. They do not count against the limit of connections.
+ *
+ * At the limit one is evicted: of the source that has the most, a random one. An access check that
+ * has not opened gives way to one that has: only a holder of a key makes progress, and a client
+ * that holds one sends its first message at once. Those that have opened give way to others where
+ * they fill more than half of the queue, because a recorded first message opens, too.
+ */
 export class HandshakeQueue {
   readonly #limit: () => number;
-  // Both in the order of their start. Only `#idle` ones have received nothing yet.
-  readonly #idle = new Set<QueuedHandshake>();
-  readonly #active = new Set<QueuedHandshake>();
+  readonly #unopened = new SourceShares<QueuedHandshake>();
+  readonly #opened = new SourceShares<QueuedHandshake>();
 
   /** @param limit How many access checks may be in progress now. */
   constructor(limit: () => number) {
@@ -25,38 +35,40 @@ export class HandshakeQueue {
 
   /** How many access checks are in progress. */
   get size(): number {
-    return this.#idle.size + this.#active.size;
+    return this.#unopened.size + this.#opened.size;
   }
 
-  /**
-   * Adds an access check. At the limit, the oldest idle one is evicted, else the oldest: a client
-   * that holds a key sends its first message at once.
-   */
+  /** Adds an access check. At the limit, another one is evicted. */
   add(handshake: QueuedHandshake): void {
-    while (this.size > 0 && this.size >= this.#limit()) {
-      const [oldest] = this.#idle.size > 0 ? this.#idle : this.#active;
-      if (oldest === undefined) break;
-      this.remove(oldest);
-      oldest.evict("over-limit");
-    }
-    this.#idle.add(handshake);
+    const limit = this.#limit();
+    while (this.size > 0 && this.size >= limit) this.#evictOneFor(handshake, limit);
+    (handshake.hasOpened ? this.#opened : this.#unopened).add(handshake);
   }
 
-  /** Records that the client has sent something. */
-  markActive(handshake: QueuedHandshake): void {
-    if (this.#idle.delete(handshake)) this.#active.add(handshake);
+  /** Records that an access check has opened. */
+  markOpened(handshake: QueuedHandshake): void {
+    if (this.#unopened.delete(handshake)) this.#opened.add(handshake);
   }
 
   /** Removes an access check that has ended. */
   remove(handshake: QueuedHandshake): void {
-    if (!this.#idle.delete(handshake)) this.#active.delete(handshake);
+    if (!this.#unopened.delete(handshake)) this.#opened.delete(handshake);
   }
 
   /** Ends every access check, when the server stops. */
   clear(): void {
-    for (const handshake of [...this.#idle, ...this.#active]) {
+    for (const handshake of [...this.#unopened, ...this.#opened]) {
       this.remove(handshake);
       handshake.evict("handshake-timeout");
     }
+  }
+
+  #evictOneFor({ hasOpened }: QueuedHandshake, limit: number): void {
+    const opened = this.#opened.size + (hasOpened ? 1 : 0);
+    const isFromOpened = this.#unopened.size === 0 || this.#opened.size > 0 && 2 * opened > limit;
+    const handshake = (isFromOpened ? this.#opened : this.#unopened).drawFromLargest();
+    if (handshake === undefined) throw new Error("a full queue of access checks is empty");
+    this.remove(handshake);
+    handshake.evict("over-limit");
   }
 }

@@ -7,7 +7,8 @@
 import { Descriptor } from "../libc/descriptor.ts";
 import type { HostPort } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
-import { drainAndClose } from "../net/drain_and_close.ts";
+import { drainAndClose, resetAndClose } from "../net/drain_and_close.ts";
+import { sourceNetwork } from "../net/source_network.ts";
 import type { DenyReason } from "../policy/types.ts";
 import type { Accept } from "../protocol/greetings.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
@@ -62,11 +63,17 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   readonly #remote: HostPort;
   readonly #handshake: ServerHandshake;
   readonly #report: (result: HandshakeResult) => void;
-  readonly #deadline: Timer;
-  #registration: Registration | null;
+  /** Null once the connection is closed or handed on. */
+  #connection: Descriptor | null;
+  /** Null until the client is waited for. */
+  #registration: Registration | null = null;
+  #deadline: Timer | null = null;
+  readonly source: string;
 
   /**
-   * Starts the access check.
+   * Starts the access check. What the client has sent before it was accepted is read now: most
+   * clients that hold a key have sent their first message, and open before another one can evict
+   * them; a first message that does not open takes no place in the queue.
    *
    * @param connection Owned by the handshake, also when this throws.
    * @param report Receives the result.
@@ -82,26 +89,23 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     this.#remote = remote;
     this.#handshake = handshake;
     this.#report = report;
-    this.#registration = context.reactor.watch(connection, EPOLLIN, this);
-    this.#deadline = context.reactor.after(
-      context.liveConfig.config.limits.handshakeTimeout,
-      () => this.#fail("handshake-timeout"),
-    );
-    context.handshakes.add(this);
+    this.#connection = connection;
+    this.source = sourceNetwork(remote.host);
+    try {
+      this.#read();
+    } catch (error) {
+      this.onFault();
+      throw error;
+    }
+    if (this.#connection !== null) this.#wait(connection);
+  }
+
+  get hasOpened(): boolean {
+    return this.#handshake.hasOpened;
   }
 
   onEvents(): void {
-    const chunk = this.#context.buffers.read.subarray(0, READ_BYTES);
-    while (this.#registration !== null) {
-      const count = receive(this.#registration.descriptor, chunk);
-      if (count === WOULD_BLOCK) return;
-      if (count === BROKEN || count === 0) {
-        this.#fail("bad-key", "truncated");
-        return;
-      }
-      this.#context.handshakes.markActive(this);
-      for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#handle(event);
-    }
+    this.#read();
   }
 
   /** An internal error is a denial. */
@@ -113,10 +117,38 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     this.#fail(reason);
   }
 
+  /** Waits for the rest of the access check, in a place of the queue. */
+  #wait(connection: Descriptor): void {
+    const { reactor, liveConfig, handshakes } = this.#context;
+    this.#registration = reactor.watch(connection, EPOLLIN, this);
+    this.#deadline = reactor.after(
+      liveConfig.config.limits.handshakeTimeout,
+      () => this.#fail("handshake-timeout"),
+    );
+    handshakes.add(this);
+  }
+
+  #read(): void {
+    const chunk = this.#context.buffers.read.subarray(0, READ_BYTES);
+    while (this.#connection !== null) {
+      const count = receive(this.#connection, chunk);
+      if (count === WOULD_BLOCK) return;
+      if (count === BROKEN || count === 0) {
+        this.#fail("bad-key", "truncated");
+        return;
+      }
+      for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#handle(event);
+      // Where more has arrived, the reactor reports it again.
+      if (count < READ_BYTES) return;
+    }
+  }
+
   #handle(event: ServerEvent): void {
-    if (this.#registration === null) return;
+    if (this.#connection === null) return;
     switch (event.kind) {
       case "send":
+        // Message 2: the answer to a first message that was made with the key.
+        this.#context.handshakes.markOpened(this);
         // A connection that has carried no bytes yet has space for so few.
         if (this.#send(event.bytes) < event.bytes.length) this.#fail("bad-key", "truncated");
         return;
@@ -124,7 +156,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
         this.#fail("bad-key", event.error);
         return;
       case "hello":
-        this.#deadline.cancel();
+        this.#deadline?.cancel();
         this.#context.handshakes.remove(this);
         this.#report({
           kind: "authenticated",
@@ -143,11 +175,8 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   #accept(answer: Accept, received: Uint8Array): ClientConnection {
     const { bytes, channel } = this.#handshake.accept(answer);
     const sent = Math.max(0, this.#send(bytes));
-    const registration = this.#registration;
-    if (registration === null) throw new Error("a closed connection was accepted");
-    this.#registration = null;
     return {
-      descriptor: new Descriptor(registration.release()),
+      descriptor: this.#release(),
       kind: "tcp",
       seal: channel,
       received,
@@ -157,28 +186,37 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
 
   #reject(reason: DenyReason): void {
     this.#send(this.#handshake.reject(reason));
-    this.#close();
+    this.#close(drainAndClose);
   }
 
   #send(bytes: Uint8Array): number {
-    if (this.#registration === null) return BROKEN;
-    return send(this.#registration.descriptor, bytes as Uint8Array<ArrayBuffer>);
+    if (this.#connection === null) return BROKEN;
+    return send(this.#connection, bytes as Uint8Array<ArrayBuffer>);
   }
 
   #fail(reason: DenyReason, error: ProtocolError | null = null): void {
-    if (this.#registration === null) return;
+    if (this.#connection === null) return;
     const keyId = this.#handshake.claimedKeyId;
-    this.#close();
+    // A reset says that nothing was decided about the key; end-of-file, that it was refused.
+    this.#close(reason === "bad-key" ? drainAndClose : resetAndClose);
     this.#report({ kind: "failed", remote: this.#remote, keyId, reason, error });
   }
 
-  #close(): void {
-    const registration = this.#registration;
-    if (registration === null) return;
-    this.#registration = null;
-    this.#deadline.cancel();
+  #close(close: (connection: Descriptor) => void): void {
+    if (this.#connection === null) return;
+    this.#deadline?.cancel();
     this.#context.handshakes.remove(this);
     this.#handshake.wipe();
-    drainAndClose(new Descriptor(registration.release()));
+    close(this.#release());
+  }
+
+  /** The connection, which is watched no more. */
+  #release(): Descriptor {
+    const connection = this.#connection;
+    if (connection === null) throw new Error("a closed connection was released");
+    this.#connection = null;
+    const registration = this.#registration;
+    this.#registration = null;
+    return registration === null ? connection : new Descriptor(registration.release());
   }
 }

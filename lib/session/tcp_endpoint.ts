@@ -8,7 +8,7 @@ import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
 import { Acceptor, closeListeningSocket, type ConnectionHandler } from "../net/acceptor.ts";
-import { drainAndClose } from "../net/drain_and_close.ts";
+import { resetAndClose } from "../net/drain_and_close.ts";
 import type { TcpListener } from "../net/tcp_listener.ts";
 import type { DenyDecision, DenyReason, KeyGrant } from "../policy/types.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
@@ -154,7 +154,7 @@ export class TcpEndpoint implements ConnectionHandler {
     try {
       remote = remoteAddress(connection);
     } finally {
-      drainAndClose(connection);
+      resetAndClose(connection);
     }
     this.#logDeny({ remote, keyId: null }, RESOURCES_EXHAUSTED.reason);
   }

@@ -1,0 +1,121 @@
+import { assert, assertEquals } from "@std/assert";
+import { HandshakeQueue, type QueuedHandshake } from "../../lib/session/handshake_queue.ts";
+import { SourceShares } from "../../lib/session/source_shares.ts";
+
+/** An access check that records how it ended. */
+class Pending implements QueuedHandshake {
+  readonly source: string;
+  hasOpened: boolean;
+  evicted: string | null = null;
+
+  constructor(source: string, hasOpened = false) {
+    this.source = source;
+    this.hasOpened = hasOpened;
+  }
+
+  evict(reason: string): void {
+    this.evicted = reason;
+  }
+}
+
+/** Adds access checks of a source, and returns them. */
+function fill(queue: HandshakeQueue, count: number, source: string, hasOpened = false): Pending[] {
+  return Array.from({ length: count }, () => {
+    const pending = new Pending(source, hasOpened);
+    queue.add(pending);
+    return pending;
+  });
+}
+
+const inside = (all: readonly Pending[]) => all.filter(({ evicted }) => evicted === null).length;
+
+Deno.test("HandshakeQueue is bounded, and evicts one for each that does not fit", () => {
+  const queue = new HandshakeQueue(() => 8);
+  const all = fill(queue, 100, "192.0.2.1");
+  assertEquals(queue.size, 8);
+  assertEquals(inside(all), 8);
+  assert(all.every(({ evicted }) => evicted === null || evicted === "over-limit"));
+});
+
+Deno.test("HandshakeQueue: no source pushes out another's", () => {
+  const queue = new HandshakeQueue(() => 8);
+  const own = fill(queue, 2, "192.0.2.1");
+  fill(queue, 1_000, "192.0.2.2");
+  assertEquals(inside(own), 2);
+  // Nor do many sources push out all of one that was there before them.
+  fill(queue, 1_000, "192.0.2.3");
+  assertEquals(inside(own), 2);
+});
+
+Deno.test("HandshakeQueue evicts at random: no place is safe, and none is lost at once", () => {
+  let oldest = 0;
+  let newest = 0;
+  for (let round = 0; round < 400; round++) {
+    const queue = new HandshakeQueue(() => 4);
+    const all = fill(queue, 5, "192.0.2.1");
+    if (all[0]!.evicted !== null) oldest++;
+    if (all[3]!.evicted !== null) newest++;
+  }
+  // 100 each is expected. Fewer than 40 has a probability below 10^-13.
+  assert(oldest > 40 && newest > 40, `${oldest} and ${newest} of 400`);
+});
+
+Deno.test("HandshakeQueue: what has opened outlasts what has not, from any number of sources", () => {
+  const queue = new HandshakeQueue(() => 8);
+  const keyed = fill(queue, 1, "192.0.2.1")[0]!;
+  keyed.hasOpened = true;
+  queue.markOpened(keyed);
+  for (let host = 0; host < 1_000; host++) fill(queue, 1, `198.51.100.${host}`);
+  // Another of the source that fills the queue is no exception.
+  fill(queue, 1_000, "192.0.2.1");
+  assertEquals(keyed.evicted, null);
+});
+
+Deno.test("HandshakeQueue: recorded first messages take no more than half of it for ever", () => {
+  const queue = new HandshakeQueue(() => 8);
+  const replayed = fill(queue, 100, "192.0.2.66", true);
+  const fresh = fill(queue, 4, "192.0.2.1");
+  fill(queue, 100, "192.0.2.66", true);
+  assertEquals(inside(fresh), 4);
+  assert(inside(replayed) <= 4);
+  // One that has opened is not pushed out by another source's, either.
+  const own = fill(queue, 1, "192.0.2.1", true)[0]!;
+  fill(queue, 100, "192.0.2.66", true);
+  assertEquals(own.evicted, null);
+});
+
+Deno.test("HandshakeQueue forgets what has ended, and clears the rest", () => {
+  const queue = new HandshakeQueue(() => 8);
+  const [one, two] = fill(queue, 2, "192.0.2.1");
+  const [three] = fill(queue, 1, "192.0.2.2", true);
+  queue.remove(one!);
+  queue.remove(one!);
+  assertEquals(queue.size, 2);
+  queue.clear();
+  assertEquals(queue.size, 0);
+  assertEquals([one!.evicted, two!.evicted, three!.evicted], [
+    null,
+    "handshake-timeout",
+    "handshake-timeout",
+  ]);
+});
+
+Deno.test("SourceShares finds the largest share after any additions and removals", () => {
+  const shares = new SourceShares<{ readonly source: string }>();
+  const members: { readonly source: string }[] = [];
+  for (let step = 0; step < 5_000; step++) {
+    if (Math.random() < 0.55) {
+      const member = { source: String(Math.floor(Math.random() * 6)) };
+      members.push(member);
+      shares.add(member);
+    } else if (members.length > 0) {
+      const [member] = members.splice(Math.floor(Math.random() * members.length), 1);
+      assert(shares.delete(member!));
+    }
+    assertEquals(shares.size, members.length);
+    const counts = Map.groupBy(members, ({ source }) => source);
+    const largest = Math.max(0, ...Array.from(counts.values(), ({ length }) => length));
+    const drawn = shares.drawFromLargest();
+    assertEquals(drawn === undefined ? 0 : counts.get(drawn.source)!.length, largest);
+  }
+});
