@@ -80,7 +80,7 @@ async function open(
     import("../keys/key_reader.ts"),
     import("../libc/inet_address.ts"),
   ]);
-  const { key } = readKeyFile(destination.key, context.environment.uid);
+  const { key } = readKeyFile(destination.key, context.environment.uid, { once: true });
   try {
     const hello = { client: `ipcauth/${context.version}`, user: command.user };
     const { descriptor, channel, rest, service } = connectWithKey(destination.address, key, hello);

@@ -81,7 +81,7 @@ async function configured({ config, environment }: Context): Promise<readonly Li
   if (paths.length === 0) return [];
   const { findConfig, loadHostFacts } = await import("../config/load.ts");
   const hostFacts = loadHostFacts(environment.uid);
-  const file = findConfig({ ...places, paths }, hostFacts);
+  const file = findConfig({ ...places, paths }, hostFacts, { once: true });
   if (file === null) return [];
   const { parseConfig } = await import("../config/schema.ts");
   // Only the text is checked: the key files it names are the server's, and a client may not read

@@ -48,7 +48,7 @@ export function genKey(file: string | null, force: boolean, context: Context): E
 /**
  * Prints the id, age, owner and mode of a key file, and what is wrong with them.
  *
- * @returns 0; 78 when the owner or the mode is wrong.
+ * @returns 0; 78 when the owner the mode or the path is wrong.
  * @throws {Failure} 78 when it does not exist, 77 or 71 when it cannot be read, 65 when it holds no
  * key.
  */
@@ -61,9 +61,7 @@ export function showKey(file: string, context: Context): ExitCode {
   context.out(lines({
     "key id": id,
     "file": path,
-    ...writtenAt === null
-      ? {}
-      : { "written": `${new Date(writtenAt).toISOString()} (${age(writtenAt)})` },
+    "written": `${new Date(writtenAt).toISOString()} (${age(writtenAt)})`,
     "owner": `${nameByUid(uid)} (uid ${uid}, gid ${gid})`,
     "mode": octalMode(mode),
     ...problem === null ? {} : { "problem": problem.sentence, "fix": problem.fix },

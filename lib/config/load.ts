@@ -7,19 +7,19 @@ import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/read_file.ts";
 import { gidByName } from "../libc/ids.ts";
-import { readBounded } from "../files/bounded_read.ts";
+import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import {
   checkConfigFile,
   checkKeyFile,
   type PathProblem,
   requireSafe,
 } from "../files/permissions.ts";
+import { checkTrustedFile, readTrustedFile } from "../files/trusted_file.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import { reasonOf } from "../files/system_reason.ts";
-import { checkPath, fileFacts } from "../files/trusted_path.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
@@ -59,6 +59,12 @@ function overflowUid(): number {
   return uid;
 }
 
+/** How often a configuration is read. */
+export interface ReadOptions {
+  /** Whether it is read only once, so that it may be a pipe, such as `/dev/stdin`. */
+  readonly once: boolean;
+}
+
 /** A configuration file that was read. */
 export interface ConfigFile {
   readonly path: string;
@@ -66,7 +72,7 @@ export interface ConfigFile {
 }
 
 /**
- * Loads the configuration of the first place that has a file.
+ * Loads the configuration of the first place that has a file, for one use.
  *
  * @param places The paths that it may have.
  * @param hostFacts The uids that it is checked against.
@@ -75,7 +81,7 @@ export interface ConfigFile {
  * other users, or has a mistake in it.
  */
 export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
-  const file = findConfig(places, hostFacts);
+  const file = findConfig(places, hostFacts, { once: true });
   return file === null ? BUILT_IN : parseConfigFile(file, hostFacts);
 }
 
@@ -85,9 +91,13 @@ export function loadConfig(places: ConfigPlaces, hostFacts: HostFacts): Config {
  * @returns Null when no place has a file and none was named.
  * @throws {Failure} 78 as {@linkcode loadConfig}, except for mistakes in the file.
  */
-export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFile | null {
+export function findConfig(
+  places: ConfigPlaces,
+  hostFacts: HostFacts,
+  options: ReadOptions = { once: false },
+): ConfigFile | null {
   for (const path of places.paths) {
-    const text = readConfigFile(path, hostFacts);
+    const text = readConfigFile(path, hostFacts, options);
     if (text !== null) return { path, text };
   }
   if (places.explicit) throw missing(places.paths[0]!);
@@ -101,25 +111,24 @@ export function findConfig(places: ConfigPlaces, hostFacts: HostFacts): ConfigFi
  * @throws {Failure} 78 when it cannot be read, other users can change it, it is larger than
  * {@linkcode MAX_CONFIG_BYTES}, or it is not UTF-8.
  */
-export function readConfigFile(path: string, hostFacts: HostFacts): string | null {
-  let file: Deno.FsFile;
+export function readConfigFile(
+  path: string,
+  hostFacts: HostFacts,
+  { once }: ReadOptions = { once: false },
+): string | null {
   try {
-    // open(2) of a FIFO would wait for its writer, so only a regular file is opened.
-    requireSafe(checkFile(Deno.statSync(path), path, hostFacts), "The configuration");
-    file = Deno.openSync(path, { read: true });
+    const { content, status, problem } = readTrustedFile(path, {
+      check: checkConfigFile,
+      ownUid: hostFacts.serverUid,
+      maxBytes: MAX_CONFIG_BYTES,
+      once,
+    });
+    requireSafe(problem, "The configuration");
+    if (content === null) throw tooLarge(path, status);
+    return decode(path, content);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
+    if (isAbsent(error)) return null;
     throw error instanceof Failure ? error : unreadable(path, error);
-  }
-  try {
-    // The opened file is checked: the path may name another one by now.
-    requireSafe(checkFile(file.statSync(), path, hostFacts), "The configuration");
-    requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
-    return decode(path, readAll(path, file));
-  } catch (error) {
-    throw error instanceof Failure ? error : unreadable(path, error);
-  } finally {
-    file.close();
   }
 }
 
@@ -138,45 +147,49 @@ export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts
   return config;
 }
 
-function checkFile(info: Deno.FileInfo, path: string, hostFacts: HostFacts): PathProblem | null {
-  return checkConfigFile(fileFacts(info), path, hostFacts.serverUid);
-}
-
-/** Checks owner and mode of the key files. Their content is read by the listeners. */
+/**
+ * Checks the key files and their paths. Their content is read by the listeners, which check each of
+ * them again then.
+ */
 function checkKeys(config: Config, hostFacts: HostFacts): void {
+  const options = { check: checkKeyFile, ownUid: hostFacts.serverUid };
+  const trusted = new Set<string>();
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
     for (const [number, { file, at }] of listener.keys.entries()) {
       const where = `${config.path}:${at.line}:${at.column}: ` +
         `listeners[${index}].keys[${number}].file`;
-      let facts: Deno.FileInfo;
+      let problem: PathProblem | null;
       try {
-        facts = Deno.statSync(file);
+        problem = checkTrustedFile(file, fileStatus(file), options, trusted);
       } catch (error) {
-        throw new Failure(`${where}: cannot stat the key file ${file}: ${reasonOf(error)}`, {
+        throw new Failure(`${where}: cannot use the key file ${file}: ${reasonOf(error)}`, {
           exit: ExitCode.config,
-          hint: `ipcauth gen-key ${shellWord(file)}`,
+          hint: isAbsent(error)
+            ? `ipcauth gen-key ${shellWord(file)}`
+            : `namei -l ${shellWord(file)}`,
           cause: error,
         });
       }
-      const problem = checkKeyFile(fileFacts(facts), file, hostFacts.serverUid);
       requireSafe(problem, `${where}: the key file`);
     }
   }
 }
 
-function readAll(path: string, file: Deno.FsFile): Uint8Array {
-  const { size } = file.statSync();
-  const bytes = readBounded(file, Math.min(size, MAX_CONFIG_BYTES));
-  if (bytes !== null) return bytes;
-  if (size >= MAX_CONFIG_BYTES) {
-    throw new Failure(`${path}:1:1: the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`, {
+function isAbsent(error: unknown): boolean {
+  return error instanceof SystemError && error.errno === Errno.ENOENT;
+}
+
+function tooLarge(path: string, { mode, size }: FileStatus): Failure {
+  const isFile = (mode & FileType.mask) === FileType.regular;
+  if (!isFile || size >= MAX_CONFIG_BYTES) {
+    return new Failure(`${path}:1:1: the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`, {
       exit: ExitCode.config,
       hint: `ls -lh ${shellWord(path)}`,
     });
   }
   // It grew after its size was taken.
-  throw new Failure(`The configuration ${path} is being written`, { exit: ExitCode.config });
+  return new Failure(`The configuration ${path} is being written`, { exit: ExitCode.config });
 }
 
 function decode(path: string, bytes: Uint8Array): string {

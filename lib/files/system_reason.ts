@@ -15,6 +15,9 @@ export function isDenied(error: unknown): boolean {
 /** The reason as the end of a sentence, such as `permission denied`. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
+  if (error instanceof SystemError && error.errno === Errno.ENOENT) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
+  // Deno refuses its own file functions for what lies below /dev, /proc and /sys.
+  if (error instanceof Deno.errors.NotCapable) return "it is not a file on a disk";
   return error instanceof SystemError ? describe(error.errno) : messageOf(error);
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { dirname, join, resolve } from "@std/path";
-import { checkDirectory, checkLink, type FileFacts, type PathProblem } from "./permissions.ts";
+import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
+import { checkDirectory, checkLink, type PathProblem } from "./permissions.ts";
 
 /** How many symbolic links are followed, as by the kernel (`path_resolution(7)`). */
 const MAX_LINKS = 40;
@@ -15,23 +16,31 @@ const MAX_LINKS = 40;
  *
  * @param path The file; it need not exist.
  * @param ownUid The uid that relies on the file.
+ * @param trusted Directories that need no check, by their paths without links. The ones that are
+ * found to be trusted are added. Only for paths that are checked at one moment.
  * @returns The first problem of the path, or null.
- * @throws {Error} When `lstat(2)` or `readlink(2)` fails, or there are too many links.
+ * @throws {SystemError} When a part cannot be looked at.
+ * @throws {Error} When there are too many links.
  */
-export function checkPath(path: string, ownUid: number): PathProblem | null {
+export function checkPath(
+  path: string,
+  ownUid: number,
+  trusted: Set<string> = new Set(),
+): PathProblem | null {
   const walker = new PathWalker(resolve(path));
   for (let current = walker.next(); current !== null; current = walker.next()) {
-    const info = linkInfo(current);
+    if (trusted.has(current)) continue;
+    const status = linkStatus(current);
     // What does not exist yet will be made in a directory that has been checked.
-    if (info === null) return null;
-    const facts = fileFacts(info);
-    if (info.isSymlink) {
-      const problem = checkLink(facts, current, ownUid);
+    if (status === null) return null;
+    if ((status.mode & FileType.mask) === FileType.link) {
+      const problem = checkLink(status, current, ownUid);
       if (problem !== null) return problem;
-      walker.follow(current, Deno.readLinkSync(current));
+      walker.follow(current, linkTarget(current));
     } else if (!walker.isAtEnd) {
-      const problem = checkDirectory(facts, current, ownUid);
+      const problem = checkDirectory(status, current, ownUid);
       if (problem !== null) return problem;
+      trusted.add(current);
     }
   }
   return null;
@@ -78,23 +87,4 @@ class PathWalker {
 
 function componentsOf(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
-}
-
-function linkInfo(path: string): Deno.FileInfo | null {
-  try {
-    return Deno.lstatSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
-}
-
-/**
- * Owner and mode of a file.
- *
- * @throws {TypeError} On a system whose files have none.
- */
-export function fileFacts({ mode, uid }: Deno.FileInfo): FileFacts {
-  if (mode === null || uid === null) throw new TypeError("this system has no file owners");
-  return { mode, uid };
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import { type Environment, keyPaths } from "../config/default_paths.ts";
-import { ExitCode, Failure, messageOf } from "../errors.ts";
-import { readBounded } from "../files/bounded_read.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { checkKeyFile, type PathProblem, requireSafe } from "../files/permissions.ts";
+import { isDenied, reasonOf } from "../files/system_reason.ts";
+import { readTrustedFile, type TrustedFile } from "../files/trusted_file.ts";
+import { Errno, SystemError } from "../libc/errno.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { parseKeyFile } from "./key_format.ts";
 import { keyId } from "./key_id.ts";
@@ -18,77 +20,78 @@ const MAX_KEY_FILE_BYTES = 64 * 1024;
 export interface KeyFileFacts {
   /** As {@linkcode keyId} gives it. */
   readonly id: string;
-  /**
-   * When it was last written, in milliseconds since the epoch; null where the system does not say.
-   */
-  readonly writtenAt: number | null;
+  /** When it was last written, in milliseconds since the epoch. */
+  readonly writtenAt: number;
   readonly uid: number;
   readonly gid: number;
   /** Permission bits. */
   readonly mode: number;
-  /** Why its owner or mode is refused, or null. */
+  /** Why its owner, its mode or its path is refused, or null. */
   readonly problem: PathProblem | null;
 }
 
 /**
- * Reads a key file, if its owner and mode can be relied on.
+ * Reads a key file, if no other user can read, change or replace it.
  *
- * @param path The file; a symbolic link is followed and its target checked.
+ * @param path The file; symbolic links are followed, and the whole path is checked each time.
  * @param ownUid The uid that may own it, beside root.
+ * @param once Whether the key is read only once, so that the file may be a pipe.
  * @returns The key, 32 bytes, for the caller to wipe, and its id.
- * @throws {Failure} 78 when it is missing, or its owner or mode is refused; 77 when this process
- * may not read it; 65 when it holds no key; 71 when the system refuses.
+ * @throws {Failure} 78 when it is missing, or its owner, mode or path is refused; 77 when this
+ * process may not read it; 65 when it holds no key; 71 when the system refuses.
  */
-export function readKeyFile(path: string, ownUid: number): { key: Uint8Array; id: string } {
-  const { key, facts } = examine(path, ownUid);
-  if (facts.problem !== null) key.fill(0);
-  requireSafe(facts.problem, "The key file");
-  return { key, id: facts.id };
+export function readKeyFile(
+  path: string,
+  ownUid: number,
+  { once = false }: { readonly once?: boolean } = {},
+): { key: Uint8Array; id: string } {
+  const file = open(path, ownUid, once);
+  try {
+    requireSafe(file.problem, "The key file");
+    const key = parse(path, file);
+    return { key, id: keyId(key) };
+  } finally {
+    file.content?.fill(0);
+  }
 }
 
 /**
- * Describes a key file, also one whose owner or mode is refused.
+ * Describes a key file, also one whose owner, mode or path is refused.
  *
- * @param path The file; a symbolic link is followed.
+ * @param path The file; symbolic links are followed. It may be a pipe.
  * @param ownUid The uid that may own it, beside root.
- * @throws {Failure} As {@linkcode readKeyFile}, except for the owner and the mode.
+ * @throws {Failure} As {@linkcode readKeyFile}, except for the owner, the mode and the path.
  */
 export function describeKeyFile(path: string, ownUid: number): KeyFileFacts {
-  const { key, facts } = examine(path, ownUid);
-  key.fill(0);
-  return facts;
+  const file = open(path, ownUid, true);
+  try {
+    const key = parse(path, file);
+    const { writtenAt, uid, gid, mode } = file.status;
+    const id = keyId(key);
+    key.fill(0);
+    return { id, writtenAt, uid, gid, mode: mode & 0o7777, problem: file.problem };
+  } finally {
+    file.content?.fill(0);
+  }
 }
 
-function examine(path: string, ownUid: number): { key: Uint8Array; facts: KeyFileFacts } {
-  let content: Uint8Array | null = null;
+function open(path: string, ownUid: number, once: boolean): TrustedFile {
   try {
-    // open(2) of a FIFO would wait for its writer, so only a regular file is opened.
-    if (!Deno.statSync(path).isFile) throw notAFile(path);
-    using file = Deno.openSync(path, { read: true });
-    // The opened file is checked: the path may name another one by now.
-    const info = file.statSync();
-    if (!info.isFile || info.mode === null || info.uid === null || info.gid === null) {
-      throw notAFile(path);
-    }
-    content = readBounded(file, MAX_KEY_FILE_BYTES);
-    if (content === null) {
-      throw new Failure(`${path} is larger than a key file`, { exit: ExitCode.data });
-    }
-    const key = parseKeyFile(content, path);
-    const facts: KeyFileFacts = {
-      id: keyId(key),
-      writtenAt: info.mtime?.getTime() ?? null,
-      uid: info.uid,
-      gid: info.gid,
-      mode: info.mode & 0o7777,
-      problem: checkKeyFile({ mode: info.mode, uid: info.uid }, path, ownUid),
-    };
-    return { key, facts };
+    return readTrustedFile(path, {
+      check: checkKeyFile,
+      ownUid,
+      maxBytes: MAX_KEY_FILE_BYTES,
+      once,
+    });
   } catch (error) {
-    throw error instanceof Failure ? error : unreadable(path, error);
-  } finally {
-    content?.fill(0);
+    throw unreadable(path, error);
   }
+}
+
+function parse(path: string, { content, isTooLarge }: TrustedFile): Uint8Array {
+  if (content !== null) return parseKeyFile(content, path);
+  if (!isTooLarge) throw notAFile(path);
+  throw new Failure(`${path} is larger than a key file`, { exit: ExitCode.data });
 }
 
 /**
@@ -141,18 +144,16 @@ function notAFile(path: string): Failure {
 }
 
 function unreadable(path: string, cause: unknown): Failure {
-  if (cause instanceof Deno.errors.NotFound) {
+  if (cause instanceof SystemError && cause.errno === Errno.ENOENT) {
     return new Failure(`There is no key file ${path}`, {
       exit: ExitCode.config,
       hint: `ipcauth gen-key ${shellWord(path)}`,
       cause,
     });
   }
-  const denied = cause instanceof Deno.errors.PermissionDenied;
-  const reason = denied ? "permission denied" : messageOf(cause);
-  return new Failure(`Cannot read the key file ${path}: ${reason}`, {
-    exit: denied ? ExitCode.refused : ExitCode.os,
-    hint: `ls -l ${shellWord(path)}`,
+  return new Failure(`Cannot read the key file ${path}: ${reasonOf(cause)}`, {
+    exit: isDenied(cause) ? ExitCode.refused : ExitCode.os,
+    hint: `namei -l ${shellWord(path)}`,
     cause,
   });
 }

@@ -7,8 +7,8 @@ import { basename, dirname, resolve } from "@std/path";
 import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
-import { checkDirectory, requireSafe } from "../files/permissions.ts";
-import { fileFacts } from "../files/trusted_path.ts";
+import { requireSafe } from "../files/permissions.ts";
+import { checkPath } from "../files/trusted_path.ts";
 import { Directory } from "../libc/directory.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { isDenied, reasonOf } from "../files/system_reason.ts";
@@ -47,7 +47,8 @@ export function storeKey(
   try {
     Deno.mkdirSync(dirname(absolute), { recursive: true, mode: ownUid === 0 ? 0o755 : 0o700 });
     const target = replaces ? Deno.realPathSync(absolute) : absolute;
-    requireSafeDirectory(dirname(target), ownUid);
+    const problem = checkPath(absolute, ownUid) ?? checkPath(target, ownUid);
+    requireSafe(problem, "A key is not written where other users could replace it:");
     if (replaces) replace(target, text);
     else create(target, text);
     return absolute;
@@ -87,13 +88,6 @@ function requireReplaceable(path: string, force: boolean): boolean {
     exit: ExitCode.exists,
     hint: `ls -ld ${shellWord(path)}`,
   });
-}
-
-/** @throws {Failure} 78 when another user could replace the key. */
-function requireSafeDirectory(directory: string, ownUid: number): void {
-  const real = Deno.realPathSync(directory);
-  const problem = checkDirectory(fileFacts(Deno.statSync(real)), real, ownUid);
-  requireSafe(problem, "A key is not written where other users could replace it:");
 }
 
 /** Replaces a key. The file keeps its owner, and its group may go on reading it. */

@@ -17,6 +17,7 @@ const AT_EMPTY_PATH = 0x1000;
 export const FileType = {
   mask: 0o170000,
   socket: 0o140000,
+  link: 0o120000,
   regular: 0o100000,
   directory: 0o040000,
   character: 0o020000,
@@ -31,6 +32,8 @@ export interface FileStatus {
   readonly gid: number;
   /** In bytes; 0 for a device, a FIFO and a socket. */
   readonly size: number;
+  /** When its content was last written, in milliseconds since the epoch, without a fraction. */
+  readonly writtenAt: number;
   /** `MAJOR:MINOR:INODE`. Two statuses of one file have the same text, whatever its names are. */
   readonly identity: string;
 }
@@ -80,6 +83,22 @@ export function numberStatus(number: number): FileStatus {
   return readStatus(number, "", AT_EMPTY_PATH);
 }
 
+/**
+ * Reads the target of a symbolic link: `readlink(2)`.
+ *
+ * @throws {SystemError} `EINVAL` when it is no link, `ENAMETOOLONG` for a target that is longer
+ * than a path can be, and others.
+ */
+export function linkTarget(path: string): string {
+  // PATH_MAX of linux/limits.h
+  const buffer = new Uint8Array(4096);
+  const length = libc.readlink(cString(path), buffer, BigInt(buffer.length));
+  if (check("readlink", length) === buffer.length) {
+    throw new SystemError("readlink", Errno.ENAMETOOLONG);
+  }
+  return new TextDecoder().decode(buffer.subarray(0, length));
+}
+
 function readStatus(directory: number, path: string, flags: number): FileStatus {
   const buffer = new Uint8Array(SIZEOF_STATX);
   check("statx", libc.statx(directory, cString(path), flags, STATX_BASIC_STATS, buffer));
@@ -90,6 +109,8 @@ function readStatus(directory: number, path: string, flags: number): FileStatus 
     uid: view.getUint32(0x14, true),
     gid: view.getUint32(0x18, true),
     size: Number(view.getBigUint64(0x28, true)),
+    writtenAt: Number(view.getBigInt64(0x70, true)) * 1000 +
+      Math.trunc(view.getUint32(0x78, true) / 1e6),
     identity: `${view.getUint32(0x88, true)}:${view.getUint32(0x8c, true)}:${
       view.getBigUint64(0x20, true)
     }`,

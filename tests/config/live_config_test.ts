@@ -219,7 +219,7 @@ Deno.test("a key file that is made ends the problem without a change of the file
   const liveConfig = place.open();
   const key = join(place.directory, "ipc.key");
   place.write(`listeners: [{ tcp: "127.0.0.1:1", keys: [{ file: ${key} }] }]\n`);
-  assertStringIncludes(failed(liveConfig.refresh()).message, "cannot stat the key file");
+  assertStringIncludes(failed(liveConfig.refresh()).message, "cannot use the key file");
   settle(liveConfig);
   Deno.writeTextFileSync(key, "", { mode: 0o600 });
   const deadline = performance.now() + 5_000;

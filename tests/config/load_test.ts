@@ -228,7 +228,7 @@ Deno.test("loadConfig() refuses a missing key file at its line", () => {
   const key = join(place.directory, "ipc.key");
   Deno.writeTextFileSync(place.path, keyed(key));
   place.refused(
-    `${place.path}:3:12: listeners[0].keys[0].file: cannot stat the key file ${key}: ` +
+    `${place.path}:3:12: listeners[0].keys[0].file: cannot use the key file ${key}: ` +
       "there is no such file",
     `ipcauth gen-key ${key}`,
   );
