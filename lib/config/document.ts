@@ -74,8 +74,8 @@ export interface ScalarValue extends Place {
  *
  * @param text The content of the file, without a byte order mark.
  * @param problems Where problems are added.
- * @returns The root node; null for an empty file, or one that is no YAML document of the accepted
- * subset. Problems of single nodes are added, and the rest is returned.
+ * @returns The root node; null for an empty document, and with a problem for a file that is none of
+ * the accepted subset. Problems of single nodes are added, and the rest is returned.
  */
 export function readDocument(text: string, problems: Problems): Value | null {
   try {
@@ -125,8 +125,13 @@ function read(text: string, problems: Problems): Value | null {
     problems.add(root, "the file holds more than one YAML document");
     return null;
   }
-  if (documents[0]?.directives.yaml.explicit) {
+  const { yaml, tags } = documents[0]?.directives ?? {};
+  if (yaml?.explicit) {
     problems.add(root, "a %YAML directive is not accepted: the file is YAML 1.2");
+    return null;
+  }
+  if (Object.keys(tags ?? {}).some((handle) => handle !== "!!")) {
+    problems.add(root, "a %TAG directive is not accepted: the file has no tags");
     return null;
   }
   const contents = documents[0]?.contents ?? null;

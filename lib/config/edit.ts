@@ -45,7 +45,7 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  * one, 78 when the file is bad, 70 when the edit would change more.
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
-  const before = parseConfig(text, context.path, context.names);
+  const before = parseConfig(text, context.path, context.names, true);
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
@@ -74,7 +74,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
  * names the user, 70 when the edit would change more.
  */
 export function removeUser(text: string, name: string, context: EditContext): string {
-  const before = parseConfig(text, context.path, context.names);
+  const before = parseConfig(text, context.path, context.names, true);
   requireUser(name, before, context);
   requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
@@ -99,7 +99,7 @@ export function setUserField(
   value: string,
   context: EditContext,
 ): string {
-  const before = parseConfig(text, context.path, context.names);
+  const before = parseConfig(text, context.path, context.names, true);
   const user = requireUser(name, before, context);
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;

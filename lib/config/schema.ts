@@ -5,6 +5,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import type { AccessTable } from "../policy/types.ts";
+import { shellWord } from "../text/shell_word.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
 import { readGroups } from "./groups.ts";
 import { readLimits } from "./limits.ts";
@@ -25,11 +26,14 @@ const MAX_REPORTED_PROBLEMS = 20;
 export const MAX_CONFIG_BYTES = 4 << 20;
 
 /**
- * Parses a configuration. It is accepted whole or not at all.
+ * Parses a configuration. It is accepted whole or not at all. An empty document is none: a file is
+ * empty while it is being written, and its meaning would be a console at the default path.
  *
  * @param text The content of the file; a byte order mark at its beginning is skipped.
  * @param path The file's name in messages.
  * @param names The overflow uid, and the gids of groups that have none in the file.
+ * @param mayBeEmpty Whether an empty document says nothing instead, as for an edit that is about to
+ * fill it.
  * @throws {Failure} 78, one line a problem: `path:line:column: key: what`.
  * @example
  * ```ts
@@ -40,7 +44,12 @@ export const MAX_CONFIG_BYTES = 4 << 20;
  * // throws Failure: /etc/c.yaml:1:1: user: there is no key "user" here; did you mean "users"?
  * ```
  */
-export function parseConfig(text: string, path: string, names: NameLookup): Config {
+export function parseConfig(
+  text: string,
+  path: string,
+  names: NameLookup,
+  mayBeEmpty: boolean = false,
+): Config {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
   const tooLarge = text.length > MAX_CONFIG_BYTES;
@@ -49,6 +58,13 @@ export function parseConfig(text: string, path: string, names: NameLookup): Conf
   const document = problems.all.length > 0
     ? null
     : readDocument(text.replace(/^\ufeff/, ""), problems);
+  if (document === null && problems.all.length === 0 && !mayBeEmpty) {
+    problems.add(
+      root,
+      "the file is empty, and an empty document is no configuration",
+      `echo 'users: []' > ${shellWord(path)}`,
+    );
+  }
   const config = build(document, path, names, new Reader(problems));
   if (problems.all.length > 0) throw badConfig(path, problems.all);
   return config;

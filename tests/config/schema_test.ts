@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "../../lib/config/types.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
@@ -101,8 +101,41 @@ Deno.test("parseConfig() reads a configuration with every key", () => {
   assertEquals(config.log, { level: "warn", format: "json", file: null });
 });
 
-Deno.test("parseConfig() reads an empty file, a comment and a byte order mark", () => {
-  for (const text of ["", "\n", "# none\n", "\ufeff", "---\n", "{}", "users:\n", "users: []\n"]) {
+for (
+  const [what, text] of [
+    ["no content", ""],
+    ["a line end", "\n"],
+    ["blanks", "  \n \n"],
+    ["a comment", "# none\n"],
+    ["a byte order mark", "\ufeff"],
+    ["the start of a document", "---\n"],
+    ["the end of a document", "...\n"],
+    ["start, comment and end of a document", "--- # none\n...\n"],
+    ["null", "null\n"],
+    ["null as a tilde", "--- ~\n"],
+    ["a %YAML directive", "%YAML 1.2\n"],
+    ["a %YAML directive before a document", "%YAML 1.2\n---\n"],
+    ["a %TAG directive", "%TAG !e! tag:example.org,2000:\n"],
+    ["an unknown directive", "%NONE\n"],
+    ["a comment and a directive", "# none\n%YAML 1.2\n"],
+  ] as const
+) {
+  Deno.test(`parseConfig() refuses a file of only ${what}`, () => {
+    assertMatch(refusal(text).message, /^\/c\.yaml:1:1: .*(is empty|directive is not accepted)/);
+  });
+}
+
+Deno.test("parseConfig() refuses a %TAG directive before a document", () => {
+  const { message } = refusal("%TAG !e! tag:example.org,2000:\n---\nusers: []\n");
+  assertStringIncludes(message, "a %TAG directive is not accepted");
+});
+
+Deno.test("parseConfig() names the command that fills an empty file", () => {
+  assertEquals(refusal("# none\n").hint, "echo 'users: []' > /c.yaml");
+});
+
+Deno.test("parseConfig() reads an empty mapping, with a byte order mark or without", () => {
+  for (const text of ["{}", "\ufeff{}\n", "users:\n", "users: []\n", "---\nusers: []\n...\n"]) {
     const { listeners, access, limits, log, path } = parse(text);
     assertEquals([listeners, access.users.length, access.groups.length], [null, 0, 0]);
     assertEquals([limits, log, path], [DEFAULT_LIMITS, DEFAULT_LOG, "/c.yaml"]);

@@ -11,7 +11,7 @@ const CONFIG = parseConfig(
   "c.yaml",
   { overflowUid: 65534, groupId: () => null },
 );
-const NONE = parseConfig("", "c.yaml", { overflowUid: 65534, groupId: () => null });
+const NONE = parseConfig("users: []", "c.yaml", { overflowUid: 65534, groupId: () => null });
 const root = (variables: Record<string, string> = {}) => ({ uid: 0, variables });
 
 function paths(unix: string | true | null, config = CONFIG, environment = root()) {

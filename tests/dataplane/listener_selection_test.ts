@@ -1,11 +1,11 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { Failure } from "../../lib/errors.ts";
 import { ListenerSelection } from "../../lib/dataplane/listener_selection.ts";
 
 const config = (text: string) =>
   parseConfig(text, "c.yaml", { overflowUid: 65534, groupId: () => null });
-const NONE = config("");
+const NONE = config("users: []");
 const lines = (...paths: string[]) =>
   config(
     `listeners:\n${
@@ -36,7 +36,7 @@ function selection({ unix, service, open = [PASSED] }: Flags = {}) {
 Deno.test("a passed socket is a console as long as no configuration has named an address", () => {
   const follow = selection();
   assertEquals(follow(NONE), ["/run/passed.sock console"]);
-  assertEquals(follow(config("users: []")), ["/run/passed.sock console"]);
+  assertEquals(follow(config("groups: []")), ["/run/passed.sock console"]);
   assertEquals(follow(lines("/run/other.sock")), ["/run/other.sock exec"]);
   // A listener that the file has replaced does not come back when the file drops it.
   assertEquals(follow(NONE), []);
@@ -78,5 +78,34 @@ Deno.test("a selection that fails changes nothing", () => {
   const follow = selection({ service: ECHO, open: [] });
   assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
   assertThrows(() => follow(lines("/run/a.sock", "/run/b.sock")), Failure, "which one is meant?");
-  assertEquals(follow(NONE), ["/run/ipcauth/ipc.sock exec"]);
+  assertEquals(follow(lines("/run/c.sock")), ["/run/c.sock exec"]);
+});
+
+Deno.test("a reload without listeners never falls back to the default one", () => {
+  for (const flags of [{ open: [] }, { service: ECHO, open: [] }]) {
+    const follow = selection(flags);
+    assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
+    const failure = assertThrows(() => follow(NONE), Failure) as Failure;
+    assertStringIncludes(failure.message, "does not fall back to the default one");
+    assertEquals([failure.exit, failure.hint?.includes("restart the server")], [78, true]);
+    // Nothing has changed.
+    assertThrows(() => follow(NONE), Failure);
+    assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
+  }
+});
+
+Deno.test("a server that was started on the default listener keeps it", () => {
+  const follow = selection({ open: [] });
+  assertEquals(follow(NONE), ["/run/ipcauth/ipc.sock console"]);
+  assertEquals(follow(config("groups: []")), ["/run/ipcauth/ipc.sock console"]);
+  assertEquals(follow(lines("/run/a.sock")), ["/run/a.sock exec"]);
+  assertThrows(() => follow(NONE), Failure, "does not fall back");
+});
+
+Deno.test("--unix alone keeps the listeners of the file at a reload", () => {
+  const flags = { unix: true, tcp: null, keys: [], service: null } as const;
+  const followed = new ListenerSelection(flags, { uid: 0, variables: {} }, []);
+  followed.select(lines("/run/a.sock"));
+  assertThrows(() => followed.select(NONE), Failure, "does not fall back");
+  assertEquals(followed.current.map((one) => one.kind === "unix" && one.path), ["/run/a.sock"]);
 });

@@ -117,7 +117,7 @@ ${USERS}`,
             `--tcp=127.0.0.1:${port}`,
             `--key=${key}`,
             "--config",
-            await program.write("n.yaml", ""),
+            await program.write("n.yaml", "users: []\n"),
           ],
         ]
       ) {

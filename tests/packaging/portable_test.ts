@@ -103,7 +103,7 @@ Deno.test("the portable build runs from any path, as any user", async (test) => 
   });
   await test.step("a server and a client", async () => {
     const path = program.path("a.sock");
-    const config = await program.write("empty.yaml", "");
+    const config = await program.write("empty.yaml", "users: []\n");
     const flags = [`--unix=${path}`, "--config", config, "--log-format", "json"];
     const serve = [join(bin, "ipcauth"), "serve", ...flags];
     const command = new Deno.Command("env", {

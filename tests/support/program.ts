@@ -32,7 +32,7 @@ export const isRoot = Deno.uid() === 0;
 interface Installation {
   /** Holds `ipcauth` and `deno`: it comes first in PATH. */
   readonly bin: string;
-  /** An empty configuration. Without it, the one in `/etc/ipcauth` would be read. */
+  /** A configuration without users. Without it, the one in `/etc/ipcauth` would be read. */
   readonly config: string;
 }
 
@@ -46,7 +46,7 @@ async function installProgram(): Promise<Installation> {
   const { directory, bin } = await stage("ipcauth-test-", build);
   globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
   const config = join(directory, "empty.yaml");
-  await Deno.writeTextFile(config, "");
+  await Deno.writeTextFile(config, "users: []\n");
   await Deno.chmod(config, 0o644);
   return { bin, config };
 }
