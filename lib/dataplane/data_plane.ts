@@ -103,6 +103,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "terminate":
         this.#terminate(command);
         return;
+      case "revoke":
+        this.#revoke(command);
+        return;
+      case "confirm":
+        this.#confirm(command.session);
+        return;
       case "refresh":
         if (!this.#refreshConfig()) this.#reportUnchanged();
         return;
@@ -192,10 +198,25 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
 
   #terminate({ session: id, reason }: ToDataPlane & { kind: "terminate" }): void {
     const session = this.#context.sessions.get(id);
-    if (session === undefined || session.terminating) return;
-    // The user that a trusted client acts as is reauthorized by the control plane.
-    if (reason === "revoked") this.#revocation.revoke(session, "user-denied");
-    else session.terminate(reason);
+    session?.terminate(reason);
+  }
+
+  /** The user that a trusted client acts as is reauthorized by the control plane. */
+  #revoke({ session: id, reason }: ToDataPlane & { kind: "revoke" }): void {
+    const session = this.#context.sessions.get(id);
+    if (session !== undefined) this.#revocation.revoke(session, reason);
+  }
+
+  /** Answers in any case: the control plane waits for it, and answers no request without it. */
+  #confirm(id: number): void {
+    let valid = false;
+    try {
+      this.#refreshConfig();
+      const session = this.#context.sessions.get(id);
+      valid = session !== undefined && this.#revocation.confirm(session);
+    } finally {
+      this.#post({ kind: "confirmed", session: id, valid });
+    }
   }
 
   #checkRegularly(): void {

@@ -13,6 +13,7 @@ import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { Service } from "../session/service.ts";
+import type { Session } from "../session/session.ts";
 import { TcpEndpoint } from "../session/tcp_endpoint.ts";
 import { UnixEndpoint } from "../session/unix_endpoint.ts";
 
@@ -136,6 +137,17 @@ export class ListenerManager {
     this.#forEach([...this.#endpoints.values(), ...this.#retired], (endpoint) => {
       if (endpoint instanceof TcpEndpoint) endpoint.refreshKeys();
     });
+  }
+
+  /** Makes the key current that a session rests on; nothing for a session on a Unix socket. */
+  refreshKeysOf(session: Session): void {
+    const { origin } = session.facts;
+    if (origin.kind !== "tcp") return;
+    for (const endpoint of [...this.#endpoints.values(), ...this.#retired]) {
+      if (!(endpoint instanceof TcpEndpoint) || !endpoint.authenticated(session)) continue;
+      endpoint.refreshKey(origin.keyId);
+      return;
+    }
   }
 
   /** Stops accepting everywhere. */

@@ -8,7 +8,7 @@ import type { ProcessIdentity } from "../libc/identity.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 import type { SessionEvent } from "../log/session_event.ts";
 import type { TerminationReason } from "../net/relay_outcome.ts";
-import type { HostFacts } from "../policy/types.ts";
+import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
 
@@ -46,8 +46,12 @@ export type ToDataPlane =
   | {
     readonly kind: "terminate";
     readonly session: number;
-    readonly reason: Exclude<TerminationReason, "shutdown">;
+    readonly reason: Exclude<TerminationReason, "shutdown" | "revoked">;
   }
+  /** Log the revocation of a console session, and terminate it. */
+  | { readonly kind: "revoke"; readonly session: number; readonly reason: RevokeReason }
+  /** Answer with `confirmed`: a console session has a request to be answered. */
+  | { readonly kind: "confirm"; readonly session: number }
   /** Check whether the configuration has changed, and report the result in any case. */
   | { readonly kind: "refresh" }
   /** Answer with `pong`. */
@@ -81,6 +85,11 @@ export type ToControlPlane =
   | { readonly kind: "adopt"; readonly descriptor: number; readonly handover: ConsoleHandover }
   /** Close the connection of a console session that was adopted. */
   | { readonly kind: "terminate"; readonly session: number }
+  /**
+   * Whether a console session may go on, by the configuration and keys on disk. Where it may not,
+   * it is being terminated.
+   */
+  | { readonly kind: "confirmed"; readonly session: number; readonly valid: boolean }
   /** The configuration was checked: loaded, refused, or (where that was asked for) the same. */
   | {
     readonly kind: "reloaded";

@@ -1,9 +1,9 @@
 /**
- * Live revocation: sessions that would be denied now are terminated.
+ * Live revocation: sessions that would be denied now, or let in as another user, are terminated.
  *
  * @module
  */
-import type { DenyReason } from "../policy/types.ts";
+import type { RevokeReason } from "../policy/types.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { Session } from "../session/session.ts";
 import type { ListenerManager } from "./listener_manager.ts";
@@ -32,15 +32,29 @@ export class Revocation {
     });
   }
 
+  /**
+   * Reauthorizes one session, for a request of its client. The configuration has to have been
+   * refreshed just before.
+   *
+   * @returns Whether it goes on.
+   */
+  confirm(session: Session): boolean {
+    this.#listeners.refreshKeysOf(session);
+    return this.#check(session);
+  }
+
   /** Logs the revocation and terminates the session. */
-  revoke(session: Session, reason: DenyReason): void {
+  revoke(session: Session, reason: RevokeReason): void {
+    if (session.terminating) return;
     this.#context.events.logRevoke(session.id, reason);
     session.terminate("revoked");
   }
 
-  #check(session: Session): void {
-    if (session.terminating) return;
-    const decision = this.#context.authorizer.reauthorize(session);
-    if (!decision.allow) this.revoke(session, decision.reason);
+  /** @returns Whether the session goes on, and its client may have answers. */
+  #check(session: Session): boolean {
+    if (session.terminating) return false;
+    const reason = this.#context.authorizer.revocationOf(session);
+    if (reason !== null) this.revoke(session, reason);
+    return reason === null;
   }
 }

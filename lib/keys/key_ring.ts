@@ -84,6 +84,21 @@ export class KeyRing {
     return failures;
   }
 
+  /**
+   * The same for the key of an id alone: the others' files are not looked at. All of them are where
+   * the configuration or that key's file has changed, because the id may be in another file now.
+   */
+  refreshKey(id: string): readonly Failure[] {
+    this.#updateConfigured();
+    const known = this.#byId.get(id)?.file;
+    const isCurrent = this.#configured === this.#keys && known !== undefined;
+    if (!isCurrent) return this.refresh();
+    const before = known.key;
+    const failure = known.refresh();
+    const failures = failure === null ? [] : [failure];
+    return known.key === before ? failures : [...failures, ...this.#index()];
+  }
+
   /** The key of an id, 32 bytes, or null when there is none. Not to be changed, nor kept. */
   key(id: string): Uint8Array | null {
     return this.#byId.get(id)?.file.key ?? null;

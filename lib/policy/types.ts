@@ -139,6 +139,13 @@ export type DenyReason =
   | "expired-key"
   | "handshake-timeout";
 
+/**
+ * The reason why an open session was revoked: the one for which its peer would be denied now, or
+ * `identity-changed`: the peer would be let in as another user, uid or gid, or would no longer be
+ * trusted.
+ */
+export type RevokeReason = DenyReason | "identity-changed";
+
 /** The identity of a peer. Only a decision makes one. */
 export interface Identity {
   /**

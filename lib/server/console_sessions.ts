@@ -11,6 +11,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { HostFacts } from "../policy/types.ts";
+import { actingRevocation } from "../policy/same_identity.ts";
 import { Accounts } from "../service/console/accounts.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
@@ -32,6 +33,8 @@ export class ConsoleSessions {
   readonly #options: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
   readonly #sessions = new Map<number, ConsoleSession>();
+  /** The sessions whose requests wait until the data plane has confirmed them. */
+  readonly #unconfirmed = new Map<number, (valid: boolean) => void>();
 
   constructor(options: ConsoleSessionsOptions) {
     this.#options = options;
@@ -40,6 +43,8 @@ export class ConsoleSessions {
       liveConfig,
       accounts: new Accounts(liveConfig, hostFacts),
       sessions: registry,
+      confirm: (session) => this.#confirm(session),
+      revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),
       reload: () => post({ kind: "refresh" }),
       logError: (error) => this.#logError(error),
@@ -78,19 +83,33 @@ export class ConsoleSessions {
   /** Closes the connection of a session at once. */
   terminate(id: number): void {
     this.#sessions.get(id)?.terminate();
+    this.onConfirmed(id, false);
+  }
+
+  /** The data plane's answer to `confirm`. */
+  onConfirmed(id: number, valid: boolean): void {
+    this.#unconfirmed.get(id)?.(valid);
+    this.#unconfirmed.delete(id);
+  }
+
+  /** A session has one request at a time, so it waits for one answer. */
+  #confirm(session: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#unconfirmed.set(session, resolve);
+      this.#options.post({ kind: "confirm", session });
+    });
   }
 
   /**
-   * Revokes the sessions that act as a user without access. The data plane reauthorizes the clients
-   * themselves; the user that a trusted client acts as is known here alone.
+   * Revokes the sessions that act as a user without access, or with another uid. The data plane
+   * reauthorizes the clients; the user that a trusted client acts as is known here alone.
    */
   reauthorize(): void {
-    const { usersByName } = this.#options.liveConfig.config.access;
-    const check = ([id, { caller }]: [number, ConsoleSession]) => {
+    const { access } = this.#options.liveConfig.config;
+    const check = ([session, { caller }]: [number, ConsoleSession]) => {
       if (caller.actsAs === null) return;
-      if (usersByName.get(caller.actsAs)?.localIpcAccess !== true) {
-        this.#options.post({ kind: "terminate", session: id, reason: "revoked" });
-      }
+      const reason = actingRevocation(caller.actsAs, access);
+      if (reason !== null) this.#options.post({ kind: "revoke", session, reason });
     };
     guardEach([...this.#sessions], check, (error) => this.#logError(error));
   }

@@ -144,6 +144,9 @@ export class Supervisor {
       case "terminate":
         this.#withConsole((sessions) => sessions.terminate(message.session));
         return;
+      case "confirmed":
+        this.#withConsole((sessions) => sessions.onConfirmed(message.session, message.valid));
+        return;
       case "reloaded":
         this.#onReloaded(message);
         return;

@@ -8,6 +8,7 @@ import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { findListener } from "../net/address.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
+import { isSameIdentity } from "../policy/same_identity.ts";
 import type {
   AllowList,
   Decision,
@@ -15,6 +16,7 @@ import type {
   KeyedPeer,
   KeyGrant,
   Occupancy,
+  RevokeReason,
   UnixDecision,
   UnixPeer,
 } from "../policy/types.ts";
@@ -90,8 +92,20 @@ export class Authorizer {
     return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid, listener));
   }
 
-  /** Authorizes an open session again. It has its place: limits do not apply again. */
-  reauthorize({ facts: { origin, config } }: Session): Decision {
+  /**
+   * Authorizes an open session again. It has its place: limits do not apply again.
+   *
+   * @returns Why the session may not go on, or null where its peer would be let in now with the
+   * identity that it has.
+   */
+  revocationOf(session: Session): RevokeReason | null {
+    const decision = this.#reauthorize(session);
+    if (!decision.allow) return decision.reason;
+    const isSame = isSameIdentity(session.facts.identity, decision.identity);
+    return isSame ? null : "identity-changed";
+  }
+
+  #reauthorize({ facts: { origin, config } }: Session): Decision {
     if (origin.kind === "tcp") {
       const grant = origin.ring.grant(origin.keyId);
       return this.#decideKeyed(grant, origin.actsAs, config, UNLIMITED);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
+import type { Failure } from "../errors.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
@@ -117,9 +118,13 @@ export class TcpEndpoint implements ConnectionHandler {
    */
   refreshKeys(): void {
     this.#context.refreshConfig();
-    const failures = this.#ring.refresh();
-    if (!this.isAccepting) return;
-    failures.forEach((failure) => this.#context.reportConfigProblem(failure));
+    this.#report(this.#ring.refresh());
+  }
+
+  /** The same for one key, where no other may have changed its meaning. */
+  refreshKey(id: string): void {
+    this.#context.refreshConfig();
+    this.#report(this.#ring.refreshKey(id));
   }
 
   /** Whether a session rests on a key of this endpoint. */
@@ -172,6 +177,11 @@ export class TcpEndpoint implements ConnectionHandler {
   /** Wipes the keys, once no session rests on them. */
   wipe(): void {
     this.#ring.wipe();
+  }
+
+  #report(failures: readonly Failure[]): void {
+    if (!this.isAccepting) return;
+    failures.forEach((failure) => this.#context.reportConfigProblem(failure));
   }
 
   #keyOf(id: string): Uint8Array | null {

@@ -117,7 +117,7 @@ Deno.test("docs/log.md: the fields are those of the code", () => {
 
 Deno.test("docs/log.md: the reasons are those of the code", () => {
   assertEquals(firstColumn("Reasons of `allow`"), union("AllowRule"));
-  assertEquals(firstColumn("Reasons of `deny` and `revoke`"), union("DenyReason"));
+  assertEquals(firstColumn("Reasons of `deny` and `revoke`"), union("RevokeReason"));
   assertEquals(firstColumn("Reasons of `close`"), union("CloseReason"));
   const outcomes = /readonly outcome: ([^;]*"bad-config"[^;]*);/.exec(SOURCE)![1]!;
   assertEquals(firstColumn("Reasons of `reload`"), names(outcomes.replaceAll('"', "`")).toSorted());

@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { openConsole } from "../support/console_server.ts";
 import { isRoot, Lines } from "../support/program.ts";
+import { TestClient } from "../support/test_client.ts";
 
 const options = { ignore: !isRoot };
 
@@ -41,5 +42,24 @@ Deno.test(
     assertEquals([revoke.user, revoke.reason], ["bob", "user-denied"]);
     const close = await fixture.server.event("close");
     assertEquals([close.session, close.user, close.reason], [revoke.session, "bob", "revoked"]);
+  },
+);
+
+Deno.test(
+  "root acting as a user is disconnected when the user's name gets another uid (needs root)",
+  options,
+  async () => {
+    await using fixture = await openConsole();
+    using client = TestClient.unix(fixture.socket, 0);
+    assertStringIncludes((await client.line())!, '"user":"root"');
+    client.send('{"jsonrpc":"2.0","id":1,"method":"login","params":{"user":"bob"}}\n');
+    assertStringIncludes((await client.line())!, '"user":"bob"');
+    const set = ["users", "set", "bob", "uid", "600", "--config", fixture.file];
+    assertEquals((await fixture.program.run(set)).code, 0);
+    // Not one request is answered any more.
+    client.send('{"jsonrpc":"2.0","id":2,"method":"users.list"}\n');
+    assertEquals(await client.line(), null);
+    const revoke = await fixture.server.event("revoke");
+    assertEquals([revoke.user, revoke.reason], ["bob", "identity-changed"]);
   },
 );

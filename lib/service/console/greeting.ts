@@ -17,6 +17,7 @@ import {
   type Registration,
   type Watcher,
 } from "../../reactor/reactor.ts";
+import type { ActingUser } from "../../policy/same_identity.ts";
 import type { RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
 import { openPlaintextPair, type PlaintextPair } from "../../session/plaintext_pair.ts";
@@ -32,7 +33,7 @@ export interface ConsoleHandover {
   readonly session: number;
   readonly trusted: boolean;
   /** The configured user of the session, or null. */
-  readonly actsAs: string | null;
+  readonly actsAs: ActingUser | null;
   readonly welcome: Welcome;
   /** How many bytes of the greeting have been sent. */
   readonly greeted: number;
@@ -94,7 +95,9 @@ export class ConsoleGreeter implements Service {
     return new GreetedConsole(this.#context.reactor, this.#host, session, pair, {
       session: session.id,
       trusted: identity.trusted,
-      actsAs: identity.trusted || identity.user === null ? null : identity.user.name,
+      actsAs: identity.trusted || identity.user === null
+        ? null
+        : { name: identity.user.name, uid: identity.user.uid },
       welcome,
       greeted: sent,
       idleTimeout: this.#host.idleTimeout(),

@@ -6,7 +6,8 @@
  */
 import { ExitCode, Failure } from "../../errors.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
-import type { User } from "../../policy/types.ts";
+import { actingRevocation } from "../../policy/same_identity.ts";
+import type { RevokeReason, User } from "../../policy/types.ts";
 import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
@@ -24,6 +25,10 @@ export interface MethodsOptions {
     setUser(id: number, user: string): void;
     stats(): Record<string, number>;
   };
+  /** Asks the data plane whether a session may go on, by what is on disk now. */
+  confirm(session: number): Promise<boolean>;
+  /** Logs the revocation of a session, and ends it. */
+  revoke(session: number, reason: RevokeReason): void;
   /** Ends a session. */
   terminate(session: number): void;
   /** Has the data plane read the configuration. */
@@ -49,6 +54,16 @@ export class ConsoleMethods implements Methods {
   constructor(options: MethodsOptions) {
     this.#options = options;
     this.#table = new Map(Object.entries(this.#methods()));
+  }
+
+  async confirm({ actsAs, welcome }: Caller): Promise<boolean> {
+    if (!await this.#options.confirm(welcome.session)) return false;
+    if (actsAs === null) return true;
+    const { liveConfig } = this.#options;
+    liveConfig.refresh();
+    const reason = actingRevocation(actsAs, liveConfig.config.access);
+    if (reason !== null) this.#options.revoke(welcome.session, reason);
+    return reason === null;
   }
 
   async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
@@ -179,23 +194,24 @@ export class ConsoleMethods implements Methods {
     }
     return {
       trusted: false,
-      actsAs: name,
+      actsAs: { name, uid: user.uid },
       welcome: { ...caller.welcome, user: name, admin: user.admin, trusted: false },
     };
   }
 
   /**
    * The user's entry is read at every call, so a permission that was taken away has no effect any
-   * more.
+   * more. It has to be the same entry, by name and uid.
    *
    * @throws {RequestError} Permission denied.
    */
   #authorizeWrite(caller: Caller): void {
     if (caller.trusted) return;
-    const user = caller.actsAs === null
-      ? undefined
-      : this.#options.liveConfig.config.access.usersByName.get(caller.actsAs);
-    if (user?.admin === true && user.localIpcAccess) return;
+    const { access } = this.#options.liveConfig.config;
+    const { actsAs } = caller;
+    const isCurrent = actsAs !== null && actingRevocation(actsAs, access) === null;
+    const user = isCurrent ? access.usersByName.get(actsAs.name) : undefined;
+    if (user?.admin === true) return;
     throw new RequestError(
       RpcCode.permissionDenied,
       `Permission denied: ${caller.welcome.user} may read but not change anything`,

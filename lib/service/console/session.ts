@@ -4,6 +4,7 @@
  * @module
  */
 import type { Socket } from "node:net";
+import type { ActingUser } from "../../policy/same_identity.ts";
 import { LineError, LineSplitter } from "./lines.ts";
 import { MAX_REQUEST_BYTES, RpcCode, type Welcome } from "./protocol.ts";
 import { parseRequest, type Request, RequestError } from "./request.ts";
@@ -14,11 +15,16 @@ export interface Caller {
   /** Whether it may call every method whatever the configuration says. */
   readonly trusted: boolean;
   /** The configured user it acts as; null for root, the server's own user, a member of a group. */
-  readonly actsAs: string | null;
+  readonly actsAs: ActingUser | null;
 }
 
 /** Runs requests. */
 export interface Methods {
+  /**
+   * Whether the caller may have an answer now. Where not, its session is being terminated, and the
+   * request was not for this caller to make.
+   */
+  confirm(caller: Caller): Promise<boolean>;
   /**
    * @returns The result to answer, and the caller of the next request.
    * @throws {RequestError} The error to answer instead.
@@ -102,6 +108,8 @@ export class ConsoleSession {
   async #answer(line: string): Promise<void> {
     // A blank line, as a person at a terminal types one, is not answered.
     if (this.#terminated || line.trim() === "") return;
+    if (!await this.#methods.confirm(this.#caller)) this.terminate();
+    if (this.#terminated) return;
     let request: Request;
     try {
       request = parseRequest(line);

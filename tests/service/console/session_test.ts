@@ -17,8 +17,9 @@ Deno.test("a terminated session runs none of the requests that it has received",
   let calls = 0;
   const session = new ConsoleSession(
     await accepted,
-    { welcome, trusted: false, actsAs: "bob" },
+    { welcome, trusted: false, actsAs: { name: "bob", uid: 579 } },
     {
+      confirm: () => Promise.resolve(true),
       call: (_request, caller) => {
         calls++;
         if (calls === 3) session.terminate();
