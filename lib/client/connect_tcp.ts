@@ -13,14 +13,15 @@ import { hostPortText, NameError, resolveHost, type SocketAddress } from "../lib
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import { setTcpOptions } from "../libc/tcp_socket.ts";
 import { waitFor } from "../libc/poll.ts";
-import { type ConnectError, TcpConnector } from "../net/connector.ts";
+import type { ConnectError } from "../net/connector.ts";
+import { TcpConnector } from "../net/tcp_connector.ts";
 import type { Channel } from "../protocol/channel.ts";
 import { type ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
 import type { Hello } from "../protocol/greetings.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import { connectFailure } from "./connect_failure.ts";
 
-/** How long each address of a server may take to accept, in milliseconds. */
+/** How long the addresses of a server together may take to accept, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How long a server may take for the access check, attempts included, in milliseconds. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -113,8 +114,7 @@ function connectAny(addresses: readonly SocketAddress[], where: string): Descrip
   const reactor = new Reactor(() => {});
   let socket: Descriptor | null = null;
   let failure: ConnectError | null = null;
-  const timeouts = { totalMs: null, addressMs: CONNECT_TIMEOUT_MS };
-  const connector = new TcpConnector(reactor, addresses, timeouts, {
+  const connector = new TcpConnector(reactor, addresses, CONNECT_TIMEOUT_MS, {
     onConnected: (connected) => {
       socket = connected;
       reactor.stop();

@@ -9,9 +9,10 @@ import { SystemError } from "../libc/errno.ts";
 import type { SocketAddress } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import { setTcpOptions } from "../libc/tcp_socket.ts";
-import { type ConnectError, type ConnectHandler, TcpConnector } from "../net/connector.ts";
+import type { ConnectError, ConnectHandler } from "../net/connector.ts";
 import { Relay } from "../net/relay.ts";
 import type { RelayOwner } from "../net/relay_outcome.ts";
+import { TcpConnector } from "../net/tcp_connector.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
 import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
@@ -79,8 +80,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
     const { reactor, addresses } = this.#options;
     this.#attempts++;
     // The deadline of the connection covers connecting and the access check.
-    const timeouts = { totalMs: null, addressMs: null };
-    this.#connector = new TcpConnector(reactor, addresses, timeouts, this);
+    this.#connector = new TcpConnector(reactor, addresses, ACCEPT_TIMEOUT_MS, this);
     const socket = this.#connector.start();
     if (socket !== null) this.onConnected(socket);
   }

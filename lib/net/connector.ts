@@ -1,15 +1,10 @@
 /**
- * Connecting to a server without blocking: the addresses of a TCP host in turn, or a Unix socket
- * whose backlog is full.
+ * Connecting to a server without blocking: how it ends, and a Unix socket whose backlog is full.
  *
  * @module
  */
-import { Descriptor } from "../libc/descriptor.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
 import { Errno } from "../libc/errno.ts";
-import type { SocketAddress } from "../libc/inet_address.ts";
-import { connect } from "../libc/sockets.ts";
-import { connectOutcome, tcpSocket } from "../libc/tcp_socket.ts";
-import { EPOLLOUT, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
 
 /**
  * How long a Unix socket with a full backlog is left alone before the next attempt, in
@@ -25,7 +20,7 @@ export type ConnectError =
   /** An attempt could not be made: `cause` was thrown. */
   | { readonly kind: "system"; readonly cause: unknown };
 
-/** Receives the result of a {@linkcode TcpConnector} or {@linkcode retryUnixConnect}. */
+/** Receives the result of a `TcpConnector` or {@linkcode retryUnixConnect}. */
 export interface ConnectHandler {
   /** Takes ownership of a connected socket. Throws nothing: the attempts are over by then. */
   onConnected(socket: Descriptor): void;
@@ -33,162 +28,11 @@ export interface ConnectHandler {
   onConnectError(error: ConnectError): void;
 }
 
-/** A clock and its timers: a {@linkcode Reactor}, or the runtime's own. */
+/** A clock and its timers: a `Reactor`, or the runtime's own. */
 export interface Scheduler {
   /** Milliseconds on a clock that never goes back. */
   now(): number;
   after(milliseconds: number, run: () => void): { cancel(): void };
-}
-
-/** How long connecting may take, in milliseconds. */
-export interface ConnectTimeouts {
-  /** All addresses together; null where the caller has a deadline of its own. */
-  readonly totalMs: number | null;
-  /** Each address; null where only the total counts. */
-  readonly addressMs: number | null;
-}
-
-/**
- * Connects to the first address of a host that accepts.
- *
- * @example
- * ```ts
- * const timeouts = { totalMs: 10_000, addressMs: null };
- * const connector = new TcpConnector(reactor, addresses, timeouts, {
- *   onConnected: (socket) => join(socket),
- *   onConnectError: ({ kind }) => log(kind),
- * });
- * const socket = connector.start();
- * if (socket !== null) join(socket);
- * ```
- */
-export class TcpConnector implements Watcher {
-  readonly #reactor: Reactor;
-  readonly #addresses: readonly SocketAddress[];
-  readonly #timeouts: ConnectTimeouts;
-  readonly #handler: ConnectHandler;
-  #nextAddress = 0;
-  #lastErrno: number = Errno.EADDRNOTAVAIL;
-  #registration: Registration | null = null;
-  #deadline: { cancel(): void } | null = null;
-  #addressTimer: { cancel(): void } | null = null;
-  #settled = false;
-
-  constructor(
-    reactor: Reactor,
-    addresses: readonly SocketAddress[],
-    timeouts: ConnectTimeouts,
-    handler: ConnectHandler,
-  ) {
-    this.#reactor = reactor;
-    this.#addresses = addresses;
-    this.#timeouts = timeouts;
-    this.#handler = handler;
-  }
-
-  /**
-   * Makes the first attempt.
-   *
-   * @returns The socket where the kernel connected it at once, which ends the attempts; null where
-   * the handler is called later.
-   */
-  start(): Descriptor | null {
-    const { totalMs } = this.#timeouts;
-    if (totalMs !== null) {
-      this.#deadline = this.#reactor.after(totalMs, () => this.#failNow({ kind: "timeout" }));
-    }
-    return this.#tryNextAddress();
-  }
-
-  /** Ends the attempts. The handler is not called any more. */
-  cancel(): void {
-    this.#settle();
-    this.#registration?.close();
-    this.#registration = null;
-  }
-
-  /** The attempt at the current address has succeeded or failed. */
-  onEvents(): void {
-    const registration = this.#registration;
-    if (registration === null) return;
-    const error = connectOutcome(registration.descriptor);
-    if (error === Errno.EINPROGRESS) return;
-    this.#registration = null;
-    this.#addressTimer?.cancel();
-    if (error === 0) {
-      const socket = new Descriptor(registration.release());
-      this.#settle();
-      this.#handler.onConnected(socket);
-      return;
-    }
-    registration.close();
-    this.#lastErrno = error;
-    this.#continue();
-  }
-
-  onFault(error: unknown): void {
-    this.#failNow({ kind: "system", cause: error });
-  }
-
-  #continue(): void {
-    const socket = this.#tryNextAddress();
-    if (socket !== null) this.#handler.onConnected(socket);
-  }
-
-  #tryNextAddress(): Descriptor | null {
-    try {
-      for (;;) {
-        const address = this.#addresses[this.#nextAddress++];
-        if (address === undefined) {
-          return this.#failSoon({ kind: "refused", errno: this.#lastErrno });
-        }
-        const socket = tcpSocket(address);
-        const error = connect(socket, address);
-        if (error === 0) {
-          this.#settle();
-          return socket;
-        }
-        if (error === Errno.EINPROGRESS) {
-          this.#registration = this.#reactor.watch(socket, EPOLLOUT, this);
-          this.#startAddressTimer();
-          return null;
-        }
-        socket.close();
-        this.#lastErrno = error;
-      }
-    } catch (error) {
-      return this.#failSoon({ kind: "system", cause: error });
-    }
-  }
-
-  #startAddressTimer(): void {
-    const { addressMs } = this.#timeouts;
-    if (addressMs === null) return;
-    this.#addressTimer = this.#reactor.after(addressMs, () => {
-      this.#registration?.close();
-      this.#registration = null;
-      this.#lastErrno = Errno.ETIMEDOUT;
-      this.#continue();
-    });
-  }
-
-  /** Reports a failure in the reactor's next turn, so never inside {@linkcode start}. */
-  #failSoon(error: ConnectError): null {
-    this.#reactor.after(0, () => this.#failNow(error));
-    return null;
-  }
-
-  #failNow(error: ConnectError): void {
-    if (this.#settled) return;
-    this.cancel();
-    this.#handler.onConnectError(error);
-  }
-
-  #settle(): void {
-    this.#settled = true;
-    this.#deadline?.cancel();
-    this.#addressTimer?.cancel();
-  }
 }
 
 /**

@@ -7,14 +7,10 @@ import type { Descriptor } from "../../libc/descriptor.ts";
 import type { SocketAddress } from "../../libc/inet_address.ts";
 import { connect, unixSocket } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
-import {
-  type ConnectError,
-  type ConnectHandler,
-  retryUnixConnect,
-  TcpConnector,
-} from "../../net/connector.ts";
+import { type ConnectError, type ConnectHandler, retryUnixConnect } from "../../net/connector.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { TerminationReason } from "../../net/relay_outcome.ts";
+import { TcpConnector } from "../../net/tcp_connector.ts";
 import type { Reactor } from "../../reactor/reactor.ts";
 import type { ClientConnection } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
@@ -86,8 +82,7 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
 
   /** Connects to the first address of a backend on TCP that accepts. */
   toTcp(addresses: readonly SocketAddress[]): SessionHandle {
-    const timeouts = { totalMs: CONNECT_TIMEOUT_MS, addressMs: null };
-    const connector = new TcpConnector(this.#reactor, addresses, timeouts, this);
+    const connector = new TcpConnector(this.#reactor, addresses, CONNECT_TIMEOUT_MS, this);
     this.#cancelAttempts = () => connector.cancel();
     const backend = connector.start();
     return backend === null ? this : this.#joined(backend);
