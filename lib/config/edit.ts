@@ -11,8 +11,8 @@ import type { User } from "../policy/types.ts";
 import {
   lookalikeOf,
   nameHint,
-  type NameLookup,
   nameProblem,
+  type ReservedId,
   rootProblem,
   similarity,
 } from "./names.ts";
@@ -28,7 +28,7 @@ export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "ad
 export interface EditContext {
   /** The file's name in messages. */
   readonly path: string;
-  readonly names: NameLookup;
+  readonly reserved: ReservedId;
   /** The flags by which the commands of hints find the file, such as ` --config FILE`. */
   readonly flags?: string;
 }
@@ -45,7 +45,7 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  * one, 78 when the file is bad, 70 when the edit would change more.
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
-  const before = parseConfig(text, context.path, context.names, true);
+  const before = parseConfig(text, context.path, context.reserved, true);
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
@@ -74,7 +74,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
  * names the user, 70 when the edit would change more.
  */
 export function removeUser(text: string, name: string, context: EditContext): string {
-  const before = parseConfig(text, context.path, context.names, true);
+  const before = parseConfig(text, context.path, context.reserved, true);
   requireUser(name, before, context);
   requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
@@ -99,7 +99,7 @@ export function setUserField(
   value: string,
   context: EditContext,
 ): string {
-  const before = parseConfig(text, context.path, context.names, true);
+  const before = parseConfig(text, context.path, context.reserved, true);
   const user = requireUser(name, before, context);
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
@@ -198,9 +198,9 @@ function requireFreeUid(
   uid: number,
   own: string | null,
   config: Config,
-  { names, flags = "" }: EditContext,
+  { reserved, flags = "" }: EditContext,
 ): void {
-  if (uid === names.overflowUid) {
+  if (uid === reserved.overflowUid) {
     throw invalid(`${uid} is the overflow uid: it stands for every uid without a mapping`);
   }
   const holder = config.access.usersByUid.get(uid);
@@ -222,11 +222,11 @@ function verified(
   text: string,
   before: Config,
   users: readonly NewUser[],
-  { path, names }: EditContext,
+  { path, reserved }: EditContext,
 ): string {
   let after: Config;
   try {
-    after = parseConfig(text, path, names);
+    after = parseConfig(text, path, reserved);
   } catch (cause) {
     throw unedited(path, cause);
   }

@@ -14,6 +14,7 @@ const definitions = {
   // memory: errno, strings and addresses, without the permission to use raw pointers
   __errno_location: { parameters: [], result: "pointer" },
   errno_copy: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "void" },
+  errno_fill: { name: "memset", parameters: ["pointer", "i32", "usize"], result: "void" },
   memory_copy: { name: "memcpy", parameters: ["buffer", "u64", "usize"], result: "void" },
   memory_address: { name: "memset", parameters: ["buffer", "i32", "usize"], result: "u64" },
   string_length: { name: "strnlen", parameters: ["u64", "usize"], result: "usize" },

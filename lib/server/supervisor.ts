@@ -11,6 +11,7 @@ import type { AuditLog } from "../log/audit_log.ts";
 import { boundedDelay } from "../reactor/timers.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
+import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { ServiceManager } from "./systemd.ts";
@@ -22,6 +23,7 @@ export interface SupervisorOptions {
   readonly liveConfig: LiveConfig;
   readonly audit: AuditLog;
   readonly manager: ServiceManager;
+  readonly names: NameService;
   /** Opens the log file again, after it was moved away. */
   reopenLog(): void;
   /** Called after the configuration was loaded again. */
@@ -59,6 +61,7 @@ export class Supervisor {
       onEvent: (message) => this.#handle(message),
       onError: (error) => this.#outcome.reject(error),
     });
+    options.names.onChange = (results) => this.#dataPlane.post({ kind: "names", results });
   }
 
   /**
@@ -87,6 +90,7 @@ export class Supervisor {
       Deno.removeSignalListener("SIGHUP", reload);
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
+      this.#options.names.close();
       this.#dataPlane.close();
     }
   }
@@ -150,6 +154,12 @@ export class Supervisor {
       case "reloaded":
         this.#onReloaded(message);
         return;
+      case "useNames":
+        this.#options.names.use(message.requests);
+        return;
+      case "askName":
+        this.#options.names.ask(message.request);
+        return;
       case "stopped":
         audit.record({ event: "stop", time: Date.now() });
         this.#outcome.resolve(ExitCode.ok);
@@ -188,6 +198,7 @@ export class Supervisor {
         registry: this.#registry,
         audit,
         hostFacts: worker.hostFacts,
+        names: this.#options.names,
         post: (command) => this.#dataPlane.post(command),
       })
     );
@@ -196,6 +207,7 @@ export class Supervisor {
   #reload(): void {
     this.#options.manager.reloading();
     this.#options.reopenLog();
+    this.#options.names.refresh();
     this.#dataPlane.post({ kind: "refresh" });
   }
 

@@ -223,17 +223,17 @@ export class TcpEndpoint implements ConnectionHandler {
   #reject(
     connection: AuthenticatedConnection,
     grant: KeyGrant | null,
-    { reason }: DenyDecision,
+    { reason, detail }: DenyDecision,
   ): void {
     connection.reject(reason);
-    this.#logDeny(connection, reason, grant?.user ?? null);
+    this.#logDeny(connection, reason, grant?.user ?? null, detail);
   }
 
   #logDeny(
     { remote, keyId }: TcpPeer,
     reason: DenyReason,
     user: string | null = null,
-    error: ProtocolError | null = null,
+    detail?: ProtocolError | string | null,
   ): void {
     this.#context.events.logDeny({
       listener: this.name,
@@ -242,7 +242,7 @@ export class TcpEndpoint implements ConnectionHandler {
       key: keyId ?? undefined,
       user,
       reason,
-      message: error === null || error === reason ? undefined : error,
+      message: detail === null || detail === reason ? undefined : detail,
     });
   }
 }

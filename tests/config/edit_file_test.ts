@@ -233,14 +233,14 @@ const child = fromFileUrl(new URL("../support/add_one_user.ts", import.meta.url)
 
 Deno.test("editConfigFile() loses no edit of many calls and processes at once", async () => {
   using place = new Place();
-  const names = { overflowUid: HOST_FACTS.overflowUid, groupId: () => null };
+  const names = { overflowUid: HOST_FACTS.overflowUid };
   const uids = Array.from({ length: 50 }, (_, index) => 1_000 + index);
   const calls = uids.map((uid) =>
     place.edit((text) =>
       addUser(
         text,
         { name: `call${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
-        { path: place.path, names },
+        { path: place.path, reserved: names },
       )
     )
   );

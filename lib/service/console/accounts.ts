@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { gidByName } from "../../libc/ids.ts";
 import {
   addUser,
   type EditContext,
@@ -14,23 +13,36 @@ import {
 } from "../../config/edit.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
 import { editConfigFile } from "../../config/edit_file.ts";
-import { explainUser, uidOf } from "../../config/explain_user.ts";
+import { KnownNames } from "../../names/known_names.ts";
+import type { NameService } from "../../names/name_service.ts";
+import type { LookupRequest, LookupResult } from "../../names/results.ts";
+import { explainUser } from "../../config/explain_user.ts";
 import type { HostFacts } from "../../policy/types.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
+
+/** How long a request waits for the name service, in milliseconds. */
+const LOOKUP_TIMEOUT_MS = 5_000;
 
 /** Edits users, and explains decisions about them. */
 export class Accounts {
   readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
+  readonly #names: Pick<NameService, "find" | "gidOf">;
 
   /**
    * @param liveConfig The configuration in force, and the path of its file.
    * @param hostFacts Facts of the server by which the file's owner and mode are checked.
+   * @param names The name service.
    */
-  constructor(liveConfig: LiveConfig, hostFacts: HostFacts) {
+  constructor(
+    liveConfig: LiveConfig,
+    hostFacts: HostFacts,
+    names: Pick<NameService, "find" | "gidOf">,
+  ) {
     this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
+    this.#names = names;
   }
 
   /**
@@ -57,11 +69,19 @@ export class Accounts {
   }
 
   /** Explains what would be decided about a uid on a Unix socket. */
-  checkUid(uid: number): AccessRecord {
+  async checkUid(uid: number): Promise<AccessRecord> {
+    const groups = this.#liveConfig.config.namedGroups;
+    const [account, ...gids] = await Promise.all([
+      this.#find({ kind: "account", uid }),
+      ...groups.map(({ name }) => this.#find({ kind: "group", name })),
+    ]);
+    const known = new KnownNames(() => {});
+    known.update([account, ...gids]);
     const { name, decision, explanation } = explainUser(
       uid,
       this.#liveConfig.config,
       this.#hostFacts,
+      known,
       "",
     );
     const { rule, where, change } = explanation;
@@ -69,15 +89,37 @@ export class Accounts {
   }
 
   /** The same for a name. @throws {RequestError} Not found, when no user has it. */
-  checkName(name: string): AccessRecord {
-    const uid = uidOf(name, this.#liveConfig.config);
-    if (uid !== null) return this.checkUid(uid);
+  async checkName(name: string): Promise<AccessRecord> {
+    const listed = this.#liveConfig.config.access.usersByName.get(name)?.uid;
+    if (listed !== undefined) return await this.checkUid(listed);
+    const found = await this.#find({ kind: "user", name });
+    if (found.kind === "user" && found.account !== null) {
+      return await this.checkUid(found.account.uid);
+    }
     throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
+  }
+
+  /** The gid of a group that the file names without one; null where it is not known now. */
+  gidOf(name: string): number | null {
+    return this.#names.gidOf(name);
+  }
+
+  /** @throws {RequestError} Internal error, when the name service does not answer. */
+  async #find(request: LookupRequest): Promise<LookupResult> {
+    const result = await this.#names.find(request, LOOKUP_TIMEOUT_MS);
+    if (result.problem === null || request.kind === "group") return result;
+    throw new RequestError(
+      RpcCode.internalError,
+      `The name service cannot be asked now: ${result.problem}`,
+    );
   }
 
   async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
     const path = this.#liveConfig.editPath;
-    const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
-    await editConfigFile(path, this.#hostFacts, (text) => edit(text, { path, names }));
+    await editConfigFile(
+      path,
+      this.#hostFacts,
+      (text) => edit(text, { path, reserved: this.#hostFacts }),
+    );
   }
 }

@@ -150,7 +150,7 @@ export class ConsoleMethods implements Methods {
           ? accounts.checkUid(params.id("uid"))
           : accounts.checkName(params.text("name"));
       }),
-      "config.show": reads([], () => configRecord(liveConfig)),
+      "config.show": reads([], () => configRecord(liveConfig, (name) => accounts.gidOf(name))),
       "config.reload": writes([], () => {
         // `call` has read the file already; what is left is to answer with the outcome.
         const { problem, config } = liveConfig;

@@ -10,11 +10,15 @@ import { Errno, SystemError } from "../../libc/errno.ts";
 import { type HostPort, localAddress, resolveHost } from "../../libc/inet_address.ts";
 import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
 import type { Session } from "../../session/session.ts";
+import type { KnownNames } from "../../names/known_names.ts";
 import { peerIdentity } from "../peer_identity.ts";
 import { LOCAL, type ProxyAddress, proxyHeader } from "./proxy_header.ts";
 
 /** One way to tell a backend who the client is. */
 export interface BackendIdentity {
+  /** The uid whose account {@linkcode connecting} needs to be known; null where it needs none. */
+  uidOf(session: Session): number | null;
+
   /**
    * Runs `connect` so that the backend sees the identity.
    *
@@ -35,16 +39,21 @@ export interface BackendIdentity {
 /**
  * The way that the configuration names.
  *
+ * @param names The accounts of users who are known by a key.
  * @throws {Failure} 78 when this process may not impersonate users.
  */
-export function backendIdentity(identity: ForwardIdentity): BackendIdentity {
+export function backendIdentity(identity: ForwardIdentity, names: KnownNames): BackendIdentity {
+  const own: Pick<BackendIdentity, "uidOf" | "connecting"> = {
+    uidOf: () => null,
+    connecting: (_session, connect) => connect(),
+  };
   switch (identity) {
     case "none":
-      return { connecting: (_session, connect) => connect(), before: () => null };
+      return { ...own, before: () => null };
     case "proxy-v2":
-      return { connecting: (_session, connect) => connect(), before: headerOf };
+      return { ...own, before: headerOf };
     case "impersonate":
-      return new Impersonation();
+      return new Impersonation(names);
   }
 }
 
@@ -70,8 +79,10 @@ function addressOf({ host, port }: HostPort): ProxyAddress {
 /** Connects with the client's uid, gid and groups, which the backend's `SO_PEERCRED` then names. */
 class Impersonation implements BackendIdentity {
   readonly #thread: ThreadImpersonation;
+  readonly #names: KnownNames;
 
-  constructor() {
+  constructor(names: KnownNames) {
+    this.#names = names;
     try {
       this.#thread = new ThreadImpersonation();
     } catch (cause) {
@@ -84,9 +95,14 @@ class Impersonation implements BackendIdentity {
     }
   }
 
+  uidOf({ facts: { origin, identity } }: Session): number | null {
+    return origin.kind === "tcp" ? identity.uid : null;
+  }
+
   connecting(session: Session, connect: () => number): number {
     try {
-      const identity = peerIdentity(session);
+      const uid = this.uidOf(session);
+      const identity = peerIdentity(session, uid === null ? null : this.#names.account(uid));
       return identity === null ? Errno.EPERM : this.#thread.run(identity, connect);
     } catch (error) {
       if (error instanceof SystemError) return error.errno;
