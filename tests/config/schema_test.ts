@@ -441,11 +441,36 @@ Deno.test("parseConfig() accepts as not_after a whole time stamp of a real day",
       "2027-06-30",
       "2027-06-30T00:00:00",
       "2027-06-30T25:00:00Z",
+      "2027-06-30T24:00:00Z",
+      "2027-06-30T23:60:00Z",
+      "2027-06-30T23:59:60Z",
+      "2027-06-30T23:00:00+24:00",
+      "2027-06-30T23:00:00+01:60",
       "1814313600",
       "tomorrow",
       "~",
     ]
   ) assertStringIncludes(refusal(key(time)).message, "not_after: ", time);
+});
+
+Deno.test("parseConfig() refuses a key file that stands twice, and no hint overwrites it", () => {
+  const keys = (...entries: string[]) =>
+    listener("tcp: a:1", `keys: [${entries.join(", ")}]`)
+      .replace("uid: 579 }", "uid: 579 }, { name: carol, uid: 580 }");
+  parse(keys("{ file: /k, user: bob }", "{ file: /l, user: bob }"));
+  for (
+    const second of [
+      "{ file: /k, user: carol }",
+      "{ file: /k }",
+      "{ file: /x/../k, user: carol }",
+      "{ file: /k, user: bob }",
+      "{ file: /k, user: bob, not_after: 2027-06-30T00:00:00Z }",
+    ]
+  ) {
+    const { message, hint } = refusal(keys("{ file: /k, user: bob }", second));
+    assertStringIncludes(message, " stands in line 4 already", second);
+    assertEquals(hint?.includes("--force"), false);
+  }
 });
 
 Deno.test("parseConfig() takes arguments as they are written, folded as in YAML", () => {
