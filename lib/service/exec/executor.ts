@@ -26,6 +26,7 @@ import { inherited, type PeerFacts, peerVariables, type Variable } from "./envir
 import { ErrorStream } from "./error_stream.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { ProcessGroupReaper } from "./process_group_reaper.ts";
+import { formatProblem } from "./program_format.ts";
 import { RunAs, type SpawnRequest } from "./run_as.ts";
 
 /** What the service `exec` needs of the data plane. */
@@ -164,6 +165,8 @@ function requireProgram(path: string): void {
   }
   if ((mode & FileType.mask) !== FileType.regular) throw problem("it is not a file");
   if ((mode & 0o111) === 0) throw problem("it is not executable");
+  const format = formatProblem(path);
+  if (format !== null) throw problem(format);
 }
 
 function sentenceOf(error: unknown): string {
