@@ -36,6 +36,7 @@ const definitions = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
   freeaddrinfo: { parameters: ["u64"], result: "void" },
+  if_indextoname: { parameters: ["u32", "buffer"], result: "u64" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "u64" },
 
   // descriptors and files

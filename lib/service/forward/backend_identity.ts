@@ -7,7 +7,7 @@ import type { ForwardIdentity } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { Errno, SystemError } from "../../libc/errno.ts";
-import { type HostPort, localAddress, resolveHost } from "../../libc/inet_address.ts";
+import { type HostPort, localAddress, numericAddress } from "../../libc/inet_address.ts";
 import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
 import type { Session } from "../../session/session.ts";
 import type { KnownNames } from "../../names/known_names.ts";
@@ -69,8 +69,8 @@ function headerOf({ facts }: Session, client: Descriptor): Uint8Array {
 
 /** The bytes of an address in digits. */
 function addressOf({ host, port }: HostPort): ProxyAddress {
-  const [address] = resolveHost(host, port);
-  if (address === undefined) throw new Error(`${host} is no address in digits`);
+  const address = numericAddress(host, port);
+  if (address === null) throw new Error(`${host} is no address in digits`);
   // struct sockaddr_in and sockaddr_in6 (netinet/in.h)
   const bytes = host.includes(":") ? address.subarray(8, 24) : address.subarray(4, 8);
   return { bytes, port };
