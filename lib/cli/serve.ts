@@ -82,6 +82,7 @@ async function prepare(
   const server = new Supervisor({
     thread: context.thread,
     liveConfig,
+    listeners: () => selection.current,
     audit: log.audit,
     names,
     manager: new ServiceManager(environment.variables, Deno.pid),

@@ -24,6 +24,15 @@ import type { Config } from "./types.ts";
 /** A user that is not in the file yet. */
 export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "admin">;
 
+/** A change of one user. */
+export interface EditedUser {
+  readonly verb: "add" | "remove" | "set";
+  /** The user to be added, else the user as it stands in the file. */
+  readonly user: NewUser;
+  /** The field that is set, of {@linkcode USER_FIELDS} or unknown; null for the other verbs. */
+  readonly field: string | null;
+}
+
 /** The file that an edit is for. */
 export interface EditContext {
   /** The file's name in messages. */
@@ -31,6 +40,13 @@ export interface EditContext {
   readonly reserved: ReservedId;
   /** The flags by which the commands of hints find the file, such as ` --config FILE`. */
   readonly flags?: string;
+  /**
+   * Checks that the change may be made, before anything else is checked of it. What it throws ends
+   * the edit.
+   *
+   * @param config The file before the edit.
+   */
+  readonly authorize?: (edited: EditedUser, config: Config) => void;
 }
 
 /** The fields that {@linkcode setUserField} sets. */
@@ -46,6 +62,7 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
   const before = parseConfig(text, context.path, context.reserved, true);
+  context.authorize?.({ verb: "add", user, field: null }, before);
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
@@ -75,7 +92,8 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
  */
 export function removeUser(text: string, name: string, context: EditContext): string {
   const before = parseConfig(text, context.path, context.reserved, true);
-  requireUser(name, before, context);
+  const removed = requireUser(name, before, context);
+  context.authorize?.({ verb: "remove", user: removed, field: null }, before);
   requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
   return verified(new UsersText(text).remove(name), before, users, context);
@@ -101,6 +119,7 @@ export function setUserField(
 ): string {
   const before = parseConfig(text, context.path, context.reserved, true);
   const user = requireUser(name, before, context);
+  context.authorize?.({ verb: "set", user, field }, before);
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);

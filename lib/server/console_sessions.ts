@@ -5,6 +5,7 @@
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
+import type { ListenerConfig } from "../config/types.ts";
 import type { ToDataPlane } from "../dataplane/messages.ts";
 import { bugText, guardEach } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
@@ -26,6 +27,8 @@ export interface ConsoleSessionsOptions {
   readonly audit: AuditLog;
   readonly hostFacts: HostFacts;
   readonly names: NameService;
+  /** The listeners in force. */
+  readonly listeners: () => readonly ListenerConfig[];
   /** Sends a command to the data plane. */
   readonly post: (command: ToDataPlane) => void;
 }
@@ -45,6 +48,7 @@ export class ConsoleSessions {
       liveConfig,
       accounts: new Accounts(liveConfig, hostFacts, names),
       sessions: registry,
+      listeners: options.listeners,
       confirm: (session) => this.#confirm(session),
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),

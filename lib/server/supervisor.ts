@@ -4,6 +4,7 @@
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
+import type { ListenerConfig } from "../config/types.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
 import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
@@ -21,6 +22,8 @@ export interface SupervisorOptions {
   readonly worker: WorkerOptions;
   readonly thread: WorkerThread;
   readonly liveConfig: LiveConfig;
+  /** The listeners in force. */
+  readonly listeners: () => readonly ListenerConfig[];
   readonly audit: AuditLog;
   readonly manager: ServiceManager;
   readonly names: NameService;
@@ -191,10 +194,11 @@ export class Supervisor {
 
   /** Loads the console sessions. Node's sockets load slowly, and a server is ready without them. */
   #loadConsole(): Promise<ConsoleSessions> {
-    const { liveConfig, audit, worker } = this.#options;
+    const { liveConfig, listeners, audit, worker } = this.#options;
     return this.#console ??= import("./console_sessions.ts").then(({ ConsoleSessions }) =>
       new ConsoleSessions({
         liveConfig,
+        listeners,
         registry: this.#registry,
         audit,
         hostFacts: worker.hostFacts,

@@ -24,6 +24,14 @@ import { RequestError } from "./request.ts";
 /** How long a request waits for the name service, in milliseconds. */
 const LOOKUP_TIMEOUT_MS = 5_000;
 
+/** The permission of one caller to edit. */
+export interface EditPermission {
+  /** Asks again whether the caller's session goes on; throws where it does not. */
+  readonly confirm: () => Promise<void>;
+  /** Throws where the caller may not make a change. */
+  readonly authorize: NonNullable<EditContext["authorize"]>;
+}
+
 /** Edits users, and explains decisions about them. */
 export class Accounts {
   readonly #liveConfig: LiveConfig;
@@ -48,10 +56,11 @@ export class Accounts {
   /**
    * Adds a user.
    *
+   * @throws What the permission throws.
    * @throws {Failure} 64, 73, 78 as `addUser`; 71 or 77 when the file cannot be written.
    */
-  add(user: NewUser): Promise<void> {
-    return this.#edit((text, context) => addUser(text, user, context));
+  add(user: NewUser, permission: EditPermission): Promise<void> {
+    return this.#edit(permission, (text, context) => addUser(text, user, context));
   }
 
   /**
@@ -59,13 +68,16 @@ export class Accounts {
    *
    * @throws {Failure} 64, 65, 73, 78 as `setUserField`; 71 or 77 as {@linkcode add}.
    */
-  set(name: string, field: string, value: string): Promise<void> {
-    return this.#edit((text, context) => setUserField(text, name, field, value, context));
+  set(name: string, field: string, value: string, permission: EditPermission): Promise<void> {
+    return this.#edit(
+      permission,
+      (text, context) => setUserField(text, name, field, value, context),
+    );
   }
 
   /** Removes a user. @throws {Failure} 65, 78 as `removeUser`; 71 or 77 as {@linkcode add}. */
-  remove(name: string): Promise<void> {
-    return this.#edit((text, context) => removeUser(text, name, context));
+  remove(name: string, permission: EditPermission): Promise<void> {
+    return this.#edit(permission, (text, context) => removeUser(text, name, context));
   }
 
   /** Explains what would be decided about a uid on a Unix socket. */
@@ -104,6 +116,13 @@ export class Accounts {
     return this.#names.gidOf(name);
   }
 
+  /** The groups of a uid in the name service; null where they are not known now. */
+  async groupsOf(uid: number): Promise<readonly number[] | null> {
+    const result = await this.#names.find({ kind: "account", uid }, LOOKUP_TIMEOUT_MS);
+    if (result.kind !== "account" || result.problem !== null) return null;
+    return result.account === null ? [] : [result.account.gid, ...result.groups];
+  }
+
   /** @throws {RequestError} Internal error, when the name service does not answer. */
   async #find(request: LookupRequest): Promise<LookupResult> {
     const result = await this.#names.find(request, LOOKUP_TIMEOUT_MS);
@@ -114,12 +133,16 @@ export class Accounts {
     );
   }
 
-  async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
+  async #edit(
+    { confirm, authorize }: EditPermission,
+    edit: (text: string, context: EditContext) => string,
+  ): Promise<void> {
     const path = this.#liveConfig.editPath;
     await editConfigFile(
       path,
       this.#hostFacts,
-      (text) => edit(text, { path, reserved: this.#hostFacts }),
+      (text) => edit(text, { path, reserved: this.#hostFacts, authorize }),
+      confirm,
     );
   }
 }
