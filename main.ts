@@ -1,7 +1,6 @@
 /**
  * The program's entry: arguments in, exit code out. As a Worker the same file is the data plane of
- * a server, a thread that asks the name service, or the tunnel of a client; the Worker's name says
- * which.
+ * a server, or the tunnel of a client; the Worker's name says which.
  *
  * @module
  */
@@ -22,9 +21,6 @@ if (!("WorkerGlobalScope" in globalThis)) {
 } else if (self.name === "tunnel") {
   const { runTunnelWorker } = await import("./lib/client/tunnel.ts");
   runTunnelWorker();
-} else if (self.name === "name service") {
-  const { runLookupWorker } = await import("./lib/names/lookup_worker.ts");
-  runLookupWorker();
 } else {
   const { runDataPlaneWorker } = await import("./lib/dataplane/worker.ts");
   runDataPlaneWorker();

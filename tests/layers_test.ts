@@ -19,7 +19,6 @@ const LAYERS = [
   "lib/keys",
   "lib/noise",
   "lib/config",
-  "lib/names",
   "lib/policy",
   "lib/net",
   "lib/files",

@@ -118,7 +118,6 @@ async function execute(
         logSink: Deno.stderr,
         version: VERSION,
         thread,
-        startLookups: () => startWorker(self, "name service"),
       });
     }
     case "connect": {

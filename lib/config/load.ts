@@ -6,6 +6,7 @@
 import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/read_file.ts";
+import { gidByName } from "../libc/ids.ts";
 import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import {
   checkConfigFile,
@@ -20,7 +21,7 @@ import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import { reasonOf } from "../files/system_reason.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
-import { type Config, DEFAULT_DIRECTORY, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
+import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
 /**
  * The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone.
@@ -29,10 +30,8 @@ export const BUILT_IN: Config = {
   path: null,
   listeners: null,
   access: { users: [], usersByUid: new Map(), usersByName: new Map(), groups: [] },
-  namedGroups: [],
   limits: DEFAULT_LIMITS,
   log: DEFAULT_LOG,
-  directory: DEFAULT_DIRECTORY,
 };
 
 /**
@@ -140,7 +139,10 @@ export function readConfigFile(
  * or changed by other users.
  */
 export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
-  const config = parseConfig(text, path, hostFacts);
+  const config = parseConfig(text, path, {
+    overflowUid: hostFacts.overflowUid,
+    groupId: gidByName,
+  });
   checkKeys(config, hostFacts);
   return config;
 }

@@ -34,6 +34,8 @@ export interface AuditEvent {
   readonly duration?: number;
   /** The exit status of the session's program, or the signal that ended it. */
   readonly status?: number | string | undefined;
+  /** How many lines of the session's program are left out here. */
+  readonly lost?: number | undefined;
   /** A sentence for `reload` and `error`; for `deny` the detail that the reason leaves open. */
   readonly message?: string | null | undefined;
 }

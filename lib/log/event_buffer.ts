@@ -65,6 +65,11 @@ export class EventBuffer {
     this.#add({ event: "stderr", time: Date.now(), session, message });
   }
 
+  /** Records that lines of a session's program are left out here. */
+  logLostStderr(session: number, lost: number): void {
+    this.#add({ event: "stderr", time: Date.now(), session, lost });
+  }
+
   /** Records that a session has ended. */
   logClose(record: CloseRecord): void {
     this.#add({ ...record, event: "close", time: Date.now() });

@@ -43,6 +43,7 @@ function fieldsOf(event: AuditEvent, time: string): Record<string, unknown> {
     bytes_out: event.bytesOut,
     duration_ms: event.duration,
     status: event.status,
+    lost: event.lost,
     message: event.message ?? undefined,
   };
 }

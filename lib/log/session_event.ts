@@ -82,8 +82,8 @@ export type SessionUpdate =
   & { readonly time: number; readonly session: number }
   & (
     | { readonly event: "revoke"; readonly reason: string }
-    /** A line that the session's program wrote to its standard error. */
-    | { readonly event: "stderr"; readonly message: string }
+    /** A line that the session's program wrote to its standard error, or so many are left out. */
+    | { readonly event: "stderr"; readonly message?: string; readonly lost?: number }
     | { readonly event: "close" } & CloseRecord
   );
 

@@ -26,11 +26,10 @@ export interface User {
   readonly accessAt: Position;
 }
 
-/** An entry of `groups:`. */
+/** An entry of `groups:`, its gid already looked up. */
 export interface Group {
   readonly name: string;
-  /** Null where the file names none and the name service's answer is not known. */
-  readonly gid: number | null;
+  readonly gid: number;
   readonly localIpcAccess: boolean;
   /** Where the group's entry begins. */
   readonly at: Position;
@@ -50,10 +49,8 @@ export interface AccessTable {
 export interface AllowList {
   /** Names of configured users. */
   readonly users: ReadonlySet<string>;
-  /** Group ids of the `@name` entries, as far as they are known. */
+  /** Group ids of the `@name` entries. */
   readonly gids: ReadonlySet<number>;
-  /** The names of the other `@name` entries. */
-  readonly unknownGroups: ReadonlySet<string>;
   readonly at: Position;
 }
 
@@ -89,11 +86,8 @@ export interface KeyedPeer {
   readonly grant: KeyGrant | null;
   /** The name of the user that the peer asks to act as, or null. */
   readonly actsAs: string | null;
-  /**
-   * The primary and supplementary groups of the key's user; empty where no rule needs them, null
-   * where the name service's answer is not known.
-   */
-  readonly groups: readonly number[] | null;
+  /** The primary and supplementary groups of the key's user; empty where no rule needs them. */
+  readonly groups: readonly number[];
 }
 
 /** The uids of the host that a decision depends on. */
@@ -178,8 +172,6 @@ export interface DenyDecision {
   readonly allow: false;
   readonly reason: DenyReason;
   readonly by: Rule;
-  /** What was not known, where the decision might be another one if it were. */
-  readonly detail?: string;
 }
 
 /** The outcome of the policy: a value, never an exception. */

@@ -8,14 +8,9 @@ import type { Failure } from "../errors.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
-import {
-  acceptFromAll,
-  type Acceptor,
-  closeListeningSocket,
-  type ConnectionHandler,
-} from "../net/acceptor.ts";
+import { Acceptor, closeListeningSocket, type ConnectionHandler } from "../net/acceptor.ts";
 import { resetAndClose } from "../net/drain_and_close.ts";
-import { listenersName, type TcpListener } from "../net/tcp_listener.ts";
+import type { TcpListener } from "../net/tcp_listener.ts";
 import type { DenyDecision, DenyReason, KeyGrant } from "../policy/types.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
 import { ServerHandshake } from "../protocol/server_handshake.ts";
@@ -46,8 +41,8 @@ interface TcpPeer {
  *
  * @example
  * ```ts
- * const listeners = TcpListener.openAll(config);
- * const endpoint = new TcpEndpoint(context, listeners, config, service);
+ * const listener = TcpListener.open(config);
+ * const endpoint = new TcpEndpoint(context, listener, config, service);
  * ```
  */
 export class TcpEndpoint implements ConnectionHandler {
@@ -55,38 +50,37 @@ export class TcpEndpoint implements ConnectionHandler {
   /** Null while the endpoint is suspended. */
   #service: Service | null;
   #config: TcpListenerConfig;
-  readonly #acceptors: readonly Acceptor[];
+  readonly #acceptor: Acceptor;
   readonly #ring: KeyRing;
   readonly name: string;
 
   /**
    * Starts to accept.
    *
-   * @param listeners One for each address of the host; owned by the endpoint, also when this
-   * throws.
+   * @param listener Owned by the endpoint, also when this throws.
    * @throws {SystemError} When no descriptor is left.
    * @throws {Failure} When one of the keys cannot be used. Later, such a key authenticates no
    * client.
    */
   constructor(
     context: DataPlaneContext,
-    listeners: readonly TcpListener[],
+    listener: TcpListener,
     config: TcpListenerConfig,
     service: Service,
   ) {
     this.#context = context;
     this.#service = service;
     this.#config = config;
-    this.name = listenersName(config, listeners);
+    this.name = listener.name;
     try {
       this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
       const [failure] = this.#ring.refresh();
       if (failure !== undefined) throw failure;
     } catch (error) {
-      listeners.forEach(closeListeningSocket);
+      closeListeningSocket(listener);
       throw error;
     }
-    this.#acceptors = acceptFromAll(context.reactor, listeners, this);
+    this.#acceptor = new Acceptor(context.reactor, listener, this);
   }
 
   /** The configuration in force. */
@@ -177,7 +171,7 @@ export class TcpEndpoint implements ConnectionHandler {
   /** Stops accepting. Handshakes in progress find the endpoint suspended. */
   close(): void {
     this.suspend();
-    for (const acceptor of this.#acceptors) acceptor.close();
+    this.#acceptor.close();
   }
 
   /** Wipes the keys, once no session rests on them. */
@@ -229,17 +223,17 @@ export class TcpEndpoint implements ConnectionHandler {
   #reject(
     connection: AuthenticatedConnection,
     grant: KeyGrant | null,
-    { reason, detail }: DenyDecision,
+    { reason }: DenyDecision,
   ): void {
     connection.reject(reason);
-    this.#logDeny(connection, reason, grant?.user ?? null, detail);
+    this.#logDeny(connection, reason, grant?.user ?? null);
   }
 
   #logDeny(
     { remote, keyId }: TcpPeer,
     reason: DenyReason,
     user: string | null = null,
-    detail?: ProtocolError | string | null,
+    error: ProtocolError | null = null,
   ): void {
     this.#context.events.logDeny({
       listener: this.name,
@@ -248,7 +242,7 @@ export class TcpEndpoint implements ConnectionHandler {
       key: keyId ?? undefined,
       user,
       reason,
-      message: detail === null || detail === reason ? undefined : detail,
+      message: error === null || error === reason ? undefined : error,
     });
   }
 }

@@ -82,7 +82,7 @@ const EVENTS: readonly SessionEvent[] = [
     reason: "bad-key",
     message: "truncated",
   },
-  { ...SESSION, event: "stderr", message: "a line" },
+  { ...SESSION, event: "stderr", message: "a line", lost: 1 },
   { ...SESSION, event: "revoke", reason: "user-denied" },
   {
     ...SESSION,

@@ -11,7 +11,7 @@ Deno.test("exec: the log has the exit status and the standard error of a program
       script: `printf 'first\\nsecond "quoted"\\033[2J\\n{"event":"allow"}' >&2; echo done`,
       tcp: true,
     },
-    floods: { script: "head -c 300000 /dev/zero | tr '\\\\0' x >&2" },
+    floods: { script: "head -c 300000 /dev/zero | tr '\\0' x >&2" },
   });
   const closed = async (name: string) => {
     await drain(await fixture.openConnection(name));

@@ -6,7 +6,6 @@
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { octalMode } from "../../files/permissions.ts";
-import type { GroupLookup } from "../../policy/group_ids.ts";
 import type { User } from "../../policy/types.ts";
 import type { UserRecord } from "./protocol.ts";
 
@@ -15,15 +14,8 @@ export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): Use
   return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
 }
 
-/**
- * The result of `config.show`. A configuration holds no secret, so the record has none.
- *
- * @param gidOf The gids of groups that the file names without one.
- */
-export function configRecord(
-  { config, problem }: LiveConfig,
-  gidOf: GroupLookup,
-): Record<string, unknown> {
+/** The result of `config.show`. A configuration holds no secret, so the record has none. */
+export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,
@@ -36,7 +28,7 @@ export function configRecord(
     users: config.access.users.length,
     groups: config.access.groups.map(({ name, gid, localIpcAccess }) => ({
       name,
-      gid: gid ?? gidOf(name),
+      gid,
       local_ipc_access: localIpcAccess,
     })),
     limits: {
@@ -48,7 +40,6 @@ export function configRecord(
       grace: `${limits.grace}ms`,
     },
     log: config.log,
-    directory: { refresh: `${config.directory.refresh}ms` },
   };
 }
 
@@ -60,7 +51,6 @@ function showListener(listener: ListenerConfig): Record<string, unknown> {
   return {
     ...address,
     service: listener.service.kind,
-    allow: allow &&
-      [...allow.users, ...[...allow.gids, ...allow.unknownGroups].map((group) => `@${group}`)],
+    allow: allow && [...allow.users, ...[...allow.gids].map((gid) => `@${gid}`)],
   };
 }

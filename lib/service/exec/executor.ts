@@ -15,24 +15,22 @@ import { cString } from "../../libc/memory.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
 import { inheritedFileLimit, setFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
-import type { AccountResult } from "../../names/results.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { DataPlaneContext } from "../../session/data_plane_context.ts";
 import { openPlaintextPair, type PlaintextPair } from "../../session/plaintext_pair.ts";
 import type { ClientConnection, Service } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
-import { openWithAccount } from "../account_wait.ts";
 import { inherited, type PeerFacts, peerVariables, type Variable } from "./environment.ts";
 import { ErrorStream } from "./error_stream.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { ProcessGroupReaper } from "./process_group_reaper.ts";
-import { formatProblem } from "./program_format.ts";
+import type { StderrBudget } from "./stderr_budget.ts";
 import { RunAs, type SpawnRequest } from "./run_as.ts";
 
 /** What the service `exec` needs of the data plane. */
 export type ExecContext = Pick<
   DataPlaneContext,
-  "reactor" | "buffers" | "events" | "liveConfig" | "sessions" | "names"
+  "reactor" | "buffers" | "events" | "liveConfig" | "sessions"
 >;
 
 /** Starts a program for each session. */
@@ -40,6 +38,7 @@ export class Executor implements Service {
   readonly name = "exec";
   readonly #context: ExecContext;
   readonly #reaper: ProcessGroupReaper;
+  readonly #budget: StderrBudget;
   readonly #runAs: RunAs;
   readonly #inherited: readonly Variable[];
   // The runtime has raised the soft limit, which breaks programs that use select(2).
@@ -47,6 +46,7 @@ export class Executor implements Service {
 
   /**
    * @param reaper Ends the processes that a program leaves running.
+   * @param budget What the standard error of all programs may take of the log.
    * @param environmentBlock The server's environment as in `/proc/PID/environ`.
    * @throws {Failure} 78 when the program cannot be executed, or `run_as` needs rights that this
    * process does not have; 71 when the C library cannot spawn.
@@ -54,6 +54,7 @@ export class Executor implements Service {
   constructor(
     context: ExecContext,
     reaper: ProcessGroupReaper,
+    budget: StderrBudget,
     { argv, runAs }: ServiceConfig & { kind: "exec" },
     environmentBlock: Uint8Array<ArrayBuffer>,
   ) {
@@ -62,30 +63,19 @@ export class Executor implements Service {
     requireProgram(path);
     this.#context = context;
     this.#reaper = reaper;
+    this.#budget = budget;
     this.#runAs = new RunAs([path, ...rest], runAs, () => context.liveConfig.config);
     this.#inherited = inherited(environmentBlock, this.#runAs.isOtherUser);
   }
 
-  open(session: Session, client: ClientConnection): SessionHandle {
-    const uid = this.#runAs.uidOf(session);
-    if (uid === null) return this.#open(session, client, null);
-    const open = (account: AccountResult, connection: ClientConnection) =>
-      this.#open(session, connection, account);
-    return openWithAccount(this.#context, session, client, { uid, reason: "exec-failed", open });
-  }
-
-  #open(
-    session: Session,
-    connection: ClientConnection,
-    account: AccountResult | null,
-  ): SessionHandle {
+  open(session: Session, connection: ClientConnection): SessionHandle {
     const { reactor, events, liveConfig } = this.#context;
     // Read before the connection becomes a socket pair, whose peer is this process.
     const facts = this.#factsOf(session, connection.descriptor);
     let request: SpawnRequest | null = null;
     let problem: string | null = null;
     try {
-      request = this.#runAs.prepare(session, account);
+      request = this.#runAs.prepare(session);
     } catch (error) {
       problem = sentenceOf(error);
     }
@@ -112,8 +102,10 @@ export class Executor implements Service {
   ): ExecSession {
     const { reactor, events } = this.#context;
     const { reader, writer } = pipe();
-    const log = (line: string) => events.logStderr(session.id, line);
-    const errors = new ErrorStream(reactor, reader, log);
+    const errors = new ErrorStream(reactor, reader, session.facts.user, this.#budget, {
+      line: (text) => events.logStderr(session.id, text),
+      lost: (count) => events.logLostStderr(session.id, count),
+    });
     try {
       makeBlocking(pair.descriptor);
       const own = [...variables, ...peerVariables(facts)].map(cString);
@@ -165,8 +157,6 @@ function requireProgram(path: string): void {
   }
   if ((mode & FileType.mask) !== FileType.regular) throw problem("it is not a file");
   if ((mode & 0o111) === 0) throw problem("it is not executable");
-  const format = formatProblem(path);
-  if (format !== null) throw problem(format);
 }
 
 function sentenceOf(error: unknown): string {
