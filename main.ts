@@ -1,6 +1,7 @@
 /**
  * The program's entry: arguments in, exit code out. As a Worker the same file is the data plane of
- * a server, or the tunnel of a client; the Worker's name says which.
+ * a server, a thread that asks the name service, or the tunnel of a client; the Worker's name says
+ * which.
  *
  * @module
  */
@@ -21,6 +22,9 @@ if (!("WorkerGlobalScope" in globalThis)) {
 } else if (self.name === "tunnel") {
   const { runTunnelWorker } = await import("./lib/client/tunnel.ts");
   runTunnelWorker();
+} else if (self.name === "name service") {
+  const { runLookupWorker } = await import("./lib/names/lookup_worker.ts");
+  runLookupWorker();
 } else {
   const { runDataPlaneWorker } = await import("./lib/dataplane/worker.ts");
   runDataPlaneWorker();

@@ -19,6 +19,7 @@ const LAYERS = [
   "lib/keys",
   "lib/noise",
   "lib/config",
+  "lib/names",
   "lib/policy",
   "lib/net",
   "lib/files",

@@ -118,6 +118,7 @@ async function execute(
         logSink: Deno.stderr,
         version: VERSION,
         thread,
+        startLookups: () => startWorker(self, "name service"),
       });
     }
     case "connect": {

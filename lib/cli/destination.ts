@@ -13,7 +13,6 @@ import {
   DEFAULT_ADDRESS,
 } from "../config/default_paths.ts";
 import type { ListenerConfig } from "../config/types.ts";
-import { gidByName } from "../libc/ids.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { connectAddress, socketPath } from "./typed_address.ts";
@@ -86,10 +85,7 @@ async function configured({ config, environment }: Context): Promise<readonly Li
   const { parseConfig } = await import("../config/schema.ts");
   // Only the text is checked: the key files it names are the server's, and a client may not read
   // them.
-  const { listeners } = parseConfig(file.text, file.path, {
-    overflowUid: hostFacts.overflowUid,
-    groupId: gidByName,
-  });
+  const { listeners } = parseConfig(file.text, file.path, hostFacts);
   return listeners ?? [];
 }
 

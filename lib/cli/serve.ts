@@ -11,6 +11,8 @@ import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/read_file.ts";
+import { NameService } from "../names/name_service.ts";
+import { requireGroups } from "../server/require_groups.ts";
 import { hostName, nameByUid } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
@@ -31,6 +33,8 @@ export interface ServeContext extends Context, LogOptions {
   readonly version: string;
   /** The data plane's thread, which loads its modules meanwhile. */
   readonly thread: WorkerThread;
+  /** Starts a thread that asks the name service. */
+  startLookups(): WorkerThread;
 }
 
 /**
@@ -42,7 +46,7 @@ export interface ServeContext extends Context, LogOptions {
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
   try {
-    const { server, log } = prepare(command, context);
+    const { server, log } = await prepare(command, context);
     return await server.run().catch((error: unknown) => {
       if (log.isWritten) throw error;
       // Standard error takes no more text, and writing to it could block for ever. The exit code
@@ -54,10 +58,10 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
   }
 }
 
-function prepare(
+async function prepare(
   command: ServeCommand,
   context: ServeContext,
-): { server: Supervisor; log: ServerLog } {
+): Promise<{ server: Supervisor; log: ServerLog }> {
   const { environment } = context;
   const places = configPlaces(context.config, environment);
   const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
@@ -69,10 +73,18 @@ function prepare(
   const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
   if (dropTo !== null) refuseRootServices(selection.current);
   const log = new ServerLog(context, liveConfig, dropTo);
+  const names = new NameService({
+    start: () => context.startLookups(),
+    refreshMs: () => liveConfig.config.directory.refresh,
+    report: (message) => log.audit.record({ event: "error", time: Date.now(), message }),
+  });
+  await requireGroups(liveConfig.config, names);
   const server = new Supervisor({
     thread: context.thread,
     liveConfig,
+    listeners: () => selection.current,
     audit: log.audit,
+    names,
     manager: new ServiceManager(environment.variables, Deno.pid),
     worker: {
       flags,
@@ -85,6 +97,7 @@ function prepare(
       version: context.version,
       serverUser: nameByUid(hostFacts.serverUid),
       environmentBlock: readProcBytes("/proc/self/environ"),
+      names: names.known,
     },
     reopenLog: () => log.reopen(),
     onReload: () => log.reconfigure(),

@@ -7,7 +7,6 @@ import { resolve } from "@std/path";
 import { addUser, type EditContext, removeUser, setUserField } from "../config/edit.ts";
 import { editConfigFile } from "../config/edit_file.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { gidByName } from "../libc/ids.ts";
 import type { User } from "../policy/types.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
@@ -86,13 +85,12 @@ async function write(
 ): Promise<{ readonly path: string; readonly changed: boolean }> {
   const path = config.editPath();
   const { hostFacts, flags } = config;
-  const names = { overflowUid: hostFacts.overflowUid, groupId: gidByName };
   const { uid } = context.environment;
   try {
     const changed = await editConfigFile(
       path,
       hostFacts,
-      (text) => change(text, { path, names, flags }),
+      (text) => change(text, { path, reserved: hostFacts, flags }),
     );
     if (hostFacts.serverUid !== uid) context.err(ownerNote(path, hostFacts.serverUid));
     return { path, changed };

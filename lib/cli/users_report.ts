@@ -6,6 +6,9 @@
 import { explainUser, uidOf } from "../config/explain_user.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { SystemError } from "../libc/errno.ts";
+import { KnownNames } from "../names/known_names.ts";
+import { lookUp } from "../names/lookup.ts";
+import type { LookupRequest, LookupResult } from "../names/results.ts";
 import { parseId } from "../policy/id.ts";
 import { userRecord } from "../service/console/show.ts";
 import { usersTable } from "../shell/users_table.ts";
@@ -61,7 +64,12 @@ export function checkUser(users: UsersConfig, who: string, json: boolean): Users
   }
   // The answer is that of the server whose configuration it is, whatever user asks.
   const hostFacts = { ...users.hostFacts, serverUid: users.owner ?? users.hostFacts.serverUid };
-  const found = askNameService(who, () => explainUser(uid, config, hostFacts, users.flags));
+  const names = new KnownNames(() => {});
+  names.update([
+    answered(who, { kind: "account", uid }),
+    ...config.namedGroups.map(({ name }) => lookUp({ kind: "group", name })),
+  ]);
+  const found = explainUser(uid, config, hostFacts, names, users.flags);
   return {
     text: json ? checkedJson(found) : checkedText(found),
     exit: found.decision.allow ? ExitCode.ok : ExitCode.refused,
@@ -104,15 +112,26 @@ export function jsonLine(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
+/** The answer about a user. @throws {Failure} 71 when the name service fails. */
+function answered(who: string, request: LookupRequest): LookupResult {
+  const result = lookUp(request);
+  if (result.problem === null) return result;
+  throw unasked(who, result.problem);
+}
+
 /** Runs a look-up of the name service. Its failure is a system error and not a bug. */
 function askNameService<T>(who: string, ask: () => T): T {
   try {
     return ask();
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
-    throw new Failure(
-      `Cannot ask the name service about ${JSON.stringify(who)}: ${cause.message}`,
-      { exit: ExitCode.os, hint: `getent passwd ${shellWord(who)}`, cause },
-    );
+    throw unasked(who, cause.message);
   }
+}
+
+function unasked(who: string, problem: string): Failure {
+  return new Failure(
+    `Cannot ask the name service about ${JSON.stringify(who)}: ${problem}`,
+    { exit: ExitCode.os, hint: `getent passwd ${shellWord(who)}` },
+  );
 }

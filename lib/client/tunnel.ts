@@ -10,9 +10,14 @@ import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { hostPortText } from "../libc/inet_address.ts";
 import { separateUmask } from "../libc/umask.ts";
-import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
+import {
+  acceptFromAll,
+  type Acceptor,
+  type ConnectionHandler,
+  type ListeningSocket,
+} from "../net/acceptor.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
-import { TcpListener } from "../net/tcp_listener.ts";
+import { listenersName, TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import { ClientHandshake } from "../protocol/client_handshake.ts";
 import { Reactor } from "../reactor/reactor.ts";
@@ -71,7 +76,7 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   readonly #connections = new Set<TunnelConnection>();
   readonly #options: TunnelConnectionOptions;
   readonly #kind: "unix" | "tcp";
-  readonly #acceptor: Acceptor;
+  readonly #acceptors: readonly Acceptor[];
 
   constructor(
     options: TunnelOptions,
@@ -97,9 +102,9 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
       closed: (connection) => void this.#connections.delete(connection),
     };
     this.#kind = options.listen.kind;
-    const listener = openListener(options.listen, options.ownUid);
-    this.#acceptor = new Acceptor(this.#reactor, listener, this);
-    post({ kind: "listening", where: listener.name });
+    const { listeners, name } = openListeners(options.listen, options.ownUid);
+    this.#acceptors = acceptFromAll(this.#reactor, listeners, this);
+    post({ kind: "listening", where: name });
   }
 
   /** Serves until it is told to stop. Blocks the thread. */
@@ -129,18 +134,24 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
 
   /** Stops: removes the socket file, closes every connection. */
   onCommand(_stop: TunnelCommand): void {
-    this.#acceptor.close();
+    for (const acceptor of this.#acceptors) acceptor.close();
     const connections = [...this.#connections];
     guardEach(connections, (one) => one.abort(), (error) => this.onError(error));
     this.#reactor.stop();
   }
 }
 
-function openListener(target: Target, ownUid: number): UnixListener | TcpListener {
-  return target.kind === "unix"
+function openListeners(
+  target: Target,
+  ownUid: number,
+): { listeners: readonly ListeningSocket[]; name: string } {
+  if (target.kind === "unix") {
     // A tunnel carries the rights of its owner, so no other user may connect to it.
-    ? UnixListener.open({ path: target.path, mode: 0o600 }, ownUid)
-    : TcpListener.open(target);
+    const listener = UnixListener.open({ path: target.path, mode: 0o600 }, ownUid);
+    return { listeners: [listener], name: listener.name };
+  }
+  const listeners = TcpListener.openAll(target);
+  return { listeners, name: listenersName(target, listeners) };
 }
 
 function noKey(path: string): Failure {

@@ -11,8 +11,8 @@ import type { User } from "../policy/types.ts";
 import {
   lookalikeOf,
   nameHint,
-  type NameLookup,
   nameProblem,
+  type ReservedId,
   rootProblem,
   similarity,
 } from "./names.ts";
@@ -24,13 +24,29 @@ import type { Config } from "./types.ts";
 /** A user that is not in the file yet. */
 export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "admin">;
 
+/** A change of one user. */
+export interface EditedUser {
+  readonly verb: "add" | "remove" | "set";
+  /** The user to be added, else the user as it stands in the file. */
+  readonly user: NewUser;
+  /** The field that is set, of {@linkcode USER_FIELDS} or unknown; null for the other verbs. */
+  readonly field: string | null;
+}
+
 /** The file that an edit is for. */
 export interface EditContext {
   /** The file's name in messages. */
   readonly path: string;
-  readonly names: NameLookup;
+  readonly reserved: ReservedId;
   /** The flags by which the commands of hints find the file, such as ` --config FILE`. */
   readonly flags?: string;
+  /**
+   * Checks that the change may be made, before anything else is checked of it. What it throws ends
+   * the edit.
+   *
+   * @param config The file before the edit.
+   */
+  readonly authorize?: (edited: EditedUser, config: Config) => void;
 }
 
 /** The fields that {@linkcode setUserField} sets. */
@@ -45,7 +61,8 @@ export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
  * one, 78 when the file is bad, 70 when the edit would change more.
  */
 export function addUser(text: string, user: NewUser, context: EditContext): string {
-  const before = parseConfig(text, context.path, context.names, true);
+  const before = parseConfig(text, context.path, context.reserved, true);
+  context.authorize?.({ verb: "add", user, field: null }, before);
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
@@ -74,8 +91,9 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
  * names the user, 70 when the edit would change more.
  */
 export function removeUser(text: string, name: string, context: EditContext): string {
-  const before = parseConfig(text, context.path, context.names, true);
-  requireUser(name, before, context);
+  const before = parseConfig(text, context.path, context.reserved, true);
+  const removed = requireUser(name, before, context);
+  context.authorize?.({ verb: "remove", user: removed, field: null }, before);
   requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
   return verified(new UsersText(text).remove(name), before, users, context);
@@ -99,8 +117,9 @@ export function setUserField(
   value: string,
   context: EditContext,
 ): string {
-  const before = parseConfig(text, context.path, context.names, true);
+  const before = parseConfig(text, context.path, context.reserved, true);
   const user = requireUser(name, before, context);
+  context.authorize?.({ verb: "set", user, field }, before);
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
@@ -198,9 +217,9 @@ function requireFreeUid(
   uid: number,
   own: string | null,
   config: Config,
-  { names, flags = "" }: EditContext,
+  { reserved, flags = "" }: EditContext,
 ): void {
-  if (uid === names.overflowUid) {
+  if (uid === reserved.overflowUid) {
     throw invalid(`${uid} is the overflow uid: it stands for every uid without a mapping`);
   }
   const holder = config.access.usersByUid.get(uid);
@@ -222,11 +241,11 @@ function verified(
   text: string,
   before: Config,
   users: readonly NewUser[],
-  { path, names }: EditContext,
+  { path, reserved }: EditContext,
 ): string {
   let after: Config;
   try {
-    after = parseConfig(text, path, names);
+    after = parseConfig(text, path, reserved);
   } catch (cause) {
     throw unedited(path, cause);
   }

@@ -9,7 +9,7 @@ import { atomicWrite } from "../files/atomic_write.ts";
 import { LockFile } from "../files/lock_file.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { Directory } from "../libc/directory.ts";
-import { isDenied, reasonOf } from "../files/system_reason.ts";
+import { isDenied, isOfSystem, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { readConfigFile } from "./load.ts";
@@ -30,8 +30,11 @@ const NEW_FILE_MODE = 0o644;
  * is "".
  * @param hostFacts The uid that may own the file and its lock, beside root.
  * @param edit Pure: the old text → the new one. The same text means that nothing is written.
+ * @param confirm Called once no other writer can change the file, which may take long. What it
+ * throws ends the edit.
  * @returns Whether something was written.
- * @throws {Failure} What `edit` throws; 78 when the file or its path cannot be relied on; 77 when
+ * @throws What `edit` and `confirm` throw.
+ * @throws {Failure} 78 when the file or its path cannot be relied on; 77 when
  * this process may not write there; 71 when the system refuses, or another writer holds the lock
  * for {@linkcode LOCK_TIMEOUT_MS}. The old file is as it was then.
  */
@@ -39,10 +42,12 @@ export async function editConfigFile(
   path: string,
   hostFacts: HostFacts,
   edit: (text: string) => string,
+  confirm: () => Promise<void> = () => Promise.resolve(),
 ): Promise<boolean> {
   try {
     const real = realPath(path);
     using _lock = await acquire(`${real}.lock`, hostFacts);
+    await confirm();
     const old = readConfigFile(real, hostFacts);
     if (old === null) requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
     const text = edit(old ?? "");
@@ -50,7 +55,7 @@ export async function editConfigFile(
     replace(real, text, old === null);
     return true;
   } catch (error) {
-    throw error instanceof Failure ? error : unwritable(path, error);
+    throw isOfSystem(error) ? unwritable(path, error) : error;
   }
 }
 

@@ -4,8 +4,10 @@
  *
  * @module
  */
-import { type Account, accountByName, accountByUid, groupsOf } from "../libc/ids.ts";
+import { type Account, accountByName } from "../libc/ids.ts";
+import type { KnownNames } from "../names/known_names.ts";
 import { decide } from "../policy/decide.ts";
+import { withAllowedIds, withGroupIds } from "../policy/group_ids.ts";
 import { explain, type Explanation } from "../policy/explain.ts";
 import {
   type AllowList,
@@ -45,28 +47,32 @@ export function uidOf(name: string, config: Config): number | null {
 /**
  * Decides about a uid, and explains the decisions.
  *
+ * @param names What is known of the uid's account and of the groups that the file names.
  * @param flags The flags by which commands find the same configuration, such as ` --config FILE`.
- * @throws {Error} When the name service cannot be asked.
  */
 export function explainUser(
   uid: number,
   config: Config,
   hostFacts: HostFacts,
+  names: KnownNames,
   flags: string,
 ): UserExplanation {
   const listed = config.access.usersByUid.get(uid);
-  const account = accountByUid(uid);
+  const known = names.account(uid);
+  const account = known?.account ?? null;
   // A uid without an account and without a configured gid gets the gid of the same number, as in
   // `run-as UID`.
   const gid = account?.gid ?? listed?.gid ?? uid;
   const peer: UnixPeer = {
     credentials: { pid: 0, uid, gid },
-    groups: account === null ? [] : groupsOf(account.name, account.gid),
+    groups: known?.groups ?? null,
   };
   const name = listed?.name ?? accountName(account, config);
   const subject = { uid, name, path: config.path, flags };
-  const ask = (allow: AllowList | null) => {
-    const decision = decide(peer, config.access, allow, hostFacts, UNLIMITED);
+  const access = withGroupIds(config.access, names.gidOf);
+  const ask = (list: AllowList | null) => {
+    const allow = list && withAllowedIds(list, names.gidOf);
+    const decision = decide(peer, access, allow, hostFacts, UNLIMITED);
     return { decision, explanation: explain(decision, subject) };
   };
   return {

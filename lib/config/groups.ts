@@ -5,32 +5,23 @@
  */
 import type { Group } from "../policy/types.ts";
 import type { Value } from "./document.ts";
-import {
-  type NamedEntry,
-  type NameLookup,
-  readName,
-  refuseDuplicates,
-  refuseSameNames,
-} from "./names.ts";
+import { type NamedEntry, readName, refuseDuplicates, refuseSameNames } from "./names.ts";
 import type { Reader } from "./reader.ts";
 
 /** The keys of a group. */
 export const GROUP_KEYS = ["name", "gid", "local_ipc_access"] as const;
 
 /** Reads the groups. A name or gid that stands twice, and names that look alike, are reported. */
-export function readGroups(
-  value: Value | null,
-  names: NameLookup,
-  reader: Reader,
-): readonly Group[] {
-  const groups = reader.list(value).map((one) => readGroup(one, names, reader))
+export function readGroups(value: Value | null, reader: Reader): readonly Group[] {
+  const groups = reader.list(value).map((one) => readGroup(one, reader))
     .filter((group) => group !== null);
   refuseSameNames(groups, "group", reader);
-  refuseDuplicates(groups, "gid", (group) => group.entry.gid, reader, (group) => group.idAt);
+  const written = groups.filter(({ entry }) => entry.gid !== null);
+  refuseDuplicates(written, "gid", (group) => group.entry.gid!, reader, (group) => group.idAt);
   return groups.map(({ entry }) => entry);
 }
 
-function readGroup(value: Value, names: NameLookup, reader: Reader): NamedEntry<Group> | null {
+function readGroup(value: Value, reader: Reader): NamedEntry<Group> | null {
   const fields = reader.fields(value, GROUP_KEYS);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, "group", reader);
@@ -39,11 +30,10 @@ function readGroup(value: Value, names: NameLookup, reader: Reader): NamedEntry<
   if (name === null) return null;
   const nameAt = fields.get("name")!;
   const written = fields.get("gid");
-  const gid = written === null
-    ? names.groupId(name) ??
-      reader.refuse(nameAt, `this machine knows no group "${name}"`, "give its gid: gid: N")
-    : reader.id(written, fields, "gid");
-  if (gid === null) return null;
+  // Without a gid it is a group of the name service, which may not answer now.
+  if (written === null) reader.nameGroup(name, nameAt);
+  const gid = written === null ? null : reader.id(written, fields, "gid");
+  if (written !== null && gid === null) return null;
   return {
     entry: { name, gid, localIpcAccess, at: value.at, accessAt: (access ?? value).at },
     nameAt,

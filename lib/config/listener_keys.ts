@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { normalize } from "@std/path";
 import type { AccessTable } from "../policy/types.ts";
 import type { Value } from "./document.ts";
 import type { Fields, Reader } from "./reader.ts";
@@ -25,7 +26,33 @@ export function readKeys(
       "ipcauth gen-key FILE, then keys: [{ file: FILE, user: NAME }]",
     );
   }
-  return values.map((value) => readKey(value, access, reader)).filter((key) => key !== null);
+  const keys = values.map((value) => readKey(value, access, reader)).filter((key) => key !== null);
+  refuseRepeated(keys, fields, reader);
+  return keys;
+}
+
+/**
+ * Refuses a key file that stands twice at one listener: it would be open which user, or which end,
+ * the key has.
+ */
+function refuseRepeated(keys: readonly KeyConfig[], { key }: Fields, reader: Reader): void {
+  const first = new Map<string, KeyConfig>();
+  for (const { file, at, user } of keys) {
+    const known = first.get(normalize(file));
+    if (known === undefined) {
+      first.set(normalize(file), { file, at, user, notAfter: null });
+      continue;
+    }
+    const forUser = user === known.user ? "" : `, for ${known.user ?? "a trusted client"}`;
+    reader.refuse(
+      { at, key: `${key}.keys` },
+      `the key file ${file} stands in line ${known.at.line} already${forUser}: ` +
+        "a key has one user and one end",
+      user === known.user
+        ? "take one of the two entries out"
+        : `ipcauth gen-key FILE, then { file: FILE, user: ${user ?? "NAME"} }`,
+    );
+  }
 }
 
 function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig | null {
@@ -46,11 +73,16 @@ function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig |
   return { file, user, notAfter: end, at: value.at };
 }
 
+/** RFC 3339, section 5.6. Date.parse() takes hour 24, too, which the RFC does not have. */
+const TIME = new RegExp(
+  "^\\d{4}-\\d{2}-\\d{2}T([01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(\\.\\d{1,3})?" +
+    "(Z|[+-]([01]\\d|2[0-3]):[0-5]\\d)$",
+);
+
 /** Reads a time stamp (RFC 3339), as milliseconds since the epoch. */
 function readTime(value: Value, reader: Reader): number | null {
   const text = value.kind === "scalar" ? value.source : "";
-  const shape = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2})$/;
-  const time = shape.test(text) ? Date.parse(text) : NaN;
+  const time = TIME.test(text) ? Date.parse(text) : NaN;
   // Date.parse() reads 30 February as 2 March.
   if (Number.isFinite(time) && isRealDate(text)) return time;
   return reader.refuse(value, `"${text}" is not a time: write it as 2027-06-30T00:00:00Z`);

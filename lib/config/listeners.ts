@@ -8,7 +8,7 @@ import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
 import { readKeys } from "./listener_keys.ts";
-import { nameHint, type NameLookup, nameProblem } from "./names.ts";
+import { nameHint, nameProblem } from "./names.ts";
 import type { Reader } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type ListenerConfig } from "./types.ts";
@@ -25,13 +25,12 @@ export const LISTENER_KEYS = ["unix", "tcp", "mode", "keys", "allow", "service"]
 export function readListeners(
   value: Value | null,
   access: AccessTable,
-  names: NameLookup,
   reader: Reader,
 ): readonly ListenerConfig[] | null {
   if (value === null) return null;
   const values = reader.list(value);
   if (values.length === 0) return reader.refuse(value, "there is no listener in this list");
-  const listeners = values.map((one) => readListener(one, access, names, reader))
+  const listeners = values.map((one) => readListener(one, access, reader))
     .filter((listener) => listener !== null);
   const seen = new Map<string, number>();
   for (const listener of listeners) {
@@ -51,7 +50,6 @@ export function readListeners(
 function readListener(
   value: Value,
   access: AccessTable,
-  names: NameLookup,
   reader: Reader,
 ): ListenerConfig | null {
   const fields = reader.fields(value, LISTENER_KEYS);
@@ -61,7 +59,7 @@ function readListener(
   if ((unix === null) === (tcp === null)) {
     return reader.refuse(value, "a listener has one of unix and tcp");
   }
-  const allow = readAllow(fields.get("allow"), access, names, reader);
+  const allow = readAllow(fields.get("allow"), access, reader);
   const service = readService(
     fields.get("service"),
     (name) => access.usersByName.has(name),
@@ -101,12 +99,12 @@ function readMode(value: Value | null, reader: Reader): number | null {
 function readAllow(
   value: Value | null,
   access: AccessTable,
-  names: NameLookup,
   reader: Reader,
 ): AllowList | null {
   if (value === null) return null;
   const users = new Set<string>();
   const gids = new Set<number>();
+  const unknownGroups = new Set<string>();
   for (const entry of reader.list(value)) {
     const name = reader.text(entry, entry, "an entry");
     if (name === null) continue;
@@ -122,12 +120,12 @@ function readAllow(
       reader.refuse(entry, what, `list the group in groups; ${nameHint("group")}`);
       continue;
     }
-    const gid = access.groups.find((one) => one.name === group)?.gid ?? names.groupId(group);
+    const gid = access.groups.find((one) => one.name === group)?.gid ?? null;
     if (gid !== null) gids.add(gid);
     else {
-      const what = `there is no group "${group}", neither in groups nor on this machine`;
-      reader.refuse(entry, what);
+      unknownGroups.add(group);
+      reader.nameGroup(group, entry);
     }
   }
-  return { users, gids, at: value.at };
+  return { users, gids, unknownGroups, at: value.at };
 }

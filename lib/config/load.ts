@@ -6,7 +6,6 @@
 import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { readProc } from "../libc/read_file.ts";
-import { gidByName } from "../libc/ids.ts";
 import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import {
   checkConfigFile,
@@ -21,7 +20,7 @@ import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import { reasonOf } from "../files/system_reason.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
-import { type Config, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
+import { type Config, DEFAULT_DIRECTORY, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
 /**
  * The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone.
@@ -30,8 +29,10 @@ export const BUILT_IN: Config = {
   path: null,
   listeners: null,
   access: { users: [], usersByUid: new Map(), usersByName: new Map(), groups: [] },
+  namedGroups: [],
   limits: DEFAULT_LIMITS,
   log: DEFAULT_LOG,
+  directory: DEFAULT_DIRECTORY,
 };
 
 /**
@@ -139,10 +140,7 @@ export function readConfigFile(
  * or changed by other users.
  */
 export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
-  const config = parseConfig(text, path, {
-    overflowUid: hostFacts.overflowUid,
-    groupId: gidByName,
-  });
+  const config = parseConfig(text, path, hostFacts);
   checkKeys(config, hostFacts);
   return config;
 }

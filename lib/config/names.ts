@@ -1,20 +1,15 @@
 /**
- * What the readers of users and groups share: names, name lookups and duplicates.
+ * What the readers of users and groups share: names, reserved ids and duplicates.
  *
  * @module
  */
-import type { Position } from "../policy/types.ts";
+import type { HostFacts, Position } from "../policy/types.ts";
 import type { Place, Value } from "./document.ts";
 import { differenceOf, lookAlike, looksOf, MIXED_SCRIPTS } from "./name_looks.ts";
 import type { Reader } from "./reader.ts";
 
-/** What a configuration is checked against beside its own text. */
-export interface NameLookup {
-  /** `/proc/sys/kernel/overflowuid`: stands for every uid without a mapping. */
-  readonly overflowUid: number;
-  /** The gid of a group in the name service, or null. */
-  groupId(name: string): number | null;
-}
+/** What a configuration is checked against beside its own text: a uid that no user may have. */
+export type ReservedId = Pick<HostFacts, "overflowUid">;
 
 /** An entry that was read, and where its name and its id stand. */
 export interface NamedEntry<T> {

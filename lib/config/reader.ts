@@ -4,6 +4,7 @@
  * @module
  */
 import { MAX_ID, parseId } from "../policy/id.ts";
+import type { NamedGroup } from "./types.ts";
 import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
 
 /** The entries of a mapping whose keys have been checked. */
@@ -15,6 +16,8 @@ export interface Fields extends Place {
 /** Reads values out of nodes. */
 export class Reader {
   readonly #problems: Problems;
+  /** The groups whose gid the file leaves to the name service, each once. */
+  readonly namedGroups = new Map<string, NamedGroup>();
 
   constructor(problems: Problems) {
     this.#problems = problems;
@@ -115,6 +118,11 @@ export class Reader {
       value,
       `${written(value)} is not a time: write a number and its unit, such as 500ms, 5s, 2m or 24h`,
     );
+  }
+
+  /** Notes a group whose gid the file leaves to the name service. */
+  nameGroup(name: string, { at, key }: Place): void {
+    if (!this.namedGroups.has(name)) this.namedGroups.set(name, { name, at, key });
   }
 
   /** Reads one of a few words. */

@@ -6,18 +6,19 @@
 import { ExitCode, Failure } from "../errors.ts";
 import type { AccessTable } from "../policy/types.ts";
 import { shellWord } from "../text/shell_word.ts";
+import { readDirectory } from "./directory.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
 import { readGroups } from "./groups.ts";
 import { readLimits } from "./limits.ts";
 import { readListeners } from "./listeners.ts";
 import { readLog } from "./log.ts";
-import type { NameLookup } from "./names.ts";
+import type { ReservedId } from "./names.ts";
 import { Reader } from "./reader.ts";
 import type { Config } from "./types.ts";
 import { readUsers } from "./users.ts";
 
 /** The keys of the whole file. */
-export const ROOT_KEYS = ["listeners", "users", "groups", "limits", "log"] as const;
+export const ROOT_KEYS = ["listeners", "users", "groups", "limits", "log", "directory"] as const;
 
 /** How many problems are reported at once. */
 const MAX_REPORTED_PROBLEMS = 20;
@@ -31,23 +32,23 @@ export const MAX_CONFIG_BYTES = 4 << 20;
  *
  * @param text The content of the file; a byte order mark at its beginning is skipped.
  * @param path The file's name in messages.
- * @param names The overflow uid, and the gids of groups that have none in the file.
+ * @param reserved The overflow uid.
  * @param mayBeEmpty Whether an empty document says nothing instead, as for an edit that is about to
  * fill it.
  * @throws {Failure} 78, one line a problem: `path:line:column: key: what`.
  * @example
  * ```ts
- * const names = { overflowUid: 65534, groupId: () => null };
- * const config = parseConfig("users: [{ name: bob, uid: 579 }]", "/etc/c.yaml", names);
+ * const reserved = { overflowUid: 65534 };
+ * const config = parseConfig("users: [{ name: bob, uid: 579 }]", "/etc/c.yaml", reserved);
  * config.access.usersByName.get("bob")?.uid; // 579
- * parseConfig("user: []", "/etc/c.yaml", names);
+ * parseConfig("user: []", "/etc/c.yaml", reserved);
  * // throws Failure: /etc/c.yaml:1:1: user: there is no key "user" here; did you mean "users"?
  * ```
  */
 export function parseConfig(
   text: string,
   path: string,
-  names: NameLookup,
+  reserved: ReservedId,
   mayBeEmpty: boolean = false,
 ): Config {
   const problems = new Problems();
@@ -65,7 +66,7 @@ export function parseConfig(
       `echo 'users: []' > ${shellWord(path)}`,
     );
   }
-  const config = build(document, path, names, new Reader(problems));
+  const config = build(document, path, reserved, new Reader(problems));
   if (problems.all.length > 0) throw badConfig(path, problems.all);
   return config;
 }
@@ -85,22 +86,30 @@ function refuseControls(text: string, problems: Problems): void {
   }
 }
 
-function build(document: Value | null, path: string, names: NameLookup, reader: Reader): Config {
+function build(
+  document: Value | null,
+  path: string,
+  reserved: ReservedId,
+  reader: Reader,
+): Config {
   const fields = document === null ? null : reader.fields(document, ROOT_KEYS);
   const get = (name: typeof ROOT_KEYS[number]): Value | null => fields?.get(name) ?? null;
-  const users = readUsers(get("users"), names, reader);
+  const users = readUsers(get("users"), reserved, reader);
   const access: AccessTable = {
     users,
     usersByUid: new Map(users.map((user) => [user.uid, user])),
     usersByName: new Map(users.map((user) => [user.name, user])),
-    groups: readGroups(get("groups"), names, reader),
+    groups: readGroups(get("groups"), reader),
   };
+  const listeners = readListeners(get("listeners"), access, reader);
   return {
     path,
-    listeners: readListeners(get("listeners"), access, names, reader),
+    listeners,
     access,
+    namedGroups: [...reader.namedGroups.values()],
     limits: readLimits(get("limits"), reader),
     log: readLog(get("log"), reader),
+    directory: readDirectory(get("directory"), reader),
   };
 }
 

@@ -89,6 +89,21 @@ export interface LogConfig {
   readonly file: string | null;
 }
 
+/** A group whose gid the file leaves to the name service. */
+export interface NamedGroup {
+  readonly name: string;
+  /** Where the file names it first. */
+  readonly at: Position;
+  /** The path of that key, such as `groups[0].name`. */
+  readonly key: string;
+}
+
+/** How the name service is used. */
+export interface DirectoryConfig {
+  /** How old an answer may be that a decision rests on, in milliseconds. */
+  readonly refresh: number;
+}
+
 /** A configuration. */
 export interface Config {
   /** The file it was read from, or null for the built-in one. */
@@ -96,8 +111,10 @@ export interface Config {
   /** Null where the file has no `listeners:`, which means a console on the default socket. */
   readonly listeners: readonly ListenerConfig[] | null;
   readonly access: AccessTable;
+  readonly namedGroups: readonly NamedGroup[];
   readonly limits: Limits;
   readonly log: LogConfig;
+  readonly directory: DirectoryConfig;
 }
 
 /**
@@ -120,6 +137,9 @@ export const DEFAULT_LIMITS: Limits = {
   idleTimeout: 0,
   grace: 5_000,
 };
+
+/** The use of the name service of a configuration that does not say. */
+export const DEFAULT_DIRECTORY: DirectoryConfig = { refresh: 30_000 };
 
 /** The log of a configuration that names none. */
 export const DEFAULT_LOG: LogConfig = { level: "info", format: null, file: null };

@@ -8,10 +8,10 @@ import type { Value } from "./document.ts";
 import {
   type NamedEntry,
   nameHint,
-  type NameLookup,
   readName,
   refuseDuplicates,
   refuseSameNames,
+  type ReservedId,
   rootProblem,
 } from "./names.ts";
 import type { Reader } from "./reader.ts";
@@ -22,22 +22,22 @@ export const USER_KEYS = ["name", "uid", "gid", "local_ipc_access", "admin"] as 
 /** Reads the users. A name or uid that stands twice, and names that look alike, are reported. */
 export function readUsers(
   value: Value | null,
-  names: NameLookup,
+  reserved: ReservedId,
   reader: Reader,
 ): readonly User[] {
-  const users = reader.list(value).map((one) => readUser(one, names, reader))
+  const users = reader.list(value).map((one) => readUser(one, reserved, reader))
     .filter((user) => user !== null);
   refuseSameNames(users, "user", reader);
   refuseDuplicates(users, "uid", (user) => user.entry.uid, reader, (user) => user.idAt);
   return users.map(({ entry }) => entry);
 }
 
-function readUser(value: Value, names: NameLookup, reader: Reader): NamedEntry<User> | null {
+function readUser(value: Value, reserved: ReservedId, reader: Reader): NamedEntry<User> | null {
   const fields = reader.fields(value, USER_KEYS);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, "user", reader);
   const uid = reader.id(fields.get("uid"), fields, "uid");
-  if (uid === names.overflowUid) {
+  if (uid === reserved.overflowUid) {
     reader.refuse(
       fields.get("uid")!,
       `${uid} is the overflow uid: it stands for every uid without a mapping, and is refused`,

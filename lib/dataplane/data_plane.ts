@@ -8,6 +8,8 @@ import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
+import { KnownNames } from "../names/known_names.ts";
+import type { LookupResult } from "../names/results.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import type { CommandHandler, WorkerInbox } from "../reactor/worker_inbox.ts";
 import { ConsoleGreeter, type ConsoleHost } from "../service/console/greeting.ts";
@@ -26,6 +28,7 @@ import { dropPrivileges, filesOf, requireReadable } from "./drop_privileges.ts";
 import { ListenerManager } from "./listener_manager.ts";
 import { ListenerSelection } from "./listener_selection.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
+import { namesInUse } from "./names_in_use.ts";
 import { Revocation } from "./revocation.ts";
 import { Shutdown } from "./shutdown.ts";
 
@@ -115,6 +118,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "refresh":
         if (!this.#refreshConfig()) this.#reportUnchanged();
         return;
+      case "names":
+        this.#updateNames(command.results);
+        return;
       case "ping":
         this.#post({ kind: "pong" });
         return;
@@ -129,10 +135,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   }
 
   #createContext(
-    { hostFacts, serverUser }: WorkerOptions,
+    { hostFacts, serverUser, names: known }: WorkerOptions,
     liveConfig: LiveConfig,
   ): DataPlaneContext {
     const post = this.#post;
+    const names = new KnownNames((request) => post({ kind: "askName", request }));
+    names.update(known);
     const reactor = new Reactor((error) => events.logError(error));
     const events = new EventBuffer(reactor, {
       events: (batch) => post({ kind: "events", batch }),
@@ -142,10 +150,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       events.logClose(session.closeRecord());
       this.#shutdown.onSessionEnd();
     }, (error) => events.logError(error));
-    const names = new UserNames({
+    const userNames = new UserNames({
       serverUid: hostFacts.serverUid,
       serverUser,
       access: () => liveConfig.config.access,
+      nameByUid: (uid) => names.nameOf(uid),
     });
     return {
       reactor,
@@ -156,11 +165,16 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       executables: new ExecutableLookup(),
       authorizer: new Authorizer(liveConfig, hostFacts, sessions, names),
       handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
+      names,
       serverUid: hostFacts.serverUid,
       refreshConfig: () => void this.#refreshConfig(),
       reportConfigProblem: ({ message: problem }) =>
         post({ kind: "reloaded", outcome: "bad-config", problem }),
-      nameOf: (identity) => names.of(identity),
+      nameOf: (identity) => userNames.of(identity),
+      unnamedUid: (identity) => {
+        const isNamed = userNames.isOwn(identity) || names.account(identity.uid) !== null;
+        return isNamed ? null : identity.uid;
+      },
     };
   }
 
@@ -228,10 +242,26 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     }
   }
 
+  /** Applies answers of the name service. A changed gid is a change of the policy. */
+  #updateNames(results: readonly LookupResult[]): void {
+    const { names, authorizer } = this.#context;
+    if (!names.update(results)) return;
+    authorizer.onNamesChanged();
+    this.#revocation.checkAll();
+  }
+
+  /** Says what the configuration and the open sessions need of the name service, if it changed. */
+  #useNames(): void {
+    const { names, liveConfig, sessions } = this.#context;
+    const requests = namesInUse(liveConfig.config, this.#selection.current, sessions);
+    if (names.use(requests)) this.#post({ kind: "useNames", requests });
+  }
+
   #checkRegularly(): void {
     // Scheduled first: an error below must not end the checks.
     this.#context.reactor.after(CHECK_INTERVAL_MS, () => this.#checkRegularly());
     this.#refreshConfig();
+    this.#useNames();
     this.#revocation.checkKeys();
     if (this.#listeners.isIncomplete && !this.#shutdown.started) this.#listeners.retry();
   }
@@ -245,6 +275,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       try {
         if (!this.#shutdown.started) this.#listeners.reconfigure(this.#selection.current);
       } finally {
+        this.#useNames();
         // Sessions are reauthorized even where a listener could not be changed.
         this.#revocation.checkAll();
       }

@@ -8,7 +8,7 @@ import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { asFailure, ExitCode, type Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
-import { listenerAddress } from "../net/address.ts";
+import { leavesIpv4, listenerAddress } from "../net/address.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
@@ -57,6 +57,8 @@ export class ListenerManager {
   /** Listeners that could not be opened, with the message; they are tried again. */
   readonly #missing = new Map<string, string>();
   #configured: readonly ListenerConfig[] = [];
+  /** The addresses of sockets that leave IPv4 to another listener. */
+  readonly #v6Only = new Set<string>();
 
   /** @param inherited Sockets that a service manager opened; owned by the manager. */
   constructor(
@@ -98,7 +100,7 @@ export class ListenerManager {
       const config = configured.get(address);
       if (this.#inherited.has(address)) {
         if (config === undefined) this.#suspendOne(endpoint);
-      } else if (config === undefined || !isSameSocket(endpoint.config, config)) {
+      } else if (config === undefined || !this.#isSameSocket(address, endpoint, config)) {
         this.#closeOne(address, endpoint);
       }
     });
@@ -181,16 +183,24 @@ export class ListenerManager {
   #openOne(config: ListenerConfig): void {
     const service = this.#serviceOf(config.service);
     const address = listenerAddress(config);
-    const socket = this.#inherited.get(address)?.duplicate() ?? null;
+    const inherited = this.#inherited.get(address)?.duplicate() ?? null;
+    const v6Only = leavesIpv4(config, this.#configured);
     const endpoint = config.kind === "unix"
       ? new UnixEndpoint(
         this.#context,
-        UnixListener.open(config, this.#context.serverUid, socket),
+        UnixListener.open(config, this.#context.serverUid, inherited),
         config,
         service,
       )
-      : new TcpEndpoint(this.#context, TcpListener.open(config, socket), config, service);
+      : new TcpEndpoint(
+        this.#context,
+        TcpListener.openAll(config, { inherited, v6Only }),
+        config,
+        service,
+      );
     this.#endpoints.set(address, endpoint);
+    if (v6Only) this.#v6Only.add(address);
+    else this.#v6Only.delete(address);
     this.#events.opened(endpoint.name);
   }
 
@@ -219,11 +229,13 @@ export class ListenerManager {
     if (endpoint instanceof TcpEndpoint) this.#retired.push(endpoint);
     if (wasAccepting) this.#events.closed(endpoint.name);
   }
-}
 
-/**
- * Whether two configurations share a socket. The mode of a Unix socket is set when it is created.
- */
-function isSameSocket(one: ListenerConfig, other: ListenerConfig): boolean {
-  return one.kind !== "unix" || other.kind !== "unix" || one.mode === other.mode;
+  /**
+   * Whether a configuration keeps the socket of an endpoint. The mode of a Unix socket, and which
+   * families a TCP socket serves, are set when it is created.
+   */
+  #isSameSocket(address: string, { config: before }: Endpoint, config: ListenerConfig): boolean {
+    if (before.kind === "unix" && config.kind === "unix") return before.mode === config.mode;
+    return this.#v6Only.has(address) === leavesIpv4(config, this.#configured);
+  }
 }

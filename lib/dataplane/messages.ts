@@ -7,6 +7,7 @@ import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 import type { SessionEvent } from "../log/session_event.ts";
+import type { LookupRequest, LookupResult } from "../names/results.ts";
 import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly serverUser: string;
   /** The server's environment as in `/proc/PID/environ`, for the programs that it starts. */
   readonly environmentBlock: Uint8Array<ArrayBuffer>;
+  /** What is known of the name service. */
+  readonly names: readonly LookupResult[];
 }
 
 /** Control plane → data plane. */
@@ -54,6 +57,8 @@ export type ToDataPlane =
   | { readonly kind: "confirm"; readonly session: number }
   /** Check whether the configuration has changed, and report the result in any case. */
   | { readonly kind: "refresh" }
+  /** Answers of the name service. */
+  | { readonly kind: "names"; readonly results: readonly LookupResult[] }
   /** Answer with `pong`. */
   | { readonly kind: "ping" }
   /**
@@ -97,5 +102,9 @@ export type ToControlPlane =
     /** The problem of the file on disk, where it is not in force. */
     readonly problem: string | null;
   }
+  /** What the configuration and open sessions need of the name service, from now on. */
+  | { readonly kind: "useNames"; readonly requests: readonly LookupRequest[] }
+  /** Ask the name service for something that a connection needs. */
+  | { readonly kind: "askName"; readonly request: LookupRequest }
   /** Every listener and session is closed. */
   | { readonly kind: "stopped" };

@@ -12,6 +12,14 @@ export function isDenied(error: unknown): boolean {
     error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
 }
 
+/** Whether an operation on a file failed, and not a check of this program or a bug. */
+export function isOfSystem(error: unknown): boolean {
+  if (error instanceof SystemError) return true;
+  // Deno names some errors of the system by their `code` alone, such as ENOSPC.
+  return error instanceof Error && "code" in error && typeof error.code === "string" ||
+    Object.values(Deno.errors).some((kind) => error instanceof kind);
+}
+
 /** The reason as the end of a sentence, such as `permission denied`. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";

@@ -1,6 +1,7 @@
 /**
  * The text of a key file: one line of 43 base64url characters (RFC 4648, section 5, without
- * padding), which are the 32 bytes of a key. Empty lines and lines that begin with `#` are ignored.
+ * padding), which are the 32 bytes of a key. Empty lines, lines that begin with `#` and a byte
+ * order mark at the beginning are ignored.
  *
  * The text is read and written as bytes, because a string cannot be wiped.
  *
@@ -17,6 +18,8 @@ const NEWLINE = 10;
 const RETURN = 13;
 const HASH = 35;
 const EQUALS = 61;
+/** U+FEFF in UTF-8, which some editors write at the beginning of a file. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
 
 /** A new key of 32 random bytes, for the caller to wipe. */
 export function generateKey(): Uint8Array {
@@ -37,7 +40,7 @@ export function parseKeyFile(text: Uint8Array, path: string): Uint8Array {
   let keyLine = 0;
   try {
     let number = 0;
-    for (const line of lines(text)) {
+    for (const line of lines(withoutMark(text))) {
       number++;
       if (line.length === 0 || line[0] === HASH) continue;
       if (key !== null) {
@@ -83,6 +86,11 @@ export function formatKey(key: Uint8Array): Uint8Array<ArrayBuffer> {
   text[length++] = ALPHABET.charCodeAt((pending << (6 - bits)) & 63);
   text[length] = NEWLINE;
   return text;
+}
+
+/** A text without a byte order mark at its beginning, which the configuration may have, too. */
+function withoutMark(text: Uint8Array): Uint8Array {
+  return BYTE_ORDER_MARK.every((byte, index) => text[index] === byte) ? text.subarray(3) : text;
 }
 
 /** The lines of a text without their ends, LF or CR LF. */
@@ -131,6 +139,7 @@ function decode(line: Uint8Array, key: Uint8Array): string | null {
 function malformed(path: string, what: string, hint?: string): Failure {
   return new Failure(`Cannot use key file ${JSON.stringify(path)}: ${what}`, {
     exit: ExitCode.data,
-    hint: hint ?? `ipcauth gen-key --force ${shellWord(path)}`,
+    // Not --force with this path: the file may be another one than was meant, and of value.
+    hint: hint ?? "ipcauth gen-key FILE makes a key in a new file",
   });
 }

@@ -80,8 +80,7 @@ export class KeyRing {
       if (failure !== null) failures.push(failure);
       stale ||= file.key !== before;
     }
-    if (stale) failures.push(...this.#index());
-    return failures;
+    return stale ? failures.concat(this.#index()) : failures;
   }
 
   /**
@@ -131,24 +130,35 @@ export class KeyRing {
     }
   }
 
+  /** Finds the keys of all files. A key that two files grant in different ways is none at all. */
   #index(): Failure[] {
     const failures: Failure[] = [];
+    const ambiguous = new Set<string>();
     this.#byId = new Map();
     for (const { file: path, user, notAfter, at } of this.#keys) {
       const file = this.#files.get(path);
       if (!file?.id) continue;
-      const known = this.#byId.get(file.id);
+      const known = this.#byId.get(file.id)?.grant;
       if (known === undefined) this.#byId.set(file.id, { file, grant: { user, notAfter, at } });
-      else if (known.grant.user !== user) {
-        // A key identifies one user. The first entry in the file holds.
-        failures.push(
-          new Failure(`The key ${file.id} in ${path} is ${known.grant.user ?? "a trusted one"}'s`, {
-            exit: ExitCode.config,
-            hint: `ipcauth gen-key --force ${path}`,
-          }),
-        );
+      else if (known.user !== user || known.notAfter !== notAfter) {
+        ambiguous.add(file.id);
+        failures.push(ambiguousKey(file.id, path, user, known));
       }
     }
+    for (const id of ambiguous) this.#byId.delete(id);
     return failures;
   }
+}
+
+function ambiguousKey(id: string, path: string, user: string | null, known: KeyGrant): Failure {
+  const of = known.user === null ? "of a trusted client" : `of ${known.user}`;
+  const what = known.user === user ? "with another not_after" : of;
+  return new Failure(
+    `The key ${id} in ${path} is also in the file of line ${known.at.line}, ${what}, ` +
+      "so it is refused",
+    {
+      exit: ExitCode.config,
+      hint: "ipcauth gen-key FILE, and name that file in one of the two entries",
+    },
+  );
 }

@@ -97,6 +97,11 @@ export function errno(): number {
   return slot[0]!;
 }
 
+/** Sets `errno` of the calling thread to 0, before a call that reports errors in no other way. */
+export function clearErrno(): void {
+  libc.errno_fill(location, 0, 4n);
+}
+
 /** The failure of a call of the C library or the kernel. */
 export class SystemError extends Error {
   override readonly name = "SystemError";

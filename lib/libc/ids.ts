@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Errno, SystemError } from "./errno.ts";
+import { NO_ID } from "./constants.ts";
+import { clearErrno, Errno, errno, SystemError } from "./errno.ts";
 import { cString, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
@@ -30,6 +31,18 @@ export function hostName(): string {
 }
 
 /**
+ * The results that may mean "The given name or uid was not found" (`getpwnam(3)`, ERRORS). All but
+ * 0 may also mean that the name service has failed.
+ */
+const MAYBE_ABSENT: readonly number[] = [
+  0,
+  Errno.ENOENT,
+  Errno.ESRCH,
+  Errno.EBADF,
+  Errno.EPERM,
+];
+
+/**
  * Calls a function of the `_r` family. It fills a record, and a buffer with the record's strings,
  * which must grow after `ERANGE`. The result pointer stays NULL when there is no such entry.
  */
@@ -42,6 +55,7 @@ function findEntry<T>(
     result: Uint8Array<ArrayBuffer>,
   ) => number,
   read: (view: DataView) => T,
+  absent: readonly number[],
 ): T | null {
   for (let size = 4096; size <= 16 << 20; size *= 4) {
     const record = new Uint8Array(recordSize);
@@ -60,9 +74,7 @@ function findEntry<T>(
       strings.fill(0);
       return entry;
     }
-    // Each of these may mean "The given name or uid was not found" (getpwnam(3), ERRORS).
-    const notFound: number[] = [0, Errno.ENOENT, Errno.ESRCH, Errno.EBADF, Errno.EPERM];
-    if (notFound.includes(error)) return null;
+    if (absent.includes(error)) return null;
     throw new SystemError(call, error);
   }
   throw new SystemError(call, Errno.ERANGE);
@@ -82,10 +94,11 @@ function readAccount(view: DataView): Account {
 /**
  * Finds the account of a user name.
  *
+ * @param absent The results that mean that there is none.
  * @returns The account, or null when there is none.
  * @throws {SystemError} When the name service cannot be asked.
  */
-export function accountByName(name: string): Account | null {
+export function accountByName(name: string, absent = MAYBE_ABSENT): Account | null {
   if (name.includes("\0")) return null;
   return findEntry(
     "getpwnam_r",
@@ -93,22 +106,25 @@ export function accountByName(name: string): Account | null {
     (record, strings, result) =>
       libc.getpwnam_r(cString(name), record, strings, BigInt(strings.length), result),
     readAccount,
+    absent,
   );
 }
 
 /**
  * Finds the first account of a uid.
  *
+ * @param absent The results that mean that there is none.
  * @returns The account, or null when there is none.
  * @throws {SystemError} When the name service cannot be asked.
  */
-export function accountByUid(uid: number): Account | null {
+export function accountByUid(uid: number, absent = MAYBE_ABSENT): Account | null {
   return findEntry(
     "getpwuid_r",
     48,
     (record, strings, result) =>
       libc.getpwuid_r(uid, record, strings, BigInt(strings.length), result),
     readAccount,
+    absent,
   );
 }
 
@@ -128,10 +144,11 @@ export function nameByUid(uid: number): string {
 /**
  * Finds the gid of a group name.
  *
+ * @param absent The results that mean that there is none.
  * @returns The gid, or null when there is no such group.
  * @throws {SystemError} When the name service cannot be asked.
  */
-export function gidByName(name: string): number | null {
+export function gidByName(name: string, absent = MAYBE_ABSENT): number | null {
   if (name.includes("\0")) return null;
   // struct group (grp.h, LP64): gid 16
   return findEntry(
@@ -140,6 +157,7 @@ export function gidByName(name: string): number | null {
     (record, strings, result) =>
       libc.getgrnam_r(cString(name), record, strings, BigInt(strings.length), result),
     (view) => view.getUint32(16, true),
+    absent,
   );
 }
 
@@ -152,17 +170,45 @@ export function gidByName(name: string): number | null {
  * @throws {SystemError} `ERANGE` for more than 65,536 groups.
  */
 export function groupsOf(name: string, gid: number): number[] {
+  return groupList(name, gid).gids;
+}
+
+/** The supplementary groups of a user. */
+export interface GroupsResult {
+  readonly groups: readonly number[];
+  /**
+   * `errno` after the call, which reports no error: 0, unless a source of groups has failed or does
+   * not know the user.
+   */
+  readonly errno: number;
+}
+
+/**
+ * Reads the supplementary groups of a user (`getgrouplist(3)`).
+ *
+ * @throws {SystemError} `ERANGE` for more than 65,536 groups.
+ */
+export function supplementaryGroups(name: string): GroupsResult {
+  // No group has this number, and the call wants a primary group.
+  const { gids, error } = groupList(name, NO_ID);
+  return { groups: gids.filter((gid) => gid !== NO_ID), errno: error };
+}
+
+function groupList(name: string, gid: number): { gids: number[]; error: number } {
+  const user = cString(name);
   const count = new Int32Array(1);
   for (let size = 64; size <= 65536 * 2; size *= 4) {
     const gids = new Uint32Array(size);
     count[0] = size;
+    clearErrno();
     const result = libc.getgrouplist(
-      cString(name),
+      user,
       gid,
       new Uint8Array(gids.buffer),
       new Uint8Array(count.buffer),
     );
-    if (result >= 0) return [...new Set(gids.subarray(0, count[0]))];
+    const error = errno();
+    if (result >= 0) return { gids: [...new Set(gids.subarray(0, count[0]))], error };
   }
   throw new SystemError("getgrouplist", Errno.ERANGE);
 }

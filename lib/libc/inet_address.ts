@@ -11,6 +11,7 @@ import { libc } from "./symbols.ts";
 
 // netdb.h of glibc
 const AI_PASSIVE = 0x1;
+const AI_NUMERICHOST = 0x4;
 const AI_NUMERICSERV = 0x400;
 const EAI_SYSTEM = -11;
 /** `sizeof(struct addrinfo)` in bytes, with 64-bit pointers. */
@@ -19,11 +20,13 @@ const SIZEOF_ADDRINFO = 48;
 const SIZEOF_SOCKADDR = 28;
 /** The longest text of an IPv6 address, its NUL included (netinet/in.h). */
 const INET6_ADDRSTRLEN = 46;
+/** The longest name of a network interface, its NUL included (linux/if.h). */
+const IF_NAMESIZE = 16;
 
 /** A `struct sockaddr_in` (16 bytes) or `sockaddr_in6` (28 bytes). */
 export type SocketAddress = Uint8Array<ArrayBuffer>;
 
-/** An IPv4 or IPv6 address as text, without brackets, and a port. */
+/** A host name, or an IPv4 or IPv6 address without brackets, with its zone; and a port. */
 export interface HostPort {
   readonly host: string;
   readonly port: number;
@@ -35,25 +38,53 @@ export class NameError extends Error {
 }
 
 /**
- * Resolves a host (`getaddrinfo(3)`). Blocks the thread until the name service has answered.
+ * Resolves a host (`getaddrinfo(3)`). Blocks the thread until the name service has answered, for
+ * half a minute where a server of it is unreachable.
  *
  * @param host A name, or an IPv4 or IPv6 address without brackets.
  * @param port 0 to 65535.
  * @param passive Whether the addresses are for a listener.
- * @returns At least one address, in the order to try them in (RFC 6724).
+ * @returns At least one address, each once, in the order to try them in (RFC 6724).
  * @throws {NameError} When the host has none.
  * @throws {SystemError} When the name service could not be asked.
  */
 export function resolveHost(host: string, port: number, passive = false): SocketAddress[] {
+  // RFC 6761, section 6.3: the name is the same with its dot, which a hosts file does not list.
+  const name = host.toLowerCase() === "localhost." ? "localhost" : host;
+  const addresses = ask(name, port, passive ? AI_PASSIVE : 0);
+  if (addresses === null) throw new NameError(unknownHost(host));
+  if (addresses.length === 0) throw new NameError(`the host "${host}" has no address`);
+  return addresses;
+}
+
+/**
+ * The address that a text says in digits. Asks no name service.
+ *
+ * @param host An IPv4 address, or an IPv6 address with or without a zone.
+ * @returns Null for a name.
+ */
+export function numericAddress(host: string, port: number): SocketAddress | null {
+  return ask(host, port, AI_NUMERICHOST)?.[0] ?? null;
+}
+
+function unknownHost(host: string): string {
+  const [address, zone] = host.split("%");
+  return zone === undefined
+    ? `the name service knows no host "${host}"`
+    : `this machine has no network interface "${zone}" for the address ${address}`;
+}
+
+/** @returns Null when the host is not known. */
+function ask(host: string, port: number, flags: number): SocketAddress[] | null {
   const hints = new Uint8Array(SIZEOF_ADDRINFO);
   const words = new Int32Array(hints.buffer);
-  words[0] = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0);
+  words[0] = AI_NUMERICSERV | flags;
   words[2] = SOCK_STREAM;
   const result = new BigUint64Array(1);
   const bytes = new Uint8Array(result.buffer);
   const code = libc.getaddrinfo(cString(host), cString(String(port)), hints, bytes);
   if (code === EAI_SYSTEM) throw new SystemError("getaddrinfo");
-  if (code !== 0) throw new NameError(`the name service knows no host "${host}"`);
+  if (code !== 0) return null;
   const addresses: SocketAddress[] = [];
   const entry = new Uint8Array(SIZEOF_ADDRINFO);
   const view = new DataView(entry.buffer);
@@ -65,10 +96,10 @@ export function resolveHost(host: string, port: number, passive = false): Socket
     if ((family !== AF_INET && family !== AF_INET6) || length > SIZEOF_SOCKADDR) continue;
     const address = new Uint8Array(length);
     libc.memory_copy(address, view.getBigUint64(24, true), BigInt(length));
-    addresses.push(address);
+    // A hosts file may list an address twice.
+    if (!addresses.some((one) => String(one) === String(address))) addresses.push(address);
   }
   libc.freeaddrinfo(result[0]!);
-  if (addresses.length === 0) throw new NameError(`the host "${host}" has no address`);
   return addresses;
 }
 
@@ -77,12 +108,18 @@ export function familyOf(address: SocketAddress): number {
   return new DataView(address.buffer, address.byteOffset).getUint16(0, true);
 }
 
+/** Sets the port of an address. */
+export function setPort(address: SocketAddress, port: number): void {
+  new DataView(address.buffer, address.byteOffset).setUint16(2, port);
+}
+
 // Reused by each call: a server asks for both ends of every connection.
 const address = new Uint8Array(SIZEOF_SOCKADDR);
 const addressView = new DataView(address.buffer);
 const length = new Uint32Array(1);
 const lengthBytes = new Uint8Array(length.buffer);
 const text = new Uint8Array(INET6_ADDRSTRLEN);
+const interfaceName = new Uint8Array(IF_NAMESIZE);
 const decoder = new TextDecoder();
 
 /**
@@ -113,11 +150,19 @@ function decodeAddress(): HostPort {
   const host = address.subarray(family === AF_INET ? 4 : 8);
   if (libc.inet_ntop(family, host, text, text.length) === 0n) throw new SystemError("inet_ntop");
   const digits = decoder.decode(text.subarray(0, text.indexOf(0)));
-  return {
-    // A listener for both families sees an IPv4 client as an IPv4-mapped IPv6 address (ipv6(7)).
-    host: digits.startsWith("::ffff:") && digits.includes(".") ? digits.slice(7) : digits,
-    port: addressView.getUint16(2),
-  };
+  // sin6_scope_id of struct sockaddr_in6
+  const zone = family === AF_INET ? 0 : addressView.getUint32(24, true);
+  const port = addressView.getUint16(2);
+  if (zone !== 0) return { host: `${digits}%${zoneText(zone)}`, port };
+  // A listener for both families sees an IPv4 client as an IPv4-mapped IPv6 address (ipv6(7)).
+  const isMapped = digits.startsWith("::ffff:") && digits.includes(".");
+  return { host: isMapped ? digits.slice(7) : digits, port };
+}
+
+/** The name of a network interface; its number where it has gone. */
+function zoneText(index: number): string {
+  if (libc.if_indextoname(index, interfaceName) === 0n) return String(index);
+  return decoder.decode(interfaceName.subarray(0, interfaceName.indexOf(0)));
 }
 
 /** `HOST:PORT`; an IPv6 address stands in brackets. */

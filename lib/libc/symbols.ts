@@ -14,6 +14,7 @@ const definitions = {
   // memory: errno, strings and addresses, without the permission to use raw pointers
   __errno_location: { parameters: [], result: "pointer" },
   errno_copy: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "void" },
+  errno_fill: { name: "memset", parameters: ["pointer", "i32", "usize"], result: "void" },
   memory_copy: { name: "memcpy", parameters: ["buffer", "u64", "usize"], result: "void" },
   memory_address: { name: "memset", parameters: ["buffer", "i32", "usize"], result: "u64" },
   string_length: { name: "strnlen", parameters: ["u64", "usize"], result: "usize" },
@@ -35,6 +36,7 @@ const definitions = {
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
   freeaddrinfo: { parameters: ["u64"], result: "void" },
+  if_indextoname: { parameters: ["u32", "buffer"], result: "u64" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "u64" },
 
   // descriptors and files

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./constants.ts";
+import { AF_INET6, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check } from "./errno.ts";
 import { familyOf, type SocketAddress } from "./inet_address.ts";
@@ -16,8 +16,10 @@ const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;
-// linux/in.h
+// linux/in.h, linux/in6.h
 const IPPROTO_TCP = 6;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 // linux/tcp.h
 const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
@@ -49,11 +51,13 @@ export function tcpSocket(address: SocketAddress): Descriptor {
  * one are in `TIME_WAIT`.
  *
  * @param backlog How many connections may wait to be accepted.
+ * @param v6Only Whether a socket for every IPv6 address leaves IPv4 to another one (`ipv6(7)`).
  * @throws {SystemError} `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` and others.
  */
-export function listenTcp(address: SocketAddress, backlog: number): Descriptor {
+export function listenTcp(address: SocketAddress, backlog: number, v6Only = false): Descriptor {
   const socket = tcpSocket(address);
   try {
+    if (v6Only && familyOf(address) === AF_INET6) setOption(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     setOption(socket, SOL_SOCKET, SO_REUSEADDR, 1);
     setTcpOptions(socket);
     bind(socket, address);

@@ -199,3 +199,25 @@ export class Acceptor implements Watcher {
     }
   }
 }
+
+/**
+ * Accepts from several listeners, or from none.
+ *
+ * @param listeners Owned by the acceptors, also when this throws.
+ * @throws {SystemError} As the constructor of {@linkcode Acceptor}.
+ */
+export function acceptFromAll(
+  reactor: Reactor,
+  listeners: readonly ListeningSocket[],
+  handler: ConnectionHandler,
+): readonly Acceptor[] {
+  const acceptors: Acceptor[] = [];
+  try {
+    for (const listener of listeners) acceptors.push(new Acceptor(reactor, listener, handler));
+    return acceptors;
+  } catch (error) {
+    acceptors.forEach((acceptor) => acceptor.close());
+    listeners.slice(acceptors.length + 1).forEach(closeListeningSocket);
+    throw error;
+  }
+}

@@ -14,30 +14,36 @@ export type Target =
   | { readonly kind: "tcp" } & HostPort;
 
 /**
- * Parses `HOST:PORT` or `[IPV6]:PORT`.
+ * Parses `HOST:PORT` or `[IPV6]:PORT`, the IPv6 address with or without a zone (`%eth0`, RFC 4007).
  *
  * @param anyPort Whether the port may be 0.
  * @returns Null when the text is neither.
  */
 export function parseHostPort(text: string, anyPort = false): HostPort | null {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+)):(0|[1-9][0-9]{0,4})$/.exec(text);
+  const match =
+    /^(?:\[([0-9A-Fa-f:.]+)(%[A-Za-z0-9_.@-]{1,15})?\]|([A-Za-z0-9_.-]+)):(0|[1-9][0-9]{0,4})$/
+      .exec(text);
   if (match === null) return null;
-  const [, address, name] = match;
-  const port = Number(match[3]);
+  const [, address, zone = "", name] = match;
+  const port = Number(match[4]);
   const valid = address === undefined ? isHost(name!) : URL.canParse(`http://[${address}]/`);
   return valid && port <= 65535 && (port > 0 || anyPort)
-    ? { host: (address ?? name)!, port }
+    ? { host: address === undefined ? name! : address + zone, port }
     : null;
 }
 
-/** Whether a text is a host name (RFC 1123), or an IPv4 address with all its four numbers. */
+/**
+ * Whether a text is a host name (RFC 1123), or an IPv4 address with all its four numbers. A name
+ * may end in a dot, which keeps resolvers from adding a domain (RFC 1034, section 3.1).
+ */
 function isHost(text: string): boolean {
-  const labels = text.split(".");
+  const isAbsolute = text.endsWith(".");
+  const labels = (isAbsolute ? text.slice(0, -1) : text).split(".");
   // A last label of digits alone makes it an address. Resolvers disagree about 127.1 and 010.0.0.1.
   if (!/^[0-9]+$/.test(labels.at(-1)!)) {
     return labels.every((label) => /^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
   }
-  return labels.length === 4 &&
+  return !isAbsolute && labels.length === 4 &&
     labels.every((label) => /^(0|[1-9][0-9]{0,2})$/.test(label) && Number(label) <= 255);
 }
 
@@ -60,7 +66,25 @@ export function parseTarget(text: string): Target | null {
 export function listenerAddress(listener: Target): string {
   return listener.kind === "unix"
     ? `unix:${normalize(listener.path)}`
-    : `tcp:${listener.host.toLowerCase()}:${listener.port}`;
+    : `tcp:${canonicalHost(listener.host)}:${listener.port}`;
+}
+
+function canonicalHost(host: string): string {
+  const [address, zone] = host.split("%");
+  if (!address!.includes(":")) return host.toLowerCase().replace(/\.$/, "");
+  const { hostname } = new URL(`http://[${address}]/`);
+  return zone === undefined ? hostname : `${hostname}%${zone}`;
+}
+
+/**
+ * Whether a listener is for every IPv6 address of the machine, and another one of a list for every
+ * IPv4 address on the same port. Without the other one it serves both families (`ipv6(7)`).
+ */
+export function leavesIpv4(listener: Target, listeners: readonly Target[]): boolean {
+  return listener.kind === "tcp" && canonicalHost(listener.host) === "[::]" &&
+    listeners.some((one) =>
+      one.kind === "tcp" && one.host === "0.0.0.0" && one.port === listener.port
+    );
 }
 
 /** The listener of a list that has the same address, whatever its spelling. */

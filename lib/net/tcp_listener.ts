@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ListeningSocket } from "./acceptor.ts";
+import { closeListeningSocket, type ListeningSocket } from "./acceptor.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
@@ -13,24 +13,35 @@ import {
   localAddress,
   NameError,
   resolveHost,
-  type SocketAddress,
+  setPort,
 } from "../libc/inet_address.ts";
 import { listenTcp } from "../libc/tcp_socket.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
 
+/** How a {@linkcode TcpListener} is opened. */
+export interface TcpListenerOptions {
+  /** A socket that listens there already; owned by the listener. */
+  readonly inherited?: Descriptor | null;
+  /** Whether `[::]` leaves IPv4 to another listener on the same port. */
+  readonly v6Only?: boolean;
+}
+
 /** A listening socket and its address. */
 export class TcpListener implements ListeningSocket {
   readonly socket: Descriptor;
   /** The address as the log writes it, such as `tcp:127.0.0.1:4569`. */
   readonly name: string;
+  readonly port: number;
 
   /** @param socket Owned by the listener, also when this throws. */
   private constructor(socket: Descriptor) {
     this.socket = socket;
     try {
-      this.name = `tcp:${hostPortText(localAddress(socket))}`;
+      const address = localAddress(socket);
+      this.name = `tcp:${hostPortText(address)}`;
+      this.port = address.port;
     } catch (error) {
       socket.close();
       throw error;
@@ -44,44 +55,72 @@ export class TcpListener implements ListeningSocket {
   release(): void {}
 
   /**
-   * Listens on the first address of a host.
+   * Listens on every address of a host, such as both of `localhost`. Those that this machine does
+   * not have are left out, unless it has none.
    *
    * @param address A host name or address in digits, and a port; port 0 is chosen by the kernel.
-   * @param inherited A socket that listens there already; owned by the listener.
-   * @throws {Failure} 69 when the address is in use, 78 when the host has no address, 71 when the
+   * @param options See {@linkcode TcpListenerOptions}.
+   * @returns At least one listener.
+   * @throws {Failure} 69 when an address is in use, 78 when the host has no address, 71 when the
    * system refuses.
    */
-  static open(address: HostPort, inherited: Descriptor | null = null): TcpListener {
-    if (inherited !== null) return new TcpListener(inherited);
-    const where = hostPortText(address);
+  static openAll(
+    address: HostPort,
+    { inherited = null, v6Only = false }: TcpListenerOptions = {},
+  ): readonly [TcpListener, ...TcpListener[]] {
+    if (inherited !== null) return [new TcpListener(inherited)];
+    const listeners: TcpListener[] = [];
+    let absent: SystemError | null = null;
     try {
-      return new TcpListener(listenTcp(resolve(address), BACKLOG));
+      const several = resolveHost(address.host, address.port, true);
+      for (const one of several) {
+        try {
+          if (address.port === 0 && listeners.length > 0) setPort(one, listeners[0]!.port);
+          // Two listeners share a port only where the IPv6 one leaves IPv4 to the other.
+          const socket = listenTcp(one, BACKLOG, v6Only || several.length > 1);
+          listeners.push(new TcpListener(socket));
+        } catch (error) {
+          if (!(error instanceof SystemError) || !ABSENT.includes(error.errno)) throw error;
+          absent = error;
+        }
+      }
+      const [first, ...others] = listeners;
+      if (first === undefined) throw absent;
+      return [first, ...others];
     } catch (error) {
-      if (error instanceof NameError) {
-        throw new Failure(`Cannot listen on ${where}: ${error.message}`, {
-          exit: ExitCode.config,
-          hint: `getent ahosts ${address.host}`,
-          cause: error,
-        });
-      }
-      if (!(error instanceof SystemError)) throw error;
-      if (error.errno === Errno.EADDRINUSE) {
-        throw new Failure(`A server is already running on ${where}`, {
-          exit: ExitCode.unavailable,
-          hint: "ipcauth serve --tcp=HOST:OTHER-PORT, or stop the other server",
-          cause: error,
-        });
-      }
-      throw new Failure(`Cannot listen on ${where}: ${describe(error.errno)}`, {
-        exit: ExitCode.os,
-        cause: error,
-      });
+      listeners.forEach(closeListeningSocket);
+      throw explain(address, error);
     }
   }
 }
 
-function resolve({ host, port }: HostPort): SocketAddress {
-  const [address] = resolveHost(host, port, true);
-  if (address === undefined) throw new NameError(`the host "${host}" has no address`);
-  return address;
+/** Errors of an address that this machine does not have, or not now. */
+const ABSENT: readonly number[] = [Errno.EADDRNOTAVAIL, Errno.EAFNOSUPPORT];
+
+/** A name for all the listeners of a host: its only address, or the host itself. */
+export function listenersName({ host }: HostPort, [first, ...others]: readonly TcpListener[]) {
+  return others.length === 0 ? first!.name : `tcp:${hostPortText({ host, port: first!.port })}`;
+}
+
+function explain(address: HostPort, error: unknown): unknown {
+  const where = hostPortText(address);
+  if (error instanceof NameError) {
+    return new Failure(`Cannot listen on ${where}: ${error.message}`, {
+      exit: ExitCode.config,
+      hint: `getent ahosts ${address.host}`,
+      cause: error,
+    });
+  }
+  if (!(error instanceof SystemError)) return error;
+  if (error.errno === Errno.EADDRINUSE) {
+    return new Failure(`A server is already running on ${where}`, {
+      exit: ExitCode.unavailable,
+      hint: "ipcauth serve --tcp=HOST:OTHER-PORT, or stop the other server",
+      cause: error,
+    });
+  }
+  return new Failure(`Cannot listen on ${where}: ${describe(error.errno)}`, {
+    exit: ExitCode.os,
+    cause: error,
+  });
 }

@@ -14,6 +14,7 @@ import type {
   Decision,
   DenyDecision,
   DenyReason,
+  Group,
   HostFacts,
   Identity,
   KeyedPeer,
@@ -125,7 +126,8 @@ function narrow<Allow extends AllowDecision>(
   if (!decision.allow) return decision;
   // A trusted peer could edit the list, so to deny it by the list would protect nothing.
   if (allow !== null && !decision.identity.trusted && !isOnList(allow, decision.identity, groups)) {
-    return deny("not-on-listener", { what: "allow", at: allow.at });
+    const by = { what: "allow", at: allow.at };
+    return deny("not-on-listener", by, unknownOf(allow, groups));
   }
   // Whatever the others have filled, root can get in and end it.
   const reserved = decision.identity.trusted ? occupancy.reserved : 0;
@@ -165,15 +167,39 @@ function byGroup(
   // Unknown groups are not the same as none: a group that denies could be among them.
   if (groups === null) return deny("no-credentials");
   let allowing: Rule = null;
+  let unknown: Group | null = null;
   for (const group of table.groups) {
+    if (group.gid === null) {
+      // One that denies decides as if the peer were in it, where none does so certainly.
+      if (unknown === null || unknown.localIpcAccess) unknown = group;
+      continue;
+    }
     if (group.gid !== credentials.gid && !groups.includes(group.gid)) continue;
-    const by: Rule = { what: `group ${group.name}`, at: group.accessAt };
-    if (!group.localIpcAccess) return deny("group-denied", by);
-    allowing ??= by;
+    if (!group.localIpcAccess) return deny("group-denied", ruleOf(group));
+    allowing ??= ruleOf(group);
   }
-  return allowing === null
-    ? deny("unknown-uid")
-    : allowAs("group", credentials, null, false, allowing);
+  if (unknown !== null && !unknown.localIpcAccess) {
+    return deny("group-denied", ruleOf(unknown), gidUnknown(unknown.name));
+  }
+  if (allowing !== null) return allowAs("group", credentials, null, false, allowing);
+  return deny("unknown-uid", null, unknown === null ? undefined : gidUnknown(unknown.name));
+}
+
+function ruleOf(group: Group): Rule {
+  return { what: `group ${group.name}`, at: group.accessAt };
+}
+
+function gidUnknown(name: string): string {
+  return `the gid of the group ${name} is not known`;
+}
+
+/** What is not known of the groups of a list or a peer, where that may be why it is not on it. */
+function unknownOf(allow: AllowList, groups: readonly number[] | null): string | undefined {
+  const [name] = allow.unknownGroups;
+  if (name !== undefined) return gidUnknown(name);
+  return groups === null && allow.gids.size > 0
+    ? "the groups of the user are not known"
+    : undefined;
 }
 
 function isOnList(
@@ -202,6 +228,6 @@ function allowAs(
   };
 }
 
-function deny(reason: DenyReason, by: Rule = null): DenyDecision {
-  return { allow: false, reason, by };
+function deny(reason: DenyReason, by: Rule = null, detail?: string): DenyDecision {
+  return { allow: false, reason, by, ...detail === undefined ? {} : { detail } };
 }

@@ -26,10 +26,11 @@ export interface User {
   readonly accessAt: Position;
 }
 
-/** An entry of `groups:`, its gid already looked up. */
+/** An entry of `groups:`. */
 export interface Group {
   readonly name: string;
-  readonly gid: number;
+  /** Null where the file names none and the name service's answer is not known. */
+  readonly gid: number | null;
   readonly localIpcAccess: boolean;
   /** Where the group's entry begins. */
   readonly at: Position;
@@ -49,8 +50,10 @@ export interface AccessTable {
 export interface AllowList {
   /** Names of configured users. */
   readonly users: ReadonlySet<string>;
-  /** Group ids of the `@name` entries. */
+  /** Group ids of the `@name` entries, as far as they are known. */
   readonly gids: ReadonlySet<number>;
+  /** The names of the other `@name` entries. */
+  readonly unknownGroups: ReadonlySet<string>;
   readonly at: Position;
 }
 
@@ -86,8 +89,11 @@ export interface KeyedPeer {
   readonly grant: KeyGrant | null;
   /** The name of the user that the peer asks to act as, or null. */
   readonly actsAs: string | null;
-  /** The primary and supplementary groups of the key's user; empty where no rule needs them. */
-  readonly groups: readonly number[];
+  /**
+   * The primary and supplementary groups of the key's user; empty where no rule needs them, null
+   * where the name service's answer is not known.
+   */
+  readonly groups: readonly number[] | null;
 }
 
 /** The uids of the host that a decision depends on. */
@@ -172,6 +178,8 @@ export interface DenyDecision {
   readonly allow: false;
   readonly reason: DenyReason;
   readonly by: Rule;
+  /** What was not known, where the decision might be another one if it were. */
+  readonly detail?: string;
 }
 
 /** The outcome of the policy: a value, never an exception. */

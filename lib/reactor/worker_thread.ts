@@ -20,7 +20,10 @@ export interface WorkerThread {
  * @param self The program's own module, which runs the thread named so when it is started as a
  * Worker.
  */
-export function startWorker(self: string, name: "data plane" | "tunnel"): WorkerThread {
+export function startWorker(
+  self: string,
+  name: "data plane" | "name service" | "tunnel",
+): WorkerThread {
   const worker = new Worker(self, { type: "module", name });
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();

@@ -5,10 +5,12 @@
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
+import type { ListenerConfig } from "../config/types.ts";
 import type { ToDataPlane } from "../dataplane/messages.ts";
 import { bugText, guardEach } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
+import type { NameService } from "../names/name_service.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { actingRevocation } from "../policy/same_identity.ts";
@@ -24,6 +26,9 @@ export interface ConsoleSessionsOptions {
   readonly registry: SessionRegistry;
   readonly audit: AuditLog;
   readonly hostFacts: HostFacts;
+  readonly names: NameService;
+  /** The listeners in force. */
+  readonly listeners: () => readonly ListenerConfig[];
   /** Sends a command to the data plane. */
   readonly post: (command: ToDataPlane) => void;
 }
@@ -38,11 +43,12 @@ export class ConsoleSessions {
 
   constructor(options: ConsoleSessionsOptions) {
     this.#options = options;
-    const { liveConfig, registry, hostFacts, post } = options;
+    const { liveConfig, registry, hostFacts, names, post } = options;
     this.#methods = new ConsoleMethods({
       liveConfig,
-      accounts: new Accounts(liveConfig, hostFacts),
+      accounts: new Accounts(liveConfig, hostFacts, names),
       sessions: registry,
+      listeners: options.listeners,
       confirm: (session) => this.#confirm(session),
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
+import type { ListenerConfig } from "../config/types.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
 import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
@@ -11,6 +12,7 @@ import type { AuditLog } from "../log/audit_log.ts";
 import { boundedDelay } from "../reactor/timers.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
+import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
 import { SessionRegistry } from "./session_registry.ts";
 import type { ServiceManager } from "./systemd.ts";
@@ -20,8 +22,11 @@ export interface SupervisorOptions {
   readonly worker: WorkerOptions;
   readonly thread: WorkerThread;
   readonly liveConfig: LiveConfig;
+  /** The listeners in force. */
+  readonly listeners: () => readonly ListenerConfig[];
   readonly audit: AuditLog;
   readonly manager: ServiceManager;
+  readonly names: NameService;
   /** Opens the log file again, after it was moved away. */
   reopenLog(): void;
   /** Called after the configuration was loaded again. */
@@ -59,6 +64,7 @@ export class Supervisor {
       onEvent: (message) => this.#handle(message),
       onError: (error) => this.#outcome.reject(error),
     });
+    options.names.onChange = (results) => this.#dataPlane.post({ kind: "names", results });
   }
 
   /**
@@ -87,6 +93,7 @@ export class Supervisor {
       Deno.removeSignalListener("SIGHUP", reload);
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
+      this.#options.names.close();
       this.#dataPlane.close();
     }
   }
@@ -150,6 +157,12 @@ export class Supervisor {
       case "reloaded":
         this.#onReloaded(message);
         return;
+      case "useNames":
+        this.#options.names.use(message.requests);
+        return;
+      case "askName":
+        this.#options.names.ask(message.request);
+        return;
       case "stopped":
         audit.record({ event: "stop", time: Date.now() });
         this.#outcome.resolve(ExitCode.ok);
@@ -181,13 +194,15 @@ export class Supervisor {
 
   /** Loads the console sessions. Node's sockets load slowly, and a server is ready without them. */
   #loadConsole(): Promise<ConsoleSessions> {
-    const { liveConfig, audit, worker } = this.#options;
+    const { liveConfig, listeners, audit, worker } = this.#options;
     return this.#console ??= import("./console_sessions.ts").then(({ ConsoleSessions }) =>
       new ConsoleSessions({
         liveConfig,
+        listeners,
         registry: this.#registry,
         audit,
         hostFacts: worker.hostFacts,
+        names: this.#options.names,
         post: (command) => this.#dataPlane.post(command),
       })
     );
@@ -196,6 +211,7 @@ export class Supervisor {
   #reload(): void {
     this.#options.manager.reloading();
     this.#options.reopenLog();
+    this.#options.names.refresh();
     this.#dataPlane.post({ kind: "refresh" });
   }
 

@@ -4,18 +4,22 @@
  * @module
  */
 import type { ProcessIdentity } from "../libc/identity.ts";
-import { accountByUid, groupsOf } from "../libc/ids.ts";
+import type { AccountResult } from "../names/results.ts";
 import type { Session } from "../session/session.ts";
 
 /**
  * The process identity of a session's client: what the kernel recorded on a Unix socket, else what
  * the configuration and the name service say of the key's user.
  *
+ * @param account The account of the client's uid; needed on TCP.
  * @returns Null where a part of it is unknown.
  */
-export function peerIdentity({ facts }: Session): ProcessIdentity | null {
+export function peerIdentity(
+  { facts }: Session,
+  account: AccountResult | null,
+): ProcessIdentity | null {
   const { origin, identity } = facts;
-  if (origin.kind === "tcp") return listedIdentity(identity);
+  if (origin.kind === "tcp") return listedIdentity(identity, account);
   const { credentials: { uid, gid }, groups } = origin;
   return groups === null ? null : { uid, gid, groups };
 }
@@ -23,13 +27,15 @@ export function peerIdentity({ facts }: Session): ProcessIdentity | null {
 /**
  * The process identity of a user, from the configuration and the name service.
  *
- * @returns Null where neither names the primary group, which is never guessed.
+ * @returns Null where neither names the primary group, which is never guessed, and where the
+ * account is not known.
  */
 export function listedIdentity(
   user: { readonly uid: number; readonly gid: number | null },
+  known: AccountResult | null,
 ): ProcessIdentity | null {
-  const account = accountByUid(user.uid);
-  const gid = user.gid ?? account?.gid;
+  if (known === null || known.uid !== user.uid || known.problem !== null) return null;
+  const gid = user.gid ?? known.account?.gid;
   if (gid === undefined) return null;
-  return { uid: user.uid, gid, groups: account === null ? [] : groupsOf(account.name, gid) };
+  return { uid: user.uid, gid, groups: [gid, ...known.groups.filter((one) => one !== gid)] };
 }

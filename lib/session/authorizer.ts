@@ -10,6 +10,7 @@ import { findListener } from "../net/address.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
 import { isSameIdentity } from "../policy/same_identity.ts";
 import type {
+  AccessTable,
   AllowList,
   Decision,
   HostFacts,
@@ -23,7 +24,9 @@ import type {
 import { UNLIMITED } from "../policy/types.ts";
 import type { Session } from "./session.ts";
 import type { SessionTable } from "./session_table.ts";
-import type { UserNames } from "./user_names.ts";
+import type { KnownNames } from "../names/known_names.ts";
+import type { AccountResult } from "../names/results.ts";
+import { type GroupLookup, withAllowedIds, withGroupIds } from "../policy/group_ids.ts";
 
 /**
  * How many sessions trusted peers may have above `max_connections`, and as many again on consoles:
@@ -45,21 +48,30 @@ export class Authorizer {
   readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
   readonly #sessions: SessionTable;
-  readonly #names: UserNames;
-  /** The `allow` lists in force, as far as they were looked up in {@linkcode #allowListsOf}. */
-  readonly #allowLists = new Map<ListenerConfig, AllowList | null>();
-  #allowListsOf: Config | null = null;
+  readonly #names: KnownNames;
+  /** For new connections: the groups that are known now. */
+  readonly #now: KnownAccess;
+  /** For open sessions: the groups as they were known last. */
+  readonly #last: KnownAccess;
 
   constructor(
     liveConfig: LiveConfig,
     hostFacts: HostFacts,
     sessions: SessionTable,
-    names: UserNames,
+    names: KnownNames,
   ) {
     this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
     this.#sessions = sessions;
     this.#names = names;
+    this.#now = new KnownAccess(names.gidOf);
+    this.#last = new KnownAccess(names.lastGidOf);
+  }
+
+  /** The known gids of groups have changed. */
+  onNamesChanged(): void {
+    this.#now.forget();
+    this.#last.forget();
   }
 
   /**
@@ -67,10 +79,9 @@ export class Authorizer {
    * before.
    */
   authorizeUnix(peer: UnixPeer, listener: ListenerConfig): UnixDecision {
-    const { access } = this.#liveConfig.config;
-    const allow = this.#allowListOf(listener);
+    const access = this.#now.of(this.#liveConfig.config);
     const occupancy = this.#occupancy(peer.credentials?.uid, listener);
-    return decide(peer, access, allow, this.#hostFacts, occupancy);
+    return decide(peer, access.table, access.allowOf(listener), this.#hostFacts, occupancy);
   }
 
   /**
@@ -89,7 +100,10 @@ export class Authorizer {
     const name = grant?.user ?? actsAs;
     // A trusted key without a user counts against uid 0's connection limit.
     const uid = name === null ? 0 : access.usersByName.get(name)?.uid;
-    return this.#decideKeyed(grant, actsAs, listener, this.#occupancy(uid, listener));
+    const allow = this.#now.of(this.#liveConfig.config).allowOf(listener);
+    const groups = needsGroups(allow) ? this.#groupsOf(uid) : [];
+    const peer: KeyedPeer = { grant, actsAs, groups };
+    return decideKeyed(peer, access, allow, Date.now(), this.#occupancy(uid, listener));
   }
 
   /**
@@ -106,27 +120,25 @@ export class Authorizer {
   }
 
   #reauthorize({ facts: { origin, config } }: Session): Decision {
-    if (origin.kind === "tcp") {
-      const grant = origin.ring.grant(origin.keyId);
-      return this.#decideKeyed(grant, origin.actsAs, config, UNLIMITED);
+    const access = this.#last.of(this.#liveConfig.config);
+    const allow = access.allowOf(config);
+    if (origin.kind === "unix") {
+      return decide(origin, access.table, allow, this.#hostFacts, UNLIMITED);
     }
-    const { access } = this.#liveConfig.config;
-    return decide(origin, access, this.#allowListOf(config), this.#hostFacts, UNLIMITED);
+    const { ring, keyId, actsAs } = origin;
+    const grant = ring.grant(keyId);
+    const uid = access.table.usersByName.get(grant?.user ?? actsAs ?? "")?.uid;
+    const account = uid === undefined ? null : this.#names.lastAccount(uid);
+    const peer: KeyedPeer = { grant, actsAs, groups: account && allGroups(account) };
+    return decideKeyed(peer, access.table, allow, Date.now(), UNLIMITED);
   }
 
-  #decideKeyed(
-    grant: KeyGrant | null,
-    actsAs: string | null,
-    listener: ListenerConfig,
-    occupancy: Occupancy,
-  ): Decision {
-    const { config } = this.#liveConfig;
-    const allow = this.#allowListOf(listener);
-    const user = config.access.usersByName.get(grant?.user ?? actsAs ?? "");
-    // The name service may be slow: it is asked only where the listener's list names groups.
-    const groups = user === undefined || !allow?.gids.size ? [] : this.#names.groupsOf(user.uid);
-    const peer: KeyedPeer = { grant, actsAs, groups };
-    return decideKeyed(peer, config.access, allow, Date.now(), occupancy);
+  /** The groups of a key's user that are known now; asked for where they are not. */
+  #groupsOf(uid: number | undefined): readonly number[] | null {
+    if (uid === undefined) return [];
+    const account = this.#names.account(uid);
+    if (account === null) this.#names.ask(uid, () => {});
+    return account && allGroups(account);
   }
 
   #occupancy(uid: number | undefined, { service }: ListenerConfig): Occupancy {
@@ -139,22 +151,58 @@ export class Authorizer {
       maxConnectionsPerUser: limits.maxConnectionsPerUser,
     };
   }
+}
+
+/** The users, groups and lists of a configuration, with the gids that are known. */
+class KnownAccess {
+  readonly #gidOf: GroupLookup;
+  readonly #allowLists = new Map<ListenerConfig, AllowList | null>();
+  #config: Config | null = null;
+  #table: AccessTable | null = null;
+
+  constructor(gidOf: GroupLookup) {
+    this.#gidOf = gidOf;
+  }
+
+  /** Makes it current. @returns This object. */
+  of(config: Config): this {
+    if (config !== this.#config) {
+      this.forget();
+      this.#config = config;
+    }
+    return this;
+  }
+
+  get table(): AccessTable {
+    return this.#table ??= withGroupIds(this.#config!.access, this.#gidOf);
+  }
 
   /**
    * The `allow` list in force for a listener, however the file spells its address. A listener that
    * the file no longer names keeps the list it had.
    */
-  #allowListOf(listener: ListenerConfig): AllowList | null {
-    const { config } = this.#liveConfig;
-    if (config !== this.#allowListsOf) {
-      this.#allowListsOf = config;
-      this.#allowLists.clear();
-    }
+  allowOf(listener: ListenerConfig): AllowList | null {
     let allow = this.#allowLists.get(listener);
     if (allow === undefined) {
-      allow = (findListener(config.listeners ?? [], listener) ?? listener).allow;
+      const listed = findListener(this.#config!.listeners ?? [], listener) ?? listener;
+      allow = listed.allow && withAllowedIds(listed.allow, this.#gidOf);
       this.#allowLists.set(listener, allow);
     }
     return allow;
   }
+
+  forget(): void {
+    this.#allowLists.clear();
+    this.#table = null;
+    this.#config = null;
+  }
+}
+
+/** Whether a list asks for the groups of a user. */
+export function needsGroups(allow: AllowList | null): boolean {
+  return allow !== null && allow.gids.size + allow.unknownGroups.size > 0;
+}
+
+function allGroups({ account, groups }: AccountResult): readonly number[] {
+  return account === null ? groups : [account.gid, ...groups];
 }

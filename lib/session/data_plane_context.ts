@@ -6,6 +6,7 @@
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Failure } from "../errors.ts";
 import type { EventBuffer } from "../log/event_buffer.ts";
+import type { KnownNames } from "../names/known_names.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { DenyDecision, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
@@ -32,6 +33,8 @@ export interface DataPlaneContext extends HandshakeContext {
   readonly authorizer: Authorizer;
   readonly sessions: SessionTable;
   readonly executables: ExecutableLookup;
+  /** What is known of the name service. */
+  readonly names: KnownNames;
   /** The server's effective uid. */
   readonly serverUid: number;
   /** Loads the configuration, and applies it, where the file on disk has changed. */
@@ -40,6 +43,8 @@ export interface DataPlaneContext extends HandshakeContext {
   reportConfigProblem(failure: Failure): void;
   /** The user name of a session. */
   nameOf(identity: Identity): string;
+  /** The uid whose account {@linkcode nameOf} waits for; null where it needs none. */
+  unnamedUid(identity: Identity): number | null;
 }
 
 /** The decision about a connection that no descriptor or memory is left for. */

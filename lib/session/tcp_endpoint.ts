@@ -8,9 +8,14 @@ import type { Failure } from "../errors.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
-import { Acceptor, closeListeningSocket, type ConnectionHandler } from "../net/acceptor.ts";
+import {
+  acceptFromAll,
+  type Acceptor,
+  closeListeningSocket,
+  type ConnectionHandler,
+} from "../net/acceptor.ts";
 import { resetAndClose } from "../net/drain_and_close.ts";
-import type { TcpListener } from "../net/tcp_listener.ts";
+import { listenersName, type TcpListener } from "../net/tcp_listener.ts";
 import type { DenyDecision, DenyReason, KeyGrant } from "../policy/types.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
 import { ServerHandshake } from "../protocol/server_handshake.ts";
@@ -41,8 +46,8 @@ interface TcpPeer {
  *
  * @example
  * ```ts
- * const listener = TcpListener.open(config);
- * const endpoint = new TcpEndpoint(context, listener, config, service);
+ * const listeners = TcpListener.openAll(config);
+ * const endpoint = new TcpEndpoint(context, listeners, config, service);
  * ```
  */
 export class TcpEndpoint implements ConnectionHandler {
@@ -50,37 +55,38 @@ export class TcpEndpoint implements ConnectionHandler {
   /** Null while the endpoint is suspended. */
   #service: Service | null;
   #config: TcpListenerConfig;
-  readonly #acceptor: Acceptor;
+  readonly #acceptors: readonly Acceptor[];
   readonly #ring: KeyRing;
   readonly name: string;
 
   /**
    * Starts to accept.
    *
-   * @param listener Owned by the endpoint, also when this throws.
+   * @param listeners One for each address of the host; owned by the endpoint, also when this
+   * throws.
    * @throws {SystemError} When no descriptor is left.
    * @throws {Failure} When one of the keys cannot be used. Later, such a key authenticates no
    * client.
    */
   constructor(
     context: DataPlaneContext,
-    listener: TcpListener,
+    listeners: readonly TcpListener[],
     config: TcpListenerConfig,
     service: Service,
   ) {
     this.#context = context;
     this.#service = service;
     this.#config = config;
-    this.name = listener.name;
+    this.name = listenersName(config, listeners);
     try {
       this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
       const [failure] = this.#ring.refresh();
       if (failure !== undefined) throw failure;
     } catch (error) {
-      closeListeningSocket(listener);
+      listeners.forEach(closeListeningSocket);
       throw error;
     }
-    this.#acceptor = new Acceptor(context.reactor, listener, this);
+    this.#acceptors = acceptFromAll(context.reactor, listeners, this);
   }
 
   /** The configuration in force. */
@@ -171,7 +177,7 @@ export class TcpEndpoint implements ConnectionHandler {
   /** Stops accepting. Handshakes in progress find the endpoint suspended. */
   close(): void {
     this.suspend();
-    this.#acceptor.close();
+    for (const acceptor of this.#acceptors) acceptor.close();
   }
 
   /** Wipes the keys, once no session rests on them. */
@@ -223,17 +229,17 @@ export class TcpEndpoint implements ConnectionHandler {
   #reject(
     connection: AuthenticatedConnection,
     grant: KeyGrant | null,
-    { reason }: DenyDecision,
+    { reason, detail }: DenyDecision,
   ): void {
     connection.reject(reason);
-    this.#logDeny(connection, reason, grant?.user ?? null);
+    this.#logDeny(connection, reason, grant?.user ?? null, detail);
   }
 
   #logDeny(
     { remote, keyId }: TcpPeer,
     reason: DenyReason,
     user: string | null = null,
-    error: ProtocolError | null = null,
+    detail?: ProtocolError | string | null,
   ): void {
     this.#context.events.logDeny({
       listener: this.name,
@@ -242,7 +248,7 @@ export class TcpEndpoint implements ConnectionHandler {
       key: keyId ?? undefined,
       user,
       reason,
-      message: error === null || error === reason ? undefined : error,
+      message: detail === null || detail === reason ? undefined : detail,
     });
   }
 }

@@ -8,7 +8,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { Acceptor, type ConnectionHandler } from "../net/acceptor.ts";
 import { drainAndClose } from "../net/drain_and_close.ts";
 import type { UnixListener } from "../net/unix_listener.ts";
-import type { DenyDecision, PeerCredentials, UnixPeer } from "../policy/types.ts";
+import type { DenyDecision, Identity, PeerCredentials, UnixPeer } from "../policy/types.ts";
 import {
   type DataPlaneContext,
   LISTENER_SUSPENDED,
@@ -17,6 +17,9 @@ import {
 import { readPeer } from "./peer.ts";
 import { plaintextConnection, type Service } from "./service.ts";
 import { startSession } from "./start_session.ts";
+
+/** How long a connection waits for the name of its user, in milliseconds. */
+const NAME_TIMEOUT_MS = 1_000;
 
 /**
  * A Unix listener's configuration and the service behind it.
@@ -33,6 +36,8 @@ export class UnixEndpoint implements ConnectionHandler {
   #service: Service | null;
   #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
+  /** How many connections wait for the name of their user. */
+  #waiting = 0;
   readonly name: string;
 
   /**
@@ -87,6 +92,11 @@ export class UnixEndpoint implements ConnectionHandler {
 
   /** Authorizes a connection: hands it to the service, or closes it and logs the denial. */
   onConnection(connection: Descriptor): void {
+    this.#authorize(connection, false);
+  }
+
+  /** @param waited Whether the connection has waited for the name of its user. */
+  #authorize(connection: Descriptor, waited: boolean): void {
     let handedOver = false;
     try {
       const peer = readPeer(connection);
@@ -99,6 +109,10 @@ export class UnixEndpoint implements ConnectionHandler {
       const decision = this.#context.authorizer.authorizeUnix(peer, this.#config);
       if (!decision.allow) {
         this.#logDeny(connection, peer, decision);
+        return;
+      }
+      if (!waited && this.#awaitName(connection, decision.identity)) {
+        handedOver = true;
         return;
       }
       startSession(this.#context, {
@@ -116,6 +130,35 @@ export class UnixEndpoint implements ConnectionHandler {
       // Denied, or an error on the way to the decision, which is a denial as well.
       if (!handedOver) drainAndClose(connection);
     }
+  }
+
+  /**
+   * Asks the name service for the name of a group's member. The connection is authorized again when
+   * the name is known, or with the uid in digits when that takes too long.
+   *
+   * @returns Whether the connection waits.
+   */
+  #awaitName(connection: Descriptor, identity: Identity): boolean {
+    const { reactor, names, liveConfig, unnamedUid, refreshConfig } = this.#context;
+    const uid = unnamedUid(identity);
+    if (uid === null || this.#waiting >= liveConfig.config.limits.maxConnections) return false;
+    this.#waiting++;
+    let isOver = false;
+    const goOn = (): void => {
+      if (isOver) return;
+      isOver = true;
+      timer.cancel();
+      this.#waiting--;
+      try {
+        refreshConfig();
+        this.#authorize(connection, true);
+      } catch (error) {
+        this.onError(error);
+      }
+    };
+    const timer = reactor.after(NAME_TIMEOUT_MS, goOn);
+    names.ask(uid, goOn);
+    return true;
   }
 
   onResourceExhausted(connection: Descriptor): void {
@@ -147,6 +190,7 @@ export class UnixEndpoint implements ConnectionHandler {
       peer: credentials && { ...credentials, exe },
       user: this.#configuredName(credentials),
       reason: decision.reason,
+      message: decision.detail,
     });
   }
 

@@ -5,14 +5,10 @@
  */
 import { ConfiguredNames } from "../config/configured_names.ts";
 import { lookAlike } from "../config/name_looks.ts";
-import { accountByUid, groupsOf, nameByUid } from "../libc/ids.ts";
 import type { AccessTable, Identity } from "../policy/types.ts";
 
-/** How many names of the name service are cached. */
+/** How many names are cached. */
 const MAX_CACHED_NAMES = 1024;
-
-/** How long a name of the name service is cached, in milliseconds. */
-const CACHE_MS = 30_000;
 
 /** What the names depend on. */
 export interface UserNamesOptions {
@@ -21,10 +17,8 @@ export interface UserNamesOptions {
   readonly serverUser: string;
   /** The configured users in force. */
   access(): AccessTable;
-  /** The name of a uid in the name service; the uid in digits where it has none. */
-  nameByUid?(uid: number): string;
-  /** A clock in milliseconds. */
-  now?(): number;
+  /** The name of a uid in the name service; the uid in digits where none is known. */
+  nameByUid(uid: number): string;
 }
 
 /**
@@ -33,28 +27,20 @@ export interface UserNamesOptions {
  * given to no other uid: the uid stands in its place, in digits.
  */
 export class UserNames {
-  readonly #options: Required<UserNamesOptions>;
-  /** In the order of their age. The entry of the server's own uid never expires. */
+  readonly #options: UserNamesOptions;
+  /** In the order of their age. */
   readonly #cache = new Map<number, CachedName>();
   /** The names that are taken in {@linkcode #takenOf}. */
   #taken: ConfiguredNames | null = null;
   #takenOf: AccessTable | null = null;
 
   constructor(options: UserNamesOptions) {
-    this.#options = { nameByUid, now: () => performance.now(), ...options };
+    this.#options = options;
   }
 
-  /**
-   * The groups of a uid in the name service; empty where it has no account or the name service
-   * fails. They are compared with an `allow` list, so a missing group never allows.
-   */
-  groupsOf(uid: number): readonly number[] {
-    try {
-      const account = accountByUid(uid);
-      return account === null ? [] : groupsOf(account.name, account.gid);
-    } catch {
-      return [];
-    }
+  /** Whether the name of an identity is known without the name service. */
+  isOwn({ user, uid }: Identity): boolean {
+    return user !== null || uid === 0 || uid === this.#options.serverUid;
   }
 
   /** The configured name, else that of the name service, else the uid in digits. */
@@ -70,23 +56,15 @@ export class UserNames {
     return cached.name;
   }
 
-  /** Looks a uid up. The name service may be remote, hence the cache. */
   #cached(uid: number): CachedName {
-    const { serverUid, serverUser } = this.#options;
-    const now = this.#options.now();
+    const { serverUid, serverUser, nameByUid } = this.#options;
+    const account = uid === serverUid ? serverUser : nameByUid(uid);
     const cached = this.#cache.get(uid);
-    if (cached !== undefined && now < cached.until) return cached;
+    if (cached?.account === account) return cached;
     this.#cache.delete(uid);
     const [oldest] = this.#cache.keys();
     if (oldest !== undefined && this.#cache.size >= MAX_CACHED_NAMES) this.#cache.delete(oldest);
-    const found: CachedName = uid === serverUid
-      ? { account: serverUser, until: Infinity, name: "", checkedFor: null }
-      : {
-        account: this.#options.nameByUid(uid),
-        until: now + CACHE_MS,
-        name: "",
-        checkedFor: null,
-      };
+    const found: CachedName = { account, name: "", checkedFor: null };
     this.#cache.set(uid, found);
     return found;
   }
@@ -106,8 +84,6 @@ export class UserNames {
 interface CachedName {
   /** The name of its account; the uid in digits where it has none. */
   readonly account: string;
-  /** Until when that is not looked up again. */
-  readonly until: number;
   /** The name of its sessions, and the configuration that this was decided for. */
   name: string;
   checkedFor: AccessTable | null;

@@ -1,6 +1,7 @@
 /** `docs/configuration.md` says of every key what the program does. */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { DEFAULT_PORT, SYSTEM_CONFIG } from "../../lib/config/default_paths.ts";
+import { DIRECTORY_KEYS } from "../../lib/config/directory.ts";
 import { GROUP_KEYS } from "../../lib/config/groups.ts";
 import { COUNT_BOUNDS, COUNT_KEYS, DURATION_KEYS, LIMIT_KEYS } from "../../lib/config/limits.ts";
 import { KEY_KEYS } from "../../lib/config/listener_keys.ts";
@@ -10,6 +11,7 @@ import { MAX_DURATION_MS } from "../../lib/config/reader.ts";
 import { MAX_CONFIG_BYTES, parseConfig, ROOT_KEYS } from "../../lib/config/schema.ts";
 import { DEFAULT_SERVICE, RUN_AS_WORDS, SERVICE_KEYS } from "../../lib/config/services.ts";
 import {
+  DEFAULT_DIRECTORY,
   DEFAULT_FORWARD_IDENTITY,
   DEFAULT_LIMITS,
   DEFAULT_LOG,
@@ -27,7 +29,7 @@ import { MAX_ID } from "../../lib/policy/id.ts";
 import { assertSameReading } from "../support/yaml_reading.ts";
 
 const DOCUMENT = Deno.readTextFileSync(new URL("../../docs/configuration.md", import.meta.url));
-const NAMES = { overflowUid: 65534, groupId: (name: string) => name === "netops" ? 2000 : null };
+const NAMES = { overflowUid: 65534 };
 
 /** A row of a table of keys. */
 interface Row {
@@ -133,6 +135,11 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
     path: "limits.",
     file: (key, value) => `limits: { ${key}: ${value} }\n`,
   },
+  "directory": {
+    keys: DIRECTORY_KEYS,
+    path: "directory.",
+    file: (key, value) => `directory: { ${key}: ${value} }\n`,
+  },
   "log": { keys: LOG_KEYS, path: "log.", file: (key, value) => `log: { ${key}: ${value} }\n` },
 };
 
@@ -228,6 +235,7 @@ function defaults(): Map<string, string> {
     ["groups[].local_ipc_access", "false"],
     ...limits.map(([key, value]): [string, string] => [`limits.${key}`, value]),
     ["log.level", DEFAULT_LOG.level],
+    ["directory.refresh", duration(DEFAULT_DIRECTORY.refresh)],
   ]);
 }
 

@@ -233,14 +233,14 @@ const child = fromFileUrl(new URL("../support/add_one_user.ts", import.meta.url)
 
 Deno.test("editConfigFile() loses no edit of many calls and processes at once", async () => {
   using place = new Place();
-  const names = { overflowUid: HOST_FACTS.overflowUid, groupId: () => null };
+  const names = { overflowUid: HOST_FACTS.overflowUid };
   const uids = Array.from({ length: 50 }, (_, index) => 1_000 + index);
   const calls = uids.map((uid) =>
     place.edit((text) =>
       addUser(
         text,
         { name: `call${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
-        { path: place.path, names },
+        { path: place.path, reserved: names },
       )
     )
   );
@@ -257,4 +257,27 @@ Deno.test("editConfigFile() loses no edit of many calls and processes at once", 
   assertEquals(users.length, 62);
   assertEquals(place.names(), ["config.yaml"]);
   assertStringIncludes(place.text(), "# none");
+});
+
+Deno.test("editConfigFile() confirms under the lock, and reads the file after that", async () => {
+  using place = new Place();
+  const other = "users: [{ name: a, uid: 5 }]\n";
+  let seen = "";
+  await editConfigFile(place.path, HOST_FACTS, (text) => seen = text, async () => {
+    assertEquals(LockFile.tryAcquire(`${place.path}.lock`, effectiveUid()), null);
+    await Deno.writeTextFile(place.path, other);
+  });
+  assertEquals(seen, other);
+});
+
+Deno.test("editConfigFile() passes on what a check throws, and writes nothing", async () => {
+  class Refusal extends Error {}
+  using place = new Place();
+  const refuse = () => {
+    throw new Refusal();
+  };
+  await assertRejects(() => place.edit(refuse), Refusal);
+  const confirm = () => Promise.reject(new Refusal());
+  await assertRejects(() => editConfigFile(place.path, HOST_FACTS, () => "", confirm), Refusal);
+  assertEquals(place.text(), TEXT);
 });

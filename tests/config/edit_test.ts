@@ -4,8 +4,8 @@ import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { assertSameReading } from "../support/yaml_reading.ts";
 
-const NAMES = { overflowUid: 65534, groupId: () => null };
-const CONTEXT = { path: "/c.yaml", names: NAMES, flags: " --config /c.yaml" };
+const NAMES = { overflowUid: 65534 };
+const CONTEXT = { path: "/c.yaml", reserved: NAMES, flags: " --config /c.yaml" };
 const ZED: NewUser = { name: "zed", uid: 700, gid: null, localIpcAccess: true, admin: false };
 const ENTRY = "{ name: zed, uid: 700, local_ipc_access: true }";
 

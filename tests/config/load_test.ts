@@ -266,11 +266,6 @@ Deno.test({
   },
 });
 
-Deno.test("loadConfig() finds the gid of a group in the name service", () => {
-  using place = new Place("groups: [{ name: root }, { name: no-such-group, gid: 9 }]\n");
-  assertEquals(place.load().access.groups.map(({ gid }) => gid), [0, 9]);
-});
-
 Deno.test("loadHostFacts() reads the overflow uid, which a file may not name", () => {
   const uid = Number(readProc("/proc/sys/kernel/overflowuid"));
   assertEquals(HOST_FACTS.overflowUid, uid);

@@ -4,7 +4,7 @@ import { nameProblem } from "../../lib/config/names.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { Failure } from "../../lib/errors.ts";
 
-const NAMES = { overflowUid: 65534, groupId: () => 4711 };
+const NAMES = { overflowUid: 65534 };
 
 Deno.test("nameProblem() accepts the names of real directories", () => {
   for (
@@ -117,7 +117,8 @@ Deno.test("names that do not look alike stay, and so do a user and a group of on
     'listeners: [{ unix: /run/a, allow: [ali, "@anna", "@domain users", "@CORP\\\\x y"] }]\n';
   const { access, listeners } = parseConfig(text, "/c.yaml", NAMES);
   assertEquals(access.users.length, different.length);
-  assertEquals(listeners?.[0]?.allow?.gids, new Set([4711, 5]));
+  assertEquals(listeners?.[0]?.allow?.gids, new Set([5]));
+  assertEquals(listeners?.[0]?.allow?.unknownGroups, new Set(["anna", "CORP\\x y"]));
 });
 
 Deno.test("a group in a list is a name, and looks like no other", () => {

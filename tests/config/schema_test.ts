@@ -5,7 +5,6 @@ import { ExitCode, Failure } from "../../lib/errors.ts";
 
 const NAMES = {
   overflowUid: 65534,
-  groupId: (name: string) => name === "netops" ? 2000 : null,
 };
 
 function parse(text: string): Config {
@@ -64,7 +63,8 @@ Deno.test("parseConfig() reads a configuration with every key", () => {
   });
   assertEquals(second?.allow, {
     users: new Set(["bob"]),
-    gids: new Set([2000]),
+    gids: new Set(),
+    unknownGroups: new Set(["netops"]),
     at: { line: 6, column: 12 },
   });
   assertEquals(second?.service, {
@@ -88,7 +88,10 @@ Deno.test("parseConfig() reads a configuration with every key", () => {
     argv: ["/usr/local/bin/report", "--today", "5"],
     runAs: "peer",
   });
-  assertEquals(config.access.groups[0]?.gid, 2000);
+  assertEquals(config.access.groups[0]?.gid, null);
+  assertEquals(config.namedGroups, [
+    { name: "netops", at: { line: 17, column: 13 }, key: "groups[0].name" },
+  ]);
   assertEquals(config.access.usersByUid.get(579), config.access.usersByName.get("bob"));
   assertEquals(config.limits, {
     maxConnections: 10,
@@ -266,11 +269,6 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a name with a control", user('name: "a\\x1b", uid: 5'), "holds a control character"],
   ["a user that is no mapping", "users: [bob]", "users[0]: this is bob, not a mapping"],
   ["users that are no list", "users: { bob: 5 }", "users: this is a mapping, not a list"],
-  [
-    "a group without a gid that the name service does not have",
-    "groups: [{ name: x }]",
-    'this machine knows no group "x"',
-  ],
   ["a document that is no mapping", "- a\n", "this is a list, not a mapping"],
   ["two documents", "users: []\n---\nusers: []\n", "more than one YAML document"],
   ["a key twice", "users: []\nusers: []\n", "/c.yaml:2:1: this key stands here twice"],
@@ -308,7 +306,6 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a mode of nines", listener("unix: /a", 'mode: "999"'), '"999" is not a mode'],
   ["a short mode", listener("unix: /a", 'mode: "66"'), '"66" is not a mode'],
   ["an unknown user allowed", listener("unix: /a", "allow: [eve]"), 'there is no user "eve"'],
-  ["an unknown group allowed", listener("unix: /a", 'allow: ["@x"]'), 'there is no group "x"'],
   ["a list that is a word", listener("unix: /a", "allow: bob"), "allow: this is bob, not a list"],
   ["keys on a Unix socket", listener("unix: /a", "keys: [{ file: /k }]"), "keys go with tcp"],
   ["an unknown service", listener("unix: /a", "service: shell"), "a service is console"],
@@ -444,11 +441,36 @@ Deno.test("parseConfig() accepts as not_after a whole time stamp of a real day",
       "2027-06-30",
       "2027-06-30T00:00:00",
       "2027-06-30T25:00:00Z",
+      "2027-06-30T24:00:00Z",
+      "2027-06-30T23:60:00Z",
+      "2027-06-30T23:59:60Z",
+      "2027-06-30T23:00:00+24:00",
+      "2027-06-30T23:00:00+01:60",
       "1814313600",
       "tomorrow",
       "~",
     ]
   ) assertStringIncludes(refusal(key(time)).message, "not_after: ", time);
+});
+
+Deno.test("parseConfig() refuses a key file that stands twice, and no hint overwrites it", () => {
+  const keys = (...entries: string[]) =>
+    listener("tcp: a:1", `keys: [${entries.join(", ")}]`)
+      .replace("uid: 579 }", "uid: 579 }, { name: carol, uid: 580 }");
+  parse(keys("{ file: /k, user: bob }", "{ file: /l, user: bob }"));
+  for (
+    const second of [
+      "{ file: /k, user: carol }",
+      "{ file: /k }",
+      "{ file: /x/../k, user: carol }",
+      "{ file: /k, user: bob }",
+      "{ file: /k, user: bob, not_after: 2027-06-30T00:00:00Z }",
+    ]
+  ) {
+    const { message, hint } = refusal(keys("{ file: /k, user: bob }", second));
+    assertStringIncludes(message, " stands in line 4 already", second);
+    assertEquals(hint?.includes("--force"), false);
+  }
 });
 
 Deno.test("parseConfig() takes arguments as they are written, folded as in YAML", () => {

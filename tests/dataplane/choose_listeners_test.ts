@@ -9,9 +9,9 @@ const CONFIG = parseConfig(
   - { unix: /run/b.sock }
 `,
   "c.yaml",
-  { overflowUid: 65534, groupId: () => null },
+  { overflowUid: 65534 },
 );
-const NONE = parseConfig("users: []", "c.yaml", { overflowUid: 65534, groupId: () => null });
+const NONE = parseConfig("users: []", "c.yaml", { overflowUid: 65534 });
 const root = (variables: Record<string, string> = {}) => ({ uid: 0, variables });
 
 function paths(unix: string | true | null, config = CONFIG, environment = root()) {
@@ -48,7 +48,7 @@ const KEYED = parseConfig(
 users: [{ name: bob, uid: 579 }]
 `,
   "c.yaml",
-  { overflowUid: 65534, groupId: () => null },
+  { overflowUid: 65534 },
 );
 
 interface TcpFlags {

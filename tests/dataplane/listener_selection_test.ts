@@ -3,8 +3,7 @@ import { parseConfig } from "../../lib/config/schema.ts";
 import { Failure } from "../../lib/errors.ts";
 import { ListenerSelection } from "../../lib/dataplane/listener_selection.ts";
 
-const config = (text: string) =>
-  parseConfig(text, "c.yaml", { overflowUid: 65534, groupId: () => null });
+const config = (text: string) => parseConfig(text, "c.yaml", { overflowUid: 65534 });
 const NONE = config("users: []");
 const lines = (...paths: string[]) =>
   config(

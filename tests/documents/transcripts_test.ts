@@ -96,7 +96,7 @@ for (const document of DOCUMENTS) {
   });
 
   Deno.test(`${document}: every YAML block is a configuration`, async () => {
-    const hostFacts = { overflowUid: 65534, groupId: () => 2000 };
+    const hostFacts = { overflowUid: 65534 };
     for (const { info, text } of await blocks(document)) {
       if (info.startsWith("yaml")) parseConfig(text, document, hostFacts);
     }

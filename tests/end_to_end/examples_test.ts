@@ -28,7 +28,6 @@ Deno.test("systemd: the configuration is valid, and names the socket of the unit
   const text = await Deno.readTextFile(`${EXAMPLES}systemd/config.yaml`);
   const { listeners } = parseConfig(text, "config.yaml", {
     overflowUid: 65534,
-    groupId: () => null,
   });
   const unit = await Deno.readTextFile(`${EXAMPLES}systemd/ipcauth.socket`);
   const [listener] = listeners!;

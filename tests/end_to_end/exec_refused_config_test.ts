@@ -18,6 +18,27 @@ Deno.test("exec: a program that cannot be started is refused at the start", asyn
     assertStringIncludes((await serve(path)).stderr, "it is not executable");
     assertStringIncludes((await serve("/tmp")).stderr, "it is not a file");
   });
+  await test.step("a script without an interpreter, or without one that can be started", async () => {
+    for (
+      const [text, what] of [
+        ["echo hi\n", 'it is a script without "#!"'],
+        ["", "it is empty"],
+        ["#!\n", 'there is no interpreter behind its "#!"'],
+        ["#!/nowhere/sh\n", 'its interpreter "/nowhere/sh": no such file'],
+        ["#!/bin/sh\r\n", 'its interpreter "/bin/sh\\r": no such file'],
+        ["#!/etc/passwd\n", 'its interpreter "/etc/passwd" is not executable'],
+      ] as const
+    ) {
+      const { code, stderr } = await serve(await program.write("script", text, 0o755));
+      assertEquals(code, 78);
+      assertStringIncludes(stderr, what);
+    }
+    const script = await program.write("script", "#! /bin/sh -e\necho found\n", 0o755);
+    await using server = await program.serve([socket, "--exec", "--", script]);
+    using connection = await Deno.connect({ transport: "unix", path: program.path("a.sock") });
+    assertEquals(await readLine(connection), "found");
+    await server.stop();
+  });
   await test.step({
     name: "run_as: peer without root",
     ignore: !isRoot,

@@ -1,6 +1,6 @@
 /** Changed keys decide the next connection, and close open sessions that lost access. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { KeyedServer, writeKey } from "../support/keys.ts";
+import { freePort, KeyedServer, writeKey } from "../support/keys.ts";
 import { Lines } from "../support/program.ts";
 
 const USERS = "users:\n  - { name: bob, uid: 579, local_ipc_access: true }\n" +
@@ -197,4 +197,35 @@ Deno.test("a key is replaced under load, and no client is refused meanwhile", as
   await Promise.all(clients);
   assertEquals(outcomes.filter((code) => code !== 0), []);
   assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 77);
+});
+
+Deno.test("a key that two files hold for two users, or with two ends, is refused", async () => {
+  const second = (terms: string) => `{ file: PATH, ${terms} }`;
+  for (const terms of ["user: carol", "user: bob, not_after: 2099-01-01T00:00:00Z"]) {
+    await using fixture = await KeyedServer.open(async (program, port) => {
+      const key = await writeKey(program, "bob.key");
+      const other = await writeKey(program, "other.key");
+      const entries = [`{ file: ${key}, user: bob }`, second(terms).replace("PATH", other)];
+      return listener(port, ...entries) + USERS;
+    });
+    const { program, server } = fixture;
+    assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 0);
+    const key = await Deno.readTextFile(program.path("bob.key"));
+    await program.write("other.key", key, 0o600);
+    assertStringIncludes(
+      String((await server.event("reload", ({ reason }) => reason === "bad-config")).message),
+      "so it is refused",
+    );
+    assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 77);
+    const text = await Deno.readTextFile(fixture.config);
+    const config = await program.write(
+      "other.yaml",
+      text.replace(String(fixture.port), String(freePort())),
+    );
+    const { code, stderr } = await program.run(["serve", "--config", config]);
+    assertEquals(code, 78);
+    assertEquals(stderr.includes("--force"), false);
+    await writeKey(program, "other.key");
+    assertEquals((await fixture.connect("bob.key", "-c", "who")).code, 0);
+  }
 });

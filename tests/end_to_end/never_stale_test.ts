@@ -38,14 +38,14 @@ Deno.test({
       return await answers.next() ?? "gone";
     };
     const hostFacts = loadHostFacts(0);
-    const machine = { overflowUid: hostFacts.overflowUid, groupId: () => null };
+    const machine = { overflowUid: hostFacts.overflowUid };
     // The function behind `ipcauth users`, without starting a process each time.
     const access = (value: string) =>
       editConfigFile(
         file,
         hostFacts,
         (text) =>
-          setUserField(text, "bob", "local_ipc_access", value, { path: file, names: machine }),
+          setUserField(text, "bob", "local_ipc_access", value, { path: file, reserved: machine }),
       );
     const wrong: string[] = [];
     for (let round = 0; round < ROUNDS; round++) {

@@ -75,7 +75,12 @@ for (
     ["holds a blank before the key", ` ${LINE}`, "at column 1 that is not one of base64url"],
     ["holds a blank after the key", `${LINE} \n`, "at column 44 that is not one of base64url"],
     ["holds a NUL", `${LINE}\0\n`, "at column 44 that is not one of base64url"],
-    ["begins with a byte order mark", `\ufeff${LINE}\n`, "line 1 has a character at column 1"],
+    ["holds two byte order marks", `\ufeff\ufeff${LINE}\n`, "line 1 has a character at column 1"],
+    [
+      "holds a byte order mark in line 2",
+      `\n\ufeff${LINE}\n`,
+      "line 2 has a character at column 1",
+    ],
     ["holds letters of another alphabet", `${LINE.slice(2)}\u0430`, "at column 42 that is not"],
     [
       "ends in bits that belong to no byte",
@@ -88,7 +93,7 @@ for (
     const { message: report, hint } = failure(text);
     assert(report.startsWith('Cannot use key file "/etc/x.key": '), report);
     assert(report.includes(message), report);
-    assertEquals(hint, "ipcauth gen-key --force /etc/x.key");
+    assertEquals(hint, "ipcauth gen-key FILE makes a key in a new file");
   });
 }
 
@@ -115,8 +120,17 @@ Deno.test("parseKeyFile() refuses two keys, with the command that comments one o
   assertEquals(hint, "sed -i '4s/^/# /' /etc/x.key");
 });
 
+Deno.test("parseKeyFile() skips a byte order mark, as the configuration has it", () => {
+  assertEquals(parseKeyFile(encode(`\ufeff${LINE}\n`), "/x"), parseKeyFile(encode(LINE), "/x"));
+  assertEquals(
+    parseKeyFile(encode(`\ufeff# a comment\r\n${LINE}\r\n`), "/x"),
+    parseKeyFile(encode(LINE), "/x"),
+  );
+});
+
 Deno.test("parseKeyFile() quotes the path in the message and in the command", () => {
-  const failure = assertThrows(() => parseKeyFile(encode(""), "/tmp/a b\n"), Failure);
+  const text = `${LINE}\n${LINE}\n`;
+  const failure = assertThrows(() => parseKeyFile(encode(text), "/tmp/a b\n"), Failure);
   assert(failure.message.startsWith('Cannot use key file "/tmp/a b\\n": '));
-  assertEquals(failure.hint, "ipcauth gen-key --force '/tmp/a b\n'");
+  assertEquals(failure.hint, "sed -i '2s/^/# /' '/tmp/a b\n'");
 });

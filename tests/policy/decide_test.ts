@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { decide, decideKeyed } from "../../lib/policy/decide.ts";
 import type {
   AccessTable,
@@ -57,7 +57,12 @@ function peer(uid: number, gid = uid, groups: readonly number[] | null = []): Un
 }
 
 function allowList(users: string[], gids: number[] = []): AllowList {
-  return { users: new Set(users), gids: new Set(gids), at: { line: 7, column: 3 } };
+  return {
+    users: new Set(users),
+    gids: new Set(gids),
+    unknownGroups: new Set(),
+    at: { line: 7, column: 3 },
+  };
 }
 
 function outcome(decision: Decision): string {
@@ -143,6 +148,29 @@ Deno.test("decide() denies if any of the peer's groups denies, whatever the orde
   const no = group("interns", 3000, false);
   for (const groups of [[yes, no], [no, yes]]) {
     assertEquals(decided(peer(700, 2000, [3000]), { table: table([], groups) }), "group-denied");
+  }
+});
+
+Deno.test("decide() admits no one by a group whose gid is not known, and says so", () => {
+  const known = { name: "netops", gid: 2000, localIpcAccess: true, at: AT, accessAt: AT };
+  const allowing = { ...known, name: "remote", gid: null };
+  const denying = { ...allowing, name: "interns", localIpcAccess: false };
+  const decideWith = (groups: Group[], gid: number) =>
+    decide(peer(700, gid), table([], groups), null, HOST_FACTS, OCCUPANCY);
+  assertEquals(decideWith([allowing, known], 3000), {
+    allow: false,
+    reason: "unknown-uid",
+    by: null,
+    detail: "the gid of the group remote is not known",
+  });
+  assert(decideWith([allowing, known], 2000).allow);
+  for (const groups of [[denying, known], [known, denying], [allowing, denying, known]]) {
+    assertEquals(decideWith(groups, 2000), {
+      allow: false,
+      reason: "group-denied",
+      by: { what: "group interns", at: AT },
+      detail: "the gid of the group interns is not known",
+    });
   }
 });
 

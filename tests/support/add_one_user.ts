@@ -7,10 +7,10 @@ import { effectiveUid } from "../../lib/libc/ids.ts";
 const path = Deno.args[0]!;
 const uid = Number(Deno.args[1]);
 const hostFacts = loadHostFacts(effectiveUid());
-const machine = { overflowUid: hostFacts.overflowUid, groupId: () => null };
+const machine = { overflowUid: hostFacts.overflowUid };
 await editConfigFile(path, hostFacts, (text) =>
   addUser(
     text,
     { name: `process${uid}`, uid, gid: null, localIpcAccess: true, admin: false },
-    { path, names: machine },
+    { path, reserved: machine },
   ));

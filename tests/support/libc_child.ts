@@ -108,7 +108,7 @@ const verbs: Record<string, () => void | Promise<void>> = {
     const reactor = new Reactor();
     const open = (port: number) =>
       args[0] === "tcp"
-        ? TcpListener.open({ host: "127.0.0.1", port })
+        ? TcpListener.openAll({ host: "127.0.0.1", port })[0]
         : UnixListener.open({ path: args[0]!, mode: 0o600 }, Deno.uid()!);
     const listener = open(0);
     // The C library's functions are opened at their first use, which needs a descriptor.

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { gidByName } from "../../libc/ids.ts";
 import {
   addUser,
   type EditContext,
@@ -14,32 +13,54 @@ import {
 } from "../../config/edit.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
 import { editConfigFile } from "../../config/edit_file.ts";
-import { explainUser, uidOf } from "../../config/explain_user.ts";
+import { KnownNames } from "../../names/known_names.ts";
+import type { NameService } from "../../names/name_service.ts";
+import type { LookupRequest, LookupResult } from "../../names/results.ts";
+import { explainUser } from "../../config/explain_user.ts";
 import type { HostFacts } from "../../policy/types.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
+
+/** How long a request waits for the name service, in milliseconds. */
+const LOOKUP_TIMEOUT_MS = 5_000;
+
+/** The permission of one caller to edit. */
+export interface EditPermission {
+  /** Asks again whether the caller's session goes on; throws where it does not. */
+  readonly confirm: () => Promise<void>;
+  /** Throws where the caller may not make a change. */
+  readonly authorize: NonNullable<EditContext["authorize"]>;
+}
 
 /** Edits users, and explains decisions about them. */
 export class Accounts {
   readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
+  readonly #names: Pick<NameService, "find" | "gidOf">;
 
   /**
    * @param liveConfig The configuration in force, and the path of its file.
    * @param hostFacts Facts of the server by which the file's owner and mode are checked.
+   * @param names The name service.
    */
-  constructor(liveConfig: LiveConfig, hostFacts: HostFacts) {
+  constructor(
+    liveConfig: LiveConfig,
+    hostFacts: HostFacts,
+    names: Pick<NameService, "find" | "gidOf">,
+  ) {
     this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
+    this.#names = names;
   }
 
   /**
    * Adds a user.
    *
+   * @throws What the permission throws.
    * @throws {Failure} 64, 73, 78 as `addUser`; 71 or 77 when the file cannot be written.
    */
-  add(user: NewUser): Promise<void> {
-    return this.#edit((text, context) => addUser(text, user, context));
+  add(user: NewUser, permission: EditPermission): Promise<void> {
+    return this.#edit(permission, (text, context) => addUser(text, user, context));
   }
 
   /**
@@ -47,21 +68,32 @@ export class Accounts {
    *
    * @throws {Failure} 64, 65, 73, 78 as `setUserField`; 71 or 77 as {@linkcode add}.
    */
-  set(name: string, field: string, value: string): Promise<void> {
-    return this.#edit((text, context) => setUserField(text, name, field, value, context));
+  set(name: string, field: string, value: string, permission: EditPermission): Promise<void> {
+    return this.#edit(
+      permission,
+      (text, context) => setUserField(text, name, field, value, context),
+    );
   }
 
   /** Removes a user. @throws {Failure} 65, 78 as `removeUser`; 71 or 77 as {@linkcode add}. */
-  remove(name: string): Promise<void> {
-    return this.#edit((text, context) => removeUser(text, name, context));
+  remove(name: string, permission: EditPermission): Promise<void> {
+    return this.#edit(permission, (text, context) => removeUser(text, name, context));
   }
 
   /** Explains what would be decided about a uid on a Unix socket. */
-  checkUid(uid: number): AccessRecord {
+  async checkUid(uid: number): Promise<AccessRecord> {
+    const groups = this.#liveConfig.config.namedGroups;
+    const [account, ...gids] = await Promise.all([
+      this.#find({ kind: "account", uid }),
+      ...groups.map(({ name }) => this.#find({ kind: "group", name })),
+    ]);
+    const known = new KnownNames(() => {});
+    known.update([account, ...gids]);
     const { name, decision, explanation } = explainUser(
       uid,
       this.#liveConfig.config,
       this.#hostFacts,
+      known,
       "",
     );
     const { rule, where, change } = explanation;
@@ -69,15 +101,48 @@ export class Accounts {
   }
 
   /** The same for a name. @throws {RequestError} Not found, when no user has it. */
-  checkName(name: string): AccessRecord {
-    const uid = uidOf(name, this.#liveConfig.config);
-    if (uid !== null) return this.checkUid(uid);
+  async checkName(name: string): Promise<AccessRecord> {
+    const listed = this.#liveConfig.config.access.usersByName.get(name)?.uid;
+    if (listed !== undefined) return await this.checkUid(listed);
+    const found = await this.#find({ kind: "user", name });
+    if (found.kind === "user" && found.account !== null) {
+      return await this.checkUid(found.account.uid);
+    }
     throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
   }
 
-  async #edit(edit: (text: string, context: EditContext) => string): Promise<void> {
+  /** The gid of a group that the file names without one; null where it is not known now. */
+  gidOf(name: string): number | null {
+    return this.#names.gidOf(name);
+  }
+
+  /** The groups of a uid in the name service; null where they are not known now. */
+  async groupsOf(uid: number): Promise<readonly number[] | null> {
+    const result = await this.#names.find({ kind: "account", uid }, LOOKUP_TIMEOUT_MS);
+    if (result.kind !== "account" || result.problem !== null) return null;
+    return result.account === null ? [] : [result.account.gid, ...result.groups];
+  }
+
+  /** @throws {RequestError} Internal error, when the name service does not answer. */
+  async #find(request: LookupRequest): Promise<LookupResult> {
+    const result = await this.#names.find(request, LOOKUP_TIMEOUT_MS);
+    if (result.problem === null || request.kind === "group") return result;
+    throw new RequestError(
+      RpcCode.internalError,
+      `The name service cannot be asked now: ${result.problem}`,
+    );
+  }
+
+  async #edit(
+    { confirm, authorize }: EditPermission,
+    edit: (text: string, context: EditContext) => string,
+  ): Promise<void> {
     const path = this.#liveConfig.editPath;
-    const names = { overflowUid: this.#hostFacts.overflowUid, groupId: gidByName };
-    await editConfigFile(path, this.#hostFacts, (text) => edit(text, { path, names }));
+    await editConfigFile(
+      path,
+      this.#hostFacts,
+      (text) => edit(text, { path, reserved: this.#hostFacts, authorize }),
+      confirm,
+    );
   }
 }

@@ -9,10 +9,14 @@ export class LineError extends Error {
   override readonly name = "LineError";
 }
 
+/** The smallest memory for a line that has not ended yet, in bytes. */
+const MIN_CAPACITY = 256;
+
 /** Splits chunks of bytes into lines. A chunk may end anywhere, also within a character. */
 export class LineSplitter {
   readonly #limit: number;
-  #parts: Uint8Array[] = [];
+  /** The beginning of a line: its memory grows by doubling, whatever the size of the chunks is. */
+  #pending: Uint8Array = new Uint8Array(0);
   #length = 0;
 
   /** @param limit The longest line, in bytes, without its newline. */
@@ -37,14 +41,17 @@ export class LineSplitter {
     for (;;) {
       const end = chunk.indexOf(0x0a, start);
       const part = chunk.subarray(start, end < 0 ? chunk.length : end);
-      this.#length += part.length;
-      if (this.#length > this.#limit) {
+      if (this.#length + part.length > this.#limit) {
         throw new LineError(`a line is longer than ${this.#limit} bytes`);
       }
-      // A copy, because the caller may reuse the chunk's memory.
-      if (part.length > 0) this.#parts.push(part.slice());
-      if (end < 0) return;
-      yield this.#take();
+      if (end >= 0 && this.#length === 0) {
+        yield decode(part);
+      } else {
+        // A copy, because the caller may reuse the chunk's memory.
+        this.#append(part);
+        if (end < 0) return;
+        yield this.#take();
+      }
       start = end + 1;
     }
   }
@@ -59,19 +66,30 @@ export class LineSplitter {
     return this.partial ? this.#take() : null;
   }
 
+  #append(part: Uint8Array): void {
+    const length = this.#length + part.length;
+    if (length > this.#pending.length) {
+      const capacity = Math.max(MIN_CAPACITY, length, 2 * this.#pending.length);
+      const larger = new Uint8Array(Math.min(capacity, this.#limit));
+      larger.set(this.#pending.subarray(0, this.#length));
+      this.#pending = larger;
+    }
+    this.#pending.set(part, this.#length);
+    this.#length = length;
+  }
+
   #take(): string {
-    const bytes = new Uint8Array(this.#length);
-    let offset = 0;
-    for (const part of this.#parts) {
-      bytes.set(part, offset);
-      offset += part.length;
-    }
-    this.#parts = [];
+    const line = decode(this.#pending.subarray(0, this.#length));
+    this.#pending = new Uint8Array(0);
     this.#length = 0;
-    try {
-      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    } catch (cause) {
-      throw new LineError("a line is not UTF-8", { cause });
-    }
+    return line;
+  }
+}
+
+function decode(line: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(line);
+  } catch (cause) {
+    throw new LineError("a line is not UTF-8", { cause });
   }
 }

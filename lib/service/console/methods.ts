@@ -6,6 +6,7 @@
  */
 import { ExitCode, Failure } from "../../errors.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
+import type { ListenerConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
 import type { RevokeReason, User } from "../../policy/types.ts";
 import { Params } from "./params.ts";
@@ -13,7 +14,8 @@ import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
 import { configRecord, userRecord } from "./show.ts";
-import { Accounts } from "./accounts.ts";
+import type { Accounts, EditPermission } from "./accounts.ts";
+import { authorizeEdit, authorizeWrite } from "./edit_permission.ts";
 
 /** What the methods read and change. */
 export interface MethodsOptions {
@@ -25,6 +27,8 @@ export interface MethodsOptions {
     setUser(id: number, user: string): void;
     stats(): Record<string, number>;
   };
+  /** The listeners in force. */
+  listeners(): readonly ListenerConfig[];
   /** Asks the data plane whether a session may go on, by what is on disk now. */
   confirm(session: number): Promise<boolean>;
   /** Logs the revocation of a session, and ends it. */
@@ -84,7 +88,7 @@ export class ConsoleMethods implements Methods {
           `the methods are ${["login", ...this.#table.keys()].join(", ")}`,
         );
       }
-      if (method.writes) this.#authorizeWrite(caller);
+      if (method.writes) authorizeWrite(caller, this.#options.liveConfig.config.access);
       return { result: await method.run(new Params(params, ...method.params), caller), caller };
     } catch (error) {
       if (error instanceof RequestError) throw error;
@@ -109,28 +113,30 @@ export class ConsoleMethods implements Methods {
     return {
       "users.list": reads([], () => liveConfig.config.access.users.map(userRecord)),
       "users.get": reads(["name"], (params) => userRecord(this.#user(params.text("name")))),
-      "users.set": writes(["name", "field", "value"], async (params) => {
+      "users.set": writes(["name", "field", "value"], async (params, caller) => {
         const { name } = this.#user(params.text("name"));
-        await accounts.set(name, params.text("field"), params.value("value"));
+        const [field, value] = [params.text("field"), params.value("value")];
+        await accounts.set(name, field, value, await this.#permissionOf(caller, null));
         return this.#written(name);
       }),
       "users.add": writes(
         ["name", "uid", "gid", "local_ipc_access", "admin"],
-        async (params) => {
+        async (params, caller) => {
           const name = params.text("name");
-          await accounts.add({
+          const user = {
             name,
             uid: params.id("uid"),
             gid: params.has("gid") ? params.id("gid") : null,
             localIpcAccess: params.flag("local_ipc_access"),
             admin: params.flag("admin"),
-          });
+          };
+          await accounts.add(user, await this.#permissionOf(caller, user.uid));
           return this.#written(name);
         },
       ),
-      "users.remove": writes(["name"], async (params) => {
+      "users.remove": writes(["name"], async (params, caller) => {
         const user = this.#user(params.text("name"));
-        await accounts.remove(user.name);
+        await accounts.remove(user.name, await this.#permissionOf(caller, user.uid));
         liveConfig.refresh();
         return userRecord(user);
       }),
@@ -150,7 +156,7 @@ export class ConsoleMethods implements Methods {
           ? accounts.checkUid(params.id("uid"))
           : accounts.checkName(params.text("name"));
       }),
-      "config.show": reads([], () => configRecord(liveConfig)),
+      "config.show": reads([], () => configRecord(liveConfig, (name) => accounts.gidOf(name))),
       "config.reload": writes([], () => {
         // `call` has read the file already; what is left is to answer with the outcome.
         const { problem, config } = liveConfig;
@@ -200,27 +206,29 @@ export class ConsoleMethods implements Methods {
   }
 
   /**
-   * The user's entry is read at every call, so a permission that was taken away has no effect any
-   * more. It has to be the same entry, by name and uid.
+   * The permission of a caller to edit, which is checked while no other writer can edit.
    *
-   * @throws {RequestError} Permission denied.
+   * @param uid The uid of the user to be added or removed; null for other edits.
    */
-  #authorizeWrite(caller: Caller): void {
-    if (caller.trusted) return;
-    const { access } = this.#options.liveConfig.config;
-    const { actsAs } = caller;
-    const isCurrent = actsAs !== null && actingRevocation(actsAs, access) === null;
-    const user = isCurrent ? access.usersByName.get(actsAs.name) : undefined;
-    if (user?.admin === true) return;
-    throw new RequestError(
-      RpcCode.permissionDenied,
-      `Permission denied: ${caller.welcome.user} may read but not change anything`,
-      `root or a user with admin: true may; ${
-        user === undefined
-          ? `ipcauth users add NAME --uid UID --local-ipc-access --admin`
-          : `ipcauth users set ${user.name} admin true`
-      }`,
-    );
+  async #permissionOf(caller: Caller, uid: number | null): Promise<EditPermission> {
+    const { accounts, listeners } = this.#options;
+    const groups = caller.trusted || uid === null ? null : await accounts.groupsOf(uid);
+    return {
+      confirm: async () => {
+        if (await this.confirm(caller)) return;
+        throw new RequestError(
+          RpcCode.permissionDenied,
+          "Permission denied: the session has ended",
+        );
+      },
+      authorize: (edited, config) =>
+        authorizeEdit(caller, edited, config, {
+          listeners: listeners(),
+          gidOf: (name) => accounts.gidOf(name),
+          // The entry may have another uid by now.
+          groups: edited.user.uid === uid ? groups : null,
+        }),
+    };
   }
 
   /** @throws {RequestError} Not found. */

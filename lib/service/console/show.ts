@@ -6,6 +6,7 @@
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { octalMode } from "../../files/permissions.ts";
+import type { GroupLookup } from "../../policy/group_ids.ts";
 import type { User } from "../../policy/types.ts";
 import type { UserRecord } from "./protocol.ts";
 
@@ -14,8 +15,15 @@ export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): Use
   return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
 }
 
-/** The result of `config.show`. A configuration holds no secret, so the record has none. */
-export function configRecord({ config, problem }: LiveConfig): Record<string, unknown> {
+/**
+ * The result of `config.show`. A configuration holds no secret, so the record has none.
+ *
+ * @param gidOf The gids of groups that the file names without one.
+ */
+export function configRecord(
+  { config, problem }: LiveConfig,
+  gidOf: GroupLookup,
+): Record<string, unknown> {
   const { limits } = config;
   return {
     path: config.path,
@@ -28,7 +36,7 @@ export function configRecord({ config, problem }: LiveConfig): Record<string, un
     users: config.access.users.length,
     groups: config.access.groups.map(({ name, gid, localIpcAccess }) => ({
       name,
-      gid,
+      gid: gid ?? gidOf(name),
       local_ipc_access: localIpcAccess,
     })),
     limits: {
@@ -40,6 +48,7 @@ export function configRecord({ config, problem }: LiveConfig): Record<string, un
       grace: `${limits.grace}ms`,
     },
     log: config.log,
+    directory: { refresh: `${config.directory.refresh}ms` },
   };
 }
 
@@ -51,6 +60,7 @@ function showListener(listener: ListenerConfig): Record<string, unknown> {
   return {
     ...address,
     service: listener.service.kind,
-    allow: allow && [...allow.users, ...[...allow.gids].map((gid) => `@${gid}`)],
+    allow: allow &&
+      [...allow.users, ...[...allow.gids, ...allow.unknownGroups].map((group) => `@${group}`)],
   };
 }

@@ -15,22 +15,25 @@ import { cString } from "../../libc/memory.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
 import { inheritedFileLimit, setFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
+import type { AccountResult } from "../../names/results.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { DataPlaneContext } from "../../session/data_plane_context.ts";
 import { openPlaintextPair, type PlaintextPair } from "../../session/plaintext_pair.ts";
 import type { ClientConnection, Service } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
+import { openWithAccount } from "../account_wait.ts";
 import { inherited, type PeerFacts, peerVariables, type Variable } from "./environment.ts";
 import { ErrorStream } from "./error_stream.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { ProcessGroupReaper } from "./process_group_reaper.ts";
+import { formatProblem } from "./program_format.ts";
 import type { StderrBudget } from "./stderr_budget.ts";
 import { RunAs, type SpawnRequest } from "./run_as.ts";
 
 /** What the service `exec` needs of the data plane. */
 export type ExecContext = Pick<
   DataPlaneContext,
-  "reactor" | "buffers" | "events" | "liveConfig" | "sessions"
+  "reactor" | "buffers" | "events" | "liveConfig" | "sessions" | "names"
 >;
 
 /** Starts a program for each session. */
@@ -68,14 +71,26 @@ export class Executor implements Service {
     this.#inherited = inherited(environmentBlock, this.#runAs.isOtherUser);
   }
 
-  open(session: Session, connection: ClientConnection): SessionHandle {
+  open(session: Session, client: ClientConnection): SessionHandle {
+    const uid = this.#runAs.uidOf(session);
+    if (uid === null) return this.#open(session, client, null);
+    const open = (account: AccountResult, connection: ClientConnection) =>
+      this.#open(session, connection, account);
+    return openWithAccount(this.#context, session, client, { uid, reason: "exec-failed", open });
+  }
+
+  #open(
+    session: Session,
+    connection: ClientConnection,
+    account: AccountResult | null,
+  ): SessionHandle {
     const { reactor, events, liveConfig } = this.#context;
     // Read before the connection becomes a socket pair, whose peer is this process.
     const facts = this.#factsOf(session, connection.descriptor);
     let request: SpawnRequest | null = null;
     let problem: string | null = null;
     try {
-      request = this.#runAs.prepare(session);
+      request = this.#runAs.prepare(session, account);
     } catch (error) {
       problem = sentenceOf(error);
     }
@@ -157,6 +172,8 @@ function requireProgram(path: string): void {
   }
   if ((mode & FileType.mask) !== FileType.regular) throw problem("it is not a file");
   if ((mode & 0o111) === 0) throw problem("it is not executable");
+  const format = formatProblem(path);
+  if (format !== null) throw problem(format);
 }
 
 function sentenceOf(error: unknown): string {

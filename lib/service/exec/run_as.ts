@@ -12,8 +12,8 @@ import type { Config, ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import { fileStatus, linkStatus } from "../../libc/file_status.ts";
 import type { ProcessIdentity } from "../../libc/identity.ts";
-import { accountByUid } from "../../libc/ids.ts";
 import { canImpersonate } from "../../libc/thread_impersonation.ts";
+import type { AccountResult } from "../../names/results.ts";
 import type { Session } from "../../session/session.ts";
 import { listedIdentity, peerIdentity } from "../peer_identity.ts";
 import { userVariables } from "./environment.ts";
@@ -59,13 +59,14 @@ export class RunAs {
   /**
    * Builds the spawn request of a session.
    *
+   * @param account The account of {@linkcode uidOf}.
    * @throws {Failure} When a part of the user's identity is unknown.
    * @throws {SystemError} When the program no longer exists.
    */
-  prepare(session: Session): SpawnRequest {
+  prepare(session: Session, account: AccountResult | null): SpawnRequest {
     const [path] = this.#argv;
     if (this.#setpriv === null) return { path, argv: this.#argv, variables: [] };
-    const identity = this.#identityOf(session);
+    const identity = this.#identityOf(session, account);
     if (identity === null) {
       throw new Failure(`the primary group of ${this.#nameOf(session)} is not known`, {
         exit: ExitCode.config,
@@ -77,14 +78,21 @@ export class RunAs {
     return {
       path: this.#setpriv,
       argv: [...setprivArguments(identity), ...this.#argv],
-      variables: userVariables(accountByUid(identity.uid)),
+      variables: userVariables(account?.account ?? null),
     };
   }
 
-  #identityOf(session: Session): ProcessIdentity | null {
-    if (this.#runAs === "peer") return peerIdentity(session);
+  /** The uid whose account {@linkcode prepare} needs; null where it needs none. */
+  uidOf({ facts: { identity } }: Session): number | null {
+    if (this.#setpriv === null) return null;
+    if (typeof this.#runAs !== "object") return identity.uid;
+    return this.#config().access.usersByName.get(this.#runAs.user)?.uid ?? null;
+  }
+
+  #identityOf(session: Session, account: AccountResult | null): ProcessIdentity | null {
+    if (this.#runAs === "peer") return peerIdentity(session, account);
     const user = this.#config().access.usersByName.get(this.#nameOf(session));
-    return user === undefined ? null : listedIdentity(user);
+    return user === undefined ? null : listedIdentity(user, account);
   }
 
   #nameOf({ facts }: Session): string {

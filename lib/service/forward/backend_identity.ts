@@ -7,14 +7,18 @@ import type { ForwardIdentity } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { Errno, SystemError } from "../../libc/errno.ts";
-import { type HostPort, localAddress, resolveHost } from "../../libc/inet_address.ts";
+import { type HostPort, localAddress, numericAddress } from "../../libc/inet_address.ts";
 import { ThreadImpersonation } from "../../libc/thread_impersonation.ts";
 import type { Session } from "../../session/session.ts";
+import type { KnownNames } from "../../names/known_names.ts";
 import { peerIdentity } from "../peer_identity.ts";
 import { LOCAL, type ProxyAddress, proxyHeader } from "./proxy_header.ts";
 
 /** One way to tell a backend who the client is. */
 export interface BackendIdentity {
+  /** The uid whose account {@linkcode connecting} needs to be known; null where it needs none. */
+  uidOf(session: Session): number | null;
+
   /**
    * Runs `connect` so that the backend sees the identity.
    *
@@ -35,16 +39,21 @@ export interface BackendIdentity {
 /**
  * The way that the configuration names.
  *
+ * @param names The accounts of users who are known by a key.
  * @throws {Failure} 78 when this process may not impersonate users.
  */
-export function backendIdentity(identity: ForwardIdentity): BackendIdentity {
+export function backendIdentity(identity: ForwardIdentity, names: KnownNames): BackendIdentity {
+  const own: Pick<BackendIdentity, "uidOf" | "connecting"> = {
+    uidOf: () => null,
+    connecting: (_session, connect) => connect(),
+  };
   switch (identity) {
     case "none":
-      return { connecting: (_session, connect) => connect(), before: () => null };
+      return { ...own, before: () => null };
     case "proxy-v2":
-      return { connecting: (_session, connect) => connect(), before: headerOf };
+      return { ...own, before: headerOf };
     case "impersonate":
-      return new Impersonation();
+      return new Impersonation(names);
   }
 }
 
@@ -60,8 +69,8 @@ function headerOf({ facts }: Session, client: Descriptor): Uint8Array {
 
 /** The bytes of an address in digits. */
 function addressOf({ host, port }: HostPort): ProxyAddress {
-  const [address] = resolveHost(host, port);
-  if (address === undefined) throw new Error(`${host} is no address in digits`);
+  const address = numericAddress(host, port);
+  if (address === null) throw new Error(`${host} is no address in digits`);
   // struct sockaddr_in and sockaddr_in6 (netinet/in.h)
   const bytes = host.includes(":") ? address.subarray(8, 24) : address.subarray(4, 8);
   return { bytes, port };
@@ -70,8 +79,10 @@ function addressOf({ host, port }: HostPort): ProxyAddress {
 /** Connects with the client's uid, gid and groups, which the backend's `SO_PEERCRED` then names. */
 class Impersonation implements BackendIdentity {
   readonly #thread: ThreadImpersonation;
+  readonly #names: KnownNames;
 
-  constructor() {
+  constructor(names: KnownNames) {
+    this.#names = names;
     try {
       this.#thread = new ThreadImpersonation();
     } catch (cause) {
@@ -84,9 +95,14 @@ class Impersonation implements BackendIdentity {
     }
   }
 
+  uidOf({ facts: { origin, identity } }: Session): number | null {
+    return origin.kind === "tcp" ? identity.uid : null;
+  }
+
   connecting(session: Session, connect: () => number): number {
     try {
-      const identity = peerIdentity(session);
+      const uid = this.uidOf(session);
+      const identity = peerIdentity(session, uid === null ? null : this.#names.account(uid));
       return identity === null ? Errno.EPERM : this.#thread.run(identity, connect);
     } catch (error) {
       if (error instanceof SystemError) return error.errno;

@@ -19,6 +19,7 @@ import { unixAddress } from "../../libc/unix_address.ts";
 import { Relay } from "../../net/relay.ts";
 import type { RelayOutcome, RelayOwner, TerminationReason } from "../../net/relay_outcome.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
+import { type AccountContext, openWithAccount } from "../account_wait.ts";
 import type { RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
 import type { ClientConnection, Service } from "../../session/service.ts";
@@ -26,10 +27,13 @@ import type { Session, SessionHandle } from "../../session/session.ts";
 import { BackendConnect, connectUnix } from "./backend_connect.ts";
 import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
 
+/** What the service `forward` needs of the data plane. */
+export type ForwardContext = RelayContext & AccountContext;
+
 /** Forwards connections to one backend. */
 export class Forwarder implements Service {
   readonly name = "forward";
-  readonly #context: RelayContext;
+  readonly #context: ForwardContext;
   readonly #kind: "unix" | "tcp";
   readonly #addresses: readonly [SocketAddress, ...SocketAddress[]];
   readonly #identity: BackendIdentity;
@@ -42,12 +46,12 @@ export class Forwarder implements Service {
    * @throws {Failure} 78 when the host has no address, or this process may not impersonate users.
    */
   constructor(
-    context: RelayContext,
+    context: ForwardContext,
     target: Target,
     identity: ForwardIdentity,
     idleTimeoutMs: () => number,
   ) {
-    this.#identity = backendIdentity(identity);
+    this.#identity = backendIdentity(identity, context.names);
     this.#context = context;
     this.#kind = target.kind;
     this.#addresses = addressesOf(target);
@@ -55,6 +59,13 @@ export class Forwarder implements Service {
   }
 
   open(session: Session, client: ClientConnection): SessionHandle {
+    const uid = this.#identity.uidOf(session);
+    if (uid === null) return this.#open(session, client);
+    const open = (_: unknown, connection: ClientConnection) => this.#open(session, connection);
+    return openWithAccount(this.#context, session, client, { uid, reason: "backend-error", open });
+  }
+
+  #open(session: Session, client: ClientConnection): SessionHandle {
     const { reactor } = this.#context;
     const backendConnect = () =>
       new BackendConnect(reactor, session, client, (...ends) => this.#join(session, ...ends));

@@ -13,10 +13,13 @@ const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0
 const VERSION_2_PROXY = 0x21;
 const TCP_OVER_IPV4 = 0x11;
 const TCP_OVER_IPV6 = 0x21;
+const PERCENT = 0x25;
 
 /**
- * The types of ipcauth's values, in the range for applications (0xE0 to 0xEF). Values are decimal
- * digits, except the user name and the key id.
+ * The types of ipcauth's values, in the range for applications (0xE0 to 0xEF). All values are
+ * printable ASCII: decimal digits, hexadecimal digits for the key id, and for the user name its
+ * UTF-8 with `%` and every byte that is not printable ASCII percent-encoded (RFC 3986, section
+ * 2.1).
  */
 export const IdentityType = {
   user: 0xe0,
@@ -65,7 +68,7 @@ export function proxyHeader(
     ...destination.bytes,
     ...u16(source.port),
     ...u16(destination.port),
-    ...tlv(IdentityType.user, identity.user),
+    ...tlv(IdentityType.user, percentEncoded(identity.user)),
     ...tlv(IdentityType.uid, identity.uid),
     ...tlv(IdentityType.gid, identity.gid),
     ...tlv(IdentityType.pid, identity.pid),
@@ -73,6 +76,18 @@ export function proxyHeader(
   ];
   const family = size === 4 ? TCP_OVER_IPV4 : TCP_OVER_IPV6;
   return Uint8Array.from([...SIGNATURE, VERSION_2_PROXY, family, ...u16(body.length), ...body]);
+}
+
+/** `ÅSA%` → `%C3%85SA%25`; a name of printable ASCII without `%` stays as it is. */
+function percentEncoded(name: string): string {
+  let text = "";
+  for (const byte of new TextEncoder().encode(name)) {
+    const isPlain = byte > 0x20 && byte < 0x7f && byte !== PERCENT;
+    text += isPlain
+      ? String.fromCharCode(byte)
+      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return text;
 }
 
 /** A TLV: type, length, value; nothing for an unknown value. */

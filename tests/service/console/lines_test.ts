@@ -41,3 +41,20 @@ Deno.test("LineSplitter.rest() returns the last line without a newline", () => {
   assertEquals([...splitter.push(new TextEncoder().encode("one\ntwo"))], ["one"]);
   assertEquals([splitter.rest(), splitter.rest()], ["two", null]);
 });
+
+Deno.test("LineSplitter takes memory in proportion to the line, whatever the chunks are", () => {
+  const size = 1 << 20;
+  const splitters = Array.from({ length: 4 }, () => new LineSplitter(size));
+  const chunk = encode("x");
+  const before = Deno.memoryUsage();
+  for (let count = 0; count < size; count++) {
+    for (const splitter of splitters) assertEquals([...splitter.push(chunk)].length, 0);
+  }
+  const after = Deno.memoryUsage();
+  // One object for each byte, as an array of chunks is, would be 75 bytes and more for each.
+  const growth = after.heapUsed + after.external - before.heapUsed - before.external;
+  if (growth > 8 * splitters.length * size) throw new Error(`${growth} bytes for 4 MiB`);
+  for (const splitter of splitters) {
+    assertEquals([...splitter.push(encode("\n"))], ["x".repeat(size)]);
+  }
+});

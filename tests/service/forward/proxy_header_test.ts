@@ -42,6 +42,24 @@ Deno.test("proxyHeader() writes the addresses of both families, and the key", ()
   assertEquals(v6.length, 16 + 0x43);
 });
 
+Deno.test("proxyHeader() percent-encodes what is not printable ASCII in a user name", () => {
+  for (
+    const [user, sent] of [
+      ["CORP\\alice@example.com", "CORP\\alice@example.com"],
+      ["domain user", "domain%20user"],
+      ["Åsa", "%C3%85sa"],
+      ["ålice_😀", "%C3%A5lice_%F0%9F%98%80"],
+      ["100%", "100%25"],
+      ["a\x7f\n", "a%7F%0A"],
+    ] as const
+  ) {
+    const header = proxyHeader({ ...BOB, user });
+    assertEquals(new TextDecoder().decode(header.subarray(31, 31 + sent.length)), sent);
+    assertEquals(header[30], sent.length);
+    assertEquals(decodeURIComponent(sent), user);
+  }
+});
+
 Deno.test("proxyHeader() throws for mixed address families, and for values that do not fit", () => {
   const v6 = { bytes: new Uint8Array(16), port: 1 };
   assertThrows(() => proxyHeader(BOB, v6), RangeError);

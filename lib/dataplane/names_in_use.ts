@@ -1,0 +1,38 @@
+/**
+ * What a server needs of the name service all the time, so that a decision never waits for it.
+ *
+ * @module
+ */
+import type { Config, ListenerConfig } from "../config/types.ts";
+import type { LookupRequest } from "../names/results.ts";
+import { needsGroups } from "../session/authorizer.ts";
+import type { SessionTable } from "../session/session_table.ts";
+
+/**
+ * The groups that the file names without a gid, and the users of keys whose listener is narrowed to
+ * groups, those of open sessions included.
+ */
+export function namesInUse(
+  config: Config,
+  listeners: readonly ListenerConfig[],
+  sessions: Pick<SessionTable, "forEach">,
+): readonly LookupRequest[] {
+  const uids = new Set<number>();
+  const add = (name: string | null): void => {
+    const uid = name === null ? undefined : config.access.usersByName.get(name)?.uid;
+    if (uid !== undefined) uids.add(uid);
+  };
+  const narrowed = listeners.filter((one) => one.kind === "tcp" && needsGroups(one.allow));
+  for (const listener of narrowed) {
+    if (listener.kind === "tcp") listener.keys.forEach(({ user }) => add(user));
+  }
+  if (narrowed.length > 0) {
+    sessions.forEach(({ facts: { origin, identity, user } }) => {
+      if (origin.kind === "tcp" && !identity.trusted) add(user);
+    });
+  }
+  return [
+    ...config.namedGroups.map(({ name }) => ({ kind: "group" as const, name })),
+    ...[...uids].map((uid) => ({ kind: "account" as const, uid })),
+  ];
+}

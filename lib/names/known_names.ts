@@ -1,0 +1,124 @@
+/**
+ * What the data plane knows of the name service. It never asks itself: it is told.
+ *
+ * @module
+ */
+import type { GroupLookup } from "../policy/group_ids.ts";
+import {
+  type AccountResult,
+  type GroupResult,
+  type LookupRequest,
+  type LookupResult,
+  requestKey,
+} from "./results.ts";
+
+/** How many accounts that the configuration does not need are remembered. */
+const MAX_REMEMBERED = 10_000;
+
+/** Receives the answer about a uid; one with a `problem` where it is not known. */
+type AccountWaiter = (result: AccountResult) => void;
+
+/**
+ * Answers of the name service. A new connection rests on what is known now, an open session on what
+ * was known last: a name service that fails admits no one and ends nothing.
+ */
+export class KnownNames {
+  readonly #request: (request: LookupRequest) => void;
+  readonly #groups = new Map<string, number | null>();
+  readonly #lastGroups = new Map<string, number | null>();
+  readonly #accounts = new Map<number, AccountResult>();
+  readonly #lastAccounts = new Map<number, AccountResult>();
+  readonly #waiters = new Map<number, Set<AccountWaiter>>();
+  #used = new Set<string>();
+
+  /** @param request Asks the name service; {@linkcode update} is called with the answer. */
+  constructor(request: (request: LookupRequest) => void) {
+    this.#request = request;
+  }
+
+  /** The gid of a group name; null where it is not known now, or there is no such group. */
+  readonly gidOf: GroupLookup = (name) => this.#groups.get(name) ?? null;
+
+  /** The gid of a group name as it was known last. */
+  readonly lastGidOf: GroupLookup = (name) => this.#lastGroups.get(name) ?? null;
+
+  /** The account of a uid; null where it is not known now. */
+  account(uid: number): AccountResult | null {
+    return this.#accounts.get(uid) ?? null;
+  }
+
+  /** The account of a uid as it was known last; null where it never was. */
+  lastAccount(uid: number): AccountResult | null {
+    return this.#lastAccounts.get(uid) ?? null;
+  }
+
+  /** The user name of a uid; the uid in digits where none is known now. */
+  nameOf(uid: number): string {
+    return this.#accounts.get(uid)?.account?.name ?? String(uid);
+  }
+
+  /**
+   * Sets what the configuration needs. The rest of what is known is kept while it is fresh.
+   *
+   * @returns Whether that has changed.
+   */
+  use(requests: readonly LookupRequest[]): boolean {
+    const used = new Set(requests.map(requestKey));
+    const isSame = used.size === this.#used.size && [...used].every((key) => this.#used.has(key));
+    this.#used = used;
+    return !isSame;
+  }
+
+  /** Takes answers over. @returns Whether a decision may be another one now. */
+  update(results: readonly LookupResult[]): boolean {
+    let changed = false;
+    for (const result of results) {
+      if (result.kind === "group") changed = this.#updateGroup(result) || changed;
+      else if (result.kind === "account") changed = this.#updateAccount(result) || changed;
+    }
+    return changed;
+  }
+
+  /**
+   * Asks for the account of a uid.
+   *
+   * @param waiter Called once, unless the returned function is called before.
+   */
+  ask(uid: number, waiter: AccountWaiter): () => void {
+    const waiters = this.#waiters.get(uid) ?? new Set();
+    waiters.add(waiter);
+    this.#waiters.set(uid, waiters);
+    if (waiters.size === 1) this.#request({ kind: "account", uid });
+    return () => void waiters.delete(waiter);
+  }
+
+  #updateGroup({ name, gid, problem }: GroupResult): boolean {
+    const changed = (this.#groups.get(name) ?? null) !== gid;
+    this.#groups.set(name, gid);
+    if (problem === null) this.#lastGroups.set(name, gid);
+    return changed;
+  }
+
+  #updateAccount(result: AccountResult): boolean {
+    const { uid, problem } = result;
+    const changed = JSON.stringify(this.#accounts.get(uid)) !== JSON.stringify(result);
+    if (problem === null) {
+      this.#accounts.set(uid, result);
+      this.#lastAccounts.set(uid, result);
+      this.#forgetOldest();
+    } else this.#accounts.delete(uid);
+    const waiters = this.#waiters.get(uid);
+    this.#waiters.delete(uid);
+    for (const waiter of waiters ?? []) waiter(result);
+    return changed;
+  }
+
+  #forgetOldest(): void {
+    if (this.#lastAccounts.size <= MAX_REMEMBERED + this.#used.size) return;
+    for (const [uid, result] of this.#lastAccounts) {
+      if (this.#used.has(requestKey(result))) continue;
+      this.#lastAccounts.delete(uid);
+      return;
+    }
+  }
+}

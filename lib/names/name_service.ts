@@ -1,0 +1,244 @@
+/**
+ * The name service as a running server uses it: names and uids in use, asked again and again in
+ * threads of their own. No caller waits for an answer that may not come.
+ *
+ * @module
+ */
+import type { WorkerThread } from "../reactor/worker_thread.ts";
+import { LookupScheduler } from "./lookup_scheduler.ts";
+import { type LookupRequest, type LookupResult, requestKey, unknown } from "./results.ts";
+
+/** How the name service is used. */
+export interface NameServiceOptions {
+  /** Starts a thread that asks. */
+  readonly start: () => WorkerThread;
+  /** How old an answer may be, in milliseconds. */
+  readonly refreshMs: () => number;
+  /** Logs that an answer is not known, in a sentence. */
+  readonly report: (sentence: string) => void;
+}
+
+/** How often answers are checked for their age, at most, in milliseconds. */
+const MAX_CHECK_INTERVAL_MS = 1_000;
+
+interface Entry {
+  readonly request: LookupRequest;
+  /** What was posted last; null before the first answer. */
+  result: LookupResult | null;
+  /** When the question was asked last, on the clock of `performance.now()`. */
+  askedAt: number;
+  /** When the question of the last answer without a problem was asked. */
+  knownAt: number;
+  pending: boolean;
+  /** Whether to ask again after the pending answer, which may be older than what is wanted. */
+  again: boolean;
+  /** Whether the configuration needs it; if not, it is kept as long as an answer may be old. */
+  used: boolean;
+  readonly waiters: ((result: LookupResult) => void)[];
+}
+
+/**
+ * Keeps the answers that are in use fresh. An answer is asked for again after half of `refresh`,
+ * and is not known any more when it is older than `refresh`.
+ */
+export class NameService {
+  readonly #options: NameServiceOptions;
+  readonly #scheduler: LookupScheduler;
+  readonly #entries = new Map<string, Entry>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Receives what has changed, and what was asked for. */
+  onChange: (results: readonly LookupResult[]) => void = () => {};
+
+  constructor(options: NameServiceOptions) {
+    this.#options = options;
+    this.#scheduler = new LookupScheduler(options.start, (result) => this.#onResult(result));
+  }
+
+  /** Sets what the configuration in force needs. */
+  use(requests: readonly LookupRequest[]): void {
+    const before = new Set([...this.#entries.values()].filter(({ used }) => used));
+    for (const entry of before) entry.used = false;
+    for (const request of requests) {
+      const entry = this.#entryOf(request);
+      entry.used = true;
+      if (entry.result === null) this.#ask(entry);
+      else {
+        if (!before.has(entry)) this.#report(entry, null, entry.result);
+        this.onChange([entry.result]);
+      }
+    }
+    this.#schedule();
+  }
+
+  /** Asks for something that a connection needs, and posts the answer. */
+  ask(request: LookupRequest): void {
+    const entry = this.#entryOf(request);
+    if (entry.result !== null && entry.result.problem === null) this.onChange([entry.result]);
+    else this.#ask(entry);
+    this.#schedule();
+  }
+
+  /**
+   * Waits for an answer.
+   *
+   * @param timeoutMs How long, in milliseconds.
+   */
+  find(request: LookupRequest, timeoutMs: number): Promise<LookupResult> {
+    const entry = this.#entryOf(request);
+    const { result } = entry;
+    if (result !== null && result.problem === null) return Promise.resolve(result);
+    this.#ask(entry);
+    this.#schedule();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        // Said, when it was never known.
+        if (entry.result === null) this.#settle(entry, unanswered(request));
+        resolve(unanswered(request));
+      }, timeoutMs);
+      entry.waiters.push((answer) => {
+        clearTimeout(timer);
+        resolve(answer);
+      });
+    });
+  }
+
+  /** The gid of a group name; null where it is not known now, or there is no such group. */
+  gidOf(name: string): number | null {
+    const result = this.#entries.get(requestKey({ kind: "group", name }))?.result;
+    return result?.kind === "group" ? result.gid : null;
+  }
+
+  /** The answers that are known, for a data plane that starts. */
+  get known(): readonly LookupResult[] {
+    return [...this.#entries.values()].flatMap(({ result }) => result === null ? [] : [result]);
+  }
+
+  /** Asks everything again, for a SIGHUP. */
+  refresh(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.pending) entry.again = true;
+      else this.#ask(entry);
+    }
+  }
+
+  /** Ends the timer. */
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #entryOf(request: LookupRequest): Entry {
+    const key = requestKey(request);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = {
+        request,
+        result: null,
+        askedAt: -Infinity,
+        knownAt: -Infinity,
+        pending: false,
+        again: false,
+        used: false,
+        waiters: [],
+      };
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  #ask(entry: Entry): void {
+    if (entry.pending) return;
+    entry.pending = true;
+    entry.again = false;
+    entry.askedAt = performance.now();
+    this.#scheduler.add(entry.request);
+  }
+
+  #onResult(result: LookupResult): void {
+    const entry = this.#entries.get(requestKey(result));
+    if (entry === undefined) return;
+    entry.pending = false;
+    if (result.problem === null) entry.knownAt = entry.askedAt;
+    this.#settle(entry, result);
+    if (entry.again) this.#ask(entry);
+  }
+
+  /** Takes an answer over, and posts it where it is another one. */
+  #settle(entry: Entry, result: LookupResult): void {
+    const before = entry.result;
+    entry.result = result;
+    for (const waiter of entry.waiters.splice(0)) waiter(result);
+    const isSame = JSON.stringify(before) === JSON.stringify(result);
+    if (!isSame) this.#report(entry, before, result);
+    // A connection may wait for an account, even for the same answer.
+    if (!isSame || result.kind === "account") this.onChange([result]);
+  }
+
+  #report(entry: Entry, before: LookupResult | null, result: LookupResult): void {
+    if (!entry.used) return;
+    const { problem } = result;
+    if (problem !== null) {
+      // Said once until it is known again. One user of many stands for all of them.
+      if (before !== null && before.problem !== null || this.#othersFail(entry)) return;
+      this.#options.report(
+        `The name service does not know ${subjectOf(result)}: ${problem}; ` +
+          "connections that depend on it are refused, open sessions go on",
+      );
+    } else if (result.kind === "group" && result.gid === null) {
+      this.#options.report(
+        `This machine knows no group "${result.name}": no peer is in it; give its gid, or add it`,
+      );
+    }
+  }
+
+  /** Whether the answer about another user has a problem already. */
+  #othersFail({ request }: Entry): boolean {
+    if (request.kind === "group") return false;
+    for (const other of this.#entries.values()) {
+      if (other.request === request || other.request.kind === "group") continue;
+      if (other.result !== null && other.result.problem !== null) return true;
+    }
+    return false;
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null || this.#entries.size === 0) return;
+    const interval = Math.min(MAX_CHECK_INTERVAL_MS, this.#options.refreshMs() / 8);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#check();
+      this.#schedule();
+    }, interval);
+  }
+
+  /** Asks what is due, and drops what is too old. */
+  #check(): void {
+    const now = performance.now();
+    const refresh = this.#options.refreshMs();
+    for (const [key, entry] of this.#entries) {
+      const { request, result } = entry;
+      const isOld = now - entry.knownAt > refresh;
+      if (isOld && result !== null && result.problem === null) {
+        this.#settle(entry, unanswered(request));
+      }
+      if (entry.used) {
+        if (now - entry.askedAt >= refresh / 2) this.#ask(entry);
+      } else if (isOld && !entry.pending) this.#entries.delete(key);
+    }
+  }
+}
+
+function unanswered(request: LookupRequest): LookupResult {
+  return unknown(request, "it does not answer");
+}
+
+function subjectOf(result: LookupResult): string {
+  switch (result.kind) {
+    case "group":
+      return `the gid of the group "${result.name}"`;
+    case "account":
+      return `the account and the groups of uid ${result.uid}`;
+    case "user":
+      return `the account "${result.name}"`;
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * What a console session may change: an administrator is not root.
+ *
+ * An administrator says which users get in. Which name is which uid is root's to say, where a key,
+ * a program or a listener acts by it: an administrator could otherwise become any user of the host.
+ *
+ * @module
+ */
+import type { EditedUser } from "../../config/edit.ts";
+import { referenceTo, type UserGroups } from "../../config/user_references.ts";
+import type { Config, ListenerConfig } from "../../config/types.ts";
+import { actingRevocation } from "../../policy/same_identity.ts";
+import type { AccessTable } from "../../policy/types.ts";
+import { shellWord } from "../../text/shell_word.ts";
+import { RpcCode } from "./protocol.ts";
+import { RequestError } from "./request.ts";
+import type { Caller } from "./session.ts";
+
+/** What the permission to edit depends on, beside the caller and the file. */
+export interface EditPermissionOptions extends UserGroups {
+  /** The listeners in force; the command line may have named them. */
+  readonly listeners: readonly ListenerConfig[];
+}
+
+/**
+ * Checks that a caller may write at all. The user's entry is read each time, so a permission that
+ * was taken away has no effect any more. It has to be the same entry, by name and uid.
+ *
+ * @throws {RequestError} Permission denied.
+ */
+export function authorizeWrite({ trusted, actsAs, welcome }: Caller, access: AccessTable): void {
+  if (trusted) return;
+  const isCurrent = actsAs !== null && actingRevocation(actsAs, access) === null;
+  const user = isCurrent ? access.usersByName.get(actsAs.name) : undefined;
+  if (user?.admin === true) return;
+  throw denied(
+    `${welcome.user} may read but not change anything`,
+    `root or a user with admin: true may; ${
+      user === undefined
+        ? `ipcauth users add NAME --uid UID --local-ipc-access --admin`
+        : `ipcauth users set ${shellWord(user.name)} admin true`
+    }`,
+  );
+}
+
+/**
+ * Checks that a caller may make a change.
+ *
+ * @param config The file as it is now, while no other writer can change it.
+ * @throws {RequestError} Permission denied.
+ */
+export function authorizeEdit(
+  caller: Caller,
+  { verb, user, field }: EditedUser,
+  config: Config,
+  options: EditPermissionOptions,
+): void {
+  authorizeWrite(caller, config.access);
+  if (caller.trusted) return;
+  const name = shellWord(user.name);
+  if (verb === "set") {
+    if (field !== "uid" && field !== "gid") return;
+    throw denied(
+      `only a trusted peer may change a ${field}: an administrator is not root`,
+      `sudo ipcauth users set ${name} ${field} ${field.toUpperCase()}`,
+    );
+  }
+  const hint = `sudo ipcauth users ${verb} ${name}`;
+  if (user.uid === 0) {
+    throw denied(`only a trusted peer may ${verb} a user with uid 0`, hint);
+  }
+  const listeners = [...config.listeners ?? [], ...options.listeners];
+  const reference = referenceTo(user, listeners, options);
+  if (reference === null) return;
+  const { what, at } = reference;
+  throw denied(
+    `only a trusted peer may ${verb} ${user.name}, whose ids are used by ${what} ` +
+      `(${config.path ?? "the command line"}:${at.line}:${at.column})`,
+    hint,
+  );
+}
+
+function denied(what: string, hint: string): RequestError {
+  return new RequestError(RpcCode.permissionDenied, `Permission denied: ${what}`, hint);
+}

@@ -1,0 +1,192 @@
+/** The name service: its answers are followed, and nothing waits for those that do not come. */
+import { freePort, writeKey } from "../support/keys.ts";
+import { MEMBER } from "../support/private_system.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { localNames, NamesFixture, remoteNames } from "../support/name_service.ts";
+
+/** A configuration with a console that the members of netops may use. */
+function config(fixture: NamesFixture, refresh: string, groups = ""): string {
+  return `listeners:
+  - { unix: ${fixture.program.path("ipc.sock")} }
+  - { unix: ${fixture.program.path("list.sock")}, allow: ["@netops"] }
+groups:
+  - { name: netops, local_ipc_access: true }
+${groups}directory: { refresh: ${refresh} }
+`;
+}
+
+Deno.test("a gid that changes is followed within the time of refresh (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups("netops:x:2000:");
+  await fixture.serve(config(fixture, "1s"));
+  await using session = await fixture.openSession(2000);
+  assert(await fixture.isAdmitted(2000, "list.sock"));
+  await fixture.setGroups("netops:x:3001:");
+  await session.ended;
+  assertEquals((await fixture.server.event("revoke")).reason, "unknown-uid");
+  assertEquals(await fixture.isAdmitted(2000), false);
+  assert(await fixture.isAdmitted(3001));
+  assert(await fixture.isAdmitted(3001, "list.sock"));
+});
+
+Deno.test("a group that is removed from the name service ends its sessions (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups("netops:x:2000:");
+  await fixture.serve(config(fixture, "1s"));
+  await using session = await fixture.openSession(2000);
+  await fixture.setGroups();
+  await session.ended;
+  const { message } = await fixture.server.event("error");
+  assertStringIncludes(String(message), 'This machine knows no group "netops"');
+  assertEquals(await fixture.isAdmitted(2000), false);
+});
+
+Deno.test("SIGHUP asks the name service again (needs root)", { ...localNames }, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups("netops:x:2000:");
+  await fixture.serve(config(fixture, "1h"));
+  await using session = await fixture.openSession(2000);
+  await fixture.setGroups("netops:x:3001:");
+  Deno.kill(fixture.server.pid, "SIGHUP");
+  await session.ended;
+  assert(await fixture.isAdmitted(3001));
+});
+
+Deno.test("a group that does not exist is a mistake at start, with its line (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  const { code, stderr } = await fixture.refused(config(fixture, "30s"));
+  assertEquals(code, 78);
+  assertStringIncludes(stderr, ":5:13: groups[0].name: ");
+  assertStringIncludes(stderr, 'this machine knows no group "netops"');
+});
+
+for (const sources of ["files ldap", "ldap files", "files ldap systemd"]) {
+  Deno.test(
+    `a source that fails ends no session and admits no one: ${sources} ` +
+      "(needs root and libnss-ldapd)",
+    remoteNames,
+    async () => {
+      await using fixture = await NamesFixture.open(sources);
+      await fixture.setGroups("netops:x:2000:", "others:x:2001:");
+      const others = "  - { name: others, local_ipc_access: true }\n";
+      await fixture.serve(config(fixture, "1s", others));
+      await using session = await fixture.openSession(2000);
+      // The group may be one of the directory, which cannot be asked.
+      await fixture.setGroups("others:x:2001:");
+      const { message } = await fixture.server.event("error");
+      assertStringIncludes(String(message), 'does not know the gid of the group "netops"');
+      assertEquals(await fixture.isAdmitted(2000), false);
+      assertEquals(await fixture.isAdmitted(2000, "list.sock"), false);
+      const denied = await fixture.server.events("deny", 2);
+      assertEquals(denied.map((event) => [event.reason, event.message]), [
+        ["unknown-uid", "the gid of the group netops is not known"],
+        ["unknown-uid", "the gid of the group netops is not known"],
+      ]);
+      assert(await fixture.isAdmitted(2001));
+      assertEquals(fixture.server.of("revoke"), []);
+      await fixture.setGroups("netops:x:2000:");
+      while (!await fixture.isAdmitted(2000));
+      void session;
+    },
+  );
+}
+
+Deno.test("a source that fails hides no group that denies (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files ldap");
+  await fixture.setGroups("netops:x:2000:");
+  await fixture.serve(config(fixture, "30s", "  - { name: interns }\n"));
+  assertEquals(await fixture.isAdmitted(2000), false);
+  const { reason, message } = await fixture.server.event("deny");
+  assertEquals([reason, message], [
+    "group-denied",
+    "the gid of the group interns is not known",
+  ]);
+});
+
+Deno.test("nothing waits for a source that hangs (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files ldap");
+  await fixture.setGroups("netops:x:2000:");
+  using _daemon = fixture.hang();
+  await fixture.serve(config(fixture, "30s", "  - { name: remote, local_ipc_access: true }\n"));
+  const { message } = await fixture.server.event("error");
+  assertStringIncludes(String(message), 'gid of the group "remote": it does not answer');
+  const start = performance.now();
+  assert(await fixture.isAdmitted(2000));
+  assertEquals(await fixture.isAdmitted(2001), false);
+  const { stdout } = await fixture.program.run(
+    ["connect", `--unix=${fixture.program.path("ipc.sock")}`, "-c", "show sessions"],
+  );
+  assertStringIncludes(stdout, "console");
+  Deno.kill(fixture.server.pid, "SIGTERM");
+  await fixture.server.event("stop", ({ listener }) => listener === undefined);
+  // The module waits for its daemon for 10 s at least.
+  assert(performance.now() - start < 8_000);
+});
+
+/** A server whose TCP clients need the groups of the account that their key stands for. */
+async function serveMember(fixture: NamesFixture) {
+  const { program } = fixture;
+  const key = await writeKey(program, "member.key");
+  const script = await program.write("groups.sh", "#!/bin/sh\nid -u; id -G\n", 0o755);
+  const ports = [freePort(), freePort(), freePort()] as const;
+  const keys = `keys: [{ file: ${key}, user: ${MEMBER.name} }]`;
+  const exec = `service: { exec: [${script}], run_as: peer }`;
+  await fixture.serve(`listeners:
+  - { tcp: "127.0.0.1:${ports[0]}", ${keys}, ${exec} }
+  - { tcp: "127.0.0.1:${ports[1]}", ${keys}, ${exec}, allow: ["@member"] }
+  - { tcp: "127.0.0.1:${ports[2]}", ${keys}, ${exec}, allow: ["@outsiders"] }
+users:
+  - { name: ${MEMBER.name}, uid: ${MEMBER.uid}, local_ipc_access: true }
+groups:
+  - { name: member, gid: ${MEMBER.gids[1]} }
+  - { name: outsiders, gid: 2000 }
+`);
+  await fixture.server.events("listen", 3);
+  return (index: 0 | 1 | 2) =>
+    program.run(["connect", `--tcp=127.0.0.1:${ports[index]}`, `--key=${key}`, "--pipe"], {
+      input: "",
+    });
+}
+
+Deno.test("the user of a key has the groups of the name service (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  const connect = await serveMember(fixture);
+  const output = `${MEMBER.uid}\n${MEMBER.gids.join(" ")}\n`;
+  assertEquals((await connect(0)).stdout, output);
+  assertEquals((await connect(1)).stdout, output);
+  assertEquals((await connect(2)).stdout, "");
+  const { reason, message } = await fixture.server.event("deny");
+  assertEquals([reason, message], ["not-on-listener", undefined]);
+});
+
+Deno.test("the user of a key is in no group that is not known (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files ldap");
+  const connect = await serveMember(fixture);
+  assertEquals((await connect(0)).stdout, "");
+  assertEquals((await fixture.server.event("close")).reason, "exec-failed");
+  const { message } = await fixture.server.event(
+    "error",
+    (event) => String(event.message).includes("is refused"),
+  );
+  assertStringIncludes(String(message), `the groups of uid ${MEMBER.uid} are not known`);
+  assertEquals((await connect(1)).code, 77);
+  const denied = await fixture.server.event("deny");
+  assertEquals([denied.reason, denied.message], [
+    "not-on-listener",
+    "the groups of the user are not known",
+  ]);
+});

@@ -1,0 +1,134 @@
+/**
+ * A server on a machine whose name service the test controls: `/etc/group`, and a directory on the
+ * network whose daemon (`nslcd(8)`) is stopped, or does not answer. Its module is a real one.
+ */
+import { hasPrivateSystem } from "./private_system.ts";
+import { Program, RunningServer } from "./program.ts";
+
+/** Whether the module `ldap` of the name service is installed (Debian: libnss-ldapd). */
+const hasLdapModule = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
+  .some((directory) => {
+    try {
+      return Deno.statSync(`${directory}/libnss_ldap.so.2`).isFile;
+    } catch {
+      return false;
+    }
+  });
+
+/** Options of tests that control the name service. */
+export const localNames = { ignore: !hasPrivateSystem };
+/** Options of tests whose name service fails or hangs. */
+export const remoteNames = { ignore: !hasPrivateSystem || !hasLdapModule };
+
+/** The daemon's socket lies in `/run/nslcd`, which is `$1` in the namespace. */
+const ENTER = `
+mount -t tmpfs tmpfs /run && mkdir /run/nslcd && mount --bind "$1" /run/nslcd || exit 125
+shift
+exec "$@"
+`;
+
+/** A server whose name service the test controls. */
+export class NamesFixture implements AsyncDisposable {
+  readonly program: Program;
+  readonly #groups: string;
+  #server: RunningServer | null = null;
+
+  private constructor(program: Program) {
+    this.program = program;
+    this.#groups = Deno.readTextFileSync(program.path("system", "group"));
+  }
+
+  /** @param sources Of groups, as in `nsswitch.conf(5)`. */
+  static async open(sources: string): Promise<NamesFixture> {
+    const program = await Program.install({ privateSystem: true });
+    await Deno.mkdir(program.path("nslcd"));
+    const names = `passwd: files\ngroup: ${sources}\nhosts: files dns\n`;
+    await Deno.writeTextFile(program.path("system", "nsswitch.conf"), names);
+    return new NamesFixture(program);
+  }
+
+  get server(): RunningServer {
+    if (this.#server === null) throw new Error("the server is not started");
+    return this.#server;
+  }
+
+  /** Sets the entries that `/etc/group` has beside those of the machine. */
+  async setGroups(...lines: string[]): Promise<void> {
+    const text = this.#groups + lines.map((line) => `${line}\n`).join("");
+    await Deno.writeTextFile(this.program.path("system", "group"), text);
+  }
+
+  /** Takes the place of the daemon: connections are made, and nothing is answered. */
+  hang(): Disposable {
+    const path = this.program.path("nslcd", "socket");
+    const listener = Deno.listen({ transport: "unix", path });
+    Deno.chmodSync(path, 0o666);
+    return {
+      [Symbol.dispose]: () => {
+        listener.close();
+        try {
+          Deno.removeSync(path);
+        } catch {
+          // The runtime has removed it.
+        }
+      },
+    };
+  }
+
+  /** Starts the server and waits until it listens. @param config Its sections. */
+  async serve(config: string): Promise<void> {
+    const child = this.#spawn(await this.program.write("config.yaml", config));
+    this.#server = new RunningServer(child);
+    await this.#server.event("listen");
+  }
+
+  /** Runs a server that does not start. */
+  async refused(config: string): Promise<{ code: number; stderr: string }> {
+    const file = await this.program.write("config.yaml", config);
+    return await this.program.run(["serve", "--config", file]);
+  }
+
+  #spawn(file: string): Deno.ChildProcess {
+    const argv = ["ipcauth", "serve", "--config", file];
+    const wrapped = ["sh", "-c", ENTER, "sh", this.program.path("nslcd"), ...argv];
+    return this.program.command(wrapped).spawn();
+  }
+
+  /** Connects as uid 700 with one group. @returns Whether the welcome was sent. */
+  async isAdmitted(gid: number, socket = "ipc.sock"): Promise<boolean> {
+    const argv = ["socat", "-t10", "-u", `UNIX:${this.program.path(socket)},shut-none`, "-"];
+    const child = this.program.command(argv, { uid: 700, gid }).spawn();
+    const reader = child.stdout.getReader();
+    const { value } = await reader.read();
+    await reader.cancel();
+    if (value !== undefined) child.kill();
+    await Promise.all([child.stderr.cancel(), child.status]);
+    return value !== undefined;
+  }
+
+  /** Opens a session as uid 700 with one group, and waits for its welcome. */
+  async openSession(gid: number): Promise<AsyncDisposable & { ended: Promise<unknown> }> {
+    const argv = ["socat", "-t60", "-", `UNIX:${this.program.path("ipc.sock")},shut-none`];
+    const line = this.program.command(argv, { uid: 700, gid });
+    const child = line.spawn();
+    const reader = child.stdout.getReader();
+    if ((await reader.read()).value === undefined) throw new Error("the session was refused");
+    const ended = reader.read();
+    return {
+      ended,
+      [Symbol.asyncDispose]: async () => {
+        try {
+          child.kill();
+        } catch {
+          // It has ended.
+        }
+        await Promise.all([reader.cancel(), child.stderr.cancel(), child.status]);
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]();
+    await this.program.remove();
+  }
+}
