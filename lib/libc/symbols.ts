@@ -120,7 +120,8 @@ const definitions = {
   // becoming another program
   getenv: { parameters: ["buffer"], result: "u64" },
   unsetenv: { parameters: ["buffer"], result: "i32" },
-  setenv: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  setenv_from: { name: "setenv", parameters: ["buffer", "u64", "i32"], result: "i32" },
   execvp: { parameters: ["buffer", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "u64" },
   prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
@@ -131,19 +132,24 @@ export type Libc = Deno.DynamicLibrary<typeof definitions>["symbols"];
 
 /**
  * Opens one function. The runtime compiles a trampoline for each function it opens, and `run-as`
- * uses a quarter of them, so none is opened before its first use.
+ * uses a quarter of them, so most are opened at their first use.
  *
- * @throws {Failure} 71 when this is not Linux, or glibc is at none of its known paths.
+ * @param paths Where the C library may be.
+ * @returns The function, and the path of the library.
+ * @throws {Failure} 71 when this is not Linux, or glibc is at none of the paths.
  */
-function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
+function open<Name extends keyof typeof definitions>(
+  name: Name,
+  paths: readonly string[],
+): { readonly value: Libc[Name]; readonly path: string } {
   if (Deno.build.os !== "linux") {
     throw new Failure(`ipcauth runs on Linux, not on ${Deno.build.os}`, { exit: ExitCode.os });
   }
   let cause: unknown;
-  for (const path of LIBC_PATHS[Deno.build.arch as keyof typeof LIBC_PATHS] ?? []) {
+  for (const path of paths) {
     try {
       const library: unknown = Deno.dlopen(path, { [name]: definitions[name] }).symbols;
-      return (library as Libc)[name];
+      return { value: (library as Libc)[name], path };
     } catch (error) {
       // Most of the paths belong to other distributions. The last error becomes the cause.
       cause = error;
@@ -162,15 +168,20 @@ function open<Name extends keyof typeof definitions>(name: Name): Libc[Name] {
 
 /**
  * Makes an object whose getters open a function at its first use and then become plain properties.
+ *
+ * Paths that do not exist are tried for the first function alone. Each attempt changes `errno`, and
+ * a later one could come between a call and the reading of its error number.
  */
 function load(): Libc {
   const library = {};
+  let paths: readonly string[] = LIBC_PATHS[Deno.build.arch as keyof typeof LIBC_PATHS] ?? [];
   for (const name of Object.keys(definitions) as (keyof typeof definitions)[]) {
     Object.defineProperty(library, name, {
       configurable: true,
       enumerable: true,
       get() {
-        const value = open(name);
+        const { value, path } = open(name, paths);
+        paths = [path];
         Object.defineProperty(library, name, { value, enumerable: true });
         return value;
       },
