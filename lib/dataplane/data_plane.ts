@@ -263,6 +263,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#refreshConfig();
     this.#useNames();
     this.#revocation.checkKeys();
+    this.#reaper.reapOrphans();
     if (this.#listeners.isIncomplete && !this.#shutdown.started) this.#listeners.retry();
   }
 

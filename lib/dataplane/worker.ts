@@ -4,6 +4,7 @@
  * @module
  */
 import { Failure } from "../errors.ts";
+import { joinSessionKeyring, limitInheritance } from "../libc/inheritance.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { runWorker } from "../reactor/worker_inbox.ts";
 import { DataPlane } from "./data_plane.ts";
@@ -17,6 +18,8 @@ export function runDataPlaneWorker(): void {
   runWorker<WorkerOptions, ToDataPlane, ToControlPlane>((options, inbox, post) => {
     try {
       separateUmask();
+      limitInheritance();
+      joinSessionKeyring();
       new DataPlane(options, inbox, post).run();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

@@ -42,14 +42,22 @@ export function stringAt(address: bigint, limit = 4096): string {
 }
 
 /**
- * Makes a `char *[]` that ends in NULL, as `execve(2)` takes it.
+ * Makes a `char *[]` that ends in NULL, as `execve(2)` takes it: the pointers, and behind them
+ * copies of the strings. A call that is given this buffer keeps all of them reachable.
  *
- * @param strings C strings, which the caller keeps reachable for as long as C uses the array.
+ * @param strings C strings.
  */
-export function pointersTo(
-  strings: readonly Uint8Array<ArrayBuffer>[],
-): Uint8Array<ArrayBuffer> {
-  const pointers = new BigUint64Array(strings.length + 1);
-  strings.forEach((string, index) => pointers[index] = addressOf(string));
-  return new Uint8Array(pointers.buffer);
+export function stringArray(strings: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const pointersSize = BigUint64Array.BYTES_PER_ELEMENT * (strings.length + 1);
+  const size = strings.reduce((sum, { length }) => sum + length, pointersSize);
+  const array = new Uint8Array(size);
+  const pointers = new BigUint64Array(array.buffer, 0, strings.length + 1);
+  const address = addressOf(array);
+  let offset = pointersSize;
+  strings.forEach((string, index) => {
+    array.set(string, offset);
+    pointers[index] = address + BigInt(offset);
+    offset += string.length;
+  });
+  return array;
 }

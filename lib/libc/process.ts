@@ -6,7 +6,7 @@
 import { check, Errno, SystemError } from "./errno.ts";
 import { fileStatus, FileType } from "./file_status.ts";
 import { readProcBytes } from "./read_file.ts";
-import { addressOf, cString, pointersTo, stringAt } from "./memory.ts";
+import { cString, stringArray, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
 // asm-generic/signal.h, asm-generic/signal-defs.h
@@ -41,10 +41,7 @@ export function readVariable(name: string): string | null {
  * @throws {TypeError} When the name or the value holds a NUL.
  */
 export function setVariable(name: string, value: string): void {
-  const bytes = cString(value);
-  check("setenv", libc.setenv(cString(name), addressOf(bytes), 1));
-  // This last use keeps the value from being collected before the C library has copied it.
-  bytes.fill(0);
+  check("setenv", libc.setenv(cString(name), cString(value), 1));
 }
 
 /**
@@ -55,7 +52,7 @@ export function renameVariable(from: string, to: string): void {
   const address = libc.getenv(cString(from));
   if (address === 0n) return;
   // setenv(3) copies the value at the address.
-  check("setenv", libc.setenv(cString(to), address, 1));
+  check("setenv", libc.setenv_from(cString(to), address, 1));
   removeVariable(from);
 }
 
@@ -145,11 +142,9 @@ function splitAfterNul(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[
 export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
   const [program] = argv;
   if (program === undefined) throw new TypeError("no program");
-  libc.execvp(program, pointersTo(argv));
+  libc.execvp(program, stringArray(argv));
   const error = new SystemError("execvp");
-  // This last use keeps the strings from being collected before the kernel has read them.
   const name = new TextDecoder().decode(program.subarray(0, -1));
-  argv.forEach((string) => string.fill(0));
   if (error.errno === Errno.EACCES && !name.includes("/") && findInPath(name) === null) {
     throw new SystemError("execvp", Errno.ENOENT);
   }

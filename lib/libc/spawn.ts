@@ -5,7 +5,8 @@
  */
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
-import { cString, pointersTo } from "./memory.ts";
+import { cString, stringArray } from "./memory.ts";
+import { ProcessGroup } from "./process_group.ts";
 import { libc } from "./symbols.ts";
 
 // spawn.h and bits/types/__sigset_t.h of glibc; sizes in bytes, the same on x86-64 and arm64
@@ -20,9 +21,11 @@ const POSIX_SPAWN_SETSID = 0x80;
 const SYS_pidfd_open = 434n;
 
 // linux/wait.h
+const P_ALL = 0;
 const P_PID = 1;
 const WNOHANG = 1;
 const WEXITED = 4;
+const WNOWAIT = 0x01000000;
 // asm-generic/siginfo.h, LP64: the size and the offsets of a siginfo_t, in bytes
 const SIZEOF_SIGINFO = 128;
 const SI_CODE = 8;
@@ -73,7 +76,8 @@ export function canSpawn(): boolean {
 /**
  * Starts a program (`posix_spawn(3)`). It runs in a session of its own, without a controlling
  * terminal and as the leader of a process group (`setsid(2)`); it has no descriptors but 0, 1 and
- * 2; its signal mask is empty and `SIGPIPE` has its default action.
+ * 2; its signal mask is empty and every signal has its default action. Its process group is killed
+ * when this process ends, however that ends ({@linkcode ProcessGroup}).
  *
  * Blocks the thread until the kernel has loaded the program.
  *
@@ -85,7 +89,6 @@ export function spawn(
 ): Child {
   const closeFrom = libc.posix_spawn_file_actions_addclosefrom_np;
   if (closeFrom === null) throw new SystemError("posix_spawn", Errno.ENOSYS);
-  const words = argv.map(cString);
   const actions = new Uint8Array(SIZEOF_ACTIONS);
   checkSpawn(libc.posix_spawn_file_actions_init(actions));
   try {
@@ -99,14 +102,12 @@ export function spawn(
       cString(path),
       actions,
       attributes(),
-      pointersTo(words),
-      pointersTo(environment),
+      stringArray(argv.map(cString)),
+      stringArray(environment),
     ));
     return Child.of(pid[0]!);
   } finally {
     libc.posix_spawn_file_actions_destroy(actions);
-    // This last use keeps the strings from being collected before the kernel has read them.
-    words.forEach((word) => word.fill(0));
   }
 }
 
@@ -117,15 +118,13 @@ function attributes(): Uint8Array<ArrayBuffer> {
   const attributes = new Uint8Array(SIZEOF_ATTRIBUTES);
   const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID;
   const none = new Uint8Array(SIZEOF_SIGSET);
-  // The runtime ignores SIGPIPE. A program that inherits this and writes to a closed pipe does not
-  // end.
-  const pipe = new Uint8Array(SIZEOF_SIGSET);
-  const bit = Signal.SIGPIPE - 1;
-  pipe[bit >> 3] = 1 << (bit & 7);
+  // The runtime ignores SIGPIPE, this program others, and the process that started it perhaps more.
+  // A program that ignores SIGPIPE and writes to a closed pipe does not end.
+  const all = new Uint8Array(SIZEOF_SIGSET).fill(0xff);
   checkSpawn(libc.posix_spawnattr_init(attributes));
   checkSpawn(libc.posix_spawnattr_setflags(attributes, flags));
   checkSpawn(libc.posix_spawnattr_setsigmask(attributes, none));
-  checkSpawn(libc.posix_spawnattr_setsigdefault(attributes, pipe));
+  checkSpawn(libc.posix_spawnattr_setsigdefault(attributes, all));
   return prepared = attributes;
 }
 
@@ -139,26 +138,34 @@ export class Child {
   readonly pid: number;
   /** A pidfd (`pidfd_open(2)`): readable once the program has ended. The caller closes it. */
   readonly handle: Descriptor;
+  /** Its process group. The caller closes it, or kills the group. */
+  readonly group: ProcessGroup;
   #reaped = false;
 
-  private constructor(pid: number, handle: Descriptor) {
+  private constructor(pid: number, handle: Descriptor, group: ProcessGroup) {
     this.pid = pid;
     this.handle = handle;
+    this.group = group;
   }
 
-  /** Takes over a child of this process. */
+  /** Takes over a child of this process, the leader of a process group. */
   static of(pid: number): Child {
-    const handle = libc.pidfd_open(SYS_pidfd_open, pid, 0);
-    if (handle >= 0) return new Child(pid, new Descriptor(handle));
-    const error = errno();
-    killAndReap(pid);
-    throw new SystemError("pidfd_open", error);
+    let handle: Descriptor | null = null;
+    try {
+      handle = new Descriptor(check("pidfd_open", libc.pidfd_open(SYS_pidfd_open, pid, 0)));
+      return new Child(pid, handle, new ProcessGroup(pid));
+    } catch (error) {
+      handle?.close();
+      killAndReap(pid);
+      throw error;
+    }
   }
 
   /** Kills the program and its process group, and blocks the thread until the program is reaped. */
   kill(): void {
     if (!this.#reaped) killAndReap(this.pid);
     this.#reaped = true;
+    this.group.close();
   }
 
   /**
@@ -167,23 +174,6 @@ export class Child {
    */
   signal(signal: number): void {
     if (!this.#reaped) libc.kill(-this.pid, signal);
-  }
-
-  /**
-   * Checks whether other processes of the program's group still run after it was reaped.
-   *
-   * While one of them runs, the kernel gives the group's number to no process (kernel/pid.c).
-   * Afterwards it may give it to a new process; then a process of this number exists, which this
-   * check excludes.
-   */
-  hasGroup(): boolean {
-    return this.#reaped && libc.kill(this.pid, 0) !== 0 && errno() === Errno.ESRCH &&
-      libc.kill(-this.pid, 0) === 0;
-  }
-
-  /** Sends a signal to the processes that {@linkcode hasGroup} finds. */
-  signalGroup(signal: number): void {
-    if (this.hasGroup()) libc.kill(-this.pid, signal);
   }
 
   /**
@@ -209,6 +199,27 @@ export class Child {
     this.#reaped = true;
     const status = view.getInt32(SI_STATUS, true);
     return view.getInt32(SI_CODE, true) === CLD_EXITED ? { status } : { signal: status };
+  }
+}
+
+/**
+ * Reaps children that this process did not start: as process 1 of a container, or as a subreaper
+ * (`prctl(2)`), it inherits those whose parents have ended, and a launcher may have left some.
+ *
+ * @param isOwn Whether a pid is that of a {@linkcode Child} that is not reaped yet. Such a one is
+ * left to its owner, and ends this call; the next call finds the others.
+ */
+export function reapOrphans(isOwn: (pid: number) => boolean): void {
+  const info = new Uint8Array(SIZEOF_SIGINFO);
+  const view = new DataView(info.buffer);
+  const peek = WEXITED | WNOHANG | WNOWAIT;
+  for (;;) {
+    // Unchanged where no child has ended.
+    view.setInt32(SI_PID, 0, true);
+    if (libc.waitid(P_ALL, 0, info, peek) !== 0) return;
+    const pid = view.getInt32(SI_PID, true);
+    if (pid === 0 || isOwn(pid)) return;
+    libc.waitid(P_PID, pid, info, WEXITED | WNOHANG);
   }
 }
 

@@ -34,12 +34,12 @@ const SYS = Deno.build.arch === "x86_64"
  * of them are one function of the C library, so that `run-as` opens one instead of three.
  */
 export const THIS_THREAD: IdCalls = {
-  setgroups: (count, list) => call(SYS.setgroups, BigInt(count), list),
-  getgroups: (capacity, list) => call(SYS.getgroups, BigInt(capacity), list),
-  setresgid: (...ids) => call(SYS.setresgid, ...ids.map(BigInt)),
-  setresuid: (...ids) => call(SYS.setresuid, ...ids.map(BigInt)),
-  getresgid: (...ids) => call(SYS.getresgid, ...ids),
-  getresuid: (...ids) => call(SYS.getresuid, ...ids),
+  setgroups: (count, list) => callThread(SYS.setgroups, BigInt(count), list),
+  getgroups: (capacity, list) => callThread(SYS.getgroups, BigInt(capacity), list),
+  setresgid: (...ids) => callThread(SYS.setresgid, ...ids.map(BigInt)),
+  setresuid: (...ids) => callThread(SYS.setresuid, ...ids.map(BigInt)),
+  getresgid: (...ids) => callThread(SYS.getresgid, ...ids),
+  getresuid: (...ids) => callThread(SYS.getresuid, ...ids),
 };
 
 type Argument = bigint | Uint8Array<ArrayBuffer>;
@@ -49,8 +49,13 @@ type Argument = bigint | Uint8Array<ArrayBuffer>;
  */
 let inUse: readonly Argument[] = [];
 
-/** @param args At most three; the kernel is given the address of a buffer. */
-function call(number: bigint, ...args: readonly Argument[]): number {
+/**
+ * Calls the kernel (`syscall(2)`), for the calling thread alone.
+ *
+ * @param args At most three; the kernel is given the address of a buffer.
+ * @returns The result; −1 on failure.
+ */
+export function callThread(number: bigint, ...args: readonly Argument[]): number {
   inUse = args;
   const [first = 0n, second = 0n, third = 0n] = inUse.map(wordOf);
   const result = libc.syscall(number, first, second, third);

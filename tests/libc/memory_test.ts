@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { addressOf, cString, pointersTo, stringAt } from "../../lib/libc/memory.ts";
+import { addressOf, cString, stringArray, stringAt } from "../../lib/libc/memory.ts";
 
 Deno.test("cString() appends a NUL, and throws for a text that holds one", () => {
   assertEquals([...cString("aü")], [0x61, 0xc3, 0xbc, 0]);
@@ -13,13 +13,16 @@ Deno.test("stringAt() reads up to the NUL or its limit", () => {
   assertEquals(stringAt(addressOf(text), 2), "ab");
 });
 
-Deno.test("pointersTo() ends in NULL", () => {
-  const strings = ["x", "yz"].map(cString);
-  const pointers = new BigUint64Array(pointersTo(strings).buffer);
-  assertEquals(pointers.length, 3);
-  assertEquals([pointers[0]!, pointers[1]!].map((address) => stringAt(address)), ["x", "yz"]);
-  assertEquals(pointers[2], 0n);
-  assertEquals(new BigUint64Array(pointersTo([]).buffer), new BigUint64Array(1));
+Deno.test("stringArray() ends in NULL, and holds the strings it points to", () => {
+  const array = stringArray(["x", "", "yz"].map(cString));
+  const pointers = new BigUint64Array(array.buffer, 0, 4);
+  assertEquals([...pointers.subarray(0, 3)].map((address) => stringAt(address)), ["x", "", "yz"]);
+  assertEquals(pointers[3], 0n);
+  // So they live as long as the array that a call was given.
+  const offsets = [...pointers.subarray(0, 3)].map((address) => Number(address - addressOf(array)));
+  assertEquals(offsets, [32, 34, 35]);
+  assertEquals(array.length, 38);
+  assertEquals(new BigUint64Array(stringArray([]).buffer), new BigUint64Array(1));
 });
 
 Deno.test("a buffer keeps its address during garbage collection", () => {

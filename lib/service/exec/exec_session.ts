@@ -52,6 +52,7 @@ export class ExecSession implements SessionHandle, Watcher {
       child.kill();
       throw error;
     }
+    reaper.add(child);
   }
 
   /** The pidfd is readable: the program has ended. */
@@ -59,7 +60,7 @@ export class ExecSession implements SessionHandle, Watcher {
     // Its process group ends with it. Until the program is reaped, its pid cannot be reused.
     this.#child.signal(Signal.SIGTERM);
     const ending = this.#child.reap();
-    this.#reaper.add(this.#child);
+    this.#reaper.end(this.#child);
     this.#registration.close();
     this.#killTimer?.cancel();
     this.#errors.close();
@@ -74,6 +75,7 @@ export class ExecSession implements SessionHandle, Watcher {
     guardEach(
       [
         () => this.#child.kill(),
+        () => this.#reaper.end(this.#child),
         () => this.#registration.close(),
         () => this.#killTimer?.cancel(),
         () => this.#errors.onFault(),

@@ -12,6 +12,8 @@ import { fileStatus, FileType } from "../../libc/file_status.ts";
 import { hostPortText, localAddress } from "../../libc/inet_address.ts";
 import { peerPath } from "../../libc/unix_address.ts";
 import { cString } from "../../libc/memory.ts";
+import { joinSessionKeyring } from "../../libc/inheritance.ts";
+import { isSpared, stopSparing } from "../../libc/oom_score.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
 import { inheritedFileLimit, setFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
@@ -46,6 +48,7 @@ export class Executor implements Service {
   readonly #inherited: readonly Variable[];
   // The runtime has raised the soft limit, which breaks programs that use select(2).
   readonly #fileLimit = inheritedFileLimit();
+  readonly #isSpared = isSpared();
 
   /**
    * @param reaper Ends the processes that a program leaves running.
@@ -126,8 +129,11 @@ export class Executor implements Service {
       const own = [...variables, ...peerVariables(facts)].map(cString);
       const environment = [...this.#inherited, ...own];
       const connection = pair.descriptor;
+      // Otherwise the programs of several users would share one.
+      if (this.#runAs.isOtherUser) joinSessionKeyring();
       const child = spawn({ path, argv, environment, connection, errors: writer });
       if (this.#fileLimit !== null) setFileLimit(child.pid, this.#fileLimit);
+      if (this.#isSpared) stopSparing(child.pid);
       return new ExecSession(this.#context, this.#reaper, session, child, errors, pair);
     } catch (error) {
       errors.close();

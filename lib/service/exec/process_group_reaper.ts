@@ -4,15 +4,18 @@
  *
  * @module
  */
-import { type Child, Signal } from "../../libc/spawn.ts";
+import { type Child, reapOrphans } from "../../libc/spawn.ts";
+import type { ProcessGroup } from "../../libc/process_group.ts";
 import type { Reactor } from "../../reactor/reactor.ts";
 import type { Timer } from "../../reactor/timers.ts";
 
-/** Process groups whose leader has ended. */
+/** The programs that run, and the process groups whose leaders have ended. */
 export class ProcessGroupReaper {
   readonly #reactor: Reactor;
   readonly #graceMs: () => number;
-  readonly #timers = new Map<Child, Timer>();
+  /** The pids of the programs that are not reaped yet. */
+  readonly #running = new Set<number>();
+  readonly #timers = new Map<ProcessGroup, Timer>();
 
   /** @param graceMs How long the processes may take to end, in milliseconds. */
   constructor(reactor: Reactor, graceMs: () => number) {
@@ -20,20 +23,31 @@ export class ProcessGroupReaper {
     this.#graceMs = graceMs;
   }
 
-  /** Adds the process group of a program that has ended and was reaped. */
+  /** Notes a program that was started. */
   add(leader: Child): void {
-    if (!leader.hasGroup()) return;
-    this.#timers.set(leader, this.#reactor.after(this.#graceMs(), () => this.#kill(leader)));
+    this.#running.add(leader.pid);
+  }
+
+  /** Ends the process group of a program that has ended and was reaped. */
+  end({ pid, group }: Child): void {
+    this.#running.delete(pid);
+    if (!group.hasMembers()) group.close();
+    else this.#timers.set(group, this.#reactor.after(this.#graceMs(), () => this.#kill(group)));
   }
 
   /** Kills every process group at once. */
   killAll(): void {
-    for (const leader of [...this.#timers.keys()]) this.#kill(leader);
+    for (const group of [...this.#timers.keys()]) this.#kill(group);
   }
 
-  #kill(leader: Child): void {
-    this.#timers.get(leader)?.cancel();
-    this.#timers.delete(leader);
-    leader.signalGroup(Signal.SIGKILL);
+  /** Reaps the children of this process that are none of the programs. */
+  reapOrphans(): void {
+    reapOrphans((pid) => this.#running.has(pid));
+  }
+
+  #kill(group: ProcessGroup): void {
+    this.#timers.get(group)?.cancel();
+    this.#timers.delete(group);
+    group.kill();
   }
 }

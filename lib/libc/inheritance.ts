@@ -1,0 +1,90 @@
+/**
+ * What a program inherits from the thread that starts it, beside descriptors, signals and limits.
+ *
+ * The kernel keeps all of this for each thread, so the calls below change nothing for the others.
+ *
+ * @module
+ */
+import { check, Errno, SystemError } from "./errno.ts";
+import { callThread } from "./thread_ids.ts";
+import { libc } from "./symbols.ts";
+
+// asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
+const SYS = Deno.build.arch === "x86_64"
+  ? {
+    getparam: 143n,
+    setscheduler: 144n,
+    getscheduler: 145n,
+    capget: 125n,
+    capset: 126n,
+    key: 250n,
+  }
+  : { getparam: 121n, setscheduler: 119n, getscheduler: 120n, capget: 90n, capset: 91n, key: 219n };
+
+/** linux/keyctl.h */
+const KEYCTL_JOIN_SESSION_KEYRING = 1n;
+/** linux/sched.h */
+const SCHED_RESET_ON_FORK = 0x40000000;
+/** linux/capability.h: two words for each of the three sets of a thread. */
+const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+/** No group and no other user may write what a program makes, unless the program says so. */
+const LEAST_UMASK = 0o022;
+
+/**
+ * Limits what the programs that this thread starts inherit from it: a negative nice value and a
+ * real-time policy become the default ones (`sched(7)`, `SCHED_RESET_ON_FORK`), the file mode
+ * creation mask holds 022 at least, as that of `sshd(8)` does, and no capability is inheritable or
+ * ambient (`capabilities(7)`). The thread itself keeps its priority and its other capabilities. It
+ * must have a mask of its own (`separateUmask`).
+ */
+export function limitInheritance(): void {
+  resetSchedulingOnFork();
+  restrictUmask();
+  dropInheritableCapabilities();
+}
+
+/** Adds 022 to the calling thread's file mode creation mask (`umask(2)`). */
+export function restrictUmask(): void {
+  libc.umask(libc.umask(0o077) | LEAST_UMASK);
+}
+
+/** A failure is ignored: the policy and the priority are then inherited, as everywhere. */
+function resetSchedulingOnFork(): void {
+  const parameters = new Uint8Array(4);
+  const policy = callThread(SYS.getscheduler, 0n);
+  if (policy < 0 || callThread(SYS.getparam, 0n, parameters) < 0) return;
+  callThread(SYS.setscheduler, 0n, BigInt(policy | SCHED_RESET_ON_FORK), parameters);
+}
+
+/**
+ * Empties the calling thread's inheritable set of capabilities, and with it the ambient set
+ * (`capset(2)`).
+ *
+ * @param others Whether to empty the effective and the permitted set, too: for a thread that is no
+ * longer root.
+ * @throws {SystemError} When the kernel does not allow it.
+ */
+export function dropInheritableCapabilities(others = false): void {
+  const header = new Uint8Array(Uint32Array.of(LINUX_CAPABILITY_VERSION_3, 0).buffer);
+  const sets = new Uint32Array(6);
+  const data = new Uint8Array(sets.buffer);
+  check("capget", callThread(SYS.capget, header, data));
+  // Effective, permitted, inheritable; then the same for the capabilities from 32 on.
+  if (others) sets.fill(0);
+  sets[2] = sets[5] = 0;
+  check("capset", callThread(SYS.capset, header, data));
+}
+
+/**
+ * Gives the calling thread a new session keyring (`keyctl(2)`), so that a program which it starts
+ * for another user does not possess the keys of its own.
+ *
+ * @throws {SystemError} When the kernel has keyrings and makes no new one (`EDQUOT`).
+ */
+export function joinSessionKeyring(): void {
+  if (callThread(SYS.key, KEYCTL_JOIN_SESSION_KEYRING, 0n) >= 0) return;
+  const error = new SystemError("keyctl");
+  // Without keyrings in the kernel, or where a sandbox forbids the call, a program has no keyring
+  // either: it is under the same sandbox.
+  if (error.errno !== Errno.ENOSYS && error.errno !== Errno.EPERM) throw error;
+}
