@@ -23,13 +23,10 @@ export class ConfiguredNames {
   /** Whether an account's name may stand for a uid that has no entry. */
   isFree(name: string): boolean {
     if (nameProblem(name, "user") !== null) return false;
-    const { drawn, folded } = looksOf(name);
-    return !this.#looks.has(drawn) && !this.#looks.has(folded);
+    return !looksOf(name).some((look) => this.#looks.has(look));
   }
 
   #add(name: string): void {
-    const { drawn, folded } = looksOf(name);
-    this.#looks.add(drawn);
-    this.#looks.add(folded);
+    for (const look of looksOf(name)) this.#looks.add(look);
   }
 }

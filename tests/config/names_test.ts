@@ -76,6 +76,21 @@ Deno.test("nameProblem() says what is wrong with a name", () => {
   }
 });
 
+Deno.test("nameProblem() accepts in a word only what is printed, as itself, in its place", () => {
+  const refused = /[\p{C}\p{Z}\p{S}\p{Default_Ignorable_Code_Point}]/u;
+  for (let code = 0; code <= 0x10ffff; code++) {
+    const character = String.fromCodePoint(code);
+    const isPunctuation = /\p{P}/u.test(character) && !"._-@\\".includes(character);
+    const isOther = character !== character.normalize("NFKC");
+    if (character === "+" || !(refused.test(character) || isPunctuation || isOther)) continue;
+    for (const kind of ["user", "group"] as const) {
+      if (kind === "group" && character === " ") continue;
+      const problem = nameProblem(`a${character}b`, kind);
+      if (problem === null) throw new Error(`U+${code.toString(16)} is accepted for a ${kind}`);
+    }
+  }
+});
+
 /** The problems of a configuration with these users. */
 function problemsOf(...names: string[]): string {
   const users = names.map((name, index) => `  - { name: "${name}", uid: ${index + 5} }\n`);

@@ -21,6 +21,8 @@ interface State {
 interface Change {
   readonly what: string;
   readonly before: State;
+  /** What stands in the file in between, for an instant. */
+  readonly between?: State;
   readonly after: State;
   /** The uid that connects to the Unix sockets, and its groups. */
   readonly uid: number;
@@ -74,6 +76,13 @@ const CHANGES: readonly Change[] = [
     before: { users: [{ name: "gus", uid: 619, more: ", gid: 619" }], key: "gus" },
     after: { users: [{ name: "gus", uid: 619, more: ", gid: 620" }], key: "gus" },
     ...{ uid: 619, unix: null, tcp: "identity-changed" },
+  },
+  {
+    what: "user removed, and added again with another uid",
+    before: { users: [{ name: "mia", uid: 630 }, { name: "mo", uid: 631 }], key: "mia" },
+    between: { users: [{ name: "mo", uid: 631 }], key: "mo" },
+    after: { users: [{ name: "mia", uid: 632 }, { name: "mo", uid: 631 }], key: "mia" },
+    ...{ uid: 630, unix: "unknown-uid", tcp: "identity-changed" },
   },
   {
     what: "uid given to a user of another name, whose key it becomes",
@@ -156,10 +165,13 @@ class Matrix implements AsyncDisposable {
       "limits: { grace: 0s }\n";
   }
 
-  /** Writes all changes at once. */
+  /** Makes all changes at once. */
   async change(): Promise<void> {
-    const states = CHANGES.map(({ after }) => after);
-    await this.program.write("config.yaml", Matrix.#text(this.program, this.ports, states));
+    const between = CHANGES.map((change) => change.between ?? change.before);
+    const after = CHANGES.map((change) => change.after);
+    for (const states of [between, after]) {
+      await this.program.write("config.yaml", Matrix.#text(this.program, this.ports, states));
+    }
   }
 
   connect(index: number, transport: "unix" | "tcp", service: Service): TestClient {

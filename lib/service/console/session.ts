@@ -88,7 +88,9 @@ export class ConsoleSession {
       if (!this.#socket.destroyed) this.#socket.end();
     } catch (error) {
       this.#failed = true;
-      if (error instanceof LineError) await this.#answerLineError(error);
+      if (error instanceof LineError && await this.#methods.confirm(this.#caller)) {
+        await this.#answerLineError(error);
+      }
       this.#socket.destroy();
     }
     await closed;
