@@ -115,7 +115,7 @@ async function execute(
         logLevel: globalFlags.logLevel,
         logFormat: globalFlags.logFormat,
         logIsTerminal: Deno.stderr.isTerminal(),
-        logSink: Deno.stderr,
+        logSinks: { stderr: Deno.stderr, stdout: Deno.stdout },
         version: VERSION,
         thread,
         startLookups: () => startWorker(self, "name service"),

@@ -6,13 +6,15 @@
 import { ExitCode, type Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType } from "../libc/file_status.ts";
+import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import type { SocketAddress } from "../libc/inet_address.ts";
 import { peerCredentials, ucred } from "../libc/peer_credentials.ts";
-import { readProc } from "../libc/read_file.ts";
+import { overflowUid } from "../libc/overflow_uid.ts";
 import { connect, unixSocket } from "../libc/sockets.ts";
 import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { retryUnixConnect, type Scheduler } from "../net/connector.ts";
+import { restoreHint } from "../net/restore_hint.ts";
+import { shellWord } from "../text/shell_word.ts";
 import { connectFailure } from "./connect_failure.ts";
 
 /** The users that a server may run as, beside root. */
@@ -149,7 +151,7 @@ function requireTrusted(connection: Descriptor, path: string, { ownUid, serverUi
  * mapping in this user namespace.
  */
 function isShared(uid: number): boolean {
-  return readProc("/proc/sys/kernel/overflowuid").trim() === String(uid);
+  return overflowUid() === uid;
 }
 
 function explainError(path: string, error: number): Failure {
@@ -161,15 +163,18 @@ function explainError(path: string, error: number): Failure {
   switch (error) {
     case Errno.ENOENT:
       return connectFailure(
-        `there is no socket ${path}`,
+        isLocked(path)
+          ? `there is no socket ${path}, and the lock file of a server beside it`
+          : `there is no socket ${path}`,
         ExitCode.unavailable,
-        `ipcauth serve --unix=${path}`,
+        // A server whose socket file was removed holds the lock, and none could be started.
+        isLocked(path) ? `${restoreHint(path)} || ${serveHint(path)}` : serveHint(path),
       );
     case Errno.ECONNREFUSED:
       return connectFailure(
         `no server is listening on ${path}`,
         ExitCode.unavailable,
-        `ipcauth serve --unix=${path}`,
+        serveHint(path),
       );
     case Errno.EAGAIN:
       return connectFailure(`the server on ${path} is too busy`, ExitCode.unavailable);
@@ -188,6 +193,19 @@ function explainError(path: string, error: number): Failure {
       );
     default:
       return connectFailure(`${path}: ${describe(error)}`, ExitCode.unavailable);
+  }
+}
+
+function serveHint(path: string): string {
+  return `ipcauth serve --unix=${shellWord(path)}`;
+}
+
+/** Whether a server's lock file stands there: of one that runs, or that was killed. */
+function isLocked(path: string): boolean {
+  try {
+    return linkStatus(`${path}.lock`) !== null;
+  } catch {
+    return false;
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { HostPort, Target } from "../net/address.ts";
-import { ExitCode, Failure, guardEach, messageOf } from "../errors.ts";
+import { asFailure, ExitCode, Failure, guardEach, messageOf } from "../errors.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { hostPortText } from "../libc/inet_address.ts";
@@ -62,8 +62,8 @@ export function runTunnelWorker(): void {
       separateUmask();
       new Tunnel(options, inbox, post).run();
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const { message, exit, hint } = error;
+      // Nothing is thrown: the runtime would print a stack trace.
+      const { message, exit, hint } = asFailure(error, "an internal error", ExitCode.software);
       post({ kind: "failed", message, exit, hint });
     }
   });

@@ -6,7 +6,8 @@
 import { basename, dirname, join } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
-import { LockFile } from "../files/lock_file.ts";
+import { lockFailure, LockFile } from "../files/lock_file.ts";
+import { makeDirectory } from "../files/made_directory.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { Directory } from "../libc/directory.ts";
 import { isDenied, isOfSystem, reasonOf } from "../files/system_reason.ts";
@@ -72,7 +73,7 @@ function realPath(path: string): string {
       hint: `rm ${shellWord(path)}`,
     });
   }
-  Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  makeDirectory(dirname(path), { recursive: true, mode: 0o755 });
   return join(Deno.realPathSync(dirname(path)), basename(path));
 }
 
@@ -88,7 +89,7 @@ function isLink(path: string): boolean {
 async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile> {
   const deadline = performance.now() + LOCK_TIMEOUT_MS;
   for (;;) {
-    const lock = LockFile.tryAcquire(path, serverUid);
+    const lock = tryLock(path, serverUid);
     if (lock !== null) return lock;
     if (performance.now() > deadline) {
       throw new Failure(
@@ -100,6 +101,14 @@ async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile
       );
     }
     await new Promise((resolve) => setTimeout(resolve, LOCK_RETRY_INTERVAL_MS));
+  }
+}
+
+function tryLock(path: string, serverUid: number): LockFile | null {
+  try {
+    return LockFile.tryAcquire(path, serverUid);
+  } catch (error) {
+    throw lockFailure(path, error);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import { readProc } from "../libc/read_file.ts";
+import { overflowUid } from "../libc/overflow_uid.ts";
 import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import {
   checkConfigFile,
@@ -14,7 +14,6 @@ import {
   requireSafe,
 } from "../files/permissions.ts";
 import { checkTrustedFile, readTrustedFile } from "../files/trusted_file.ts";
-import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
@@ -43,21 +42,6 @@ export const BUILT_IN: Config = {
  */
 export function loadHostFacts(uid: number): HostFacts {
   return { serverUid: uid, overflowUid: overflowUid() };
-}
-
-/** The uid that stands for every uid without a mapping (`proc_sys_kernel(5)`, `overflowuid`). */
-function overflowUid(): number {
-  let text: string;
-  try {
-    text = readProc("/proc/sys/kernel/overflowuid");
-  } catch (error) {
-    // Without /proc: the default of the kernel (DEFAULT_OVERFLOWUID of linux/highuid.h).
-    if (error instanceof SystemError && error.errno === Errno.ENOENT) return 65534;
-    throw error;
-  }
-  const uid = parseId(text.trimEnd());
-  if (uid === null) throw new Error(`/proc/sys/kernel/overflowuid holds "${text}"`);
-  return uid;
 }
 
 /** How often a configuration is read. */

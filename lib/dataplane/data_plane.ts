@@ -117,6 +117,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         return;
       case "refresh":
         if (!this.#refreshConfig()) this.#reportUnchanged();
+        if (!this.#shutdown.started) this.#listeners.restore();
         return;
       case "names":
         this.#updateNames(command.results);

@@ -128,6 +128,14 @@ export class ListenerManager {
     }
   }
 
+  /** Opens listeners again whose socket file was removed. Their sessions go on. */
+  restore(): void {
+    this.#forEach(this.#endpoints, ([address, endpoint]) => {
+      if (endpoint instanceof UnixEndpoint && endpoint.isRemoved) this.#closeOne(address, endpoint);
+    });
+    this.retry();
+  }
+
   /** Whether a configured listener is not open. */
   get isIncomplete(): boolean {
     return this.#missing.size > 0;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Failure } from "../errors.ts";
+import { asFailure, ExitCode } from "../errors.ts";
 import { joinSessionKeyring, limitInheritance } from "../libc/inheritance.ts";
 import { separateUmask } from "../libc/umask.ts";
 import { runWorker } from "../reactor/worker_inbox.ts";
@@ -22,8 +22,8 @@ export function runDataPlaneWorker(): void {
       joinSessionKeyring();
       new DataPlane(options, inbox, post).run();
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const { message, exit, hint } = error;
+      // Nothing is thrown: the runtime would print a stack trace.
+      const { message, exit, hint } = asFailure(error, "an internal error", ExitCode.software);
       post({ kind: "failed", message, exit, hint });
     }
   });

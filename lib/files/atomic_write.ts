@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { ExitCode, Failure } from "../errors.ts";
+import { Errno, SystemError } from "../libc/errno.ts";
 import type { Directory, DirectoryFile } from "../libc/directory.ts";
 
 /** What the file that {@linkcode atomicWrite} makes is like. */
@@ -29,6 +31,7 @@ export interface AtomicWriteOptions {
  * @param name The file's name in it.
  * @param bytes The new content.
  * @throws {SystemError} When a system call fails. The old file is as it was then.
+ * @throws {Failure} 71 when the file is a mount point, which no other file can replace.
  */
 export function atomicWrite(
   directory: Directory,
@@ -47,7 +50,20 @@ export function atomicWrite(
     directory.rename(temporaryName, name);
   } catch (error) {
     directory.remove(temporaryName);
+    if (error instanceof SystemError && error.errno === Errno.EBUSY) throw mountPoint(name, error);
     throw error;
   }
   directory.sync();
+}
+
+/** A file that was mounted by itself, as containers do, is no entry of its directory alone. */
+function mountPoint(name: string, cause: SystemError): Failure {
+  return new Failure(
+    `Cannot replace ${name}: it is a mount point of its own, and a file is written by replacing it`,
+    {
+      exit: ExitCode.os,
+      hint: "mount the directory of the file instead of the file, or edit it outside of the mount",
+      cause,
+    },
+  );
 }

@@ -3,11 +3,47 @@
  *
  * @module
  */
+import { dirname } from "@std/path";
+import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { descriptorStatus, linkStatus } from "../libc/file_status.ts";
 import { openLockFile, tryLock, tryUnlink } from "../libc/flock.ts";
 import { effectiveUid } from "../libc/ids.ts";
+import { shellWord } from "../text/shell_word.ts";
+import { isDenied } from "./system_reason.ts";
+
+/**
+ * The failure to take a lock, of which the file may be one that another user has left.
+ *
+ * @param path The lock file.
+ * @param error What {@linkcode LockFile.tryAcquire} threw.
+ */
+export function lockFailure(path: string, error: unknown): unknown {
+  if (!(error instanceof SystemError)) return error;
+  const uid = isDenied(error) ? ownerOf(path) : null;
+  const word = shellWord(path);
+  return new Failure(
+    uid === null || uid === effectiveUid()
+      ? `Cannot lock ${path}: ${describe(error.errno)}`
+      : `Cannot lock ${path}: it belongs to uid ${uid}`,
+    {
+      exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
+      hint: uid === null
+        ? `ls -ld ${word} ${shellWord(dirname(path))}`
+        : `fuser -v ${word} || rm ${word}`,
+      cause: error,
+    },
+  );
+}
+
+function ownerOf(path: string): number | null {
+  try {
+    return linkStatus(path)?.uid ?? null;
+  } catch {
+    return null;
+  }
+}
 
 /** A lock, held until {@linkcode LockFile.release} or the end of the process. */
 export class LockFile {

@@ -7,6 +7,7 @@ import { basename, dirname, resolve } from "@std/path";
 import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
+import { makeDirectory } from "../files/made_directory.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { checkPath } from "../files/trusted_path.ts";
 import { Directory } from "../libc/directory.ts";
@@ -45,7 +46,7 @@ export function storeKey(
   const replaces = requireReplaceable(absolute, force);
   const text = formatKey(key);
   try {
-    Deno.mkdirSync(dirname(absolute), { recursive: true, mode: ownUid === 0 ? 0o755 : 0o700 });
+    makeDirectory(dirname(absolute), { recursive: true, mode: ownUid === 0 ? 0o755 : 0o700 });
     const target = replaces ? Deno.realPathSync(absolute) : absolute;
     const problem = checkPath(absolute, ownUid) ?? checkPath(target, ownUid);
     requireSafe(problem, "A key is not written where other users could replace it:");

@@ -13,14 +13,30 @@ import { LogFile } from "./log_file.ts";
 import { requireAppendable } from "./log_owner.ts";
 import { type LogSink, LogStream } from "./log_stream.ts";
 
+/** A stream that the log may go to instead of a file. */
+type StandardStream = "stderr" | "stdout";
+
+/**
+ * The paths that mean a stream. They are not opened: a socket, such as that of journald, cannot be,
+ * and a pipe could block the server.
+ */
+const STREAM_PATHS: ReadonlyMap<string, StandardStream> = new Map([
+  ["/dev/stderr", "stderr"],
+  ["/dev/fd/2", "stderr"],
+  ["/proc/self/fd/2", "stderr"],
+  ["/dev/stdout", "stdout"],
+  ["/dev/fd/1", "stdout"],
+  ["/proc/self/fd/1", "stdout"],
+]);
+
 /** The settings that do not come from the configuration. */
 export interface LogOptions {
   readonly logLevel: LogLevel | null;
   readonly logFormat: "text" | "json" | null;
   /** Whether standard error is a terminal. */
   readonly logIsTerminal: boolean;
-  /** Standard error. */
-  readonly logSink: LogSink;
+  /** Standard error, and standard output. */
+  readonly logSinks: Readonly<Record<StandardStream, LogSink>>;
 }
 
 /** The log of a server, with the settings in force. */
@@ -29,7 +45,7 @@ export class ServerLog {
   readonly #options: LogOptions;
   readonly #liveConfig: LiveConfig;
   readonly #owner: ProcessIdentity | null;
-  readonly #stream: LogStream;
+  readonly #streams: Readonly<Record<StandardStream, LogStream>>;
   #file: LogFile | null = null;
 
   /**
@@ -41,11 +57,13 @@ export class ServerLog {
     this.#options = options;
     this.#liveConfig = liveConfig;
     this.#owner = owner;
-    this.#stream = new LogStream(
-      options.logSink,
-      (lost) => this.#line(`${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`),
-    );
-    const { file } = liveConfig.config.log;
+    const notice = (lost: number) =>
+      this.#line(`${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`);
+    this.#streams = {
+      stderr: new LogStream(options.logSinks.stderr, notice),
+      stdout: new LogStream(options.logSinks.stdout, notice),
+    };
+    const file = this.#path();
     if (file !== null) this.#file = this.#open(file);
     if (file !== null && owner !== null) requireAppendable(owner, file);
     this.audit = new AuditLog(this.#format(), (text) => this.#write(text));
@@ -53,7 +71,7 @@ export class ServerLog {
 
   /** Applies a changed configuration. */
   reconfigure(): void {
-    const { file } = this.#liveConfig.config.log;
+    const file = this.#path();
     if (file !== (this.#file?.path ?? null)) {
       this.#attempt(() => {
         const next = file === null ? null : this.#open(file);
@@ -69,14 +87,25 @@ export class ServerLog {
     this.#attempt(() => this.#file?.reopen());
   }
 
-  /** Whether everything was written to standard error, or counted as lost. */
+  /** Whether everything was written to the standard streams, or counted as lost. */
   get isWritten(): boolean {
-    return this.#stream.isWritten;
+    return this.#streams.stderr.isWritten && this.#streams.stdout.isWritten;
   }
 
   /** Settles when {@linkcode isWritten} is true, which may be never where no process reads. */
-  written(): Promise<void> {
-    return this.#stream.written();
+  async written(): Promise<void> {
+    await Promise.all([this.#streams.stderr.written(), this.#streams.stdout.written()]);
+  }
+
+  /** The path of the log file, or null where the log goes to a stream. */
+  #path(): string | null {
+    const { file } = this.#liveConfig.config.log;
+    return file === null || STREAM_PATHS.has(file) ? null : file;
+  }
+
+  #stream(): StandardStream {
+    const { file } = this.#liveConfig.config.log;
+    return file === null ? "stderr" : STREAM_PATHS.get(file) ?? "stderr";
   }
 
   #open(path: string): LogFile {
@@ -94,7 +123,7 @@ export class ServerLog {
   #format(): AuditFormat {
     const { level, format } = this.#liveConfig.config.log;
     const { logLevel, logFormat, logIsTerminal } = this.#options;
-    const toTerminal = logIsTerminal && this.#file === null;
+    const toTerminal = logIsTerminal && this.#file === null && this.#stream() === "stderr";
     return {
       level: logLevel ?? level,
       format: logFormat ?? format ?? (toTerminal ? "text" : "json"),
@@ -103,14 +132,14 @@ export class ServerLog {
 
   #write(text: string): void {
     if (this.#file === null) {
-      this.#stream.write(text);
+      this.#streams[this.#stream()].write(text);
       return;
     }
     try {
       this.#file.write(text);
     } catch (error) {
       // Events must not be lost because a disk is full: they go to standard error.
-      this.#stream.write(`ipcauth: error: ${messageOf(error)}\n${text}`);
+      this.#streams.stderr.write(`ipcauth: error: ${messageOf(error)}\n${text}`);
     }
   }
 

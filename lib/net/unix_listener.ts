@@ -8,14 +8,18 @@ import { dirname } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import type { ListeningSocket } from "./acceptor.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { describe, Errno, SystemError } from "../libc/errno.ts";
-import { LockFile } from "../files/lock_file.ts";
+import { Errno, SystemError } from "../libc/errno.ts";
+import { lockFailure, LockFile } from "../files/lock_file.ts";
+import { makeDirectory } from "../files/made_directory.ts";
+import { isDenied, reasonOf } from "../files/system_reason.ts";
+import { shellWord } from "../text/shell_word.ts";
 import { giveDirectory } from "../libc/file_owner.ts";
-import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
+import { type FileStatus, fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import { effectiveUid } from "../libc/ids.ts";
 import { bind, connect, listen, unixSocket } from "../libc/sockets.ts";
 import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { withUmask } from "../libc/umask.ts";
+import { restoreHint } from "./restore_hint.ts";
 import { checkDirectory, octalMode, requireSafe } from "../files/permissions.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
@@ -113,6 +117,19 @@ export class UnixListener implements ListeningSocket {
     }
   }
 
+  /**
+   * Whether the socket file was removed, so that no client can connect. Not of a socket that a
+   * service manager opened.
+   */
+  get isRemoved(): boolean {
+    if (this.#identity === null) return false;
+    try {
+      return linkStatus(this.#path) === null;
+    } catch {
+      return false;
+    }
+  }
+
   /** Removes the socket file, if it is still the one this listener created. */
   unlink(): void {
     if (this.#identity === null) return;
@@ -152,19 +169,20 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
 
 function prepareDirectory(directory: string, serverUid: number): void {
   try {
-    Deno.mkdirSync(directory, { mode: 0o755 });
+    makeDirectory(directory, { mode: 0o755, recursive: false });
     // After --drop-to the server must be able to remove the socket file.
     if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new Failure(`There is no directory ${dirname(directory)}`, {
         exit: ExitCode.os,
-        hint: `mkdir -p ${directory}`,
+        hint: `mkdir -p ${shellWord(directory)}`,
       });
     }
     if (!(error instanceof Deno.errors.AlreadyExists)) {
-      throw new Failure(`Cannot create the directory ${directory}`, {
-        exit: ExitCode.os,
+      throw new Failure(`Cannot create the directory ${directory}: ${reasonOf(error)}`, {
+        exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
+        hint: `namei -l ${shellWord(directory)}`,
         cause: error,
       });
     }
@@ -174,8 +192,18 @@ function prepareDirectory(directory: string, serverUid: number): void {
 
 /** @throws {Failure} 78 when another user could replace the socket. */
 function requireSafeDirectory(directory: string, serverUid: number): void {
-  const problem = checkDirectory(fileStatus(directory), directory, serverUid);
-  requireSafe(problem, "The socket directory");
+  let status: FileStatus;
+  try {
+    status = fileStatus(directory);
+  } catch (error) {
+    // Such as a link to itself, or to a directory that does not exist.
+    throw new Failure(`Cannot use the socket directory ${directory}: ${reasonOf(error)}`, {
+      exit: ExitCode.os,
+      hint: `namei -l ${shellWord(directory)}`,
+      cause: error,
+    });
+  }
+  requireSafe(checkDirectory(status, directory, serverUid), "The socket directory");
 }
 
 function takeLock(path: string): LockFile {
@@ -183,11 +211,7 @@ function takeLock(path: string): LockFile {
   try {
     lock = LockFile.tryAcquire(`${path}.lock`);
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw new Failure(`Cannot lock ${path}.lock: ${describe(error.errno)}`, {
-      exit: ExitCode.os,
-      cause: error,
-    });
+    throw lockFailure(`${path}.lock`, error);
   }
   if (lock !== null) return lock;
   throw alreadyRunning(path);
@@ -213,6 +237,12 @@ function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
 }
 
 function alreadyRunning(path: string): Failure {
+  if (linkStatus(path) === null) {
+    return new Failure(`A server is already running on ${path}, and its socket file was removed`, {
+      exit: ExitCode.unavailable,
+      hint: restoreHint(path),
+    });
+  }
   return new Failure(`A server is already running on ${path}`, {
     exit: ExitCode.unavailable,
     hint: "ipcauth serve --unix=OTHER-PATH, or stop the other server",

@@ -36,6 +36,7 @@ export class UnixEndpoint implements ConnectionHandler {
   #service: Service | null;
   #config: UnixListenerConfig;
   readonly #acceptor: Acceptor;
+  readonly #listener: UnixListener;
   /** How many connections wait for the name of their user. */
   #waiting = 0;
   readonly name: string;
@@ -56,6 +57,7 @@ export class UnixEndpoint implements ConnectionHandler {
     this.#config = config;
     this.#service = service;
     this.name = listener.name;
+    this.#listener = listener;
     this.#acceptor = new Acceptor(context.reactor, listener, this);
   }
 
@@ -67,6 +69,11 @@ export class UnixEndpoint implements ConnectionHandler {
   /** Whether connections can be allowed. A suspended endpoint denies every connection. */
   get isAccepting(): boolean {
     return this.#service !== null;
+  }
+
+  /** Whether its socket file was removed, so that no client can connect any more. */
+  get isRemoved(): boolean {
+    return this.#listener.isRemoved;
   }
 
   /** Applies a changed configuration, without its service. */
