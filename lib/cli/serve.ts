@@ -12,7 +12,7 @@ import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/read_file.ts";
 import { NameService } from "../names/name_service.ts";
-import { requireGroups } from "../server/require_groups.ts";
+import { requireNames } from "../server/require_names.ts";
 import { hostName, nameByUid } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
@@ -78,7 +78,7 @@ async function prepare(
     refreshMs: () => liveConfig.config.directory.refresh,
     report: (message) => log.audit.record({ event: "error", time: Date.now(), message }),
   });
-  await requireGroups(liveConfig.config, names);
+  await requireNames(liveConfig.config, names);
   const server = new Supervisor({
     thread: context.thread,
     liveConfig,
@@ -135,6 +135,7 @@ function serviceOf({ service }: ServeCommand): ServiceConfig | null {
   }
   return {
     ...service,
+    backendUser: null,
     target: target.kind === "unix" ? { ...target, path: socketPath(target.path) } : target,
   };
 }

@@ -29,6 +29,7 @@ export const BUILT_IN: Config = {
   listeners: null,
   access: { users: [], usersByUid: new Map(), usersByName: new Map(), groups: [] },
   namedGroups: [],
+  namedAccounts: [],
   limits: DEFAULT_LIMITS,
   log: DEFAULT_LOG,
   directory: DEFAULT_DIRECTORY,

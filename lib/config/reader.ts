@@ -4,7 +4,7 @@
  * @module
  */
 import { MAX_ID, parseId } from "../policy/id.ts";
-import type { NamedGroup } from "./types.ts";
+import type { NamePlace } from "./types.ts";
 import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
 
 /** The entries of a mapping whose keys have been checked. */
@@ -17,7 +17,9 @@ export interface Fields extends Place {
 export class Reader {
   readonly #problems: Problems;
   /** The groups whose gid the file leaves to the name service, each once. */
-  readonly namedGroups = new Map<string, NamedGroup>();
+  readonly namedGroups = new Map<string, NamePlace>();
+  /** The accounts of the name service that the file names, each once. */
+  readonly namedAccounts = new Map<string, NamePlace>();
 
   constructor(problems: Problems) {
     this.#problems = problems;
@@ -123,6 +125,11 @@ export class Reader {
   /** Notes a group whose gid the file leaves to the name service. */
   nameGroup(name: string, { at, key }: Place): void {
     if (!this.namedGroups.has(name)) this.namedGroups.set(name, { name, at, key });
+  }
+
+  /** Notes an account of the name service. */
+  nameAccount(name: string, { at, key }: Place): void {
+    if (!this.namedAccounts.has(name)) this.namedAccounts.set(name, { name, at, key });
   }
 
   /** Reads one of a few words. */

@@ -107,6 +107,7 @@ function build(
     listeners,
     access,
     namedGroups: [...reader.namedGroups.values()],
+    namedAccounts: [...reader.namedAccounts.values()],
     limits: readLimits(get("limits"), reader),
     log: readLog(get("log"), reader),
     directory: readDirectory(get("directory"), reader),

@@ -4,7 +4,9 @@
  * @module
  */
 import { readTarget } from "./addresses.ts";
+import type { Target } from "../net/address.ts";
 import type { Value } from "./document.ts";
+import { readName } from "./names.ts";
 import { type Fields, isEmpty, type Reader } from "./reader.ts";
 import {
   DEFAULT_FORWARD_IDENTITY,
@@ -14,7 +16,7 @@ import {
 } from "./types.ts";
 
 /** The keys of a service that is a mapping. */
-export const SERVICE_KEYS = ["forward", "identity", "exec", "run_as"] as const;
+export const SERVICE_KEYS = ["forward", "identity", "backend_user", "exec", "run_as"] as const;
 
 /** The service of a listener that names none. It is also the only one that is a word. */
 export const DEFAULT_SERVICE = { kind: "console" } as const satisfies ServiceConfig;
@@ -66,7 +68,21 @@ function readForward(forward: Value, fields: Fields, reader: Reader): ServiceCon
       "impersonate goes with a unix: target: a TCP backend cannot see the uid of its client",
     );
   }
-  return { kind: "forward", target, identity };
+  const backendUser = readBackendUser(fields.get("backend_user"), target, reader);
+  return { kind: "forward", target, identity, backendUser };
+}
+
+function readBackendUser(value: Value | null, target: Target, reader: Reader): string | null {
+  if (value === null) return null;
+  if (target.kind !== "unix") {
+    return reader.refuse(
+      value,
+      "backend_user goes with a unix: target: of a TCP backend the kernel names no user",
+    );
+  }
+  const name = readName(value, value, "user", reader);
+  if (name !== null) reader.nameAccount(name, value);
+  return name;
 }
 
 function readExec(
@@ -77,6 +93,8 @@ function readExec(
 ): ServiceConfig | null {
   const identity = fields.get("identity");
   if (identity !== null) reader.refuse(identity, "identity goes with forward");
+  const backendUser = fields.get("backend_user");
+  if (backendUser !== null) reader.refuse(backendUser, "backend_user goes with forward");
   const argv = reader.list(exec).map((word) => readWord(word, reader));
   const runAs = readRunAs(fields.get("run_as"), userExists, reader);
   if (argv.length === 0) return reader.refuse(exec, "a program is missing");

@@ -15,7 +15,13 @@ export type ForwardIdentity = typeof FORWARD_IDENTITIES[number];
 /** What an accepted connection is handed to. */
 export type ServiceConfig =
   | { readonly kind: "console" }
-  | { readonly kind: "forward"; readonly target: Target; readonly identity: ForwardIdentity }
+  | {
+    readonly kind: "forward";
+    readonly target: Target;
+    readonly identity: ForwardIdentity;
+    /** The user of the name service that a backend on a Unix socket runs as; null for the rule. */
+    readonly backendUser: string | null;
+  }
   | {
     readonly kind: "exec";
     /** Program and arguments, at least one. */
@@ -89,10 +95,9 @@ export interface LogConfig {
   readonly file: string | null;
 }
 
-/** A group whose gid the file leaves to the name service. */
-export interface NamedGroup {
+/** A name of the name service, and where the file names it first. */
+export interface NamePlace {
   readonly name: string;
-  /** Where the file names it first. */
   readonly at: Position;
   /** The path of that key, such as `groups[0].name`. */
   readonly key: string;
@@ -111,7 +116,10 @@ export interface Config {
   /** Null where the file has no `listeners:`, which means a console on the default socket. */
   readonly listeners: readonly ListenerConfig[] | null;
   readonly access: AccessTable;
-  readonly namedGroups: readonly NamedGroup[];
+  /** The groups whose gid the file leaves to the name service. */
+  readonly namedGroups: readonly NamePlace[];
+  /** The accounts of the name service that `backend_user` names. */
+  readonly namedAccounts: readonly NamePlace[];
   readonly limits: Limits;
   readonly log: LogConfig;
   readonly directory: DirectoryConfig;

@@ -167,6 +167,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       authorizer: new Authorizer(liveConfig, hostFacts, sessions, names),
       handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
       names,
+      hostFacts,
       serverUid: hostFacts.serverUid,
       refreshConfig: () => void this.#refreshConfig(),
       reportConfigProblem: ({ message: problem }) =>
@@ -200,7 +201,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         return this.#greeter;
       case "forward": {
         const idleTimeout = () => liveConfig.config.limits.idleTimeout;
-        return new Forwarder(this.#context, service.target, service.identity, idleTimeout);
+        return new Forwarder(this.#context, service, idleTimeout);
       }
       case "exec":
         return new Executor(

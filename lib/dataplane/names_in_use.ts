@@ -8,8 +8,16 @@ import type { LookupRequest } from "../names/results.ts";
 import { needsGroups } from "../session/authorizer.ts";
 import type { SessionTable } from "../session/session_table.ts";
 
+/** The groups and accounts of the name service that a file names. */
+export function namesOfFile(config: Config): readonly LookupRequest[] {
+  return [
+    ...config.namedGroups.map(({ name }) => ({ kind: "group" as const, name })),
+    ...config.namedAccounts.map(({ name }) => ({ kind: "user" as const, name })),
+  ];
+}
+
 /**
- * The groups that the file names without a gid, and the users of keys whose listener is narrowed to
+ * What the file names, and the users of keys whose listener is narrowed to
  * groups, those of open sessions included.
  */
 export function namesInUse(
@@ -32,7 +40,7 @@ export function namesInUse(
     });
   }
   return [
-    ...config.namedGroups.map(({ name }) => ({ kind: "group" as const, name })),
+    ...namesOfFile(config),
     ...[...uids].map((uid) => ({ kind: "account" as const, uid })),
   ];
 }

@@ -113,6 +113,16 @@ function checkWritable(facts: FileFacts, path: string): PathProblem | null {
   };
 }
 
+/** Whether its group or all users may write to it. */
+export function isShared({ mode }: Pick<FileFacts, "mode">): boolean {
+  return (mode & WRITABLE_BY_OTHERS) !== 0;
+}
+
+/** Whether the entries of a directory can only be replaced by their owners. */
+export function isSticky({ mode }: Pick<FileFacts, "mode">): boolean {
+  return (mode & STICKY) !== 0;
+}
+
 function checkOwner(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
   if (isTrustedOwner(facts, ownUid)) return null;
   return {
@@ -121,7 +131,8 @@ function checkOwner(facts: FileFacts, path: string, ownUid: number): PathProblem
   };
 }
 
-function isTrustedOwner({ uid }: FileFacts, ownUid: number): boolean {
+/** Whether a file belongs to root or to the uid that relies on it. */
+export function isTrustedOwner({ uid }: Pick<FileFacts, "uid">, ownUid: number): boolean {
   return uid === 0 || uid === ownUid;
 }
 

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { dirname, join, resolve } from "@std/path";
+import { resolve } from "@std/path";
 import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
+import { PathWalker } from "./path_walker.ts";
 import { checkDirectory, checkLink, type PathProblem } from "./permissions.ts";
-
-/** How many symbolic links are followed, as by the kernel (`path_resolution(7)`). */
-const MAX_LINKS = 40;
 
 /**
  * Checks every directory and every symbolic link that the path of a file goes through. A user who
@@ -44,47 +42,4 @@ export function checkPath(
     }
   }
   return null;
-}
-
-/** Yields the prefixes of a path, from the root on, one component longer each time. */
-class PathWalker {
-  #rest: string[];
-  #current = "/";
-  #started = false;
-  #links = 0;
-
-  constructor(path: string) {
-    this.#rest = componentsOf(path);
-  }
-
-  get isAtEnd(): boolean {
-    return this.#rest.length === 0;
-  }
-
-  /** The next prefix; null after the whole path. */
-  next(): string | null {
-    if (!this.#started) {
-      this.#started = true;
-      return this.#current;
-    }
-    const component = this.#rest.shift();
-    if (component === undefined) return null;
-    this.#current = join(this.#current, component);
-    return this.#current;
-  }
-
-  /**
-   * Continues at the target of a symbolic link.
-   *
-   * @throws {Error} After {@linkcode MAX_LINKS} links.
-   */
-  follow(link: string, target: string): void {
-    if (++this.#links > MAX_LINKS) throw new Error(`there are too many links at ${link}`);
-    this.#current = target.startsWith("/") ? "/" : dirname(link);
-    this.#rest.unshift(...componentsOf(target));
-  }
-}
-
-function componentsOf(path: string): string[] {
-  return path.split("/").filter((part) => part !== "" && part !== ".");
 }

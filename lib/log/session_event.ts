@@ -10,14 +10,15 @@ import type { AllowRule, DenyReason } from "../policy/types.ts";
  * Why a session ended: `end` when both sides were done, `error` when the client's connection broke,
  * `truncated`, `corrupt` and so on when bytes received over TCP were not authentic or not in order,
  * `backend-refused`, `backend-timeout` and `backend-error` when the backend could not be reached or
- * broke, `exec-failed` when the program could not be started, or the reason for which the server
- * ended it.
+ * broke, `backend-untrusted` when it runs as another user than the listener's may, `exec-failed`
+ * when the program could not be started, or the reason for which the server ended it.
  */
 export type CloseReason =
   | RelayCloseReason
   | "backend-refused"
   | "backend-timeout"
   | "backend-error"
+  | "backend-untrusted"
   | "exec-failed";
 
 /** The peer of an event: `struct ucred` of `unix(7)` and its program. */

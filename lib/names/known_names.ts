@@ -26,6 +26,7 @@ export class KnownNames {
   readonly #request: (request: LookupRequest) => void;
   readonly #groups = new Map<string, number | null>();
   readonly #lastGroups = new Map<string, number | null>();
+  readonly #uids = new Map<string, number | null>();
   readonly #accounts = new Map<number, AccountResult>();
   readonly #lastAccounts = new Map<number, AccountResult>();
   readonly #waiters = new Map<number, Set<AccountWaiter>>();
@@ -41,6 +42,11 @@ export class KnownNames {
 
   /** The gid of a group name as it was known last. */
   readonly lastGidOf: GroupLookup = (name) => this.#lastGroups.get(name) ?? null;
+
+  /** The uid of an account; null where it is not known now, or there is no such account. */
+  uidOf(name: string): number | null {
+    return this.#uids.get(name) ?? null;
+  }
 
   /** The account of a uid; null where it is not known now. */
   account(uid: number): AccountResult | null {
@@ -75,6 +81,7 @@ export class KnownNames {
     for (const result of results) {
       if (result.kind === "group") changed = this.#updateGroup(result) || changed;
       else if (result.kind === "account") changed = this.#updateAccount(result) || changed;
+      else this.#uids.set(result.name, result.account?.uid ?? null);
     }
     return changed;
   }

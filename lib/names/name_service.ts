@@ -188,14 +188,18 @@ export class NameService {
       this.#options.report(
         `This machine knows no group "${result.name}": no peer is in it; give its gid, or add it`,
       );
+    } else if (result.kind === "user" && result.account === null) {
+      this.#options.report(
+        `This machine knows no user "${result.name}": no backend is accepted that would run as it`,
+      );
     }
   }
 
   /** Whether the answer about another user has a problem already. */
   #othersFail({ request }: Entry): boolean {
-    if (request.kind === "group") return false;
+    if (request.kind !== "account") return false;
     for (const other of this.#entries.values()) {
-      if (other.request === request || other.request.kind === "group") continue;
+      if (other.request === request || other.request.kind !== "account") continue;
       if (other.result !== null && other.result.problem !== null) return true;
     }
     return false;

@@ -8,7 +8,7 @@ import type { Failure } from "../errors.ts";
 import type { EventBuffer } from "../log/event_buffer.ts";
 import type { KnownNames } from "../names/known_names.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
-import type { DenyDecision, Identity } from "../policy/types.ts";
+import type { DenyDecision, HostFacts, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
@@ -35,6 +35,7 @@ export interface DataPlaneContext extends HandshakeContext {
   readonly executables: ExecutableLookup;
   /** What is known of the name service. */
   readonly names: KnownNames;
+  readonly hostFacts: HostFacts;
   /** The server's effective uid. */
   readonly serverUid: number;
   /** Loads the configuration, and applies it, where the file on disk has changed. */

@@ -88,7 +88,7 @@ function listener(key: string, value: string): string {
 }
 
 function service(key: string, value: string): string {
-  const others: Record<string, string> = key === "identity"
+  const others: Record<string, string> = ["identity", "backend_user"].includes(key)
     ? { forward: '"unix:/b"' }
     : key === "run_as"
     ? { exec: "[/b]" }

@@ -71,6 +71,7 @@ Deno.test("parseConfig() reads a configuration with every key", () => {
     kind: "forward",
     target: { kind: "unix", path: "/run/pg.sock" },
     identity: "impersonate",
+    backendUser: null,
   });
   if (third?.kind !== "tcp") throw new Error("the third listener is not a TCP one");
   assertEquals([third.host, third.port], ["::1", 4569]);

@@ -42,8 +42,12 @@ export function connectUnix(
   return error;
 }
 
-/** Joins a client to its backend. @returns Null when that fails; the backend is closed then. */
-type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | null;
+/**
+ * Joins a client to its backend.
+ *
+ * @returns The reason to end the session when that fails; the backend is closed then.
+ */
+type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | CloseReason;
 
 /** The handle of a session until its backend has accepted. */
 export class BackendConnect implements SessionHandle, ConnectHandler {
@@ -88,9 +92,9 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     return backend === null ? this : this.#joined(backend);
   }
 
-  /** Ends the session: the backend cannot be reached. */
-  fail(): SessionHandle {
-    return this.#endSoon("backend-error");
+  /** Ends the session: the backend cannot be reached, or is refused. */
+  fail(reason: CloseReason): SessionHandle {
+    return this.#endSoon(reason);
   }
 
   onConnected(backend: Descriptor): void {
@@ -116,7 +120,7 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
 
   #joined(backend: Descriptor): SessionHandle {
     const handle = this.#join(this.#client, backend);
-    if (handle === null) return this.#endSoon("backend-error");
+    if (typeof handle === "string") return this.#endSoon(handle);
     this.#settled = true;
     this.#session.attach(handle);
     return handle;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ForwardIdentity } from "../../config/types.ts";
+import type { ServiceConfig } from "../../config/types.ts";
 import type { Target } from "../../net/address.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
@@ -16,19 +16,21 @@ import {
 } from "../../libc/inet_address.ts";
 import { setTcpOptions } from "../../libc/tcp_socket.ts";
 import { unixAddress } from "../../libc/unix_address.ts";
+import type { CloseReason } from "../../log/session_event.ts";
 import { Relay } from "../../net/relay.ts";
 import type { RelayOutcome, RelayOwner, TerminationReason } from "../../net/relay_outcome.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
 import { type AccountContext, openWithAccount } from "../account_wait.ts";
-import type { RelayContext } from "../../session/data_plane_context.ts";
+import type { DataPlaneContext, RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
 import type { ClientConnection, Service } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
 import { BackendConnect, connectUnix } from "./backend_connect.ts";
 import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
+import { BackendTrust } from "./backend_trust.ts";
 
 /** What the service `forward` needs of the data plane. */
-export type ForwardContext = RelayContext & AccountContext;
+export type ForwardContext = RelayContext & AccountContext & Pick<DataPlaneContext, "hostFacts">;
 
 /** Forwards connections to one backend. */
 export class Forwarder implements Service {
@@ -37,24 +39,32 @@ export class Forwarder implements Service {
   readonly #kind: "unix" | "tcp";
   readonly #addresses: readonly [SocketAddress, ...SocketAddress[]];
   readonly #identity: BackendIdentity;
+  /** Null for a backend on TCP. */
+  readonly #trust: BackendTrust | null;
   readonly #idleTimeoutMs: () => number;
 
   /**
-   * @param target The backend. A host name is resolved once, here.
-   * @param identity What the backend is told of the client.
+   * @param service The backend, and what it is told of the client. A host name is resolved once,
+   * here.
    * @param idleTimeoutMs How long a session may be idle, in milliseconds; 0 for no limit.
    * @throws {Failure} 78 when the host has no address, or this process may not impersonate users.
    */
   constructor(
     context: ForwardContext,
-    target: Target,
-    identity: ForwardIdentity,
+    { target, identity, backendUser: user }: ServiceConfig & { kind: "forward" },
     idleTimeoutMs: () => number,
   ) {
     this.#identity = backendIdentity(identity, context.names);
     this.#context = context;
     this.#kind = target.kind;
     this.#addresses = addressesOf(target);
+    const { hostFacts, names } = context;
+    this.#trust = target.kind === "tcp" ? null : new BackendTrust({
+      path: target.path,
+      hostFacts,
+      user,
+      uidOf: (name) => names.uidOf(name),
+    });
     this.#idleTimeoutMs = idleTimeoutMs;
   }
 
@@ -75,25 +85,41 @@ export class Forwarder implements Service {
       const [address] = this.#addresses;
       const attempt = () => connectUnix(this.#identity, session, address);
       const backend = attempt();
-      return typeof backend === "number"
-        ? backendConnect().toUnix(backend, attempt)
-        : this.#join(session, client, backend) ?? backendConnect().fail();
+      if (typeof backend === "number") return backendConnect().toUnix(backend, attempt);
+      const handle = this.#join(session, client, backend);
+      return typeof handle === "string" ? backendConnect().fail(handle) : handle;
     } catch {
       // No descriptor is left, for example: this session has no backend, and others are not
       // affected.
-      return backendConnect().fail();
+      return backendConnect().fail("backend-error");
     }
   }
 
-  /** @returns Null when the identity cannot be sent to the backend, which is closed then. */
-  #join(session: Session, client: ClientConnection, backend: Descriptor): SessionHandle | null {
+  /**
+   * @returns The reason to end the session when the backend is refused, or the identity cannot be
+   * sent to it; it is closed then.
+   */
+  #join(
+    session: Session,
+    client: ClientConnection,
+    backend: Descriptor,
+  ): SessionHandle | CloseReason {
+    const problem = this.#trust?.problemOf(backend) ?? null;
+    if (problem !== null) {
+      backend.close();
+      const { id, facts } = session;
+      this.#context.events.logError(
+        `Session ${id} of ${facts.listener} is refused its backend: ${problem}`,
+      );
+      return "backend-untrusted";
+    }
     let unsent: Uint8Array | null;
     try {
       if (this.#kind === "tcp") setTcpOptions(backend);
       unsent = this.#identity.before(session, client.descriptor);
     } catch {
       backend.close();
-      return null;
+      return "backend-error";
     }
     const end = { descriptor: backend, kind: this.#kind, seal: null, unsent };
     return new ForwardSession(this.#context, session, client, end, this.#idleTimeoutMs());

@@ -1,0 +1,55 @@
+/**
+ * Who can put another file at a path, beside root and this process.
+ *
+ * @module
+ */
+import { resolve } from "@std/path";
+import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
+import { isShared, isSticky, isTrustedOwner } from "./permissions.ts";
+import { PathWalker } from "./path_walker.ts";
+
+/** Who can put another file at a path. */
+export interface PathFacts {
+  /** The other owners of directories and links that the path goes through, each with one. */
+  readonly owners: ReadonlyMap<number, string>;
+  /** A directory that its group or all users may write; null where there is none. */
+  readonly shared: string | null;
+  /** Whether only root and this process can change any of this. */
+  readonly isStable: boolean;
+}
+
+/**
+ * Looks at every directory and every symbolic link that the path of a file goes through. Each call
+ * takes one `statx(2)` a component.
+ *
+ * @param path The file.
+ * @param ownUid The uid that relies on it.
+ * @returns Null when there is no such file.
+ * @throws {SystemError} When a part cannot be looked at.
+ * @throws {Error} When there are too many links.
+ */
+export function pathFacts(path: string, ownUid: number): PathFacts | null {
+  const walker = new PathWalker(resolve(path));
+  const owners = new Map<number, string>();
+  let shared: string | null = null;
+  let inSticky = false;
+  let isStable = true;
+  for (let current = walker.next(); current !== null; current = walker.next()) {
+    const status = linkStatus(current);
+    if (status === null) return null;
+    const isLink = (status.mode & FileType.mask) === FileType.link;
+    // What lies in a sticky directory can be replaced by its owner.
+    if ((isLink || inSticky || !walker.isAtEnd) && !isTrustedOwner(status, ownUid)) {
+      owners.set(status.uid, current);
+    }
+    if (isLink) {
+      walker.follow(current, linkTarget(current));
+      inSticky = false;
+    } else if (!walker.isAtEnd) {
+      inSticky = isShared(status) && isSticky(status);
+      if (inSticky) isStable = false;
+      else if (isShared(status)) shared ??= current;
+    }
+  }
+  return { owners, shared, isStable: isStable && owners.size === 0 && shared === null };
+}

@@ -1,0 +1,118 @@
+/**
+ * Whether the process behind a backend's socket is the one that the configuration means.
+ *
+ * The server may have more rights than those who own a directory on the way to the socket. By a
+ * link they could lead it to any socket that it may open. So the kernel is asked as which user the
+ * backend runs (`SO_PEERCRED`), after connecting and before the first byte.
+ *
+ * @module
+ */
+import type { Descriptor } from "../../libc/descriptor.ts";
+import { peerCredentials, ucred } from "../../libc/peer_credentials.ts";
+import { type PathFacts, pathFacts } from "../../files/path_facts.ts";
+import { reasonOf } from "../../files/system_reason.ts";
+import type { HostFacts } from "../../policy/types.ts";
+
+/** What the trust in a backend depends on. */
+export interface BackendTrustOptions {
+  /** The path of the socket. */
+  readonly path: string;
+  readonly hostFacts: HostFacts;
+  /** The user that the configuration names; null where it names none. */
+  readonly user: string | null;
+  /** The uid of that user; null where it is not known now. */
+  uidOf(user: string): number | null;
+}
+
+/**
+ * For how long a path that only root and the server can change is not looked at again, in
+ * milliseconds.
+ */
+const STABLE_MS = 100;
+
+/** Checks the backends of one listener. */
+export class BackendTrust {
+  readonly #options: BackendTrustOptions;
+  #stable: { readonly facts: PathFacts; readonly until: number } | null = null;
+
+  constructor(options: BackendTrustOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Checks a backend.
+   *
+   * One `getsockopt(2)`, and one `statx(2)` for each component of the path, unless the path was
+   * found within the last {@linkcode STABLE_MS} to be one that only root and the server can change.
+   * The path is looked at after connecting: a link that was there for the moment of the call is
+   * gone, or is seen.
+   *
+   * @param backend The connection.
+   * @returns Why the backend is refused, as the end of a sentence; null where it is accepted.
+   */
+  problemOf(backend: Descriptor): string | null {
+    const { path, hostFacts, user, uidOf } = this.#options;
+    if (!peerCredentials(backend)) return "the kernel does not say as which user it runs";
+    const { uid } = ucred;
+    if (uid === hostFacts.overflowUid) return "it runs as a uid that has no mapping here";
+    let facts: PathFacts | null;
+    try {
+      facts = this.#facts();
+    } catch (error) {
+      return `its path cannot be looked at: ${reasonOf(error)}`;
+    }
+    if (facts === null) return `${path} is gone`;
+    if (user === null) return problemOfOwner(uid, facts, hostFacts.serverUid);
+    const expected = uidOf(user);
+    if (expected === null) return `the account of backend_user ${user} is not known`;
+    return problemOfUser(uid, expected, user, facts, hostFacts.serverUid);
+  }
+
+  #facts(): PathFacts | null {
+    const now = performance.now();
+    if (this.#stable !== null && now < this.#stable.until) return this.#stable.facts;
+    const facts = pathFacts(this.#options.path, this.#options.hostFacts.serverUid);
+    this.#stable = facts?.isStable ? { facts, until: now + STABLE_MS } : null;
+    return facts;
+  }
+}
+
+/** A backend of root, of the server or, in a directory of another user, of that user. */
+function problemOfOwner(uid: number, facts: PathFacts, serverUid: number): string | null {
+  const { owners, shared } = facts;
+  const [owner, another] = owners;
+  if (owner === undefined) {
+    if (uid !== 0 && uid !== serverUid) {
+      return `it runs as uid ${uid}, which is neither root, the server nor the owner of its ` +
+        "directory, and backend_user names no user";
+    }
+    return shared === null ? null : `others may write to ${shared} and put another socket there`;
+  }
+  if (another !== undefined) {
+    return `uid ${owner[0]} owns ${owner[1]} and uid ${another[0]} owns ${another[1]}, and each ` +
+      "could put another socket there";
+  }
+  return uid === owner[0]
+    ? null
+    : `it runs as uid ${uid}, and uid ${owner[0]}, who owns ${owner[1]}, could have put it there`;
+}
+
+/** A backend of the user that the configuration names. */
+function problemOfUser(
+  uid: number,
+  expected: number,
+  user: string,
+  { owners, shared }: PathFacts,
+  serverUid: number,
+): string | null {
+  if (uid !== expected) {
+    return `it runs as uid ${uid}, and backend_user is ${user}, uid ${expected}`;
+  }
+  for (const [owner, place] of owners) {
+    if (owner !== expected) return `uid ${owner}, who owns ${place}, could have put it there`;
+  }
+  if (shared !== null && (expected === 0 || expected === serverUid)) {
+    return `others may write to ${shared} and put another socket there`;
+  }
+  return null;
+}
