@@ -10,8 +10,8 @@
  * @module
  */
 
-/** Scripts whose letters are drawn alike, so that one word may hold letters of one of them only. */
-export const MIXED_SCRIPTS = [
+/** Scripts whose letters are drawn alike. A word with a letter of one holds no other letters. */
+const MIXED_SCRIPTS = [
   ["Latin", /\p{Script=Latin}/u],
   ["Greek", /\p{Script=Greek}/u],
   ["Cyrillic", /\p{Script=Cyrillic}/u],
@@ -24,7 +24,7 @@ export const MIXED_SCRIPTS = [
 const DRAWN_ALIKE = [
   ..."AАΑ BВΒ CСϹ EЕΕ FϜ GԌ HНΗ IІΙӀ JЈͿ KКΚ MМΜϺ NΝ OОΟՕ PРΡ QԚ SЅՏ TТΤ UՍ VѴ WԜ XХΧ YУΥҮ ZΖ"
     .split(" "),
-  ..."aаαɑ bЬьƄ cсϲᴄ dԁ eе gɡց hһհ iіιıɩɪ jјϳյȷ kкκᴋ lӏǀӀ nпηոп oоοσօᴏ pрρ qԛզ rгᴦ sѕꜱ uυսᴜʋ"
+  ..."aаαɑ bЬьƄ cсϲᴄ dԁ eе gɡց hһհ iіιıɩɪ jјϳյȷ kкκᴋ lӏӀ nпηոп oоοσօᴏ pрρ qԛզ rгᴦ sѕꜱ uυսᴜʋ"
     .split(" "),
   ..."vνѵᴠ wѡԝωաᴡ xхχ yуүγყʏ zᴢ 3зЗӠӡʒ 6б".split(" "),
 ];
@@ -50,11 +50,50 @@ export function lookAlike(one: string, other: string): boolean {
   return looksOf(one).some((look) => looks.includes(look));
 }
 
+/**
+ * Finds a word with letters of one of {@linkcode MIXED_SCRIPTS} and letters or digits of another
+ * script. Such a word serves no language, and is read as another one.
+ *
+ * @param name A name in which only letters, marks and digits are beyond ASCII.
+ * @returns Such as `Latin and Cyrillic letters`, or null.
+ */
+export function mixtureIn(name: string): string | null {
+  for (const word of name.split(/[^\p{L}\p{M}\p{N}]+/u)) {
+    for (const [script, own] of MIXED_SCRIPTS) {
+      if (!own.test(word)) continue;
+      const other = Array.from(word).find((one) =>
+        !own.test(one) && !/[0-9]|\p{Script=Inherited}/u.test(one)
+      );
+      if (other === undefined) continue;
+      const found = MIXED_SCRIPTS.find(([, letter]) => letter.test(other));
+      return found === undefined
+        ? `${script} letters and ${codePointText(other)}`
+        : `${script} and ${found[0]} letters`;
+    }
+  }
+  return null;
+}
+
+/**
+ * Whether a letter or mark is drawn as a quote, a colon, a stroke or another sign: modifier letters
+ * such as U+02BC, except those that repeat or lengthen a letter; letters of clicks; marks that
+ * strike a letter out or enclose it.
+ */
+export function isDrawnAsSign(letter: string): boolean {
+  return /\p{Lm}/u.test(letter) &&
+      !/[\u3005\u303b\u309d\u309e\u30fc-\u30fe\u0e46\u0ec6]/.test(letter) ||
+    /[\u01c0-\u01c3\ua78b\ua78c\u0334-\u0338\u20d0-\u20f0]|\p{Me}/u.test(letter);
+}
+
+/** The number of a character, such as `U+0430`. */
+export function codePointText(character: string): string {
+  return `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 /** In which way two names that look alike differ, as a part of a sentence. */
 export function differenceOf(name: string, other: string): string {
   if (name.toLowerCase() === other.toLowerCase()) return "only in upper and lower case";
-  const foreign = [...name, ...other].filter((letter) => LATIN.has(letter))
-    .map((letter) => `U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`);
+  const foreign = [...name, ...other].filter((letter) => LATIN.has(letter)).map(codePointText);
   return foreign.length > 0
     ? `in letters that are drawn alike (${[...new Set(foreign)].join(", ")})`
     : "in letters or digits that are drawn alike";

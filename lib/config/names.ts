@@ -5,7 +5,14 @@
  */
 import type { HostFacts, Position } from "../policy/types.ts";
 import type { Place, Value } from "./document.ts";
-import { differenceOf, lookAlike, looksOf, MIXED_SCRIPTS } from "./name_looks.ts";
+import {
+  codePointText,
+  differenceOf,
+  isDrawnAsSign,
+  lookAlike,
+  looksOf,
+  mixtureIn,
+} from "./name_looks.ts";
 import type { Reader } from "./reader.ts";
 
 /** What a configuration is checked against beside its own text: a uid that no user may have. */
@@ -46,13 +53,18 @@ export function nameProblem(name: string, kind: NameKind): string | null {
     if (/\p{Default_Ignorable_Code_Point}/u.test(character)) {
       return `holds ${characterText(character)}, which is not printed`;
     }
+    if (isDrawnAsSign(character)) {
+      return `holds ${characterText(character)}, which is drawn as a sign and not as a letter`;
+    }
   }
   const normal = name.normalize("NFKC");
   if (normal !== name) {
     return `holds characters that stand for others: written out it is ${JSON.stringify(normal)}`;
   }
   if (/^\p{N}+$/u.test(name)) return "is a number, which would be taken for an id";
-  return shapeProblem(name) ?? scriptProblem(name);
+  if (/\p{M}{4}/u.test(name)) return "holds more than three marks on one letter";
+  const mixed = mixtureIn(name);
+  return shapeProblem(name) ?? (mixed && `mixes ${mixed} in one word`);
 }
 
 /** What is wrong with the place of a character. */
@@ -70,22 +82,10 @@ function shapeProblem(name: string): string | null {
   return null;
 }
 
-/** Letters of two scripts in one word serve no language, and one of them is taken for another. */
-function scriptProblem(name: string): string | null {
-  for (const word of name.split(/[^\p{L}\p{M}\p{N}]+/u)) {
-    const scripts = MIXED_SCRIPTS.filter(([, letter]) => letter.test(word)).map(([script]) =>
-      script
-    );
-    if (scripts.length > 1) return `mixes ${scripts.join(" and ")} letters in one word`;
-  }
-  return null;
-}
-
-/** A character as it can be printed: in quotes, or by its number. */
+/** A character as it can be printed: as itself, or by its number. */
 function characterText(character: string): string {
   if (character === " ") return "a blank";
-  if (/[!-~]/.test(character)) return `the character ${character}`;
-  return `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
+  return /[!-~]/.test(character) ? `the character ${character}` : codePointText(character);
 }
 
 /** What to do about a name that cannot be: the entry need not have the name of the account. */

@@ -11,7 +11,8 @@ Deno.test("nameProblem() accepts the names of real directories", () => {
     const name of [
       ..."alice 2fast _apt www-data a.b-c_d a+b CORP\\alice alice@example.com WS01$ CORP\\WS01$"
         .split(" "),
-      ..."Zoë müller иван иван@example.com CORP\\иван svc_отчёт 田中 李2 γιάννης ա".split(" "),
+      ..."Zoë müller nguyễn иван иван@example.com CORP\\иван svc_отчёт 田中 李2 サーバー 佐々木 김철수 राम ผู้ดูแล γιάννης ա"
+        .split(" "),
     ]
   ) {
     assertEquals(nameProblem(name, "user"), null, name);
@@ -67,6 +68,17 @@ Deno.test("nameProblem() says what is wrong with a name", () => {
       ["A\\b@c", 'holds more than one "\\" or "@"'],
       ["аlice", "mixes Latin and Cyrillic letters in one word"],
       ["aλ", "mixes Latin and Greek letters in one word"],
+      ["λa", "mixes Latin and Greek letters in one word"],
+      ["bーb", "mixes Latin letters and U+30FC in one word"],
+      ["b〇b", "mixes Latin letters and U+3007 in one word"],
+      ["b०b", "mixes Latin letters and U+0966 in one word"],
+      ["вера٥", "mixes Cyrillic letters and U+0665 in one word"],
+      ["oʼneil", "holds U+02BC, which is drawn as a sign and not as a letter"],
+      ["aꓸꓸb", "holds U+A4F8, which is drawn as a sign and not as a letter"],
+      ["aǀb", "holds U+01C0, which is drawn as a sign and not as a letter"],
+      ["a\u0338b", "holds U+0338, which is drawn as a sign and not as a letter"],
+      ["a\u20ddb", "holds U+20DD, which is drawn as a sign and not as a letter"],
+      ["ạ\u0316\u0317\u0318\u0319", "holds more than three marks on one letter"],
     ] as const
   ) {
     assertEquals(nameProblem(name, "user"), problem, JSON.stringify(name));

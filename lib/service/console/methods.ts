@@ -9,6 +9,7 @@ import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
 import type { RevokeReason, User } from "../../policy/types.ts";
+import { shellWord } from "../../text/shell_word.ts";
 import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
@@ -195,7 +196,7 @@ export class ConsoleMethods implements Methods {
       throw new RequestError(
         RpcCode.permissionDenied,
         `Permission denied: ${name} has no access, so no session may act as ${name}`,
-        `ipcauth users allow ${name}`,
+        `ipcauth users allow ${shellWord(name)}`,
       );
     }
     return {
