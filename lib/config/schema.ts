@@ -8,6 +8,7 @@ import type { AccessTable } from "../policy/types.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { readDirectory } from "./directory.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
+import { withoutForeignContent } from "./foreign_file.ts";
 import { readGroups } from "./groups.ts";
 import { readLimits } from "./limits.ts";
 import { readListeners } from "./listeners.ts";
@@ -67,7 +68,9 @@ export function parseConfig(
     );
   }
   const config = build(document, path, reserved, new Reader(problems));
-  if (problems.all.length > 0) throw badConfig(path, problems.all);
+  if (problems.all.length > 0) {
+    throw badConfig(path, withoutForeignContent(text, problems.all, ROOT_KEYS));
+  }
   return config;
 }
 

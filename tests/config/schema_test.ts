@@ -125,7 +125,10 @@ for (
   ] as const
 ) {
   Deno.test(`parseConfig() refuses a file of only ${what}`, () => {
-    assertMatch(refusal(text).message, /^\/c\.yaml:1:1: .*(is empty|directive is not accepted)/);
+    assertMatch(
+      refusal(text).message,
+      /^\/c\.yaml:1:1: .*(is empty|directive is not accepted|is no configuration)/,
+    );
   });
 }
 
@@ -253,7 +256,8 @@ Deno.test("parseConfig() refuses an unknown key, and names the nearest one", () 
 
 Deno.test("parseConfig() refuses the property names of JavaScript objects as keys", () => {
   for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
-    assertStringIncludes(refusal(`${key}: {}\n`).message, `${key}: there is no key`);
+    const text = `users: []\n${key}: {}\n`;
+    assertStringIncludes(refusal(text).message, `${key}: there is no key`);
   }
 });
 
@@ -521,4 +525,37 @@ Deno.test("parseConfig() accepts as log file a path that begins with /", () => {
   for (const path of ["audit.log", "/var/log/", "[]", "''"]) {
     assertThrows(() => parse(`log: { file: ${path} }`), Failure, "c.yaml:1:14: log.file:");
   }
+});
+
+Deno.test("parseConfig() quotes nothing of a file that is no configuration", () => {
+  for (
+    const text of [
+      "root:*:20417:0:99999:7:::\nbob:$y$j9T$SECRET$abc:19000:0:99999:7:::\n",
+      "users:x:100:bob,SECRET\n",
+      "SECRETc2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U\n",
+      "# a comment\nSECRET\n",
+      "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\nSECRET=\n-----END OPENSSH PRIVATE KEY-----\n",
+      "PASSWORD=SECRET\n",
+      "localhost:5432:db:me:SECRET\n",
+      "machine x login y password SECRET\n",
+      '{"token": "SECRET"}\n',
+      "password: SECRET\n",
+      "!SECRET x: y\n",
+      "a: |SECRET\n b\n",
+      "%YAML SECRET\n---\na: b\n",
+      "SECRET:\n",
+      "SECRET: 1\nSECRET: 2\n",
+      "[SECRET]\nkey = SECRET\n",
+      "<html>SECRET</html>\n",
+      "a: *SECRET\nb: &SECRET c\n",
+      '"SECRET\\q"\n',
+    ]
+  ) {
+    const { message, hint } = refusal(text);
+    assertEquals(`${message} ${hint}`.includes("SECRET"), false, message);
+  }
+  // A mistake in a configuration is quoted, also where it has a mistake in its only key.
+  assertStringIncludes(refusal("users: bob\n").message, "users: this is bob, not a list");
+  assertStringIncludes(refusal("user: []\n").message, 'did you mean "users"?');
+  assertStringIncludes(refusal('{"users": "bob"}\n').message, 'this is "bob", not a list');
 });
