@@ -253,6 +253,7 @@ function rejected(where: string, reason: string): Failure {
     "not-on-listener": "the user may not use this listener",
     "over-limit": "the limit of connections is reached",
     "bad-key": "the key is not valid any more",
+    "unreadable": "the server cannot read its configuration or this key at the moment",
   };
   return connectFailure(
     `${where} refuses: ${sentences[reason] ?? "for a reason of its own"} (${reason})`,

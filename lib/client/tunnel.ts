@@ -115,7 +115,9 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   }
 
   /** The server decides about every connection. */
-  beforeBatch(): void {}
+  beforeBatch(): number {
+    return 0;
+  }
 
   onConnection(local: Descriptor): void {
     const connection = new TunnelConnection(this.#options, local, this.#kind);

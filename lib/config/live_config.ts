@@ -4,7 +4,10 @@
  * @module
  */
 import { asFailure, ExitCode, Failure } from "../errors.ts";
-import { FileWatch } from "../files/file_watch.ts";
+import { DescriptorReserve } from "../files/descriptor_reserve.ts";
+import { FileWatch, MAX_WAIT_MS } from "../files/file_watch.ts";
+import { isPassing } from "../files/system_reason.ts";
+import { PathStat } from "../libc/path_stat.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { BUILT_IN, type ConfigFile, findConfig, parseConfigFile } from "./load.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
@@ -17,13 +20,14 @@ export interface ConfigProblem {
   readonly since: number;
 }
 
-/** How often a file that changes while it is read is read again before that is reported. */
-const MAX_READ_ATTEMPTS = 3;
 /**
  * How long a bad text is not parsed again, in milliseconds. It is parsed again at all because what
  * it names, such as a key file, may have been corrected.
  */
 const PARSE_RETRY_INTERVAL_MS = 200;
+
+/** What was read: a file, the absence of one, or why it is none. */
+type Content = ConfigFile | null | Failure;
 
 /**
  * The configuration in force, and whether the file on disk still says the same. All of it is
@@ -35,24 +39,32 @@ const PARSE_RETRY_INTERVAL_MS = 200;
  * // Before each decision:
  * const outcome = liveConfig.refresh();
  * if (outcome instanceof Failure) log.error(outcome);
- * const { access, limits } = liveConfig.config;
+ * if (liveConfig.wait > 0) again(liveConfig.wait);
+ * else if (liveConfig.isUnreadable) refuse();
+ * else decide(liveConfig.config.access);
  * ```
  */
 export class LiveConfig {
   readonly #places: ConfigPlaces;
   readonly #hostFacts: HostFacts;
   readonly #accept: (config: Config) => void;
-  readonly #watches: readonly FileWatch[];
-  #file: ConfigFile | null;
+  readonly #watch: FileWatch<Content>;
+  #file: ConfigFile | null = null;
   #config: Config;
   #problem: ConfigProblem | null = null;
-  /** The bad text, and until when it is not parsed again, on the clock of `performance.now()`. */
-  #bad: (ConfigFile & { readonly until: number }) | null = null;
-  /** Whether the next refresh reads the file again, whatever its stat says. */
-  #mustRead = false;
+  /** What was read last, and is not in force where there is a problem. */
+  #content: Content = null;
+  /** Until when a bad content is not parsed again, on the clock of `performance.now()`. */
+  #retryAt = 0;
+  #wait = 0;
+  #isUnreadable = false;
+  /** The content that the problem was last reported for. */
+  #reported: Content = null;
+  /** Descriptors for the configuration and the keys of this plane. */
+  readonly reserve: DescriptorReserve = new DescriptorReserve();
 
   /**
-   * Loads the configuration.
+   * Loads the configuration. A file that is being written is waited for.
    *
    * @param places Where the file may be.
    * @param hostFacts The uids that a configuration is checked against.
@@ -68,9 +80,13 @@ export class LiveConfig {
     this.#places = places;
     this.#hostFacts = hostFacts;
     this.#accept = accept;
-    this.#watches = places.paths.map((path) => new FileWatch(path));
-    this.#poll();
-    this.#file = this.#read();
+    this.#watch = new FileWatch(places.paths.map((path) => new PathStat(path)), {
+      read: () => this.#read(),
+      isSame: isSameContent,
+    });
+    this.#content = this.#firstContent();
+    if (this.#content instanceof Failure) throw this.#content;
+    this.#file = this.#content;
     this.#config = this.#parse(this.#file);
   }
 
@@ -90,89 +106,140 @@ export class LiveConfig {
   }
 
   /**
+   * How many milliseconds after the last {@linkcode refresh} it is to be called again, because the
+   * file is being written; 0 where the configuration in force is the one to decide by.
+   */
+  get wait(): number {
+    return this.#wait;
+  }
+
+  /**
+   * Whether the file has changed, or may have, and cannot be read at the moment. What it says is
+   * not known, so no new connection is allowed. Each {@linkcode refresh} tries again.
+   */
+  get isUnreadable(): boolean {
+    return this.#isUnreadable;
+  }
+
+  /**
    * Loads the file where it has changed. An unchanged file costs one `statx(2)` a place.
    *
    * @returns `same`; `changed` when another configuration is in force now; or a failure, once for
    * each state of the file, when the file is bad or gone and the running configuration stays.
    */
   refresh(): "same" | "changed" | Failure {
-    const differs = this.#poll();
-    if (!differs && !this.#mustRead && !this.#mustCompare()) return "same";
-    let file: ConfigFile | null = null;
+    this.#wait = 0;
     try {
-      file = this.#read();
-      return this.#adopt(file);
+      // The cause of a problem need not be in the file: a key file that is made or a directory
+      // whose mode is corrected leave the file's stat as it is.
+      const result = this.reserve.use(() => this.#watch.poll(this.#problem !== null));
+      switch (result.kind) {
+        case "unsettled":
+          this.#wait = result.wait;
+          return "same";
+        case "restless":
+          return this.#keep(isBeingWritten());
+        case "read":
+          this.#content = result.content;
+          this.#retryAt = 0;
+          return this.#adopt();
+        case "same":
+          return this.#problem === null ? "same" : this.#adopt();
+      }
     } catch (error) {
-      // Such as a name service that does not answer.
       const failure = asFailure(error, "Cannot load the configuration", ExitCode.os);
-      return this.#keep(failure, file);
+      return this.#keep(failure, isPassing(error));
     }
   }
 
-  /** Reads the file between two equal stats of all places. */
-  #read(): ConfigFile | null {
-    for (let attempt = 1; attempt <= MAX_READ_ATTEMPTS; attempt++) {
-      this.#mustRead = false;
-      for (const watch of this.#watches) watch.beginRead();
-      const file = findConfig(this.#places, this.#hostFacts);
-      // The text of a file that changed meanwhile could be half old and half new.
-      if (!this.#poll()) return file;
+  /**
+   * Makes the configuration current, for a caller that may wait until it is.
+   *
+   * @throws {Failure} 71 when the file cannot be read at the moment.
+   */
+  async settle(): Promise<void> {
+    this.refresh();
+    while (this.#wait > 0) {
+      await new Promise((resolve) => setTimeout(resolve, this.#wait));
+      this.refresh();
     }
-    throw new Failure("The configuration changes while it is read", {
-      exit: ExitCode.config,
-      hint: "mv a finished file over it",
-    });
+    if (!this.#isUnreadable) return;
+    const { message, hint } = this.#problem!.failure;
+    throw new Failure(message, { exit: ExitCode.os, hint });
+  }
+
+  /** The content that a server starts with. */
+  #firstContent(): Content {
+    for (;;) {
+      const result = this.reserve.use(() => this.#watch.poll());
+      if (result.kind === "read") return result.content;
+      if (result.kind !== "unsettled") throw isBeingWritten();
+      sleep(result.wait);
+    }
+  }
+
+  /** Reads the file of the first place that has one. @throws What is no property of the file. */
+  #read(): Content {
+    try {
+      return findConfig(this.#places, this.#hostFacts);
+    } catch (error) {
+      if (isPassing(error)) throw error;
+      return asFailure(error, "Cannot load the configuration", ExitCode.os);
+    }
   }
 
   /** Puts what was read in force. */
-  #adopt(file: ConfigFile | null): "same" | "changed" {
-    this.#requireStillThere(file);
-    const same = file?.path === this.#file?.path && file?.text === this.#file?.text;
-    if (!same && this.#isKnownBad(file)) {
-      this.#mustRead = true;
-      return "same";
+  #adopt(): "same" | "changed" | Failure {
+    const content = this.#content;
+    if (content instanceof Failure) return this.#keep(content);
+    const gone = this.#goneFailure(content);
+    if (gone !== null) return this.#keep(gone);
+    const same = isSameContent(content, this.#file);
+    if (!same) {
+      // To parse costs a hundred times what a comparison costs.
+      if (performance.now() < this.#retryAt) return "same";
+      try {
+        this.#config = this.reserve.use(() => this.#parse(content));
+      } catch (error) {
+        this.#retryAt = performance.now() + PARSE_RETRY_INTERVAL_MS;
+        throw error;
+      }
     }
-    // To parse costs a hundred times what a comparison costs. The same text has the same meaning.
-    if (!same) this.#config = this.#parse(file);
     const wasBad = this.#problem !== null;
     this.#problem = null;
-    this.#bad = null;
-    this.#file = file;
+    this.#isUnreadable = false;
+    this.#file = content;
     return same && !wasBad ? "same" : "changed";
   }
 
-  /** Keeps the running configuration. @returns The failure, where it has not been reported yet. */
-  #keep(failure: Failure, file: ConfigFile | null): "same" | Failure {
-    // The cause need not be in the file: a key file that is made, a directory whose mode is
-    // corrected or a descriptor that is free again leave the file's stat as it is. So the file is
-    // read again until it is good.
-    this.#mustRead = true;
+  /**
+   * Keeps the running configuration.
+   *
+   * @returns The failure, where it has not been reported yet for this content.
+   */
+  #keep(failure: Failure, isUnreadable: boolean = false): "same" | Failure {
+    this.#isUnreadable = isUnreadable;
+    const content = isUnreadable ? null : this.#content;
     const isReported = this.#problem?.failure.message === failure.message &&
-      this.#bad?.text === file?.text;
-    this.#bad = file && { ...file, until: performance.now() + PARSE_RETRY_INTERVAL_MS };
+      isSameContent(this.#reported, content);
+    this.#reported = content;
     if (isReported) return "same";
     this.#problem = { failure, since: Date.now() };
     return failure;
-  }
-
-  #isKnownBad(file: ConfigFile | null): boolean {
-    const bad = this.#bad;
-    return file !== null && bad !== null && file.path === bad.path && file.text === bad.text &&
-      performance.now() < bad.until;
   }
 
   /**
    * The absence of the file in force is no configuration: an editor may be about to rename another
    * file to its name. Until then every decision rests on the running configuration.
    *
-   * @throws {Failure} 78 when the file in force is gone and no place before it has one.
+   * @returns A failure of 78 when the file in force is gone and no place before it has one.
    */
-  #requireStillThere(found: ConfigFile | null): void {
-    if (this.#file === null) return;
+  #goneFailure(found: ConfigFile | null): Failure | null {
+    if (this.#file === null) return null;
     const { paths } = this.#places;
     const rank = (file: ConfigFile): number => paths.indexOf(file.path);
-    if (found !== null && rank(found) <= rank(this.#file)) return;
-    throw new Failure(`The configuration ${this.#file.path} is gone`, {
+    if (found !== null && rank(found) <= rank(this.#file)) return null;
+    return new Failure(`The configuration ${this.#file.path} is gone`, {
       exit: ExitCode.config,
       hint: `put ${this.#file.path} back, or restart the server to run without it`,
     });
@@ -183,16 +250,24 @@ export class LiveConfig {
     this.#accept(config);
     return config;
   }
+}
 
-  /** Takes the stat of every place. @returns Whether one differs from the one before. */
-  #poll(): boolean {
-    let differs = false;
-    for (const watch of this.#watches) differs = watch.poll() || differs;
-    return differs;
+function isSameContent(one: Content, other: Content): boolean {
+  if (one === null || other === null) return one === other;
+  if (one instanceof Failure || other instanceof Failure) {
+    return one instanceof Failure && other instanceof Failure && one.message === other.message;
   }
+  return one.path === other.path && one.text === other.text;
+}
 
-  #mustCompare(): boolean {
-    for (const watch of this.#watches) if (watch.mustCompare) return true;
-    return false;
-  }
+function isBeingWritten(): Failure {
+  return new Failure(
+    `The configuration has been changing for ${MAX_WAIT_MS / 1_000} s, so it is not whole`,
+    { exit: ExitCode.config, hint: "write another file and mv it over this one" },
+  );
+}
+
+/** Blocks the thread for a time in milliseconds: nothing is served before a start. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }

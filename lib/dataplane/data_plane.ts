@@ -51,6 +51,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   readonly #listeners: ListenerManager;
   readonly #revocation: Revocation;
   readonly #shutdown: Shutdown;
+  /** Whether a check of the file is scheduled for the moment when it may be at rest. */
+  #isCheckDue = false;
 
   /**
    * Opens every listener.
@@ -116,7 +118,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         this.#confirm(command.session);
         return;
       case "refresh":
-        if (!this.#refreshConfig()) this.#reportUnchanged();
+        this.#refreshAndReport();
         if (!this.#shutdown.started) this.#listeners.restore();
         return;
       case "names":
@@ -169,7 +171,10 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       names,
       hostFacts,
       serverUid: hostFacts.serverUid,
-      refreshConfig: () => void this.#refreshConfig(),
+      refreshConfig: () => {
+        this.#refreshConfig();
+        return liveConfig.wait;
+      },
       reportConfigProblem: ({ message: problem }) =>
         post({ kind: "reloaded", outcome: "bad-config", problem }),
       nameOf: (identity) => userNames.of(identity),
@@ -232,15 +237,23 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     if (session !== undefined) this.#revocation.revoke(session, reason);
   }
 
-  /** Answers in any case: the control plane waits for it, and answers no request without it. */
+  /**
+   * Answers in any case, after a file that is being written has come to rest: the control plane
+   * waits for it, and answers no request without it.
+   */
   #confirm(id: number): void {
     let valid = false;
+    let wait = 0;
     try {
       this.#refreshConfig();
       const session = this.#context.sessions.get(id);
-      valid = session !== undefined && this.#revocation.confirm(session);
+      if (session !== undefined) {
+        wait = Math.max(this.#context.liveConfig.wait, this.#listeners.refreshKeysOf(session));
+        valid = wait > 0 || this.#revocation.confirm(session);
+      }
     } finally {
-      this.#post({ kind: "confirmed", session: id, valid });
+      if (wait > 0) this.#context.reactor.after(wait, () => this.#confirm(id));
+      else this.#post({ kind: "confirmed", session: id, valid });
     }
   }
 
@@ -262,16 +275,25 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   #checkRegularly(): void {
     // Scheduled first: an error below must not end the checks.
     this.#context.reactor.after(CHECK_INTERVAL_MS, () => this.#checkRegularly());
-    this.#refreshConfig();
+    this.#check();
     this.#useNames();
-    this.#revocation.checkKeys();
     this.#reaper.reapOrphans();
     if (this.#listeners.isIncomplete && !this.#shutdown.started) this.#listeners.retry();
   }
 
+  /** Answers with a result in any case, after a file that is being written has come to rest. */
+  #refreshAndReport(): void {
+    if (this.#refreshConfig()) return;
+    const { liveConfig, reactor } = this.#context;
+    if (liveConfig.wait === 0) this.#reportUnchanged();
+    else reactor.after(liveConfig.wait, () => this.#refreshAndReport());
+  }
+
   /** Loads a changed configuration and applies it. @returns Whether a result was reported. */
   #refreshConfig(): boolean {
-    const outcome = this.#context.liveConfig.refresh();
+    const { liveConfig } = this.#context;
+    const outcome = liveConfig.refresh();
+    this.#checkAfter(liveConfig.wait);
     if (outcome === "same") return false;
     if (outcome === "changed") {
       this.#post({ kind: "reloaded", outcome, problem: null });
@@ -286,6 +308,21 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       this.#post({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
     }
     return true;
+  }
+
+  #check(): void {
+    this.#refreshConfig();
+    this.#checkAfter(this.#revocation.checkKeys());
+  }
+
+  /** Checks the files again, also where no connection does, when they may be at rest. */
+  #checkAfter(wait: number): void {
+    if (wait === 0 || this.#isCheckDue) return;
+    this.#isCheckDue = true;
+    this.#context.reactor.after(wait, () => {
+      this.#isCheckDue = false;
+      this.#check();
+    });
   }
 
   /** Answers a refresh that found no change with the problem that is left, if any. */

@@ -141,23 +141,34 @@ export class ListenerManager {
     return this.#missing.size > 0;
   }
 
-  /** Makes the keys of every endpoint current. */
-  refreshKeys(): void {
+  /**
+   * Makes the keys of every endpoint current.
+   *
+   * @returns After how many milliseconds to do it again, because a key file is being written; else
+   * 0.
+   */
+  refreshKeys(): number {
     this.#wipeRetired();
+    let wait = 0;
     this.#forEach([...this.#endpoints.values(), ...this.#retired], (endpoint) => {
-      if (endpoint instanceof TcpEndpoint) endpoint.refreshKeys();
+      if (endpoint instanceof TcpEndpoint) wait = Math.max(wait, endpoint.refreshKeys());
     });
+    return wait;
   }
 
-  /** Makes the key current that a session rests on; nothing for a session on a Unix socket. */
-  refreshKeysOf(session: Session): void {
+  /**
+   * Makes the key current that a session rests on; nothing for a session on a Unix socket.
+   *
+   * @returns As {@linkcode refreshKeys}.
+   */
+  refreshKeysOf(session: Session): number {
     const { origin } = session.facts;
-    if (origin.kind !== "tcp") return;
+    if (origin.kind !== "tcp") return 0;
     for (const endpoint of [...this.#endpoints.values(), ...this.#retired]) {
       if (!(endpoint instanceof TcpEndpoint) || !endpoint.authenticated(session)) continue;
-      endpoint.refreshKey(origin.keyId);
-      return;
+      return endpoint.refreshKey(origin.keyId);
     }
+    return 0;
   }
 
   /** Stops accepting everywhere. */

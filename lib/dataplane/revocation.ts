@@ -24,22 +24,27 @@ export class Revocation {
     this.#context.sessions.forEach((session) => this.#check(session));
   }
 
-  /** Reauthorizes sessions that rest on keys: a key may expire, or its file change, at any time. */
-  checkKeys(): void {
-    this.#listeners.refreshKeys();
+  /**
+   * Reauthorizes sessions that rest on keys: a key may expire, or its file change, at any time.
+   *
+   * @returns After how many milliseconds to do it again, because a key file is being written; else
+   * 0.
+   */
+  checkKeys(): number {
+    const wait = this.#listeners.refreshKeys();
     this.#context.sessions.forEach((session) => {
       if (session.facts.origin.kind === "tcp") this.#check(session);
     });
+    return wait;
   }
 
   /**
-   * Reauthorizes one session, for a request of its client. The configuration has to have been
-   * refreshed just before.
+   * Reauthorizes one session, for a request of its client. The configuration and the key of the
+   * session have to have been refreshed just before.
    *
    * @returns Whether it goes on.
    */
   confirm(session: Session): boolean {
-    this.#listeners.refreshKeysOf(session);
     return this.#check(session);
   }
 

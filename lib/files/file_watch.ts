@@ -1,68 +1,231 @@
 /**
- * Whether a file has changed since it was read: by its `statx(2)` where that can be trusted, by its
- * content where it cannot.
+ * When the content of a file may be relied on: whether the file has changed since it was read, and
+ * whether it is being written.
  *
  * @module
  */
-import { PathStat } from "../libc/path_stat.ts";
+import type { PathStat } from "../libc/path_stat.ts";
 
 /**
- * Two changes that are less than this many milliseconds apart may have the same time stamp: twice
- * the coarsest tick of a kernel, which is 10 ms long (`CONFIG_HZ=100`).
+ * How long a file that was changed in place has to be still before it is read, in milliseconds. A
+ * half of a file is no content.
  */
-const TIME_STAMP_GRANULARITY_MS = 20;
+export const STILL_MS = 50;
+/** How long a file that does not come to rest is waited for, in milliseconds. */
+export const MAX_WAIT_MS = 1_000;
+/** How often a file that is replaced while it is read is read again. */
+const MAX_READ_ATTEMPTS = 3;
+
+/** What a watch needs of a {@linkcode PathStat}. */
+export type WatchedStatus = Pick<PathStat, "update" | "exists" | "isReplaced" | "granularity">;
+
+/** What a watch knows of the content. */
+export type WatchResult<Content> =
+  /** It is the one of the last `read`. */
+  | { readonly kind: "same" }
+  /** It is this one now, which is at rest. */
+  | { readonly kind: "read"; readonly content: Content }
+  /** The file is being written. The caller waits so many milliseconds and polls again. */
+  | { readonly kind: "unsettled"; readonly wait: number }
+  /** The file has been written for {@linkcode MAX_WAIT_MS}. Nothing new is known of it. */
+  | { readonly kind: "restless" };
+
+/** Reads a file, and compares what was read. */
+export interface WatchedSource<Content> {
+  /**
+   * Reads the file. A file that is missing or bad is a content, too.
+   *
+   * @throws When it cannot be known what the file holds.
+   */
+  read(): Content;
+  isSame(one: Content, other: Content): boolean;
+  /** Called with a content that nothing refers to any more. */
+  discard?(content: Content): void;
+}
+
+/** A change that has not come to rest. */
+interface Change<Content> {
+  /** When it was first seen. */
+  readonly since: number;
+  /** When the file was last seen to be another than before. */
+  readonly movedAt: number;
+  /** What it held then; null where it changed while it was read. */
+  readonly seen: { readonly content: Content } | null;
+}
+
+type Movement = "none" | "replaced" | "in place";
+
+const SAME = { kind: "same" } as const;
+const RESTLESS = { kind: "restless" } as const;
 
 /**
- * Watches one path.
+ * Watches the paths that a content is read from.
  *
- * The rule: a stat that is equal to the one before means an unchanged file, except where the file
- * was read within {@linkcode TIME_STAMP_GRANULARITY_MS} of its last change. A second change in the
- * same tick leaves the time stamp as it is, and an editor may leave size and inode as they are,
- * too. Such a file has to be read again and its content compared. The index of git has the same
- * rule for the same reason ("racy git").
+ * A stat that is equal to the one before means an unchanged file only where a later change would
+ * have another time stamp. The clock of the time stamps may be another machine's, and may count
+ * whole seconds. So no clock is compared with it: the content is compared once more after the
+ * {@linkcode PathStat.granularity} of the stamps has passed on this machine's monotonic clock, and
+ * until then at every poll. From then on the stat is enough.
+ *
+ * Another file under the name (renamed into place, or behind another link) is read at once. Every
+ * other change may be half done: the content is taken when it was the same for
+ * {@linkcode STILL_MS}. A change whose content is the one that is known already needs no wait.
  *
  * @example
  * ```ts
- * const watch = new FileWatch("/etc/ipcauth/ipc.key");
+ * const watch = new FileWatch([new PathStat("/etc/ipcauth/ipc.key")], {
+ *   read: () => Deno.readTextFileSync("/etc/ipcauth/ipc.key"),
+ *   isSame: (one, other) => one === other,
+ * });
  * // Each time the content is needed:
- * const differs = watch.poll();
- * if (differs || watch.mustCompare) {
- *   watch.beginRead();
- *   content = read("/etc/ipcauth/ipc.key");
- * }
+ * const result = watch.poll();
+ * if (result.kind === "read") use(result.content);
+ * if (result.kind === "unsettled") setTimeout(again, result.wait);
  * ```
  */
-export class FileWatch {
-  readonly #stat: PathStat;
-  #mustCompare = true;
+export class FileWatch<Content> {
+  readonly #stats: readonly WatchedStatus[];
+  readonly #source: WatchedSource<Content>;
+  readonly #now: () => number;
+  #known: { readonly content: Content } | null = null;
+  #change: Change<Content> | null = null;
+  /** How the file has changed since the last read that succeeded. */
+  #unread: Movement = "in place";
+  /** When the content was first read with the stats that it has now. */
+  #firstReadAt = 0;
+  #isTrusted = false;
+  #isRestless = false;
 
   /**
-   * @param path The file; symbolic links are followed. It need not exist.
-   * @throws {TypeError} When the path holds a NUL.
+   * @param stats The paths, in any order.
+   * @param now A monotonic clock in milliseconds.
    */
-  constructor(path: string) {
-    this.#stat = new PathStat(path);
+  constructor(
+    stats: readonly WatchedStatus[],
+    source: WatchedSource<Content>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#stats = stats;
+    this.#source = source;
+    this.#now = now;
   }
 
   /**
-   * Takes the file's stat: one system call.
+   * Makes the content current. An unchanged file costs one `statx(2)` a path. The first call reads
+   * the file, whatever was done to it.
    *
-   * @returns Whether it differs from the one before. The first call answers true.
+   * @param force Whether the content is compared although the stats are equal: it may depend on
+   * more than the file.
+   * @throws What the source's `read` throws. The next call reads again.
    */
-  poll(): boolean {
-    return this.#stat.update();
+  poll(force: boolean = false): WatchResult<Content> {
+    const movement = this.#movement();
+    if (movement !== "none") this.#unread = movement;
+    else if (this.#unread === "none") {
+      const change = this.#change;
+      if (change === null) {
+        if (this.#isTrusted && !force) return SAME;
+      } else {
+        const now = this.#now();
+        if (now < change.movedAt + STILL_MS) return this.#wait(change, now);
+      }
+    }
+    return this.#read();
   }
 
-  /** Whether the content has to be compared even where {@linkcode poll} answered false. */
-  get mustCompare(): boolean {
-    return this.#mustCompare;
+  #read(): WatchResult<Content> {
+    for (let attempt = 1;; attempt++) {
+      const now = this.#now();
+      const content = this.#source.read();
+      const meanwhile = this.#movement();
+      if (meanwhile === "none") {
+        const movement = this.#unread;
+        this.#unread = "none";
+        return this.#take(content, movement, now);
+      }
+      // Read between two different stats, it may be half old and half new.
+      this.#source.discard?.(content);
+      this.#unread = meanwhile;
+      if (meanwhile === "in place" || attempt === MAX_READ_ATTEMPTS) return this.#moved(null, now);
+    }
   }
 
-  /**
-   * To be called before each read of the content, after {@linkcode poll}: applies the rule above.
-   */
-  beginRead(): void {
-    this.#mustCompare = this.#stat.exists &&
-      this.#stat.changedAt > Date.now() - TIME_STAMP_GRANULARITY_MS;
+  #take(content: Content, movement: Movement, now: number): WatchResult<Content> {
+    const isSame = (other: { readonly content: Content } | null) =>
+      other !== null && this.#source.isSame(content, other.content);
+    const isStill = movement === "none" && isSame(this.#change?.seen ?? this.#known);
+    if (!isStill) this.#firstReadAt = now;
+    this.#isTrusted = isStill && now >= this.#firstReadAt + this.#granularity();
+    if (isSame(this.#known)) {
+      this.#source.discard?.(content);
+      return this.#rest();
+    }
+    const isAtRest = this.#known === null || movement === "replaced" ||
+      isStill && this.#change !== null && now >= this.#change.movedAt + STILL_MS;
+    if (isAtRest) return this.#adopt(content);
+    if (!isStill) return this.#moved({ content }, now);
+    this.#source.discard?.(content);
+    return this.#wait(this.#change!, now);
+  }
+
+  /** The file holds what is known already. */
+  #rest(): WatchResult<Content> {
+    const wasRestless = this.#isRestless;
+    this.#forgetChange();
+    return wasRestless && this.#known !== null ? { kind: "read", ...this.#known } : SAME;
+  }
+
+  #adopt(content: Content): WatchResult<Content> {
+    this.#forgetChange();
+    this.#known = { content };
+    return { kind: "read", content };
+  }
+
+  /** The file is another than it was a moment ago, and may be another in a moment. */
+  #moved(seen: { readonly content: Content } | null, now: number): WatchResult<Content> {
+    const since = this.#change?.since ?? now;
+    this.#discardSeen();
+    this.#isTrusted = false;
+    this.#change = { since, movedAt: now, seen };
+    return this.#wait(this.#change, now);
+  }
+
+  #wait({ since, movedAt }: Change<Content>, now: number): WatchResult<Content> {
+    if (now >= since + MAX_WAIT_MS) {
+      this.#isRestless = true;
+      return RESTLESS;
+    }
+    const until = Math.min(movedAt + STILL_MS, since + MAX_WAIT_MS);
+    return { kind: "unsettled", wait: Math.max(1, Math.ceil(until - now)) };
+  }
+
+  #forgetChange(): void {
+    this.#discardSeen();
+    this.#change = null;
+    this.#isRestless = false;
+  }
+
+  #discardSeen(): void {
+    const seen = this.#change?.seen;
+    if (seen) this.#source.discard?.(seen.content);
+  }
+
+  /** Takes the stat of every path. */
+  #movement(): Movement {
+    let movement: Movement = "none";
+    for (const stat of this.#stats) {
+      if (!stat.update()) continue;
+      if (!stat.isReplaced) movement = "in place";
+      else if (movement === "none") movement = "replaced";
+    }
+    return movement;
+  }
+
+  #granularity(): number {
+    let granularity = 0;
+    for (const stat of this.#stats) {
+      if (stat.exists) granularity = Math.max(granularity, stat.granularity);
+    }
+    return granularity;
   }
 }

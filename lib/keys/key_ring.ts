@@ -33,6 +33,7 @@ export class KeyRing {
   readonly #ownUid: number;
   readonly #files = new Map<string, WatchedKey>();
   #keys: readonly KeyConfig[] = [];
+  #wait = 0;
   #byId = new Map<string, { readonly file: WatchedKey; readonly grant: KeyGrant }>();
 
   /**
@@ -72,12 +73,13 @@ export class KeyRing {
     this.#keys = keys;
     if (stale) this.#forgetOthers(new Set(keys.map(({ file }) => file)));
     const failures: Failure[] = [];
+    this.#wait = 0;
     for (const { file: path } of keys) {
-      let file = this.#files.get(path);
-      if (file === undefined) this.#files.set(path, file = new WatchedKey(path, this.#ownUid));
+      const file = this.#fileOf(path);
       const before = file.key;
       const failure = file.refresh();
       if (failure !== null) failures.push(failure);
+      this.#wait = Math.max(this.#wait, file.wait);
       stale ||= file.key !== before;
     }
     return stale ? failures.concat(this.#index()) : failures;
@@ -94,13 +96,32 @@ export class KeyRing {
     if (!isCurrent) return this.refresh();
     const before = known.key;
     const failure = known.refresh();
+    this.#wait = known.wait;
     const failures = failure === null ? [] : [failure];
     return known.key === before ? failures : [...failures, ...this.#index()];
+  }
+
+  /**
+   * How many milliseconds after the last {@linkcode refresh} or {@linkcode refreshKey} it is to be
+   * called again, because a file is being written; 0 where the keys are the ones to decide by.
+   */
+  get wait(): number {
+    return this.#wait;
   }
 
   /** The key of an id, 32 bytes, or null when there is none. Not to be changed, nor kept. */
   key(id: string): Uint8Array | null {
     return this.#byId.get(id)?.file.key ?? null;
+  }
+
+  /**
+   * Whether the file of a key cannot be read at the moment: it may hold another key by now. An id
+   * that no file has may be in one of those.
+   */
+  isUnreadable(id: string): boolean {
+    const known = this.#byId.get(id);
+    if (known !== undefined) return known.file.isUnreadable;
+    return this.#files.values().some((file) => file.isUnreadable);
   }
 
   /** The user and the end of the key of an id, or null when the configuration names no such key. */
@@ -120,6 +141,15 @@ export class KeyRing {
     this.#lastConfig = config;
     const current = config.listeners?.find((one) => listenerAddress(one) === this.#address);
     if (current?.kind === "tcp") this.#configured = current.keys;
+  }
+
+  #fileOf(path: string): WatchedKey {
+    let file = this.#files.get(path);
+    if (file === undefined) {
+      file = new WatchedKey(path, this.#ownUid, this.#liveConfig.reserve);
+      this.#files.set(path, file);
+    }
+    return file;
   }
 
   #forgetOthers(paths: ReadonlySet<string>): void {

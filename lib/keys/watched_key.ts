@@ -3,29 +3,51 @@
  *
  * @module
  */
-import { asFailure, ExitCode, type Failure } from "../errors.ts";
-import { FileWatch } from "../files/file_watch.ts";
+import { asFailure, ExitCode, Failure } from "../errors.ts";
+import type { DescriptorReserve } from "../files/descriptor_reserve.ts";
+import { FileWatch, MAX_WAIT_MS, type WatchResult } from "../files/file_watch.ts";
+import { isPassing } from "../files/system_reason.ts";
+import { PathStat } from "../libc/path_stat.ts";
 import { readKeyFile } from "./key_reader.ts";
+
+/**
+ * How long a key file that cannot be used is not read again where its stat stays the same, in
+ * milliseconds. It is read again because its path may have been corrected.
+ */
+const RETRY_INTERVAL_MS = 200;
+
+/** What was read: a key, or why there is none. */
+type Content = { readonly key: Uint8Array; readonly id: string } | Failure;
 
 /** A key file, and the key that it held at the last {@linkcode WatchedKey.refresh}. */
 export class WatchedKey {
   readonly #path: string;
-  readonly #ownUid: number;
-  readonly #watch: FileWatch;
+  readonly #reserve: DescriptorReserve | null;
+  readonly #watch: FileWatch<Content>;
   #key: Uint8Array | null = null;
   #id: string | null = null;
+  #wait = 0;
+  /** Why the file cannot be read at the moment, or is not at rest; its message was reported. */
+  #passing: Failure | null = null;
+  #isUnreadable = false;
+  #retryAt = 0;
 
   /**
    * @param path The file; it is read at the first {@linkcode refresh}.
    * @param ownUid The uid that may own it, beside root.
+   * @param reserve A descriptor for the file in a process that has no other one; null for none.
    */
-  constructor(path: string, ownUid: number) {
+  constructor(path: string, ownUid: number, reserve: DescriptorReserve | null = null) {
     this.#path = path;
-    this.#ownUid = ownUid;
-    this.#watch = new FileWatch(path);
+    this.#reserve = reserve;
+    this.#watch = new FileWatch<Content>([new PathStat(path)], {
+      read: () => readContent(path, ownUid),
+      isSame: isSameContent,
+      discard: wipeContent,
+    });
   }
 
-  /** The key's id; null where the file cannot be read, or its owner or mode is refused. */
+  /** The key's id; null where the file cannot be read, or its owner, mode or path is refused. */
   get id(): string | null {
     return this.#id;
   }
@@ -36,23 +58,48 @@ export class WatchedKey {
   }
 
   /**
+   * How many milliseconds after the last {@linkcode refresh} it is to be called again, because the
+   * file is being written; 0 where the key is the one to decide by.
+   */
+  get wait(): number {
+    return this.#wait;
+  }
+
+  /**
+   * Whether the file has changed, or may have, and cannot be read at the moment. Its key is the
+   * former one then: a new connection is not allowed by it, and an open session does not end.
+   */
+  get isUnreadable(): boolean {
+    return this.#isUnreadable;
+  }
+
+  /**
    * Reads the file where it may have changed. An unchanged file costs one `statx(2)`.
    *
    * @returns Why there is no key, once for each state of the file; else null.
    */
   refresh(): Failure | null {
-    const differs = this.#watch.poll();
-    if (!differs && !this.#watch.mustCompare) return null;
-    this.#watch.beginRead();
-    this.wipe();
+    this.#wait = 0;
+    let result: WatchResult<Content>;
     try {
-      const { key, id } = readKeyFile(this.#path, this.#ownUid);
-      this.#key = key;
-      this.#id = id;
-      return null;
+      result = this.#poll();
     } catch (error) {
-      if (!differs) return null;
-      return asFailure(error, `Cannot read the key file ${this.#path}`, ExitCode.os);
+      this.#isUnreadable = true;
+      return this.#report(asFailure(error, `Cannot read the key file ${this.#path}`, ExitCode.os));
+    }
+    this.#isUnreadable = false;
+    switch (result.kind) {
+      case "unsettled":
+        this.#wait = result.wait;
+        return null;
+      case "restless":
+        return this.#report(isBeingWritten(this.#path));
+      case "same":
+        this.#passing = null;
+        return null;
+      case "read":
+        this.#passing = null;
+        return this.#take(result.content);
     }
   }
 
@@ -62,4 +109,56 @@ export class WatchedKey {
     this.#key = null;
     this.#id = null;
   }
+
+  #poll(): WatchResult<Content> {
+    const now = performance.now();
+    const force = this.#key === null && now >= this.#retryAt;
+    if (force) this.#retryAt = now + RETRY_INTERVAL_MS;
+    const poll = () => this.#watch.poll(force);
+    return this.#reserve === null ? poll() : this.#reserve.use(poll);
+  }
+
+  #take(content: Content): Failure | null {
+    if (content instanceof Failure) {
+      this.wipe();
+      return content;
+    }
+    if (this.#key !== content.key) this.wipe();
+    this.#key = content.key;
+    this.#id = content.id;
+    return null;
+  }
+
+  #report(failure: Failure): Failure | null {
+    if (this.#passing?.message === failure.message) return null;
+    this.#passing = failure;
+    return failure;
+  }
+}
+
+function readContent(path: string, ownUid: number): Content {
+  try {
+    return readKeyFile(path, ownUid);
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    return asFailure(error, `Cannot read the key file ${path}`, ExitCode.os);
+  }
+}
+
+function isSameContent(one: Content, other: Content): boolean {
+  if (one instanceof Failure || other instanceof Failure) {
+    return one instanceof Failure && other instanceof Failure && one.message === other.message;
+  }
+  return one.key.every((byte, index) => byte === other.key[index]);
+}
+
+function wipeContent(content: Content): void {
+  if (!(content instanceof Failure)) content.key.fill(0);
+}
+
+function isBeingWritten(path: string): Failure {
+  return new Failure(
+    `The key file ${path} has been changing for ${MAX_WAIT_MS / 1_000} s, so it is not whole`,
+    { exit: ExitCode.config, hint: `write another file and mv it over this one` },
+  );
 }

@@ -7,6 +7,10 @@ import { AT_FDCWD, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
+// linux/fcntl.h. A network file system asks its server instead of its cache, which may be stale for
+// a minute (`acregmax` of nfs(5)).
+const AT_STATX_FORCE_SYNC = 0x2000;
+
 // struct statx (linux/stat.h): the 32-bit words that change when the file, its content or its
 // permissions do. Reading changes the access time (words 16 to 18), so that one is left out.
 const COMPARED_WORDS = [
@@ -27,6 +31,22 @@ const COMPARED_WORDS = [
   0x8c / 4,
 ] as const;
 
+/** Those of the words that say which file it is: inode and device. */
+const IDENTITY_WORDS: ReadonlySet<number> = new Set([0x20 / 4, 0x24 / 4, 0x88 / 4, 0x8c / 4]);
+
+/**
+ * The coarsest time stamps that a file system keeps, in milliseconds: the 2 s of FAT. ext4 with
+ * inodes of 128 bytes and many network file systems keep whole seconds.
+ */
+const COARSE_MS = 2_000;
+/**
+ * Twice the coarsest tick of a kernel, which is 10 ms long (`CONFIG_HZ=100`), in milliseconds: two
+ * changes within one tick have the same time stamp.
+ */
+const TICK_MS = 20;
+/** A time stamp that is no multiple of this, in nanoseconds, is kept with finer units. */
+const TICK_NS = 10_000_000;
+
 /** The state of one path, as of the last {@linkcode PathStat.update}. */
 export class PathStat {
   readonly #path: Uint8Array<ArrayBuffer>;
@@ -35,6 +55,7 @@ export class PathStat {
   readonly #last = new Uint32Array(COMPARED_WORDS.length);
   #isKnown = false;
   #exists = false;
+  #isReplaced = false;
 
   /**
    * @param path The file; symbolic links are followed.
@@ -49,10 +70,18 @@ export class PathStat {
     return this.#exists;
   }
 
-  /** When the file was last changed (`ctime`), in milliseconds since the epoch. */
-  get changedAt(): number {
-    const high = this.#words[0x64 / 4]! * 2 ** 32;
-    return (high + this.#words[0x60 / 4]!) * 1_000 + this.#words[0x68 / 4]! / 1e6;
+  /** Whether the last {@linkcode update} found another file under the name than the one before. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
+  /**
+   * For how long two changes of the file may have the same time stamp, in milliseconds. The change
+   * time says it, which no caller can set: a file system that keeps whole seconds has no
+   * nanoseconds.
+   */
+  get granularity(): number {
+    return this.#words[0x68 / 4]! % TICK_NS === 0 ? COARSE_MS : TICK_MS;
   }
 
   /**
@@ -61,18 +90,23 @@ export class PathStat {
    * @returns Whether the state differs from that of the call before. The first call answers true.
    */
   update(): boolean {
-    const result = libc.statx(AT_FDCWD, this.#path, 0, STATX_BASIC_STATS, this.#buffer);
+    const flags = AT_STATX_FORCE_SYNC;
+    const result = libc.statx(AT_FDCWD, this.#path, flags, STATX_BASIC_STATS, this.#buffer);
     const exists = result === 0;
     let differs = !this.#isKnown || exists !== this.#exists;
+    let isAnother = false;
     if (exists) {
       for (let index = 0; index < COMPARED_WORDS.length; index++) {
         const word = this.#words[COMPARED_WORDS[index]!]!;
         if (word !== this.#last[index]) {
           this.#last[index] = word;
           differs = true;
+          if (IDENTITY_WORDS.has(COMPARED_WORDS[index]!)) isAnother = true;
         }
       }
     }
+    // A file that appears may be written in its place, so it has replaced nothing.
+    this.#isReplaced = isAnother && this.#exists;
     this.#isKnown = true;
     this.#exists = exists;
     return differs;

@@ -42,8 +42,11 @@ export interface ConnectionHandler {
   /**
    * Called before the connections of a batch. All of them were accepted before this call, so one
    * check of the configuration here is current for each of them.
+   *
+   * @returns For how many milliseconds the batch has to wait, before this is called again; 0 for
+   * not at all.
    */
-  beforeBatch(): void;
+  beforeBatch(): number;
   /** Takes ownership of an accepted connection, also when it throws. */
   onConnection(connection: Descriptor): void;
   /** Takes ownership of a connection that has to be closed because no descriptor is left for it. */
@@ -58,7 +61,7 @@ export interface ConnectionHandler {
  * @example
  * ```ts
  * const acceptor = new Acceptor(reactor, listener, {
- *   beforeBatch: () => liveConfig.refresh(),
+ *   beforeBatch: () => context.refreshConfig(),
  *   onConnection: (connection) => endpoint.authorize(connection),
  *   onResourceExhausted: drainAndClose,
  *   onError: (error) => events.logError(error),
@@ -73,6 +76,8 @@ export class Acceptor implements Watcher {
   readonly #registration: Registration;
   /** A reserve: its slot accepts, and closes, a connection that no descriptor is left for. */
   #reserve: Descriptor | null;
+  /** Connections that are accepted and wait for the configuration to be at rest. */
+  #waiting: readonly Descriptor[] = [];
 
   /**
    * Starts to accept.
@@ -108,7 +113,7 @@ export class Acceptor implements Watcher {
       const batch = this.#acceptBatch(size);
       if (batch.length === 0) return;
       accepted += batch.length;
-      this.#handleBatch(batch);
+      if (!this.#handleBatch(batch)) return;
       size = batch.length === size ? 2 * size : 1;
     }
   }
@@ -125,6 +130,10 @@ export class Acceptor implements Watcher {
     this.#registration.close();
     this.#reserve?.close();
     this.#listener.release();
+    // Its endpoint is suspended, so they are denied.
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#handOn(waiting);
   }
 
   #acceptBatch(size: number): Descriptor[] {
@@ -137,22 +146,47 @@ export class Acceptor implements Watcher {
     return batch;
   }
 
-  #handleBatch(batch: readonly Descriptor[]): void {
+  /** @returns Whether accepting goes on; else the batch waits, and accepting is paused. */
+  #handleBatch(batch: readonly Descriptor[]): boolean {
     try {
-      this.#handler.beforeBatch();
+      const wait = this.#handler.beforeBatch();
+      if (wait > 0 && this.#socket.isOpen) {
+        this.#pause(batch, wait);
+        return false;
+      }
     } catch (error) {
       // Without a current configuration no decision is possible, so every connection is closed.
       guardEach(batch, drainAndClose, (second) => this.#handler.onError(second));
       throw error;
     }
-    for (const connection of batch) {
+    this.#handOn(batch);
+    return true;
+  }
+
+  #handOn(batch: readonly Descriptor[]): void {
+    // An internal error closes one connection and leaves the rest of the batch alone.
+    guardEach(
+      batch,
+      (connection) => this.#handler.onConnection(connection),
+      (error) => this.#handler.onError(error),
+    );
+  }
+
+  /** Lets a batch wait. The connections after it wait in the backlog, so nothing spins. */
+  #pause(batch: readonly Descriptor[], wait: number): void {
+    this.#waiting = batch;
+    this.#registration.update(0);
+    this.#reactor.after(wait, () => {
+      const waiting = this.#waiting;
+      if (waiting.length === 0) return;
+      this.#waiting = [];
       try {
-        this.#handler.onConnection(connection);
+        if (!this.#handleBatch(waiting)) return;
       } catch (error) {
-        // An internal error closes this connection and leaves the rest of the batch alone.
         this.#handler.onError(error);
       }
-    }
+      this.#resume();
+    });
   }
 
   /** The next pending connection, or null when there is none or no descriptor for it. */

@@ -143,7 +143,8 @@ export type DenyReason =
   | "over-limit"
   | "bad-key"
   | "expired-key"
-  | "handshake-timeout";
+  | "handshake-timeout"
+  | "unreadable";
 
 /**
  * The reason why an open session was revoked: the one for which its peer would be denied now, or

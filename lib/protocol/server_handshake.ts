@@ -40,18 +40,29 @@ function decoyKey(): Uint8Array {
  * Finds a key by its id, of [section 1](../../docs/protocol.md#1-keys).
  *
  * @param keyId 16 hexadecimal digits from a client that is not authenticated.
- * @returns The 32 bytes of the key, which are not changed; null when no key has this id.
  */
-export type KeyLookup = (keyId: string) => Uint8Array | null;
+export type KeyLookup = (keyId: string) => KeyLookupResult;
 
 /**
- * The progress of a {@linkcode ServerHandshake}. No event follows one of a kind other than `send`.
+ * The 32 bytes of a key, which are not changed; null when no key has the id; or after how many
+ * milliseconds the lookup is to be called again, because the keys cannot be known now.
+ */
+export type KeyLookupResult = Uint8Array | null | { readonly wait: number };
+
+/**
+ * The progress of a {@linkcode ServerHandshake}. No event follows one of a kind other than `send`,
+ * but for `delayed`, which {@linkcode ServerHandshake.resume} follows.
  */
 export type ServerEvent =
   | {
     /** The bytes must be sent to the client. */
     readonly kind: "send";
     readonly bytes: Uint8Array;
+  }
+  | {
+    /** Nothing may be pushed until `resume` was called, after so many milliseconds. */
+    readonly kind: "delayed";
+    readonly wait: number;
   }
   | {
     /** The client has proved that it holds the key. It must be answered with accept or reject. */
@@ -101,10 +112,12 @@ export class ServerHandshake {
   readonly #ephemeral: KeyPair | undefined;
   #step: "magic" | "key id" | "message 1" | "hello" | "decision" | "over" = "magic";
   #keyId: string | null = null;
+  /** Message 1, while the lookup is to be asked again. */
+  #delayed: Uint8Array | null = null;
   #transport: Transport | null = null;
 
   /**
-   * @param lookup Finds the keys; called once, when message 1 is complete.
+   * @param lookup Finds the keys; called when message 1 is complete, and again after a delay.
    * @param ephemeral The ephemeral key pair, which tests fix. Omitted: a new one.
    */
   constructor(lookup: KeyLookup, ephemeral?: KeyPair) {
@@ -137,11 +150,29 @@ export class ServerHandshake {
     if (this.#step === "over" || this.#step === "decision") {
       throw new Error("a handshake was used after its end");
     }
+    return this.#run(() => {
+      this.#reader.push(chunk);
+      return this.#advance();
+    });
+  }
+
+  /**
+   * Asks the lookup again, after the event `delayed`.
+   *
+   * @returns The events, as {@linkcode push} does.
+   * @throws {Error} When there was no such event.
+   */
+  resume(): readonly ServerEvent[] {
+    const message = this.#delayed;
+    if (message === null) throw new Error("a handshake was resumed that was not delayed");
+    this.#delayed = null;
+    return this.#run(() => this.#readMessage(message));
+  }
+
+  #run(first: () => ServerEvent | "more" | "again"): readonly ServerEvent[] {
     const events: ServerEvent[] = [];
     try {
-      this.#reader.push(chunk);
-      for (;;) {
-        const next = this.#advance();
+      for (let next = first();; next = this.#advance()) {
         if (next === "more") return events;
         if (next === "again") continue;
         events.push(next);
@@ -198,6 +229,7 @@ export class ServerHandshake {
   /** Ends the handshake and wipes the keys. Every later use of it throws. */
   wipe(): void {
     this.#step = "over";
+    this.#delayed = null;
     this.#transport?.send.wipe();
     this.#transport?.receive.wipe();
     this.#transport = null;
@@ -239,6 +271,10 @@ export class ServerHandshake {
     const keyId = this.#claimed();
     // An unknown key id is treated like a wrong key: message 1 is read with the decoy, and fails.
     const key = this.#lookup(keyId);
+    if (key !== null && "wait" in key) {
+      this.#delayed = message.slice();
+      return { kind: "delayed", wait: key.wait };
+    }
     const noise = new HandshakeState({
       initiator: false,
       prologue: preamble(keyId),

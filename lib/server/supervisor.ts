@@ -171,12 +171,23 @@ export class Supervisor {
   }
 
   #onReloaded({ outcome, problem }: ToControlPlane & { kind: "reloaded" }): void {
-    const { audit, liveConfig } = this.#options;
+    this.#followConfig();
+    const { audit } = this.#options;
+    audit.record({ event: "reload", time: Date.now(), reason: outcome, message: problem });
+    this.#reportReady();
+  }
+
+  /**
+   * Reads the configuration, and again where it is being written. Each plane reads the file itself:
+   * what one has read may be another file by the time that the other one looks.
+   */
+  #followConfig(): void {
+    const { liveConfig } = this.#options;
     liveConfig.refresh();
     this.#options.onReload();
     if (this.#console !== null) this.#withConsole((sessions) => sessions.reauthorize());
-    audit.record({ event: "reload", time: Date.now(), reason: outcome, message: problem });
-    this.#reportReady();
+    if (liveConfig.wait === 0) return;
+    Deno.unrefTimer(setTimeout(() => this.#followConfig(), liveConfig.wait));
   }
 
   /** Runs an action on the console sessions once they are loaded, in the order of the calls. */

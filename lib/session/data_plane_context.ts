@@ -38,8 +38,13 @@ export interface DataPlaneContext extends HandshakeContext {
   readonly hostFacts: HostFacts;
   /** The server's effective uid. */
   readonly serverUid: number;
-  /** Loads the configuration, and applies it, where the file on disk has changed. */
-  refreshConfig(): void;
+  /**
+   * Loads the configuration, and applies it, where the file on disk has changed.
+   *
+   * @returns After how many milliseconds it is to be called again before anything is decided,
+   * because the file is being written; 0 where nothing is to be waited for.
+   */
+  refreshConfig(): number;
   /** Reports that a file which the configuration names cannot be used. */
   reportConfigProblem(failure: Failure): void;
   /** The user name of a session. */
@@ -57,3 +62,6 @@ export const LISTENER_SUSPENDED: DenyDecision = {
   reason: "not-on-listener",
   by: null,
 };
+
+/** The decision about a connection while the configuration or its key cannot be read. */
+export const UNREADABLE: DenyDecision = { allow: false, reason: "unreadable", by: null };

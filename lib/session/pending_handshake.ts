@@ -49,7 +49,15 @@ export type HandshakeResult =
   };
 
 /**
- * Runs the server's side of one access check and reports its result, once.
+ * Receives the result of an access check.
+ *
+ * @returns After how many milliseconds an `authenticated` result is to be reported again, because
+ * it can be neither accepted nor rejected now; else 0.
+ */
+export type HandshakeHandler = (result: HandshakeResult) => number;
+
+/**
+ * Runs the server's side of one access check and reports its result.
  *
  * @example
  * ```ts
@@ -62,12 +70,14 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   readonly #context: HandshakeContext;
   readonly #remote: HostPort;
   readonly #handshake: ServerHandshake;
-  readonly #report: (result: HandshakeResult) => void;
+  readonly #report: HandshakeHandler;
   /** Null once the connection is closed or handed on. */
   #connection: Descriptor | null;
   /** Null until the client is waited for. */
   #registration: Registration | null = null;
   #deadline: Timer | null = null;
+  /** Whether nothing is read of the client, because nothing can be decided now. */
+  #isPaused = false;
   readonly source: string;
 
   /**
@@ -83,7 +93,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     connection: Descriptor,
     remote: HostPort,
     handshake: ServerHandshake,
-    report: (result: HandshakeResult) => void,
+    report: HandshakeHandler,
   ) {
     this.#context = context;
     this.#remote = remote;
@@ -105,7 +115,9 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   }
 
   onEvents(): void {
-    this.#read();
+    // Of a paused connection only its end is reported, and would be in every turn.
+    if (this.#isPaused) this.#fail("bad-key", "truncated");
+    else this.#read();
   }
 
   /** An internal error is a denial. */
@@ -120,7 +132,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   /** Waits for the rest of the access check, in a place of the queue. */
   #wait(connection: Descriptor): void {
     const { reactor, liveConfig, handshakes } = this.#context;
-    this.#registration = reactor.watch(connection, EPOLLIN, this);
+    this.#registration = reactor.watch(connection, this.#isPaused ? 0 : EPOLLIN, this);
     this.#deadline = reactor.after(
       liveConfig.config.limits.handshakeTimeout,
       () => this.#fail("handshake-timeout"),
@@ -130,22 +142,29 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
 
   #read(): void {
     const chunk = this.#context.buffers.read.subarray(0, READ_BYTES);
-    while (this.#connection !== null) {
+    while (this.#connection !== null && !this.#isPaused) {
       const count = receive(this.#connection, chunk);
       if (count === WOULD_BLOCK) return;
       if (count === BROKEN || count === 0) {
         this.#fail("bad-key", "truncated");
         return;
       }
-      for (const event of this.#handshake.push(chunk.subarray(0, count))) this.#handle(event);
+      this.#handleAll(this.#handshake.push(chunk.subarray(0, count)));
       // Where more has arrived, the reactor reports it again.
       if (count < READ_BYTES) return;
     }
   }
 
+  #handleAll(events: readonly ServerEvent[]): void {
+    for (const event of events) this.#handle(event);
+  }
+
   #handle(event: ServerEvent): void {
     if (this.#connection === null) return;
     switch (event.kind) {
+      case "delayed":
+        this.#pause(event.wait, () => this.#handleAll(this.#handshake.resume()));
+        return;
       case "send":
         // Message 2: the answer to a first message that was made with the key.
         this.#context.handshakes.markOpened(this);
@@ -155,21 +174,42 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
       case "failed":
         this.#fail("bad-key", event.error);
         return;
-      case "hello":
-        this.#deadline?.cancel();
-        this.#context.handshakes.remove(this);
-        this.#report({
-          kind: "authenticated",
-          connection: {
-            remote: this.#remote,
-            keyId: event.keyId,
-            actsAs: event.user,
-            accept: (answer) => this.#accept(answer, event.rest),
-            reject: (reason) => this.#reject(reason),
-          },
+      case "hello": {
+        let { rest } = event;
+        this.#offer({
+          remote: this.#remote,
+          keyId: event.keyId,
+          actsAs: event.user,
+          accept: (answer) => this.#accept(answer, rest),
+          reject: (reason) => this.#reject(reason),
         });
+        // It lies in the memory that the next connection is read into.
+        if (this.#isPaused) rest = rest.slice();
         return;
+      }
     }
+  }
+
+  #offer(connection: AuthenticatedConnection): void {
+    const wait = this.#report({ kind: "authenticated", connection });
+    if (wait > 0) this.#pause(wait, () => this.#offer(connection));
+  }
+
+  /** Stays in its place of the queue, within its deadline, and reads nothing for a time. */
+  #pause(wait: number, next: () => void): void {
+    this.#isPaused = true;
+    this.#registration?.update(0);
+    this.#context.reactor.after(wait, () => {
+      if (this.#connection === null) return;
+      this.#isPaused = false;
+      try {
+        next();
+      } catch (error) {
+        this.onFault();
+        throw error;
+      }
+      if (!this.#isPaused) this.#registration?.update(EPOLLIN);
+    });
   }
 
   #accept(answer: Accept, received: Uint8Array): ClientConnection {
@@ -204,8 +244,6 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
 
   #close(close: (connection: Descriptor) => void): void {
     if (this.#connection === null) return;
-    this.#deadline?.cancel();
-    this.#context.handshakes.remove(this);
     this.#handshake.wipe();
     close(this.#release());
   }
@@ -215,6 +253,8 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     const connection = this.#connection;
     if (connection === null) throw new Error("a closed connection was released");
     this.#connection = null;
+    this.#deadline?.cancel();
+    this.#context.handshakes.remove(this);
     const registration = this.#registration;
     this.#registration = null;
     return registration === null ? connection : new Descriptor(registration.release());

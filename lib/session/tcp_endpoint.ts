@@ -18,14 +18,16 @@ import { resetAndClose } from "../net/drain_and_close.ts";
 import { listenersName, type TcpListener } from "../net/tcp_listener.ts";
 import type { DenyDecision, DenyReason, KeyGrant } from "../policy/types.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
-import { ServerHandshake } from "../protocol/server_handshake.ts";
+import { type KeyLookupResult, ServerHandshake } from "../protocol/server_handshake.ts";
 import {
   type DataPlaneContext,
   LISTENER_SUSPENDED,
   RESOURCES_EXHAUSTED,
+  UNREADABLE,
 } from "./data_plane_context.ts";
 import {
   type AuthenticatedConnection,
+  type HandshakeHandler,
   type HandshakeResult,
   PendingHandshake,
 } from "./pending_handshake.ts";
@@ -121,16 +123,21 @@ export class TcpEndpoint implements ConnectionHandler {
 
   /**
    * Makes configuration and keys current. A suspended endpoint reports no problem with its keys.
+   *
+   * @returns After how many milliseconds it is to be called again before anything is decided,
+   * because a file is being written; 0 where nothing is to be waited for.
    */
-  refreshKeys(): void {
-    this.#context.refreshConfig();
+  refreshKeys(): number {
+    const wait = this.#context.refreshConfig();
     this.#report(this.#ring.refresh());
+    return Math.max(wait, this.#ring.wait);
   }
 
   /** The same for one key, where no other may have changed its meaning. */
-  refreshKey(id: string): void {
-    this.#context.refreshConfig();
+  refreshKey(id: string): number {
+    const wait = this.#context.refreshConfig();
     this.#report(this.#ring.refreshKey(id));
+    return Math.max(wait, this.#ring.wait);
   }
 
   /** Whether a session rests on a key of this endpoint. */
@@ -139,7 +146,9 @@ export class TcpEndpoint implements ConnectionHandler {
   }
 
   /** Nothing is decided before the access check. */
-  beforeBatch(): void {}
+  beforeBatch(): number {
+    return 0;
+  }
 
   /** Starts the access check of a connection. */
   onConnection(connection: Descriptor): void {
@@ -153,7 +162,7 @@ export class TcpEndpoint implements ConnectionHandler {
       }
       owned = false;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
-      const report = (result: HandshakeResult) => this.#onHandshake(result);
+      const report: HandshakeHandler = (result) => this.#onHandshake(result);
       new PendingHandshake(this.#context, connection, remote, handshake, report);
     } finally {
       if (owned) connection.close();
@@ -190,21 +199,48 @@ export class TcpEndpoint implements ConnectionHandler {
     failures.forEach((failure) => this.#context.reportConfigProblem(failure));
   }
 
-  #keyOf(id: string): Uint8Array | null {
-    this.refreshKeys();
-    return this.#ring.key(id);
+  #keyOf(id: string): KeyLookupResult {
+    const wait = this.refreshKeys();
+    if (wait > 0) return { wait };
+    return this.#isUnreadable(id) ? null : this.#ring.key(id);
   }
 
-  #onHandshake(result: HandshakeResult): void {
-    if (result.kind === "authenticated") this.#authorize(result.connection);
-    else this.#logDeny(result, result.reason, null, result.error);
+  /** Whether what is decided about the holder of a key could rest on an older file. */
+  #isUnreadable(id: string): boolean {
+    return this.#context.liveConfig.isUnreadable || this.#ring.isUnreadable(id);
   }
 
-  /** Authorizes an authenticated connection: hands it to the service, or rejects and logs it. */
-  #authorize(connection: AuthenticatedConnection): void {
-    this.refreshKeys();
+  /** @returns After how many milliseconds the result is to be reported again; 0 for never. */
+  #onHandshake(result: HandshakeResult): number {
+    if (result.kind === "authenticated") return this.#authorize(result.connection);
+    const { keyId, error } = result;
+    const isUnread = error === "bad-key" && keyId !== null && this.#isUnreadable(keyId);
+    if (isUnread) this.#logDeny(result, UNREADABLE.reason);
+    else this.#logDeny(result, result.reason, null, error);
+    return 0;
+  }
+
+  /**
+   * Authorizes an authenticated connection: hands it to the service, or rejects and logs it.
+   *
+   * @returns After how many milliseconds this is to be called again, because nothing could be
+   * decided; else 0.
+   */
+  #authorize(connection: AuthenticatedConnection): number {
+    const wait = this.refreshKeys();
+    // A suspended endpoint, such as one that is closed, decides nothing by the files.
+    if (wait > 0 && this.isAccepting) return wait;
+    this.#answer(connection);
+    return 0;
+  }
+
+  #answer(connection: AuthenticatedConnection): void {
     const { remote, keyId, actsAs } = connection;
     const grant = this.#ring.grant(keyId);
+    if (this.#isUnreadable(keyId)) {
+      this.#reject(connection, grant, UNREADABLE);
+      return;
+    }
     // Read after the configuration was refreshed, which may have suspended this endpoint.
     const service = this.#service;
     if (service === null) {

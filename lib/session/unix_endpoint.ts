@@ -13,6 +13,7 @@ import {
   type DataPlaneContext,
   LISTENER_SUSPENDED,
   RESOURCES_EXHAUSTED,
+  UNREADABLE,
 } from "./data_plane_context.ts";
 import { readPeer } from "./peer.ts";
 import { plaintextConnection, type Service } from "./service.ts";
@@ -93,8 +94,8 @@ export class UnixEndpoint implements ConnectionHandler {
   }
 
   /** Makes the configuration current. This may suspend or close the endpoint. */
-  beforeBatch(): void {
-    this.#context.refreshConfig();
+  beforeBatch(): number {
+    return this.#context.refreshConfig();
   }
 
   /** Authorizes a connection: hands it to the service, or closes it and logs the denial. */
@@ -107,6 +108,10 @@ export class UnixEndpoint implements ConnectionHandler {
     let handedOver = false;
     try {
       const peer = readPeer(connection);
+      if (this.#context.liveConfig.isUnreadable) {
+        this.#logDeny(connection, peer, UNREADABLE);
+        return;
+      }
       // Read after the configuration was refreshed, which may have suspended this endpoint.
       const service = this.#service;
       if (service === null) {

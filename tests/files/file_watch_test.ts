@@ -1,121 +1,319 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { FileWatch } from "../../lib/files/file_watch.ts";
-import { isRoot } from "../support/processes.ts";
-import { TemporaryDirectory } from "../support/temporary_directory.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  FileWatch,
+  MAX_WAIT_MS,
+  STILL_MS,
+  type WatchedStatus,
+} from "../../lib/files/file_watch.ts";
 
-/** An access and modification time, in seconds since the epoch. */
-const LONG_AGO = 1_000_000;
+/** A file with time stamps of a granularity, and a watch of it whose clock stands still. */
+class Model {
+  content: string | null = "one";
+  inode = 1;
+  now = 1_000;
+  reads = 0;
+  readonly discarded: string[] = [];
+  /** Runs in the middle of the next read. */
+  during: (() => void) | null = null;
+  isBroken = false;
+  readonly #granularity: number;
+  #changedAt = 0;
+  readonly watch: FileWatch<string | null>;
 
-for (
-  const [what, change] of [
-    ["a write in place of the same length", (place) => place.write("file", "two")],
-    ["an append", (place) => Deno.writeTextFileSync(place.at("file"), "!", { append: true })],
-    ["a truncation", (place) => Deno.truncateSync(place.at("file"))],
-    [
-      "another file renamed over it",
-      (place) => Deno.renameSync(place.write("new", "one"), place.at("file")),
-    ],
-    ["its disappearance", (place) => Deno.removeSync(place.at("file"))],
-    ["a change of its mode", (place) => Deno.chmodSync(place.at("file"), 0o600)],
-    [
-      "a change of its times back to what they were",
-      (place) => {
-        place.write("file", "two");
-        Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
+  /** @param granularity In milliseconds, of the file's clock, which is another machine's. */
+  constructor(granularity: number) {
+    this.#granularity = granularity;
+    const stat = this.#stat();
+    this.watch = new FileWatch<string | null>(
+      [stat],
+      {
+        read: () => this.#read(),
+        isSame: (one, other) => one === other,
+        discard: (content) => this.discarded.push(String(content)),
       },
-    ],
-    [
-      "another file swapped in with the same length and times",
-      (place) => {
-        Deno.utimeSync(place.write("new", "two"), LONG_AGO, LONG_AGO);
-        Deno.renameSync(place.at("new"), place.at("file"));
+      () => this.now,
+    );
+  }
+
+  /** Changes the file in place. */
+  write(content: string | null): void {
+    this.content = content;
+    this.#changedAt = this.#stamp();
+  }
+
+  /** Renames another file over it, which was finished now. */
+  replace(content: string): void {
+    this.inode++;
+    this.write(content);
+  }
+
+  poll(force?: boolean): string {
+    const result = this.watch.poll(force);
+    switch (result.kind) {
+      case "read":
+        return `read ${result.content}`;
+      case "unsettled":
+        return `wait ${result.wait}`;
+      default:
+        return result.kind;
+    }
+  }
+
+  /** Polls until the content is taken; the clock goes on. */
+  settle(): string {
+    for (;;) {
+      const result = this.watch.poll();
+      if (result.kind !== "unsettled") return this.poll();
+      this.now += result.wait;
+    }
+  }
+
+  #stamp(): number {
+    // An hour behind, so that a comparison of the clocks would show.
+    return Math.floor((this.now - 3_600_000) / this.#granularity);
+  }
+
+  #read(): string | null {
+    this.reads++;
+    if (this.isBroken) throw new Error("broken");
+    const { content } = this;
+    this.during?.();
+    this.during = null;
+    return content;
+  }
+
+  #stat(): WatchedStatus {
+    let last = "";
+    let inode = 0;
+    // deno-lint-ignore no-this-alias -- the stat is another object
+    const model = this;
+    return {
+      exists: true,
+      isReplaced: false,
+      granularity: Math.max(20, model.#granularity),
+      update() {
+        const state = JSON.stringify([
+          ...[model.inode, model.content?.length ?? null, model.#changedAt],
+        ]);
+        const differs = state !== last;
+        const hadFile = last !== "" && this.exists;
+        last = state;
+        const exists = model.content !== null;
+        const isReplaced = differs && hadFile && exists && inode !== model.inode;
+        inode = model.inode;
+        return Object.assign(this, { exists, isReplaced }) && differs;
       },
-    ],
-  ] as [string, (place: TemporaryDirectory) => void][]
-) {
-  Deno.test(`FileWatch.poll() notices ${what}, once`, () => {
-    using place = new TemporaryDirectory();
-    const watch = new FileWatch(place.write("file", "one"));
-    Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
-    assertEquals([watch.poll(), watch.poll()], [true, false]);
-    change(place);
-    assertEquals([watch.poll(), watch.poll()], [true, false]);
+    };
+  }
+}
+
+Deno.test("FileWatch.poll() reads the file first, and trusts its stat in time", () => {
+  const model = new Model(1);
+  assertEquals([model.poll(), model.reads], ["read one", 1]);
+  assertEquals([model.poll(), model.reads], ["same", 2]);
+  model.now += 20;
+  assertEquals([model.poll(), model.reads], ["same", 3]);
+  for (let round = 0; round < 9; round++) assertEquals(model.poll(), "same");
+  assertEquals(model.reads, 3);
+});
+
+for (const granularity of [1, 1_000, 2_000]) {
+  Deno.test(`FileWatch.poll() misses no change of one size, with stamps of ${granularity} ms`, () => {
+    for (let delay = 0; delay <= 4_100; delay += 50) {
+      const model = new Model(granularity);
+      model.poll();
+      // Looked at often, as by connections, and then changed in the second of the last look.
+      for (let passed = 0; passed < delay; passed += 50) {
+        model.now += 50;
+        assertEquals(model.poll(), "same");
+      }
+      model.write("two");
+      assertEquals(model.poll(), `wait ${STILL_MS}`, `missed after ${delay} ms`);
+      model.now += STILL_MS;
+      assertEquals(model.poll(), "read two");
+    }
+  });
+
+  Deno.test(`FileWatch.poll() misses no change after a pause, with ${granularity} ms`, () => {
+    for (const pause of [0, 10, 500, 1_000, 1_999, 2_000, 5_000]) {
+      const model = new Model(granularity);
+      model.poll();
+      model.now += pause;
+      model.poll();
+      model.write("two");
+      model.poll();
+      model.now += STILL_MS;
+      assertEquals(model.poll(), "read two", `missed after ${pause} ms`);
+      // Changed back in the same second.
+      model.write("one");
+      model.poll();
+      model.now += STILL_MS;
+      assertEquals(model.poll(), "read one", `missed after ${pause} ms and a change`);
+    }
   });
 }
 
-Deno.test("FileWatch.poll() notices a change of owner (needs root)", { ignore: !isRoot }, () => {
-  using place = new TemporaryDirectory();
-  const watch = new FileWatch(place.write("file", "one"));
-  watch.poll();
-  Deno.chownSync(place.at("file"), 579, null);
-  assertEquals([watch.poll(), watch.poll()], [true, false]);
+Deno.test("FileWatch.poll() needs one call of statx(2) a path once the stat is trusted", () => {
+  const model = new Model(1_000);
+  model.poll();
+  model.now += 999;
+  model.poll();
+  const { reads } = model;
+  model.poll();
+  assertEquals(model.reads, reads + 1);
+  model.now += 1;
+  model.poll();
+  model.poll();
+  assertEquals(model.reads, reads + 2);
 });
 
-Deno.test("FileWatch.poll() answers false after a read", () => {
-  using place = new TemporaryDirectory();
-  const watch = new FileWatch(place.write("file", "one"));
-  // The kernel updates such an old access time even with the option `relatime` (mount(8)).
-  Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
-  watch.poll();
-  Deno.readTextFileSync(place.at("file"));
-  assertEquals(watch.poll(), false);
+Deno.test("FileWatch.poll() reads a replaced file at once", () => {
+  const model = new Model(1);
+  model.poll();
+  model.replace("two");
+  assertEquals(model.poll(), "read two");
 });
 
-Deno.test("FileWatch.poll() notices that a file appears, goes and comes back", () => {
-  using place = new TemporaryDirectory();
-  const watch = new FileWatch(place.at("file"));
-  assertEquals([watch.poll(), watch.poll()], [true, false]);
-  place.write("file", "one");
-  assertEquals([watch.poll(), watch.poll()], [true, false]);
-  Deno.renameSync(place.at("file"), place.at("aside"));
-  assertEquals([watch.poll(), watch.poll()], [true, false]);
-  Deno.renameSync(place.at("aside"), place.at("file"));
-  assertEquals([watch.poll(), watch.poll()], [true, false]);
+Deno.test("FileWatch.poll() reads a file that was changed in place when it was still", () => {
+  const model = new Model(1);
+  model.poll();
+  model.write("");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 30;
+  assertEquals(model.poll(), "wait 20");
+  model.write("half");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 49;
+  assertEquals(model.poll(), "wait 1");
+  model.now += 1;
+  assertEquals(model.poll(), "read half");
 });
 
-Deno.test("FileWatch.poll() notices that a symbolic link points to another file", () => {
-  using place = new TemporaryDirectory();
-  place.write("one", "same");
-  place.write("two", "same");
-  Deno.symlinkSync("one", place.at("link"));
-  const watch = new FileWatch(place.at("link"));
-  watch.poll();
-  Deno.symlinkSync("two", place.at("next"));
-  Deno.renameSync(place.at("next"), place.at("link"));
-  assertEquals([watch.poll(), watch.poll()], [true, false]);
+Deno.test("FileWatch.poll() waits for a file that is gone or appears", () => {
+  const model = new Model(1);
+  model.poll();
+  model.write(null);
+  assertEquals(model.poll(), "wait 50");
+  model.write("two");
+  model.inode++;
+  assertEquals(model.poll(), "wait 50");
+  model.now += 50;
+  assertEquals(model.poll(), "read two");
 });
 
-Deno.test("FileWatch.mustCompare is false after a read 20 ms after a change", async () => {
-  using place = new TemporaryDirectory();
-  const watch = new FileWatch(place.write("file", "one"));
-  watch.poll();
-  assertEquals(watch.mustCompare, true);
-  watch.beginRead();
-  // The change time is that of the file system: no utimensat(2) sets it back.
-  assertEquals(watch.mustCompare, true);
-  const deadline = performance.now() + 5_000;
-  while (watch.mustCompare) {
-    assert(performance.now() < deadline, "the stat is never trusted");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    assertEquals(watch.poll(), false);
-    watch.beginRead();
+Deno.test("FileWatch.poll() compares the content where stamps cannot show a movement", () => {
+  const model = new Model(2_000);
+  model.poll();
+  model.write("two");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 50;
+  // The same stat as 50 ms ago.
+  model.write("six");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 50;
+  assertEquals(model.poll(), "read six");
+});
+
+Deno.test("FileWatch.poll() does not wait for a file that holds what it held", () => {
+  const model = new Model(1);
+  model.poll();
+  model.now += 1;
+  model.write("one");
+  assertEquals(model.poll(), "same");
+  model.write("");
+  assertEquals(model.poll(), "wait 50");
+  model.write("one");
+  assertEquals(model.poll(), "same");
+});
+
+Deno.test("FileWatch.poll() ends a wait when another file is renamed into place", () => {
+  const model = new Model(1);
+  model.poll();
+  model.write("half");
+  assertEquals(model.poll(), "wait 50");
+  model.replace("two");
+  assertEquals(model.poll(), "read two");
+});
+
+Deno.test("FileWatch.poll() waits a second at most, and takes the file when it is at rest", () => {
+  const model = new Model(1);
+  model.poll();
+  let waited = 0;
+  for (let round = 0;; round++) {
+    model.write(`part ${round}`);
+    const result = model.watch.poll();
+    if (result.kind !== "unsettled") break;
+    // Written again before it was still.
+    const passed = Math.max(1, result.wait - 1);
+    model.now += passed;
+    waited += passed;
   }
-  const { ctime } = Deno.statSync(place.at("file"));
-  assert(Date.now() - ctime!.getTime() >= 20);
-  place.write("file", "two");
-  assertEquals([watch.poll(), watch.mustCompare], [true, false]);
-  watch.beginRead();
-  assertEquals(watch.mustCompare, true);
+  assertEquals(waited >= MAX_WAIT_MS - STILL_MS && waited <= MAX_WAIT_MS, true);
+  assertEquals(model.poll(), "restless");
+  model.now += STILL_MS - 1;
+  assertEquals(model.poll(), "restless");
+  model.now += 1;
+  assertEquals(model.poll().startsWith("read part"), true);
+  assertEquals(model.poll(), "same");
 });
 
-Deno.test("FileWatch.mustCompare is false for a file that does not exist", () => {
-  using place = new TemporaryDirectory();
-  const watch = new FileWatch(place.at("file"));
-  watch.poll();
-  watch.beginRead();
-  assertEquals(watch.mustCompare, false);
+Deno.test("FileWatch.poll() says so when a restless file rests with the content it had", () => {
+  const model = new Model(1);
+  model.poll();
+  for (let round = 0; model.poll() !== "restless"; round++) {
+    model.write(`part ${round}`);
+    model.now += 40;
+  }
+  model.write("one");
+  assertEquals([model.poll(), model.poll()], ["read one", "same"]);
 });
 
-Deno.test("FileWatch refuses a path with a NUL", () => {
-  assertThrows(() => new FileWatch("/etc/passwd\0"), TypeError);
+Deno.test("FileWatch.poll() takes no content between two stats", () => {
+  const model = new Model(1);
+  model.poll();
+  model.now += 100;
+  model.replace("two");
+  model.during = () => model.write("half");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 50;
+  // What was seen first has to be still, too.
+  assertEquals(model.settle(), "same");
+  const other = new Model(1);
+  other.poll();
+  other.replace("two");
+  other.during = () => other.replace("six");
+  assertEquals(other.poll(), "read six");
+});
+
+Deno.test("FileWatch.poll() reads again after a read that failed", () => {
+  const model = new Model(1);
+  model.poll();
+  model.replace("two");
+  model.isBroken = true;
+  for (let round = 0; round < 3; round++) assertThrows(() => model.poll(), Error, "broken");
+  model.isBroken = false;
+  assertEquals(model.poll(), "read two");
+});
+
+Deno.test("FileWatch.poll() reads a trusted file again where it is forced to", () => {
+  const model = new Model(1);
+  model.poll();
+  model.now += 20;
+  model.poll();
+  const { reads } = model;
+  assertEquals([model.poll(true), model.reads], ["same", reads + 1]);
+});
+
+Deno.test("FileWatch.poll() discards each content that nothing refers to", () => {
+  const model = new Model(1);
+  model.poll();
+  model.poll();
+  model.write("half");
+  model.poll();
+  model.write("two");
+  model.poll();
+  model.now += 50;
+  assertEquals(model.poll(), "read two");
+  // "one" is the caller's to discard, and so is "two".
+  assertEquals(model.discarded, ["one", "half", "two"]);
 });

@@ -1,22 +1,127 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PathStat } from "../../lib/libc/path_stat.ts";
+import { isRoot } from "../support/processes.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-Deno.test("PathStat says whether a file exists, and when it was changed", () => {
-  const directory = Deno.makeTempDirSync();
-  const path = `${directory}/file`;
-  try {
-    const stat = new PathStat(path);
-    assertEquals([stat.update(), stat.exists, stat.update()], [true, false, false]);
-    Deno.writeTextFileSync(path, "one");
-    assertEquals([stat.update(), stat.exists, stat.update()], [true, true, false]);
-    // A write sets the change time and the modification time to the same moment.
-    const { mtime } = Deno.statSync(path);
-    assertEquals(Math.floor(stat.changedAt), mtime!.getTime());
-    Deno.removeSync(path);
-    assertEquals([stat.update(), stat.exists], [true, false]);
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
+/** An access and modification time, in seconds since the epoch. */
+const LONG_AGO = 1_000_000;
+
+for (
+  const [what, change] of [
+    ["a write in place of the same length", (place) => place.write("file", "two")],
+    ["an append", (place) => Deno.writeTextFileSync(place.at("file"), "!", { append: true })],
+    ["a truncation", (place) => Deno.truncateSync(place.at("file"))],
+    [
+      "another file renamed over it",
+      (place) => Deno.renameSync(place.write("new", "one"), place.at("file")),
+    ],
+    ["its disappearance", (place) => Deno.removeSync(place.at("file"))],
+    ["a change of its mode", (place) => Deno.chmodSync(place.at("file"), 0o600)],
+    [
+      "a change of its times back to what they were",
+      (place) => {
+        place.write("file", "two");
+        Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
+      },
+    ],
+    [
+      "another file swapped in with the same length and times",
+      (place) => {
+        Deno.utimeSync(place.write("new", "two"), LONG_AGO, LONG_AGO);
+        Deno.renameSync(place.at("new"), place.at("file"));
+      },
+    ],
+  ] as [string, (place: TemporaryDirectory) => void][]
+) {
+  Deno.test(`PathStat.update() notices ${what}, once`, () => {
+    using place = new TemporaryDirectory();
+    const stat = new PathStat(place.write("file", "one"));
+    Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
+    assertEquals([stat.update(), stat.update()], [true, false]);
+    change(place);
+    assertEquals([stat.update(), stat.update()], [true, false]);
+  });
+}
+
+Deno.test("PathStat.update() notices a change of owner (needs root)", { ignore: !isRoot }, () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.write("file", "one"));
+  stat.update();
+  Deno.chownSync(place.at("file"), 579, null);
+  assertEquals([stat.update(), stat.update()], [true, false]);
+});
+
+Deno.test("PathStat.update() answers false after a read", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.write("file", "one"));
+  // The kernel updates such an old access time even with the option `relatime` (mount(8)).
+  Deno.utimeSync(place.at("file"), LONG_AGO, LONG_AGO);
+  stat.update();
+  Deno.readTextFileSync(place.at("file"));
+  assertEquals(stat.update(), false);
+});
+
+Deno.test("PathStat.update() notices that a file appears, goes and comes back", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.at("file"));
+  assertEquals([stat.update(), stat.update()], [true, false]);
+  place.write("file", "one");
+  assertEquals([stat.update(), stat.update()], [true, false]);
+  Deno.renameSync(place.at("file"), place.at("aside"));
+  assertEquals([stat.update(), stat.update()], [true, false]);
+  Deno.renameSync(place.at("aside"), place.at("file"));
+  assertEquals([stat.update(), stat.update()], [true, false]);
+});
+
+Deno.test("PathStat.update() notices that a symbolic link points to another file", () => {
+  using place = new TemporaryDirectory();
+  place.write("one", "same");
+  place.write("two", "same");
+  Deno.symlinkSync("one", place.at("link"));
+  const stat = new PathStat(place.at("link"));
+  stat.update();
+  Deno.symlinkSync("two", place.at("next"));
+  Deno.renameSync(place.at("next"), place.at("link"));
+  assertEquals([stat.update(), stat.update()], [true, false]);
+});
+
+Deno.test("PathStat says whether a file exists", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.at("file"));
+  assertEquals([stat.update(), stat.exists, stat.update()], [true, false, false]);
+  place.write("file", "one");
+  assertEquals([stat.update(), stat.exists, stat.update()], [true, true, false]);
+  Deno.removeSync(place.at("file"));
+  assertEquals([stat.update(), stat.exists], [true, false]);
+});
+
+Deno.test("PathStat says that another file has replaced the one before, and nothing else", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.at("file"));
+  const replaced = (change: () => void) => {
+    change();
+    return [stat.update(), stat.isReplaced];
+  };
+  assertEquals(replaced(() => place.write("file", "one")), [true, false]);
+  assertEquals(replaced(() => place.write("file", "two")), [true, false]);
+  const rename = () => Deno.renameSync(place.write("new", "two"), place.at("file"));
+  assertEquals(replaced(rename), [true, true]);
+  assertEquals(replaced(() => {}), [false, false]);
+  assertEquals(replaced(() => Deno.removeSync(place.at("file"))), [true, false]);
+  // A file that appears may be written in its place.
+  assertEquals(replaced(() => place.write("file", "two")), [true, false]);
+});
+
+Deno.test("PathStat takes a file system with fine time stamps for one", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.at("file"));
+  // One change in a million has a time stamp that a coarse one could have, too.
+  const found = [1, 2, 3].map((round) => {
+    place.write("file", String(round));
+    stat.update();
+    return stat.granularity;
+  });
+  assertEquals(Math.min(...found), 20);
 });
 
 Deno.test("PathStat refuses a path with a NUL", () => {

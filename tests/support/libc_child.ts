@@ -117,7 +117,7 @@ const verbs: Record<string, () => void | Promise<void>> = {
     check("getrlimit", libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(limit.buffer)));
     setFileLimit(0, BigUint64Array.of(1n, limit[1]!));
     const handler = {
-      beforeBatch() {},
+      beforeBatch: () => 0,
       onConnection: (connection: Descriptor) => connection.close(),
       onResourceExhausted: (connection: Descriptor) => connection.close(),
       onError() {},

@@ -65,7 +65,13 @@ export class ConsoleMethods implements Methods {
     if (!await this.#options.confirm(welcome.session)) return false;
     if (actsAs === null) return true;
     const { liveConfig } = this.#options;
-    liveConfig.refresh();
+    try {
+      await liveConfig.settle();
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      // What the file says of the user is not known, so the session stays; `call` refuses.
+      return true;
+    }
     const reason = actingRevocation(actsAs, liveConfig.config.access);
     if (reason !== null) this.#options.revoke(welcome.session, reason);
     return reason === null;
@@ -74,7 +80,7 @@ export class ConsoleMethods implements Methods {
   async call(request: Request, caller: Caller): Promise<{ result: unknown; caller: Caller }> {
     try {
       // No answer and no permission rests on a configuration older than the file on disk.
-      this.#options.liveConfig.refresh();
+      await this.#options.liveConfig.settle();
       const params = request.params;
       if (request.method === "login") {
         const next = this.#login(new Params(params, "user"), caller);
@@ -138,7 +144,7 @@ export class ConsoleMethods implements Methods {
       "users.remove": writes(["name"], async (params, caller) => {
         const user = this.#user(params.text("name"));
         await accounts.remove(user.name, await this.#permissionOf(caller, user.uid));
-        liveConfig.refresh();
+        await liveConfig.settle();
         return userRecord(user);
       }),
       "sessions.list": reads([], () => sessions.list()),
@@ -240,8 +246,8 @@ export class ConsoleMethods implements Methods {
   }
 
   /** A user as it is after an edit. */
-  #written(name: string): UserRecord {
-    this.#options.liveConfig.refresh();
+  async #written(name: string): Promise<UserRecord> {
+    await this.#options.liveConfig.settle();
     return userRecord(this.#user(name));
   }
 }
