@@ -8,7 +8,6 @@ import type { ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure, messageOf } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { describe, SystemError } from "../../libc/errno.ts";
-import { fileStatus, FileType } from "../../libc/file_status.ts";
 import { hostPortText, localAddress } from "../../libc/inet_address.ts";
 import { peerPath } from "../../libc/unix_address.ts";
 import { cString } from "../../libc/memory.ts";
@@ -28,14 +27,14 @@ import { inherited, type PeerFacts, peerVariables, type Variable } from "./envir
 import { ErrorStream } from "./error_stream.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { ProcessGroupReaper } from "./process_group_reaper.ts";
-import { formatProblem } from "./program_format.ts";
+import { requireProgram } from "./program_check.ts";
 import type { StderrBudget } from "./stderr_budget.ts";
 import { RunAs, type SpawnRequest } from "./run_as.ts";
 
 /** What the service `exec` needs of the data plane. */
 export type ExecContext = Pick<
   DataPlaneContext,
-  "reactor" | "buffers" | "events" | "liveConfig" | "sessions" | "names"
+  "reactor" | "buffers" | "events" | "liveConfig" | "sessions" | "names" | "hostFacts"
 >;
 
 /** Starts a program for each session. */
@@ -46,6 +45,7 @@ export class Executor implements Service {
   readonly #budget: StderrBudget;
   readonly #runAs: RunAs;
   readonly #inherited: readonly Variable[];
+  readonly #path: string;
   // The runtime has raised the soft limit, which breaks programs that use select(2).
   readonly #fileLimit = inheritedFileLimit();
   readonly #isSpared = isSpared();
@@ -66,12 +66,24 @@ export class Executor implements Service {
   ) {
     const [path, ...rest] = argv;
     if (path === undefined) throw new TypeError("no program");
-    requireProgram(path);
+    if (!canSpawn()) {
+      throw new Failure("Starting programs needs glibc 2.34 or newer", {
+        exit: ExitCode.os,
+        hint: "ldd --version",
+      });
+    }
     this.#context = context;
     this.#reaper = reaper;
     this.#budget = budget;
     this.#runAs = new RunAs([path, ...rest], runAs, () => context.liveConfig.config);
     this.#inherited = inherited(environmentBlock, this.#runAs.isOtherUser);
+    this.#path = path;
+    this.#requireProgram();
+  }
+
+  /** Checks the program: at start, so that a mistake is found, and whenever it is started. */
+  #requireProgram(): void {
+    requireProgram(this.#path, this.#runAs.namedUid ?? this.#context.hostFacts.serverUid);
   }
 
   open(session: Session, client: ClientConnection): SessionHandle {
@@ -93,6 +105,7 @@ export class Executor implements Service {
     let request: SpawnRequest | null = null;
     let problem: string | null = null;
     try {
+      this.#requireProgram();
       request = this.#runAs.prepare(session, account);
     } catch (error) {
       problem = sentenceOf(error);
@@ -163,23 +176,6 @@ export class Executor implements Service {
       connections,
     };
   }
-}
-
-function requireProgram(path: string): void {
-  const problem = (what: string, exit: ExitCode = ExitCode.config): Failure =>
-    new Failure(`Cannot offer the program ${path}: ${what}`, { exit, hint: `ls -l ${path}` });
-  if (!canSpawn()) throw problem("starting programs needs glibc 2.34 or newer", ExitCode.os);
-  let mode: number;
-  try {
-    mode = fileStatus(path).mode;
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw problem(describe(error.errno));
-  }
-  if ((mode & FileType.mask) !== FileType.regular) throw problem("it is not a file");
-  if ((mode & 0o111) === 0) throw problem("it is not executable");
-  const format = formatProblem(path);
-  if (format !== null) throw problem(format);
 }
 
 function sentenceOf(error: unknown): string {

@@ -3,39 +3,49 @@
  *
  * @module
  */
-import { describe, SystemError } from "../../libc/errno.ts";
-import { fileStatus } from "../../libc/file_status.ts";
+import { SystemError } from "../../libc/errno.ts";
 import { openToRead, readInto } from "../../libc/read_file.ts";
 
 /** What the kernel reads of a program to find its format: linux/binfmts.h (`BINPRM_BUF_SIZE`). */
 const HEAD_BYTES = 256;
 const HASH_BANG = "#!";
 
+/** What the first bytes of a program say. */
+export interface ProgramFormat {
+  /** The path behind `#!`; null where the program is no script. */
+  readonly interpreter: string | null;
+  /**
+   * What would make each `execve(2)` fail, as the end of a sentence that begins with the program;
+   * null where nothing is wrong.
+   */
+  readonly problem: string | null;
+}
+
+const UNKNOWN: ProgramFormat = { interpreter: null, problem: null };
+
 /**
- * Finds what would make each `execve(2)` of a file fail: a script without an interpreter, or with
- * one that cannot be started. Of formats that are not text nothing is said: the kernel may know
- * more of them than this program does (`binfmt_misc`).
+ * Finds the interpreter of a program, or why it can have none. Of formats that are not text nothing
+ * is said: the kernel may know more of them than this program does (`binfmt_misc`). Neither is of a
+ * file that this process may not read.
  *
  * @param path The program, an executable regular file.
- * @returns The end of a sentence that begins with the program; null where nothing is wrong, or this
- * process may not read the file.
  */
-export function formatProblem(path: string): string | null {
+export function programFormat(path: string): ProgramFormat {
   const head = readHead(path);
-  if (head === null) return null;
-  if (head.length === 0) return "it is empty";
+  if (head === null) return UNKNOWN;
+  if (head.length === 0) return { interpreter: null, problem: "it is empty" };
   if (!head.startsWith(HASH_BANG)) {
-    return isText(head) ? 'it is a script without "#!" and an interpreter in its first line' : null;
+    return isText(head)
+      ? {
+        interpreter: null,
+        problem: 'it is a script without "#!" and an interpreter in its first line',
+      }
+      : UNKNOWN;
   }
   const interpreter = /^#![ \t]*([^ \t\n\0]*)/.exec(head)?.[1] ?? "";
-  if (interpreter === "") return 'there is no interpreter behind its "#!"';
-  try {
-    if ((fileStatus(interpreter).mode & 0o111) !== 0) return null;
-    return `its interpreter ${JSON.stringify(interpreter)} is not executable`;
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    return `its interpreter ${JSON.stringify(interpreter)}: ${describe(error.errno)}`;
-  }
+  return interpreter === ""
+    ? { interpreter: null, problem: 'there is no interpreter behind its "#!"' }
+    : { interpreter, problem: null };
 }
 
 /** The first bytes of a file, each as one character; null where it cannot be read. */

@@ -10,7 +10,7 @@
  */
 import type { Config, ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
-import { fileStatus, linkStatus } from "../../libc/file_status.ts";
+import { linkStatus } from "../../libc/file_status.ts";
 import type { ProcessIdentity } from "../../libc/identity.ts";
 import { canImpersonate } from "../../libc/thread_impersonation.ts";
 import type { AccountResult } from "../../names/results.ts";
@@ -61,7 +61,6 @@ export class RunAs {
    *
    * @param account The account of {@linkcode uidOf}.
    * @throws {Failure} When a part of the user's identity is unknown.
-   * @throws {SystemError} When the program no longer exists.
    */
   prepare(session: Session, account: AccountResult | null): SpawnRequest {
     const [path] = this.#argv;
@@ -73,8 +72,6 @@ export class RunAs {
         hint: `ipcauth users set ${this.#nameOf(session)} gid GID`,
       });
     }
-    // Otherwise `setpriv` would fail, and its failure would look like the program's own.
-    fileStatus(path);
     return {
       path: this.#setpriv,
       argv: [...setprivArguments(identity), ...this.#argv],
@@ -82,11 +79,16 @@ export class RunAs {
     };
   }
 
+  /** The uid of a user who is named; null where none is. */
+  get namedUid(): number | null {
+    if (typeof this.#runAs !== "object") return null;
+    return this.#config().access.usersByName.get(this.#runAs.user)?.uid ?? null;
+  }
+
   /** The uid whose account {@linkcode prepare} needs; null where it needs none. */
   uidOf({ facts: { identity } }: Session): number | null {
     if (this.#setpriv === null) return null;
-    if (typeof this.#runAs !== "object") return identity.uid;
-    return this.#config().access.usersByName.get(this.#runAs.user)?.uid ?? null;
+    return typeof this.#runAs === "object" ? this.namedUid : identity.uid;
   }
 
   #identityOf(session: Session, account: AccountResult | null): ProcessIdentity | null {
