@@ -108,7 +108,17 @@ function tryLock(path: string, serverUid: number): LockFile | null {
   try {
     return LockFile.tryAcquire(path, serverUid);
   } catch (error) {
-    throw lockFailure(path, error);
+    // Without a lock file it is the directory that cannot be written, and so the configuration.
+    throw exists(path) ? lockFailure(path, error) : error;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
   }
 }
 
