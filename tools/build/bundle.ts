@@ -14,6 +14,7 @@ import {
   RUN_PROGRAM,
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
+import { withNodeRequire } from "./node_require.ts";
 import { DIST, ROOT } from "./root.ts";
 
 /**
@@ -59,7 +60,7 @@ export async function bundle(path: string, from?: Commit): Promise<void> {
     stderr: "piped",
   }).output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
-  const text = await Deno.readTextFile(body);
+  const text = withNodeRequire(await Deno.readTextFile(body));
   await Deno.writeTextFile(path, HEADER + (from ? withCommit(text, from.hash) : text));
   await Deno.chmod(path, 0o755);
   await Deno.remove(body);
