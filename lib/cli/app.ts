@@ -129,6 +129,7 @@ async function execute(
         version: VERSION,
         self,
         errSink: Deno.stderr,
+        startLookups: () => startWorker(self, "name service"),
       });
     }
     case "gen-key": {

@@ -6,6 +6,7 @@
  * @module
  */
 import type { LogSink } from "../log/log_stream.ts";
+import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { Environment } from "../config/default_paths.ts";
 
 /** One run of the program. */
@@ -28,6 +29,8 @@ export interface ConnectContext extends Context {
   readonly version: string;
   /** The address of the program's own module, from which a Worker is started. */
   readonly self: string;
+  /** Starts a thread that asks the name service. */
+  startLookups(): WorkerThread;
   /** Standard error, for what must not wait for its reader. */
   readonly errSink: LogSink;
 }

@@ -12,9 +12,11 @@ import type { ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/read_file.ts";
 import { NameService } from "../names/name_service.ts";
+import { findHosts } from "../server/find_hosts.ts";
 import { requireNames } from "../server/require_names.ts";
 import { hostName, nameByUid } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
+import { hostsInUse } from "../dataplane/names_in_use.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
@@ -79,6 +81,7 @@ async function prepare(
     report: (message) => log.audit.record({ event: "error", time: Date.now(), message }),
   });
   await requireNames(liveConfig.config, names);
+  await findHosts(hostsInUse(selection.current), names);
   const server = new Supervisor({
     thread: context.thread,
     liveConfig,

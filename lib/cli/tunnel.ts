@@ -14,6 +14,7 @@ import type { ConnectCommand } from "./command_line.ts";
 import type { ConnectContext } from "./context.ts";
 import { findDestination } from "./destination.ts";
 import { report } from "../text/report.ts";
+import { ServerAddresses } from "./server_addresses.ts";
 import { listenAddress, socketPath } from "./typed_address.ts";
 
 /**
@@ -36,9 +37,13 @@ export async function tunnel(
       hint: `ipcauth connect --tcp=HOST:PORT --key=FILE --listen ${address}`,
     });
   }
-  return await new RunningTunnel(context, {
+  const { address: server } = destination;
+  const names = new ServerAddresses(context, server);
+  const addresses = await beforeSession(() => names.find());
+  return await new RunningTunnel(context, names, {
     listen,
-    server: destination.address,
+    server,
+    addresses,
     key: destination.key,
     user: command.user,
     client: `ipcauth/${context.version}`,
@@ -58,8 +63,12 @@ class RunningTunnel {
   /** What reads standard error may be slow or gone: the tunnel goes on. */
   readonly #messages: LogStream;
 
-  constructor(context: ConnectContext, options: TunnelOptions) {
+  readonly #names: ServerAddresses;
+
+  constructor(context: ConnectContext, names: ServerAddresses, options: TunnelOptions) {
     this.#context = context;
+    this.#names = names;
+    names.onChange = (addresses) => this.#channel.post({ kind: "addresses", addresses });
     this.#messages = new LogStream(
       context.errSink,
       (lost) => `ipcauth: ${lost} ${lost === 1 ? "line was" : "lines were"} lost\n`,
@@ -73,7 +82,7 @@ class RunningTunnel {
   }
 
   async run(): Promise<ExitCode> {
-    const stop = () => this.#channel.post("stop");
+    const stop = () => this.#channel.post({ kind: "stop" });
     const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
     for (const signal of signals) Deno.addSignalListener(signal, stop);
     try {
@@ -89,6 +98,7 @@ class RunningTunnel {
       return exit;
     } finally {
       for (const signal of signals) Deno.removeSignalListener(signal, stop);
+      this.#names.close();
       this.#worker.terminate();
       this.#channel.close();
     }
@@ -104,6 +114,9 @@ class RunningTunnel {
         return;
       case "failed":
         this.#outcome.reject(asFailure(event));
+        return;
+      case "unreachable":
+        this.#names.renew();
         return;
       case "stopped":
         this.#outcome.resolve(ExitCode.ok);

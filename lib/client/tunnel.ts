@@ -8,7 +8,7 @@ import type { HostPort, Target } from "../net/address.ts";
 import { asFailure, ExitCode, Failure, guardEach, messageOf } from "../errors.ts";
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { hostPortText } from "../libc/inet_address.ts";
+import { hostPortText, type SocketAddress } from "../libc/inet_address.ts";
 import { separateUmask } from "../libc/umask.ts";
 import {
   acceptFromAll,
@@ -22,7 +22,6 @@ import { UnixListener } from "../net/unix_listener.ts";
 import { ClientHandshake } from "../protocol/client_handshake.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import { type CommandHandler, runWorker, type WorkerInbox } from "../reactor/worker_inbox.ts";
-import { addressesOf } from "./connect_tcp.ts";
 import { TunnelConnection, type TunnelConnectionOptions } from "./tunnel_connection.ts";
 
 /** What a tunnel is started with. */
@@ -30,6 +29,8 @@ export interface TunnelOptions {
   /** The local socket. */
   readonly listen: Target;
   readonly server: HostPort;
+  /** Its addresses, at least one. */
+  readonly addresses: readonly SocketAddress[];
   /** The path of the key file. */
   readonly key: string;
   /** The user to act as, or null. */
@@ -50,10 +51,15 @@ export type TunnelEvent =
     readonly exit: number;
     readonly hint: string | undefined;
   }
+  /** The server could not be reached: its addresses may be others by now. */
+  | { readonly kind: "unreachable" }
   | { readonly kind: "stopped" };
 
-/** The one command: stop. */
-export type TunnelCommand = "stop";
+/** Commands to a tunnel. */
+export type TunnelCommand =
+  | { readonly kind: "stop" }
+  /** The addresses of the server from now on. */
+  | { readonly kind: "addresses"; readonly addresses: readonly SocketAddress[] };
 
 /** The tunnel's thread: waits for its options, then serves until it is told to stop. */
 export function runTunnelWorker(): void {
@@ -75,6 +81,7 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   readonly #reactor = new Reactor((error) => this.onError(error));
   readonly #connections = new Set<TunnelConnection>();
   readonly #options: TunnelConnectionOptions;
+  #addresses: readonly SocketAddress[];
   readonly #kind: "unix" | "tcp";
   readonly #acceptors: readonly Acceptor[];
 
@@ -85,6 +92,7 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   ) {
     this.#inbox = inbox;
     this.#post = post;
+    this.#addresses = options.addresses;
     const key = new WatchedKey(options.key, options.ownUid);
     const failure = key.refresh();
     if (failure !== null) throw failure;
@@ -92,7 +100,8 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
       reactor: this.#reactor,
       buffers: new RelayBuffers(),
       where: hostPortText(options.server),
-      addresses: addressesOf(options.server),
+      addresses: () => this.#addresses,
+      unreachable: () => post({ kind: "unreachable" }),
       handshake: () => {
         const failure = key.refresh();
         if (key.key === null) throw failure ?? noKey(options.key);
@@ -134,8 +143,13 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
     this.#post({ kind: "warning", message, exit: ExitCode.os, hint: undefined });
   }
 
-  /** Stops: removes the socket file, closes every connection. */
-  onCommand(_stop: TunnelCommand): void {
+  onCommand(command: TunnelCommand): void {
+    if (command.kind === "addresses") this.#addresses = command.addresses;
+    else this.#stop();
+  }
+
+  /** Removes the socket file, closes every connection. */
+  #stop(): void {
     for (const acceptor of this.#acceptors) acceptor.close();
     const connections = [...this.#connections];
     guardEach(connections, (one) => one.abort(), (error) => this.onError(error));

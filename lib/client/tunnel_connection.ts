@@ -38,7 +38,10 @@ export interface TunnelConnectionOptions {
   readonly buffers: RelayBuffers;
   /** The server's address as text. */
   readonly where: string;
-  readonly addresses: readonly SocketAddress[];
+  /** The server's addresses, as they are known now. */
+  addresses(): readonly SocketAddress[];
+  /** None of the addresses accepts. */
+  unreachable(): void;
   /** A handshake with the key as it is now. @throws {Failure} When there is no key. */
   handshake(): ClientHandshake;
   /** Reports why a connection failed. */
@@ -77,10 +80,10 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
 
   /** Starts to connect to the server. */
   start(): void {
-    const { reactor, addresses } = this.#options;
+    const { reactor } = this.#options;
     this.#attempts++;
     // The deadline of the connection covers connecting and the access check.
-    this.#connector = new TcpConnector(reactor, addresses, ACCEPT_TIMEOUT_MS, this);
+    this.#connector = new TcpConnector(reactor, this.#options.addresses(), ACCEPT_TIMEOUT_MS, this);
     const socket = this.#connector.start();
     if (socket !== null) this.onConnected(socket);
   }
@@ -98,6 +101,7 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
   onConnectError(error: ConnectError): void {
     this.#attempt(() => {
       if (isReset(error)) return this.#tryAgain();
+      this.#options.unreachable();
       throw unreachable(this.#options.where, error);
     });
   }

@@ -142,7 +142,10 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     liveConfig: LiveConfig,
   ): DataPlaneContext {
     const post = this.#post;
-    const names = new KnownNames((request) => post({ kind: "askName", request }));
+    const names = new KnownNames(
+      (request) => post({ kind: "askName", request }),
+      (request) => post({ kind: "renewName", request }),
+    );
     names.update(known);
     const reactor = new Reactor((error) => events.logError(error));
     const events = new EventBuffer(reactor, {
@@ -260,7 +263,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   /** Applies answers of the name service. A changed gid is a change of the policy. */
   #updateNames(results: readonly LookupResult[]): void {
     const { names, authorizer } = this.#context;
-    if (!names.update(results)) return;
+    const changed = names.update(results);
+    if (results.some(({ kind }) => kind === "host")) this.#retryListeners();
+    if (!changed) return;
     authorizer.onNamesChanged();
     this.#revocation.checkAll();
   }
@@ -278,6 +283,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#check();
     this.#useNames();
     this.#reaper.reapOrphans();
+    this.#retryListeners();
+  }
+
+  /** Tries to open listeners that are missing, such as one whose host was not known yet. */
+  #retryListeners(): void {
     if (this.#listeners.isIncomplete && !this.#shutdown.started) this.#listeners.retry();
   }
 

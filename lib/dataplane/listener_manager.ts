@@ -8,6 +8,7 @@ import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { asFailure, ExitCode, type Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
+import { NameError, numericAddress, type SocketAddress } from "../libc/inet_address.ts";
 import { leavesIpv4, listenerAddress } from "../net/address.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
@@ -21,6 +22,9 @@ type Endpoint = UnixEndpoint | TcpEndpoint;
 
 /** Finds the service of a configuration. @throws {Failure} When this process cannot offer it. */
 type ServiceFactory = (service: ServiceConfig) => Service;
+
+/** A host that the name service was not asked for before. */
+class UnansweredError extends NameError {}
 
 /** What a listener manager reports. */
 export interface ListenerEvents {
@@ -123,6 +127,8 @@ export class ListenerManager {
         const failure = asFailure(error, `Cannot serve ${address}`, ExitCode.software);
         if (this.#missing.get(address) === failure.message) continue;
         this.#missing.set(address, failure.message);
+        // Its answer is on the way.
+        if (failure.cause instanceof UnansweredError) continue;
         this.#events.failed(failure);
       }
     }
@@ -199,6 +205,16 @@ export class ListenerManager {
     guardEach([...items], action, (error) => this.#context.events.logError(error));
   }
 
+  /** The addresses of a listener's host. The name service is not asked in this thread. */
+  #addressesOf(host: string, port: number): readonly SocketAddress[] {
+    const numeric = numericAddress(host, port);
+    if (numeric !== null) return [numeric];
+    const known = this.#context.names.addressesOf(host);
+    if (known === null) throw new UnansweredError(`the host "${host}" is being looked up`);
+    if (known.length === 0) throw new NameError(this.#context.names.hostProblem(host));
+    return known;
+  }
+
   #openOne(config: ListenerConfig): void {
     const service = this.#serviceOf(config.service);
     const address = listenerAddress(config);
@@ -213,7 +229,11 @@ export class ListenerManager {
       )
       : new TcpEndpoint(
         this.#context,
-        TcpListener.openAll(config, { inherited, v6Only }),
+        TcpListener.openAll(config, {
+          inherited,
+          v6Only,
+          resolve: (host, port) => this.#addressesOf(host, port),
+        }),
         config,
         service,
       );

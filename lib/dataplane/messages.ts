@@ -106,5 +106,7 @@ export type ToControlPlane =
   | { readonly kind: "useNames"; readonly requests: readonly LookupRequest[] }
   /** Ask the name service for something that a connection needs. */
   | { readonly kind: "askName"; readonly request: LookupRequest }
+  /** Ask again for a host that could not be reached. */
+  | { readonly kind: "renewName"; readonly request: LookupRequest }
   /** Every listener and session is closed. */
   | { readonly kind: "stopped" };

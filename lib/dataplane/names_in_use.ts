@@ -4,6 +4,7 @@
  * @module
  */
 import type { Config, ListenerConfig } from "../config/types.ts";
+import { numericAddress } from "../libc/inet_address.ts";
 import type { LookupRequest } from "../names/results.ts";
 import { needsGroups } from "../session/authorizer.ts";
 import type { SessionTable } from "../session/session_table.ts";
@@ -17,8 +18,8 @@ export function namesOfFile(config: Config): readonly LookupRequest[] {
 }
 
 /**
- * What the file names, and the users of keys whose listener is narrowed to
- * groups, those of open sessions included.
+ * What the file names, the hosts of listeners and backends, and the users of keys whose listener is
+ * narrowed to groups, those of open sessions included.
  */
 export function namesInUse(
   config: Config,
@@ -41,6 +42,21 @@ export function namesInUse(
   }
   return [
     ...namesOfFile(config),
+    ...hostsInUse(listeners),
     ...[...uids].map((uid) => ({ kind: "account" as const, uid })),
   ];
+}
+
+/** The hosts that listeners and their backends are named by. */
+export function hostsInUse(listeners: readonly ListenerConfig[]): readonly LookupRequest[] {
+  const hosts = new Set<string>();
+  for (const listener of listeners) {
+    const targets = listener.service.kind === "forward"
+      ? [listener, listener.service.target]
+      : [listener];
+    for (const one of targets) {
+      if (one.kind === "tcp" && numericAddress(one.host, 0) === null) hosts.add(one.host);
+    }
+  }
+  return [...hosts].map((name) => ({ kind: "host", name }));
 }

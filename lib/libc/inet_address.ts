@@ -13,6 +13,8 @@ import { libc } from "./symbols.ts";
 const AI_PASSIVE = 0x1;
 const AI_NUMERICHOST = 0x4;
 const AI_NUMERICSERV = 0x400;
+const EAI_AGAIN = -3;
+const EAI_FAIL = -4;
 const EAI_SYSTEM = -11;
 /** `sizeof(struct addrinfo)` in bytes, with 64-bit pointers. */
 const SIZEOF_ADDRINFO = 48;
@@ -35,6 +37,13 @@ export interface HostPort {
 /** A host without an address. */
 export class NameError extends Error {
   override readonly name = "NameError";
+  /** Whether the name service has failed, and may know the host later. */
+  readonly isTemporary: boolean;
+
+  constructor(message: string, isTemporary = false) {
+    super(message);
+    this.isTemporary = isTemporary;
+  }
 }
 
 /**
@@ -52,7 +61,10 @@ export function resolveHost(host: string, port: number, passive = false): Socket
   // RFC 6761, section 6.3: the name is the same with its dot, which a hosts file does not list.
   const name = host.toLowerCase() === "localhost." ? "localhost" : host;
   const addresses = ask(name, port, passive ? AI_PASSIVE : 0);
-  if (addresses === null) throw new NameError(unknownHost(host));
+  if (addresses === EAI_AGAIN || addresses === EAI_FAIL) {
+    throw new NameError(`the name service does not answer for the host "${host}"`, true);
+  }
+  if (typeof addresses === "number") throw new NameError(unknownHost(host));
   if (addresses.length === 0) throw new NameError(`the host "${host}" has no address`);
   return addresses;
 }
@@ -64,18 +76,20 @@ export function resolveHost(host: string, port: number, passive = false): Socket
  * @returns Null for a name.
  */
 export function numericAddress(host: string, port: number): SocketAddress | null {
-  return ask(host, port, AI_NUMERICHOST)?.[0] ?? null;
+  const addresses = ask(host, port, AI_NUMERICHOST);
+  return typeof addresses === "number" ? null : addresses[0] ?? null;
 }
 
-function unknownHost(host: string): string {
+/** Why a host has no address, in words. */
+export function unknownHost(host: string): string {
   const [address, zone] = host.split("%");
   return zone === undefined
     ? `the name service knows no host "${host}"`
     : `this machine has no network interface "${zone}" for the address ${address}`;
 }
 
-/** @returns Null when the host is not known. */
-function ask(host: string, port: number, flags: number): SocketAddress[] | null {
+/** @returns The addresses, or the error number of `getaddrinfo(3)`. */
+function ask(host: string, port: number, flags: number): SocketAddress[] | number {
   const hints = new Uint8Array(SIZEOF_ADDRINFO);
   const words = new Int32Array(hints.buffer);
   words[0] = AI_NUMERICSERV | flags;
@@ -84,7 +98,7 @@ function ask(host: string, port: number, flags: number): SocketAddress[] | null 
   const bytes = new Uint8Array(result.buffer);
   const code = libc.getaddrinfo(cString(host), cString(String(port)), hints, bytes);
   if (code === EAI_SYSTEM) throw new SystemError("getaddrinfo");
-  if (code !== 0) return null;
+  if (code !== 0) return code;
   const addresses: SocketAddress[] = [];
   const entry = new Uint8Array(SIZEOF_ADDRINFO);
   const view = new DataView(entry.buffer);
@@ -108,9 +122,11 @@ export function familyOf(address: SocketAddress): number {
   return new DataView(address.buffer, address.byteOffset).getUint16(0, true);
 }
 
-/** Sets the port of an address. */
-export function setPort(address: SocketAddress, port: number): void {
-  new DataView(address.buffer, address.byteOffset).setUint16(2, port);
+/** The same address with another port. */
+export function withPort(address: SocketAddress, port: number): SocketAddress {
+  const copy = address.slice();
+  new DataView(copy.buffer).setUint16(2, port);
+  return copy;
 }
 
 // Reused by each call: a server asks for both ends of every connection.

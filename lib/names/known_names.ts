@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { type SocketAddress, unknownHost } from "../libc/inet_address.ts";
 import type { GroupLookup } from "../policy/group_ids.ts";
 import {
   type AccountResult,
   type GroupResult,
+  type HostResult,
   type LookupRequest,
   type LookupResult,
   requestKey,
@@ -17,6 +19,8 @@ const MAX_REMEMBERED = 10_000;
 
 /** Receives the answer about a uid; one with a `problem` where it is not known. */
 type AccountWaiter = (result: AccountResult) => void;
+/** Called when the addresses of a host are known, or are known not to be. */
+type HostWaiter = () => void;
 
 /**
  * Answers of the name service. A new connection rests on what is known now, an open session on what
@@ -30,11 +34,23 @@ export class KnownNames {
   readonly #accounts = new Map<number, AccountResult>();
   readonly #lastAccounts = new Map<number, AccountResult>();
   readonly #waiters = new Map<number, Set<AccountWaiter>>();
+  readonly #hosts = new Map<string, readonly SocketAddress[]>();
+  /** Why no address of a host is known. */
+  readonly #hostProblems = new Map<string, string>();
+  readonly #hostWaiters = new Map<string, Set<HostWaiter>>();
+  readonly #renew: (request: LookupRequest) => void;
   #used = new Set<string>();
 
-  /** @param request Asks the name service; {@linkcode update} is called with the answer. */
-  constructor(request: (request: LookupRequest) => void) {
+  /**
+   * @param request Asks the name service; {@linkcode update} is called with the answer.
+   * @param renew The same for what is known already, and has led nowhere.
+   */
+  constructor(
+    request: (request: LookupRequest) => void,
+    renew: (request: LookupRequest) => void = request,
+  ) {
     this.#request = request;
+    this.#renew = renew;
   }
 
   /** The gid of a group name; null where it is not known now, or there is no such group. */
@@ -80,6 +96,7 @@ export class KnownNames {
     let changed = false;
     for (const result of results) {
       if (result.kind === "group") changed = this.#updateGroup(result) || changed;
+      else if (result.kind === "host") this.#updateHost(result);
       else if (result.kind === "account") changed = this.#updateAccount(result) || changed;
       else this.#uids.set(result.name, result.account?.uid ?? null);
     }
@@ -97,6 +114,47 @@ export class KnownNames {
     this.#waiters.set(uid, waiters);
     if (waiters.size === 1) this.#request({ kind: "account", uid });
     return () => void waiters.delete(waiter);
+  }
+
+  /**
+   * The addresses of a host as they were known last, with port 0: a name service that fails takes
+   * none away. None where there is no such host; null where it was not answered yet.
+   */
+  addressesOf(host: string): readonly SocketAddress[] | null {
+    return this.#hosts.get(host) ?? null;
+  }
+
+  /** Why a host has no address, in words. */
+  hostProblem(host: string): string {
+    return this.#hostProblems.get(host) ?? unknownHost(host);
+  }
+
+  /**
+   * Asks for the addresses of a host.
+   *
+   * @param waiter Called once, unless the returned function is called before.
+   */
+  askHost(host: string, waiter: HostWaiter): () => void {
+    const waiters = this.#hostWaiters.get(host) ?? new Set();
+    waiters.add(waiter);
+    this.#hostWaiters.set(host, waiters);
+    if (waiters.size === 1) this.#request({ kind: "host", name: host });
+    return () => void waiters.delete(waiter);
+  }
+
+  /** Asks again for the addresses of a host that could not be reached. */
+  renewHost(host: string): void {
+    this.#renew({ kind: "host", name: host });
+  }
+
+  #updateHost({ name, addresses, problem }: HostResult): void {
+    if (problem === null) this.#hosts.set(name, addresses);
+    else if (!this.#hosts.has(name)) this.#hosts.set(name, []);
+    if (problem === null) this.#hostProblems.delete(name);
+    else this.#hostProblems.set(name, problem);
+    const waiters = this.#hostWaiters.get(name);
+    this.#hostWaiters.delete(name);
+    for (const waiter of waiters ?? []) waiter();
   }
 
   #updateGroup({ name, gid, problem }: GroupResult): boolean {

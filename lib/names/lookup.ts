@@ -7,6 +7,7 @@
 import { Errno, SystemError } from "../libc/errno.ts";
 import { linkStatus } from "../libc/file_status.ts";
 import { accountByName, accountByUid, gidByName, supplementaryGroups } from "../libc/ids.ts";
+import { NameError, resolveHost, type SocketAddress } from "../libc/inet_address.ts";
 import { type LookupRequest, type LookupResult, unknown } from "./results.ts";
 
 /** A user that every source knows, or says at once that it does not. */
@@ -21,7 +22,7 @@ export function lookUp(request: LookupRequest): LookupResult {
   try {
     return ask(request);
   } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
+    if (!(error instanceof SystemError || error instanceof NameError)) throw error;
     return unknown(request, error.message);
   }
 }
@@ -45,6 +46,18 @@ function ask(request: LookupRequest): LookupResult {
       if (account === null) requireSources();
       return { ...request, account, problem: null };
     }
+    case "host":
+      return { ...request, addresses: addressesOf(request.name), problem: null };
+  }
+}
+
+/** @throws {NameError} When the name service has failed. */
+function addressesOf(host: string): readonly SocketAddress[] {
+  try {
+    return resolveHost(host, 0);
+  } catch (error) {
+    if (error instanceof NameError && !error.isTemporary) return [];
+    throw error;
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unknownHost } from "../libc/inet_address.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { LookupScheduler } from "./lookup_scheduler.ts";
 import { type LookupRequest, type LookupResult, requestKey, unknown } from "./results.ts";
@@ -20,6 +21,10 @@ export interface NameServiceOptions {
 
 /** How often answers are checked for their age, at most, in milliseconds. */
 const MAX_CHECK_INTERVAL_MS = 1_000;
+/** How old the addresses of a host may be, whatever the configuration says, in milliseconds. */
+const MAX_HOST_REFRESH_MS = 30_000;
+/** How often a host that cannot be reached is asked for, at most, in milliseconds. */
+const MIN_RENEW_INTERVAL_MS = 1_000;
 
 interface Entry {
   readonly request: LookupRequest;
@@ -54,6 +59,11 @@ export class NameService {
     this.#scheduler = new LookupScheduler(options.start, (result) => this.#onResult(result));
   }
 
+  /** What the configuration in force needs. */
+  get used(): readonly LookupRequest[] {
+    return [...this.#entries.values()].flatMap(({ used, request }) => used ? [request] : []);
+  }
+
   /** Sets what the configuration in force needs. */
   use(requests: readonly LookupRequest[]): void {
     const before = new Set([...this.#entries.values()].filter(({ used }) => used));
@@ -75,6 +85,13 @@ export class NameService {
     const entry = this.#entryOf(request);
     if (entry.result !== null && entry.result.problem === null) this.onChange([entry.result]);
     else this.#ask(entry);
+    this.#schedule();
+  }
+
+  /** Asks again for a host that could not be reached; its addresses may be others by now. */
+  renew(request: LookupRequest): void {
+    const entry = this.#entryOf(request);
+    if (performance.now() - entry.askedAt >= MIN_RENEW_INTERVAL_MS) this.#ask(entry);
     this.#schedule();
   }
 
@@ -170,8 +187,8 @@ export class NameService {
     for (const waiter of entry.waiters.splice(0)) waiter(result);
     const isSame = JSON.stringify(before) === JSON.stringify(result);
     if (!isSame) this.#report(entry, before, result);
-    // A connection may wait for an account, even for the same answer.
-    if (!isSame || result.kind === "account") this.onChange([result]);
+    // A connection may wait for an account or a host, even for the same answer.
+    if (!isSame || ["account", "host"].includes(result.kind)) this.onChange([result]);
   }
 
   #report(entry: Entry, before: LookupResult | null, result: LookupResult): void {
@@ -180,9 +197,15 @@ export class NameService {
     if (problem !== null) {
       // Said once until it is known again. One user of many stands for all of them.
       if (before !== null && before.problem !== null || this.#othersFail(entry)) return;
+      const consequence = result.kind === "host"
+        ? "the addresses that were known last are used, if there are any"
+        : "connections that depend on it are refused, open sessions go on";
       this.#options.report(
-        `The name service does not know ${subjectOf(result)}: ${problem}; ` +
-          "connections that depend on it are refused, open sessions go on",
+        `The name service does not know ${subjectOf(result)}: ${problem}; ${consequence}`,
+      );
+    } else if (result.kind === "host" && result.addresses.length === 0) {
+      this.#options.report(
+        `Connections to the host "${result.name}" are refused for now: ${unknownHost(result.name)}`,
       );
     } else if (result.kind === "group" && result.gid === null) {
       this.#options.report(
@@ -218,9 +241,12 @@ export class NameService {
   /** Asks what is due, and drops what is too old. */
   #check(): void {
     const now = performance.now();
-    const refresh = this.#options.refreshMs();
+    const configured = this.#options.refreshMs();
     for (const [key, entry] of this.#entries) {
       const { request, result } = entry;
+      const refresh = request.kind === "host"
+        ? Math.min(configured, MAX_HOST_REFRESH_MS)
+        : configured;
       const isOld = now - entry.knownAt > refresh;
       if (isOld && result !== null && result.problem === null) {
         this.#settle(entry, unanswered(request));
@@ -244,5 +270,7 @@ function subjectOf(result: LookupResult): string {
       return `the account and the groups of uid ${result.uid}`;
     case "user":
       return `the account "${result.name}"`;
+    case "host":
+      return `the addresses of the host "${result.name}"`;
   }
 }

@@ -4,12 +4,14 @@
  * @module
  */
 import type { Account } from "../libc/ids.ts";
+import type { SocketAddress } from "../libc/inet_address.ts";
 
 /** A question to the name service. */
 export type LookupRequest =
   | { readonly kind: "group"; readonly name: string }
   | { readonly kind: "account"; readonly uid: number }
-  | { readonly kind: "user"; readonly name: string };
+  | { readonly kind: "user"; readonly name: string }
+  | { readonly kind: "host"; readonly name: string };
 
 /** The gid of a group name. */
 export interface GroupResult {
@@ -42,8 +44,21 @@ export interface UserResult {
   readonly problem: string | null;
 }
 
+/** The addresses of a host name. */
+export interface HostResult {
+  readonly kind: "host";
+  readonly name: string;
+  /**
+   * With port 0, in the order to try them in. None when there is no such host, and when that is not
+   * known.
+   */
+  readonly addresses: readonly SocketAddress[];
+  /** Why it is not known; null when the name service has answered. */
+  readonly problem: string | null;
+}
+
 /** The answer to a {@linkcode LookupRequest}. */
-export type LookupResult = GroupResult | AccountResult | UserResult;
+export type LookupResult = GroupResult | AccountResult | UserResult | HostResult;
 
 /** A text that stands for a question: two questions with one text have one answer. */
 export function requestKey(request: LookupRequest): string {
@@ -59,5 +74,7 @@ export function unknown(request: LookupRequest, problem: string): LookupResult {
       return { ...request, account: null, groups: [], problem };
     case "user":
       return { ...request, account: null, problem };
+    case "host":
+      return { ...request, addresses: [], problem };
   }
 }

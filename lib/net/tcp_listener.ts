@@ -13,7 +13,8 @@ import {
   localAddress,
   NameError,
   resolveHost,
-  setPort,
+  type SocketAddress,
+  withPort,
 } from "../libc/inet_address.ts";
 import { listenTcp } from "../libc/tcp_socket.ts";
 
@@ -26,6 +27,8 @@ export interface TcpListenerOptions {
   readonly inherited?: Descriptor | null;
   /** Whether `[::]` leaves IPv4 to another listener on the same port. */
   readonly v6Only?: boolean;
+  /** Finds the addresses of a host. By default the name service is asked, which blocks. */
+  readonly resolve?: (host: string, port: number) => readonly SocketAddress[];
 }
 
 /** A listening socket and its address. */
@@ -66,18 +69,18 @@ export class TcpListener implements ListeningSocket {
    */
   static openAll(
     address: HostPort,
-    { inherited = null, v6Only = false }: TcpListenerOptions = {},
+    { inherited = null, v6Only = false, resolve = resolveForListener }: TcpListenerOptions = {},
   ): readonly [TcpListener, ...TcpListener[]] {
     if (inherited !== null) return [new TcpListener(inherited)];
     const listeners: TcpListener[] = [];
     let absent: SystemError | null = null;
     try {
-      const several = resolveHost(address.host, address.port, true);
+      const several = resolve(address.host, address.port);
       for (const one of several) {
         try {
-          if (address.port === 0 && listeners.length > 0) setPort(one, listeners[0]!.port);
+          const port = listeners[0]?.port ?? address.port;
           // Two listeners share a port only where the IPv6 one leaves IPv4 to the other.
-          const socket = listenTcp(one, BACKLOG, v6Only || several.length > 1);
+          const socket = listenTcp(withPort(one, port), BACKLOG, v6Only || several.length > 1);
           listeners.push(new TcpListener(socket));
         } catch (error) {
           if (!(error instanceof SystemError) || !ABSENT.includes(error.errno)) throw error;
@@ -92,6 +95,10 @@ export class TcpListener implements ListeningSocket {
       throw explain(address, error);
     }
   }
+}
+
+function resolveForListener(host: string, port: number): readonly SocketAddress[] {
+  return resolveHost(host, port, true);
 }
 
 /** Errors of an address that this machine does not have, or not now. */

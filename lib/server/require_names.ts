@@ -42,5 +42,6 @@ export async function requireNames(config: Config, names: NameService): Promise<
 
 function isAbsent(result: LookupResult): boolean {
   if (result.problem !== null) return false;
+  if (result.kind === "host") return result.addresses.length === 0;
   return result.kind === "group" ? result.gid === null : result.account === null;
 }

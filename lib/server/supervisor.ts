@@ -163,6 +163,9 @@ export class Supervisor {
       case "askName":
         this.#options.names.ask(message.request);
         return;
+      case "renewName":
+        this.#options.names.renew(message.request);
+        return;
       case "stopped":
         audit.record({ event: "stop", time: Date.now() });
         this.#outcome.resolve(ExitCode.ok);

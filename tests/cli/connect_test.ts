@@ -39,6 +39,9 @@ class TestContext implements ConnectContext {
   readonly config: string | null;
   readonly color = false;
   readonly errSink = Deno.stderr;
+  readonly startLookups = () => {
+    throw new Error("a console asks in its own thread");
+  };
   printed = "";
   errors = "";
 

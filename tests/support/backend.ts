@@ -135,9 +135,14 @@ export class RunningTunnel extends RunningProgram {
   /** Starts one, and waits until it listens. */
   static async open(
     program: Program,
-    { port, key, address }: { port: number; key: string; address: string },
+    { host = "127.0.0.1", port, key, address }: {
+      host?: string;
+      port: number;
+      key: string;
+      address: string;
+    },
   ): Promise<RunningTunnel> {
-    const args = ["ipcauth", "connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`];
+    const args = ["ipcauth", "connect", `--tcp=${host}:${port}`, `--key=${key}`];
     const tunnel = new RunningTunnel(program.command([...args, "--listen", address]).spawn());
     await tunnel.line("listening on ");
     return tunnel;

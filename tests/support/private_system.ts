@@ -43,8 +43,8 @@ const HIDDEN = ["/etc/ipcauth", "/run/ipcauth", "/run/nscd"];
 
 /** Mounts, then becomes the command. `$1` is the directory of {@link preparePrivateSystem}. */
 const ENTER = `
-for name in passwd group nsswitch.conf; do
-  [ ! -e "/etc/$name" ] || mount --bind "$1/$name" "/etc/$name" || exit 125
+for name in passwd group nsswitch.conf hosts; do
+  [ ! -e "/etc/$name" ] || [ ! -e "$1/$name" ] || mount --bind "$1/$name" "/etc/$name" || exit 125
 done
 for path in ${HIDDEN.join(" ")}; do
   [ ! -e "$path" ] || mount -t tmpfs -o mode=755 tmpfs "$path" || exit 125

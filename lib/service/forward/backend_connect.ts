@@ -15,6 +15,7 @@ import type { Reactor } from "../../reactor/reactor.ts";
 import type { ClientConnection } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
 import type { BackendIdentity } from "./backend_identity.ts";
+import type { TcpBackend } from "./tcp_backend.ts";
 
 /** How long a backend may take to accept a connection, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -55,6 +56,8 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
   readonly #session: Session;
   readonly #client: ClientConnection;
   readonly #join: Join;
+  /** The backend on TCP that is being connected to; null before that, and on a Unix socket. */
+  #tcp: TcpBackend | null = null;
   #cancelAttempts: () => void = () => {};
   #settled = false;
 
@@ -84,12 +87,30 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     return this;
   }
 
-  /** Connects to the first address of a backend on TCP that accepts. */
-  toTcp(addresses: readonly SocketAddress[]): SessionHandle {
+  /** Connects to the first address of a backend on TCP that accepts, once they are known. */
+  toTcp(tcp: TcpBackend): SessionHandle {
+    const { addresses } = tcp;
+    if (addresses === null) return this.#awaitAddresses(tcp);
+    // The name service knows no such host: it is asked again and again, and may know it later.
+    if (addresses.length === 0) return this.#endSoon("backend-error");
+    this.#tcp = tcp;
     const connector = new TcpConnector(this.#reactor, addresses, CONNECT_TIMEOUT_MS, this);
     this.#cancelAttempts = () => connector.cancel();
     const backend = connector.start();
     return backend === null ? this : this.#joined(backend);
+  }
+
+  #awaitAddresses(tcp: TcpBackend): SessionHandle {
+    const cancelAsk = tcp.ask(() => {
+      timer.cancel();
+      this.#attempt(() => this.toTcp(tcp));
+    });
+    const timer = this.#reactor.after(CONNECT_TIMEOUT_MS, () => this.#end("backend-timeout"));
+    this.#cancelAttempts = () => {
+      cancelAsk();
+      timer.cancel();
+    };
+    return this;
   }
 
   /** Ends the session: the backend cannot be reached, or is refused. */
@@ -102,8 +123,12 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
       backend.close();
       return;
     }
+    this.#attempt(() => this.#joined(backend));
+  }
+
+  #attempt(step: () => void): void {
     try {
-      this.#joined(backend);
+      step();
     } catch {
       // No descriptor is left, for example.
       this.#end("backend-error");
@@ -111,6 +136,7 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
   }
 
   onConnectError({ kind }: ConnectError): void {
+    this.#tcp?.renew();
     this.#end(CLOSE_REASONS[kind]);
   }
 

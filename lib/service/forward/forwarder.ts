@@ -4,16 +4,8 @@
  * @module
  */
 import type { ServiceConfig } from "../../config/types.ts";
-import type { Target } from "../../net/address.ts";
-import { ExitCode, Failure } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
-import { SystemError } from "../../libc/errno.ts";
-import {
-  hostPortText,
-  NameError,
-  resolveHost,
-  type SocketAddress,
-} from "../../libc/inet_address.ts";
+import type { SocketAddress } from "../../libc/inet_address.ts";
 import { setTcpOptions } from "../../libc/tcp_socket.ts";
 import { unixAddress } from "../../libc/unix_address.ts";
 import type { CloseReason } from "../../log/session_event.ts";
@@ -28,6 +20,7 @@ import type { Session, SessionHandle } from "../../session/session.ts";
 import { BackendConnect, connectUnix } from "./backend_connect.ts";
 import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
 import { BackendTrust } from "./backend_trust.ts";
+import { TcpBackend } from "./tcp_backend.ts";
 
 /** What the service `forward` needs of the data plane. */
 export type ForwardContext = RelayContext & AccountContext & Pick<DataPlaneContext, "hostFacts">;
@@ -37,17 +30,16 @@ export class Forwarder implements Service {
   readonly name = "forward";
   readonly #context: ForwardContext;
   readonly #kind: "unix" | "tcp";
-  readonly #addresses: readonly [SocketAddress, ...SocketAddress[]];
+  readonly #backend: SocketAddress | TcpBackend;
   readonly #identity: BackendIdentity;
   /** Null for a backend on TCP. */
   readonly #trust: BackendTrust | null;
   readonly #idleTimeoutMs: () => number;
 
   /**
-   * @param service The backend, and what it is told of the client. A host name is resolved once,
-   * here.
+   * @param service The backend, and what it is told of the client.
    * @param idleTimeoutMs How long a session may be idle, in milliseconds; 0 for no limit.
-   * @throws {Failure} 78 when the host has no address, or this process may not impersonate users.
+   * @throws {Failure} 78 when this process may not impersonate users.
    */
   constructor(
     context: ForwardContext,
@@ -57,7 +49,9 @@ export class Forwarder implements Service {
     this.#identity = backendIdentity(identity, context.names);
     this.#context = context;
     this.#kind = target.kind;
-    this.#addresses = addressesOf(target);
+    this.#backend = target.kind === "unix"
+      ? unixAddress(target.path)
+      : new TcpBackend(context.names, target);
     const { hostFacts, names } = context;
     this.#trust = target.kind === "tcp" ? null : new BackendTrust({
       path: target.path,
@@ -80,9 +74,9 @@ export class Forwarder implements Service {
     const backendConnect = () =>
       new BackendConnect(reactor, session, client, (...ends) => this.#join(session, ...ends));
     try {
-      if (this.#kind === "tcp") return backendConnect().toTcp(this.#addresses);
+      const address = this.#backend;
+      if (address instanceof TcpBackend) return backendConnect().toTcp(address);
       // A backend on this host normally accepts at once: then no BackendConnect is needed.
-      const [address] = this.#addresses;
       const attempt = () => connectUnix(this.#identity, session, address);
       const backend = attempt();
       if (typeof backend === "number") return backendConnect().toUnix(backend, attempt);
@@ -152,21 +146,5 @@ class ForwardSession implements SessionHandle, RelayOwner {
     this.#idleTimer?.cancel();
     this.#session.recordBytes({ in: bytesIn, out: bytesOut });
     this.#session.end(brokenEnd === "second" ? "backend-error" : reason);
-  }
-}
-
-function addressesOf(target: Target): readonly [SocketAddress, ...SocketAddress[]] {
-  if (target.kind === "unix") return [unixAddress(target.path)];
-  try {
-    const [first, ...others] = resolveHost(target.host, target.port);
-    if (first === undefined) throw new NameError(`the host "${target.host}" has no address`);
-    return [first, ...others];
-  } catch (cause) {
-    if (!(cause instanceof NameError || cause instanceof SystemError)) throw cause;
-    throw new Failure(`Cannot forward to tcp:${hostPortText(target)}: ${cause.message}`, {
-      exit: ExitCode.config,
-      hint: `getent ahosts ${target.host}`,
-      cause,
-    });
   }
 }
