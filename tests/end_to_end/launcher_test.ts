@@ -4,7 +4,8 @@ import { join } from "@std/path";
 import { RUNTIME_VARIABLES } from "../../tools/build/runtime_variables.ts";
 import { SETTINGS } from "../../lib/config/launcher_environment.ts";
 import { VARIABLES } from "../../lib/config/default_paths.ts";
-import { isRoot, Program } from "../support/program.ts";
+import { receiveAll } from "../support/connections.ts";
+import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const needsRoot = { ignore: !isRoot };
 const BOB = "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n";
@@ -224,5 +225,55 @@ Deno.test("a removed working directory is reported with the exit code of the com
   }
   for (const args of ["", "--config", "--config run-as", "serve run-as"]) {
     assertEquals([await statusOf(args), args], [71, args]);
+  }
+});
+
+Deno.test("too few descriptors are reported with the exit code of the command", async () => {
+  await using program = await Program.install();
+  for (
+    const [command, status] of [["--version", 71], ["serve --unix=x.sock", 71], [
+      "run-as 5 -- true",
+      125,
+    ]] as const
+  ) {
+    for (const count of [16, 24, 32, 63]) {
+      const line = `ulimit -n ${count}; exec ipcauth ${command}`;
+      const { code, stdout, stderr } = await program.execute(["sh", "-c", line]);
+      assertEquals([code, stdout], [status, ""]);
+      assertEquals(
+        stderr,
+        `ipcauth: error: A process may open too few files here: ${count}, and 64 are needed\n` +
+          "hint: ulimit -n 1024\n",
+      );
+    }
+  }
+  // The runtime raises a soft limit to the hard one.
+  const soft = await program.execute(["sh", "-c", "ulimit -Sn 24; exec ipcauth --version"]);
+  assertEquals([soft.code, soft.stderr], [0, ""]);
+});
+
+Deno.test("64 descriptors are enough to serve a connection", async () => {
+  await using program = await Program.install();
+  const path = program.path("a.sock");
+  const line = `ulimit -n 64; exec ipcauth serve --unix=${path} --exec -- /bin/echo hi`;
+  await using server = new RunningServer(program.command(["sh", "-c", line]).spawn());
+  await server.event("listen");
+  assertEquals(await receiveAll(path), "hi\n");
+  assertEquals(await server.stop(), 0);
+});
+
+Deno.test("a machine without /proc is reported with the exit code of the command (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using program = await Program.install();
+  for (const [command, status] of [["users list", 71], ["run-as 5 -- true", 125]] as const) {
+    const line = `mount -t tmpfs tmpfs /proc && exec ipcauth ${command}`;
+    const { code, stderr } = await program.execute(["unshare", "-m", "sh", "-c", line]);
+    assertEquals(code, status);
+    assertEquals(
+      stderr,
+      "ipcauth: error: There is no /proc, and the program cannot run without it\n" +
+        "hint: mount -t proc proc /proc\n",
+    );
   }
 });

@@ -9,6 +9,7 @@ import { NOWHERE } from "../../lib/config/launcher_environment.ts";
 import { type Commit, readCommit, withCommit } from "./commit.ts";
 import {
   CHECK_DIRECTORY,
+  CHECK_SYSTEM,
   FAIL_FUNCTION,
   hideVariables,
   RUN_PROGRAM,
@@ -35,6 +36,7 @@ const CACHE = [
 const HEADER = [
   UNSET_OWN_VARIABLES,
   FAIL_FUNCTION,
+  CHECK_SYSTEM,
   CHECK_DIRECTORY,
   `command -v deno >/dev/null || ipcauth_fail "There is no deno on PATH" ` +
   `"npm install --global deno, or take the portable build, which needs none" "$@"`,

@@ -29,6 +29,21 @@ export const CHECK_DIRECTORY = `[ . -ef "$PWD" ] || { ` +
   `case $ipcauth_place in *" (deleted)") [ -e "$ipcauth_place" ] || ` +
   `ipcauth_fail "The current directory is gone" "cd /" "$@" ;; esac; }`;
 
+/** The fewest descriptors that a server needs: its threads open 31, and each session some more. */
+const MIN_DESCRIPTORS = 64;
+
+/**
+ * Fails where the runtime would end with a stack trace: without `/proc`, and where a process may
+ * open too few files. It raises the soft limit to the hard one, so that one counts. The command
+ * substitution forks the shell once, which takes less than a millisecond.
+ */
+export const CHECK_SYSTEM =
+  `[ -d /proc/self/fd ] || ipcauth_fail "There is no /proc, and the program cannot run without it" ` +
+  `"mount -t proc proc /proc" "$@"; ` +
+  `case $(ulimit -Hn) in [0-9] | [1-5][0-9] | 6[0-3]) ipcauth_fail ` +
+  `"A process may open too few files here: $(ulimit -Hn), and ${MIN_DESCRIPTORS} are needed" ` +
+  `"ulimit -n 1024" "$@" ;; esac`;
+
 /** Without this, a caller's exported variable of such a name would reach the program, changed. */
 export const UNSET_OWN_VARIABLES = "unset ipcauth_place ipcauth_name ipcauth_cache ipcauth_self";
 

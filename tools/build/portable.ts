@@ -11,6 +11,7 @@ import { runProgram } from "./run_program.ts";
 import { HOST_MACHINE } from "./elf.ts";
 import {
   CHECK_DIRECTORY,
+  CHECK_SYSTEM,
   FAIL_FUNCTION,
   hideVariables,
   RUN_AS,
@@ -51,6 +52,7 @@ const LAUNCHER = [
   `on Linux and ${MACHINE_NAME}: there is no ${LOADER}" ` +
   `"use it on Debian 12, Ubuntu 22.04, RHEL 9 or newer, or in a container of one; ` +
   `Alpine and others with musl cannot run it" "$@"`,
+  CHECK_SYSTEM,
   CHECK_DIRECTORY,
   "ipcauth_self=$0",
   'case $ipcauth_self in */*) ;; *) [ -f "$ipcauth_self" ] || ipcauth_self=$(command -v -- "$0"); esac',

@@ -8,7 +8,13 @@ import { bundle } from "./bundle.ts";
 import { runProgram } from "./run_program.ts";
 import { executableName } from "./compile.ts";
 import { HOST_MACHINE } from "./elf.ts";
-import { CHECK_DIRECTORY, FAIL_FUNCTION, hideVariables, UNSET_OWN_VARIABLES } from "./launcher.ts";
+import {
+  CHECK_DIRECTORY,
+  CHECK_SYSTEM,
+  FAIL_FUNCTION,
+  hideVariables,
+  UNSET_OWN_VARIABLES,
+} from "./launcher.ts";
 import { BUILD_MODE } from "./modes.ts";
 import { portable } from "./portable.ts";
 import { DIST, ROOT } from "./root.ts";
@@ -80,6 +86,7 @@ async function sources(directory: string, deno: string): Promise<string> {
     "#!/bin/sh",
     UNSET_OWN_VARIABLES,
     FAIL_FUNCTION,
+    CHECK_SYSTEM,
     CHECK_DIRECTORY,
     ...hideVariables(),
     `exec ${deno} run ${flags} ${main} "$@"`,
