@@ -1,6 +1,7 @@
 /** An administrator of the console is not root, and cannot become root or another user. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { freePort, writeKey } from "../support/keys.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { LockFile } from "../../lib/files/lock_file.ts";
+import { freePort, KeyedServer, readKey, writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { TestClient } from "../support/test_client.ts";
 
@@ -49,22 +50,41 @@ const ATTEMPTS: readonly (readonly [[string, Params], administrator: number, roo
   [remove("dora"), 0, -32003],
 ];
 
-class Console {
+/** A console session in the test's own process. */
+class Console implements Disposable {
   readonly #client: TestClient;
 
-  constructor(client: TestClient) {
+  private constructor(client: TestClient) {
     this.#client = client;
   }
 
+  /** Reads the welcome. */
+  static async of(client: TestClient): Promise<Console> {
+    await client.line();
+    return new Console(client);
+  }
+
   /** @returns The error's code, 0 for a result, null where the session has ended. */
-  async call([method, params]: readonly [string, Params]): Promise<number | null> {
-    this.#client.send(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })}\n`);
+  async call(request: readonly [string, Params]): Promise<number | null> {
+    this.send(request);
+    return await this.answer();
+  }
+
+  send(...requests: (readonly [string, Params])[]): void {
+    this.#client.send(
+      requests.map(([method, params]) =>
+        `${JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })}\n`
+      ).join(""),
+    );
+  }
+
+  async answer(): Promise<number | null> {
     const line = await this.#client.line();
     return line === null ? null : JSON.parse(line).error?.code ?? 0;
   }
 
-  async welcome(): Promise<void> {
-    await this.#client.line();
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
   }
 }
 
@@ -95,43 +115,86 @@ listeners:
     const config = await program.write("config.yaml", listed);
     await using server = await program.serve(["--config", config]);
     await server.events("listen", 3);
-    const open = async (uid: number) => {
-      const client = TestClient.unix(program.path("console.sock"), uid);
-      const console = new Console(client);
-      await console.welcome();
-      return { client, console };
-    };
-    const boss = await open(630);
-    const root = await open(0);
+    const open = (uid: number) => Console.of(TestClient.unix(program.path("console.sock"), uid));
+    using boss = await open(630);
+    using root = await open(0);
     for (const [attempt, administrator, trusted] of ATTEMPTS) {
       const [method, params] = attempt;
       await test.step(`${method} ${JSON.stringify(params)}`, async () => {
         const before = await Deno.readTextFile(config);
-        assertEquals(await boss.console.call(attempt), administrator);
+        assertEquals(await boss.call(attempt), administrator);
         const isChanged = await Deno.readTextFile(config) !== before;
         assertEquals(isChanged, administrator === 0);
-        assertEquals(await root.console.call(attempt), trusted);
+        assertEquals(await root.call(attempt), trusted);
       });
     }
     await program.write("config.yaml", listed);
     await test.step("root that acts as an administrator is one", async () => {
-      assertEquals(await root.console.call(["login", { user: "boss" }]), 0);
-      assertEquals(await root.console.call(set("other", "gid", 27)), -32001);
-      assertEquals(await root.console.call(set("other", "admin", true)), 0);
+      assertEquals(await root.call(["login", { user: "boss" }]), 0);
+      assertEquals(await root.call(set("other", "gid", 27)), -32001);
+      assertEquals(await root.call(set("other", "admin", true)), 0);
     });
     await test.step("an impersonating listener without a list admits every user", async () => {
       await program.write("config.yaml", text(""));
-      assertEquals(await boss.console.call(add("carl", 653)), -32001);
-      assertEquals(await boss.console.call(remove("other")), -32001);
-      assertEquals(await boss.console.call(set("other", "local_ipc_access", false)), 0);
+      assertEquals(await boss.call(add("carl", 653)), -32001);
+      assertEquals(await boss.call(remove("other")), -32001);
+      assertEquals(await boss.call(set("other", "local_ipc_access", false)), 0);
     });
     await test.step("the rights are those of the name with the uid", async () => {
       // Another process gets the name boss.
       await program.write("config.yaml", listed.replace("uid: 630", "uid: 660"));
-      assertEquals(await boss.console.call(set("other", "admin", true)), null);
+      assertEquals(await boss.call(set("other", "admin", true)), null);
       assertStringIncludes(await Deno.readTextFile(config), "uid: 634, local_ipc_access: true }");
     });
-    boss.client[Symbol.dispose]();
-    root.client[Symbol.dispose]();
   },
 });
+
+Deno.test("no edit of a revoked session is written, wherever it was when it was revoked", async () => {
+  await using fixture = await KeyedServer.open(async (program, port) => {
+    const keys = await Promise.all(
+      ["boss.key", "other.key"].map((name) => writeKey(program, name)),
+    );
+    return text(port, keys as [string, string], "user: boss", "");
+  });
+  const { program, config, port, server } = fixture;
+  const keys = [program.path("boss.key"), program.path("other.key")] as const;
+  const file = () => Deno.readTextFile(config);
+
+  // An administrator with many edits on their way.
+  using boss = await Console.of(TestClient.tcp(port, readKey(keys[0])));
+  const edits = Array.from({ length: 2_000 }, (_, index) => set("other", "admin", index % 2 === 0));
+  boss.send(...edits);
+  assertEquals(await boss.answer(), 0);
+  const { code } = await program.run(["users", "deny", "boss", "--config", config]);
+  assertEquals(code, 0);
+  const denied = await file();
+  let answered = 1;
+  while (await boss.answer() !== null) answered++;
+  assert(answered < edits.length, "the edits were made before the administrator was denied");
+  await server.event("close", ({ reason }) => reason === "revoked");
+  assertEquals(await file(), denied);
+
+  // The holder of a trusted key whose edit waits for another writer.
+  using trusted = await Console.of(TestClient.tcp(port, readKey(keys[1])));
+  using lock = LockFile.tryAcquire(`${config}.lock`)!;
+  const watcher = Deno.watchFs(`${config}.lock`);
+  trusted.send(set("other", "uid", 700));
+  for await (const { kind } of watcher) if (kind === "access") break;
+  const owned = text(port, keys, "user: boss", ", user: other");
+  await program.write("config.yaml", owned);
+  lock.release();
+  assertEquals(await trusted.answer(), null);
+  await server.event("revoke", ({ reason }) => reason === "identity-changed");
+  assertEquals(await file(), owned);
+});
+
+/** A configuration with two keys, and what stands behind the file of each. */
+function text(port: number, [one, other]: readonly [string, string], ...more: string[]): string {
+  return `users:
+  - { name: boss, uid: 630, local_ipc_access: true, admin: true }
+  - { name: other, uid: 634, local_ipc_access: true }
+listeners:
+  - tcp: 127.0.0.1:${port}
+    keys: [{ file: ${one}, ${more[0]} }, { file: ${other}${more[1]} }]
+`;
+}
