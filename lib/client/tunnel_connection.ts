@@ -11,7 +11,7 @@ import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
 import { setTcpOptions } from "../libc/tcp_socket.ts";
 import type { ConnectError, ConnectHandler } from "../net/connector.ts";
 import { Relay } from "../net/relay.ts";
-import type { RelayOwner } from "../net/relay_outcome.ts";
+import type { RelayOutcome, RelayOwner } from "../net/relay_outcome.ts";
 import { TcpConnector } from "../net/tcp_connector.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { ClientEvent, ClientHandshake } from "../protocol/client_handshake.ts";
@@ -120,9 +120,18 @@ export class TunnelConnection implements Watcher, RelayOwner, ConnectHandler {
     else this.#close();
   }
 
-  /** Both sides are closed. */
-  onRelayClosed(): void {
+  /** Both sides are closed. A local client on a Unix socket cannot tell a cut from an end. */
+  onRelayClosed({ reason, brokenEnd }: RelayOutcome): void {
     this.#closed = true;
+    if (reason !== "end" && reason !== "closed" && brokenEnd !== "first") {
+      this.#options.warn(
+        new Failure(
+          `The connection to ${this.#options.where} was cut (${reason}): what a local client has ` +
+            "received may be incomplete",
+          { exit: ExitCode.data },
+        ),
+      );
+    }
     this.#options.closed(this);
   }
 

@@ -25,6 +25,8 @@ const TCP_NODELAY = 1;
 const TCP_KEEPIDLE = 4;
 const TCP_KEEPINTVL = 5;
 const TCP_KEEPCNT = 6;
+const TCP_INFO = 11;
+const TCP_USER_TIMEOUT = 18;
 // linux/sockios.h: SIOCOUTQ is TIOCOUTQ of asm-generic/ioctls.h.
 const SIOCOUTQ = 0x5411n;
 
@@ -33,6 +35,12 @@ const KEEPALIVE_IDLE_SECONDS = 60;
 const KEEPALIVE_INTERVAL_SECONDS = 15;
 /** After so many probes without an answer the connection is dead. */
 const KEEPALIVE_PROBES = 4;
+/**
+ * How long sent bytes may be without an acknowledgement, in milliseconds: as long as a connection
+ * that carries none may be without an answer.
+ */
+export const USER_TIMEOUT_MS =
+  (KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS * KEEPALIVE_PROBES) * 1_000;
 
 /**
  * Makes a TCP socket, close-on-exec and non-blocking.
@@ -81,7 +89,8 @@ export function connectOutcome(socket: Descriptor): number {
 
 /**
  * Sets the options of a connection, or of the listener it is inherited from: small messages leave
- * at once (`TCP_NODELAY`), and a peer that has gone is noticed after 120 seconds (`SO_KEEPALIVE`).
+ * at once (`TCP_NODELAY`), and a peer that has gone is noticed after 120 seconds, whether bytes are
+ * on their way to it (`TCP_USER_TIMEOUT`) or not (`SO_KEEPALIVE`).
  *
  * @throws {SystemError} When it is no TCP socket.
  */
@@ -91,6 +100,54 @@ export function setTcpOptions(socket: Descriptor): void {
   setOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
   setOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
   setOption(socket, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+  setUserTimeout(socket, USER_TIMEOUT_MS);
+}
+
+/**
+ * Sets how long sent bytes may be without an acknowledgement before the kernel ends the connection
+ * with `ETIMEDOUT`. A window that the peer keeps closed counts as well.
+ *
+ * @param milliseconds 0 for the kernel's own time, about 15 minutes without any answer.
+ * @throws {SystemError} When it is no TCP socket.
+ */
+export function setUserTimeout(socket: Descriptor, milliseconds: number): void {
+  setOption(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, milliseconds);
+}
+
+/** When a peer has acknowledged bytes last, and what is on its way to it. */
+export interface AcknowledgementStatus {
+  /** Segments that were sent and are not acknowledged. */
+  readonly inFlight: number;
+  /** Probes of a closed window, or of an idle connection, without an answer. */
+  readonly probes: number;
+  /** How long ago the last acknowledgement came, in milliseconds. */
+  readonly ageMs: number;
+}
+
+/** The beginning of a `struct tcp_info` (linux/tcp.h), in bytes, and offsets in it. */
+const SIZEOF_INFO = 104;
+const TCPI_PROBES = 3;
+const TCPI_UNACKED = 24;
+const TCPI_LAST_ACK_RECV = 56;
+
+const info = new Uint8Array(SIZEOF_INFO);
+const infoView = new DataView(info.buffer);
+const infoLength = new Uint32Array(1);
+
+/**
+ * Reads when a peer has acknowledged bytes last (`TCP_INFO` of `tcp(7)`).
+ *
+ * @throws {SystemError} When it is no TCP socket.
+ */
+export function acknowledgementStatus(socket: Descriptor): AcknowledgementStatus {
+  infoLength[0] = SIZEOF_INFO;
+  const length = new Uint8Array(infoLength.buffer);
+  check("getsockopt", libc.getsockopt(socket.number, IPPROTO_TCP, TCP_INFO, info, length));
+  return {
+    inFlight: infoView.getUint32(TCPI_UNACKED, true),
+    probes: infoView.getUint8(TCPI_PROBES),
+    ageMs: infoView.getUint32(TCPI_LAST_ACK_RECV, true),
+  };
 }
 
 /** A `struct linger` (linux/socket.h): on, for 0 seconds. */
@@ -108,7 +165,8 @@ const count = new Int32Array(1);
 const countBytes = new Uint8Array(count.buffer);
 
 /**
- * Reads how many bytes the other machine has not acknowledged yet (`SIOCOUTQ` of `tcp(7)`).
+ * Reads how many bytes the other machine has not acknowledged yet (`SIOCOUTQ` of `tcp(7)`). The end
+ * of the stream counts as one.
  *
  * @returns The number of bytes; 0 when the connection is dead.
  */

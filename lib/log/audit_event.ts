@@ -30,6 +30,8 @@ export interface AuditEvent {
   readonly reason?: string | null;
   readonly bytesIn?: number | undefined;
   readonly bytesOut?: number | undefined;
+  readonly unconfirmedIn?: number | undefined;
+  readonly unconfirmedOut?: number | undefined;
   /** In milliseconds. */
   readonly duration?: number;
   /** The exit status of the session's program, or the signal that ended it. */

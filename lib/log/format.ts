@@ -41,6 +41,8 @@ function fieldsOf(event: AuditEvent, time: string): Record<string, unknown> {
     reason: event.reason ?? undefined,
     bytes_in: event.bytesIn,
     bytes_out: event.bytesOut,
+    unconfirmed_in: event.unconfirmedIn,
+    unconfirmed_out: event.unconfirmedOut,
     duration_ms: event.duration,
     status: event.status,
     lost: event.lost,

@@ -69,6 +69,9 @@ export interface CloseRecord {
   /** Bytes of plaintext; undefined where the program had the connection to itself. */
   readonly bytesIn: number | undefined;
   readonly bytesOut: number | undefined;
+  /** Bytes from and to the client without a confirmation; undefined where there are none. */
+  readonly unconfirmedIn: number | undefined;
+  readonly unconfirmedOut: number | undefined;
   /** In milliseconds. */
   readonly duration: number;
   /** The exit status of the session's program, or the signal that ended it, such as `SIGTERM`. */

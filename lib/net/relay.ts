@@ -17,7 +17,7 @@ import {
   shutdownWrite,
   WOULD_BLOCK,
 } from "../libc/sockets.ts";
-import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
+import { Confirmation } from "./confirmation.ts";
 import { CHUNK, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
 import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
@@ -27,19 +27,13 @@ import type {
   RelayOwner,
   TerminationReason,
 } from "./relay_outcome.ts";
-import type { Timer } from "../reactor/timers.ts";
 
 /** How many chunks one direction moves per turn of the reactor. */
 const CHUNKS_PER_TURN = 4;
 /** Space for an encrypted FIN record, in bytes. */
 const FIN_BYTES = 256;
-/** How long input is discarded after everything was sent, in milliseconds. */
+/** How long input is discarded after everything was sent and confirmed, in milliseconds. */
 const LINGER_MS = 2_000;
-/**
- * How often unacknowledged bytes are counted, in milliseconds: no event reports their
- * acknowledgement.
- */
-const ACK_POLL_INTERVAL_MS = 20;
 
 /**
  * Two joined connections, owned by the relay.
@@ -63,7 +57,7 @@ export class Relay implements RelayEndOwner {
     readonly to: RelayEnd;
     readonly brokenEnd: RelayOutcome["brokenEnd"];
   } | null = null;
-  #deadline: Timer | null = null;
+  readonly #confirmation: Confirmation;
   #closed = false;
 
   /**
@@ -83,14 +77,15 @@ export class Relay implements RelayEndOwner {
     this.#owner = owner;
     this.#first = new RelayEnd(this, first);
     this.#second = new RelayEnd(this, second);
+    this.#confirmation = new Confirmation(reactor, () => this.#conclude());
     try {
-      this.#first.watch(reactor);
+      this.#first.watch(reactor, buffers.peers);
     } catch (error) {
       second.descriptor.close();
       throw error;
     }
     try {
-      this.#second.watch(reactor);
+      this.#second.watch(reactor, buffers.peers);
     } catch (error) {
       this.#first.close(false);
       throw error;
@@ -105,6 +100,11 @@ export class Relay implements RelayEndOwner {
     this.#close(reason, true);
   }
 
+  /** A peer has acknowledged nothing for too long: its connection is broken. */
+  onPeerLost(end: RelayEnd): void {
+    this.#cut(end, end === this.#first ? this.#second : this.#first);
+  }
+
   /** Handles events of an end, or a turn that it requested. */
   onEvents(end: RelayEnd, mask: number): void {
     const other = end === this.#first ? this.#second : this.#first;
@@ -113,9 +113,12 @@ export class Relay implements RelayEndOwner {
       this.#linger();
       return;
     }
+    if (end.ended && !end.inputEnded && end.readable) this.#readBehindFin(end, other);
+    if (this.#closed) return;
     this.#pump(end, other);
     if (this.#closed || (mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) === 0) return;
     if (end.unsent !== null || other.mayPump) this.#pump(other, end);
+    if (!this.#closed) this.#conclude();
   }
 
   /** Moves bytes until there are none, the other end takes no more, or the turn is used up. */
@@ -127,7 +130,8 @@ export class Relay implements RelayEndOwner {
         return;
       }
       if (from.ended) {
-        this.#passEnd(from, to);
+        if (!from.inputEnded && from.readable) this.#readBehindFin(from, to);
+        if (!this.#closed) this.#passEnd(from, to);
         return;
       }
       if (!this.#move(from, to)) break;
@@ -160,6 +164,7 @@ export class Relay implements RelayEndOwner {
       return false;
     }
     if (count === 0) {
+      from.inputEnded = true;
       if (from.seal !== null && !to.broken) this.#fail("truncated", to);
       else from.ended = true;
       return true;
@@ -170,7 +175,7 @@ export class Relay implements RelayEndOwner {
     let more = WOULD_BLOCK;
     if (from.hungUp && from.seal === null && count < whole.length) {
       more = receive(from.descriptor, whole.subarray(count));
-      from.ended = more === 0;
+      from.ended = from.inputEnded = more === 0;
       count += Math.max(0, more);
     }
     this.#pass(from, to, read.subarray(0, count));
@@ -179,10 +184,24 @@ export class Relay implements RelayEndOwner {
     return true;
   }
 
+  /** After FIN only end-of-file may come: any byte ends the connection (docs/protocol.md). */
+  #readBehindFin(end: RelayEnd, other: RelayEnd): void {
+    const count = receive(end.descriptor, this.#buffers.read.subarray(0, 1));
+    if (count === WOULD_BLOCK) end.readable = false;
+    else if (count > 0) this.#fail("unexpected", other);
+    else {
+      end.inputEnded = true;
+      if (count === BROKEN) this.#break(end);
+    }
+  }
+
   #pass(from: RelayEnd, to: RelayEnd, chunk: Uint8Array<ArrayBuffer>): void {
     this.lastActivity = this.#reactor.now();
     // No connection to write to; reading on lets the peer reach its own end.
-    if (to.broken) return;
+    if (to.broken) {
+      to.dropped += chunk.length;
+      return;
+    }
     if (from.seal === null) {
       from.bytes += chunk.length;
       this.#write(to, chunk, from.ended);
@@ -205,8 +224,8 @@ export class Relay implements RelayEndOwner {
     const out = this.#buffers.spaceToSeal(to.seal.sealedLength(data.length) + FIN_BYTES);
     let length = to.seal.sealData(data, out);
     if (last) {
-      to.finSealed = true;
-      length += to.seal.sealFin(out.subarray(length));
+      to.finLength = to.seal.sealFin(out.subarray(length));
+      length += to.finLength;
     }
     this.#send(to, out, length, last);
   }
@@ -232,10 +251,10 @@ export class Relay implements RelayEndOwner {
 
   /** Passes the end of a stream on, after its last byte. */
   #passEnd(from: RelayEnd, to: RelayEnd): void {
-    if (to.seal !== null && !to.finSealed && !to.broken) {
-      to.finSealed = true;
+    if (to.seal !== null && to.finLength === 0 && !to.broken) {
       const out = this.#buffers.spaceToSeal(FIN_BYTES);
-      this.#send(to, out, to.seal.sealFin(out), true);
+      to.finLength = to.seal.sealFin(out);
+      this.#send(to, out, to.finLength, true);
       if (to.unsent !== null) return;
     }
     from.noticeHangUp();
@@ -249,8 +268,7 @@ export class Relay implements RelayEndOwner {
 
   /** Nothing can be sent to an end any more. What it still sends is relayed. */
   #break(end: RelayEnd): void {
-    end.broken = true;
-    end.unsent = null;
+    end.break();
     const other = end === this.#first ? this.#second : this.#first;
     // A Unix peer then gets EPIPE, as it would from the backend itself.
     if (other.kind === "unix") shutdownRead(other.descriptor);
@@ -258,8 +276,7 @@ export class Relay implements RelayEndOwner {
 
   /** An end's connection broke: its stream may be incomplete. */
   #cut(from: RelayEnd, to: RelayEnd): void {
-    from.broken = true;
-    from.unsent = null;
+    from.break();
     this.#fail("error", to, from === this.#first ? "first" : "second");
   }
 
@@ -271,30 +288,70 @@ export class Relay implements RelayEndOwner {
 
   /**
    * Closes both connections because of a failure, once the other end has received everything. A
-   * slow reader is not hurried.
+   * slow reader is not hurried, and one that takes nothing for two minutes ends the wait.
    */
   #breakOff(): void {
     if (this.#failure === null || this.#closed) return;
     const { reason, to } = this.#failure;
-    if (to.unsent !== null) return;
-    if (to.broken || to.kind === "unix") this.#close(reason, true);
-    else if (to.seal === null) {
-      // The reset that reports the failure would discard bytes that are still on their way.
-      const poll = () => this.#pollAcknowledged();
-      if (unacknowledgedBytes(to.descriptor) === 0) this.#close(reason, true);
-      else this.#deadline ??= this.#reactor.after(ACK_POLL_INTERVAL_MS, poll);
-    } else {
-      // In an encrypted stream the missing FIN record reports it, and a reset must not happen.
-      if (!to.finPassed) shutdownWrite(to.descriptor);
+    if (to.broken || (to.kind === "unix" && to.unsent === null)) {
+      this.#close(reason, true);
+      return;
+    }
+    // In an encrypted stream the missing FIN record reports it, and a reset must not happen.
+    const isSealed = to.seal !== null && to.unsent === null;
+    if (isSealed && !to.finPassed) {
       to.finPassed = true;
-      if (this.#drainInput(to)) this.#close(reason, true);
-      else this.#deadline ??= this.#reactor.after(LINGER_MS, () => this.#close(reason, true));
+      shutdownWrite(to.descriptor);
+    }
+    // Elsewhere the reset that reports it would discard bytes that are still on their way.
+    this.#closeConfirmed(to.unconfirmed, !isSealed || this.#drainInput(to), reason);
+  }
+
+  /**
+   * Closes once the bytes sent are confirmed, and then no unread input is left or 2 s have passed:
+   * on TCP, a close with unread input sends a reset, which discards bytes on their way (RFC 1122,
+   * section 4.2.2.13).
+   *
+   * @param unconfirmed How many bytes are not confirmed.
+   * @param drained Whether no unread input is left.
+   */
+  #closeConfirmed(unconfirmed: number, drained: boolean, reason: RelayCloseReason): void {
+    if (this.#closed) return;
+    if (unconfirmed === 0 && drained) {
+      this.#close(reason, reason !== "end");
+      return;
+    }
+    // A Unix stream that the close was to end does not wait for the other connection.
+    for (const end of [this.#first, this.#second]) {
+      if (end.kind === "unix" && end.finPassed && !end.broken) shutdownWrite(end.descriptor);
+    }
+    const unchanged = this.#confirmation.record(unconfirmed);
+    if (unconfirmed === 0) {
+      if (unchanged >= LINGER_MS) this.#close(reason, reason !== "end");
+    } else if (reason !== "end" && unchanged >= this.#buffers.peerTimeoutMs) {
+      // After a proper end, a peer that answers may take its time (PeerWatch).
+      this.#close(reason, true);
     }
   }
 
-  #pollAcknowledged(): void {
-    this.#deadline = null;
-    this.#breakOff();
+  /** Checks whether the relay can be closed. */
+  #conclude(): void {
+    const [first, second] = [this.#first, this.#second];
+    if (this.#failure !== null) this.#breakOff();
+    else if (this.#isFinished) this.#linger();
+    else if (first.hasError && second.unsent !== null) this.#awaitProgress(first, second);
+    else if (second.hasError && first.unsent !== null) this.#awaitProgress(second, first);
+  }
+
+  /**
+   * Gives the other end of a broken connection time for what was received before, as long as it
+   * takes some of it within two minutes.
+   */
+  #awaitProgress(broken: RelayEnd, to: RelayEnd): void {
+    const unsent = to.unsent?.length ?? 0;
+    if (this.#confirmation.record(unsent) < this.#buffers.peerTimeoutMs) return;
+    this.#failure = { reason: "error", to, brokenEnd: broken === this.#first ? "first" : "second" };
+    this.#close("error", true);
   }
 
   /** Whether nothing will be passed on any more. */
@@ -311,24 +368,40 @@ export class Relay implements RelayEndOwner {
     if (this.#isFinished && this.#failure === null && !this.#closed) this.#linger();
   }
 
-  /**
-   * Closes once no unread input is left. On TCP, a close with unread input sends a reset, which may
-   * discard bytes in flight (RFC 1122, section 4.2.2.13).
-   */
+  /** Closes both connections after the end of both streams. */
   #linger(): void {
-    if (this.#drainInput(this.#first) && this.#drainInput(this.#second)) this.#close("end", false);
-    else this.#deadline ??= this.#reactor.after(LINGER_MS, () => this.#close("end", false));
+    let drained = true;
+    let unconfirmed = 0;
+    for (const end of [this.#first, this.#second]) {
+      if (!this.#drainInput(end)) drained = false;
+      if (this.#closed || this.#failure !== null) return;
+      if (end.broken) continue;
+      const count = end.unconfirmed;
+      if (!end.hasError) unconfirmed += count;
+      else if (count === 0) end.break();
+      else {
+        // Its last bytes are lost.
+        this.#cut(end, end === this.#first ? this.#second : this.#first);
+        return;
+      }
+    }
+    this.#closeConfirmed(unconfirmed, drained, "end");
   }
 
   /** Discards the input of an end. @returns Whether its end was reached. */
   #drainInput(end: RelayEnd): boolean {
-    if (end.kind === "unix" || end.ended || end.broken) return true;
+    if (end.kind === "unix" || end.inputEnded || end.broken) return true;
     const { read } = this.#buffers;
     for (let round = 0; round < CHUNKS_PER_TURN; round++) {
       const count = receive(end.descriptor, read);
+      if (count > 0 && end.seal !== null && end.ended) {
+        this.#fail("unexpected", end === this.#first ? this.#second : this.#first);
+        return false;
+      }
       if (count > 0) continue;
-      end.ended = count !== WOULD_BLOCK;
-      return end.ended;
+      end.inputEnded = count !== WOULD_BLOCK;
+      if (count === BROKEN) end.hasError = true;
+      return end.inputEnded;
     }
     end.requestTurn();
     return false;
@@ -337,24 +410,37 @@ export class Relay implements RelayEndOwner {
   #close(reason: RelayCloseReason, abruptly: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#deadline?.cancel();
+    this.#confirmation.cancel();
+    const unconfirmed = {
+      unconfirmedIn: this.#second.unconfirmed,
+      unconfirmedOut: this.#first.unconfirmed,
+    };
+    try {
+      if (reason !== "end") this.#owner.onRelayCut?.(reason);
+    } finally {
+      this.#closeEnds(reason, abruptly, unconfirmed);
+    }
+  }
+
+  #closeEnds(
+    reason: RelayCloseReason,
+    abruptly: boolean,
+    unconfirmed: Pick<RelayOutcome, "unconfirmedIn" | "unconfirmedOut">,
+  ): void {
     try {
       this.#first.close(abruptly);
     } finally {
       try {
         this.#second.close(abruptly);
       } finally {
-        this.#report(reason);
+        this.#owner.onRelayClosed({
+          bytesIn: this.#first.bytes,
+          bytesOut: this.#second.bytes,
+          reason,
+          brokenEnd: this.#failure?.brokenEnd ?? null,
+          ...unconfirmed,
+        });
       }
     }
-  }
-
-  #report(reason: RelayCloseReason): void {
-    this.#owner.onRelayClosed({
-      bytesIn: this.#first.bytes,
-      bytesOut: this.#second.bytes,
-      reason,
-      brokenEnd: this.#failure?.brokenEnd ?? null,
-    });
   }
 }

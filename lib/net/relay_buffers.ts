@@ -1,8 +1,10 @@
 /**
- * The memory that all relays of a thread share.
+ * What all relays of a thread share: their memory, and the watch on their peers.
  *
  * @module
  */
+import { PeerWatch } from "./peer_watch.ts";
+import { USER_TIMEOUT_MS } from "../libc/tcp_socket.ts";
 
 /** How many bytes are read at once. */
 export const CHUNK = 256 * 1024;
@@ -10,8 +12,19 @@ export const CHUNK = 256 * 1024;
 /** Buffers for one chunk at a time. They hold nothing between two calls. */
 export class RelayBuffers {
   readonly read = new Uint8Array(CHUNK);
+  readonly peers: PeerWatch;
+  /**
+   * How long a peer may take nothing of the last bytes that a relay has for it, in milliseconds.
+   */
+  readonly peerTimeoutMs: number;
   #opened = new Uint8Array(CHUNK);
   #sealed = new Uint8Array(CHUNK);
+
+  /** @param peerTimeoutMs How long a peer may acknowledge nothing, in milliseconds. */
+  constructor(peerTimeoutMs: number = USER_TIMEOUT_MS) {
+    this.peers = new PeerWatch(peerTimeoutMs);
+    this.peerTimeoutMs = peerTimeoutMs;
+  }
 
   /** A buffer for decrypted bytes. @param length Its least length, in bytes. */
   spaceToOpen(length: number): Uint8Array<ArrayBuffer> {

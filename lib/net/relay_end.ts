@@ -5,7 +5,8 @@
  */
 import type { RecordError } from "./relay_outcome.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import { resetOnClose } from "../libc/tcp_socket.ts";
+import { resetOnClose, unacknowledgedBytes } from "../libc/tcp_socket.ts";
+import type { PeerWatch, WatchedPeer } from "./peer_watch.ts";
 import {
   EPOLLERR,
   EPOLLET,
@@ -53,12 +54,14 @@ export interface RelayConnection {
 /** The relay, as its ends see it. */
 export interface RelayEndOwner {
   onEvents(end: RelayEnd, mask: number): void;
+  onPeerLost(end: RelayEnd): void;
   abort(reason: "error"): void;
 }
 
 /** One of the two connections, and the state of its two directions. */
-export class RelayEnd implements Watcher {
+export class RelayEnd implements Watcher, WatchedPeer {
   readonly #relay: RelayEndOwner;
+  #peers: PeerWatch | null = null;
   readonly kind: "unix" | "tcp";
   readonly seal: Seal | null;
   #descriptor: Descriptor | null;
@@ -78,14 +81,20 @@ export class RelayEnd implements Watcher {
   hungUp = false;
   /** Both directions are closed. */
   disconnected = false;
-  /** Its last byte was received. */
+  /** An event has reported an error, such as a reset. What came before it can still be read. */
+  hasError = false;
+  /** Its last byte was received: end-of-file, or FIN where it is sealed. */
   ended = false;
-  /** The FIN record to it was sealed. */
-  finSealed = false;
+  /** Its end-of-file was read. Where it is sealed, no byte may stand between FIN and that. */
+  inputEnded = false;
+  /** The length of the FIN record to it, in bytes; 0 while it is not sealed. */
+  finLength = 0;
   /** The end of the other stream was passed to it. */
   finPassed = false;
   /** Nothing can be sent to it any more. */
   broken = false;
+  /** How many bytes for it were lost since. */
+  dropped = 0;
 
   constructor(relay: RelayEndOwner, { descriptor, kind, seal, received, unsent }: RelayConnection) {
     this.#relay = relay;
@@ -107,9 +116,13 @@ export class RelayEnd implements Watcher {
     return this.readable || this.ended || this.received !== null;
   }
 
-  watch(reactor: Reactor): void {
+  watch(reactor: Reactor, peers: PeerWatch): void {
     this.#watchesWritable = this.unsent !== null;
     this.#registration = reactor.watch(this.descriptor, this.#mask, this);
+    if (this.kind === "tcp") {
+      this.#peers = peers;
+      peers.add(reactor, this);
+    }
     if (this.received !== null) this.requestTurn();
   }
 
@@ -134,13 +147,31 @@ export class RelayEnd implements Watcher {
     if ((mask & (EPOLLOUT | EPOLLHUP | EPOLLERR)) !== 0) this.writable = true;
     if ((mask & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.hungUp = true;
     if ((mask & (EPOLLHUP | EPOLLERR)) !== 0) this.disconnected = true;
+    if ((mask & EPOLLERR) !== 0) this.hasError = true;
   }
 
   /** Marks a closed connection as broken, without a failed write. */
   noticeHangUp(): void {
-    if (!this.disconnected || !this.ended || this.finPassed) return;
+    if (this.disconnected && this.ended && !this.finPassed) this.break();
+  }
+
+  /** Nothing can be sent to it any more. What is kept for it is lost. */
+  break(): void {
     this.broken = true;
+    this.dropped += this.unsent?.length ?? 0;
     this.unsent = null;
+  }
+
+  /**
+   * How many bytes of what was sent to it, or is kept for it, are not confirmed. The bytes that a
+   * Unix socket has taken are the peer's.
+   */
+  get unconfirmed(): number {
+    const kept = this.dropped + (this.unsent?.length ?? 0);
+    if (this.kind === "unix" || this.#descriptor === null) return kept;
+    // The end of the stream is no part of it. The kernel counts it as one byte.
+    const end = this.finLength + (this.finPassed ? 1 : 0);
+    return Math.max(0, kept + unacknowledgedBytes(this.#descriptor) - end);
   }
 
   requestTurn(): void {
@@ -148,6 +179,7 @@ export class RelayEnd implements Watcher {
   }
 
   close(abruptly: boolean): void {
+    this.#peers?.delete(this);
     this.seal?.wipe();
     // In an encrypted stream the missing FIN record reports it, and sent bytes still arrive.
     if (abruptly && this.kind === "tcp" && this.seal === null && this.#descriptor !== null) {
@@ -167,5 +199,9 @@ export class RelayEnd implements Watcher {
 
   onFault(): void {
     this.#relay.abort("error");
+  }
+
+  onPeerLost(): void {
+    this.#relay.onPeerLost(this);
   }
 }

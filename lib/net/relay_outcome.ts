@@ -31,10 +31,22 @@ export interface RelayOutcome {
   readonly reason: RelayCloseReason;
   /** The end whose connection broke, or null. */
   readonly brokenEnd: "first" | "second" | null;
+  /**
+   * Bytes for the second end that it had not confirmed when it was closed: kept in the relay, or on
+   * TCP without an acknowledgement. Those of records count with their encryption.
+   */
+  readonly unconfirmedIn: number;
+  /** The same for the first end. */
+  readonly unconfirmedOut: number;
 }
 
 /** Owns a relay. */
 export interface RelayOwner {
+  /**
+   * Called where the relay closes for any reason but `end`, before either connection is closed: a
+   * Unix peer reads an ordinary end-of-file then.
+   */
+  onRelayCut?(reason: RelayCloseReason): void;
   /**
    * Called once, when both connections are closed, and never before the constructor has returned.
    */

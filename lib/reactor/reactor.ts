@@ -111,7 +111,8 @@ export class Reactor {
   readonly #free: number[] = [];
   readonly #timers = new Timers();
   #requested: Registration[] = [];
-  readonly #report: (error: unknown) => void;
+  /** Reports an internal error. */
+  readonly report: (error: unknown) => void;
   #open = 0;
   #running = false;
 
@@ -120,7 +121,7 @@ export class Reactor {
    * not affected. By default it is thrown, which ends the loop.
    */
   constructor(report: (error: unknown) => void = rethrow) {
-    this.#report = report;
+    this.report = report;
   }
 
   /** The number of descriptors in the epoll set. */
@@ -234,7 +235,7 @@ export class Reactor {
         this.#dispatch(registration.slot, registration.generation, 0);
       }
     }
-    if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.#report);
+    if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.report);
   }
 
   #dispatch(slot: number, generation: number, mask: number): void {
@@ -258,7 +259,7 @@ export class Reactor {
       errors.push(second);
       registration.close();
     }
-    errors.forEach((one) => this.#report(one));
+    errors.forEach((one) => this.report(one));
   }
 
   /** Ends {@linkcode run} after the current turn. */

@@ -12,12 +12,17 @@ import type { Reactor } from "../reactor/reactor.ts";
 import type { RelayContext } from "./data_plane_context.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import type { ClientConnection } from "./service.ts";
-import type { Session } from "./session.ts";
+import { byteCounts, type Session } from "./session.ts";
 
 /** The plaintext side of a client's connection. */
 export interface PlaintextPair {
   /** Owned by the caller. */
   readonly descriptor: Descriptor;
+  /**
+   * Called where the client's stream ends without its proper end, and the server has not ended it:
+   * before the plaintext side reads an end-of-file that looks like one.
+   */
+  onCut: (() => void) | null;
   /**
    * Closes the connection to the client. On a Unix socket there is none beside the descriptor.
    *
@@ -43,7 +48,7 @@ export function openPlaintextPair(
   idleTimeoutMs = 0,
 ): PlaintextPair {
   if (connection.seal === null) {
-    return { descriptor: connection.descriptor, closeClient: () => {} };
+    return { descriptor: connection.descriptor, onCut: null, closeClient: () => {} };
   }
   let pair: [Descriptor, Descriptor];
   try {
@@ -64,6 +69,7 @@ export function openPlaintextPair(
 /** Encrypts and decrypts between the client and the plaintext side. */
 class EncryptedPair implements PlaintextPair, RelayOwner {
   readonly descriptor: Descriptor;
+  onCut: (() => void) | null = null;
   readonly #reactor: Reactor;
   readonly #session: Session;
   readonly #relay: Relay;
@@ -91,9 +97,13 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
     else this.#reactor.after(delayMs, () => this.#relay.abort(reason));
   }
 
-  onRelayClosed({ bytesIn, bytesOut, reason }: RelayOutcome): void {
+  onRelayCut(): void {
+    if (!this.#session.terminating) this.onCut?.();
+  }
+
+  onRelayClosed(outcome: RelayOutcome): void {
     this.#idleTimer?.cancel();
-    this.#session.recordBytes({ in: bytesIn, out: bytesOut });
-    this.#session.end(reason);
+    this.#session.recordBytes(byteCounts(outcome));
+    this.#session.end(outcome.reason);
   }
 }

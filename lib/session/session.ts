@@ -8,7 +8,7 @@ import type { KeyRing } from "../keys/key_ring.ts";
 import { type HostPort, hostPortText } from "../libc/inet_address.ts";
 import { type ExitStatus, signalName } from "../libc/spawn.ts";
 import type { AllowRecord, CloseReason, CloseRecord } from "../log/session_event.ts";
-import type { TerminationReason } from "../net/relay_outcome.ts";
+import type { RelayOutcome, TerminationReason } from "../net/relay_outcome.ts";
 import type { AllowRule, Identity, PeerCredentials } from "../policy/types.ts";
 
 /** How the client's identity was established. */
@@ -52,6 +52,15 @@ export interface ByteCounts {
   readonly in: number;
   /** To the client. */
   readonly out: number;
+  /** Bytes from and to the client whose receiver had not confirmed them when it was closed. */
+  readonly unconfirmedIn?: number;
+  readonly unconfirmedOut?: number;
+}
+
+/** The counts of a relay whose first end is the client. */
+export function byteCounts(outcome: RelayOutcome): ByteCounts {
+  const { bytesIn, bytesOut, unconfirmedIn, unconfirmedOut } = outcome;
+  return { in: bytesIn, out: bytesOut, unconfirmedIn, unconfirmedOut };
 }
 
 /** Ends the connection of a session from outside its service. */
@@ -128,7 +137,7 @@ export class Session {
 
   /** Sets the number of bytes relayed. */
   recordBytes(bytes: ByteCounts): void {
-    this.#bytes = bytes;
+    this.#bytes = { ...this.#bytes, ...bytes };
   }
 
   /**
@@ -192,6 +201,9 @@ export class Session {
       reason: this.#reason,
       bytesIn: this.#bytes?.in,
       bytesOut: this.#bytes?.out,
+      // Left out where everything has arrived.
+      unconfirmedIn: this.#bytes?.unconfirmedIn || undefined,
+      unconfirmedOut: this.#bytes?.unconfirmedOut || undefined,
       status: this.ending === null ? undefined : statusOf(this.ending),
       duration: Math.round(performance.now() - this.#startedAt),
     };

@@ -90,6 +90,8 @@ const EVENTS: readonly SessionEvent[] = [
     reason: "revoked",
     bytesIn: 1,
     bytesOut: 2,
+    unconfirmedIn: 1,
+    unconfirmedOut: 1,
     duration: 3,
     status: 0,
   },

@@ -10,6 +10,7 @@ import {
   readLine,
 } from "../support/exec_server.ts";
 import { isRoot, Lines } from "../support/program.ts";
+import { exists } from "../support/temporary_directory.ts";
 
 const options = { ignore: !isRoot };
 
@@ -110,34 +111,46 @@ for (const transport of ["unix", "tcp"] as const) {
   );
 }
 
-Deno.test("exec: a program whose TCP client was killed can still be ended", async (test) => {
-  for (const how of ["revoked", "closed", "shutdown"] as const) {
-    await test.step(how, async () => {
-      await using fixture = await ExecServer.open(
-        { waits: { script: "trap '' HUP; echo $$; exec sleep 1000", tcp: true } },
-        "limits: { grace: 200ms }\n",
-      );
-      const client = fixture.program.command([
-        ...["ipcauth", "connect", `--tcp=127.0.0.1:${fixture.ports.waits}`, "--pipe"],
-        `--key=${fixture.program.path("bob.key")}`,
-      ], { input: "" }).spawn();
-      const lines = new Lines(client.stdout);
+Deno.test("exec: a program never takes a cut stream for a complete one", async (test) => {
+  await using fixture = await ExecServer.open({
+    stores: { script: "echo $$; cat > $PWD/stored; echo complete > $PWD/complete", tcp: true },
+  });
+  const start = () => {
+    const child = fixture.program.command([
+      ...["ipcauth", "connect", `--tcp=127.0.0.1:${fixture.ports.stores}`, "--pipe"],
+      `--key=${fixture.program.path("bob.key")}`,
+    ], { input: "" }).spawn();
+    return { child, lines: new Lines(child.stdout), writer: child.stdin.getWriter() };
+  };
+  const isComplete = () => exists(fixture.program.path("complete"));
+  for (const how of ["killed", "revoked"] as const) {
+    await test.step(`the client is ${how}`, async () => {
+      const { child, lines, writer } = start();
       const pid = Number(await lines.next());
-      client.kill("SIGKILL");
-      await client.status;
+      await writer.write(new TextEncoder().encode("half of it\n"));
+      const stored = () => Deno.readTextFile(fixture.program.path("stored")).catch(() => "");
+      while (await stored() !== "half of it\n");
+      if (how === "killed") child.kill("SIGKILL");
+      else await fixture.program.run(["users", "deny", "bob", "--config", fixture.config]);
+      const { session } = fixture.server.of("allow").at(-1)!;
+      const { reason, status } = await fixture.server.event(
+        "close",
+        (one) => one.session === session,
+      );
+      assertEquals(
+        [reason, status],
+        how === "killed" ? ["truncated", "SIGKILL"] : ["revoked", "SIGTERM"],
+      );
+      assertEquals([isAlive(pid), await isComplete()], [false, false]);
       await lines.cancel();
-      await client.stdin.close().catch(() => {});
-      await client.stderr.cancel();
-      const { session } = await fixture.server.event("allow");
-      if (how === "revoked") {
-        await fixture.program.run(["users", "deny", "bob", "--config", fixture.config]);
-        assertEquals((await fixture.server.event("revoke")).session, session);
-      } else if (how === "closed") {
-        const where = `--unix=${fixture.program.path("console.sock")}`;
-        await fixture.program.run(["connect", where, "-c", `close session ${session}`]);
-      } else assertEquals(await fixture.server.stop(), 0);
-      const { status } = await fixture.server.event("close", (one) => one.session === session);
-      assertEquals([status, isAlive(pid)], ["SIGTERM", false]);
+      await child.stderr.cancel();
+      await writer.close().catch(() => {});
+      await child.status;
+      await fixture.program.run(["users", "allow", "bob", "--config", fixture.config]);
     });
   }
+  await test.step("a stream with its end is complete", async () => {
+    const { code } = await fixture.keyed("stores", "bob.key", "all of it\n");
+    assertEquals([code, await isComplete()], [0, true]);
+  });
 });

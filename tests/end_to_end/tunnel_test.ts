@@ -182,7 +182,7 @@ Deno.test("a truncated stream is a reset, and not an end, for a local TCP client
   );
   using wire = new Wiretap(fixture.port, (chunk, before) => before > 100_000 ? null : chunk);
   const port = freePort();
-  await using _tunnel = await RunningTunnel.open(program, {
+  await using tunnel = await RunningTunnel.open(program, {
     port: wire.port,
     key: program.path("bob.key"),
     address: `tcp:127.0.0.1:${port}`,
@@ -191,4 +191,6 @@ Deno.test("a truncated stream is a reset, and not an end, for a local TCP client
   const { bytes, reset } = await drain(connection);
   assert(bytes.length < 10_000_000);
   assertEquals(reset, true);
+  // A Unix client cannot be told so: the tunnel says it on standard error.
+  assertStringIncludes(await tunnel.line("was cut"), "(truncated)");
 });

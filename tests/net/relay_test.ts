@@ -9,6 +9,8 @@ import {
   type TestPeer,
 } from "../support/relay_harness.ts";
 
+const NOTHING_LOST = { brokenEnd: null, unconfirmedIn: 0, unconfirmedOut: 0 };
+
 const KINDS: readonly (readonly [Kind, Kind])[] = [
   ["unix", "unix"],
   ["unix", "tcp"],
@@ -39,7 +41,7 @@ for (const [client, backend] of KINDS) {
     assertEquals(fixture.isClosed, false);
     fixture.backend.finish();
     harness.until(() => fixture.client.end === "end" && fixture.isClosed);
-    assertEquals(fixture.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", brokenEnd: null }]);
+    assertEquals(fixture.outcomes, [{ bytesIn: 8, bytesOut: 16, reason: "end", ...NOTHING_LOST }]);
     assertEquals(harness.reactor.size, 0);
   });
 
@@ -68,7 +70,7 @@ for (const [client, backend] of KINDS) {
     );
     assertEquals([fixture.client.text, fixture.backend.text], ["two", "one"]);
     assertEquals([fixture.client.end, fixture.backend.end], ["end", "end"]);
-    assertEquals(fixture.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", brokenEnd: null }]);
+    assertEquals(fixture.outcomes, [{ bytesIn: 3, bytesOut: 3, reason: "end", ...NOTHING_LOST }]);
   });
 
   Deno.test(`a relay ${name} stops reading while the receiver does not read`, () => {
@@ -96,7 +98,7 @@ for (const [client, backend] of KINDS) {
       bytesIn: total,
       bytesOut: total,
       reason: "end",
-      brokenEnd: null,
+      ...NOTHING_LOST,
     }]);
   });
 
@@ -414,4 +416,109 @@ Deno.test("a relay that waits gets no events", () => {
     for (let turn = 0; turn < 50; turn++) harness.reactor.turn(0);
     assertEquals(events, 0, `${client} → ${backend}`);
   }
+});
+
+Deno.test("a client that still sends gets all of a long answer, however slowly it reads", () => {
+  using harness = new RelayHarness();
+  const total = 3_000_000;
+  const fixtures = (["tcp", "sealed"] as const).map((client) => {
+    const fixture = harness.join(client, "unix");
+    expectPattern(fixture.client, 6);
+    for (let at = 0; at < total; at += 100_000) fixture.backend.send(pattern(6, at, 100_000));
+    fixture.backend.finish();
+    fixture.backend.refuse();
+    fixture.client.send("and more");
+    return fixture;
+  });
+  harness.until(() => fixtures.every(({ backend }) => backend.unsent === 0), []);
+  fixtures.forEach(({ backend }) => backend.close());
+  // Longer than input is discarded after everything has arrived; the clients read nothing.
+  const later = performance.now() + 2_500;
+  harness.until(() => performance.now() > later, []);
+  for (const fixture of fixtures) fixture.client.send("and still more");
+  harness.until(() => fixtures.every(({ client, isClosed }) => client.end !== "open" && isClosed));
+  for (const { client, outcomes } of fixtures) {
+    assertEquals([client.received, client.end], [total, "end"]);
+    const { reason, bytesOut, unconfirmedOut } = outcomes[0]!;
+    assertEquals([reason, bytesOut, unconfirmedOut], ["end", total, 0]);
+  }
+});
+
+Deno.test("a relay that is aborted says how many bytes no peer has confirmed", () => {
+  using harness = new RelayHarness();
+  const fixtures = KINDS.map(([client, backend]) => {
+    const fixture = harness.join(client, backend);
+    fixture.backend.send(new Uint8Array(8 << 20));
+    return fixture;
+  });
+  harness.untilIdle([]);
+  for (const { relay, outcomes, client } of fixtures) {
+    relay.abort("revoked");
+    const { bytesOut, unconfirmedOut, unconfirmedIn } = outcomes[0]!;
+    while (client.read());
+    assert(unconfirmedOut > 0 && client.received < bytesOut, `${unconfirmedOut} of ${bytesOut}`);
+    assertEquals(unconfirmedIn, 0);
+  }
+});
+
+Deno.test("a byte behind a sealed FIN ends the connection, whenever it comes", () => {
+  for (const when of ["with it", "later", "at the end"] as const) {
+    using harness = new RelayHarness();
+    const fixture = harness.join("sealed", "unix");
+    fixture.client.send("all");
+    harness.until(() => fixture.backend.text === "all");
+    if (when === "at the end") fixture.backend.finish();
+    fixture.client.sendFin();
+    if (when === "later") harness.until(() => fixture.backend.end === "end");
+    if (when === "at the end") harness.until(() => fixture.client.end === "end");
+    assertEquals(fixture.isClosed, false);
+    fixture.client.sendRaw(Uint8Array.of(0));
+    harness.until(() => fixture.isClosed);
+    assertEquals([fixture.outcomes[0]!.reason, fixture.backend.text], ["unexpected", "all"], when);
+  }
+});
+
+Deno.test("a sealed client that is cut does not keep a relay to a backend that never reads", () => {
+  using harness = new RelayHarness(200);
+  const fixture = harness.join("sealed", "unix");
+  fixture.client.send(new Uint8Array(2 << 20));
+  harness.untilIdle([]);
+  fixture.client.reset();
+  harness.until(() => fixture.isClosed, []);
+  const { unconfirmedIn } = fixture.outcomes[0]!;
+  assert(unconfirmedIn > 0, "bytes were lost, and are not reported");
+});
+
+Deno.test("a peer that takes the last bytes late gets them all, and one that resets is an error", () => {
+  using harness = new RelayHarness(200);
+  for (const how of ["reads", "resets"] as const) {
+    const fixture = harness.join("tcp", "unix");
+    fixture.backend.send(new Uint8Array(1 << 20));
+    harness.until(() => fixture.backend.unsent === 0, []);
+    fixture.backend.finish();
+    fixture.client.finish();
+    // The backend's stream ends at once, whatever the client takes.
+    harness.until(() => fixture.backend.end === "end", [fixture.backend]);
+    const later = performance.now() + 500;
+    harness.until(() => performance.now() > later, []);
+    assertEquals(fixture.isClosed, false);
+    if (how === "resets") fixture.client.reset();
+    harness.until(() => fixture.isClosed);
+    const { reason, unconfirmedOut } = fixture.outcomes[0]!;
+    assertEquals([reason, unconfirmedOut > 0], how === "reads" ? ["end", false] : ["error", true]);
+    if (how === "reads") assertEquals(fixture.client.received, 1 << 20);
+  }
+});
+
+Deno.test("a Unix peer with bytes that a cut relay has not read gets an error behind its data", () => {
+  using harness = new RelayHarness();
+  const fixture = harness.join("sealed", "unix");
+  fixture.client.send("genuine");
+  harness.until(() => fixture.backend.text === "genuine");
+  // More than the client takes: the relay leaves the rest in its socket.
+  fixture.backend.send(new Uint8Array(32 << 20));
+  harness.untilIdle([]);
+  fixture.client.reset();
+  harness.until(() => fixture.isClosed && fixture.backend.end !== "open");
+  assertEquals(fixture.backend.end, "reset");
 });

@@ -118,6 +118,12 @@ export class TestPeer {
     this.write();
   }
 
+  /** Sends the FIN record, and leaves the connection open behind it. */
+  sendFin(): void {
+    const out = new Uint8Array(256);
+    this.sendRaw(out.subarray(0, this.#channel!.sealFin(out)));
+  }
+
   /** Sends what fits into the socket. */
   write(): void {
     while (this.#queue.length > 0 && this.open) {
@@ -245,8 +251,13 @@ function endOf(kind: Kind) {
 /** A reactor and the relays on it, with their peers. */
 export class RelayHarness {
   readonly reactor = new Reactor();
-  readonly buffers = new RelayBuffers();
+  readonly buffers: RelayBuffers;
   readonly fixtures: RelayFixture[] = [];
+
+  /** @param peerTimeoutMs How long a peer may take nothing at the end; two minutes by default. */
+  constructor(peerTimeoutMs?: number) {
+    this.buffers = new RelayBuffers(peerTimeoutMs);
+  }
 
   join(client: Kind, backend: Kind, initial: InitialBytes = {}): RelayFixture {
     const fixture = new RelayFixture(this.reactor, this.buffers, client, backend, initial);

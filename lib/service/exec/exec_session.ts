@@ -53,6 +53,8 @@ export class ExecSession implements SessionHandle, Watcher {
       throw error;
     }
     reaper.add(child);
+    // The program cannot tell a stream that was cut from a complete one: it never sees the end.
+    pair.onCut = () => this.kill();
   }
 
   /** The pidfd is readable: the program has ended. */
@@ -87,15 +89,20 @@ export class ExecSession implements SessionHandle, Watcher {
     );
   }
 
-  /** Closes the connection, sends SIGTERM to the program and SIGKILL after `limits: grace`. */
+  /**
+   * Sends SIGTERM to the program, and SIGKILL after `limits: grace`, and closes the connection. The
+   * signal comes first: without it, the end-of-file would look like one that the client has sent.
+   */
   terminate(reason: TerminationReason): void {
-    this.#pair.closeClient(reason);
     // Closed: the program has ended, and only its last output is still on its way to the client.
-    if (!this.#pair.descriptor.isOpen) return;
-    shutdown(this.#pair.descriptor);
-    this.#child.signal(Signal.SIGTERM);
-    const { grace } = this.#context.liveConfig.config.limits;
-    this.#killTimer = this.#context.reactor.after(grace, () => this.kill());
+    const isRunning = this.#pair.descriptor.isOpen;
+    if (isRunning) {
+      this.#child.signal(Signal.SIGTERM);
+      const { grace } = this.#context.liveConfig.config.limits;
+      this.#killTimer ??= this.#context.reactor.after(grace, () => this.kill());
+    }
+    this.#pair.closeClient(reason);
+    if (isRunning) shutdown(this.#pair.descriptor);
   }
 
   kill(): void {

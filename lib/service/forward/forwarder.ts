@@ -16,7 +16,7 @@ import { type AccountContext, openWithAccount } from "../account_wait.ts";
 import type { DataPlaneContext, RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
 import type { ClientConnection, Service } from "../../session/service.ts";
-import type { Session, SessionHandle } from "../../session/session.ts";
+import { byteCounts, type Session, type SessionHandle } from "../../session/session.ts";
 import { BackendConnect, connectUnix } from "./backend_connect.ts";
 import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
 import { BackendTrust } from "./backend_trust.ts";
@@ -142,9 +142,9 @@ class ForwardSession implements SessionHandle, RelayOwner {
     this.#relay.abort(reason);
   }
 
-  onRelayClosed({ bytesIn, bytesOut, reason, brokenEnd }: RelayOutcome): void {
+  onRelayClosed(outcome: RelayOutcome): void {
     this.#idleTimer?.cancel();
-    this.#session.recordBytes({ in: bytesIn, out: bytesOut });
-    this.#session.end(brokenEnd === "second" ? "backend-error" : reason);
+    this.#session.recordBytes(byteCounts(outcome));
+    this.#session.end(outcome.brokenEnd === "second" ? "backend-error" : outcome.reason);
   }
 }

@@ -1,0 +1,84 @@
+/**
+ * Peers on TCP that do not acknowledge what was sent to them: the connection of one that has gone
+ * is ended, that of a slow one is not.
+ *
+ * `TCP_USER_TIMEOUT` ends a connection whose bytes are not acknowledged in time. The kernel counts
+ * a closed window as well (`tcp_probe_timer` of net/ipv4/tcp_timer.c): a peer that reads nothing
+ * for as long is cut, although it answers every probe. So the option is taken back while a window
+ * is closed, and the age of the last answer is measured here.
+ *
+ * @module
+ */
+import { guardEach } from "../errors.ts";
+import type { Descriptor } from "../libc/descriptor.ts";
+import {
+  acknowledgementStatus,
+  setUserTimeout,
+  unacknowledgedBytes,
+  USER_TIMEOUT_MS,
+} from "../libc/tcp_socket.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import type { Timer } from "../reactor/timers.ts";
+
+/** How many probes of a closed window are unanswered when its peer has gone: one is on its way. */
+const LOST_PROBES = 2;
+
+/** A TCP connection whose peer is watched. */
+export interface WatchedPeer {
+  readonly descriptor: Descriptor;
+  /** The peer has acknowledged nothing for too long. */
+  onPeerLost(): void;
+}
+
+/** Watches the peers of a thread: a few system calls for each in half a minute. */
+export class PeerWatch {
+  readonly #timeoutMs: number;
+  /** The peers, and whether their `TCP_USER_TIMEOUT` is taken back. */
+  readonly #peers = new Map<WatchedPeer, boolean>();
+  #timer: Timer | null = null;
+
+  /** @param timeoutMs How long a peer may acknowledge nothing, in milliseconds. */
+  constructor(timeoutMs: number = USER_TIMEOUT_MS) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Watches a peer. */
+  add(reactor: Reactor, peer: WatchedPeer): void {
+    this.#peers.set(peer, false);
+    this.#timer ??= this.#schedule(reactor);
+  }
+
+  /** Watches a peer no more; called before its connection is closed. */
+  delete(peer: WatchedPeer): void {
+    this.#peers.delete(peer);
+    if (this.#peers.size > 0) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  #schedule(reactor: Reactor): Timer {
+    return reactor.after(this.#timeoutMs / 4, () => {
+      this.#timer = this.#peers.size > 0 ? this.#schedule(reactor) : null;
+      const report = (error: unknown) => reactor.report(error);
+      guardEach([...this.#peers], ([peer, isSlow]) => this.#check(peer, isSlow), report);
+    });
+  }
+
+  #check(peer: WatchedPeer, wasSlow: boolean): void {
+    // Another peer's end may have closed it in this turn.
+    if (!peer.descriptor.isOpen) return;
+    let isSlow = false;
+    if (unacknowledgedBytes(peer.descriptor) > 0) {
+      const { inFlight, probes, ageMs } = acknowledgementStatus(peer.descriptor);
+      if (ageMs >= this.#timeoutMs && (inFlight > 0 || probes >= LOST_PROBES)) {
+        peer.onPeerLost();
+        return;
+      }
+      // Bytes wait and none is on its way: the peer's window is closed.
+      isSlow = inFlight === 0;
+    }
+    if (isSlow === wasSlow) return;
+    this.#peers.set(peer, isSlow);
+    setUserTimeout(peer.descriptor, isSlow ? 0 : this.#timeoutMs);
+  }
+}

@@ -1,0 +1,54 @@
+/** A peer on TCP that has gone is told from one that is slow. */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { receive, send } from "../../lib/libc/sockets.ts";
+import { readOption } from "../../lib/libc/socket_options.ts";
+import { unacknowledgedBytes, USER_TIMEOUT_MS } from "../../lib/libc/tcp_socket.ts";
+import { PeerWatch } from "../../lib/net/peer_watch.ts";
+import { Reactor } from "../../lib/reactor/reactor.ts";
+import { isRoot, output } from "../support/processes.ts";
+import { tcpPair } from "../support/relay_harness.ts";
+
+// linux/in.h, linux/tcp.h
+const IPPROTO_TCP = 6;
+const TCP_USER_TIMEOUT = 18;
+
+const CHILD = fromFileUrl(new URL("../support/unplugged_peer.ts", import.meta.url));
+
+Deno.test("an accepted connection ends when its bytes are not acknowledged for two minutes", () => {
+  const [near, far] = tcpPair();
+  assertEquals(readOption(near.number, IPPROTO_TCP, TCP_USER_TIMEOUT), USER_TIMEOUT_MS);
+  assertEquals(USER_TIMEOUT_MS, 120_000);
+  for (const descriptor of [near, far]) descriptor.close();
+});
+
+Deno.test("a peer that answers and does not read is not taken for one that has gone", () => {
+  const reactor = new Reactor();
+  const [near, far] = tcpPair();
+  let lost = 0;
+  const watch = new PeerWatch(400);
+  watch.add(reactor, { descriptor: near, onPeerLost: () => lost++ });
+  const option = () => readOption(near.number, IPPROTO_TCP, TCP_USER_TIMEOUT);
+  while (send(near, new Uint8Array(1 << 20)) > 0);
+  for (let checks = 0; checks < 50 && option() !== 0; checks++) reactor.turn(100);
+  assertEquals(option(), 0);
+  // The kernel's probes are answered: checks that come later find the same.
+  for (let checks = 0; checks < 12; checks++) reactor.turn(100);
+  assert(unacknowledgedBytes(near) > 0);
+  const buffer = new Uint8Array(1 << 20);
+  while (option() === 0) {
+    while (receive(far, buffer) > 0);
+    reactor.turn(100);
+  }
+  assertEquals([lost, option()], [0, 400]);
+  for (const descriptor of [near, far]) descriptor.close();
+});
+
+Deno.test(
+  "a peer that has gone with bytes on their way is lost (needs root)",
+  { ignore: !isRoot },
+  async () => {
+    const line = [Deno.execPath(), "run", "--quiet", "--allow-all", CHILD, "400"];
+    assertEquals(await output(["unshare", "--net", ...line]), "lost\n");
+  },
+);
