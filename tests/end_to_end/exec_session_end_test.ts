@@ -123,7 +123,7 @@ Deno.test("exec: a program never takes a cut stream for a complete one", async (
     return { child, lines: new Lines(child.stdout), writer: child.stdin.getWriter() };
   };
   const isComplete = () => exists(fixture.program.path("complete"));
-  for (const how of ["killed", "revoked"] as const) {
+  for (const [how, opened] of [["killed", 1], ["revoked", 2]] as const) {
     await test.step(`the client is ${how}`, async () => {
       const { child, lines, writer } = start();
       const pid = Number(await lines.next());
@@ -132,7 +132,7 @@ Deno.test("exec: a program never takes a cut stream for a complete one", async (
       while (await stored() !== "half of it\n");
       if (how === "killed") child.kill("SIGKILL");
       else await fixture.program.run(["users", "deny", "bob", "--config", fixture.config]);
-      const { session } = fixture.server.of("allow").at(-1)!;
+      const { session } = (await fixture.server.events("allow", opened)).at(-1)!;
       const { reason, status } = await fixture.server.event(
         "close",
         (one) => one.session === session,
