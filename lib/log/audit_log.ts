@@ -23,12 +23,15 @@ export interface AuditFormat {
  * ```
  */
 export class AuditLog {
-  readonly #write: (text: string) => void;
+  readonly #write: (text: string, events: readonly AuditEvent[]) => void;
   readonly #timestamps = new TimestampCache();
   format: AuditFormat;
 
-  /** @param write Receives whole lines. */
-  constructor(format: AuditFormat, write: (text: string) => void) {
+  /** @param write Receives whole lines, and the event of each. */
+  constructor(
+    format: AuditFormat,
+    write: (text: string, events: readonly AuditEvent[]) => void,
+  ) {
     this.format = format;
     this.#write = write;
   }
@@ -37,12 +40,10 @@ export class AuditLog {
   record(...events: AuditEvent[]): void {
     const { level, format } = this.format;
     const render = format === "json" ? formatJson : formatText;
+    const written = events.filter((event) => rankOf(event) >= LEVEL_RANK[level]);
     let text = "";
-    for (const event of events) {
-      if (rankOf(event) < LEVEL_RANK[level]) continue;
-      text += render(event, this.#timestamps.of(event.time)) + "\n";
-    }
-    if (text !== "") this.#write(text);
+    for (const event of written) text += render(event, this.#timestamps.of(event.time)) + "\n";
+    if (text !== "") this.#write(text, written);
   }
 }
 

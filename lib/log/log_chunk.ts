@@ -7,7 +7,7 @@
 const NEWLINE = 0x0a;
 
 /** The number of lines of a text of whole lines. */
-export function countLines(text: string): number {
+function countLines(text: string): number {
   let count = 0;
   for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
   return count;

@@ -7,10 +7,17 @@
  *
  * @module
  */
-import { countLines, LogChunk } from "./log_chunk.ts";
+import type { AuditEvent } from "./audit_event.ts";
+import { LineShares } from "./line_shares.ts";
+import { LogChunk } from "./log_chunk.ts";
+import { subjectsOf } from "./log_subjects.ts";
 
-/** The capacity of the queue, in characters. */
-const QUEUE_CAPACITY = 4 * 1024 * 1024;
+/** How many characters may wait, whatever they are about. */
+const OPEN_CAPACITY = 1024 * 1024;
+/** How many characters more, shared out between the clients that they are about. */
+const SHARED_CAPACITY = 4 * 1024 * 1024;
+/** How many characters more of standard error of programs, which takes nothing of the above. */
+const STDERR_CAPACITY = 1024 * 1024;
 /** How much is written at once, in characters: the capacity of a pipe (`pipe(7)`). */
 const CHUNK_LENGTH = 64 * 1024;
 /** How often a full pipe that was made non-blocking is tried again, in milliseconds. */
@@ -21,23 +28,40 @@ export interface LogSink {
   write(bytes: Uint8Array<ArrayBuffer>): Promise<number>;
 }
 
+/** Lines that wait. */
+interface Piece {
+  readonly text: string;
+  /** Where the lines take a share: of which space, and whose. */
+  readonly share: { readonly of: LineShares; readonly subjects: readonly string[] } | null;
+}
+
+/** So many lines are lost here. */
+interface Loss {
+  lines: number;
+  /** How many of them were standard error of programs. */
+  stderr: number;
+}
+
 /** Writes the log in the background, one chunk after another. Never throws. */
 export class LogStream {
   readonly #sink: LogSink;
-  readonly #notice: (lost: number) => string;
-  /** Texts to write, and numbers: so many lines are lost here. Numbers are never adjacent. */
-  readonly #queue: (string | number)[] = [];
+  readonly #notice: (lost: number, stderr: number) => string;
+  /** What is to be written. Losses are never adjacent. */
+  readonly #queue: (Piece | Loss)[] = [];
   /** How many characters wait or are being written. */
   #size = 0;
+  readonly #shared = new LineShares(SHARED_CAPACITY);
+  readonly #stderr = new LineShares(STDERR_CAPACITY);
   /** Whether the last write ended with a part of a line. */
   #torn = false;
   #writing: Promise<void> | null = null;
 
   /**
    * @param sink The destination.
-   * @param notice The line that says how many lines are lost.
+   * @param notice The line that says how many lines are lost, and how many of them were standard
+   * error of programs.
    */
-  constructor(sink: LogSink, notice: (lost: number) => string) {
+  constructor(sink: LogSink, notice: (lost: number, stderr: number) => string) {
     this.#sink = sink;
     this.#notice = notice;
   }
@@ -47,15 +71,18 @@ export class LogStream {
     return this.#writing === null;
   }
 
-  /** Queues whole lines. */
-  write(text: string): void {
-    if (this.#hasSpaceFor(text)) {
-      this.#queue.push(text);
-      this.#size += text.length;
+  /**
+   * Queues whole lines.
+   *
+   * @param events The event of each line, where it has one.
+   */
+  write(text: string, events: readonly AuditEvent[] = []): void {
+    // A text longer than the capacity is in memory already.
+    if (this.#size === 0 || this.#size + text.length <= OPEN_CAPACITY) {
+      this.#push({ text, share: null });
     } else {
-      const last = this.#queue.at(-1);
-      if (typeof last === "number") this.#queue.pop();
-      this.#queue.push((typeof last === "number" ? last : 0) + countLines(text));
+      const lines = text.split("\n").slice(0, -1);
+      lines.forEach((line, index) => this.#writeLine(line + "\n", events[index] ?? null));
     }
     this.#writing ??= this.#writeAll();
   }
@@ -65,20 +92,35 @@ export class LogStream {
     await this.#writing;
   }
 
-  #hasSpaceFor(text: string): boolean {
-    // A text longer than the capacity is in memory already.
-    if (this.#size === 0) return true;
+  #writeLine(text: string, event: AuditEvent | null): void {
+    const isStderr = event?.event === "stderr";
+    const of = isStderr ? this.#stderr : this.#shared;
+    const subjects = subjectsOf(event ?? {});
+    const last = this.#queue.at(-1);
     // After a loss, space for more than a line is needed, or every second line would be a notice.
-    const reserve = typeof this.#queue.at(-1) === "number" ? CHUNK_LENGTH : 0;
-    return this.#size + text.length + reserve <= QUEUE_CAPACITY;
+    const reserve = last !== undefined && "lines" in last ? CHUNK_LENGTH : 0;
+    if (of.take(subjects, text.length, reserve)) this.#push({ text, share: { of, subjects } });
+    else this.#lose(1, isStderr ? 1 : 0);
+  }
+
+  #push(piece: Piece): void {
+    this.#queue.push(piece);
+    this.#size += piece.text.length;
+  }
+
+  #lose(lines: number, stderr: number): void {
+    const last = this.#queue.at(-1);
+    if (last === undefined || !("lines" in last)) this.#queue.push({ lines, stderr });
+    else {
+      last.lines += lines;
+      last.stderr += stderr;
+    }
   }
 
   async #writeAll(): Promise<void> {
     let works = true;
-    // After a failed write, a number alone is not tried again: the next line is.
-    while (
-      this.#queue.length > 1 || typeof this.#queue[0] === "string" || works && this.#queue[0]
-    ) {
+    // After a failed write, a loss alone is not tried again: the next line is.
+    while (this.#queue.some((one) => "text" in one) || works && this.#queue.length > 0) {
       works = await this.#writeChunk();
     }
     this.#writing = null;
@@ -86,9 +128,10 @@ export class LogStream {
 
   /** @returns Whether the chunk was written. */
   async #writeChunk(): Promise<boolean> {
-    const lost = this.#takeNumber();
-    const text = this.#takeText();
-    const notice = lost === 0 ? "" : (this.#torn ? "\n" : "") + this.#notice(lost);
+    const { lines: lost, stderr } = this.#takeLoss();
+    const pieces = this.#takePieces();
+    const text = pieces.map((piece) => piece.text).join("");
+    const notice = lost === 0 ? "" : (this.#torn ? "\n" : "") + this.#notice(lost, stderr);
     const chunk = new LogChunk(lost, notice, text);
     let written = 0;
     try {
@@ -97,32 +140,39 @@ export class LogStream {
       }
       return true;
     } catch {
-      // The number takes the place of the lines in the queue.
-      this.#queue.unshift(chunk.missingAfter(written) + this.#takeNumber());
+      // The loss takes the place of the lines in the queue.
+      const next = this.#takeLoss();
+      this.#queue.unshift({
+        lines: chunk.missingAfter(written) + next.lines,
+        // A notice that was written counts no more.
+        stderr: (written < notice.length ? stderr : 0) + next.stderr,
+      });
       return false;
     } finally {
       this.#size -= text.length;
+      for (const { share, text } of pieces) share?.of.release(share.subjects, text.length);
       if (written > 0) this.#torn = chunk.tornAfter(written) > 0;
     }
   }
 
-  /** The number at the front of the queue; 0 where no lines are lost. */
-  #takeNumber(): number {
+  /** The loss at the front of the queue. */
+  #takeLoss(): Loss {
     const first = this.#queue[0];
-    if (typeof first !== "number") return 0;
+    if (first === undefined || !("lines" in first)) return { lines: 0, stderr: 0 };
     this.#queue.shift();
     return first;
   }
 
   /** The texts at the front of the queue. */
-  #takeText(): string {
-    let text = "";
+  #takePieces(): Piece[] {
+    const pieces: Piece[] = [];
+    let length = 0;
     for (;;) {
       const next = this.#queue[0];
-      if (typeof next !== "string" || text !== "" && text.length + next.length > CHUNK_LENGTH) {
-        return text;
-      }
-      text += next;
+      if (next === undefined || !("text" in next)) return pieces;
+      if (length > 0 && length + next.text.length > CHUNK_LENGTH) return pieces;
+      pieces.push(next);
+      length += next.text.length;
       this.#queue.shift();
     }
   }

@@ -8,6 +8,7 @@ import type { LiveConfig } from "../config/live_config.ts";
 import type { LogLevel } from "../config/types.ts";
 import { Failure, messageOf } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
+import type { AuditEvent } from "./audit_event.ts";
 import { type AuditFormat, AuditLog } from "./audit_log.ts";
 import { LogFile } from "./log_file.ts";
 import { requireAppendable } from "./log_owner.ts";
@@ -57,8 +58,7 @@ export class ServerLog {
     this.#options = options;
     this.#liveConfig = liveConfig;
     this.#owner = owner;
-    const notice = (lost: number) =>
-      this.#line(`${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`);
+    const notice = (lost: number, stderr: number) => this.#line(lossText(lost, stderr));
     this.#streams = {
       stderr: new LogStream(options.logSinks.stderr, notice),
       stdout: new LogStream(options.logSinks.stdout, notice),
@@ -66,7 +66,7 @@ export class ServerLog {
     const file = this.#path();
     if (file !== null) this.#file = this.#open(file);
     if (file !== null && owner !== null) requireAppendable(owner, file);
-    this.audit = new AuditLog(this.#format(), (text) => this.#write(text));
+    this.audit = new AuditLog(this.#format(), (text, events) => this.#write(text, events));
   }
 
   /** Applies a changed configuration. */
@@ -130,16 +130,17 @@ export class ServerLog {
     };
   }
 
-  #write(text: string): void {
+  #write(text: string, events: readonly AuditEvent[]): void {
     if (this.#file === null) {
-      this.#streams[this.#stream()].write(text);
+      this.#streams[this.#stream()].write(text, events);
       return;
     }
     try {
       this.#file.write(text);
     } catch (error) {
       // Events must not be lost because a disk is full: they go to standard error.
-      this.#streams.stderr.write(`ipcauth: error: ${messageOf(error)}\n${text}`);
+      this.#streams.stderr.write(`ipcauth: error: ${messageOf(error)}\n`);
+      this.#streams.stderr.write(text, events);
     }
   }
 
@@ -159,6 +160,12 @@ export class ServerLog {
       this.audit.record({ event: "error", time: Date.now(), message: error.message });
     }
   }
+}
+
+/** The message about lines that are lost, such as `3 lines of the log were lost`. */
+export function lossText(lost: number, stderr = 0): string {
+  const all = `${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`;
+  return stderr === 0 ? all : `${all}, ${stderr} of them standard error of programs`;
 }
 
 function lines(count: number): string {

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import type { AuditEvent } from "../../lib/log/audit_event.ts";
 import { type LogSink, LogStream } from "../../lib/log/log_stream.ts";
 
 const notice = (lost: number) => `lost ${lost}\n`;
@@ -87,18 +88,103 @@ Deno.test("LogStream ends an incomplete line, and counts it as lost", async () =
   assertEquals(reader.text, "abc\nd\nlo\nlost 3\nmno\n");
 });
 
-Deno.test("LogStream keeps 4 MiB, and reports in its place what did not fit", async () => {
+const MIB = 1024 * 1024;
+/** The bound: what may wait whatever it is about, what is shared out, and standard error. */
+const BOUND = 6 * MIB;
+
+/** An event of a kind, and a line of 1 KiB that stands for it. */
+function lineOf(event: AuditEvent["event"], user: string, letter = "x"): [string, AuditEvent[]] {
+  return [letter.repeat(1023) + "\n", [{ event, time: 0, user }]];
+}
+
+/** The numbers of the notices in a text. */
+function lossesIn(text: string): { lines: number; stderr: number } {
+  const numbers = [...text.matchAll(/^lost (\d+) (\d+)$/gm)];
+  const sum = (index: number) => numbers.reduce((all, one) => all + Number(one[index]), 0);
+  return { lines: sum(1), stderr: sum(2) };
+}
+
+const detailed = (lost: number, stderr: number) => `lost ${lost} ${stderr}\n`;
+
+Deno.test("LogStream keeps some MiB, and reports in its place what did not fit", async () => {
   const reader = new Reader();
-  const stream = new LogStream(reader, notice);
-  const line = "x".repeat(1023) + "\n";
+  const stream = new LogStream(reader, detailed);
   reader.hold();
-  for (let count = 0; count < 4096; count++) stream.write(line);
-  for (let count = 0; count < 10; count++) stream.write("lost\n");
+  stream.write("first\n");
+  for (let count = 0; count < 20_000; count++) stream.write(...lineOf("deny", "bob"));
   reader.release();
   await stream.written();
   stream.write("next\n");
   await stream.written();
-  assertEquals(reader.text, line.repeat(4096) + "lost 10\nnext\n");
+  const kept = reader.text.match(/^x+$/gm)!.length;
+  // One user gets what is open to all, and half of what is shared out.
+  assert(kept * 1024 > 2.8 * MIB && kept * 1024 <= 3 * MIB, `${kept} KiB`);
+  assertEquals(lossesIn(reader.text), { lines: 20_000 - kept, stderr: 0 });
+  assert(reader.text.endsWith(`x\nlost ${20_000 - kept} 0\nnext\n`));
+});
+
+Deno.test("LogStream keeps lines of others while one user fills it", async () => {
+  const reader = new Reader();
+  const stream = new LogStream(reader, detailed);
+  reader.hold();
+  for (let count = 0; count < 20_000; count++) {
+    stream.write(...lineOf("allow", "bob"));
+    if (count % 100 === 0) stream.write(...lineOf("deny", "alice", "a"));
+  }
+  // As do clients that are no users, from any number of addresses.
+  for (let host = 0; host < 20_000; host++) {
+    const event: AuditEvent = { event: "deny", time: 0, remote: `[2001:db8:${host}::1]:7` };
+    stream.write("y".repeat(1023) + "\n", [event]);
+  }
+  stream.write(...lineOf("revoke", "carol", "c"));
+  stream.write(...lineOf("close", "alice", "a"));
+  reader.release();
+  await stream.written();
+  assertEquals(reader.text.match(/^a+$/gm)!.length, 201);
+  assertEquals(reader.text.match(/^c+$/gm)!.length, 1);
+  const kept = reader.text.match(/^[acxy]+$/gm)!.length;
+  assert(kept * 1024 <= BOUND, `${kept} KiB`);
+  assertEquals(lossesIn(reader.text).lines + kept, 40_202);
+});
+
+Deno.test("LogStream: standard error of programs displaces no other line", async () => {
+  const written = async (stderrLines: number) => {
+    const reader = new Reader();
+    const stream = new LogStream(reader, detailed);
+    reader.hold();
+    // The open part is full before: what is compared is the rest.
+    for (let count = 0; count < 1_100; count++) stream.write(...lineOf("listen", ""));
+    for (let count = 0; count < stderrLines; count++) stream.write(...lineOf("stderr", "bob", "s"));
+    for (let count = 0; count < 5_000; count++) stream.write(...lineOf("deny", "bob", "d"));
+    reader.release();
+    await stream.written();
+    return reader.text;
+  };
+  const with20k = await written(20_000);
+  const denials = (text: string) => text.match(/^d+$/gm)!.length;
+  assertEquals(denials(with20k), denials(await written(0)));
+  const kept = with20k.match(/^s+$/gm)!.length;
+  assert(kept > 100 && kept <= 1024, `${kept} KiB`);
+  assertEquals(lossesIn(with20k), {
+    lines: 25_000 - kept - denials(with20k),
+    stderr: 20_000 - kept,
+  });
+});
+
+Deno.test("LogStream shares a batch of several lines out line by line", async () => {
+  const reader = new Reader();
+  const stream = new LogStream(reader, detailed);
+  reader.hold();
+  for (let count = 0; count < 4_000; count++) stream.write(...lineOf("allow", "bob"));
+  const events: AuditEvent[] = [
+    { event: "allow", time: 0, user: "bob" },
+    { event: "deny", time: 0, user: "alice" },
+    { event: "stderr", time: 0, user: "bob" },
+  ];
+  stream.write("bob\nalice\nstderr\n", events);
+  reader.release();
+  await stream.written();
+  assert(/^lost \d+ 0\nalice\nstderr\n$/m.test(reader.text), reader.text.slice(-100));
 });
 
 Deno.test("LogStream accepts a piece above its bound when its buffer is empty", async () => {

@@ -1,7 +1,7 @@
-/** Programs that write to standard error without end disturb neither the log nor the server. */
-import { assert, assertEquals } from "@std/assert";
+/** A client that causes many lines of the log silences no other one, and the server stays small. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ExecServer } from "../support/exec_server.ts";
-import { isRoot, type Program } from "../support/program.ts";
+import { type AuditEvent, isRoot, Lines, Program } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 const LIMITS = "limits: { grace: 200ms, max_connections: 100, max_connections_per_user: 60 }\n";
@@ -72,6 +72,73 @@ Deno.test(
       assert(grown < 64 * 1024 * 1024, `${grown} bytes more`);
     } finally {
       await end();
+    }
+  },
+);
+
+/** Connects to the socket named, so many times, and reads the end each time. */
+const CONNECT = `
+import socket, sys
+for _ in range(int(sys.argv[2])):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(sys.argv[1])
+        connection.recv(1)
+`;
+
+Deno.test(
+  "with a log that is not read, one user's flood of denials leaves space for another's (needs root)",
+  options,
+  async () => {
+    await using program = await Program.install();
+    const socket = program.path("ipc.sock");
+    const config = await program.write(
+      "config.yaml",
+      `listeners: [{ unix: ${socket} }]
+users: [{ name: alice, uid: 578, local_ipc_access: false }]
+`,
+    );
+    const argv = ["ipcauth", "serve", "--config", config];
+    const server = program.command(argv).spawn();
+    const lines = new Lines(server.stderr);
+    try {
+      assertEquals(JSON.parse((await lines.next())!).event, "listen");
+      const connect = async (uid: number, times: number) => {
+        const { code } = await program.execute(
+          ["python3", "-c", CONNECT, socket, String(times)],
+          { uid },
+        );
+        assertEquals(code, 0);
+      };
+      // More than 6 MiB of lines.
+      await connect(578, 40_000);
+      await connect(582, 1);
+      // The event of the last denial has reached the log when a session that follows it is shown.
+      const { stdout } = await program.run(["connect", `--unix=${socket}`, "-c", "show stats"]);
+      assertMatch(stdout, /denied.*40001/);
+      server.kill("SIGTERM");
+      const events: AuditEvent[] = [];
+      for (let line = await lines.next(); line !== null; line = await lines.next()) {
+        events.push(JSON.parse(line));
+      }
+      const denied = events.filter(({ event }) => event === "deny");
+      const lost = events.filter(({ event }) => event === "error")
+        .map(({ message }) =>
+          Number(/^(\d+) lines of the log were lost$/.exec(String(message))![1])
+        );
+      assert(lost.length > 0, "nothing was lost");
+      assertEquals(denied.length + lost.reduce((sum, count) => sum + count), 40_001);
+      assertEquals(denied.filter(({ user }) => user !== "alice").map(({ peer }) => peer), [
+        { ...(denied.at(-1)!.peer as object), uid: 582 },
+      ]);
+      assertEquals(events.at(-1)!.event, "stop");
+    } finally {
+      try {
+        server.kill("SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      await server.stdout.cancel();
+      await server.status;
     }
   },
 );
