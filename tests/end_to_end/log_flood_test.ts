@@ -65,7 +65,7 @@ Deno.test(
       }
       assert(counted > 100, `${counted} lines`);
       // Carol's burst, and what she may have each second, with a margin of one interval.
-      const allowed = 256 * 1024 + (seconds + 5) * 64 * 1024;
+      const allowed = 1024 * 1024 + (seconds + 5) * 64 * 1024;
       assert(bytes < allowed, `${bytes} bytes of ${allowed}`);
       assertEquals(server.text, "");
       const grown = await memoryOf(fixture) - before;

@@ -138,7 +138,8 @@ export class ErrorStream implements Watcher, WaitingSource {
 
   #reportLast(): void {
     for (let line = this.#takeLine(); line !== null; line = this.#takeLine()) {
-      if (this.#budget.allowsLast(this.user)) this.#report(line);
+      // Once a line is left out, all later ones are: the number stands where they are missing.
+      if (this.#lost === 0 && this.#budget.allowsLast(this.user)) this.#report(line);
       else this.#lost++;
     }
   }

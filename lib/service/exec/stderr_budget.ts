@@ -13,12 +13,12 @@ import type { Reactor } from "../../reactor/reactor.ts";
 /** How many bytes of the log the programs of one user may take, in the long run, each second. */
 const USER_BYTES_PER_SECOND = 64 * 1024;
 /** The same at once, after a pause. */
-const USER_BURST_BYTES = 256 * 1024;
+const USER_BURST_BYTES = 1024 * 1024;
 /** The same for all users together. */
 const TOTAL_BYTES_PER_SECOND = 256 * 1024;
-const TOTAL_BURST_BYTES = 1024 * 1024;
+const TOTAL_BURST_BYTES = 4 * 1024 * 1024;
 /** How far the last lines of a program that has ended may exceed a budget; later ones wait. */
-const OVERDRAFT_BYTES = 128 * 1024;
+const OVERDRAFT_BYTES = 256 * 1024;
 /** How often programs that wait get a turn, in milliseconds. */
 const TURN_INTERVAL_MS = 50;
 
