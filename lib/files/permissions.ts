@@ -24,6 +24,7 @@ export interface PathProblem {
 
 const STICKY = 0o1000;
 const WRITABLE_BY_OTHERS = 0o022;
+const WRITABLE_BY_GROUP = 0o020;
 const READABLE_BY_OTHERS = 0o004;
 
 /**
@@ -91,6 +92,35 @@ export function checkDirectory(facts: FileFacts, path: string, ownUid: number): 
   }
   const writable = facts.mode & STICKY ? null : checkWritable(facts, path);
   return writable ?? checkOwner(facts, path, ownUid);
+}
+
+/**
+ * Checks a directory that is held open: root or this process owns it, and not every user may
+ * replace its entries. Its group may, as that of `/var/log` on some systems.
+ */
+export function checkOpenDirectory(
+  facts: FileFacts,
+  path: string,
+  ownUid: number,
+): PathProblem | null {
+  return checkDirectory({ ...facts, mode: facts.mode & ~WRITABLE_BY_GROUP }, path, ownUid);
+}
+
+/**
+ * Checks a log file that was opened: root or this process owns it under one name, and not every
+ * user may write to it. A character device holds nothing that could be changed.
+ */
+export function checkLogFile(
+  facts: FileFacts & { readonly links: number },
+  path: string,
+  ownUid: number,
+): PathProblem | null {
+  if ((facts.mode & FileType.mask) === FileType.character) return null;
+  if (facts.links > 1) {
+    return { sentence: `${path} has another name, too`, fix: `rm ${shellWord(path)}` };
+  }
+  const mode = facts.mode & ~WRITABLE_BY_GROUP;
+  return checkWritable({ ...facts, mode }, path) ?? checkOwner(facts, path, ownUid);
 }
 
 /**

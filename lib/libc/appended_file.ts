@@ -3,7 +3,15 @@
  *
  * @module
  */
-import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } from "./constants.ts";
+import {
+  AT_FDCWD,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_WRONLY,
+} from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
 import { descriptorStatus, FileType } from "./file_status.ts";
@@ -28,17 +36,19 @@ export interface AppendedFile {
  *
  * @param path The file. A symbolic link in its last part is not followed.
  * @param mode The permission bits of a new file, before the umask.
+ * @param directory Where a relative path begins; the current directory where it is left out.
  * @throws {SystemError} `ELOOP` for a symbolic link, `ENXIO` for a socket or a FIFO without a
  * reader, and others of `open(2)`.
  */
-export function openToAppend(path: string, mode: number): AppendedFile {
+export function openToAppend(path: string, mode: number, directory?: Descriptor): AppendedFile {
   const name = cString(path);
+  const from = directory?.number ?? AT_FDCWD;
   const flags = O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC;
   for (;;) {
-    const existing = libc.open(name, flags, 0);
+    const existing = libc.openat(from, name, flags, 0);
     if (existing >= 0) return { descriptor: new Descriptor(existing), isNew: false };
     if (errno() !== Errno.ENOENT) throw new SystemError("open");
-    const made = libc.open(name, flags | O_CREAT | O_EXCL, mode);
+    const made = libc.openat(from, name, flags | O_CREAT | O_EXCL, mode);
     if (made >= 0) return { descriptor: new Descriptor(made), isNew: true };
     // Another process has made the file meanwhile: open that one.
     if (errno() !== Errno.EEXIST) throw new SystemError("open");

@@ -30,6 +30,8 @@ export interface FileStatus {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** How many names the file has. */
+  readonly links: number;
   /** In bytes; 0 for a device, a FIFO and a socket. */
   readonly size: number;
   /** When its content was last written, in milliseconds since the epoch, without a fraction. */
@@ -108,6 +110,7 @@ function readStatus(directory: number, path: string, flags: number): FileStatus 
     mode: view.getUint16(0x1c, true),
     uid: view.getUint32(0x14, true),
     gid: view.getUint32(0x18, true),
+    links: view.getUint32(0x10, true),
     size: Number(view.getBigUint64(0x28, true)),
     writtenAt: Number(view.getBigInt64(0x70, true)) * 1000 +
       Math.trunc(view.getUint32(0x78, true) / 1e6),

@@ -57,6 +57,7 @@ const definitions = {
   fremovexattr: { parameters: ["i32", "buffer"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
+  readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
   umask: { parameters: ["u32"], result: "u32" },

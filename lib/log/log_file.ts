@@ -4,11 +4,15 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
+import { basename } from "@std/path";
+import { checkLogFile, requireSafe } from "../files/permissions.ts";
+import { openTrustedDirectory } from "../files/trusted_directory.ts";
 import { append, openToAppend, removeTail } from "../libc/appended_file.ts";
 import { giveFile } from "../libc/file_owner.ts";
 import { descriptorStatus, FileType } from "../libc/file_status.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
+import { effectiveUid } from "../libc/ids.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { LogChunk } from "./log_chunk.ts";
 
@@ -87,12 +91,20 @@ export class LogFile {
   }
 }
 
+/**
+ * Opens the file in its directory, so that what was checked is what is written to: a link of
+ * another user in a directory of theirs could lead root to any file.
+ */
 function open(path: string, owner: ProcessIdentity | null): Descriptor {
+  const ownUid = owner?.uid ?? effectiveUid();
   try {
-    const { descriptor, isNew } = openToAppend(path, 0o640);
+    using directory = openTrustedDirectory(path, ownUid, "The directory of the log file");
+    const { descriptor, isNew } = openToAppend(basename(path), 0o640, directory);
     try {
-      const type = descriptorStatus(descriptor).mode & FileType.mask;
+      const status = descriptorStatus(descriptor);
+      const type = status.mode & FileType.mask;
       if (type !== FileType.regular && type !== FileType.character) throw wrongType(path);
+      requireSafe(isNew ? null : checkLogFile(status, path, ownUid), "The log file");
       if (isNew && owner !== null) giveFile(descriptor, owner.uid, owner.gid);
       return descriptor;
     } catch (error) {
