@@ -8,14 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { MAX_ID, parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
-import {
-  lookalikeOf,
-  nameHint,
-  nameProblem,
-  type ReservedId,
-  rootProblem,
-  similarity,
-} from "./names.ts";
+import { lookalikeOf, nameProblem, type ReservedId, rootProblem, similarity } from "./names.ts";
 import { parseConfig } from "./schema.ts";
 import { scalarText, type UserFields } from "./entry_style.ts";
 import { UsersText } from "./users_text.ts";
@@ -69,7 +62,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
       hint: `ipcauth users show ${shellWord(user.name)}${context.flags ?? ""}`,
     });
   }
-  requirePossibleName(user, before);
+  requirePossibleName(user, before, context);
   requireFreeUid(user.uid, null, before, context);
   const fields: UserFields = {
     name: scalarText(user.name),
@@ -153,7 +146,7 @@ function withField(
     case "gid":
       return { ...user, gid: id() };
     case "uid":
-      requireRootItself(user.name, id());
+      requireRootItself(user.name, id(), context);
       requireFreeUid(id(), user.name, config, context);
       return { ...user, uid: id() };
     default:
@@ -188,25 +181,38 @@ function requireUnnamed(name: string, { listeners, path }: Config): void {
 }
 
 /** @throws {Failure} 64 when a new user cannot have its name. */
-function requirePossibleName({ name, uid }: NewUser, { access }: Config): void {
+function requirePossibleName(
+  { name, uid }: NewUser,
+  { access }: Config,
+  context: EditContext,
+): void {
   const problem = nameProblem(name, "user");
   if (problem !== null) {
     throw invalid(
       `${JSON.stringify(name)} cannot be a user's name: it ${problem}`,
-      nameHint("user"),
+      otherName(uid, context),
     );
   }
-  requireRootItself(name, uid);
+  requireRootItself(name, uid, context);
   const other = lookalikeOf(name, access.usersByName.keys());
   if (other === null) return;
   const { line } = access.usersByName.get(other)!.at;
-  throw invalid(similarity(name, other, ` in line ${line}`), nameHint("user"));
+  throw invalid(similarity(name, other, ` in line ${line}`), otherName(uid, context));
 }
 
 /** @throws {Failure} 64 when root's name and uid would be parted. */
-function requireRootItself(name: string, uid: number): void {
+function requireRootItself(name: string, uid: number, context: EditContext): void {
   const problem = rootProblem(name, uid);
-  if (problem !== null) throw invalid(capitalized(problem), nameHint("user"));
+  if (problem === null) return;
+  const hint = uid === 0
+    ? "give it another uid; root is let in without an entry"
+    : otherName(uid, context);
+  throw invalid(capitalized(problem), hint);
+}
+
+/** The command that adds a uid under a name that is free. */
+function otherName(uid: number, { flags = "" }: EditContext): string {
+  return `ipcauth users add NAME --uid ${uid}${flags}: the uid decides who it is, not the name`;
 }
 
 function capitalized(sentence: string): string {

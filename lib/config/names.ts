@@ -35,7 +35,7 @@ const MAX_NAME_LENGTH = 64;
  * Why a text cannot be the name of a user or group: the end of a sentence that begins with the
  * name, such as `holds "/"`. Null where it can.
  *
- * A name is a word: letters and digits of any script, `.`, `_`, `-` and `+`. `CORP\alice` and
+ * A name is a word: letters and digits of any script, `.`, `_` and `-`. `CORP\alice` and
  * `alice@example.com` are two words with a separator, machine accounts end in `$`, and a group may
  * have single blanks between words, as `domain users`. Nothing in it has a meaning in a path, a
  * shell, a list or `passwd(5)`, and it reads as what it is: see `name_looks.ts`.
@@ -47,7 +47,7 @@ export function nameProblem(name: string, kind: NameKind): string | null {
   if (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) return null;
   const blank = kind === "group" ? " " : "";
   for (const character of name) {
-    if (!/[\p{L}\p{M}\p{N}._+@\\$-]/u.test(character) && character !== blank) {
+    if (!/[\p{L}\p{M}\p{N}._@\\$-]/u.test(character) && character !== blank) {
       return `holds ${characterText(character)}`;
     }
     if (/\p{Default_Ignorable_Code_Point}/u.test(character)) {

@@ -258,10 +258,10 @@ Deno.test("addUser() refuses a name or uid that cannot be one", () => {
 });
 
 Deno.test("addUser() refuses a name that looks like a configured one, and says where", () => {
-  for (const name of ["B0B", "Bob", "bоb", "βοβ"].slice(0, 3)) {
+  for (const name of ["B0B", "Bob", "bоb"]) {
     const { message, hint } = refused(ExitCode.usage, () => add(FLOW, { ...ZED, name }));
     assertStringIncludes(message, `${JSON.stringify(name)} `);
-    assertEquals(hint, "name the entry otherwise: its uid decides who it is");
+    assertStringIncludes(hint!, "ipcauth users add NAME --uid 700 --config /c.yaml: ");
   }
   const { message } = refused(ExitCode.usage, () => add(FLOW, { ...ZED, name: "BOB" }));
   assertEquals(
