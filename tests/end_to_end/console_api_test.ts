@@ -1,17 +1,12 @@
 /** docs/console-api.md against a running server: its examples, its methods and its error codes. */
 import { assertEquals } from "@std/assert";
-import type { Socket } from "node:net";
-import { connect, unixSocket } from "../../lib/libc/sockets.ts";
-import { unixAddress } from "../../lib/libc/unix_address.ts";
-import { ThreadImpersonation } from "../../lib/libc/thread_impersonation.ts";
-import { adoptSocket } from "../../lib/net/adopted_socket.ts";
-import { LineSplitter } from "../../lib/service/console/lines.ts";
 import {
   MAX_ANSWER_BYTES,
   MAX_REQUEST_BYTES,
   RpcCode,
 } from "../../lib/service/console/protocol.ts";
 import { isRoot, Program } from "../support/program.ts";
+import { TestClient } from "../support/test_client.ts";
 
 const DOCUMENT = await Deno.readTextFile(new URL("../../docs/console-api.md", import.meta.url));
 
@@ -96,49 +91,6 @@ function comparable(value: unknown, name = ""): unknown {
   );
 }
 
-/** A connection, line by line. */
-class Connection {
-  readonly #socket: Socket;
-  readonly #lines: AsyncGenerator<string>;
-
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#lines = read(socket);
-  }
-
-  send(bytes: string | Uint8Array): void {
-    this.#socket.write(bytes);
-  }
-
-  /** The next line, or null at end-of-file. */
-  async next(): Promise<string | null> {
-    const { done, value } = await this.#lines.next();
-    return done ? null : value;
-  }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-}
-
-async function* read(socket: Socket): AsyncGenerator<string> {
-  const splitter = new LineSplitter(MAX_ANSWER_BYTES);
-  const chunks: AsyncIterable<Uint8Array> = socket.iterator({ destroyOnReturn: false });
-  for await (const chunk of chunks) yield* splitter.push(chunk);
-}
-
-/** Connects as another user: the kernel records that user's uid as the peer's. */
-function connectAs(uid: number, path: string): Connection {
-  const identity = { uid, gid: uid, groups: [] };
-  return new ThreadImpersonation().run(identity, () => connectTo(path));
-}
-
-function connectTo(path: string): Connection {
-  const socket = unixSocket();
-  assertEquals(connect(socket, unixAddress(path)), 0);
-  return new Connection(adoptSocket(socket.release()));
-}
-
 Deno.test({
   name: "every example of docs/console-api.md is what a server answers (needs root)",
   ignore: !isRoot,
@@ -172,7 +124,7 @@ Deno.test({
       [`--unix=${paths.unprivileged}`, "--config", config],
       { uid: UNPRIVILEGED },
     );
-    const connections = new Map<string, Connection>();
+    const connections = new Map<string, TestClient>();
     try {
       for (const block of blocks) {
         if (block.language === "sh") {
@@ -185,10 +137,13 @@ Deno.test({
         const lines = linesOf(block);
         const name = `${peer}@${server ?? "server"}`;
         if (lines[0]!.text.includes('"method":"welcome"')) {
-          connections.get(name)?.close();
+          connections.get(name)?.[Symbol.dispose]();
           connections.set(
             name,
-            connectAs(PEERS[peer]!, server === undefined ? paths.server : paths.unprivileged),
+            TestClient.unix(
+              server === undefined ? paths.server : paths.unprivileged,
+              PEERS[peer]!,
+            ),
           );
         }
         const connection = connections.get(name)!;
@@ -197,7 +152,7 @@ Deno.test({
             connection.send(`${actual(text)}\n`);
             continue;
           }
-          const line = await connection.next();
+          const line = await connection.line();
           if (text === "end-of-file") {
             assertEquals(line, null);
             continue;
@@ -206,7 +161,7 @@ Deno.test({
         }
       }
     } finally {
-      for (const connection of connections.values()) connection.close();
+      for (const connection of connections.values()) connection[Symbol.dispose]();
     }
   },
 });
@@ -269,12 +224,11 @@ Deno.test("the limits of docs/console-api.md are those of the program", async ()
     new Uint8Array([0xff, 0x0a]),
   ];
   for (const line of lines) {
-    const connection = connectTo(path);
-    await connection.next();
+    using connection = TestClient.unix(path);
+    await connection.line();
     connection.send(line);
-    const { error: { code }, id } = JSON.parse((await connection.next())!);
+    const { error: { code }, id } = JSON.parse((await connection.line())!);
     assertEquals([code, id], [RpcCode.parseError, null]);
-    assertEquals(await connection.next(), null);
-    connection.close();
+    assertEquals(await connection.line(), null);
   }
 });

@@ -29,14 +29,17 @@ export class TestClient {
     }
   }
 
-  /** Connects to a Unix socket: the kernel records the identity, whose gid is the uid's number. */
-  static unix(path: string, uid: number, groups: readonly number[] = []): TestClient {
+  /**
+   * Connects to a Unix socket.
+   *
+   * @param uid The uid and the gid that the kernel records; without it, those of this process.
+   */
+  static unix(path: string, uid?: number, groups: readonly number[] = []): TestClient {
     const socket = unixSocket();
-    const identity = { uid, gid: uid, groups };
-    const result = new ThreadImpersonation().run(
-      identity,
-      () => connect(socket, unixAddress(path)),
-    );
+    const open = () => connect(socket, unixAddress(path));
+    const result = uid === undefined
+      ? open()
+      : new ThreadImpersonation().run({ uid, gid: uid, groups }, open);
     if (result !== 0) throw new Error(`connect() to ${path}: error ${result}`);
     return new TestClient(adoptSocket(socket.release()));
   }
@@ -48,8 +51,8 @@ export class TestClient {
     return new TestClient(new EncryptedStream(adoptSocket(descriptor.release()), channel, rest));
   }
 
-  send(text: string): void {
-    this.#stream.write(text);
+  send(bytes: string | Uint8Array): void {
+    this.#stream.write(bytes);
   }
 
   /** The next line; null at the end of the connection, however it ended. */
