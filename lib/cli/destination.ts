@@ -13,6 +13,7 @@ import {
   DEFAULT_ADDRESS,
 } from "../config/default_paths.ts";
 import type { ListenerConfig } from "../config/types.ts";
+import { tryToRead } from "../libc/read_file.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { connectAddress, socketPath } from "./typed_address.ts";
@@ -91,10 +92,5 @@ async function configured({ config, environment }: Context): Promise<readonly Li
 
 /** A client may lack permission to read the server's own configuration; then it does without. */
 function isReadable(path: string): boolean {
-  try {
-    Deno.openSync(path).close();
-    return true;
-  } catch {
-    return false;
-  }
+  return tryToRead(path) === 0;
 }

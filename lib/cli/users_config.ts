@@ -7,6 +7,8 @@ import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
 import { loadConfig, loadHostFacts } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { isAbsent } from "../files/system_reason.ts";
+import { fileStatus } from "../libc/file_status.ts";
 import type { HostFacts, User } from "../policy/types.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
@@ -66,8 +68,8 @@ function ownerOf({ paths }: ConfigPlaces): number | null {
 /** The owner of a file; null when the file may not be looked up. */
 function uidOfFile(path: string): number | null | "absent" {
   try {
-    return Deno.statSync(path).uid;
+    return fileStatus(path).uid;
   } catch (error) {
-    return error instanceof Deno.errors.NotFound ? "absent" : null;
+    return isAbsent(error) ? "absent" : null;
   }
 }

@@ -7,10 +7,12 @@ import { basename, dirname, join } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
 import { lockFailure, LockFile } from "../files/lock_file.ts";
-import { makeDirectory } from "../files/made_directory.ts";
+import { makeDirectories } from "../files/made_directory.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { Directory } from "../libc/directory.ts";
-import { isDenied, isOfSystem, reasonOf } from "../files/system_reason.ts";
+import { linkStatus } from "../libc/file_status.ts";
+import { realPath } from "../libc/path_names.ts";
+import { isAbsent, isDenied, isOfSystem, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { readConfigFile } from "./load.ts";
@@ -46,7 +48,7 @@ export async function editConfigFile(
   confirm: () => Promise<void> = () => Promise.resolve(),
 ): Promise<boolean> {
   try {
-    const real = realPath(path);
+    const real = realPathOf(path);
     using _lock = await acquire(`${real}.lock`, hostFacts);
     await confirm();
     const old = readConfigFile(real, hostFacts);
@@ -61,29 +63,20 @@ export async function editConfigFile(
 }
 
 /** The path without symbolic links. Missing directories are made. */
-function realPath(path: string): string {
+function realPathOf(path: string): string {
   try {
-    return Deno.realPathSync(path);
+    return realPath(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (!isAbsent(error)) throw error;
   }
-  if (isLink(path)) {
+  if (linkStatus(path) !== null) {
     throw new Failure(`The configuration ${path} is a link to a file that does not exist`, {
       exit: ExitCode.config,
       hint: `rm ${shellWord(path)}`,
     });
   }
-  makeDirectory(dirname(path), { recursive: true, mode: 0o755 });
-  return join(Deno.realPathSync(dirname(path)), basename(path));
-}
-
-function isLink(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isSymlink;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  makeDirectories(dirname(path), 0o755);
+  return join(realPath(dirname(path)), basename(path));
 }
 
 async function acquire(path: string, { serverUid }: HostFacts): Promise<LockFile> {
@@ -115,8 +108,7 @@ function tryLock(path: string, serverUid: number): LockFile | null {
 
 function exists(path: string): boolean {
   try {
-    Deno.lstatSync(path);
-    return true;
+    return linkStatus(path) !== null;
   } catch {
     return false;
   }

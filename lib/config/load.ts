@@ -4,7 +4,6 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
 import { overflowUid } from "../libc/overflow_uid.ts";
 import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import {
@@ -17,7 +16,7 @@ import { checkTrustedFile, readTrustedFile } from "../files/trusted_file.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
-import { reasonOf } from "../files/system_reason.ts";
+import { isAbsent, reasonOf } from "../files/system_reason.ts";
 import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_DIRECTORY, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
@@ -157,10 +156,6 @@ function checkKeys(config: Config, hostFacts: HostFacts): void {
       requireSafe(problem, `${where}: the key file`);
     }
   }
-}
-
-function isAbsent(error: unknown): boolean {
-  return error instanceof SystemError && error.errno === Errno.ENOENT;
 }
 
 function tooLarge(path: string, { mode, size }: FileStatus): Failure {

@@ -12,6 +12,11 @@ export function isDenied(error: unknown): boolean {
     error instanceof SystemError && (error.errno === Errno.EACCES || error.errno === Errno.EPERM);
 }
 
+/** Whether there is no file of that name (`ENOENT`). */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof SystemError && error.errno === Errno.ENOENT;
+}
+
 /** Whether an operation on a file failed, and not a check of this program or a bug. */
 export function isOfSystem(error: unknown): boolean {
   if (error instanceof SystemError) return true;
@@ -60,9 +65,7 @@ function systemCode(error: unknown): string | null {
 /** The reason as the end of a sentence, such as `permission denied`. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof SystemError && error.errno === Errno.ENOENT) return "there is no such file";
+  if (isAbsent(error)) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  // Deno refuses its own file functions for what lies below /dev, /proc and /sys.
-  if (error instanceof Deno.errors.NotCapable) return "it is not a file on a disk";
   return error instanceof SystemError ? describe(error.errno) : messageOf(error);
 }

@@ -6,9 +6,9 @@
 import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { checkKeyFile, type PathProblem, requireSafe } from "../files/permissions.ts";
-import { isDenied, reasonOf } from "../files/system_reason.ts";
+import { isAbsent, isDenied, reasonOf } from "../files/system_reason.ts";
 import { readTrustedFile, type TrustedFile } from "../files/trusted_file.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
+import { fileStatus } from "../libc/file_status.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { parseKeyFile } from "./key_format.ts";
 import { keyId } from "./key_id.ts";
@@ -129,10 +129,10 @@ function noneExists(paths: readonly string[]): string {
 /** Whether a path exists. One that this process may not stat counts as existing. */
 function mayExist(path: string): boolean {
   try {
-    Deno.statSync(path);
+    fileStatus(path);
     return true;
   } catch (error) {
-    return !(error instanceof Deno.errors.NotFound);
+    return !isAbsent(error);
   }
 }
 
@@ -144,7 +144,7 @@ function notAFile(path: string): Failure {
 }
 
 function unreadable(path: string, cause: unknown): Failure {
-  if (cause instanceof SystemError && cause.errno === Errno.ENOENT) {
+  if (isAbsent(cause)) {
     return new Failure(`There is no key file ${path}`, {
       exit: ExitCode.config,
       hint: `ipcauth gen-key ${shellWord(path)}`,

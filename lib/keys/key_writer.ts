@@ -7,10 +7,12 @@ import { basename, dirname, resolve } from "@std/path";
 import { type Environment, keyPaths } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
-import { makeDirectory } from "../files/made_directory.ts";
+import { makeDirectories } from "../files/made_directory.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { checkPath } from "../files/trusted_path.ts";
 import { Directory } from "../libc/directory.ts";
+import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
+import { realPath } from "../libc/path_names.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -46,8 +48,8 @@ export function storeKey(
   const replaces = requireReplaceable(absolute, force);
   const text = formatKey(key);
   try {
-    makeDirectory(dirname(absolute), { recursive: true, mode: ownUid === 0 ? 0o755 : 0o700 });
-    const target = replaces ? Deno.realPathSync(absolute) : absolute;
+    makeDirectories(dirname(absolute), ownUid === 0 ? 0o755 : 0o700);
+    const target = replaces ? realPath(absolute) : absolute;
     const problem = checkPath(absolute, ownUid) ?? checkPath(target, ownUid);
     requireSafe(problem, "A key is not written where other users could replace it:");
     if (replaces) replace(target, text);
@@ -67,17 +69,14 @@ export function storeKey(
  * @throws {Failure} 73 where it may not be replaced.
  */
 function requireReplaceable(path: string, force: boolean): boolean {
-  let link: Deno.FileInfo;
   try {
-    link = Deno.lstatSync(path);
+    if (linkStatus(path) === null) return false;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
     throw unwritable(path, error);
   }
   if (!force) throw exists(path);
   try {
-    const info = link.isSymlink ? Deno.statSync(path) : link;
-    if (info.isFile) return true;
+    if ((fileStatus(path).mode & FileType.mask) === FileType.regular) return true;
   } catch (error) {
     throw new Failure(`${path} is a link to a file that does not exist`, {
       exit: ExitCode.exists,

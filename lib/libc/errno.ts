@@ -59,6 +59,7 @@ const sentences: Record<number, string> = {
   [Errno.EPERM]: "operation not permitted",
   [Errno.ENOENT]: "no such file or directory",
   [Errno.EIO]: "the device or file system failed",
+  [Errno.ENXIO]: "there is no such device, or no process at its other end",
   [Errno.E2BIG]: "the arguments and the environment are too long",
   [Errno.ENOEXEC]: "it is not a program that this machine can run",
   [Errno.ENOMEM]: "out of memory",

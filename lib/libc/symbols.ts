@@ -60,6 +60,8 @@ const definitions = {
   readlinkat: { parameters: ["i32", "buffer", "buffer", "usize"], result: "i32" },
   readlink: { parameters: ["buffer", "buffer", "usize"], result: "i32" },
   unlink: { parameters: ["buffer"], result: "i32" },
+  mkdir: { parameters: ["buffer", "u32"], result: "i32" },
+  realpath: { parameters: ["buffer", "buffer"], result: "u64" },
   umask: { parameters: ["u32"], result: "u32" },
   unshare: { parameters: ["i32"], result: "i32" },
 

@@ -16,6 +16,7 @@ import { shellWord } from "../text/shell_word.ts";
 import { giveDirectory } from "../libc/file_owner.ts";
 import { type FileStatus, fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import { effectiveUid } from "../libc/ids.ts";
+import { removeName } from "../libc/path_names.ts";
 import { bind, connect, listen, unixSocket } from "../libc/sockets.ts";
 import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { withUmask } from "../libc/umask.ts";
@@ -152,7 +153,7 @@ export class UnixListener implements ListeningSocket {
  */
 function tryRemove(path: string): void {
   try {
-    Deno.removeSync(path);
+    removeName(path);
   } catch {
     // It stays, and refuses connections.
   }
@@ -169,17 +170,18 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
 
 function prepareDirectory(directory: string, serverUid: number): void {
   try {
-    makeDirectory(directory, { mode: 0o755, recursive: false });
+    makeDirectory(directory, 0o755);
     // After --drop-to the server must be able to remove the socket file.
     if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
+    const number = error instanceof SystemError ? error.errno : null;
+    if (number === Errno.ENOENT) {
       throw new Failure(`There is no directory ${dirname(directory)}`, {
         exit: ExitCode.os,
         hint: `mkdir -p ${shellWord(directory)}`,
       });
     }
-    if (!(error instanceof Deno.errors.AlreadyExists)) {
+    if (number !== Errno.EEXIST) {
       throw new Failure(`Cannot create the directory ${directory}: ${reasonOf(error)}`, {
         exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
         hint: `namei -l ${shellWord(directory)}`,
@@ -233,7 +235,7 @@ function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
   using probe = unixSocket();
   const outcome = connect(probe, address);
   if (outcome !== Errno.ECONNREFUSED) throw alreadyRunning(path);
-  Deno.removeSync(path);
+  removeName(path);
 }
 
 function alreadyRunning(path: string): Failure {

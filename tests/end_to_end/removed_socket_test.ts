@@ -79,3 +79,23 @@ Deno.test("serve says what is wrong with the directory of its socket, in two lin
     assertEquals([lines.length, lines[1]?.startsWith("hint: ")], [2, true], stderr);
   }
 });
+
+Deno.test("a socket, a configuration and a key may be below /dev/shm", async () => {
+  await using program = await Program.install();
+  const made = await program.execute(["mktemp", "-d", "-p", "/dev/shm"]);
+  const directory = made.stdout.trim();
+  try {
+    const [config, key] = [`${directory}/a/config.yaml`, `${directory}/b/ipc.key`];
+    const added = await program.run(["users", "add", "bob", "--uid=579", `--config=${config}`]);
+    assertEquals([added.code, added.stderr], [0, ""]);
+    assertEquals((await program.run(["gen-key", key])).code, 0);
+    assertEquals((await program.run(["gen-key", "--force", key])).code, 0);
+    const socket = `${directory}/c/a.sock`;
+    await using server = await program.serve([`--config=${config}`, `--unix=${socket}`]);
+    assertEquals((await program.run(["connect", `--unix=${socket}`, "-c", "who"])).code, 0);
+    assertEquals(await server.stop(), 0);
+    assertEquals((await program.execute(["ls", "-A", `${directory}/c`])).stdout, "");
+  } finally {
+    await program.execute(["rm", "-r", directory]);
+  }
+});
