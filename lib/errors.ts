@@ -50,13 +50,18 @@ export class Failure extends Error {
   override readonly name = "Failure";
   readonly exit: ExitCode;
   readonly hint: string | undefined;
+  /** The lines of the message. A newline within one of them is part of a name. */
+  readonly lines: readonly string[];
 
   /**
-   * @param message One sentence without a full stop: what was wrong, and where.
+   * @param message One sentence without a full stop: what was wrong, and where. Several problems
+   * have a line each.
    * @param options The exit code, the hint and the cause.
    */
-  constructor(message: string, options: FailureOptions) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+  constructor(message: string | readonly string[], options: FailureOptions) {
+    const lines = typeof message === "string" ? [message] : message;
+    super(lines.join("\n"), options.cause === undefined ? undefined : { cause: options.cause });
+    this.lines = lines;
     this.exit = options.exit;
     this.hint = options.hint;
   }

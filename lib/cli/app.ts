@@ -7,12 +7,13 @@
 import manifest from "./version.json" with { type: "json" };
 import { VARIABLES } from "../config/default_paths.ts";
 import { HIDDEN, LIST, NOWHERE } from "../config/launcher_environment.ts";
-import { ExitCode } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import type { Invocation } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { dropPermissions } from "./permissions.ts";
 import { isEdit } from "./users_action.ts";
+import { escapeLines } from "../text/escape.ts";
 import { report } from "../text/report.ts";
 import type { CommandModules } from "./command_modules.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
@@ -47,12 +48,16 @@ export async function run({ argv, self, parse, modules }: AppOptions): Promise<E
   let color = false;
   try {
     const invocation = parse(argv);
+    // The arguments of a program that `run-as` becomes may hold any byte, and are handed on so.
+    if (invocation.command.kind !== "run-as" && argv.some((one) => one.includes("\ufffd"))) {
+      (await import("./utf8_arguments.ts")).requireUtf8(argv);
+    }
     color = mayColor(invocation.globalFlags.color);
     return await execute(invocation, color, self, modules);
   } catch (error) {
     // The reader of standard output has closed it, as in `… | head -1`. That is not an error.
     if (error instanceof Deno.errors.BrokenPipe) return SIGPIPE_STATUS;
-    const { text, exit } = report(error, color);
+    const { text, exit } = report(withNames(error), color);
     try {
       writeAll(Deno.stderr, text);
     } catch {
@@ -69,13 +74,17 @@ async function execute(
   self: string,
   modules: CommandModules,
 ): Promise<ExitCode> {
-  const variables = environment();
+  // These read no variable, so that one that is no UTF-8 does not matter to them.
+  const variables = ["version", "help", "completions", "run-as"].includes(command.kind)
+    ? {}
+    : environment();
   const context = (uid: number): Context => ({
     environment: { uid, variables },
     config: globalFlags.config,
     color,
-    out: (text) => writeAll(Deno.stdout, text),
-    err: (text) => writeAll(Deno.stderr, text),
+    // Texts hold names of the command line and of files.
+    out: (text) => writeAll(Deno.stdout, escapeLines(text)),
+    err: (text) => writeAll(Deno.stderr, escapeLines(text)),
   });
   switch (command.kind) {
     case "version":
@@ -145,6 +154,16 @@ async function execute(
   }
 }
 
+/** A name that is no UTF-8, such as that of the current directory, is no bug of this program. */
+function withNames(error: unknown): unknown {
+  if (!(error instanceof Deno.errors.InvalidData)) return error;
+  return new Failure(`Cannot use a name: ${error.message}`, {
+    exit: ExitCode.usage,
+    hint: "use a name in UTF-8, such as that of a symbolic link",
+    cause: error,
+  });
+}
+
 /**
  * The variables the program reads; `HOME` is the caller's even where a launcher has replaced it.
  */
@@ -156,5 +175,14 @@ function environment(): Record<string, string | undefined> {
 /** Whether text may be coloured; `auto` means on a terminal without `NO_COLOR` (no-color.org). */
 function mayColor(choice: "auto" | "always" | "never"): boolean {
   if (choice !== "auto") return choice === "always";
-  return !Deno.env.get("NO_COLOR") && Deno.stderr.isTerminal() && Deno.stdout.isTerminal();
+  return !hasNoColor() && Deno.stderr.isTerminal() && Deno.stdout.isTerminal();
+}
+
+function hasNoColor(): boolean {
+  try {
+    return Boolean(Deno.env.get("NO_COLOR"));
+  } catch {
+    // It is set, to a value that is no UTF-8.
+    return true;
+  }
 }

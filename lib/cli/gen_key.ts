@@ -11,6 +11,7 @@ import { describeKeyFile } from "../keys/key_reader.ts";
 import { newKeyPath, storeKey } from "../keys/key_writer.ts";
 import { ExitCode } from "../errors.ts";
 import { nameByUid } from "../libc/ids.ts";
+import { escapeForTerminal, escapeJson } from "../text/escape.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
 
@@ -77,10 +78,12 @@ function age(since: number): string {
 }
 
 function lines(fields: Readonly<Record<string, string>>): string {
-  return Object.entries(fields).map(([name, value]) => `${name.padEnd(8)} ${value}\n`).join("");
+  return Object.entries(fields).map(([name, value]) =>
+    `${name.padEnd(8)} ${escapeForTerminal(value)}\n`
+  ).join("");
 }
 
 /** A path as a YAML scalar: plain where that is safe, else quoted. */
 function yamlText(path: string): string {
-  return /^[A-Za-z0-9_/.-]+$/.test(path) ? path : JSON.stringify(path);
+  return /^[A-Za-z0-9_/.-]+$/.test(path) ? path : escapeJson(JSON.stringify(path));
 }

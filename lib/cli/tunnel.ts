@@ -13,9 +13,11 @@ import { startWorker } from "../reactor/worker_thread.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import type { ConnectContext } from "./context.ts";
 import { findDestination } from "./destination.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { report } from "../text/report.ts";
 import { ServerAddresses } from "./server_addresses.ts";
 import { listenAddress, socketPath } from "./typed_address.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /**
  * Listens until a signal ends it.
@@ -34,7 +36,7 @@ export async function tunnel(
   if (destination.kind === "unix") {
     throw new Failure("--listen goes to a server that wants a key: local clients need no tunnel", {
       exit: ExitCode.usage,
-      hint: `ipcauth connect --tcp=HOST:PORT --key=FILE --listen ${address}`,
+      hint: `ipcauth connect --tcp=HOST:PORT --key=FILE --listen ${shellWord(address)}`,
     });
   }
   const { address: server } = destination;
@@ -107,7 +109,7 @@ class RunningTunnel {
   #handle(event: TunnelEvent): void {
     switch (event.kind) {
       case "listening":
-        this.#messages.write(`listening on ${event.where}\n`);
+        this.#messages.write(`listening on ${escapeForTerminal(event.where)}\n`);
         return;
       case "warning":
         this.#messages.write(report(asFailure(event), this.#context.color).text);

@@ -6,6 +6,7 @@
 import { resolve } from "@std/path";
 import { type HostPort, parseHostPort } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /**
  * A Unix socket's path, made absolute.
@@ -18,7 +19,7 @@ export function socketPath(typed: string): string {
   if (!typed.startsWith("@")) return resolve(typed);
   throw new Failure(`"${typed}" is an abstract name, which has no file permissions`, {
     exit: ExitCode.usage,
-    hint: `--unix=./${typed}, if a file of that name is meant`,
+    hint: `--unix=${shellWord(`./${typed}`)}, if a file of that name is meant`,
   });
 }
 

@@ -10,6 +10,7 @@ import { isEdit, type UsersAction } from "./users_action.ts";
 import { UsersConfig } from "./users_config.ts";
 import { editUser } from "./users_edit.ts";
 import { checkUser, jsonLine, listUsers, showUser, type UsersReport } from "./users_report.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 
 /**
  * Runs an action.
@@ -38,7 +39,10 @@ async function report(
 ): Promise<UsersReport> {
   if (isEdit(action)) {
     const { user, sentence } = await editUser(action, config, context);
-    return { text: json ? jsonLine(userRecord(user)) : `${sentence}\n`, exit: ExitCode.ok };
+    return {
+      text: json ? jsonLine(userRecord(user)) : `${escapeForTerminal(sentence)}\n`,
+      exit: ExitCode.ok,
+    };
   }
   switch (action.verb) {
     case "list":

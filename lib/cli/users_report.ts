@@ -12,6 +12,7 @@ import type { LookupRequest, LookupResult } from "../names/results.ts";
 import { parseId } from "../policy/id.ts";
 import { userRecord } from "../service/console/show.ts";
 import { usersTable } from "../shell/users_table.ts";
+import { escapeForTerminal, escapeJson } from "../text/escape.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { UsersConfig } from "./users_config.ts";
 
@@ -104,12 +105,12 @@ function checkedText({ decision, explanation, listeners }: Found): string {
       `  but not on ${one.listener}: ${one.explanation.rule}, ${one.explanation.where}`
     ),
   ];
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.map((line) => `${escapeForTerminal(line)}\n`).join("");
 }
 
 /** One JSON value on a line. */
 export function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value)}\n`;
+  return `${escapeJson(JSON.stringify(value))}\n`;
 }
 
 /** The answer about a user. @throws {Failure} 71 when the name service fails. */

@@ -11,18 +11,19 @@ const PREFIX = "Failed to connect to server";
 /**
  * The failure of a client that got no session.
  *
- * @param why What went wrong, and where; without a full stop.
+ * @param why What went wrong, and where; without a full stop. Several problems have a line each.
  * @param exit The exit code of the process.
  * @param hint The command or edit that would help, if there is one.
  * @param cause The error underneath, never shown to a user.
  */
 export function connectFailure(
-  why: string,
+  why: string | readonly string[],
   exit: ExitCode,
   hint?: string,
   cause?: unknown,
 ): Failure {
-  return new Failure(`${PREFIX}: ${why}`, { exit, hint, cause });
+  const [first, ...others] = typeof why === "string" ? [why] : why;
+  return new Failure([`${PREFIX}: ${first}`, ...others], { exit, hint, cause });
 }
 
 /**
@@ -36,6 +37,6 @@ export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
     return await step();
   } catch (error) {
     if (!(error instanceof Failure) || error.message.startsWith(PREFIX)) throw error;
-    throw connectFailure(error.message, error.exit, error.hint, error);
+    throw connectFailure(error.lines, error.exit, error.hint, error);
   }
 }

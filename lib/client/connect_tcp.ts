@@ -20,6 +20,7 @@ import { type ClientEvent, ClientHandshake } from "../protocol/client_handshake.
 import type { Hello } from "../protocol/greetings.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import { connectFailure } from "./connect_failure.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /** How long the addresses of a server together may take to accept, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -106,7 +107,12 @@ export function addressesOf({ host, port }: HostPort): readonly SocketAddress[] 
     return resolveHost(host, port);
   } catch (error) {
     if (!(error instanceof NameError || error instanceof SystemError)) throw error;
-    throw connectFailure(error.message, ExitCode.unavailable, `getent ahosts ${host}`, error);
+    throw connectFailure(
+      error.message,
+      ExitCode.unavailable,
+      `getent ahosts ${shellWord(host)}`,
+      error,
+    );
   }
 }
 
@@ -159,7 +165,7 @@ function refused(where: string, errno: number): Failure {
     ? connectFailure(
       `no server is listening on ${where}`,
       ExitCode.unavailable,
-      `ipcauth serve --tcp=${where}`,
+      `ipcauth serve --tcp=${shellWord(where)}`,
     )
     : connectFailure(`${where}: ${describe(errno)}`, ExitCode.unavailable);
 }

@@ -142,7 +142,9 @@ function requireTrusted(connection: Descriptor, path: string, { ownUid, serverUi
       uid === ownUid ? "surely " : ""
     }you`,
     ExitCode.refused,
-    `ipcauth connect --unix=${path} --server-user ${uid}, if you know that this is right`,
+    `ipcauth connect --unix=${
+      shellWord(path)
+    } --server-user ${uid}, if you know that this is right`,
   );
 }
 
@@ -158,7 +160,7 @@ function explainError(path: string, error: number): Failure {
   // connect(2) reports the same errors for other files as for a socket without a server or
   // permission.
   if (isSomethingElse(path)) {
-    return connectFailure(`${path} is not a socket`, ExitCode.data, `ls -ld ${path}`);
+    return connectFailure(`${path} is not a socket`, ExitCode.data, `ls -ld ${shellWord(path)}`);
   }
   switch (error) {
     case Errno.ENOENT:
@@ -183,13 +185,13 @@ function explainError(path: string, error: number): Failure {
       return connectFailure(
         `permission denied on ${path}`,
         ExitCode.refused,
-        `ls -ld ${path}`,
+        `ls -ld ${shellWord(path)}`,
       );
     case Errno.EPROTOTYPE:
       return connectFailure(
         `${path} is a socket of another kind than ipcauth's`,
         ExitCode.data,
-        `ss -xlp src ${path}`,
+        `ss -xlp src ${shellWord(path)}`,
       );
     default:
       return connectFailure(`${path}: ${describe(error)}`, ExitCode.unavailable);

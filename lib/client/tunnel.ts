@@ -23,6 +23,7 @@ import { ClientHandshake } from "../protocol/client_handshake.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import { type CommandHandler, runWorker, type WorkerInbox } from "../reactor/worker_inbox.ts";
 import { TunnelConnection, type TunnelConnectionOptions } from "./tunnel_connection.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /** What a tunnel is started with. */
 export interface TunnelOptions {
@@ -173,6 +174,6 @@ function openListeners(
 function noKey(path: string): Failure {
   return new Failure(`There is no usable key in ${path}`, {
     exit: ExitCode.config,
-    hint: `ipcauth gen-key --show ${path}`,
+    hint: `ipcauth gen-key --show ${shellWord(path)}`,
   });
 }

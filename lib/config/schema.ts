@@ -126,7 +126,7 @@ function badConfig(path: string, problems: readonly Problem[]): Failure {
   );
   const more = problems.length - lines.length;
   if (more > 0) lines.push(`and ${more} more`);
-  return new Failure(lines.join("\n"), {
+  return new Failure(lines, {
     exit: ExitCode.config,
     hint: inOrder.find(({ hint }) => hint !== undefined)?.hint ??
       `correct ${path}, line ${inOrder[0]!.at.line}`,

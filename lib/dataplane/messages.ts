@@ -79,7 +79,8 @@ export type ToControlPlane =
   /** The data plane cannot start. */
   | {
     readonly kind: "failed";
-    readonly message: string;
+    /** Of its message. */
+    readonly lines: readonly string[];
     readonly exit: number;
     readonly hint: string | undefined;
   }

@@ -23,8 +23,8 @@ export function runDataPlaneWorker(): void {
       new DataPlane(options, inbox, post).run();
     } catch (error) {
       // Nothing is thrown: the runtime would print a stack trace.
-      const { message, exit, hint } = asFailure(error, "an internal error", ExitCode.software);
-      post({ kind: "failed", message, exit, hint });
+      const { lines, exit, hint } = asFailure(error, "an internal error", ExitCode.software);
+      post({ kind: "failed", lines, exit, hint });
     }
   });
 }

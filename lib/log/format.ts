@@ -7,10 +7,11 @@
  * @module
  */
 import type { AuditEvent } from "./audit_event.ts";
+import { escapeJson } from "../text/escape.ts";
 
 /** Formats an event as JSON. @param time The event's time in RFC 3339. */
 export function formatJson(event: AuditEvent, time: string): string {
-  return escapeControls(JSON.stringify(fieldsOf(event, time)));
+  return escapeJson(JSON.stringify(fieldsOf(event, time)));
 }
 
 /** Formats an event as text. @param time The event's time in RFC 3339. */
@@ -53,22 +54,5 @@ function fieldsOf(event: AuditEvent, time: string): Record<string, unknown> {
 function pairOf([name, value]: [string, unknown]): string {
   const text = String(value);
   const isPlain = /^[\p{L}\p{N}_.,:;/@+()*-]+$/u.test(text);
-  return `${name}=${isPlain ? text : escapeControls(JSON.stringify(text))}`;
-}
-
-/**
- * Escapes what JSON leaves as it is and a terminal obeys: DEL, the C1 controls (such as CSI), the
- * line separators and the marks that change the direction of text.
- */
-function escapeControls(json: string): string {
-  // Most lines are plain ASCII, and this runs twice for every connection.
-  if (/^[\x20-\x7e]*$/.test(json)) return json;
-  return json.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) =>
-      Array.from(
-        { length: character.length },
-        (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`,
-      ).join(""),
-  );
+  return `${name}=${isPlain ? text : escapeJson(JSON.stringify(text))}`;
 }

@@ -15,6 +15,7 @@ import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { effectiveUid } from "../libc/ids.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { LogChunk } from "./log_chunk.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /** Options of a log file. */
 export interface LogFileOptions {
@@ -124,7 +125,7 @@ function wrongType(path: string): Failure {
     `Cannot open the log file ${path}: it is neither a regular file nor a character device`,
     {
       exit: ExitCode.os,
-      hint: `take "file" out of "log", and start the server with 2> ${path}`,
+      hint: `take "file" out of "log", and start the server with 2> ${shellWord(path)}`,
     },
   );
 }
@@ -133,7 +134,7 @@ function failure(what: string, path: string, error: unknown): unknown {
   if (!(error instanceof SystemError)) return error;
   return new Failure(`Cannot ${what} the log file ${path}: ${describe(error.errno)}`, {
     exit: ExitCode.os,
-    hint: `ls -ld ${path} ${path.replace(/\/[^/]*$/, "") || "/"}`,
+    hint: `ls -ld ${shellWord(path)} ${shellWord(path.replace(/\/[^/]*$/, "") || "/")}`,
     cause: error,
   });
 }

@@ -10,6 +10,7 @@ import { openToAppend } from "../libc/appended_file.ts";
 import { describe, SystemError } from "../libc/errno.ts";
 import { fileStatus } from "../libc/file_status.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /**
  * Requires that a user can append to the log file.
@@ -22,7 +23,9 @@ export function requireAppendable(identity: ProcessIdentity, path: string): void
   if (error === 0) return;
   const { uid, gid } = identity;
   // Where the user owns the file, a directory of its path denies access.
-  const hint = fileStatus(path).uid === uid ? `namei -l ${path}` : `chown ${uid}:${gid} ${path}`;
+  const hint = fileStatus(path).uid === uid
+    ? `namei -l ${shellWord(path)}`
+    : `chown ${uid}:${gid} ${shellWord(path)}`;
   throw new Failure(
     `uid ${uid} cannot write to the log file ${path} (${
       describe(error)

@@ -17,6 +17,7 @@ import {
   withPort,
 } from "../libc/inet_address.ts";
 import { listenTcp } from "../libc/tcp_socket.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -114,7 +115,7 @@ function explain(address: HostPort, error: unknown): unknown {
   if (error instanceof NameError) {
     return new Failure(`Cannot listen on ${where}: ${error.message}`, {
       exit: ExitCode.config,
-      hint: `getent ahosts ${address.host}`,
+      hint: `getent ahosts ${shellWord(address.host)}`,
       cause: error,
     });
   }

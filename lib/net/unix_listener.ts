@@ -101,7 +101,7 @@ export class UnixListener implements ListeningSocket {
             `Cannot give ${path} the mode ${
               octalMode(file.mode)
             }: the directory's default ACL overrides it`,
-            { exit: ExitCode.os, hint: `setfacl -k ${dirname(path)}` },
+            { exit: ExitCode.os, hint: `setfacl -k ${shellWord(dirname(path))}` },
           );
         }
         listen(socket, BACKLOG);

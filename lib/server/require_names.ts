@@ -36,7 +36,7 @@ export async function requireNames(config: Config, names: NameService): Promise<
       ? "give its gid: groups: [{ name: NAME, gid: N }]"
       : "name the account that the backend runs as: ps -o user= -C PROGRAM";
   }
-  if (lines.length > 0) throw new Failure(lines.join("\n"), { exit: ExitCode.config, hint });
+  if (lines.length > 0) throw new Failure(lines, { exit: ExitCode.config, hint });
   names.use(requests);
 }
 

@@ -133,7 +133,7 @@ export class Supervisor {
         return;
       case "failed":
         this.#outcome.reject(
-          new Failure(message.message, { exit: message.exit, hint: message.hint }),
+          new Failure(message.lines, { exit: message.exit, hint: message.hint }),
         );
         return;
       case "events":

@@ -16,7 +16,8 @@ export interface Report {
 
 /**
  * Reports an error of a command. The first line begins with `ipcauth: error:`, or with `Failed to
- * connect to server`.
+ * connect to server`. Messages and hints hold names of the command line, the environment and the
+ * file system, so each line of them is escaped.
  *
  * @param error What was thrown. Anything but a {@linkcode Failure} is a bug of this program: its
  * name and message are shown on one line, its stack trace never is.
@@ -38,8 +39,8 @@ export function report(error: unknown, color: boolean): Report {
 }
 
 /**
- * Reports the error of one line typed at the console, after which the session continues. The
- * message and the hint hold text of the server, so both are escaped; nothing is coloured.
+ * Reports the error of one line typed at the console, after which the session continues. Its
+ * message is one line, because it holds text of the server; nothing is coloured.
  *
  * @param failure Its exit code is that of the line.
  * @example
@@ -49,11 +50,7 @@ export function report(error: unknown, color: boolean): Report {
  * ```
  */
 export function reportLine({ message, hint, exit }: Failure): Report {
-  const escaped = {
-    message: escapeForTerminal(message),
-    hint: hint === undefined ? undefined : escapeForTerminal(hint),
-  };
-  return { text: lines("error: ", escaped, false), exit };
+  return { text: lines("error: ", { lines: [message], hint }, false), exit };
 }
 
 const RED = 31;
@@ -70,11 +67,13 @@ function asFailure(error: unknown): Failure {
 
 function lines(
   prefix: string,
-  { message, hint }: Pick<Failure, "message" | "hint">,
+  { lines: messageLines, hint }: Pick<Failure, "lines" | "hint">,
   color: boolean,
 ) {
-  const next = hint === undefined ? "" : `${paint("hint:", CYAN, color)} ${hint}\n`;
-  return `${prefix}${message}\n${next}`;
+  const next = hint === undefined
+    ? ""
+    : `${paint("hint:", CYAN, color)} ${escapeForTerminal(hint)}\n`;
+  return `${prefix}${messageLines.map(escapeForTerminal).join("\n")}\n${next}`;
 }
 
 function paint(text: string, code: number, color: boolean): string {

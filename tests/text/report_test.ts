@@ -38,3 +38,11 @@ Deno.test("report() colours only the words, and only when it may", () => {
     "ipcauth: \x1b[31merror:\x1b[0m no\n\x1b[36mhint:\x1b[0m yes\n",
   );
 });
+
+Deno.test("report() escapes names in messages and hints, and keeps the lines of a message", () => {
+  const failure = new Failure(["a\nb \x1b[2J", "c \u202e"], { exit: 64, hint: "d\ne" });
+  assertEquals(
+    report(failure, false).text,
+    "ipcauth: error: a\\u{a}b \\u{1b}[2J\nc \\u{202e}\nhint: d\\u{a}e\n",
+  );
+});

@@ -62,7 +62,7 @@ export function authorizeEdit(
     if (field !== "uid" && field !== "gid") return;
     throw denied(
       `only a trusted peer may change a ${field}: an administrator is not root`,
-      `sudo ipcauth users set ${name} ${field} ${field.toUpperCase()}`,
+      `sudo ipcauth users set ${shellWord(name)} ${field} ${field.toUpperCase()}`,
     );
   }
   const hint = `sudo ipcauth users ${verb} ${name}${verb === "add" ? ` --uid ${user.uid}` : ""}`;

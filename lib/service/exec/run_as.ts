@@ -17,6 +17,7 @@ import type { AccountResult } from "../../names/results.ts";
 import type { Session } from "../../session/session.ts";
 import { listedIdentity, peerIdentity } from "../peer_identity.ts";
 import { userVariables } from "./environment.ts";
+import { shellWord } from "../../text/shell_word.ts";
 
 /** The values of `run_as`. */
 export type RunAsConfig = (ServiceConfig & { kind: "exec" })["runAs"];
@@ -69,7 +70,7 @@ export class RunAs {
     if (identity === null) {
       throw new Failure(`the primary group of ${this.#nameOf(session)} is not known`, {
         exit: ExitCode.config,
-        hint: `ipcauth users set ${this.#nameOf(session)} gid GID`,
+        hint: `ipcauth users set ${shellWord(this.#nameOf(session))} gid GID`,
       });
     }
     return {
