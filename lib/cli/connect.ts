@@ -7,11 +7,11 @@ import type { Duplex } from "node:stream";
 import { RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { beforeSession, connectFailure } from "../client/connect_failure.ts";
 import { connectUnix } from "../client/connect_unix.ts";
+import { PolledSocket } from "../client/polled_socket.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
-import { adoptSocket } from "../net/adopted_socket.ts";
 import type { Channel } from "../protocol/channel.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import type { ConnectCommand } from "./command_line.ts";
@@ -131,8 +131,11 @@ async function runConsole(
       "ipcauth connect --pipe, or --listen for other programs",
     );
   }
-  const stream = await streamOf(connection);
-  const { client, welcome } = await RpcClient.open(stream, where, context.environment.uid);
+  const stream = connection.seal === null
+    ? null
+    : await encryptedStream(connection, connection.seal);
+  const socket = stream ?? new PolledSocket(connection.descriptor);
+  const { client, welcome } = await RpcClient.open(socket, where, context.environment.uid);
   try {
     // Over TCP the HELLO record has named the user already.
     const session = user === null || service !== null
@@ -145,15 +148,20 @@ async function runConsole(
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
-    if (service !== null) await endStream(stream);
+    if (stream !== null) await endStream(stream);
     client.close();
   }
 }
 
-/** The connection as a stream of the runtime. Over TCP it encrypts and decrypts. */
-async function streamOf({ descriptor, seal, received }: Connection): Promise<Duplex> {
-  if (seal === null) return adoptSocket(descriptor.release());
-  const { EncryptedStream } = await import("../client/encrypted_stream.ts");
+/** The connection over TCP as a stream that encrypts and decrypts. */
+async function encryptedStream(
+  { descriptor, received }: Connection,
+  seal: Channel,
+): Promise<Duplex> {
+  const [{ EncryptedStream }, { adoptSocket }] = await Promise.all([
+    import("../client/encrypted_stream.ts"),
+    import("../net/adopted_socket.ts"),
+  ]);
   return new EncryptedStream(adoptSocket(descriptor.release()), seal, received);
 }
 

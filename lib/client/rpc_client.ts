@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Duplex } from "node:stream";
 import { ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
 import {
@@ -13,6 +12,7 @@ import {
   type Welcome,
 } from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
+import type { ConsoleSocket } from "./polled_socket.ts";
 import { StreamError } from "./stream_error.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 
@@ -58,7 +58,7 @@ interface PendingCall {
  * ```
  */
 export class RpcClient {
-  readonly #socket: Duplex;
+  readonly #socket: ConsoleSocket;
   readonly #splitter = new LineSplitter(MAX_ANSWER_BYTES);
   readonly #calls = new Map<number, PendingCall>();
   readonly #welcome = Promise.withResolvers<Welcome>();
@@ -69,7 +69,7 @@ export class RpcClient {
   /** Since the last answer. */
   #notifications = 0;
 
-  private constructor(socket: Duplex) {
+  private constructor(socket: ConsoleSocket) {
     this.#socket = socket;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.on("end", () => this.#end());
@@ -94,7 +94,7 @@ export class RpcClient {
    * console.
    */
   static async open(
-    socket: Duplex,
+    socket: ConsoleSocket,
     where: string,
     uid: number,
     timeoutMs: number = WELCOME_TIMEOUT_MS,

@@ -43,3 +43,18 @@ export function waitFor(
     if (error !== Errno.EINTR) throw new SystemError("poll", error);
   }
 }
+
+/**
+ * Waits until a descriptor can be read or written without blocking, or has an error or been shut
+ * down. The runtime waits in a thread of its own. A signal may end the wait early.
+ *
+ * @param descriptor Must stay open until the wait has ended.
+ * @param events {@linkcode POLLIN} or {@linkcode POLLOUT}.
+ */
+export async function waitInBackground(descriptor: Descriptor, events: number): Promise<void> {
+  const entry = new Uint8Array(SIZEOF_POLLFD);
+  const view = new DataView(entry.buffer);
+  view.setInt32(0, descriptor.number, true);
+  view.setInt16(4, events, true);
+  await libc.poll_in_background(entry, 1n, -1);
+}
