@@ -22,6 +22,8 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   // The runtime would put a directory of its own at the head of PATH, where there is no `node`.
   DENO_DISABLE_NODE_SHIM: "1",
   DENO_NO_UPDATE_CHECK: "1",
+  // Without a directory for its caches the runtime would say so, twice, on a terminal.
+  DENO_LOG: "error,deno::cache::cache_db=off",
 };
 
 /**

@@ -1,6 +1,6 @@
 /** The launcher: the shell lines of a build, which start the runtime and hide variables from it. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { fromFileUrl, join } from "@std/path";
 import { RUNTIME_VARIABLES } from "../../tools/build/runtime_variables.ts";
 import { SETTINGS } from "../../lib/config/launcher_environment.ts";
 import { VARIABLES } from "../../lib/config/default_paths.ts";
@@ -74,6 +74,43 @@ Deno.test(
     assertEquals((await program.run(["--version"], { uid: 579, cwd })).code, 0);
   },
 );
+
+/** Runs a program in a pseudo-terminal. */
+const TERMINAL = fromFileUrl(new URL("../support/terminal.py", import.meta.url));
+
+Deno.test("no line of the runtime appears on a terminal, in a home or without one", async () => {
+  await using program = await Program.install();
+  const config = await program.write("c.yaml", BOB);
+  const socket = program.path("s");
+  await using _server = await program.serve(["--unix", "--config", config], {
+    env: { IPCAUTH_PATH: socket },
+  });
+  const key = program.path("k.key");
+  assertEquals((await program.run(["gen-key", key])).code, 0);
+  const own = String(Deno.uid());
+  const lines: [expected: RegExp, ...argv: string[]][] = [
+    [/^ipcauth \S+( \(\S+\))?\r\n$/, "--version"],
+    [/^ipcauth: an authenticated front door/, "help"],
+    [/^# bash completion|^_ipcauth/m, "completions", "bash"],
+    [/^NAME .*\r\nbob .*\r\n$/, "users", "list", "--config", config],
+    [/^uid 579 \(bob\) would be let in: user\r\n/, "users", "check", "579", "--config", config],
+    [/^key id +[0-9a-f]{16}\r\n/, "gen-key", "--show", key],
+    [/^$/, "run-as", own, "--", "true"],
+    [/^ +SESSION .*\r\n\* +\d.*\r\n$/, "connect", `--unix=${socket}`, "-c", "who"],
+    [/^ipcauth: error: .*\r\nhint: .*\r\n$/, "nonsense"],
+    [/^Failed to connect to server: .*\r\n/, "connect", `--unix=${program.path("none")}`],
+  ];
+  const home = program.path("home");
+  await Deno.mkdir(home);
+  for (const directory of [home, program.path("no-home"), ""]) {
+    for (const [expected, ...argv] of lines) {
+      const words = ["python3", TERMINAL, "[]", "ipcauth", ...argv];
+      const { stdout } = await program.execute(words, { env: { HOME: directory, TERM: "xterm" } });
+      assertMatch(stdout, expected, argv.join(" "));
+      assertEquals(/cache|deno|npm/i.test(stdout.replaceAll(program.directory, "")), false, stdout);
+    }
+  }
+});
 
 Deno.test("variables of the caller do not affect the runtime", async () => {
   await using program = await Program.install();
@@ -266,7 +303,13 @@ Deno.test("a machine without /proc is reported with the exit code of the command
   ignore: !isRoot,
 }, async () => {
   await using program = await Program.install();
-  for (const [command, status] of [["users list", 71], ["run-as 5 -- true", 125]] as const) {
+  // The executable needs none for most commands (docs/executable.md).
+  for (
+    const [command, status] of [
+      ["serve --unix=x.sock", 71],
+      ["--color never run-as 5 -- true", 125],
+    ] as const
+  ) {
     const line = `mount -t tmpfs tmpfs /proc && exec ipcauth ${command}`;
     const { code, stderr } = await program.execute(["unshare", "-m", "sh", "-c", line]);
     assertEquals(code, status);
