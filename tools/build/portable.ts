@@ -18,7 +18,7 @@ import {
   RUN_PROGRAM,
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
-import { withNodeRequire } from "./node_require.ts";
+import { withNodeRequire, withoutProcess } from "./node_require.ts";
 import { BUILD_MODE } from "./modes.ts";
 import { billOfMaterials, denoRuntime } from "../packaging/sbom.ts";
 import { singleFile } from "./single_file.ts";
@@ -26,11 +26,6 @@ import { DIST, ROOT } from "./root.ts";
 
 /** The name of the directory, and of the archive without `.tar.gz`. */
 export const PORTABLE_NAME = `ipcauth-${manifest.version}-linux-${HOST_MACHINE}`;
-
-/** The file name of the Debian package that is made of the directory. */
-export const DEB_FILE_NAME = `ipcauth_${manifest.version}_${
-  HOST_MACHINE === "x64" ? "amd64" : "arm64"
-}.deb`;
 
 /** The dynamic loader that the runtime names. Without it, a shell calls the runtime "not found". */
 const LOADER = HOST_MACHINE === "x64"
@@ -79,10 +74,10 @@ export const DOCUMENTS = [
   "SECURITY.md",
 ] as const;
 
-/** The bill of materials of the directory and of the packages that are made of it, as text. */
+/** The bill of materials of the directory, as text. */
 export async function portableBill(from: Commit): Promise<string> {
   const runtime = await denoRuntime(Deno.execPath());
-  const artifacts = [`${PORTABLE_NAME}.tar.gz`, DEB_FILE_NAME];
+  const artifacts = [`${PORTABLE_NAME}.tar.gz`];
   return await billOfMaterials({ name: "portable", artifacts, runtime }, from);
 }
 
@@ -130,11 +125,9 @@ async function finishChunks(lib: string, { hash }: Commit): Promise<void> {
   }
   const prelude = names.find((name) => /from ?"node:module"/.test(texts.get(name)!));
   for (const [name, text] of texts) {
-    const finished = withCommit(text, hash)
+    const finished = withCommit(withoutProcess(text), hash)
       .replaceAll(/\bimport\("\.\//g, 'import(""+"./')
-      .replaceAll(`import"./${prelude}";`, "")
-      // Reading `process` would start Node's compatibility layer. Both have the same value.
-      .replaceAll(".process?.platform", ".Deno?.build?.os");
+      .replaceAll(`import"./${prelude}";`, "");
     texts.set(name, finished);
   }
   const renamed = await namesByContent(texts);

@@ -1,7 +1,7 @@
 /** The program, or a part of it, as one JavaScript file that contains the commit. */
 import { join } from "@std/path";
 import { type Commit, withCommit } from "./commit.ts";
-import { withNodeRequire } from "./node_require.ts";
+import { withNodeRequire, withoutProcess } from "./node_require.ts";
 import { runProgram } from "./run_program.ts";
 import { ROOT } from "./root.ts";
 
@@ -22,8 +22,7 @@ export async function singleFile(
   const argv = ["bundle", "--quiet", "--minify", "--output", path, entry];
   await runProgram(Deno.execPath(), argv, ROOT);
   const text = withNodeRequire(await Deno.readTextFile(path));
-  // Reading `process` would start Node's compatibility layer. Both have the same value.
-  const stamped = withCommit(text.replaceAll(".process?.platform", ".Deno?.build?.os"), hash);
+  const stamped = withCommit(withoutProcess(text), hash);
   if (!stamped.includes(`commit:"${hash}"`)) {
     throw new Error("the bundle has no place for a commit");
   }
