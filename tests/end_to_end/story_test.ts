@@ -229,7 +229,7 @@ Deno.test(
     assertEquals([allow.user, allow.reason, peer(allow).uid], ["bob", "user", 579]);
     assertEquals(allow.listener, `unix:${fixture.socket}`);
     assertEquals(allow.session, close.session);
-    assertMatch(String(peer(deny).exe), /deno$/);
+    assertMatch(String(peer(deny).exe), /(deno|ipcauth)$/);
     assertEquals(typeof close.duration_ms, "number");
     assertEquals((close.bytes_in as number) > 0 && (close.bytes_out as number) > 100, true);
     assertMatch(String(close.time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);

@@ -2,16 +2,18 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { dirname, fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
+import { runtimePackage } from "../../tools/build/executable/runtime_package.ts";
 import {
   billOfMaterials,
   type BuildDescription,
   denortRuntime,
   denoRuntime,
   dependencies,
+  packagedRuntime,
 } from "../../tools/packaging/sbom.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
-const BASE = { machine: HOST_MACHINE, path: Deno.execPath(), is: "executable" } as const;
+const PACKAGE = runtimePackage(HOST_MACHINE);
 
 Deno.test("the bill of materials has every imported dependency, with hash and license", () => {
   const imported = Object.values(manifest.imports)
@@ -38,7 +40,22 @@ Deno.test("each kind of build has its own reproducible bill, with its runtime", 
       },
       ["deno", "typescript", "v8"],
     ],
-    [{ name: "compiled", artifacts: ["b"], runtime: await denortRuntime(BASE) }, ["denort", "v8"]],
+    [
+      {
+        name: "compiled",
+        artifacts: ["b"],
+        runtime: await packagedRuntime(HOST_MACHINE, PACKAGE, new Uint8Array(64)),
+      },
+      ["deno", "typescript", "v8"],
+    ],
+    [
+      {
+        name: "denort",
+        artifacts: ["c"],
+        runtime: await denortRuntime(HOST_MACHINE, Deno.execPath()),
+      },
+      ["denort", "v8"],
+    ],
   ];
   const serials: string[] = [];
   for (const [build, runtime] of builds) {

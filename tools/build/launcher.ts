@@ -87,3 +87,6 @@ export const RUN_PROGRAM = `${RUN_FLAGS} ${PERMISSION_FLAGS.join(" ")}`;
 
 /** The runtime's arguments for `run-as` alone, with no more than the permissions it keeps. */
 export const RUN_AS = `${RUN_FLAGS} ${permissionFlags(KEPT_PERMISSIONS["run-as"]).join(" ")}`;
+
+/** The runtime's arguments for `--version`, `help` and `completions`, which need no permission. */
+export const RUN_INFO = `${RUN_FLAGS} ${permissionFlags([]).join(" ")}`;

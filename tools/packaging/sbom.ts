@@ -8,6 +8,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import type { Commit } from "../build/commit.ts";
 import { HOST_MACHINE, type Machine } from "../build/elf.ts";
+import type { RuntimePackage } from "../build/executable/runtime_package.ts";
 
 /** The licenses that the packages state (SPDX). A dependency without an entry fails the build. */
 const LICENSES: Readonly<Record<string, string>> = {
@@ -42,7 +43,7 @@ export interface Runtime {
 /** What a bill is about. */
 export interface BuildDescription {
   /** The kind of build. */
-  readonly name: "bundle" | "portable" | "compiled";
+  readonly name: "bundle" | "portable" | "compiled" | "denort";
   /** The names of the published files. */
   readonly artifacts: readonly string[];
   /** The runtime in it; null: it uses the `deno` on PATH. */
@@ -76,26 +77,41 @@ export async function denoRuntime(executable: string): Promise<Runtime> {
   };
 }
 
-/** The origin of a base runtime: a named executable, or a downloaded archive. */
-export interface BaseRuntime {
-  readonly machine: Machine;
-  /** Null: not found in the cache of downloads, so it has no hash. */
-  readonly path: string | null;
-  readonly is: "executable" | "archive";
+/**
+ * The runtime in an executable: that of an npm package.
+ *
+ * @param executable The bytes in the package that the executable begins with.
+ */
+export async function packagedRuntime(
+  machine: Machine,
+  { version, integrity }: RuntimePackage,
+  executable: Uint8Array,
+): Promise<Runtime> {
+  const { v8, typescript } = Deno.version;
+  const archive = Uint8Array.fromBase64(integrity.replace(/^sha512-/, "")).toHex();
+  return {
+    component: component("platform", "deno", version, {
+      purl: `pkg:npm/%40deno/linux-${machine}-glibc@${version}`,
+      hashes: [{ alg: "SHA-256", content: await sha256OfBytes(executable) }],
+      properties: [
+        { name: "ipcauth:machine", value: machine },
+        { name: "ipcauth:package-sha512", value: archive },
+      ],
+    }),
+    parts: [component("library", "typescript", typescript), component("library", "v8", v8)],
+  };
 }
 
 /**
- * The runtime in a compiled executable: "denort", of the same version as the `deno` that compiles.
+ * The runtime in an executable of `deno compile`: "denort", of the same version as the `deno` that
+ * compiles.
  */
-export async function denortRuntime({ machine, path, is }: BaseRuntime): Promise<Runtime> {
+export async function denortRuntime(machine: Machine, path: string): Promise<Runtime> {
   const { deno, v8 } = Deno.version;
   return {
     component: component("platform", "denort", deno, {
-      hashes: path === null ? [] : [{ alg: "SHA-256", content: await sha256(path) }],
-      properties: [
-        { name: "ipcauth:machine", value: machine },
-        { name: "ipcauth:hash-of", value: is },
-      ],
+      hashes: [{ alg: "SHA-256", content: await sha256(path) }],
+      properties: [{ name: "ipcauth:machine", value: machine }],
     }),
     parts: [component("library", "v8", v8)],
   };
@@ -169,7 +185,11 @@ export async function billOfMaterials(
 
 /** The SHA-256 of a file, in hex digits. */
 export async function sha256(path: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+  return await sha256OfBytes(await Deno.readFile(path));
+}
+
+async function sha256OfBytes(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(bytes));
   return new Uint8Array(digest).toHex();
 }
 

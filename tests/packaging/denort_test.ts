@@ -1,12 +1,13 @@
-/** Compiled executables: their content, their machine, and the errors where one cannot be built. */
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+/** Executables of `deno compile`: their content, and the errors where one cannot be built. */
+import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { compile, compileError, NoBaseRuntime } from "../../tools/build/compile.ts";
-import { HOST_MACHINE, machineOf } from "../../tools/build/elf.ts";
+import { compile, NoBaseRuntime } from "../../tools/build/compile_denort.ts";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import { copyTree, runScript } from "../support/source_tree.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
+const HASH_VARIABLE = `DENORT_SHA256_${HOST_MACHINE.toUpperCase()}`;
 const OTHER_MACHINE = HOST_MACHINE === "x64" ? "arm64" : "x64";
 
 async function temporaryDirectory() {
@@ -18,35 +19,6 @@ async function temporaryDirectory() {
     },
   };
 }
-
-/** The first bytes of an executable: an ELF header with that `e_machine`. */
-function elf(machine: number, { bits = 2, order = 1 } = {}): Uint8Array {
-  const header = new Uint8Array(64);
-  header.set([0x7f, 0x45, 0x4c, 0x46, bits, order, 1]);
-  new DataView(header.buffer).setUint16(18, machine, true);
-  return header;
-}
-
-Deno.test("machineOf() reads the machine from the header of an executable", async () => {
-  using temporary = await temporaryDirectory();
-  const path = join(temporary.path, "file");
-  for (
-    const [bytes, machine] of [
-      [elf(62), "x64"],
-      [elf(183), "arm64"],
-      [elf(40), null],
-      [elf(62, { bits: 1 }), null],
-      [elf(62, { order: 2 }), null],
-      [elf(62).subarray(0, 19), null],
-      [new TextEncoder().encode("#!/bin/sh\nexec true # a script\n"), null],
-      [new Uint8Array(), null],
-    ] as const
-  ) {
-    await Deno.writeFile(path, bytes);
-    assertEquals(await machineOf(path), machine);
-  }
-  assertEquals(await machineOf(Deno.execPath()), HOST_MACHINE);
-});
 
 Deno.test("a base runtime is used only for the machine that it is for", async (test) => {
   using temporary = await temporaryDirectory();
@@ -70,34 +42,16 @@ Deno.test("a base runtime is used only for the machine that it is for", async (t
     assertRejected(HOST_MACHINE, { DENORT_BIN: "/nowhere" }, "DENORT_BIN=/nowhere cannot be read"));
   await test.step("a file that is no executable", () =>
     assertRejected(HOST_MACHINE, { DENORT_BIN: "/etc/passwd" }, "is no executable"));
-});
-
-Deno.test("compileError() recognizes a missing base runtime, and keeps every other message", () => {
-  const download = `error: Writing deno compile executable to temporary file 'o.tmp-31'
-
-Caused by:
-    0: Setting up base binary.
-    1: error sending request for url (URL): client error (Connect)
-    2: dns error: Name or service not known
-
-Stack backtrace:
-   0: <unknown>
-`;
-  const missing = compileError(download);
-  assert(missing instanceof NoBaseRuntime);
-  assertEquals(missing.message, "dns error: Name or service not known");
-  for (
-    const stderr of [
-      "error: Type checking failed.\n\nStack backtrace:\n   0: <unknown>\n",
-      'error: Module not found "file:///gone.js".\n',
-      "error: Writing deno compile executable to temporary file 'o'\n\nCaused by:\n    0: No space left on device\n",
-      "Caused by:\n    0: Setting up base binary.\n    1: Checksum verification failed.\n",
-    ]
-  ) {
-    const error = compileError(stderr);
-    assert(!(error instanceof NoBaseRuntime), stderr);
-    assertEquals(error.message, stderr.trim());
-  }
+  await test.step("none that is named", () =>
+    assertRejected(HOST_MACHINE, {}, "nor DENORT_BIN names one"));
+  await test.step("one without a known hash", () =>
+    assertRejected(HOST_MACHINE, { DENORT_BIN: Deno.execPath() }, "has no SHA-256"));
+  await test.step("one with another hash", async () => {
+    const env = { DENORT_BIN: Deno.execPath(), [HASH_VARIABLE]: "0".repeat(64) };
+    const error = await assertRejects(() => compile(HOST_MACHINE, output, COMMIT, env), Error);
+    assertStringIncludes(error.message, `not ${"0".repeat(64)}`);
+    assertEquals([...Deno.readDirSync(temporary.path)], []);
+  });
 });
 
 Deno.test("an executable has the commit; directory, HOME and umask change no byte", async () => {
@@ -105,13 +59,13 @@ Deno.test("an executable has the commit; directory, HOME and umask change no byt
   const one = join(temporary.path, "one", "ipcauth-linux");
   const two = join(temporary.path, "some", "where", "else", "ipcauth-linux");
   // `deno` has the form of a base runtime. The result does not run; a real one needs a download.
-  const env = { DENORT_BIN: Deno.execPath() };
+  const env = { DENORT_BIN: Deno.execPath(), [HASH_VARIABLE]: await sha256(Deno.execPath()) };
   await compile(HOST_MACHINE, one, COMMIT, env);
   const tree = join(temporary.path, "tree");
   await copyTree(tree);
   await runScript(
     tree,
-    `import { compile } from "./tools/build/compile.ts";
+    `import { compile } from "./tools/build/compile_denort.ts";
 await compile(${JSON.stringify(HOST_MACHINE)}, Deno.args[0]!, ${JSON.stringify(COMMIT)}, ${
       JSON.stringify(env)
     });
@@ -123,7 +77,7 @@ await compile(${JSON.stringify(HOST_MACHINE)}, Deno.args[0]!, ${JSON.stringify(C
   const { mode } = await Deno.stat(two);
   assertEquals(mode! & 0o7777, 0o755);
   const text = new TextDecoder("latin1").decode(await Deno.readFile(one));
-  assertStringIncludes(text, `name:"ipcauth",commit:"${COMMIT.hash}",version:`);
+  assertStringIncludes(text, `name:\\"ipcauth\\",commit:\\"${COMMIT.hash}\\",version:`);
   // The list of embedded files: one, with the commit's time.
   assertStringIncludes(text, '[{"File":{"n":"ipcauth.js","o":[0,');
   assertStringIncludes(text, `"t":${COMMIT.time * 1000}}}]`);

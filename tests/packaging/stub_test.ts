@@ -1,0 +1,276 @@
+/** The stub of the executable: what it makes of arguments and of an environment. */
+import { assert, assertEquals } from "@std/assert";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
+import {
+  type Bytes,
+  bytes,
+  compileLaunch,
+  launchAll,
+  parseSeen,
+  type ProbeConfig,
+  type Start,
+  stubProbe,
+} from "../support/stub/stub_probe.ts";
+import { isInstalled } from "../support/installed.ts";
+
+const CONFIG: ProbeConfig = {
+  hidden: ["HOME", "LANG", "LC_ALL", "NODE_OPTIONS", "DENO_DIR", "A"],
+  settings: { HOME: "/nowhere", DENO_DIR: "/nowhere", SET: "1" },
+  valued: ["--config", "--color"],
+  payloads: [
+    {
+      word: "",
+      needsOperand: false,
+      needsProc: false,
+      flags: ["run", "--whole"],
+      script: "data:,whole",
+    },
+    {
+      word: "run-as",
+      needsOperand: true,
+      needsProc: false,
+      flags: ["run", "--run-as"],
+      script: "data:,run-as",
+    },
+    {
+      word: "--version",
+      needsOperand: false,
+      needsProc: false,
+      flags: ["run"],
+      script: "data:,version",
+    },
+    {
+      word: "long",
+      needsOperand: false,
+      needsProc: true,
+      flags: ["run"],
+      script: `data:,${"x".repeat(300_000)}`,
+    },
+  ],
+};
+
+const hasCompiler = isInstalled("gcc");
+if (!hasCompiler) console.log("gcc is missing: the tests of the stub are skipped");
+const qemu = isInstalled("qemu-aarch64") && isInstalled("aarch64-linux-gnu-gcc");
+if (!qemu) console.log("qemu-aarch64 or its compiler is missing: the stub is not tested for arm64");
+const valgrind = hasCompiler && isInstalled("valgrind");
+if (!valgrind) console.log("valgrind is missing: the memory of the stub is not checked");
+
+/** The byte `=`. */
+const EQUALS = 0x3d;
+const latin1 = (one: Bytes) => new TextDecoder("latin1").decode(one);
+
+/** What the runtime should be started with. */
+function expected({ argv, variables }: Start): { argv: string[]; variables: string[] } {
+  const words = argv.map(latin1);
+  const payload =
+    CONFIG.payloads.slice(1).find(({ word, needsOperand }) =>
+      words[1] === word && (!needsOperand || (words.length > 2 && !words[2]!.startsWith("-")))
+    ) ?? CONFIG.payloads[0]!;
+  const kept: string[] = [];
+  const names: string[] = [];
+  for (const variable of variables.map(latin1)) {
+    if (variable.startsWith("IPCAUTH_KEEP_") || variable.startsWith("IPCAUTH_KEEP=")) continue;
+    const name = CONFIG.hidden.find((one) => variable.startsWith(`${one}=`));
+    if (name !== undefined) names.push(name);
+    kept.push(name === undefined ? variable : `IPCAUTH_KEEP_${variable}`);
+  }
+  const settings = Object.entries(CONFIG.settings).map(([name, value]) => `${name}=${value}`);
+  return {
+    argv: ["ipcauth", ...payload.flags, payload.script, ...words.slice(1)],
+    variables: [...kept, `IPCAUTH_KEEP=${names.join(" ")}`, ...settings],
+  };
+}
+
+/** A generator of numbers in [0, 1): the same for the same seed (mulberry32). */
+function numbers(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let value = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    value ^= value + Math.imul(value ^ (value >>> 7), value | 61);
+    return ((value ^ (value >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** Starts with arguments and variables of all shapes. */
+function starts(count: number, seed: number): Start[] {
+  const random = numbers(seed);
+  const upTo = (limit: number) => Math.floor(random() * limit);
+  const pick = <T>(values: readonly T[]): T => values[upTo(values.length)]!;
+  const noise = (limit: number) =>
+    Array.from({ length: upTo(limit) }, () => String.fromCharCode(1 + upTo(255))).join("");
+  const words = [
+    "run-as",
+    "--version",
+    "long",
+    "579",
+    "--",
+    "-x",
+    "",
+    "run-as=",
+    "run-a",
+    "--color",
+  ];
+  const names = [...CONFIG.hidden, "IPCAUTH_KEEP", "IPCAUTH_KEEP_HOME", "IPCAUTH_KEEP_", "HOM"];
+  const more = ["HOMEX", "PATH", "", "=", "SET", "IPCAUTH_KEEPER", "LD_BIND_NOW"];
+  return Array.from({ length: count }, () => ({
+    argv: [
+      pick(["ipcauth", "", "dx", "/usr/bin/deno", noise(40)]),
+      ...Array.from({ length: upTo(8) }, () => random() < 0.7 ? pick(words) : noise(200)),
+    ].map(bytes),
+    variables: Array.from({ length: upTo(random() < 0.05 ? 600 : 12) }, () => {
+      const name = random() < 0.7 ? pick([...names, ...more]) : noise(20).replaceAll("=", "");
+      return random() < 0.9 ? `${name}=${noise(random() < 0.1 ? 3_000 : 30)}` : name;
+    }).map(bytes),
+  }));
+}
+
+/** Asserts that a start leads to the expected one. */
+function assertStarted(
+  start: Start,
+  { status, output }: { status: number; output: Bytes },
+  order: (variables: string[]) => string[] = (variables) => variables,
+): void {
+  assertEquals(status, 0);
+  const seen = parseSeen(output);
+  const { argv, variables } = expected(start);
+  const found = order(seen.variables.map(latin1));
+  assertEquals([seen.argv.map(latin1), found], [argv, order(variables)]);
+  assert(seen.sound, "environ, the auxiliary vector or the alignment of the stack is wrong");
+}
+
+/** Sorts variables, and the names in the list of the hidden ones. */
+function sorted(variables: string[]): string[] {
+  return variables.map((one) =>
+    one.startsWith("IPCAUTH_KEEP=") ? one.split(/[= ]/).toSorted().join(" ") : one
+  ).toSorted();
+}
+
+async function temporaryDirectory() {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+Deno.test(
+  "the stub passes on 2,000 shapes of arguments and environments (needs gcc)",
+  { ignore: !hasCompiler },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    const launch = await compileLaunch(directory.path);
+    const none = { argv: [], variables: [] };
+    const many = {
+      argv: [bytes("ipcauth")],
+      variables: Array.from({ length: 5_000 }, (_, index) => bytes(`V${index}=${index}`)),
+    };
+    const long = { argv: [bytes("ipcauth"), bytes("x".repeat(120_000))], variables: [] };
+    const all = [none, many, long, ...starts(2_000, 1)];
+    const results = await launchAll(launch, probe, all);
+    assertEquals(results.length, all.length);
+    // Linux 5.18 and newer give a program without arguments an empty one (execve(2)).
+    const [first, ...others] = all;
+    assertStarted({ ...first!, argv: [bytes("")] }, results[0]!);
+    others.forEach((start, index) => assertStarted(start, results[index + 1]!));
+  },
+);
+
+Deno.test(
+  "the stub passes on 60 shapes on arm64 (needs qemu-aarch64 and its compiler)",
+  { ignore: !hasCompiler || !qemu },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe("arm64", CONFIG, directory.path);
+    const launch = await compileLaunch(directory.path);
+    const emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-0"].map(bytes);
+    // The emulator keeps one variable of each name, none without a value, and not their order.
+    const all = starts(60, 2).map(({ argv, variables }) => ({
+      argv,
+      variables: [
+        ...new Map(
+          variables.filter((one) => one.includes(EQUALS)).map((
+            one,
+          ) => [latin1(one).split("=")[0], one]),
+        ).values(),
+      ],
+    }));
+    const emulated = all.map(({ argv: [name, ...rest], variables }) => ({
+      argv: [...emulator, name!, bytes(probe), ...rest],
+      variables,
+    }));
+    const results = await launchAll(launch, "/usr/bin/qemu-aarch64", emulated);
+    all.forEach((start, index) => assertStarted(start, results[index]!, sorted));
+  },
+);
+
+Deno.test(
+  "the stub reads and writes no memory but its own (needs valgrind)",
+  { ignore: !valgrind },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    const argv = ["run-as", "579", "--", "true"];
+    const environment = Object.fromEntries(CONFIG.hidden.map((name) => [name, "x".repeat(99)]));
+    const { code, stderr } = await new Deno.Command("valgrind", {
+      args: ["--quiet", "--error-exitcode=9", probe, ...argv],
+      env: { ...environment, LANG: "C", LC_ALL: "C" },
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  },
+);
+
+Deno.test(
+  "the stub reports a directory that is gone with the command's exit code (needs gcc)",
+  { ignore: !hasCompiler },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    const line = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"';
+    for (
+      const [argv, exit] of [
+        [["users"], 71],
+        [[], 71],
+        [["run-as", "579", "--", "true"], 125],
+        [["--config", "run-as", "users"], 71],
+        [["--config"], 71],
+        [["--config", "x", "--color=never", "run-as"], 125],
+        [["--", "run-as"], 125],
+      ] as const
+    ) {
+      const { code, stdout, stderr } = await new Deno.Command("sh", {
+        args: ["-c", line, "sh", probe, ...argv],
+        cwd: directory.path,
+      }).output();
+      const text = new TextDecoder().decode(stderr);
+      assertEquals([code, stdout.length], [exit, 0], argv.join(" "));
+      assertEquals(text, "ipcauth: error: The current directory is gone\nhint: cd /\n");
+    }
+  },
+);
+
+Deno.test(
+  "the stub reports a missing /proc and too few descriptors (needs root and gcc)",
+  { ignore: !hasCompiler || Deno.uid() !== 0 },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    const run = async (line: string) => {
+      const { code, stderr } = await new Deno.Command("sh", { args: ["-c", line] }).output();
+      return [code, new TextDecoder().decode(stderr)];
+    };
+    const withoutProc = (words: string) =>
+      run(`exec unshare --mount sh -c 'umount -l /proc; exec ${probe} ${words}'`);
+    assertEquals(await withoutProc("run-as 579"), [0, ""]);
+    assertEquals(await withoutProc("long"), [
+      71,
+      "ipcauth: error: There is no /proc, and the program cannot run without it\n" +
+      "hint: mount -t proc proc /proc\n",
+    ]);
+    const few = (limit: number, words: string) => run(`ulimit -n ${limit}; exec ${probe} ${words}`);
+    assertEquals(await few(64, "long"), [0, ""]);
+    assertEquals(await few(63, "run-as 579 -- true"), [
+      125,
+      "ipcauth: error: A process may open too few files here: 63, and 64 are needed\n" +
+      "hint: ulimit -n 1024\n",
+    ]);
+  },
+);

@@ -1,0 +1,18 @@
+/** `connect`, and its threads. */
+import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
+import { isWorker, start, startThread, type Threads } from "./start.ts";
+
+const THREADS: Threads = {
+  "tunnel": async () => (await import("../../../../lib/client/tunnel.ts")).runTunnelWorker,
+  "name service": async () =>
+    (await import("../../../../lib/names/lookup_worker.ts")).runLookupWorker,
+};
+
+if (isWorker) startThread(THREADS);
+else {
+  start(parseCommandLine, {
+    usage: () => import("../../../../lib/cli/usage.ts"),
+    ids: () => import("../../../../lib/libc/ids.ts"),
+    connect: () => import("../../../../lib/cli/connect.ts"),
+  });
+}

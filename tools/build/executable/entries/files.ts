@@ -1,0 +1,10 @@
+/** `users` and `gen-key`: the commands that read and write files only. */
+import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
+import { start } from "./start.ts";
+
+start(parseCommandLine, {
+  usage: () => import("../../../../lib/cli/usage.ts"),
+  ids: () => import("../../../../lib/libc/ids.ts"),
+  users: () => import("../../../../lib/cli/users.ts"),
+  genKey: () => import("../../../../lib/cli/gen_key.ts"),
+});

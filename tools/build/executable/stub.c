@@ -1,0 +1,326 @@
+/*
+ * The first code of an ipcauth executable. The kernel and ld.so(8) have loaded the JavaScript
+ * runtime and its libraries; then ld.so jumps here instead of to the runtime. The stub gives the
+ * runtime its arguments and an environment in which no variable of the caller configures it, and
+ * jumps to the runtime's own entry. It uses no library, writes no file, and has no state.
+ *
+ *   before   argv  ipcauth ARG...                      envp  caller's variables
+ *   after    argv  ipcauth run FLAG... data:... ARG... envp  caller's variables, those that the
+ *                                                            runtime obeys with a prefix; settings
+ *
+ * docs/executable.md explains each step. The layout of `struct config` is written by
+ * stub_config.ts.
+ */
+
+typedef unsigned long u64;
+typedef long i64;
+
+/* All fields but `needs_…` and `count` are offsets from the address of `config`. A list is a
+ * sequence of strings, each ended by a zero byte, and ends with an empty string. */
+struct payload {
+  i64 word;          /* string: the first argument that selects it; empty for the first payload */
+  i64 needs_operand; /* 1: only where the second argument does not begin with "-" */
+  i64 needs_proc;    /* 1: the runtime would panic without /proc */
+  i64 flags;         /* list: the runtime's arguments before the script */
+  i64 script;        /* string: a data: URL (RFC 2397) */
+};
+struct config {
+  i64 entry;   /* the runtime's own entry point */
+  i64 environ; /* the slot of the global offset table that holds the address of `environ` */
+  i64 hidden;  /* list: names of the variables that get the prefix */
+  i64 settings; /* list: NAME=VALUE, added to the environment */
+  i64 valued; /* list: the flags before a command that take a value as an argument of its own */
+  i64 count;   /* number of payloads */
+  struct payload payloads[]; /* the first one is for all other arguments */
+};
+extern const struct config config __attribute__((visibility("hidden")));
+
+#define TEXT(offset) ((const char *)&config + (offset))
+#define PREFIX "IPCAUTH_KEEP_"
+#define LIST "IPCAUTH_KEEP"
+
+/*
+ * The entry. The stack pointer is the address of argc (System V ABI, "Process Initialization"). It
+ * moves down by what measure() returns, prepare() fills the memory in between, and the runtime
+ * starts with it. The register with a function of ld.so (x64: rdx, arm64: x0) keeps its value.
+ */
+#if defined(__x86_64__)
+
+__asm__(".section .text.start,\"ax\"\n"
+        ".globl _start\n"
+        "_start:\n"
+        "  xor %ebp, %ebp\n"
+        "  mov %rdx, %r12\n"
+        "  mov %rsp, %rbx\n"
+        "  mov %rsp, %rdi\n"
+        "  call measure\n"
+        "  sub %rax, %rsp\n"
+        "  mov %rbx, %rdi\n"
+        "  mov %rsp, %rsi\n"
+        "  call prepare\n"
+        "  mov %r12, %rdx\n"
+        "  lea config(%rip), %rax\n"
+        "  add (%rax), %rax\n"
+        "  jmp *%rax\n"
+        ".text\n");
+
+enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_GETCWD = 79, SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269,
+       SYS_PRLIMIT64 = 302 };
+
+static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
+  register i64 r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+  i64 result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+#elif defined(__aarch64__)
+
+__asm__(".section .text.start,\"ax\"\n"
+        ".globl _start\n"
+        "_start:\n"
+        "  mov x29, #0\n"
+        "  mov x30, #0\n"
+        "  mov x20, x0\n"
+        "  mov x19, sp\n"
+        "  mov x0, sp\n"
+        "  bl measure\n"
+        "  sub sp, x19, x0\n"
+        "  mov x0, x19\n"
+        "  mov x1, sp\n"
+        "  bl prepare\n"
+        "  mov x0, x20\n"
+        "  adrp x1, config\n"
+        "  add x1, x1, :lo12:config\n"
+        "  ldr x2, [x1]\n"
+        "  add x1, x1, x2\n"
+        "  br x1\n"
+        ".text\n");
+
+enum { SYS_GETCWD = 17, SYS_FACCESSAT = 48, SYS_WRITE = 64, SYS_EXIT_GROUP = 94, SYS_MMAP = 222,
+       SYS_PRLIMIT64 = 261 };
+
+static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
+  register i64 x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
+               x2 __asm__("x2") = c, x3 __asm__("x3") = d, x4 __asm__("x4") = e,
+               x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "memory");
+  return x0;
+}
+
+#else
+#error "there are builds for x64 and arm64"
+#endif
+
+/* Exit codes of ipcauth: an error of the system, and the same where `run-as` was asked for. */
+enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
+enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_NOFILE = 7 };
+/* The fewest files that a server opens, rounded up (launcher.ts). */
+enum { MIN_DESCRIPTORS = 64 };
+enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, PATH_MAX = 4096 };
+
+static u64 length(const char *text) {
+  u64 count = 0;
+  while (text[count]) count++;
+  return count;
+}
+
+static int equal(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return *a == *b;
+}
+
+/* Whether an environment string has this name. */
+static int is_named(const char *variable, const char *name) {
+  while (*name && *name == *variable) name++, variable++;
+  return !*name && *variable == '=';
+}
+
+static int begins_with(const char *text, const char *prefix) {
+  while (*prefix)
+    if (*prefix++ != *text++) return 0;
+  return 1;
+}
+
+static int is_in(const char *list, const char *variable) {
+  for (; *list; list += length(list) + 1)
+    if (is_named(variable, list)) return 1;
+  return 0;
+}
+
+/* The number of strings in a list. */
+static u64 count_of(const char *list) {
+  u64 count = 0;
+  for (; *list; list += length(list) + 1) count++;
+  return count;
+}
+
+static char *append(char *end, const char *text) {
+  while (*text) *end++ = *text++;
+  return end;
+}
+
+/* Appends the strings of a list to an array of pointers. @returns The end of the array. */
+static u64 *append_list(u64 *end, const char *list) {
+  for (; *list; list += length(list) + 1) *end++ = (u64)list;
+  return end;
+}
+
+/* Whether the arguments are those of `run-as`, after the flags that every command has. */
+static int is_run_as(u64 argc, char **argv) {
+  for (u64 i = 1; i < argc; i++) {
+    if (argv[i][0] != '-') return equal(argv[i], "run-as");
+    const char *flag = TEXT(config.valued);
+    while (*flag && !equal(argv[i], flag)) flag += length(flag) + 1;
+    if (*flag) i++;
+  }
+  return 0;
+}
+
+/* Ends the process with two lines on standard error. */
+static void fail(u64 argc, char **argv, const char *message) {
+  call(SYS_WRITE, 2, (i64)message, (i64)length(message), 0, 0, 0);
+  call(SYS_EXIT_GROUP, is_run_as(argc, argv) ? EXIT_RUN_AS : EXIT_SYSTEM, 0, 0, 0, 0, 0);
+}
+
+/* The runtime would end with a stack trace where the current directory was removed (ENOENT), or is
+ * outside the root of the process ("(unreachable)..."; getcwd(2)). */
+static void check_directory(u64 argc, char **argv) {
+  char path[PATH_MAX];
+  const i64 result = call(SYS_GETCWD, (i64)path, PATH_MAX, 0, 0, 0, 0);
+  if (result == -ENOENT || (result > 0 && path[0] != '/'))
+    fail(argc, argv, "ipcauth: error: The current directory is gone\nhint: cd /\n");
+}
+
+/* The runtime would panic, or end without a word. It raises the soft limit to the hard one. */
+static void check_system(u64 argc, char **argv, const struct payload *payload) {
+  u64 limits[2]; /* soft, hard (getrlimit(2)) */
+  if (payload->needs_proc && call(SYS_FACCESSAT, AT_FDCWD, (i64) "/proc/self/fd", 0, 0, 0, 0) < 0)
+    fail(argc, argv,
+         "ipcauth: error: There is no /proc, and the program cannot run without it\n"
+         "hint: mount -t proc proc /proc\n");
+  if (call(SYS_PRLIMIT64, 0, RLIMIT_NOFILE, 0, (i64)limits, 0, 0) < 0 ||
+      limits[1] >= MIN_DESCRIPTORS)
+    return;
+  char message[160];
+  char *end = append(message, "ipcauth: error: A process may open too few files here: ");
+  if (limits[1] >= 10) *end++ = '0' + limits[1] / 10;
+  *end++ = '0' + limits[1] % 10;
+  *append(end, ", and 64 are needed\nhint: ulimit -n 1024\n") = 0;
+  fail(argc, argv, message);
+}
+
+static const struct payload *select_payload(u64 argc, char **argv) {
+  for (i64 i = 1; i < config.count && argc > 1; i++) {
+    const struct payload *one = config.payloads + i;
+    if (!equal(argv[1], TEXT(one->word))) continue;
+    if (!one->needs_operand || (argc > 2 && argv[2][0] != '-')) return one;
+  }
+  return config.payloads;
+}
+
+/* Whether the caller set a variable that only this stub may set. */
+static int is_own(const char *variable) {
+  return begins_with(variable, PREFIX) || is_named(variable, LIST);
+}
+
+/* What the kernel put on the stack. */
+struct start {
+  u64 argc;
+  char **argv;
+  char **envp;
+  u64 variables;       /* number of strings in envp */
+  const u64 *auxiliary; /* getauxval(3) */
+  u64 auxiliary_words; /* with the zero pair at its end */
+};
+
+static struct start read_start(const u64 *stack) {
+  struct start start = {.argc = stack[0], .argv = (char **)(stack + 1)};
+  start.envp = start.argv + start.argc + 1;
+  while (start.envp[start.variables]) start.variables++;
+  start.auxiliary = (const u64 *)(start.envp + start.variables + 1);
+  while (start.auxiliary[start.auxiliary_words]) start.auxiliary_words += 2;
+  start.auxiliary_words += 2;
+  return start;
+}
+
+/*
+ * Checks what can fail, and measures what prepare() writes.
+ *
+ * @param stack The address of argc.
+ * @returns Bytes, a multiple of 16, as the ABI wants the stack pointer to be.
+ */
+__attribute__((used, visibility("hidden"))) u64 measure(const u64 *stack) {
+  const struct start start = read_start(stack);
+  check_directory(start.argc, start.argv);
+  const struct payload *payload = select_payload(start.argc, start.argv);
+  check_system(start.argc, start.argv, payload);
+  const u64 arguments = 1 + count_of(TEXT(payload->flags)) + 1 + start.argc;
+  const u64 variables = start.variables + 1 + count_of(TEXT(config.settings));
+  const u64 words = 1 + arguments + 1 + variables + 1 + start.auxiliary_words;
+  return (8 * words + 15) & ~15UL;
+}
+
+/*
+ * Writes new arguments and a new environment. The old ones stay where they are: the strings are not
+ * copied, and ps(1) shows the caller's arguments.
+ *
+ * @param stack The address of argc; behind it argv, envp and the auxiliary vector.
+ * @param new The address of the new argc, with as many bytes as measure() returned.
+ */
+__attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *new) {
+  const struct start start = read_start(stack);
+  const struct payload *payload = select_payload(start.argc, start.argv);
+  const char *hidden = TEXT(config.hidden);
+
+  /* The names of the variables that the runtime obeys, and these variables with the prefix. */
+  u64 names = sizeof LIST "=";
+  u64 bytes = 0;
+  for (u64 i = 0; i < start.variables; i++) {
+    if (!is_in(hidden, start.envp[i])) continue;
+    const u64 size = length(start.envp[i]) + 1;
+    names += size; /* at least the name and a blank */
+    bytes += size + sizeof PREFIX;
+  }
+  char *list = (char *)call(SYS_MMAP, 0, (i64)(names + bytes), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if ((u64)list > -4096UL)
+    fail(start.argc, start.argv, "ipcauth: error: There is no memory\nhint: ulimit -v unlimited\n");
+  char *list_end = append(list, LIST "=");
+  char *renamed = list + names;
+
+  u64 *end = new + 1;
+  *end++ = (u64) "ipcauth"; /* the runtime would behave as another program for some names */
+  end = append_list(end, TEXT(payload->flags));
+  *end++ = (u64)TEXT(payload->script);
+  for (u64 i = 1; i < start.argc; i++) *end++ = (u64)start.argv[i];
+  new[0] = (u64)(end - new - 1);
+  *end++ = 0;
+
+  u64 *environment = end;
+  for (u64 i = 0; i < start.variables; i++) {
+    char *variable = start.envp[i];
+    if (is_own(variable)) continue;
+    if (!is_in(hidden, variable)) {
+      *end++ = (u64)variable;
+      continue;
+    }
+    *end++ = (u64)renamed;
+    renamed = append(append(renamed, PREFIX), variable) + 1;
+    if (list_end[-1] != '=') *list_end++ = ' ';
+    for (const char *c = variable; *c != '='; c++) *list_end++ = *c;
+  }
+  *end++ = (u64)list;
+  end = append_list(end, TEXT(config.settings));
+  *end++ = 0;
+  for (u64 i = 0; i < start.auxiliary_words; i++) *end++ = start.auxiliary[i];
+
+  /* The C library has stored the address of the old environment already. */
+  **(u64 ***)TEXT(config.environ) = environment;
+}
