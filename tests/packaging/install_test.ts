@@ -1,4 +1,4 @@
-/** `install.sh`, with archives of a stub program that prints which one it is. */
+/** `install.sh`, with a program in place of the executable that prints which one it is. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { writeChecksums } from "../../tools/packaging/checksums.ts";
@@ -6,15 +6,8 @@ import { runProgram } from "../../tools/build/run_program.ts";
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
 
 const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
-const NAME = `ipcauth-1.2.3-linux-${HOST_MACHINE}`;
-
-/**
- * Prints `lib/word`, found relative to itself, as the real launcher finds the rest of the program.
- */
-const STUB_PROGRAM = `#!/bin/sh
-here=$(dirname -- "$(readlink -f -- "$0")")
-cat -- "$here/../lib/word"
-`;
+const NAME = `ipcauth-linux-${HOST_MACHINE}`;
+const OTHER_NAME = `ipcauth-linux-${HOST_MACHINE === "x64" ? "arm64" : "x64"}`;
 
 /** A temporary directory with a release in `release/`. */
 class ReleaseFixture {
@@ -28,16 +21,11 @@ class ReleaseFixture {
     return join(this.directory, ...names);
   }
 
-  /** Makes a release of one archive, or adds one to it. @param word What the program prints. */
+  /** Makes a release of one program, or adds one to it. @param word What the program prints. */
   async release(word: string, name = NAME): Promise<void> {
-    const tree = this.path("tree", name);
-    for (const part of ["bin", "lib"]) await Deno.mkdir(join(tree, part), { recursive: true });
-    await Deno.writeTextFile(join(tree, "bin", "ipcauth"), STUB_PROGRAM);
-    await Deno.chmod(join(tree, "bin", "ipcauth"), 0o755);
-    await Deno.writeTextFile(join(tree, "lib", "word"), `${word}\n`);
     await Deno.mkdir(this.path("release"), { recursive: true });
-    const archive = this.path("release", `${name}.tar.gz`);
-    await runProgram("tar", ["-czf", archive, "-C", this.path("tree"), name], "/");
+    const program = this.path("release", name);
+    await Deno.writeTextFile(program, `#!/bin/sh\n[ "$*" = --version ] && echo ${word}\n`);
     await writeChecksums(this.path("release"), null);
   }
 
@@ -55,19 +43,19 @@ class ReleaseFixture {
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
-  /** All names in the directories of the prefix, hidden ones included. */
+  /** All files below the prefix with their modes, hidden ones included. */
   async installed(prefix: string): Promise<string[]> {
     const names = await runProgram(
       "find",
-      [".", "-mindepth", "2", "-maxdepth", "2"],
+      [".", "-mindepth", "1", "!", "-type", "d", "-printf", "%P %m\\n"],
       this.path(prefix),
     );
     return names.trim().split("\n").sort();
   }
 }
 
-/** The result of a complete installation. */
-const INSTALLED = ["./bin/ipcauth", `./lib/${NAME}`];
+/** The result of a complete installation: names and modes. */
+const INSTALLED = ["bin/ipcauth 755"];
 
 Deno.test("install.sh takes both forms of a flag, and reports a missing value", async (test) => {
   using fixture = new ReleaseFixture();
@@ -110,7 +98,7 @@ Deno.test("install.sh reports a missing tool, not a wrong checksum", async () =>
   using fixture = new ReleaseFixture();
   await fixture.release("one");
   await Deno.mkdir(fixture.path("bin"));
-  for (const tool of ["sh", "uname", "dirname", "mktemp", "rm", "cp", "grep", "wc", "tar"]) {
+  for (const tool of ["sh", "uname", "dirname", "mktemp", "rm", "cp", "grep", "wc"]) {
     const path = (await runProgram("sh", ["-c", `command -v ${tool}`], "/")).trim();
     await Deno.symlink(path, fixture.path("bin", tool));
   }
@@ -123,19 +111,47 @@ Deno.test("install.sh reports a missing tool, not a wrong checksum", async () =>
   assertEquals(/checksum/.test(stderr), false, stderr);
 });
 
-Deno.test("install.sh requires exactly one archive for this machine", async () => {
+Deno.test("install.sh requires exactly one executable for this machine", async () => {
   using fixture = new ReleaseFixture();
   const args = ["--from=release", "--prefix=a"];
-  await fixture.release("other", `ipcauth-1.2.3-linux-${HOST_MACHINE === "x64" ? "arm64" : "x64"}`);
+  await fixture.release("other", OTHER_NAME);
   const none = await fixture.install(args);
   assertEquals(none.code, 1);
-  assertStringIncludes(none.stderr, `names no archive for ${HOST_MACHINE}`);
+  assertStringIncludes(none.stderr, `names no executable for ${HOST_MACHINE}`);
   await fixture.release("one");
-  await fixture.release("two", `ipcauth-1.2.4-linux-${HOST_MACHINE}`);
+  const sums = fixture.path("release", "SHA256SUMS");
+  await Deno.writeTextFile(sums, `${"0".repeat(64)}  ${NAME}\n`, { append: true });
   const two = await fixture.install(args);
   assertEquals(two.code, 1);
-  assertStringIncludes(two.stderr, "more than one archive");
+  assertStringIncludes(two.stderr, "more than one executable");
   await Deno.lstat(fixture.path("a")).then(() => assert(false), () => {});
+});
+
+Deno.test("install.sh runs and installs nothing whose checksum is wrong", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  assertEquals((await fixture.install(["--from=release", "--prefix=a"])).code, 0);
+  const ran = fixture.path("ran");
+  await Deno.writeTextFile(fixture.path("release", NAME), `#!/bin/sh\ntouch ${ran}\n`);
+  const { code, stdout, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
+  assertEquals([code, stdout], [1, ""]);
+  assertStringIncludes(stderr, `the checksum of ${NAME} is wrong: nothing was installed`);
+  await Deno.lstat(ran).then(() => assert(false), () => {});
+  assertEquals(await fixture.installed("a"), INSTALLED);
+  assertEquals(await runProgram(fixture.path("a", "bin", "ipcauth"), ["--version"], "/"), "one\n");
+});
+
+Deno.test("install.sh keeps the old executable where the new one does not run", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  assertEquals((await fixture.install(["--from=release", "--prefix=a"])).code, 0);
+  await Deno.writeTextFile(fixture.path("release", NAME), "#!/nowhere/loader\n");
+  await writeChecksums(fixture.path("release"), null);
+  const { code, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "the executable does not run here: nothing was installed\nhint: ");
+  assertEquals(await fixture.installed("a"), INSTALLED);
+  assertEquals(await runProgram(fixture.path("a", "bin", "ipcauth"), ["--version"], "/"), "one\n");
 });
 
 Deno.test("install.sh replaces any version; the program can be started at all times", async () => {
@@ -148,7 +164,9 @@ Deno.test("install.sh replaces any version; the program can be started at all ti
   const failures: string[] = [];
   const starts = (async () => {
     while (isInstalling) {
-      const { code, stdout, stderr } = await new Deno.Command(fixture.path("a", "bin", "ipcauth"))
+      const { code, stdout, stderr } = await new Deno.Command(fixture.path("a", "bin", "ipcauth"), {
+        args: ["--version"],
+      })
         .output();
       runs++;
       const decoder = new TextDecoder();
@@ -163,15 +181,10 @@ Deno.test("install.sh replaces any version; the program can be started at all ti
     assertEquals([code, stdout, stderr], [0, `${word}\n`, ""]);
     assertEquals(await fixture.installed("a"), INSTALLED);
   }
-  await Deno.remove(fixture.path("release"), { recursive: true });
-  const next = `ipcauth-1.2.4-linux-${HOST_MACHINE}`;
-  await fixture.release("3", next);
-  assertEquals((await fixture.install(args)).stdout, "3\n");
   isInstalling = false;
   await starts;
   assertEquals(failures, []);
   assert(runs > 10);
-  assertEquals(await fixture.installed("a"), [...INSTALLED, `./lib/${next}`]);
 });
 
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
@@ -180,12 +193,12 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     await fixture.release("one");
     await Deno.mkdir(fixture.path("bin"));
     await Deno.mkdir(fixture.path("tmp"));
-    // Sends the signal to its parent, the installer, while it unpacks.
+    // Sends the signal to its parent, the installer, when the new file is there.
     await Deno.writeTextFile(
-      fixture.path("bin", "tar"),
-      `#!/bin/sh\nkill -s ${signal.slice(3)} "$PPID"\nexec /bin/tar "$@"\n`,
+      fixture.path("bin", "chmod"),
+      `#!/bin/sh\nkill -s ${signal.slice(3)} "$PPID"\nexec /bin/chmod "$@"\n`,
     );
-    await Deno.chmod(fixture.path("bin", "tar"), 0o755);
+    await Deno.chmod(fixture.path("bin", "chmod"), 0o755);
     const { signal: endedBy } = await new Deno.Command("sh", {
       args: [INSTALL, "--from=release", "--prefix=a"],
       cwd: fixture.directory,
@@ -197,7 +210,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     assertEquals(endedBy, signal);
     assertEquals(
       await runProgram("find", ["a", "tmp", "-mindepth", "1"], fixture.directory),
-      "a/lib\na/bin\n",
+      "a/bin\n",
     );
   });
 }
@@ -206,7 +219,7 @@ Deno.test("the checksums of a release include its installer, which has the addre
   using fixture = new ReleaseFixture();
   await fixture.release("one");
   const sums = await writeChecksums(fixture.path("release"), "https://host.example/v1");
-  assertMatch(sums, new RegExp(`^[0-9a-f]{64}  install.sh\n[0-9a-f]{64}  ${NAME}.tar.gz\n$`));
+  assertMatch(sums, new RegExp(`^[0-9a-f]{64}  install.sh\n[0-9a-f]{64}  ${NAME}\n$`));
   await runProgram("sha256sum", ["--check", "--strict", "SHA256SUMS"], fixture.path("release"));
   const text = await Deno.readTextFile(fixture.path("release", "install.sh"));
   assertStringIncludes(text, "\nfrom=https://host.example/v1\n");

@@ -74,8 +74,8 @@ await bundle(Deno.args[0] + "/ipcauth", ${JSON.stringify(COMMIT)});
 });
 
 Deno.test({
-  name: "the Debian package has the same bytes under another umask (needs dpkg-deb)",
-  ignore: !isInstalled("dpkg-deb"),
+  name: "the Debian package has the same bytes under another umask (needs dpkg-deb and gcc)",
+  ignore: !isInstalled("dpkg-deb") || !isInstalled("gcc"),
   async fn() {
     await buildTwice(
       `import { debianPackage } from "./tools/packaging/deb.ts";

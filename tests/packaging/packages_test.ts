@@ -1,56 +1,14 @@
-/** The archive and the Debian package: verification, installation, upgrade, removal. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { fromFileUrl, join } from "@std/path";
+/** The Debian package: installation, upgrade, removal. */
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { debianPackage } from "../../tools/packaging/deb.ts";
-import { DEB_FILE_NAME, pack, portable, PORTABLE_NAME } from "../../tools/build/portable.ts";
-import { sha256 } from "../../tools/packaging/sbom.ts";
+import { debFileName } from "../../tools/build/compile.ts";
+import { HOST_MACHINE } from "../../tools/build/elf.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { isInstalled } from "../support/installed.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
-const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
-
-Deno.test("install.sh verifies the checksum before it installs", async (test) => {
-  await using program = await Program.install();
-  const from = program.path("release");
-  await Deno.mkdir(from);
-  await portable(program.path("build", PORTABLE_NAME), COMMIT);
-  const archive = join(from, `${PORTABLE_NAME}.tar.gz`);
-  await pack(program.path("build", PORTABLE_NAME), archive, COMMIT);
-  const sums = `${await sha256(archive)}  ${PORTABLE_NAME}.tar.gz\n`;
-  await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n${sums}`);
-  const install = (prefix: string) =>
-    program.execute(["sh", INSTALL, "--from", from, "--prefix", program.path(prefix)]);
-  await test.step("it installs, and once more over itself", async () => {
-    for (let time = 0; time < 2; time++) {
-      const { code, stdout, stderr } = await install("good");
-      assertEquals([code, stderr], [0, ""]);
-      assertEquals(stdout, `ipcauth ${manifest.version} (${COMMIT.hash})\n`);
-    }
-    const names = [...Deno.readDirSync(program.path("good", "bin"))].map(({ name }) => name);
-    assertEquals(names, ["ipcauth"]);
-  });
-  await test.step("a modified archive is not unpacked", async () => {
-    const file = await Deno.open(archive, { append: true });
-    await file.write(Uint8Array.of(0));
-    file.close();
-    const { code, stderr } = await install("bad");
-    assertEquals(code, 1);
-    assertStringIncludes(stderr, "the checksum");
-    assertStringIncludes(stderr, "nothing was installed");
-    await Deno.lstat(program.path("bad")).then(
-      () => assert(false, "the prefix exists"),
-      (error) => assert(error instanceof Deno.errors.NotFound),
-    );
-  });
-  await test.step("it fails where the checksums lack the archive, or are missing", async () => {
-    await Deno.writeTextFile(join(from, "SHA256SUMS"), `${"0".repeat(64)}  other\n`);
-    assertStringIncludes((await install("none")).stderr, "names no archive");
-    await Deno.remove(join(from, "SHA256SUMS"));
-    assertEquals((await install("none")).code, 1);
-  });
-});
 
 /**
  * Makes an overlay of the machine in a mount namespace, and runs the steps in it; it ends with
@@ -131,8 +89,9 @@ async function nextVersion(program: Program, one: string, two: string): Promise<
 }
 
 Deno.test({
-  name: "the Debian package installs, upgrades, is removed, is purged (needs root and dpkg-deb)",
-  ignore: !isRoot || !isInstalled("dpkg-deb"),
+  name:
+    "the Debian package installs, upgrades, is removed, is purged (needs root, dpkg-deb and gcc)",
+  ignore: !isRoot || !isInstalled("dpkg-deb") || !isInstalled("gcc"),
   async fn() {
     await using program = await Program.install();
     const work = program.path("work");
@@ -144,7 +103,7 @@ Deno.test({
     await Deno.writeTextFile(join(share, "steps.sh"), STEPS);
     const info = await program.execute(["dpkg-deb", "--info", join(share, "one.deb")]);
     assertStringIncludes(info.stdout, `Version: ${manifest.version}`);
-    assertMatch(DEB_FILE_NAME, /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
+    assertMatch(debFileName(HOST_MACHINE), /^ipcauth_[0-9.]+_(amd64|arm64)\.deb$/);
     const { code, stdout, stderr } = await program.execute(
       ["unshare", "--mount", "--propagation", "private", "sh", "-c", LAYER, "sh", share],
     );
@@ -188,15 +147,21 @@ gone
 });
 
 Deno.test({
-  name: "lintian has no error or warning about the Debian package (needs lintian)",
-  ignore: !isInstalled("lintian"),
+  name: "lintian has no error or warning about the Debian package (needs lintian and gcc)",
+  ignore: !isInstalled("lintian") || !isInstalled("gcc"),
   async fn() {
     await using program = await Program.install();
     const work = program.path("work");
     await Deno.mkdir(work);
-    await debianPackage(work, program.path(DEB_FILE_NAME), COMMIT);
+    await debianPackage(work, program.path(debFileName(HOST_MACHINE)), COMMIT);
     const { code, stdout } = await program.execute(
-      ["lintian", "--fail-on", "error,warning", "--allow-root", program.path(DEB_FILE_NAME)],
+      [
+        "lintian",
+        "--fail-on",
+        "error,warning",
+        "--allow-root",
+        program.path(debFileName(HOST_MACHINE)),
+      ],
     );
     assertEquals([code, stdout], [0, ""]);
   },

@@ -1,5 +1,5 @@
 /**
- * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`, from the portable build: the
+ * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`, from the executable: the
  * program, its units, manual pages, completions, and a configuration that allows root only. The
  * service runs as the system user `ipcauth`; root owns the files.
  */
@@ -12,7 +12,8 @@ import { changelog, control, copyright, LINTIAN_OVERRIDES } from "./deb_texts.ts
 import { HOST_MACHINE } from "../build/elf.ts";
 import { manualPages } from "./man.ts";
 import { BUILD_MODE } from "../build/modes.ts";
-import { DEB_FILE_NAME, DOCUMENTS, portable } from "../build/portable.ts";
+import { compile, debFileName, scripts } from "../build/compile.ts";
+import { DOCUMENTS } from "../build/portable.ts";
 import { DIST, ROOT } from "../build/root.ts";
 
 const ARCH = HOST_MACHINE === "x64" ? "amd64" : "arm64";
@@ -32,12 +33,13 @@ export async function debianPackage(work: string, output: string, from: Commit):
     await Deno.chmod(path, mode);
   };
   const example = (name: string) => Deno.readTextFile(join(ROOT, "examples", "systemd", name));
-  await portable(at("usr"), from);
+  const executable = at("usr", "bin", "ipcauth");
+  await Deno.mkdir(at("usr", "bin"), { recursive: true });
+  await compile(HOST_MACHINE, executable, await scripts(from), from);
   const doc = (...names: string[]) => at("usr", "share", "doc", "ipcauth", ...names);
   await Deno.mkdir(doc(), { recursive: true });
-  for (const name of [...DOCUMENTS, "ipcauth.cdx.json"]) {
-    await Deno.rename(at("usr", name), doc(name));
-  }
+  for (const name of DOCUMENTS) await Deno.copyFile(join(ROOT, name), doc(name));
+  await Deno.rename(`${executable}.cdx.json`, doc("ipcauth.cdx.json"));
   const license = await Deno.readTextFile(doc("LICENSE"));
   const notices = await Deno.readTextFile(doc("THIRD-PARTY-NOTICES"));
   await write(doc("copyright"), copyright(license, notices));
@@ -90,8 +92,8 @@ if (import.meta.main) {
   await Deno.mkdir(DIST, { recursive: true });
   const work = await Deno.makeTempDir({ dir: DIST, prefix: ".deb-" });
   try {
-    await debianPackage(work, join(DIST, DEB_FILE_NAME), await readCommit(ROOT));
-    console.log(`built ${join(DIST, DEB_FILE_NAME)}`);
+    await debianPackage(work, join(DIST, debFileName(HOST_MACHINE)), await readCommit(ROOT));
+    console.log(`built ${join(DIST, debFileName(HOST_MACHINE))}`);
   } finally {
     await Deno.remove(work, { recursive: true });
   }

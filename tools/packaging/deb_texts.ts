@@ -45,13 +45,13 @@ export function changelog({ hash, time }: Commit): string {
 
 /** What lintian reports about the runtime, which is built by the Deno authors. */
 export const LINTIAN_OVERRIDES =
-  `# The runtime is Deno, byte for byte as its authors publish it, with their choice of embedded
-# libraries and flags. Debian has no package of it. What is known of its parts is listed in
+  `# The executable begins with the Deno runtime as its authors publish it, with their choice of
+# embedded libraries and flags. Debian has no package of it. What is known of its parts is listed in
 # /usr/share/doc/ipcauth/ipcauth.cdx.json.
-ipcauth: embedded-library *usr/lib/ipcauth/deno*
-ipcauth: hardening-no-relro *usr/lib/ipcauth/deno*
-ipcauth: binary-has-unneeded-section *usr/lib/ipcauth/deno*
-ipcauth: spelling-error-in-binary *usr/lib/ipcauth/deno*
+ipcauth: embedded-library *usr/bin/ipcauth*
+ipcauth: hardening-no-relro *usr/bin/ipcauth*
+ipcauth: binary-has-unneeded-section *usr/bin/ipcauth*
+ipcauth: spelling-error-in-binary *usr/bin/ipcauth*
 `;
 
 /**
@@ -79,16 +79,12 @@ Files: *
 Copyright: 2026 The ipcauth authors
 License: Expat
 
-Files: usr/lib/ipcauth/*.js
+Files: usr/bin/ipcauth
 Copyright: 2026 The ipcauth authors
            2018-2026 the Deno authors
-           Eemeli Aro <eemeli@gmail.com>
-License: Expat and ISC
-
-Files: usr/lib/ipcauth/deno
-Copyright: 2018-2026 the Deno authors
            2014 the V8 project authors
-License: Expat and BSD-3-Clause
+           Eemeli Aro <eemeli@gmail.com>
+License: Expat and BSD-3-Clause and ISC
 Comment: It contains works of other authors. The sources of Deno name them and
  their licenses.
 
