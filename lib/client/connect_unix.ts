@@ -12,7 +12,8 @@ import { peerCredentials, ucred } from "../libc/peer_credentials.ts";
 import { overflowUid } from "../libc/overflow_uid.ts";
 import { connect, unixSocket } from "../libc/sockets.ts";
 import { AddressError, unixAddress } from "../libc/unix_address.ts";
-import { retryUnixConnect, type Scheduler } from "../net/connector.ts";
+import { ConnectQueue } from "../net/connect_queue.ts";
+import type { Scheduler } from "../net/connector.ts";
 import { restoreHint } from "../net/restore_hint.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { connectFailure } from "./connect_failure.ts";
@@ -90,7 +91,7 @@ async function tryConnect(
   if (typeof result !== "number") return { connection: result, error: 0 };
   if (result !== Errno.EAGAIN) return { connection: null, error: result };
   return await new Promise((resolve, reject) => {
-    retryUnixConnect(RUNTIME_TIMERS, result, attempt, timeoutMs, {
+    new ConnectQueue(RUNTIME_TIMERS).add(attempt, timeoutMs, {
       onConnected: (connection) => resolve({ connection, error: 0 }),
       onConnectError: (error) => {
         if (error.kind === "system") reject(error.cause);

@@ -7,6 +7,7 @@
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
+import { ConnectQueues } from "../net/connect_queues.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
 import { KnownNames } from "../names/known_names.ts";
 import type { LookupResult } from "../names/results.ts";
@@ -165,6 +166,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     return {
       reactor,
       buffers: new RelayBuffers(),
+      connectQueues: new ConnectQueues(reactor),
       liveConfig,
       sessions,
       events,

@@ -7,6 +7,7 @@ import type { LiveConfig } from "../config/live_config.ts";
 import type { Failure } from "../errors.ts";
 import type { EventBuffer } from "../log/event_buffer.ts";
 import type { KnownNames } from "../names/known_names.ts";
+import type { ConnectQueues } from "../net/connect_queues.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { DenyDecision, HostFacts, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
@@ -36,6 +37,8 @@ export interface DataPlaneContext extends HandshakeContext {
   /** What is known of the name service. */
   readonly names: KnownNames;
   readonly hostFacts: HostFacts;
+  /** The clients that wait for a backend. */
+  readonly connectQueues: ConnectQueues;
   /** The server's effective uid. */
   readonly serverUid: number;
   /**

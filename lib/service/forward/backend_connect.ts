@@ -3,15 +3,23 @@
  *
  * @module
  */
-import type { Descriptor } from "../../libc/descriptor.ts";
+import { Descriptor } from "../../libc/descriptor.ts";
 import type { SocketAddress } from "../../libc/inet_address.ts";
-import { connect, unixSocket } from "../../libc/sockets.ts";
+import { BROKEN, connect, peek, unixSocket } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
-import { type ConnectError, type ConnectHandler, retryUnixConnect } from "../../net/connector.ts";
+import type { ConnectQueue } from "../../net/connect_queue.ts";
+import type { ConnectError, ConnectHandler } from "../../net/connector.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { TerminationReason } from "../../net/relay_outcome.ts";
 import { TcpConnector } from "../../net/tcp_connector.ts";
-import type { Reactor } from "../../reactor/reactor.ts";
+import {
+  EPOLLET,
+  EPOLLHUP,
+  EPOLLRDHUP,
+  type Reactor,
+  type Registration,
+  type Watcher,
+} from "../../reactor/reactor.ts";
 import type { ClientConnection } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
 import type { BackendIdentity } from "./backend_identity.ts";
@@ -51,10 +59,12 @@ export function connectUnix(
 type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | CloseReason;
 
 /** The handle of a session until its backend has accepted. */
-export class BackendConnect implements SessionHandle, ConnectHandler {
+export class BackendConnect implements SessionHandle, ConnectHandler, Watcher {
   readonly #reactor: Reactor;
   readonly #session: Session;
-  readonly #client: ClientConnection;
+  #client: ClientConnection;
+  /** The client's connection while its hang-up is watched; null before and after. */
+  #registration: Registration | null = null;
   readonly #join: Join;
   /** The backend on TCP that is being connected to; null before that, and on a Unix socket. */
   #tcp: TcpBackend | null = null;
@@ -70,20 +80,10 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     this.#join = join;
   }
 
-  /**
-   * Goes on connecting to a backend on a Unix socket.
-   *
-   * @param errno The error number of the first attempt.
-   * @param attempt Connects.
-   */
-  toUnix(errno: number, attempt: () => Descriptor | number): SessionHandle {
-    this.#cancelAttempts = retryUnixConnect(
-      this.#reactor,
-      errno,
-      attempt,
-      CONNECT_TIMEOUT_MS,
-      this,
-    );
+  /** Waits for a backend on a Unix socket whose backlog is full. @param attempt Connects. */
+  toUnix(queue: ConnectQueue, attempt: () => Descriptor | number): SessionHandle {
+    this.#watchClient();
+    this.#cancelAttempts = queue.add(attempt, CONNECT_TIMEOUT_MS, this);
     return this;
   }
 
@@ -97,10 +97,13 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     const connector = new TcpConnector(this.#reactor, addresses, CONNECT_TIMEOUT_MS, this);
     this.#cancelAttempts = () => connector.cancel();
     const backend = connector.start();
-    return backend === null ? this : this.#joined(backend);
+    if (backend !== null) return this.#joined(backend);
+    this.#watchClient();
+    return this;
   }
 
   #awaitAddresses(tcp: TcpBackend): SessionHandle {
+    this.#watchClient();
     const cancelAsk = tcp.ask(() => {
       timer.cancel();
       this.#attempt(() => this.toTcp(tcp));
@@ -129,8 +132,9 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
   #attempt(step: () => void): void {
     try {
       step();
-    } catch {
+    } catch (error) {
       // No descriptor is left, for example.
+      this.#reactor.report(error);
       this.#end("backend-error");
     }
   }
@@ -144,8 +148,39 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     this.#end(reason);
   }
 
+  /** The client has closed, half-closed or reset its connection. */
+  onEvents(mask: number): void {
+    if (this.#registration === null) return;
+    const available = peek(this.#registration.descriptor);
+    if (available === BROKEN) this.#end("error");
+    // What it has sent before it left is for the backend.
+    if (available !== 0 || this.#client.received?.length) return;
+    // Without FIN before it, an end is a truncation. A Unix client that has only ended its own
+    // direction waits for an answer.
+    if (this.#client.seal !== null) this.#end("truncated");
+    else if ((mask & EPOLLHUP) !== 0) this.#end("end");
+  }
+
+  onFault(): void {
+    this.#end("backend-error");
+  }
+
+  /** Reports a hang-up once, also one that has come before. */
+  #watchClient(): void {
+    const { descriptor } = this.#client;
+    this.#registration ??= this.#reactor.watch(descriptor, EPOLLRDHUP | EPOLLET, this);
+  }
+
+  /** The client's connection, which is not watched any more. */
+  #takeClient(): ClientConnection {
+    const registration = this.#registration;
+    if (registration === null) return this.#client;
+    this.#registration = null;
+    return this.#client = { ...this.#client, descriptor: new Descriptor(registration.release()) };
+  }
+
   #joined(backend: Descriptor): SessionHandle {
-    const handle = this.#join(this.#client, backend);
+    const handle = this.#join(this.#takeClient(), backend);
     if (typeof handle === "string") return this.#endSoon(handle);
     this.#settled = true;
     this.#session.attach(handle);
@@ -162,9 +197,10 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     if (this.#settled) return;
     this.#settled = true;
     this.#cancelAttempts();
-    this.#client.seal?.wipe();
+    const { seal, descriptor } = this.#takeClient();
+    seal?.wipe();
     // Already closed if `#join` failed.
-    if (this.#client.descriptor.isOpen) drainAndClose(this.#client.descriptor);
+    if (descriptor.isOpen) drainAndClose(descriptor);
     this.#session.recordBytes({ in: 0, out: 0 });
     this.#session.end(reason);
   }

@@ -5,10 +5,12 @@
  */
 import type { ServiceConfig } from "../../config/types.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
+import { Errno } from "../../libc/errno.ts";
 import type { SocketAddress } from "../../libc/inet_address.ts";
 import { setTcpOptions } from "../../libc/tcp_socket.ts";
 import { unixAddress } from "../../libc/unix_address.ts";
 import type { CloseReason } from "../../log/session_event.ts";
+import type { ConnectQueue } from "../../net/connect_queue.ts";
 import { Relay } from "../../net/relay.ts";
 import type { RelayOutcome, RelayOwner, TerminationReason } from "../../net/relay_outcome.ts";
 import type { RelayConnection } from "../../net/relay_end.ts";
@@ -23,14 +25,17 @@ import { BackendTrust } from "./backend_trust.ts";
 import { TcpBackend } from "./tcp_backend.ts";
 
 /** What the service `forward` needs of the data plane. */
-export type ForwardContext = RelayContext & AccountContext & Pick<DataPlaneContext, "hostFacts">;
+export type ForwardContext =
+  & RelayContext
+  & AccountContext
+  & Pick<DataPlaneContext, "hostFacts" | "connectQueues">;
 
 /** Forwards connections to one backend. */
 export class Forwarder implements Service {
   readonly name = "forward";
   readonly #context: ForwardContext;
   readonly #kind: "unix" | "tcp";
-  readonly #backend: SocketAddress | TcpBackend;
+  readonly #backend: { readonly address: SocketAddress; readonly queue: ConnectQueue } | TcpBackend;
   readonly #identity: BackendIdentity;
   /** Null for a backend on TCP. */
   readonly #trust: BackendTrust | null;
@@ -50,7 +55,7 @@ export class Forwarder implements Service {
     this.#context = context;
     this.#kind = target.kind;
     this.#backend = target.kind === "unix"
-      ? unixAddress(target.path)
+      ? { address: unixAddress(target.path), queue: context.connectQueues.of(target.path) }
       : new TcpBackend(context.names, target);
     const { hostFacts, names } = context;
     this.#trust = target.kind === "tcp" ? null : new BackendTrust({
@@ -74,17 +79,20 @@ export class Forwarder implements Service {
     const backendConnect = () =>
       new BackendConnect(reactor, session, client, (...ends) => this.#join(session, ...ends));
     try {
-      const address = this.#backend;
-      if (address instanceof TcpBackend) return backendConnect().toTcp(address);
-      // A backend on this host normally accepts at once: then no BackendConnect is needed.
+      if (this.#backend instanceof TcpBackend) return backendConnect().toTcp(this.#backend);
+      const { address, queue } = this.#backend;
       const attempt = () => connectUnix(this.#identity, session, address);
+      if (queue.size > 0) return backendConnect().toUnix(queue, attempt);
+      // A backend on this host normally accepts at once: then no BackendConnect is needed.
       const backend = attempt();
-      if (typeof backend === "number") return backendConnect().toUnix(backend, attempt);
+      if (backend === Errno.EAGAIN) return backendConnect().toUnix(queue, attempt);
+      if (typeof backend === "number") return backendConnect().fail("backend-refused");
       const handle = this.#join(session, client, backend);
       return typeof handle === "string" ? backendConnect().fail(handle) : handle;
-    } catch {
+    } catch (error) {
       // No descriptor is left, for example: this session has no backend, and others are not
       // affected.
+      reactor.report(error);
       return backendConnect().fail("backend-error");
     }
   }
