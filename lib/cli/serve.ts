@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { EventCredit } from "../log/event_credit.ts";
 import { resolve } from "@std/path";
 import { parseTarget } from "../net/address.ts";
 import { loadHostFacts } from "../config/load.ts";
@@ -98,6 +99,7 @@ async function prepare(
       hostFacts,
       host: hostName(),
       version: context.version,
+      creditMemory: EventCredit.memory(),
       serverUser: nameByUid(hostFacts.serverUid),
       environmentBlock: readProcBytes("/proc/self/environ"),
       names: names.known,

@@ -7,6 +7,7 @@
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
+import { EventCredit } from "../log/event_credit.ts";
 import { ConnectQueues } from "../net/connect_queues.ts";
 import { RelayBuffers } from "../net/relay_buffers.ts";
 import { KnownNames } from "../names/known_names.ts";
@@ -77,7 +78,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     );
     const { liveConfig, reactor } = this.#context;
     this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
-    this.#stderrBudget = new StderrBudget(reactor);
+    this.#stderrBudget = new StderrBudget(reactor, () => this.#context.events.isBehind);
     this.#greeter = this.#createGreeter(options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
     this.#listeners = new ListenerManager(this.#context, inherited, serviceOf, {
@@ -139,7 +140,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   }
 
   #createContext(
-    { hostFacts, serverUser, names: known }: WorkerOptions,
+    { hostFacts, serverUser, names: known, creditMemory }: WorkerOptions,
     liveConfig: LiveConfig,
   ): DataPlaneContext {
     const post = this.#post;
@@ -149,9 +150,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     );
     names.update(known);
     const reactor = new Reactor((error) => events.logError(error));
-    const events = new EventBuffer(reactor, {
-      events: (batch) => post({ kind: "events", batch }),
-      error: (message) => post({ kind: "error", message }),
+    const events = new EventBuffer(reactor, new EventCredit(creditMemory), {
+      events: (batch, bytes) => post({ kind: "events", batch, bytes }),
     });
     const sessions = new SessionTable((session) => {
       events.logClose(session.closeRecord());
@@ -195,10 +195,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     const host: ConsoleHost = {
       adopt: (descriptor, handover) => {
         // The control plane must know the session before it owns its connection.
-        events.flush();
-        this.#post({ kind: "adopt", descriptor, handover });
+        events.inOrder(() => this.#post({ kind: "adopt", descriptor, handover }));
       },
-      terminate: (session) => this.#post({ kind: "terminate", session }),
+      terminate: (session) => events.inOrder(() => this.#post({ kind: "terminate", session })),
       idleTimeout: () => liveConfig.config.limits.idleTimeout,
     };
     return new ConsoleGreeter(this.#context, host, options);

@@ -6,7 +6,7 @@
 import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
-import type { SessionEvent } from "../log/session_event.ts";
+import type { DataPlaneEvent } from "../log/session_event.ts";
 import type { LookupRequest, LookupResult } from "../names/results.ts";
 import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts, RevokeReason } from "../policy/types.ts";
@@ -27,6 +27,8 @@ export interface WorkerOptions {
   /** The host's name. */
   readonly host: string;
   readonly version: string;
+  /** Counts the events that the control plane has handled: {@linkcode EventCredit}. */
+  readonly creditMemory: SharedArrayBuffer;
   /** The name of the server's own user. */
   readonly serverUser: string;
   /** The server's environment as in `/proc/PID/environ`, for the programs that it starts. */
@@ -84,7 +86,12 @@ export type ToControlPlane =
     readonly exit: number;
     readonly hint: string | undefined;
   }
-  | { readonly kind: "events"; readonly batch: readonly SessionEvent[] }
+  | {
+    readonly kind: "events";
+    readonly batch: readonly DataPlaneEvent[];
+    /** What the batch counts for, in the credit of {@linkcode WorkerOptions}. */
+    readonly bytes: number;
+  }
   /** An internal or system error, unrelated to an access decision. */
   | { readonly kind: "error"; readonly message: string }
   /** A console session and its connection. The descriptor is owned by the control plane. */

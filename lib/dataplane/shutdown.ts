@@ -74,7 +74,7 @@ export class Shutdown {
     this.#attempt(
       () => this.#reaper.killAll(),
       () => this.#listeners.wipe(),
-      () => events.flush(),
+      () => events.flushAll(),
       () => reactor.stop(),
     );
   }

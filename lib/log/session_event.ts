@@ -65,6 +65,8 @@ export interface AllowRecord extends EventSubject {
 /** The end of a session. */
 export interface CloseRecord {
   readonly session: number;
+  /** The user name that the session started with. */
+  readonly user: string;
   readonly reason: CloseReason;
   /** Bytes of plaintext; undefined where the program had the connection to itself. */
   readonly bytesIn: number | undefined;
@@ -83,7 +85,7 @@ export type AllowEvent = AllowRecord & { readonly event: "allow" };
 
 /** An event of a session that has started. `time` is in milliseconds since the epoch. */
 export type SessionUpdate =
-  & { readonly time: number; readonly session: number }
+  & { readonly time: number; readonly session: number; readonly user: string }
   & (
     | { readonly event: "revoke"; readonly reason: string }
     /** A line that the session's program wrote to its standard error, or so many are left out. */
@@ -91,8 +93,44 @@ export type SessionUpdate =
     | { readonly event: "close" } & CloseRecord
   );
 
-/** An event of the data plane. */
+/** What happened to a connection or to a session. */
 export type SessionEvent =
   | AllowEvent
   | (DenyRecord & { readonly event: "deny"; readonly time: number })
   | SessionUpdate;
+
+/** An internal or system error, unrelated to an access decision; text without secrets. */
+export interface ErrorEvent {
+  readonly event: "error";
+  readonly time: number;
+  readonly message: string;
+}
+
+/** So many events are not logged here, because too many waited. */
+export interface LostEvent {
+  readonly event: "lost";
+  readonly time: number;
+  lines: number;
+}
+
+/** What the lost events say, beside their lines. */
+export interface UnloggedEvent {
+  readonly event: "unlogged";
+  /** Sessions that have started, and are open. */
+  readonly opened: readonly AllowEvent[];
+  /** The numbers of sessions that have ended, whose start was logged. */
+  readonly closed: readonly number[];
+  /** How often a reason has denied a connection. */
+  readonly denied: readonly (readonly [reason: string, count: number])[];
+  readonly counts: {
+    readonly allowed: number;
+    readonly denied: number;
+    readonly revoked: number;
+    readonly closed: number;
+    readonly bytes_in: number;
+    readonly bytes_out: number;
+  };
+}
+
+/** An event of the data plane. */
+export type DataPlaneEvent = SessionEvent | ErrorEvent | LostEvent | UnloggedEvent;

@@ -4,7 +4,13 @@
  * @module
  */
 import type { AuditEvent } from "../log/audit_event.ts";
-import type { AllowEvent, SessionEvent, SessionUpdate } from "../log/session_event.ts";
+import type {
+  AllowEvent,
+  DataPlaneEvent,
+  SessionUpdate,
+  UnloggedEvent,
+} from "../log/session_event.ts";
+import { lossText } from "../log/server_log.ts";
 import type { SessionRecord } from "../service/console/protocol.ts";
 
 /** An open session: its start, and the user that it acts as now. */
@@ -25,8 +31,13 @@ export class SessionRegistry {
    *
    * @returns Their audit events: updates of a session get the facts of its start.
    */
-  record(batch: readonly SessionEvent[]): AuditEvent[] {
-    return batch.map((event) => this.#recordOne(event));
+  record(batch: readonly DataPlaneEvent[]): AuditEvent[] {
+    const lines: AuditEvent[] = [];
+    for (const event of batch) {
+      if (event.event === "unlogged") this.#recordUnlogged(event);
+      else lines.push(this.#recordOne(event));
+    }
+    return lines;
   }
 
   /** The open sessions, oldest first. */
@@ -59,11 +70,29 @@ export class SessionRegistry {
     };
   }
 
-  #recordOne(event: SessionEvent): AuditEvent {
+  #recordUnlogged({ opened, closed, denied, counts }: UnloggedEvent): void {
+    for (const start of opened) this.#start(start);
+    for (const session of closed) this.#open.delete(session);
+    for (const [reason, count] of denied) {
+      this.#denied.set(reason, (this.#denied.get(reason) ?? 0) + count);
+    }
+    const names = Object.keys(counts) as (keyof UnloggedEvent["counts"])[];
+    for (const name of names) this.#counts[name] += counts[name];
+  }
+
+  #start(event: AllowEvent): void {
+    this.#open.set(event.session, { start: event, user: event.user ?? String(event.uid) });
+  }
+
+  #recordOne(event: Exclude<DataPlaneEvent, UnloggedEvent>): AuditEvent {
     switch (event.event) {
+      case "error":
+        return event;
+      case "lost":
+        return { event: "error", time: event.time, message: lossText(event.lines) };
       case "allow":
         this.#counts.allowed++;
-        this.#open.set(event.session, { start: event, user: event.user ?? String(event.uid) });
+        this.#start(event);
         return event;
       case "deny":
         this.#counts.denied++;

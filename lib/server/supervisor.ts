@@ -9,6 +9,7 @@ import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/me
 import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
+import { EventCredit } from "../log/event_credit.ts";
 import { boundedDelay } from "../reactor/timers.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
@@ -50,6 +51,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #dataPlane: WorkerChannel<WorkerOptions, ToDataPlane, ToControlPlane>;
   readonly #registry = new SessionRegistry();
+  readonly #credit: EventCredit;
   #console: Promise<ConsoleSessions> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
   readonly #listeners = new Set<string>();
@@ -60,6 +62,7 @@ export class Supervisor {
   /** Starts the server. */
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#credit = new EventCredit(options.worker.creditMemory);
     this.#dataPlane = new WorkerChannel(options.thread, options.worker, {
       onEvent: (message) => this.#handle(message),
       onError: (error) => this.#outcome.reject(error),
@@ -137,7 +140,11 @@ export class Supervisor {
         );
         return;
       case "events":
-        audit.record(...this.#registry.record(message.batch));
+        try {
+          audit.record(...this.#registry.record(message.batch));
+        } finally {
+          this.#credit.handle(message.bytes);
+        }
         return;
       case "error":
         audit.record({ event: "error", time: Date.now(), message: message.message });

@@ -198,6 +198,7 @@ export class Session {
   closeRecord(): CloseRecord {
     return {
       session: this.id,
+      user: this.facts.user,
       reason: this.#reason,
       bytesIn: this.#bytes?.in,
       bytesOut: this.#bytes?.out,

@@ -57,7 +57,7 @@ function fieldsOf(...lines: AuditEvent[]): string[] {
 
 const SUBJECT = { time: 0, listener: "tcp:127.0.0.1:4569", user: "bob" };
 const PEER = { pid: 7, uid: 579, gid: 579, exe: "/bin/true" };
-const SESSION = { time: 0, session: 1 };
+const SESSION = { time: 0, session: 1, user: "bob" };
 
 /** What a session, and a denied connection, may be logged with. */
 const EVENTS: readonly SessionEvent[] = [

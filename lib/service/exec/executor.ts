@@ -133,9 +133,10 @@ export class Executor implements Service {
   ): ExecSession {
     const { reactor, events } = this.#context;
     const { reader, writer } = pipe();
-    const errors = new ErrorStream(reactor, reader, session.facts.user, this.#budget, {
-      line: (text) => events.logStderr(session.id, text),
-      lost: (count) => events.logLostStderr(session.id, count),
+    const { user } = session.facts;
+    const errors = new ErrorStream(reactor, reader, user, this.#budget, {
+      line: (text) => events.logStderr(session.id, user, text),
+      lost: (count) => events.logLostStderr(session.id, user, count),
     });
     try {
       makeBlocking(pair.descriptor);
