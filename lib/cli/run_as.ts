@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HIDDEN, LIST, namesIn, SETTINGS } from "../config/launcher_environment.ts";
+import { FILE_LIMIT, HIDDEN, LIST, namesIn, SETTINGS } from "../config/launcher_environment.ts";
 import { Failure } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import {
@@ -20,15 +20,17 @@ import {
   gidByName,
   groupsOf,
 } from "../libc/ids.ts";
+import { limitOwnInheritance } from "../libc/inheritance.ts";
 import {
   argumentBytes,
   exec,
+  readVariable,
   removeVariable,
   renameVariable,
   restoreDefaults,
   setVariable,
 } from "../libc/process.ts";
-import { THIS_THREAD } from "../libc/thread_ids.ts";
+import { THIS_THREAD, threadUid } from "../libc/thread_ids.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 
@@ -59,13 +61,15 @@ export function runAs(request: RunAsRequest): never {
   if (command === undefined) throw refuse("run-as needs a program", "ipcauth help run-as");
   const argv = argumentsOf(request.program);
   const { identity, account } = lookUp(request.who);
-  restoreDefaults();
+  restoreDefaults(readVariable(FILE_LIMIT));
+  const isOther = threadUid() !== identity.uid;
   try {
+    limitOwnInheritance(isOther);
     becomeIdentity(identity, THIS_THREAD);
   } catch (error) {
     throw becomeFailure(request, identity.uid, error);
   }
-  prepareEnvironment(account, request.hidden);
+  prepareEnvironment(account, request.hidden, isOther);
   return become(command, argv);
 }
 
@@ -130,14 +134,30 @@ function resolveGroup(group: string): number {
   );
 }
 
-/** A text that begins like a number, or holds a blank or a control character, is not a name. */
+/** Digits alone are an id, or a mistake in one; a name that begins with them is looked up. */
 function isNumberLike(text: string): boolean {
-  return /^[-+]?\p{Nd}|[\s\p{C}]/u.test(text);
+  return /^[-+]?\p{Nd}+$|\p{C}/u.test(text);
 }
 
-/** Sets the variables of a login (`login(1)`) for the new user; the others are passed on. */
-function prepareEnvironment(account: Account | null, hidden: string | undefined): void {
+/**
+ * Variables of the caller's login, which mean nothing to another user or lead to the caller's files
+ * (`login(1)`, `pam_systemd(8)`, the XDG Base Directory Specification).
+ */
+const OF_THE_CALLER = [
+  ...["USER", "LOGNAME", "USERNAME", "SHELL", "MAIL", "DBUS_SESSION_BUS_ADDRESS"],
+  ...["XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"],
+  ...["XDG_SESSION_ID", "XDG_SESSION_TYPE", "XDG_SESSION_CLASS", "XDG_SESSION_DESKTOP"],
+  ...["XDG_CURRENT_DESKTOP", "XDG_SEAT", "XDG_VTNR"],
+];
+
+/** Sets the variables of a login for the new user; those that are no login's are passed on. */
+function prepareEnvironment(
+  account: Account | null,
+  hidden: string | undefined,
+  isOther: boolean,
+): void {
   if (hidden !== undefined) restoreVariables(namesIn(hidden));
+  if (isOther) { for (const name of OF_THE_CALLER) removeVariable(name); }
   // A user without an account has no home, and must not write to root's.
   setVariable("HOME", account?.home || "/");
   if (account === null) return;
@@ -151,7 +171,7 @@ function prepareEnvironment(account: Account | null, hidden: string | undefined)
  * names again, and removes the launcher's: the program sees the environment of the caller.
  */
 function restoreVariables(hidden: readonly string[]): void {
-  for (const name of [LIST, ...Object.keys(SETTINGS)]) removeVariable(name);
+  for (const name of [LIST, FILE_LIMIT, ...Object.keys(SETTINGS)]) removeVariable(name);
   for (const name of hidden) renameVariable(HIDDEN + name, name);
 }
 

@@ -32,6 +32,12 @@ export const SETTINGS: Readonly<Record<string, string>> = {
  */
 export const LIST = "IPCAUTH_KEEP";
 
+/**
+ * The variable with the soft limit of open files that the caller had, which the runtime raises:
+ * digits, or `unlimited`. A launcher sets it for `serve` and `run-as`.
+ */
+export const FILE_LIMIT = "IPCAUTH_FILE_LIMIT";
+
 /** The prefix of a hidden variable. */
 export const HIDDEN = "IPCAUTH_KEEP_";
 
@@ -50,5 +56,5 @@ export function namesIn(list: string): readonly string[] {
 export function callersName(name: string, hidden: readonly string[]): string | null {
   const own = name.startsWith(HIDDEN) ? name.slice(HIDDEN.length) : null;
   if (own !== null && hidden.includes(own)) return own;
-  return name === LIST || Object.hasOwn(SETTINGS, name) ? null : name;
+  return name === LIST || name === FILE_LIMIT || Object.hasOwn(SETTINGS, name) ? null : name;
 }

@@ -1,5 +1,6 @@
 /**
- * What a program inherits from the thread that starts it, beside descriptors, signals and limits.
+ * What a program inherits from the thread that starts it, or becomes it, beside descriptors,
+ * signals and limits.
  *
  * The kernel keeps all of this for each thread, so the calls below change nothing for the others.
  *
@@ -7,19 +8,27 @@
  */
 import { check, Errno, SystemError } from "./errno.ts";
 import { callThread } from "./thread_ids.ts";
-import { libc } from "./symbols.ts";
 
 // asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
 const SYS = Deno.build.arch === "x86_64"
   ? {
-    getparam: 143n,
-    setscheduler: 144n,
-    getscheduler: 145n,
+    umask: 95n,
     capget: 125n,
     capset: 126n,
-    key: 250n,
+    sched_getparam: 143n,
+    sched_setscheduler: 144n,
+    sched_getscheduler: 145n,
+    keyctl: 250n,
   }
-  : { getparam: 121n, setscheduler: 119n, getscheduler: 120n, capget: 90n, capset: 91n, key: 219n };
+  : {
+    capget: 90n,
+    capset: 91n,
+    sched_setscheduler: 119n,
+    sched_getscheduler: 120n,
+    sched_getparam: 121n,
+    umask: 166n,
+    keyctl: 219n,
+  };
 
 /** linux/keyctl.h */
 const KEYCTL_JOIN_SESSION_KEYRING = 1n;
@@ -43,34 +52,42 @@ export function limitInheritance(): void {
   dropInheritableCapabilities();
 }
 
+/**
+ * Limits what a program inherits that this process becomes: no inheritable or ambient capability,
+ * and as another user a new session keyring and a mask with 022. Called before the user changes.
+ *
+ * @throws {SystemError} When the kernel does not allow it.
+ */
+export function limitOwnInheritance(isOtherUser: boolean): void {
+  dropInheritableCapabilities();
+  if (!isOtherUser) return;
+  joinSessionKeyring();
+  restrictUmask();
+}
+
 /** Adds 022 to the calling thread's file mode creation mask (`umask(2)`). */
-export function restrictUmask(): void {
-  libc.umask(libc.umask(0o077) | LEAST_UMASK);
+function restrictUmask(): void {
+  callThread(SYS.umask, BigInt(callThread(SYS.umask, 0o077n) | LEAST_UMASK));
 }
 
 /** A failure is ignored: the policy and the priority are then inherited, as everywhere. */
 function resetSchedulingOnFork(): void {
   const parameters = new Uint8Array(4);
-  const policy = callThread(SYS.getscheduler, 0n);
-  if (policy < 0 || callThread(SYS.getparam, 0n, parameters) < 0) return;
-  callThread(SYS.setscheduler, 0n, BigInt(policy | SCHED_RESET_ON_FORK), parameters);
+  const policy = callThread(SYS.sched_getscheduler, 0n);
+  if (policy < 0 || callThread(SYS.sched_getparam, 0n, parameters) < 0) return;
+  callThread(SYS.sched_setscheduler, 0n, BigInt(policy | SCHED_RESET_ON_FORK), parameters);
 }
 
 /**
  * Empties the calling thread's inheritable set of capabilities, and with it the ambient set
  * (`capset(2)`).
- *
- * @param others Whether to empty the effective and the permitted set, too: for a thread that is no
- * longer root.
- * @throws {SystemError} When the kernel does not allow it.
  */
-export function dropInheritableCapabilities(others = false): void {
+function dropInheritableCapabilities(): void {
   const header = new Uint8Array(Uint32Array.of(LINUX_CAPABILITY_VERSION_3, 0).buffer);
   const sets = new Uint32Array(6);
   const data = new Uint8Array(sets.buffer);
   check("capget", callThread(SYS.capget, header, data));
   // Effective, permitted, inheritable; then the same for the capabilities from 32 on.
-  if (others) sets.fill(0);
   sets[2] = sets[5] = 0;
   check("capset", callThread(SYS.capset, header, data));
 }
@@ -82,7 +99,7 @@ export function dropInheritableCapabilities(others = false): void {
  * @throws {SystemError} When the kernel has keyrings and makes no new one (`EDQUOT`).
  */
 export function joinSessionKeyring(): void {
-  if (callThread(SYS.key, KEYCTL_JOIN_SESSION_KEYRING, 0n) >= 0) return;
+  if (callThread(SYS.keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0n) >= 0) return;
   const error = new SystemError("keyctl");
   // Without keyrings in the kernel, or where a sandbox forbids the call, a program has no keyring
   // either: it is under the same sandbox.

@@ -65,28 +65,39 @@ export function removeVariable(name: string): void {
  * Restores what the JavaScript runtime has changed at its start and a program would inherit:
  * `SIGPIPE` is ignored, and the soft limit of open files is raised to the hard limit.
  *
- * The limit's old value is not recorded anywhere. The parent's is used when both have the same hard
- * limit, because this process has inherited its limits from the parent. Must be called before root
- * is given up: `prlimit(2)` needs the parent's uid.
+ * The limit's old value is recorded by a launcher alone. Must be called before root is given up:
+ * `prlimit(2)` needs the parent's uid.
+ *
+ * @param soft As for {@linkcode inheritedFileLimit}.
  */
-export function restoreDefaults(): void {
+export function restoreDefaults(soft: string | null): void {
   libc.signal(SIGPIPE, SIG_DFL);
-  const limit = inheritedFileLimit();
+  const limit = inheritedFileLimit(soft);
   if (limit !== null) setFileLimit(0, limit);
 }
 
 /** A `struct rlimit64` for `RLIMIT_NOFILE`: the soft limit of open files, then the hard limit. */
 export type FileLimit = BigUint64Array<ArrayBuffer>;
 
+/** `RLIM_INFINITY` of asm-generic/resource.h. */
+const UNLIMITED = 2n ** 64n - 1n;
+
 /**
  * Reads the limit of open files that a program should inherit.
  *
- * @returns The parent's limit, or null when it equals that of this process or is unknown.
+ * @param soft The soft limit that a launcher has found, in digits or as `unlimited`; null where
+ * there was none. Then the parent's limit is used, if both have the same hard limit.
+ * @returns The limit, or null when it is that of this process or unknown.
  */
-export function inheritedFileLimit(): FileLimit | null {
+export function inheritedFileLimit(soft: string | null): FileLimit | null {
   const own = new BigUint64Array(2);
   const parents = new BigUint64Array(2);
-  const isKnown = libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(own.buffer)) === 0 &&
+  if (libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(own.buffer)) !== 0) return null;
+  if (soft !== null && /^([0-9]{1,19}|unlimited)$/.test(soft)) {
+    const limit = soft === "unlimited" ? UNLIMITED : BigInt(soft);
+    return limit < own[1]! && limit !== own[0] ? BigUint64Array.of(limit, own[1]!) : null;
+  }
+  const isKnown =
     libc.prlimit(libc.getppid(), RLIMIT_NOFILE, null, new Uint8Array(parents.buffer)) === 0;
   return isKnown && own[1] === parents[1] && own[0] !== parents[0] ? parents : null;
 }

@@ -13,6 +13,7 @@ import { libc } from "./symbols.ts";
 // asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
 const SYS = Deno.build.arch === "x86_64"
   ? {
+    geteuid: 107n,
     getgroups: 115n,
     setgroups: 116n,
     setresuid: 117n,
@@ -21,6 +22,7 @@ const SYS = Deno.build.arch === "x86_64"
     getresgid: 120n,
   }
   : {
+    geteuid: 175n,
     getgroups: 158n,
     setgroups: 159n,
     setresuid: 147n,
@@ -41,6 +43,12 @@ export const THIS_THREAD: IdCalls = {
   getresgid: (...ids) => callThread(SYS.getresgid, ...ids),
   getresuid: (...ids) => callThread(SYS.getresuid, ...ids),
 };
+
+/** The effective uid of the calling thread. */
+export function threadUid(): number {
+  // An unsigned number, and the call's result is declared signed.
+  return callThread(SYS.geteuid) >>> 0;
+}
 
 type Argument = bigint | Uint8Array<ArrayBuffer>;
 

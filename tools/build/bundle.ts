@@ -12,6 +12,7 @@ import {
   CHECK_SYSTEM,
   FAIL_FUNCTION,
   hideVariables,
+  PREPARE_FUNCTION,
   RUN_PROGRAM,
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
@@ -35,6 +36,7 @@ const CACHE = [
 
 const HEADER = [
   UNSET_OWN_VARIABLES,
+  PREPARE_FUNCTION,
   FAIL_FUNCTION,
   CHECK_SYSTEM,
   CHECK_DIRECTORY,

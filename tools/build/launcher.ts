@@ -6,7 +6,7 @@
  */
 import { GLOBAL_FLAGS } from "../../lib/cli/command_line.ts";
 import { KEPT_PERMISSIONS, PERMISSION_FLAGS, permissionFlags } from "../../lib/cli/permissions.ts";
-import { HIDDEN, LIST, SETTINGS } from "../../lib/config/launcher_environment.ts";
+import { FILE_LIMIT, HIDDEN, LIST, SETTINGS } from "../../lib/config/launcher_environment.ts";
 import { COMMON_VARIABLES, RUNTIME_VARIABLES } from "./runtime_variables.ts";
 
 const FLAGS_WITH_VALUES = GLOBAL_FLAGS.values.map((name) => `--${name}`).join(" | ");
@@ -45,7 +45,25 @@ export const CHECK_SYSTEM =
   `"ulimit -n 1024" "$@" ;; esac`;
 
 /** Without this, a caller's exported variable of such a name would reach the program, changed. */
-export const UNSET_OWN_VARIABLES = "unset ipcauth_place ipcauth_name ipcauth_cache ipcauth_self";
+export const UNSET_OWN_VARIABLES =
+  "unset ipcauth_place ipcauth_name ipcauth_cache ipcauth_self ipcauth_soft ipcauth_rest " +
+  FILE_LIMIT;
+
+/** Reads the soft limit of open files, without another process (`proc(5)`). */
+const READ_FILE_LIMIT = "while read -r ipcauth_place ipcauth_name ipcauth_cache ipcauth_soft " +
+  'ipcauth_rest; do case "$ipcauth_place $ipcauth_name $ipcauth_cache" in "Max open files") ' +
+  `export ${FILE_LIMIT}="$ipcauth_soft"; return ;; esac; done 2>/dev/null < /proc/self/limits`;
+
+/**
+ * Defines `ipcauth_prepare "$@"`. For `serve`, SIGHUP is ignored until the program handles it; by
+ * default it would end the start. For `serve` and `run-as`, the program is told the limit of open
+ * files, which the runtime raises.
+ */
+export const PREPARE_FUNCTION =
+  `ipcauth_limit() { ${READ_FILE_LIMIT}; }; ipcauth_prepare() { while [ $# -gt 0 ]; do ` +
+  `case $1 in serve) trap '' HUP; ipcauth_limit; return ;; run-as) ipcauth_limit; return ;; ` +
+  `${FLAGS_WITH_VALUES}) [ $# -lt 2 ] || shift ;; -*) ;; *) return ;; esac; shift; done; }; ` +
+  `ipcauth_prepare "$@"`;
 
 const RARE_VARIABLES = RUNTIME_VARIABLES.filter((name) => !COMMON_VARIABLES.includes(name));
 

@@ -14,6 +14,7 @@ import {
   CHECK_SYSTEM,
   FAIL_FUNCTION,
   hideVariables,
+  PREPARE_FUNCTION,
   RUN_AS,
   RUN_PROGRAM,
   UNSET_OWN_VARIABLES,
@@ -42,6 +43,7 @@ const MACHINE_NAME = HOST_MACHINE === "x64" ? "x86-64" : "64-bit ARM";
 const LAUNCHER = [
   "#!/bin/sh",
   UNSET_OWN_VARIABLES,
+  PREPARE_FUNCTION,
   FAIL_FUNCTION,
   `[ -e ${LOADER} ] || ipcauth_fail "This build of ipcauth needs the GNU C library, 2.34 or newer, ` +
   `on Linux and ${MACHINE_NAME}: there is no ${LOADER}" ` +

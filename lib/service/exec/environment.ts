@@ -23,7 +23,7 @@ const NOT_INHERITED = new RegExp(
 );
 
 /** The variables that a login sets (`login(1)`). */
-const OF_A_USER = /^(HOME|USER|LOGNAME|SHELL|MAIL|XDG_.*)$/;
+const OF_A_USER = /^(HOME|USER|LOGNAME|USERNAME|SHELL|MAIL|DBUS_SESSION_BUS_ADDRESS|XDG_.*)$/;
 
 /**
  * The server's variables that a program inherits, including those that a launcher has hidden from

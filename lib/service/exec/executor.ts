@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { FILE_LIMIT } from "../../config/launcher_environment.ts";
 import type { ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure, messageOf } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
@@ -14,7 +15,7 @@ import { cString } from "../../libc/memory.ts";
 import { joinSessionKeyring } from "../../libc/inheritance.ts";
 import { isSpared, stopSparing } from "../../libc/oom_score.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
-import { inheritedFileLimit, setFileLimit } from "../../libc/process.ts";
+import { inheritedFileLimit, readVariable, setFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
 import type { AccountResult } from "../../names/results.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
@@ -47,7 +48,7 @@ export class Executor implements Service {
   readonly #inherited: readonly Variable[];
   readonly #path: string;
   // The runtime has raised the soft limit, which breaks programs that use select(2).
-  readonly #fileLimit = inheritedFileLimit();
+  readonly #fileLimit = inheritedFileLimit(readVariable(FILE_LIMIT));
   readonly #isSpared = isSpared();
 
   /**
