@@ -16,6 +16,7 @@ import { isEdit } from "./users_action.ts";
 import { escapeLines } from "../text/escape.ts";
 import { report } from "../text/report.ts";
 import type { CommandModules } from "./command_modules.ts";
+import { ProcessSignals } from "../server/process_signals.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
 
 /** The version of `deno.json`, copied into a file of its own: a build holds nothing else of it. */
@@ -26,6 +27,9 @@ const COMMIT: string | null = (manifest as { readonly commit?: string }).commit 
 
 /** A shell's status of a program that `SIGPIPE` ended: 128 + 13. */
 const SIGPIPE_STATUS = 141;
+
+/** The signals that a server handles. */
+const SERVER_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU"] as const;
 
 /** What the program is run with. */
 export interface AppOptions {
@@ -115,10 +119,16 @@ async function execute(
       return users(command.action, command.json, context(effectiveUid()));
     }
     case "serve": {
+      const signals = new ProcessSignals(SERVER_SIGNALS);
       // First, because a Worker has the permissions that are left when it starts.
       dropPermissions("serve");
       const thread = startWorker(self, "data plane");
-      const [{ effectiveUid }, { serve }] = await Promise.all([modules.ids(), modules.serve()]);
+      const [{ effectiveUid }, { refuseDebugger }, { serve }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.serve(),
+      ]);
+      refuseDebugger(SERVER_SIGNALS);
       return serve(command, {
         ...context(effectiveUid()),
         logLevel: globalFlags.logLevel,
@@ -126,12 +136,18 @@ async function execute(
         logIsTerminal: Deno.stderr.isTerminal(),
         logSinks: { stderr: Deno.stderr, stdout: Deno.stdout },
         version: VERSION,
+        signals,
         thread,
         startLookups: () => startWorker(self, "name service"),
       });
     }
     case "connect": {
-      const [{ effectiveUid }, { connect }] = await Promise.all([modules.ids(), modules.connect()]);
+      const [{ effectiveUid }, { refuseDebugger }, { connect }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.connect(),
+      ]);
+      refuseDebugger([]);
       dropPermissions(command.mode.kind === "listen" ? "connect --listen" : "connect");
       return connect(command, {
         ...context(effectiveUid()),

@@ -15,6 +15,7 @@ export const COMMAND_MODULES = {
   serve: () => import("./serve.ts"),
   connect: () => import("./connect.ts"),
   genKey: () => import("./gen_key.ts"),
+  signals: () => import("../libc/signals.ts"),
   ids: () => import("../libc/ids.ts"),
 } as const;
 

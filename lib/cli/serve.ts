@@ -15,12 +15,14 @@ import { readProcBytes } from "../libc/read_file.ts";
 import { NameService } from "../names/name_service.ts";
 import { findHosts } from "../server/find_hosts.ts";
 import { requireNames } from "../server/require_names.ts";
+import { prepareSignals } from "../libc/signals.ts";
 import { hostName, nameByUid } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
 import { hostsInUse } from "../dataplane/names_in_use.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
+import type { ProcessSignals } from "../server/process_signals.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
@@ -34,6 +36,8 @@ import { listenAddress, socketPath } from "./typed_address.ts";
 export interface ServeContext extends Context, LogOptions {
   /** The program's version, for the console's welcome. */
   readonly version: string;
+  /** The signals of the process, which are caught already. */
+  readonly signals: ProcessSignals;
   /** The data plane's thread, which loads its modules meanwhile. */
   readonly thread: WorkerThread;
   /** Starts a thread that asks the name service. */
@@ -49,6 +53,7 @@ export interface ServeContext extends Context, LogOptions {
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
   try {
+    prepareSignals();
     const { server, log } = await prepare(command, context);
     return await server.run().catch((error: unknown) => {
       if (log.isWritten) throw error;
@@ -85,6 +90,7 @@ async function prepare(
   await findHosts(hostsInUse(selection.current), names);
   const server = new Supervisor({
     thread: context.thread,
+    signals: context.signals,
     liveConfig,
     listeners: () => selection.current,
     audit: log.audit,

@@ -7,7 +7,9 @@ import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel
 import { beforeSession } from "../client/connect_failure.ts";
 import { parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { isIgnored, prepareSignals } from "../libc/signals.ts";
 import { LogStream } from "../log/log_stream.ts";
+import { ProcessSignals } from "../server/process_signals.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
 import type { ConnectCommand } from "./command_line.ts";
@@ -59,6 +61,7 @@ const LAST_MESSAGES_MS = 100;
 /** The tunnel's thread, as the main thread sees it. */
 class RunningTunnel {
   readonly #context: ConnectContext;
+  readonly #signals: ProcessSignals;
   readonly #worker: Worker;
   readonly #channel: WorkerChannel<TunnelOptions, TunnelCommand, TunnelEvent>;
   readonly #outcome = Promise.withResolvers<ExitCode>();
@@ -71,6 +74,7 @@ class RunningTunnel {
     this.#context = context;
     this.#names = names;
     names.onChange = (addresses) => this.#channel.post({ kind: "addresses", addresses });
+    this.#signals = catchSignals();
     this.#messages = new LogStream(
       context.errSink,
       (lost) => `ipcauth: ${lost} ${lost === 1 ? "line was" : "lines were"} lost\n`,
@@ -84,9 +88,7 @@ class RunningTunnel {
   }
 
   async run(): Promise<ExitCode> {
-    const stop = () => this.#channel.post({ kind: "stop" });
-    const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-    for (const signal of signals) Deno.addSignalListener(signal, stop);
+    this.#signals.handle(() => this.#channel.post({ kind: "stop" }));
     try {
       const exit = await this.#outcome.promise.catch((error: unknown) => {
         if (this.#messages.isWritten) throw error;
@@ -99,7 +101,7 @@ class RunningTunnel {
       ]);
       return exit;
     } finally {
-      for (const signal of signals) Deno.removeSignalListener(signal, stop);
+      this.#signals.close();
       this.#names.close();
       this.#worker.terminate();
       this.#channel.close();
@@ -125,6 +127,15 @@ class RunningTunnel {
         return;
     }
   }
+}
+
+/** Catches those that stop the tunnel. */
+function catchSignals(): ProcessSignals {
+  prepareSignals();
+  // What was started to ignore them, as by nohup(1) or `&` in a script, goes on doing so.
+  const names = (["SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU"] as const)
+    .filter((signal) => !isIgnored(signal));
+  return new ProcessSignals(["SIGTERM", ...names]);
 }
 
 function asFailure(

@@ -59,8 +59,8 @@ configuration, one console on the default socket, for root and its own user.
                      UCSPI variables (IPCREMOTEEUID …) with its identity
   --drop-to USER     listen first, and then give root up for good
 
-SIGTERM and SIGINT stop it; a second one stops it at once. SIGHUP makes it
-read the configuration, which it also does before every decision, and open
+SIGTERM and SIGINT stop it; a second one, or SIGQUIT, stops it at once. SIGHUP
+makes it read the configuration, which it also does before every decision, and open
 its log file again. Started by systemd it serves the sockets it was passed
 (LISTEN_FDS), and reports its state (NOTIFY_SOCKET, WATCHDOG_USEC). The
 configuration must name each of them, unless no address is named at all, or

@@ -8,6 +8,7 @@ import type { ListenerConfig } from "../config/types.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
 import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
+import type { SignalName } from "../libc/signals.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import { EventCredit } from "../log/event_credit.ts";
 import { boundedDelay } from "../reactor/timers.ts";
@@ -16,6 +17,7 @@ import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
 import { SessionRegistry } from "./session_registry.ts";
+import type { ProcessSignals } from "./process_signals.ts";
 import type { ServiceManager } from "./systemd.ts";
 
 /** What a server is started with. */
@@ -27,6 +29,8 @@ export interface SupervisorOptions {
   readonly listeners: () => readonly ListenerConfig[];
   readonly audit: AuditLog;
   readonly manager: ServiceManager;
+  /** SIGTERM, SIGINT, SIGQUIT and SIGXCPU stop the server; SIGHUP reloads. */
+  readonly signals: ProcessSignals;
   readonly names: NameService;
   /** Opens the log file again, after it was moved away. */
   reopenLog(): void;
@@ -77,23 +81,17 @@ export class Supervisor {
    * @throws {Failure} When the data plane cannot start.
    */
   async run(): Promise<ExitCode> {
-    const stop = () => this.#stop();
-    const reload = () => this.#reload();
-    const { manager } = this.#options;
+    const { manager, signals } = this.#options;
     const watchdog = manager.watchdog === null
       ? null
       : setInterval(() => this.#dataPlane.post({ kind: "ping" }), boundedDelay(manager.watchdog));
-    Deno.addSignalListener("SIGTERM", stop);
-    Deno.addSignalListener("SIGINT", stop);
-    Deno.addSignalListener("SIGHUP", reload);
+    signals.handle((signal) => this.#onSignal(signal));
     try {
       return await this.#outcome.promise;
     } finally {
       // Signals are handled until the log is written: a second one shortens the wait.
       await this.#waitForLog();
-      Deno.removeSignalListener("SIGTERM", stop);
-      Deno.removeSignalListener("SIGINT", stop);
-      Deno.removeSignalListener("SIGHUP", reload);
+      signals.close();
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
       this.#options.names.close();
@@ -227,6 +225,13 @@ export class Supervisor {
         post: (command) => this.#dataPlane.post(command),
       })
     );
+  }
+
+  #onSignal(signal: SignalName): void {
+    if (signal === "SIGHUP") return this.#reload();
+    this.#stop();
+    // As a second signal: nothing is waited for.
+    if (signal === "SIGQUIT" && this.#stopSignals === 1) this.#stop();
   }
 
   #reload(): void {

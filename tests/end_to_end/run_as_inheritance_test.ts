@@ -23,7 +23,7 @@ Deno.test(
     };
     assertEquals(await left("579"), ["KEPT"]);
     assertEquals(await left("daemon"), ["USER", "LOGNAME", "SHELL", "KEPT"]);
-    // Nobody else: the variables stay what they were.
+    // The same user: the variables stay what they were.
     assertEquals((await left("0")).length, Object.keys(env).length);
   },
 );

@@ -13,6 +13,7 @@ if (isWorker) startThread(THREADS);
 else {
   start(parseCommandLine, {
     usage: () => import("../../../../lib/cli/usage.ts"),
+    signals: () => import("../../../../lib/libc/signals.ts"),
     ids: () => import("../../../../lib/libc/ids.ts"),
     serve: () => import("../../../../lib/cli/serve.ts"),
   });

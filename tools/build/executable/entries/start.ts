@@ -40,6 +40,7 @@ export function start(
     serve: absent,
     connect: absent,
     genKey: absent,
+    signals: absent,
     ids: absent,
   };
   const options = { argv: Deno.args, self: scriptUrl, parse, modules: { ...others, ...modules } };

@@ -1,0 +1,126 @@
+/** The signals of a server and of a tunnel, however they were started. */
+import { assert, assertEquals } from "@std/assert";
+import { forwardServer, RunningTunnel } from "../support/backend.ts";
+import { Program, RunningServer } from "../support/program.ts";
+
+/** Blocks some signals, ignores others, and becomes the program. */
+const START = `
+import signal, sys, os
+blocked, ignored = ([getattr(signal, name) for name in text.split()] for text in sys.argv[1:3])
+signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+for one in ignored: signal.signal(one, signal.SIG_IGN)
+os.execvp(sys.argv[3], sys.argv[3:])
+`;
+
+function started(how: { blocked?: string; ignored?: string }): string[] {
+  return ["python3", "-c", START, how.blocked ?? "", how.ignored ?? ""];
+}
+
+/** Signals without a meaning for the program, by number: SIGUSR1, SIGUSR2, SIGALRM, … */
+const MEANINGLESS = [10, 12, 14, 16, 26, 27, 29, 30, 34, 40, 64];
+
+async function send(pid: number, signal: string | number): Promise<void> {
+  await new Deno.Command("kill", { args: [`-${signal}`, String(pid)] }).output();
+}
+
+function exists(path: string): Promise<boolean> {
+  return Deno.lstat(path).then(() => true, () => false);
+}
+
+async function startServer(program: Program, prefix: string[] = []): Promise<RunningServer> {
+  const argv = [...prefix, "ipcauth", "serve", `--unix=${program.path("s.sock")}`];
+  const server = new RunningServer(program.command(argv).spawn());
+  await server.event("listen");
+  return server;
+}
+
+Deno.test("a server that was started with its signals blocked obeys them", async () => {
+  await using program = await Program.install();
+  const names = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
+  for (const signal of names) {
+    const blocked = "SIGTERM SIGINT SIGHUP SIGQUIT";
+    await using server = await startServer(program, started({ blocked }));
+    await send(server.pid, "HUP");
+    await server.event("reload");
+    assertEquals([await server.stop(signal), await exists(program.path("s.sock"))], [0, false]);
+  }
+});
+
+Deno.test("a server that was started by nohup reloads at SIGHUP", async () => {
+  await using program = await Program.install();
+  await using server = await startServer(program, started({ ignored: "SIGHUP SIGINT" }));
+  await send(server.pid, "HUP");
+  await server.event("reload");
+  assertEquals(await server.stop("SIGINT"), 0);
+});
+
+Deno.test("no signal without a meaning ends a server, and SIGQUIT ends it at once", async () => {
+  await using program = await Program.install();
+  await using server = await startServer(program);
+  for (const signal of MEANINGLESS) await send(server.pid, signal);
+  await send(server.pid, "HUP");
+  await server.event("reload");
+  const open = await Deno.connect({ transport: "unix", path: program.path("s.sock") });
+  await server.event("allow");
+  assertEquals([await server.stop("SIGQUIT"), await exists(program.path("s.sock"))], [0, false]);
+  assertEquals(server.of("close").map(({ reason }) => reason), ["shutdown"]);
+  open.close();
+});
+
+Deno.test("SIGHUP does not end the start of a server", async () => {
+  await using program = await Program.install();
+  const argv = ["ipcauth", "serve", `--unix=${program.path("s.sock")}`];
+  await using server = new RunningServer(program.command(argv).spawn());
+  // From the first moment in which the runtime runs, until the server listens.
+  const script = `until [ "$(cat /proc/$0/comm)" = deno ]; do :; done
+while kill -HUP $0 && ! [ -e "$1" ]; do sleep 0.002; done`;
+  const path = program.path("s.sock");
+  await new Deno.Command("sh", { args: ["-c", script, String(server.pid), path] }).output();
+  await server.event("listen");
+  assertEquals(await server.stop(), 0);
+});
+
+Deno.test("SIGUSR1 opens no debugger, in a server or in a tunnel", async () => {
+  await using fixture = await forwardServer();
+  const { program, port, server } = fixture;
+  const key = program.path("bob.key");
+  const address = `unix:${program.path("tunnel.sock")}`;
+  await using tunnel = await RunningTunnel.open(program, { port, key, address });
+  // The runtime catches the signal after 500 ms: wait until it has had the time.
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  for (const { pid } of [server, tunnel]) {
+    const { stdout } = await program.execute(["grep", "SigIgn", `/proc/${pid}/status`]);
+    // SIGUSR1 is 1 << 9.
+    assertEquals(BigInt(`0x${stdout.trim().split("\t")[1]}`) & (1n << 9n), 1n << 9n);
+  }
+});
+
+Deno.test("a tunnel goes on ignoring what it was started to ignore", async () => {
+  await using fixture = await forwardServer();
+  const { program, port } = fixture;
+  const path = program.path("tunnel.sock");
+  const key = program.path("bob.key");
+  const prefix = started({ ignored: "SIGHUP SIGINT SIGQUIT", blocked: "SIGTERM" });
+  const args = [`--tcp=127.0.0.1:${port}`, `--key=${key}`, "--listen", `unix:${path}`];
+  const child = program.command([...prefix, "ipcauth", "connect", ...args]).spawn();
+  await using tunnel = new RunningTunnel(child);
+  await tunnel.line("listening on ");
+  for (const signal of ["HUP", "INT", "QUIT", ...MEANINGLESS]) await send(tunnel.pid, signal);
+  // It is still there to answer: a connection is made, and ends with the missing backend.
+  using connection = await Deno.connect({ transport: "unix", path });
+  await fixture.server.event("allow");
+  connection.close();
+  assertEquals([await tunnel.stop(), await exists(path)], [0, false]);
+});
+
+Deno.test("a tunnel ends at each signal that it was not started to ignore", async () => {
+  await using fixture = await forwardServer();
+  const { program, port } = fixture;
+  const path = program.path("tunnel.sock");
+  for (const signal of ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const) {
+    const key = program.path("bob.key");
+    await using tunnel = await RunningTunnel.open(program, { port, key, address: `unix:${path}` });
+    assert(await exists(path));
+    assertEquals([await tunnel.stop(signal), await exists(path)], [0, false], signal);
+  }
+});
