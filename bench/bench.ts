@@ -1,7 +1,11 @@
 /**
- * What every row uses: compiled C programs, the portable build, and servers that end with the row.
+ * What every row uses: compiled C programs, the executable, and servers that end with the row.
  */
 import { fromFileUrl, join } from "@std/path";
+import { readCommit } from "../tools/build/commit.ts";
+import { compile, executableName, scripts } from "../tools/build/compile.ts";
+import { HOST_MACHINE } from "../tools/build/elf.ts";
+import { DIST, ROOT } from "../tools/build/root.ts";
 import { stage } from "../tools/build/stage.ts";
 
 /** A row cannot be measured on this machine. The message names the missing tool. */
@@ -22,7 +26,7 @@ export const POLL_INTERVAL_MS = 10;
 /** How many bytes of a server's last output are kept, for an error message. */
 const MAX_LAST_OUTPUT_BYTES = 1_000;
 
-/** A directory with the portable build on PATH, and the processes that run in it. */
+/** A directory with the executable on PATH, and the processes that run in it. */
 export class Bench {
   readonly directory: string;
   readonly bin: string;
@@ -37,7 +41,14 @@ export class Bench {
 
   /** Makes the directory, and builds ipcauth in it. */
   static async open(): Promise<Bench> {
-    const { directory, bin } = await stage("ipcauth-bench-", "portable");
+    const from = await readCommit(ROOT);
+    await compile(
+      HOST_MACHINE,
+      join(DIST, executableName(HOST_MACHINE)),
+      await scripts(from),
+      from,
+    );
+    const { directory, bin } = await stage("ipcauth-bench-", "compiled");
     return new Bench(directory, bin);
   }
 
