@@ -17,7 +17,10 @@ const DOCUMENTS = ["README.md", "docs/tour.md"];
  * The blocks that are not run here, by their first line. `tests/end_to_end/demo_test.ts` runs the
  * demo, and the task `test` runs this file.
  */
-const NOT_RUN: readonly string[] = ["# npx --yes deno@2.9.6 task demo"];
+const NOT_RUN: readonly string[] = [
+  "# npx --yes deno@2.9.6 task demo",
+  "$ sha256sum --check --ignore-missing SHA256SUMS",
+];
 
 /** Blocks without commands, by their first line: the picture of README.md. */
 const TEXT: readonly string[] = ["                         ipcauth serve"];
