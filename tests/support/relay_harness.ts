@@ -153,11 +153,12 @@ export class TestPeer {
     if (count === WOULD_BLOCK) return false;
     if (count === BROKEN) this.end = "reset";
     else if (count === 0) this.end = this.#channel === null ? "end" : "refused";
-    else this.#take(this.#buffer.subarray(0, count));
+    else this.take(this.#buffer.subarray(0, count));
     return true;
   }
 
-  #take(bytes: Uint8Array<ArrayBuffer>): void {
+  /** Takes bytes that were received before. */
+  take(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#channel === null) {
       this.#give(bytes);
       return;
