@@ -8,7 +8,9 @@ const LIMITS = "limits: { grace: 200ms, max_connections: 100, max_connections_pe
 const SESSIONS = 45;
 
 /** The resident memory of a process, in bytes. */
-async function memoryOf({ program, server }: ExecServer): Promise<number> {
+async function memoryOf(
+  { program, server }: { program: Program; server: { readonly pid: number } },
+): Promise<number> {
   const { stdout } = await program.execute(["grep", "VmRSS", `/proc/${server.pid}/status`]);
   return Number(/^VmRSS:\s*(\d+) kB$/m.exec(stdout)![1]) * 1024;
 }
@@ -109,8 +111,11 @@ users: [{ name: alice, uid: 578, local_ipc_access: false }]
         );
         assertEquals(code, 0);
       };
+      const before = await memoryOf({ program, server });
       // More than 6 MiB of lines.
       await connect(578, 40_000);
+      const grown = await memoryOf({ program, server }) - before;
+      assert(grown < 64 * 1024 * 1024, `${grown} bytes more`);
       await connect(582, 1);
       // The event of the last denial has reached the log when a session that follows it is shown.
       const { stdout } = await program.run(["connect", `--unix=${socket}`, "-c", "show stats"]);
