@@ -181,8 +181,7 @@ export class RelayEnd implements Watcher, WatchedPeer {
   close(abruptly: boolean): void {
     this.#peers?.delete(this);
     this.seal?.wipe();
-    // In an encrypted stream the missing FIN record reports it, and sent bytes still arrive.
-    if (abruptly && this.kind === "tcp" && this.seal === null && this.#descriptor !== null) {
+    if (this.#descriptor !== null && this.#mayReset(this.#descriptor, abruptly)) {
       resetOnClose(this.#descriptor);
     }
     this.#registration?.close();
@@ -191,6 +190,18 @@ export class RelayEnd implements Watcher, WatchedPeer {
     this.#descriptor = null;
     this.received = null;
     this.unsent = null;
+  }
+
+  /**
+   * Whether the close is a reset. In an encrypted stream the missing FIN record reports an abrupt
+   * end, and sent bytes still arrive. After FIN, and once all of it is acknowledged, a reset tells
+   * a peer that holds its side open that nothing reads it any more: a close alone would not (RFC
+   * 9293, section 3.6), and a person at `connect --pipe` would wait for it.
+   */
+  #mayReset(descriptor: Descriptor, abruptly: boolean): boolean {
+    if (this.kind !== "tcp") return false;
+    if (this.seal === null) return abruptly;
+    return !abruptly && this.finPassed && !this.inputEnded && unacknowledgedBytes(descriptor) === 0;
   }
 
   onEvents(mask: number): void {

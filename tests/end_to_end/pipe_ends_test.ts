@@ -128,15 +128,19 @@ class ResettingProxy implements AsyncDisposable {
   }
 }
 
-Deno.test("a service that has ended ends the pipe, and the input is not waited for", async () => {
+Deno.test("a service that has ended ends the pipe, and the input is not waited for", async (test) => {
   await using fixture = await answering();
-  const line = ["ipcauth", "connect", ...ways(fixture)[0]![1], "--pipe"];
-  // Standard input stays open, as a terminal does.
-  const child = fixture.program.command(line, { input: "" }).spawn();
-  const [output, { code }] = await Promise.all([all(child.stdout), child.status]);
-  assertEquals([code, new TextDecoder().decode(output)], [0, "hi\n"]);
-  await child.stderr.cancel();
-  await child.stdin.close().catch(() => {});
+  for (const [name, flags] of ways(fixture)) {
+    await test.step(name, async () => {
+      const line = ["ipcauth", "connect", ...flags, "--pipe"];
+      // Standard input stays open, as a terminal does.
+      const child = fixture.program.command(line, { input: "" }).spawn();
+      const [output, { code }] = await Promise.all([all(child.stdout), child.status]);
+      assertEquals([code, new TextDecoder().decode(output)], [0, "hi\n"]);
+      assertEquals(new TextDecoder().decode(await all(child.stderr)), "");
+      await child.stdin.close().catch(() => {});
+    });
+  }
 });
 
 Deno.test("what fails on this side is said of this side", async (test) => {
