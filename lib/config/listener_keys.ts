@@ -6,6 +6,7 @@
 import { normalize } from "@std/path";
 import type { AccessTable } from "../policy/types.ts";
 import type { Value } from "./document.ts";
+import { unknownUser } from "./names.ts";
 import type { Fields, Reader } from "./reader.ts";
 import type { KeyConfig } from "./types.ts";
 
@@ -62,7 +63,7 @@ function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig |
   const userValue = fields.get("user");
   const user = userValue === null ? null : reader.text(userValue, fields, "the user");
   if (userValue !== null && user !== null && !access.usersByName.has(user)) {
-    reader.refuse(userValue, `there is no user "${user}" in users`);
+    reader.refuse(userValue, unknownUser(user, access));
   }
   const notAfter = fields.get("not_after");
   const end = notAfter === null ? null : readTime(notAfter, reader);

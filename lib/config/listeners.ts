@@ -8,7 +8,7 @@ import type { AccessTable, AllowList } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
 import { readKeys } from "./listener_keys.ts";
-import { nameHint, nameProblem } from "./names.ts";
+import { nameHint, nameProblem, unknownUser } from "./names.ts";
 import type { Reader } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type ListenerConfig } from "./types.ts";
@@ -62,7 +62,7 @@ function readListener(
   const allow = readAllow(fields.get("allow"), access, reader);
   const service = readService(
     fields.get("service"),
-    (name) => access.usersByName.has(name),
+    access,
     reader,
   );
   if (unix !== null) {
@@ -110,7 +110,7 @@ function readAllow(
     if (name === null) continue;
     if (!name.startsWith("@")) {
       if (access.usersByName.has(name)) users.add(name);
-      else reader.refuse(entry, `there is no user "${name}" in users`);
+      else reader.refuse(entry, unknownUser(name, access));
       continue;
     }
     const group = name.slice(1);

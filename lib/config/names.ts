@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HostFacts, Position } from "../policy/types.ts";
+import type { AccessTable, HostFacts, Position } from "../policy/types.ts";
 import type { Place, Value } from "./document.ts";
 import {
   codePointText,
@@ -149,6 +149,17 @@ export function refuseSameNames(
 export function similarity(name: string, other: string, where = ""): string {
   return `${JSON.stringify(name)} looks like ${JSON.stringify(other)}${where}: ` +
     `they differ ${differenceOf(name, other)}`;
+}
+
+/** The sentence about a name that no user has, with the user that it looks like. */
+export function unknownUser(name: string, { usersByName }: AccessTable): string {
+  const other = lookalikeOf(name, usersByName.keys());
+  return `there is no user ${JSON.stringify(name)} in users` +
+    (other === null ? "" : `; ${similarity(name, other, lineOf(usersByName.get(other)!))}`);
+}
+
+function lineOf({ at }: { readonly at: Position }): string {
+  return ` in line ${at.line}`;
 }
 
 /** A name of a list that a new name looks like, or null. */

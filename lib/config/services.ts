@@ -5,8 +5,9 @@
  */
 import { readTarget } from "./addresses.ts";
 import type { Target } from "../net/address.ts";
+import type { AccessTable } from "../policy/types.ts";
 import type { Value } from "./document.ts";
-import { readName } from "./names.ts";
+import { readName, unknownUser } from "./names.ts";
 import { type Fields, isEmpty, type Reader } from "./reader.ts";
 import {
   DEFAULT_FORWARD_IDENTITY,
@@ -28,11 +29,11 @@ export const RUN_AS_WORDS = ["server", "peer"] as const;
  * Reads a service.
  *
  * @param value The value of `service`; null or empty means {@linkcode DEFAULT_SERVICE}.
- * @param userExists Whether a user of that name is configured.
+ * @param access The configured users, which `run_as` may name.
  */
 export function readService(
   value: Value | null,
-  userExists: (name: string) => boolean,
+  access: AccessTable,
   reader: Reader,
 ): ServiceConfig | null {
   if (value === null || isEmpty(value)) return DEFAULT_SERVICE;
@@ -50,7 +51,7 @@ export function readService(
   }
   return forward !== null
     ? readForward(forward, fields, reader)
-    : readExec(exec!, fields, userExists, reader);
+    : readExec(exec!, fields, access, reader);
 }
 
 function readForward(forward: Value, fields: Fields, reader: Reader): ServiceConfig | null {
@@ -88,7 +89,7 @@ function readBackendUser(value: Value | null, target: Target, reader: Reader): s
 function readExec(
   exec: Value,
   fields: Fields,
-  userExists: (name: string) => boolean,
+  access: AccessTable,
   reader: Reader,
 ): ServiceConfig | null {
   const identity = fields.get("identity");
@@ -96,7 +97,7 @@ function readExec(
   const backendUser = fields.get("backend_user");
   if (backendUser !== null) reader.refuse(backendUser, "backend_user goes with forward");
   const argv = reader.list(exec).map((word) => readWord(word, reader));
-  const runAs = readRunAs(fields.get("run_as"), userExists, reader);
+  const runAs = readRunAs(fields.get("run_as"), access, reader);
   if (argv.length === 0) return reader.refuse(exec, "a program is missing");
   if (argv[0] !== null && !argv[0]!.startsWith("/")) {
     return reader.refuse(exec, `the program ${argv[0]} does not begin with /`);
@@ -117,7 +118,7 @@ function readWord(value: Value, reader: Reader): string | null {
 
 function readRunAs(
   value: Value | null,
-  userExists: (name: string) => boolean,
+  access: AccessTable,
   reader: Reader,
 ): (ServiceConfig & { kind: "exec" })["runAs"] | null {
   if (value === null) return DEFAULT_RUN_AS;
@@ -125,6 +126,9 @@ function readRunAs(
   if (name === null) return null;
   const word = RUN_AS_WORDS.find((one) => one === name);
   if (word !== undefined) return word;
-  if (userExists(name)) return { user: name };
-  return reader.refuse(value, `run_as is server, peer or a listed user, and "${name}" is none`);
+  if (access.usersByName.has(name)) return { user: name };
+  return reader.refuse(
+    value,
+    `run_as is server, peer or a listed user, and ${unknownUser(name, access)}`,
+  );
 }

@@ -148,6 +148,19 @@ Deno.test("names that do not look alike stay, and so do a user and a group of on
   assertEquals(listeners?.[0]?.allow?.unknownGroups, new Set(["anna", "CORP\\x y"]));
 });
 
+Deno.test("a place that names a user by a similar name says which user that is", () => {
+  const listeners = [
+    "{ unix: /a, allow: [B0B] }",
+    "{ unix: /a, service: { exec: [/b], run_as: Bob } }",
+    '{ tcp: "127.0.0.1:1", keys: [{ file: /k, user: bоb }] }',
+  ];
+  for (const listener of listeners) {
+    const text = `users:\n  - { name: bob, uid: 5 }\nlisteners: [${listener}]\n`;
+    const failure = assertThrows(() => parseConfig(text, "/c.yaml", NAMES), Failure);
+    assertStringIncludes(failure.message, ' looks like "bob" in line 2: they differ ');
+  }
+});
+
 Deno.test("a group in a list is a name, and looks like no other", () => {
   const failure = assertThrows(
     () =>

@@ -351,7 +351,7 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   [
     "run_as an unknown user",
     listener("unix: /a", "service: { exec: [/b], run_as: eve }"),
-    "is none",
+    'run_as is server, peer or a listed user, and there is no user "eve" in users',
   ],
   [
     "run_as with forward",
