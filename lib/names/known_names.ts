@@ -22,6 +22,13 @@ type AccountWaiter = (result: AccountResult) => void;
 /** Called when the addresses of a host are known, or are known not to be. */
 type HostWaiter = () => void;
 
+/** A question that has no answer yet. */
+interface PendingAccount {
+  /** When it was asked, on the clock of `performance.now()`. */
+  readonly since: number;
+  readonly waiters: Set<AccountWaiter>;
+}
+
 /**
  * Answers of the name service. A new connection rests on what is known now, an open session on what
  * was known last: a name service that fails admits no one and ends nothing.
@@ -33,7 +40,7 @@ export class KnownNames {
   readonly #uids = new Map<string, number | null>();
   readonly #accounts = new Map<number, AccountResult>();
   readonly #lastAccounts = new Map<number, AccountResult>();
-  readonly #waiters = new Map<number, Set<AccountWaiter>>();
+  readonly #pending = new Map<number, PendingAccount>();
   readonly #hosts = new Map<string, readonly SocketAddress[]>();
   /** Why no address of a host is known. */
   readonly #hostProblems = new Map<string, string>();
@@ -104,16 +111,27 @@ export class KnownNames {
   }
 
   /**
-   * Asks for the account of a uid.
+   * Asks for the account of a uid, unless that is done already.
    *
    * @param waiter Called once, unless the returned function is called before.
    */
-  ask(uid: number, waiter: AccountWaiter): () => void {
-    const waiters = this.#waiters.get(uid) ?? new Set();
+  ask(uid: number, waiter?: AccountWaiter): () => void {
+    let pending = this.#pending.get(uid);
+    if (pending === undefined) {
+      pending = { since: performance.now(), waiters: new Set() };
+      this.#pending.set(uid, pending);
+      this.#request({ kind: "account", uid });
+    }
+    const { waiters } = pending;
+    if (waiter === undefined) return () => {};
     waiters.add(waiter);
-    this.#waiters.set(uid, waiters);
-    if (waiters.size === 1) this.#request({ kind: "account", uid });
     return () => void waiters.delete(waiter);
+  }
+
+  /** For how long the account of a uid has been asked for without an answer, in milliseconds. */
+  pendingFor(uid: number): number {
+    const pending = this.#pending.get(uid);
+    return pending === undefined ? 0 : performance.now() - pending.since;
   }
 
   /**
@@ -172,9 +190,9 @@ export class KnownNames {
       this.#lastAccounts.set(uid, result);
       this.#forgetOldest();
     } else this.#accounts.delete(uid);
-    const waiters = this.#waiters.get(uid);
-    this.#waiters.delete(uid);
-    for (const waiter of waiters ?? []) waiter(result);
+    const pending = this.#pending.get(uid);
+    this.#pending.delete(uid);
+    for (const waiter of pending?.waiters ?? []) waiter(result);
     return changed;
   }
 

@@ -251,6 +251,8 @@ export class NameService {
       if (isOld && result !== null && result.problem === null) {
         this.#settle(entry, unanswered(request));
       }
+      const isLate = entry.pending && now - entry.askedAt > refresh;
+      if (isLate && result === null) this.#settle(entry, unanswered(request));
       if (entry.used) {
         if (now - entry.askedAt >= refresh / 2) this.#ask(entry);
       } else if (isOld && !entry.pending) this.#entries.delete(key);

@@ -51,8 +51,9 @@ export function explain(decision: Decision, subject: Subject): Explanation {
   const rule = decision.allow ? decision.rule : decision.reason;
   const peer = `uid ${subject.uid}${subject.name === null ? "" : ` (${subject.name})`}`;
   const { by } = decision;
+  const detail = decision.allow || decision.detail === undefined ? "" : `, ${decision.detail}`;
   return {
-    sentence: `${peer} would be ${decision.allow ? "let in" : "refused"}: ${rule}`,
+    sentence: `${peer} would be ${decision.allow ? "let in" : "refused"}: ${rule}${detail}`,
     rule,
     where: by && subject.path && `${subject.path}:${by.at.line}:${by.at.column}`,
     what: by && by.what,

@@ -137,7 +137,7 @@ export class Authorizer {
   #groupsOf(uid: number | undefined): readonly number[] | null {
     if (uid === undefined) return [];
     const account = this.#names.account(uid);
-    if (account === null) this.#names.ask(uid, () => {});
+    if (account === null) this.#names.ask(uid);
     return account && allGroups(account);
   }
 

@@ -154,12 +154,15 @@ export class UnixEndpoint implements ConnectionHandler {
     const { reactor, names, liveConfig, unnamedUid, refreshConfig } = this.#context;
     const uid = unnamedUid(identity);
     if (uid === null || this.#waiting >= liveConfig.config.limits.maxConnections) return false;
+    // A name service that hangs delays one connection of a user, and not each.
+    if (names.pendingFor(uid) >= NAME_TIMEOUT_MS) return false;
     this.#waiting++;
     let isOver = false;
     const goOn = (): void => {
       if (isOver) return;
       isOver = true;
       timer.cancel();
+      cancel();
       this.#waiting--;
       try {
         refreshConfig();
@@ -169,7 +172,7 @@ export class UnixEndpoint implements ConnectionHandler {
       }
     };
     const timer = reactor.after(NAME_TIMEOUT_MS, goOn);
-    names.ask(uid, goOn);
+    const cancel = names.ask(uid, goOn);
     return true;
   }
 

@@ -82,6 +82,19 @@ Deno.test("explain() names the line of a listener's list", () => {
   assertEquals(change, "edit /etc/ipcauth/config.yaml, line 7");
 });
 
+Deno.test("explain() says what is not known", () => {
+  const decision = {
+    allow: false,
+    reason: "unknown-uid",
+    by: null,
+    detail: "x is not known",
+  } as const;
+  assertEquals(
+    explain(decision, { uid: 700, name: null, path: null, flags: "" }).sentence,
+    "uid 700 would be refused: unknown-uid, x is not known",
+  );
+});
+
 Deno.test("explain() names no line without a file", () => {
   assertEquals(explain(allow("root", null), { ...SUBJECT, path: null }).where, null);
 });
