@@ -14,7 +14,12 @@ export interface PathFacts {
   readonly owners: ReadonlyMap<number, string>;
   /** A directory that its group or all users may write; null where there is none. */
   readonly shared: string | null;
-  /** Whether only root and this process can change any of this. */
+  /**
+   * What lies on the path in a directory with the sticky bit. Where it belongs to root or this
+   * process no other user can exchange it, but one can take its name once it is gone.
+   */
+  readonly inSticky: readonly string[];
+  /** Whether only root and this process can change any of this, while `inSticky` is there. */
   readonly isStable: boolean;
 }
 
@@ -32,11 +37,12 @@ export function pathFacts(path: string, ownUid: number): PathFacts | null {
   const walker = new PathWalker(resolve(path));
   const owners = new Map<number, string>();
   let shared: string | null = null;
+  const entries: string[] = [];
   let inSticky = false;
-  let isStable = true;
   for (let current = walker.next(); current !== null; current = walker.next()) {
     const status = linkStatus(current);
     if (status === null) return null;
+    if (inSticky) entries.push(current);
     const isLink = (status.mode & FileType.mask) === FileType.link;
     // What lies in a sticky directory can be replaced by its owner.
     if ((isLink || inSticky || !walker.isAtEnd) && !isTrustedOwner(status, ownUid)) {
@@ -47,9 +53,9 @@ export function pathFacts(path: string, ownUid: number): PathFacts | null {
       inSticky = false;
     } else if (!walker.isAtEnd) {
       inSticky = isShared(status) && isSticky(status);
-      if (inSticky) isStable = false;
-      else if (isShared(status)) shared ??= current;
+      if (isShared(status) && !inSticky) shared ??= current;
     }
   }
-  return { owners, shared, isStable: isStable && owners.size === 0 && shared === null };
+  const isStable = owners.size === 0 && shared === null;
+  return { owners, shared, inSticky: entries, isStable };
 }

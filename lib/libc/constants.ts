@@ -29,6 +29,7 @@ export const FD_CLOEXEC = 1;
 
 // The directory of a relative path, for calls that take a directory's descriptor: linux/fcntl.h.
 export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
 
 // The fields that statx(2) fills: linux/stat.h.
 export const STATX_BASIC_STATS = 0x7ff;

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { AT_FDCWD, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { check, Errno, SystemError } from "./errno.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
 // linux/fcntl.h
-const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 
 /** The file type bits of a mode: `inode(7)`, linux/stat.h. */

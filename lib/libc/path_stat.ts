@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AT_FDCWD, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 
@@ -50,6 +50,7 @@ const TICK_NS = 10_000_000;
 /** The state of one path, as of the last {@linkcode PathStat.update}. */
 export class PathStat {
   readonly #path: Uint8Array<ArrayBuffer>;
+  readonly #flags: number;
   readonly #buffer = new Uint8Array(SIZEOF_STATX);
   readonly #words = new Uint32Array(this.#buffer.buffer);
   readonly #last = new Uint32Array(COMPARED_WORDS.length);
@@ -58,11 +59,13 @@ export class PathStat {
   #isReplaced = false;
 
   /**
-   * @param path The file; symbolic links are followed.
+   * @param path The file.
+   * @param followsLinks Whether a symbolic link in its last part is followed.
    * @throws {TypeError} When the path holds a NUL.
    */
-  constructor(path: string) {
+  constructor(path: string, followsLinks = true) {
     this.#path = cString(path);
+    this.#flags = AT_STATX_FORCE_SYNC | (followsLinks ? 0 : AT_SYMLINK_NOFOLLOW);
   }
 
   /** Whether `statx(2)` succeeded at the last {@linkcode update}. */
@@ -90,7 +93,7 @@ export class PathStat {
    * @returns Whether the state differs from that of the call before. The first call answers true.
    */
   update(): boolean {
-    const flags = AT_STATX_FORCE_SYNC;
+    const flags = this.#flags;
     const result = libc.statx(AT_FDCWD, this.#path, flags, STATX_BASIC_STATS, this.#buffer);
     const exists = result === 0;
     let differs = !this.#isKnown || exists !== this.#exists;

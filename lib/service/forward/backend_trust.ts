@@ -11,6 +11,7 @@ import type { Descriptor } from "../../libc/descriptor.ts";
 import { peerCredentials, ucred } from "../../libc/peer_credentials.ts";
 import { type PathFacts, pathFacts } from "../../files/path_facts.ts";
 import { reasonOf } from "../../files/system_reason.ts";
+import { PathStat } from "../../libc/path_stat.ts";
 import type { HostFacts } from "../../policy/types.ts";
 
 /** What the trust in a backend depends on. */
@@ -26,13 +27,15 @@ export interface BackendTrustOptions {
 
 /**
  * For how long a path that only root and the server can change is not looked at again, in
- * milliseconds.
+ * milliseconds: a change of theirs counts so much later, and thousands of connections a second do
+ * not look at it thousands of times.
  */
-const STABLE_MS = 100;
+const STABLE_MS = 5;
 
 /** Checks the backends of one listener. */
 export class BackendTrust {
   readonly #options: BackendTrustOptions;
+  #inSticky: readonly { readonly path: string; readonly stat: PathStat }[] = [];
   #stable: { readonly facts: PathFacts; readonly until: number } | null = null;
 
   constructor(options: BackendTrustOptions) {
@@ -42,10 +45,11 @@ export class BackendTrust {
   /**
    * Checks a backend.
    *
-   * One `getsockopt(2)`, and one `statx(2)` for each component of the path, unless the path was
-   * found within the last {@linkcode STABLE_MS} to be one that only root and the server can change.
-   * The path is looked at after connecting: a link that was there for the moment of the call is
-   * gone, or is seen.
+   * That is one `getsockopt(2)`, and one `statx(2)` for each component of the path. Where the path
+   * was found within the last {@linkcode STABLE_MS} to be one that only root and the server can
+   * change, it is one for each component that lies in a directory with the sticky bit: none below
+   * `/run`, one below `/tmp`. The path is looked at after connecting: a link that was there for the
+   * moment of the call is gone, or is seen.
    *
    * @param backend The connection.
    * @returns Why the backend is refused, as the end of a sentence; null where it is accepted.
@@ -70,10 +74,26 @@ export class BackendTrust {
 
   #facts(): PathFacts | null {
     const now = performance.now();
-    if (this.#stable !== null && now < this.#stable.until) return this.#stable.facts;
+    // Before the path is looked at: a later change is seen the next time.
+    let isSame = true;
+    for (const { stat } of this.#inSticky) isSame = !stat.update() && isSame;
+    if (this.#stable !== null && isSame && now < this.#stable.until) return this.#stable.facts;
     const facts = pathFacts(this.#options.path, this.#options.hostFacts.serverUid);
-    this.#stable = facts?.isStable ? { facts, until: now + STABLE_MS } : null;
+    this.#stable = facts?.isStable && isSame && this.#watches(facts.inSticky)
+      ? { facts, until: now + STABLE_MS }
+      : null;
     return facts;
+  }
+
+  /** Whether these were watched before the path was looked at; they are from here on. */
+  #watches(paths: readonly string[]): boolean {
+    const known = this.#inSticky;
+    if (paths.length === known.length && paths.every((path, at) => path === known[at]!.path)) {
+      return true;
+    }
+    this.#inSticky = paths.map((path) => ({ path, stat: new PathStat(path, false) }));
+    for (const { stat } of this.#inSticky) stat.update();
+    return false;
   }
 }
 
