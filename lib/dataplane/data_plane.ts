@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ExpiryClock } from "../keys/expiry_clock.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
@@ -47,6 +48,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   readonly #context: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
   readonly #reaper: ProcessGroupReaper;
+  readonly #clock = new ExpiryClock();
   readonly #stderrBudget: StderrBudget;
   readonly #environmentBlock: Uint8Array<ArrayBuffer>;
   readonly #selection: ListenerSelection;
@@ -171,7 +173,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       sessions,
       events,
       executables: new ExecutableLookup(),
-      authorizer: new Authorizer(liveConfig, hostFacts, sessions, names),
+      authorizer: new Authorizer(liveConfig, hostFacts, sessions, names, this.#clock),
       handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
       names,
       hostFacts,
@@ -284,6 +286,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#check();
     this.#useNames();
     this.#reaper.reapOrphans();
+    // The latest time counts, also where no key is used.
+    this.#clock.now();
     this.#retryListeners();
   }
 

@@ -7,6 +7,7 @@
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { findListener } from "../net/address.ts";
+import type { ExpiryClock } from "../keys/expiry_clock.ts";
 import { decide, decideKeyed } from "../policy/decide.ts";
 import { isSameIdentity } from "../policy/same_identity.ts";
 import type {
@@ -49,6 +50,7 @@ export class Authorizer {
   readonly #hostFacts: HostFacts;
   readonly #sessions: SessionTable;
   readonly #names: KnownNames;
+  readonly #clock: ExpiryClock;
   /** For new connections: the groups that are known now. */
   readonly #now: KnownAccess;
   /** For open sessions: the groups as they were known last. */
@@ -59,7 +61,9 @@ export class Authorizer {
     hostFacts: HostFacts,
     sessions: SessionTable,
     names: KnownNames,
+    clock: ExpiryClock,
   ) {
+    this.#clock = clock;
     this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
     this.#sessions = sessions;
@@ -103,7 +107,7 @@ export class Authorizer {
     const allow = this.#now.of(this.#liveConfig.config).allowOf(listener);
     const groups = needsGroups(allow) ? this.#groupsOf(uid) : [];
     const peer: KeyedPeer = { grant, actsAs, groups };
-    return decideKeyed(peer, access, allow, Date.now(), this.#occupancy(uid, listener));
+    return decideKeyed(peer, access, allow, this.#clock.now(), this.#occupancy(uid, listener));
   }
 
   /**
@@ -130,7 +134,7 @@ export class Authorizer {
     const uid = access.table.usersByName.get(grant?.user ?? actsAs ?? "")?.uid;
     const account = uid === undefined ? null : this.#names.lastAccount(uid);
     const peer: KeyedPeer = { grant, actsAs, groups: account && allGroups(account) };
-    return decideKeyed(peer, access.table, allow, Date.now(), UNLIMITED);
+    return decideKeyed(peer, access.table, allow, this.#clock.now(), UNLIMITED);
   }
 
   /** The groups of a key's user that are known now; asked for where they are not. */
