@@ -3,7 +3,8 @@
 Usage: handshake_flood.py PORT RATE SECONDS SOURCES [OPENING]
 
 RATE is in connections a second. SOURCES is how many loopback addresses, from 127.77.0.1 on, the
-connections come from in turn. OPENING is in hexadecimal: what is sent instead of the one byte.
+connections come from in turn; 0 is 127.0.0.1. OPENING is in hexadecimal: what
+is sent instead of the one byte.
 Prints the number of connections made.
 """
 import collections
@@ -21,8 +22,9 @@ while (now := time.monotonic()) < start + seconds:
     while made < (now - start) * rate:
         connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-        number = made % sources
-        connection.bind((f"127.77.{number // 250}.{1 + number % 250}", 0))
+        if sources > 0:
+            number = made % sources
+            connection.bind((f"127.77.{number // 250}.{1 + number % 250}", 0))
         connection.setblocking(False)
         connection.connect_ex(("127.0.0.1", port))
         made += 1
