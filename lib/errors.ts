@@ -101,9 +101,11 @@ export function guardEach<T>(
   }
 }
 
-/** The text of an error that is a bug: its name and its message. */
+/** The text of an error that is a bug: its name and its message, without a stack trace in it. */
 export function bugText(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  // Modules of the runtime put one behind the messages of errors that they pass on.
+  return text.replace(/\n\s+at [\s\S]*$/, "");
 }
 
 /** The message of an error; of what is no error, its text. */

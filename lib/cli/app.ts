@@ -173,7 +173,9 @@ async function execute(
 /** A name that is no UTF-8, such as that of the current directory, is no bug of this program. */
 function withNames(error: unknown): unknown {
   if (!(error instanceof Deno.errors.InvalidData)) return error;
-  return new Failure(`Cannot use a name: ${error.message}`, {
+  // node:process puts a stack trace behind the sentence.
+  const [sentence] = error.message.replace(/^InvalidData: /, "").split("\n");
+  return new Failure(`Cannot use a name: ${sentence}`, {
     exit: ExitCode.usage,
     hint: "use a name in UTF-8, such as that of a symbolic link",
     cause: error,

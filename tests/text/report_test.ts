@@ -19,6 +19,8 @@ Deno.test("report() shows no stack trace and no second line of a bug", () => {
   const { text, exit } = report(new TypeError("a\nb"), false);
   assertEquals(text, "ipcauth: error: an internal error: TypeError: a b\n");
   assertEquals(exit, 70);
+  const traced = new Error("x is bad\n    at Object.cwd (ext:deno_fs/30_fs.js:1:2555)\n    at y");
+  assertEquals(report(traced, false).text, "ipcauth: error: an internal error: Error: x is bad\n");
   assertEquals(report("thrown", false).exit, 70);
 });
 
