@@ -6,6 +6,8 @@
 import { PeerWatch } from "./peer_watch.ts";
 import { USER_TIMEOUT_MS } from "../libc/tcp_socket.ts";
 
+/** How many chunks one direction moves per turn of the reactor. */
+export const CHUNKS_PER_TURN = 4;
 /** How many bytes are read at once. */
 export const CHUNK = 256 * 1024;
 

@@ -119,7 +119,8 @@ export class Forwarder implements Service {
     try {
       if (this.#kind === "tcp") setTcpOptions(backend);
       unsent = this.#identity.before(session, client.descriptor);
-    } catch {
+    } catch (error) {
+      this.#context.reactor.report(error);
       backend.close();
       return "backend-error";
     }
