@@ -17,6 +17,9 @@ import {
 /** How many accounts that the configuration does not need are remembered. */
 const MAX_REMEMBERED = 10_000;
 
+/** How long a connection may wait for a first answer, in milliseconds. */
+const FIRST_ANSWER_MS = 1_000;
+
 /** Receives the answer about a uid; one with a `problem` where it is not known. */
 type AccountWaiter = (result: AccountResult) => void;
 /** Called when the addresses of a host are known, or are known not to be. */
@@ -47,6 +50,8 @@ export class KnownNames {
   readonly #hostWaiters = new Map<string, Set<HostWaiter>>();
   readonly #renew: (request: LookupRequest) => void;
   #used = new Set<string>();
+  /** Since when the first answer to what the configuration needs is awaited, by its key. */
+  readonly #unanswered = new Map<string, number>();
 
   /**
    * @param request Asks the name service; {@linkcode update} is called with the answer.
@@ -95,13 +100,32 @@ export class KnownNames {
     const used = new Set(requests.map(requestKey));
     const isSame = used.size === this.#used.size && [...used].every((key) => this.#used.has(key));
     this.#used = used;
-    return !isSame;
+    if (isSame) return false;
+    for (const key of this.#unanswered.keys()) if (!used.has(key)) this.#unanswered.delete(key);
+    for (const request of requests) {
+      const key = requestKey(request);
+      if (!this.#unanswered.has(key) && !this.#isAnswered(request)) {
+        this.#unanswered.set(key, performance.now());
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Whether the first answer to something that the configuration needs is on its way, for no longer
+   * than {@linkcode FIRST_ANSWER_MS}. A connection that would be denied for it can be decided then.
+   */
+  get isAwaited(): boolean {
+    if (this.#unanswered.size === 0) return false;
+    const now = performance.now();
+    return this.#unanswered.values().some((since) => now - since < FIRST_ANSWER_MS);
   }
 
   /** Takes answers over. @returns Whether a decision may be another one now. */
   update(results: readonly LookupResult[]): boolean {
     let changed = false;
     for (const result of results) {
+      this.#unanswered.delete(requestKey(result));
       if (result.kind === "group") changed = this.#updateGroup(result) || changed;
       else if (result.kind === "host") this.#updateHost(result);
       else if (result.kind === "account") changed = this.#updateAccount(result) || changed;
@@ -163,6 +187,19 @@ export class KnownNames {
   /** Asks again for the addresses of a host that could not be reached. */
   renewHost(host: string): void {
     this.#renew({ kind: "host", name: host });
+  }
+
+  #isAnswered(request: LookupRequest): boolean {
+    switch (request.kind) {
+      case "group":
+        return this.#groups.has(request.name);
+      case "user":
+        return this.#uids.has(request.name);
+      case "account":
+        return this.#accounts.has(request.uid);
+      case "host":
+        return this.#hosts.has(request.name);
+    }
   }
 
   #updateHost({ name, addresses, problem }: HostResult): void {

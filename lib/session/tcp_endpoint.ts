@@ -35,6 +35,9 @@ import type { Service } from "./service.ts";
 import type { Session } from "./session.ts";
 import { startSession } from "./start_session.ts";
 
+/** How often a client that waits for an answer of the name service is decided, in milliseconds. */
+const ANSWER_INTERVAL_MS = 5;
+
 /** A TCP client, as far as it is known. */
 interface TcpPeer {
   /** Null where the client reset the connection before its address was read. */
@@ -230,27 +233,30 @@ export class TcpEndpoint implements ConnectionHandler {
     const wait = this.refreshKeys();
     // A suspended endpoint, such as one that is closed, decides nothing by the files.
     if (wait > 0 && this.isAccepting) return wait;
-    this.#answer(connection);
-    return 0;
+    return this.#answer(connection);
   }
 
-  #answer(connection: AuthenticatedConnection): void {
+  /** @returns As {@linkcode #authorize}. */
+  #answer(connection: AuthenticatedConnection): number {
     const { remote, keyId, actsAs } = connection;
     const grant = this.#ring.grant(keyId);
     if (this.#isUnreadable(keyId)) {
       this.#reject(connection, grant, UNREADABLE);
-      return;
+      return 0;
     }
     // Read after the configuration was refreshed, which may have suspended this endpoint.
     const service = this.#service;
     if (service === null) {
       this.#reject(connection, grant, LISTENER_SUSPENDED);
-      return;
+      return 0;
     }
     const decision = this.#context.authorizer.authorizeKeyed(grant, actsAs, this.#config);
     if (!decision.allow) {
+      // Denied for a group or an account that may be known in a moment.
+      const isAwaited = decision.detail !== undefined && this.#context.names.isAwaited;
+      if (isAwaited) return ANSWER_INTERVAL_MS;
       this.#reject(connection, grant, decision);
-      return;
+      return 0;
     }
     startSession(this.#context, {
       listener: this.name,
@@ -260,6 +266,7 @@ export class TcpEndpoint implements ConnectionHandler {
       service,
       connect: (user) => connection.accept({ user, service: service.name }),
     });
+    return 0;
   }
 
   #reject(

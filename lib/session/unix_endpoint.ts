@@ -19,6 +19,8 @@ import { readPeer } from "./peer.ts";
 import { plaintextConnection, type Service } from "./service.ts";
 import { startSession } from "./start_session.ts";
 
+/** How often a connection that waits for the name service is decided, in milliseconds. */
+const ANSWER_INTERVAL_MS = 5;
 /** How long a connection waits for the name of its user, in milliseconds. */
 const NAME_TIMEOUT_MS = 1_000;
 
@@ -120,7 +122,8 @@ export class UnixEndpoint implements ConnectionHandler {
       }
       const decision = this.#context.authorizer.authorizeUnix(peer, this.#config);
       if (!decision.allow) {
-        this.#logDeny(connection, peer, decision);
+        handedOver = decision.detail !== undefined && this.#awaitAnswer(connection);
+        if (!handedOver) this.#logDeny(connection, peer, decision);
         return;
       }
       if (!waited && this.#awaitName(connection, decision.identity)) {
@@ -142,6 +145,29 @@ export class UnixEndpoint implements ConnectionHandler {
       // Denied, or an error on the way to the decision, which is a denial as well.
       if (!handedOver) drainAndClose(connection);
     }
+  }
+
+  /**
+   * Lets a connection wait that is denied for a group whose gid may be known in a moment, such as
+   * one that the file has just named.
+   *
+   * @returns Whether it waits.
+   */
+  #awaitAnswer(connection: Descriptor): boolean {
+    const { reactor, names, liveConfig, refreshConfig } = this.#context;
+    const isFull = this.#waiting >= liveConfig.config.limits.maxConnections;
+    if (isFull || !names.isAwaited) return false;
+    this.#waiting++;
+    reactor.after(ANSWER_INTERVAL_MS, () => {
+      this.#waiting--;
+      try {
+        refreshConfig();
+        this.#authorize(connection, false);
+      } catch (error) {
+        this.onError(error);
+      }
+    });
+    return true;
   }
 
   /**

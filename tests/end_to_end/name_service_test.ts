@@ -66,6 +66,24 @@ Deno.test("a group that does not exist is a mistake at start, with its line (nee
   assertStringIncludes(stderr, 'this machine knows no group "netops"');
 });
 
+Deno.test("a group that the file has just named is known to the next connection (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups("netops:x:2000:", "others:x:2001:", "more:x:2002:");
+  await fixture.serve(config(fixture, "30s"));
+  const others = "  - { name: others, local_ipc_access: true }\n";
+  for (const [name, gid] of [["others", 2001], ["more", 2002]] as const) {
+    // The first name starts the thread that asks, the second one finds it.
+    await fixture.program.write(
+      "config.yaml",
+      config(fixture, "30s", others.replace("others", name)),
+    );
+    assert(await fixture.isAdmitted(gid), name);
+  }
+  assertEquals(fixture.server.of("deny"), []);
+});
+
 for (const sources of ["files ldap", "ldap files", "files ldap systemd"]) {
   Deno.test(
     `a source that fails ends no session and admits no one: ${sources} ` +
@@ -164,8 +182,9 @@ Deno.test("the user of a key has the groups of the name service (needs root)", {
   await using fixture = await NamesFixture.open("files");
   const connect = await serveMember(fixture);
   const output = `${MEMBER.uid}\n${MEMBER.gids.join(" ")}\n`;
-  assertEquals((await connect(0)).stdout, output);
+  // First: nothing was asked for yet.
   assertEquals((await connect(1)).stdout, output);
+  assertEquals((await connect(0)).stdout, output);
   assertEquals((await connect(2)).stdout, "");
   const { reason, message } = await fixture.server.event("deny");
   assertEquals([reason, message], ["not-on-listener", undefined]);
