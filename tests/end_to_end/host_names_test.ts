@@ -1,7 +1,9 @@
 /** Backends and servers that are named: their addresses may come late, change, and be several. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { echo, RunningTunnel, writeAll } from "../support/backend.ts";
+import { numericAddress } from "../../lib/libc/inet_address.ts";
 import { drain } from "../support/connections.ts";
+import { DeadListener } from "../support/dead_listener.ts";
 import { freePort, writeKey } from "../support/keys.ts";
 import { hasPrivateSystem } from "../support/private_system.ts";
 import { Program } from "../support/program.ts";
@@ -169,5 +171,45 @@ Deno.test({
     await tunnel.line("no server is listening on keyed.test");
     await hosts.set("127.54.4.2 keyed.test");
     await answered(path);
+  },
+});
+
+Deno.test({
+  name:
+    "of two addresses of which one is dead, each client and the server use the other (needs root)",
+  ...options,
+  async fn() {
+    await using hosts = await Hosts.open("127.54.5.1 two.test", "127.54.5.2 two.test");
+    const { program } = hosts;
+    const [port, backend] = [freePort("127.54.5.2"), freePort("127.54.5.2")];
+    using _deadServer = new DeadListener(numericAddress("127.54.5.1", port)!);
+    using _deadBackend = new DeadListener(numericAddress("127.54.5.1", backend)!);
+    hosts.listen("127.54.5.2", backend);
+    const key = await writeKey(program, "bob.key");
+    const path = program.path("ipc.sock");
+    const config = await program.write(
+      "config.yaml",
+      `listeners:
+  - { unix: ${path}, service: { forward: "tcp:two.test:${backend}" } }
+  - tcp: 127.54.5.2:${port}
+    keys: [{ file: ${key} }]
+    service: { forward: "tcp:127.54.5.2:${backend}" }
+`,
+    );
+    await using _server = await program.serve(["--config", config]);
+    const local = program.path("tunnel.sock");
+    await using _tunnel = await RunningTunnel.open(program, {
+      host: "two.test",
+      port,
+      key,
+      address: `unix:${local}`,
+    });
+    const pipe = ["connect", `--tcp=two.test:${port}`, `--key=${key}`, "--pipe"];
+    const [forwarded, tunnelled, piped] = await Promise.all([
+      answer(path),
+      answer(local),
+      program.run(pipe, { input: "hello" }),
+    ]);
+    assertEquals([forwarded, tunnelled, piped.stdout], ["hello", "hello", "hello"], piped.stderr);
   },
 });

@@ -2,13 +2,12 @@
 import { assertEquals } from "@std/assert";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { remoteAddress, resolveHost, type SocketAddress } from "../../lib/libc/inet_address.ts";
-import { connect } from "../../lib/libc/sockets.ts";
-import { listenTcp, tcpSocket } from "../../lib/libc/tcp_socket.ts";
-import { waitFor } from "../../lib/libc/poll.ts";
+import { listenTcp } from "../../lib/libc/tcp_socket.ts";
 import type { Descriptor } from "../../lib/libc/descriptor.ts";
 import type { ConnectError } from "../../lib/net/connector.ts";
 import { TcpConnector } from "../../lib/net/tcp_connector.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
+import { DeadListener } from "../support/dead_listener.ts";
 import { freePort } from "../support/keys.ts";
 
 /** An address of this test file alone. */
@@ -19,27 +18,6 @@ function address(last: number, port: number): SocketAddress {
 /** An address family that no kernel has. */
 const NO_FAMILY: SocketAddress = new Uint8Array(16);
 new DataView(NO_FAMILY.buffer).setUint16(0, 60, true);
-
-/** A listener that answers nothing: its accept queue is full, so the kernel drops every SYN. */
-class DeadListener implements Disposable {
-  readonly #listener: Descriptor;
-  readonly #waiting: Descriptor[] = [];
-
-  constructor(at: SocketAddress) {
-    this.#listener = listenTcp(at, 0);
-    // A backlog of 0 holds one connection.
-    for (let count = 0; count < 2; count++) {
-      const socket = tcpSocket(at);
-      connect(socket, at);
-      this.#waiting.push(socket);
-      waitFor(socket, "output", 100);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    for (const socket of [this.#listener, ...this.#waiting]) socket.close();
-  }
-}
 
 /** Connects to the first address that accepts. @returns Its host, or how it failed. */
 function connectTo(addresses: readonly SocketAddress[], timeoutMs: number): string | ConnectError {
