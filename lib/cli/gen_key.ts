@@ -9,6 +9,7 @@ import { keyId } from "../keys/key_id.ts";
 import { octalMode } from "../files/permissions.ts";
 import { describeKeyFile } from "../keys/key_reader.ts";
 import { newKeyPath, storeKey } from "../keys/key_writer.ts";
+import { forbidMemoryDumps } from "../libc/core_dump.ts";
 import { ExitCode } from "../errors.ts";
 import { nameByUid } from "../libc/ids.ts";
 import { escapeForTerminal, escapeJson } from "../text/escape.ts";
@@ -28,6 +29,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  */
 export function genKey(file: string | null, force: boolean, context: Context): ExitCode {
   const { environment } = context;
+  forbidMemoryDumps();
   const key = generateKey();
   let id: string;
   let path: string;

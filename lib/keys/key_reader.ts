@@ -8,6 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { checkKeyFile, type PathProblem, requireSafe } from "../files/permissions.ts";
 import { isAbsent, isDenied, reasonOf } from "../files/system_reason.ts";
 import { readTrustedFile, type TrustedFile } from "../files/trusted_file.ts";
+import { forbidMemoryDumps } from "../libc/core_dump.ts";
 import { fileStatus } from "../libc/file_status.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { parseKeyFile } from "./key_format.ts";
@@ -76,6 +77,8 @@ export function describeKeyFile(path: string, ownUid: number): KeyFileFacts {
 }
 
 function open(path: string, ownUid: number, once: boolean): TrustedFile {
+  // Before the key is in memory.
+  forbidMemoryDumps();
   try {
     return readTrustedFile(path, {
       check: checkKeyFile,
