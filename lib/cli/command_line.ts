@@ -56,7 +56,12 @@ export interface ConnectCommand {
     /** With no commands it reads them from standard input. */
     | { readonly kind: "console"; readonly commands: readonly string[] }
     | { readonly kind: "pipe" }
-    | { readonly kind: "listen"; readonly address: string };
+    | {
+      readonly kind: "listen";
+      readonly address: string;
+      /** Whether it may be an address that other machines reach. */
+      readonly allowRemote: boolean;
+    };
 }
 
 /** What the program was asked to do. */

@@ -20,6 +20,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     "-c",
     "--pipe",
     "--listen",
+    "--allow-remote",
   ],
   "run-as": [],
   "gen-key": ["--force", "--show"],

@@ -46,7 +46,7 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
   const { mode } = command;
   if (mode.kind === "listen") {
     const { tunnel } = await import("./tunnel.ts");
-    return await tunnel(mode.address, command, context);
+    return await tunnel(mode, command, context);
   }
   const connection = await beforeSession(async () =>
     await open(await findDestination(command, context), command, context)

@@ -16,7 +16,7 @@ export function parseConnect(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "connect", {
     optional: ADDRESS_FLAGS,
     values: ["user", "server-user", "listen", "command"],
-    switches: ["pipe"],
+    switches: ["pipe", "allow-remote"],
   });
   return { flags, command: () => connectCommand(flags) };
 }
@@ -59,6 +59,10 @@ function modeOf(flags: Flags): ConnectCommand["mode"] {
     listen !== null && "--listen",
   ].filter((flag) => flag !== false);
   if (given.length > 1) throw usage(`${given.join(" and ")} exclude each other`, "connect");
-  if (listen !== null) return { kind: "listen", address: listen };
+  const allowRemote = flags.has("allow-remote");
+  if (allowRemote && !listen?.startsWith("tcp:")) {
+    throw usage("--allow-remote goes with --listen tcp:HOST:PORT", "connect");
+  }
+  if (listen !== null) return { kind: "listen", address: listen, allowRemote };
   return flags.has("pipe") ? { kind: "pipe" } : { kind: "console", commands };
 }

@@ -5,8 +5,9 @@
  */
 import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel.ts";
 import { beforeSession } from "../client/connect_failure.ts";
-import { parseTarget, type Target } from "../net/address.ts";
+import { type HostPort, isLoopback, parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { isIgnored, prepareSignals } from "../libc/signals.ts";
 import { LogStream } from "../log/log_stream.ts";
 import { ProcessSignals } from "../server/process_signals.ts";
@@ -24,16 +25,17 @@ import { shellWord } from "../text/shell_word.ts";
 /**
  * Listens until a signal ends it.
  *
- * @param address `unix:PATH` or `tcp:HOST:PORT`.
+ * @param mode The local socket: `unix:PATH` or `tcp:HOST:PORT`.
  * @returns 0.
  * @throws {Failure} When it cannot start.
  */
 export async function tunnel(
-  address: string,
+  { address, allowRemote }: ConnectCommand["mode"] & { kind: "listen" },
   command: ConnectCommand,
   context: ConnectContext,
 ): Promise<ExitCode> {
   const listen = localSocket(address);
+  if (!allowRemote) requireLocal(listen);
   const destination = await beforeSession(() => findDestination(command, context));
   if (destination.kind === "unix") {
     throw new Failure("--listen goes to a server that wants a key: local clients need no tunnel", {
@@ -62,6 +64,7 @@ const LAST_MESSAGES_MS = 100;
 class RunningTunnel {
   readonly #context: ConnectContext;
   readonly #signals: ProcessSignals;
+  readonly #listen: Target;
   readonly #worker: Worker;
   readonly #channel: WorkerChannel<TunnelOptions, TunnelCommand, TunnelEvent>;
   readonly #outcome = Promise.withResolvers<ExitCode>();
@@ -75,6 +78,7 @@ class RunningTunnel {
     this.#names = names;
     names.onChange = (addresses) => this.#channel.post({ kind: "addresses", addresses });
     this.#signals = catchSignals();
+    this.#listen = options.listen;
     this.#messages = new LogStream(
       context.errSink,
       (lost) => `ipcauth: ${lost} ${lost === 1 ? "line was" : "lines were"} lost\n`,
@@ -112,6 +116,7 @@ class RunningTunnel {
     switch (event.kind) {
       case "listening":
         this.#messages.write(`listening on ${escapeForTerminal(event.where)}\n`);
+        if (this.#listen.kind === "tcp") this.#messages.write(warningFor(this.#listen));
         return;
       case "warning":
         this.#messages.write(report(asFailure(event), this.#context.color).text);
@@ -138,10 +143,36 @@ function catchSignals(): ProcessSignals {
   return new ProcessSignals(["SIGTERM", ...names]);
 }
 
+/** Says who else can use the key of a tunnel on TCP. */
+function warningFor({ host }: HostPort): string {
+  const who = isLoopback(host)
+    ? "every user of this machine"
+    : "every user of this machine, and of all that reach it,";
+  return `warning: ${who} can use your key here; a socket of --listen unix:PATH is yours alone\n`;
+}
+
 function asFailure(
   { message, exit, hint }: TunnelEvent & { kind: "failed" | "warning" },
 ): Failure {
   return new Failure(message, { exit, hint });
+}
+
+/**
+ * The clients of a tunnel have the rights of its owner's key. A TCP address has no owner and no
+ * mode: every user of the machine can connect, and where it is no loopback address, others can.
+ *
+ * @throws {Failure} 64 for an address that other machines may reach.
+ */
+function requireLocal(listen: Target): void {
+  if (listen.kind === "unix" || isLoopback(listen.host)) return;
+  const where = hostPortText(listen);
+  throw new Failure(
+    `--listen tcp:${where}: other machines may reach this address, and would use your key`,
+    {
+      exit: ExitCode.usage,
+      hint: `--listen tcp:127.0.0.1:${listen.port}, or --allow-remote if that is meant`,
+    },
+  );
 }
 
 function localSocket(address: string): Target {

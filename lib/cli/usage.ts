@@ -93,7 +93,10 @@ line from standard input. With --pipe or --listen it reaches any service.
   -c COMMAND          run a command and exit; may be given again
   --pipe              connect standard input and output to the service
   --listen ADDRESS    open a local socket (a Unix one with mode 0600), and
-                      forward every connection on it to the server
+                      forward every connection on it to the server. All who
+                      reach a TCP address use your key: it must be one of
+                      this machine alone, such as 127.0.0.1
+  --allow-remote      let --listen tcp: take any address
 
 Examples:
   ipcauth connect

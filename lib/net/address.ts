@@ -48,6 +48,16 @@ function isHost(text: string): boolean {
 }
 
 /**
+ * Whether a host is this machine alone: `localhost` (RFC 6761), 127.0.0.0/8 or `::1`. Another name
+ * may lead anywhere.
+ */
+export function isLoopback(host: string): boolean {
+  if (/^(localhost\.?|127(\.[0-9]{1,3}){3})$/i.test(host)) return true;
+  return host.includes(":") && !host.includes("%") &&
+    /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(new URL(`http://[${host}]/`).hostname);
+}
+
+/**
  * Parses `unix:PATH` or `tcp:HOST:PORT`.
  *
  * @returns Null when the text is neither. The path is taken as it stands, without a check.

@@ -122,6 +122,7 @@ for (
     ["connect --pipe --listen unix:/a", "--pipe and --listen exclude each other"],
     ["connect -c who --pipe", "-c and --pipe exclude each other"],
     ["connect --pipe=yes", "--pipe takes no value"],
+    ["connect --tcp --listen unix:/a --allow-remote", "--allow-remote goes with --listen tcp:"],
     ["connect -- id", "connect starts no program"],
     ["users nosuch", 'There is no "users nosuch"'],
     ["users show", "Usage: ipcauth users show NAME"],

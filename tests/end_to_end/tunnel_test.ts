@@ -194,3 +194,33 @@ Deno.test("a truncated stream is a reset, and not an end, for a local TCP client
   // A Unix client cannot be told so: the tunnel says it on standard error.
   assertStringIncludes(await tunnel.line("was cut"), "(truncated)");
 });
+
+Deno.test("a tunnel on TCP says who can use its key, and takes loopback addresses", async () => {
+  await using fixture = await forwardServer();
+  const { program } = fixture;
+  const key = program.path("bob.key");
+  const listen = (...args: string[]) =>
+    program.run(["connect", `--tcp=${fixture.address}`, `--key=${key}`, "--listen", ...args]);
+  const open = (...args: string[]) =>
+    RunningTunnel.open(program, {
+      port: fixture.port,
+      key,
+      address: args[0]!,
+      more: args.slice(1),
+    });
+  for (const address of ["tcp:0.0.0.0:0", "tcp:[::]:0", "tcp:192.0.2.1:5432", "tcp:db.test:5432"]) {
+    const { code, stderr } = await listen(address);
+    assertEquals(code, 64, address);
+    assertStringIncludes(stderr, `--listen ${address}: other machines may reach this address`);
+    assertStringIncludes(stderr, "hint: --listen tcp:127.0.0.1:");
+  }
+  assertEquals((await listen("unix:/x", "--allow-remote")).code, 64);
+  for (const address of ["tcp:127.0.0.1:0", "tcp:localhost:0"]) {
+    await using tunnel = await open(address);
+    assertStringIncludes(await tunnel.line("warning: "), "every user of this machine can use your");
+  }
+  await using remote = await open("tcp:0.0.0.0:0", "--allow-remote");
+  assertStringIncludes(await remote.line("warning: "), "and of all that reach it");
+  await using local = await open(`unix:${program.path("own.sock")}`);
+  assertEquals(local.lines.filter((line) => line.includes("warning")), []);
+});

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { leavesIpv4, listenerAddress, parseHostPort } from "../../lib/net/address.ts";
+import { isLoopback, leavesIpv4, listenerAddress, parseHostPort } from "../../lib/net/address.ts";
 
 Deno.test("parseHostPort() accepts zones of IPv6 addresses and names that end in a dot", () => {
   for (
@@ -47,4 +47,12 @@ Deno.test("[::] leaves IPv4 to 0.0.0.0 on the same port, and to no other listene
   assertEquals(leavesIpv4(tcp("::"), [tcp("::"), tcp("0.0.0.0", 2), tcp("127.0.0.1")]), false);
   assertEquals(leavesIpv4(tcp("::1"), [any]), false);
   assertEquals(leavesIpv4(any, [any]), false);
+});
+
+Deno.test("isLoopback() is true for addresses of this machine alone", () => {
+  const local = ["localhost", "LOCALHOST.", "127.0.0.1", "127.255.0.3", "::1", "0:0:0:0:0:0:0:1"];
+  for (const host of [...local, "::ffff:127.0.0.1"]) assertEquals(isLoopback(host), true, host);
+  const others = ["0.0.0.0", "128.0.0.1", "::", "::2", "fe80::1%eth0", "::ffff:10.0.0.1"];
+  const names = ["localhost.example.com", "127.0.0.1.example.com", "host", "1127.0.0.1"];
+  for (const host of [...others, ...names]) assertEquals(isLoopback(host), false, host);
 });

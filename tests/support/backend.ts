@@ -135,15 +135,19 @@ export class RunningTunnel extends RunningProgram {
   /** Starts one, and waits until it listens. */
   static async open(
     program: Program,
-    { host = "127.0.0.1", port, key, address }: {
+    { host = "127.0.0.1", port, key, address, more = [] }: {
       host?: string;
       port: number;
       key: string;
       address: string;
+      /** More arguments. */
+      more?: readonly string[];
     },
   ): Promise<RunningTunnel> {
     const args = ["ipcauth", "connect", `--tcp=${host}:${port}`, `--key=${key}`];
-    const tunnel = new RunningTunnel(program.command([...args, "--listen", address]).spawn());
+    const tunnel = new RunningTunnel(
+      program.command([...args, "--listen", address, ...more]).spawn(),
+    );
     await tunnel.line("listening on ");
     return tunnel;
   }
