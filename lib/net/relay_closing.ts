@@ -28,7 +28,8 @@ export class RelayClosing {
   readonly #first: RelayEnd;
   readonly #second: RelayEnd;
   readonly #owner: RelayOwner;
-  readonly #confirmation: Confirmation;
+  /** Null until something is waited for: most relays end at once, and many are idle. */
+  #confirmation: Confirmation | null = null;
   #failure: RelayFailure | null = null;
   #closed = false;
 
@@ -44,7 +45,12 @@ export class RelayClosing {
     this.#first = first;
     this.#second = second;
     this.#owner = owner;
-    this.#confirmation = new Confirmation(reactor, () => this.check());
+  }
+
+  /** Records how many bytes wait. @returns How long there have been as many, in milliseconds. */
+  #record(pending: number): number {
+    this.#confirmation ??= new Confirmation(this.#reactor, () => this.check());
+    return this.#confirmation.record(pending);
   }
 
   /** Whether both connections are closed. */
@@ -132,7 +138,7 @@ export class RelayClosing {
    * takes some of it within two minutes.
    */
   #awaitProgress(broken: RelayEnd, unsent: Uint8Array): void {
-    if (this.#confirmation.record(unsent.length) < this.#buffers.peerTimeoutMs) return;
+    if (this.#record(unsent.length) < this.#buffers.peerTimeoutMs) return;
     const brokenEnd = this.#nameOf(broken);
     this.#failure = { reason: "error", to: this.#otherOf(broken), brokenEnd };
     this.#close("error");
@@ -157,7 +163,7 @@ export class RelayClosing {
     for (const end of [this.#first, this.#second]) {
       if (end.kind === "unix" && end.finPassed && !end.broken) shutdownWrite(end.descriptor);
     }
-    const unchanged = this.#confirmation.record(unconfirmed);
+    const unchanged = this.#record(unconfirmed);
     if (unconfirmed === 0) {
       if (unchanged >= LINGER_MS) this.#close(reason);
     } else if (unchanged >= this.#buffers.peerTimeoutMs) {
@@ -189,7 +195,7 @@ export class RelayClosing {
   #close(reason: RelayCloseReason): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#confirmation.cancel();
+    this.#confirmation?.cancel();
     const isCut = reason !== "end";
     const [first, second] = [this.#first, this.#second];
     const unconfirmedIn = second.unconfirmed;

@@ -11,6 +11,7 @@ import type { Timer } from "../reactor/timers.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { ClientConnection } from "../session/service.ts";
 import type { Session, SessionHandle } from "../session/session.ts";
+import { WaitingClient } from "../session/waiting_client.ts";
 
 /** How long a session waits for the name service, in milliseconds. */
 const ACCOUNT_TIMEOUT_MS = 5_000;
@@ -49,7 +50,7 @@ export function openWithAccount(
 class AccountWait implements SessionHandle {
   readonly #context: AccountContext;
   readonly #session: Session;
-  readonly #client: ClientConnection;
+  readonly #client: WaitingClient;
   readonly #options: AccountOptions;
   readonly #cancelAsk: () => void;
   readonly #timer: Timer;
@@ -63,8 +64,8 @@ class AccountWait implements SessionHandle {
   ) {
     this.#context = context;
     this.#session = session;
-    // Bytes that were received lie in a shared buffer, which others use meanwhile.
-    this.#client = { ...client, received: client.received?.slice() ?? null };
+    this.#client = new WaitingClient(client, (reason) => this.#end(reason));
+    this.#client.watch(context.reactor);
     this.#options = options;
     this.#cancelAsk = context.names.ask(options.uid, (result) => this.#onAccount(result));
     this.#timer = context.reactor.after(
@@ -86,7 +87,7 @@ class AccountWait implements SessionHandle {
     this.#settled = true;
     this.#timer.cancel();
     try {
-      this.#session.attach(this.#options.open(result, this.#client));
+      this.#session.attach(this.#options.open(result, this.#client.take()));
     } catch (error) {
       this.#context.events.logError(error);
       this.#session.end("error");
@@ -107,8 +108,9 @@ class AccountWait implements SessionHandle {
     this.#settled = true;
     this.#timer.cancel();
     this.#cancelAsk();
-    this.#client.seal?.wipe();
-    drainAndClose(this.#client.descriptor);
+    const { seal, descriptor } = this.#client.take();
+    seal?.wipe();
+    if (descriptor.isOpen) drainAndClose(descriptor);
     this.#session.recordBytes({ in: 0, out: 0 });
     this.#session.end(reason);
   }

@@ -3,25 +3,19 @@
  *
  * @module
  */
-import { Descriptor } from "../../libc/descriptor.ts";
+import type { Descriptor } from "../../libc/descriptor.ts";
 import type { SocketAddress } from "../../libc/inet_address.ts";
-import { BROKEN, connect, peek, unixSocket } from "../../libc/sockets.ts";
+import { connect, unixSocket } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
 import type { ConnectQueue } from "../../net/connect_queue.ts";
 import type { ConnectError, ConnectHandler } from "../../net/connector.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { TerminationReason } from "../../net/relay_outcome.ts";
 import { TcpConnector } from "../../net/tcp_connector.ts";
-import {
-  EPOLLET,
-  EPOLLHUP,
-  EPOLLRDHUP,
-  type Reactor,
-  type Registration,
-  type Watcher,
-} from "../../reactor/reactor.ts";
+import type { Reactor } from "../../reactor/reactor.ts";
 import type { ClientConnection } from "../../session/service.ts";
 import type { Session, SessionHandle } from "../../session/session.ts";
+import { WaitingClient } from "../../session/waiting_client.ts";
 import type { BackendIdentity } from "./backend_identity.ts";
 import type { TcpBackend } from "./tcp_backend.ts";
 
@@ -59,12 +53,10 @@ export function connectUnix(
 type Join = (client: ClientConnection, backend: Descriptor) => SessionHandle | CloseReason;
 
 /** The handle of a session until its backend has accepted. */
-export class BackendConnect implements SessionHandle, ConnectHandler, Watcher {
+export class BackendConnect implements SessionHandle, ConnectHandler {
   readonly #reactor: Reactor;
   readonly #session: Session;
-  #client: ClientConnection;
-  /** The client's connection while its hang-up is watched; null before and after. */
-  #registration: Registration | null = null;
+  readonly #client: WaitingClient;
   readonly #join: Join;
   /** The backend on TCP that is being connected to; null before that, and on a Unix socket. */
   #tcp: TcpBackend | null = null;
@@ -74,15 +66,13 @@ export class BackendConnect implements SessionHandle, ConnectHandler, Watcher {
   constructor(reactor: Reactor, session: Session, client: ClientConnection, join: Join) {
     this.#reactor = reactor;
     this.#session = session;
-    // Bytes that were received lie in a shared buffer, which others use while the backend is
-    // awaited.
-    this.#client = { ...client, received: client.received?.slice() ?? null };
+    this.#client = new WaitingClient(client, (reason) => this.#end(reason));
     this.#join = join;
   }
 
   /** Waits for a backend on a Unix socket whose backlog is full. @param attempt Connects. */
   toUnix(queue: ConnectQueue, attempt: () => Descriptor | number): SessionHandle {
-    this.#watchClient();
+    this.#client.watch(this.#reactor);
     this.#cancelAttempts = queue.add(attempt, CONNECT_TIMEOUT_MS, this);
     return this;
   }
@@ -98,12 +88,12 @@ export class BackendConnect implements SessionHandle, ConnectHandler, Watcher {
     this.#cancelAttempts = () => connector.cancel();
     const backend = connector.start();
     if (backend !== null) return this.#joined(backend);
-    this.#watchClient();
+    this.#client.watch(this.#reactor);
     return this;
   }
 
   #awaitAddresses(tcp: TcpBackend): SessionHandle {
-    this.#watchClient();
+    this.#client.watch(this.#reactor);
     const cancelAsk = tcp.ask(() => {
       timer.cancel();
       this.#attempt(() => this.toTcp(tcp));
@@ -148,39 +138,8 @@ export class BackendConnect implements SessionHandle, ConnectHandler, Watcher {
     this.#end(reason);
   }
 
-  /** The client has closed, half-closed or reset its connection. */
-  onEvents(mask: number): void {
-    if (this.#registration === null) return;
-    const available = peek(this.#registration.descriptor);
-    if (available === BROKEN) this.#end("error");
-    // What it has sent before it left is for the backend.
-    if (available !== 0 || this.#client.received?.length) return;
-    // Without FIN before it, an end is a truncation. A Unix client that has only ended its own
-    // direction waits for an answer.
-    if (this.#client.seal !== null) this.#end("truncated");
-    else if ((mask & EPOLLHUP) !== 0) this.#end("end");
-  }
-
-  onFault(): void {
-    this.#end("backend-error");
-  }
-
-  /** Reports a hang-up once, also one that has come before. */
-  #watchClient(): void {
-    const { descriptor } = this.#client;
-    this.#registration ??= this.#reactor.watch(descriptor, EPOLLRDHUP | EPOLLET, this);
-  }
-
-  /** The client's connection, which is not watched any more. */
-  #takeClient(): ClientConnection {
-    const registration = this.#registration;
-    if (registration === null) return this.#client;
-    this.#registration = null;
-    return this.#client = { ...this.#client, descriptor: new Descriptor(registration.release()) };
-  }
-
   #joined(backend: Descriptor): SessionHandle {
-    const handle = this.#join(this.#takeClient(), backend);
+    const handle = this.#join(this.#client.take(), backend);
     if (typeof handle === "string") return this.#endSoon(handle);
     this.#settled = true;
     this.#session.attach(handle);
@@ -197,7 +156,7 @@ export class BackendConnect implements SessionHandle, ConnectHandler, Watcher {
     if (this.#settled) return;
     this.#settled = true;
     this.#cancelAttempts();
-    const { seal, descriptor } = this.#takeClient();
+    const { seal, descriptor } = this.#client.take();
     seal?.wipe();
     // Already closed if `#join` failed.
     if (descriptor.isOpen) drainAndClose(descriptor);
