@@ -5,7 +5,7 @@
  */
 import { asFailure, ExitCode, Failure } from "../errors.ts";
 import { DescriptorReserve } from "../files/descriptor_reserve.ts";
-import { FileWatch, MAX_WAIT_MS } from "../files/file_watch.ts";
+import { FileWatch, MAX_WAIT_MS, type WatchResult } from "../files/file_watch.ts";
 import { isPassing } from "../files/system_reason.ts";
 import { PathStat } from "../libc/path_stat.ts";
 import type { HostFacts } from "../policy/types.ts";
@@ -49,6 +49,8 @@ export class LiveConfig {
   readonly #hostFacts: HostFacts;
   readonly #accept: (config: Config) => void;
   readonly #watch: FileWatch<Content>;
+  /** Made once: each connection calls it. */
+  readonly #poll: () => WatchResult<Content>;
   #file: ConfigFile | null = null;
   #config: Config;
   #problem: ConfigProblem | null = null;
@@ -84,6 +86,9 @@ export class LiveConfig {
       read: () => this.#read(),
       isSame: isSameContent,
     });
+    // The cause of a problem need not be in the file: a key file that is made or a directory whose
+    // mode is corrected leave the file's stat as it is.
+    this.#poll = () => this.#watch.poll(this.#problem !== null);
     this.#content = this.#firstContent();
     if (this.#content instanceof Failure) throw this.#content;
     this.#file = this.#content;
@@ -130,9 +135,7 @@ export class LiveConfig {
   refresh(): "same" | "changed" | Failure {
     this.#wait = 0;
     try {
-      // The cause of a problem need not be in the file: a key file that is made or a directory
-      // whose mode is corrected leave the file's stat as it is.
-      const result = this.reserve.use(() => this.#watch.poll(this.#problem !== null));
+      const result = this.reserve.use(this.#poll);
       switch (result.kind) {
         case "unsettled":
           this.#wait = result.wait;
@@ -171,7 +174,7 @@ export class LiveConfig {
   /** The content that a server starts with. */
   #firstContent(): Content {
     for (;;) {
-      const result = this.reserve.use(() => this.#watch.poll());
+      const result = this.reserve.use(this.#poll);
       if (result.kind === "read") return result.content;
       if (result.kind !== "unsettled") throw isBeingWritten();
       sleep(result.wait);

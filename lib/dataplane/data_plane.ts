@@ -7,6 +7,7 @@
 import { ExpiryClock } from "../keys/expiry_clock.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
+import { maxOpenFiles } from "../libc/process.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
 import { EventCredit } from "../log/event_credit.ts";
 import { ConnectQueues } from "../net/connect_queues.ts";
@@ -28,6 +29,7 @@ import type { Service } from "../session/service.ts";
 import { SessionTable } from "../session/session_table.ts";
 import { UserNames } from "../session/user_names.ts";
 import { dropPrivileges, filesOf, requireReadable } from "./drop_privileges.ts";
+import { fileLimitProblem } from "./file_limit.ts";
 import { ListenerManager } from "./listener_manager.ts";
 import { ListenerSelection } from "./listener_selection.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
@@ -55,6 +57,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   readonly #listeners: ListenerManager;
   readonly #revocation: Revocation;
   readonly #shutdown: Shutdown;
+  /** The last problem of the limit of open files, which is reported once. */
+  #limitProblem: string | null = null;
   /** Whether a check of the file is scheduled for the moment when it may be at rest. */
   #isCheckDue = false;
 
@@ -102,6 +106,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     const { reactor } = this.#context;
     this.#inbox.watch(reactor, this);
     this.#checkRegularly();
+    this.#checkFileLimit();
     this.#post({ kind: "ready" });
     reactor.run();
     this.#post({ kind: "stopped" });
@@ -315,6 +320,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       try {
         if (!this.#shutdown.started) this.#listeners.reconfigure(this.#selection.current);
       } finally {
+        this.#checkFileLimit();
         this.#useNames();
         // Sessions are reauthorized even where a listener could not be changed.
         this.#revocation.checkAll();
@@ -323,6 +329,16 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       this.#post({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
     }
     return true;
+  }
+
+  /** Reports limits that the process has not enough descriptors for. */
+  #checkFileLimit(): void {
+    const { limits } = this.#context.liveConfig.config;
+    const problem = fileLimitProblem(limits, this.#selection.current, maxOpenFiles());
+    if (problem !== null && problem !== this.#limitProblem) {
+      this.#post({ kind: "error", message: problem });
+    }
+    this.#limitProblem = problem;
   }
 
   #check(): void {

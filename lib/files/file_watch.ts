@@ -213,7 +213,9 @@ export class FileWatch<Content> {
   /** Takes the stat of every path. */
   #movement(): Movement {
     let movement: Movement = "none";
-    for (const stat of this.#stats) {
+    // Without an iterator: each connection comes here.
+    for (let index = 0; index < this.#stats.length; index++) {
+      const stat = this.#stats[index]!;
       if (!stat.update()) continue;
       if (!stat.isReplaced) movement = "in place";
       else if (movement === "none") movement = "replaced";

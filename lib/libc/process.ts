@@ -103,6 +103,16 @@ export function inheritedFileLimit(soft: string | null): FileLimit | null {
 }
 
 /**
+ * How many files this process may open: the soft limit of `RLIMIT_NOFILE`. Infinity where it cannot
+ * be read.
+ */
+export function maxOpenFiles(): number {
+  const own = new BigUint64Array(2);
+  const result = libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(own.buffer));
+  return result === 0 ? Number(own[0]) : Infinity;
+}
+
+/**
  * Sets a process's limit of open files (`prlimit(2)`). A failure is ignored: the process keeps its
  * limit.
  *

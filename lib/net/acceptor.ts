@@ -164,12 +164,14 @@ export class Acceptor implements Watcher {
   }
 
   #handOn(batch: readonly Descriptor[]): void {
-    // An internal error closes one connection and leaves the rest of the batch alone.
-    guardEach(
-      batch,
-      (connection) => this.#handler.onConnection(connection),
-      (error) => this.#handler.onError(error),
-    );
+    for (const connection of batch) {
+      try {
+        this.#handler.onConnection(connection);
+      } catch (error) {
+        // An internal error closes this connection and leaves the rest of the batch alone.
+        this.#handler.onError(error);
+      }
+    }
   }
 
   /** Lets a batch wait. The connections after it wait in the backlog, so nothing spins. */
