@@ -130,7 +130,7 @@ Deno.test("parseKeyFile() skips a byte order mark, as the configuration has it",
 
 Deno.test("parseKeyFile() quotes the path in the message and in the command", () => {
   const text = `${LINE}\n${LINE}\n`;
-  const failure = assertThrows(() => parseKeyFile(encode(text), "/tmp/a b\n"), Failure);
-  assert(failure.message.startsWith('Cannot use key file "/tmp/a b\\n": '));
-  assertEquals(failure.hint, "sed -i '2s/^/# /' '/tmp/a b\n'");
+  const failure = assertThrows(() => parseKeyFile(encode(text), "/tmp/a b\nc"), Failure);
+  assert(failure.message.startsWith('Cannot use key file "/tmp/a b\\nc": '));
+  assertEquals(failure.hint, `sed -i '2s/^/# /' "$(printf '/tmp/a b\\012c')"`);
 });
