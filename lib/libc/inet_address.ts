@@ -85,7 +85,7 @@ export function unknownHost(host: string): string {
   const [address, zone] = host.split("%");
   return zone === undefined
     ? `the name service knows no host "${host}"`
-    : `this machine has no network interface "${zone}" for the address ${address}`;
+    : `this machine has no network interface "${zone}", or ${address} is no link-local address`;
 }
 
 /** @returns The addresses, or the error number of `getaddrinfo(3)`. */

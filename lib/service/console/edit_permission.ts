@@ -65,7 +65,9 @@ export function authorizeEdit(
       `sudo ipcauth users set ${shellWord(name)} ${field} ${field.toUpperCase()}`,
     );
   }
-  const hint = `sudo ipcauth users ${verb} ${name}${verb === "add" ? ` --uid ${user.uid}` : ""}`;
+  const hint = `sudo ipcauth users ${verb} ${shellWord(name)}${
+    verb === "add" ? ` --uid ${user.uid}` : ""
+  }`;
   if (user.uid === 0) {
     throw denied(`only a trusted peer may ${verb} a user with uid 0`, hint);
   }
