@@ -151,9 +151,9 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
 
   /** Removes the socket file, closes every connection. */
   #stop(): void {
-    for (const acceptor of this.#acceptors) acceptor.close();
-    const connections = [...this.#connections];
-    guardEach(connections, (one) => one.abort(), (error) => this.onError(error));
+    const report = (error: unknown) => this.onError(error);
+    guardEach(this.#acceptors, (one) => one.close(), report);
+    guardEach([...this.#connections], (one) => one.abort(), report);
     this.#reactor.stop();
   }
 }

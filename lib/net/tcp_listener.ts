@@ -16,7 +16,7 @@ import {
   type SocketAddress,
   withPort,
 } from "../libc/inet_address.ts";
-import { listenTcp } from "../libc/tcp_socket.ts";
+import { listenTcp, setTcpOptions } from "../libc/tcp_socket.ts";
 import { shellWord } from "../text/shell_word.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
@@ -72,7 +72,16 @@ export class TcpListener implements ListeningSocket {
     address: HostPort,
     { inherited = null, v6Only = false, resolve = resolveForListener }: TcpListenerOptions = {},
   ): readonly [TcpListener, ...TcpListener[]] {
-    if (inherited !== null) return [new TcpListener(inherited)];
+    if (inherited !== null) {
+      try {
+        // Accepted connections inherit them, whichever process has opened the socket.
+        setTcpOptions(inherited);
+      } catch (error) {
+        inherited.close();
+        throw explain(address, error);
+      }
+      return [new TcpListener(inherited)];
+    }
     const listeners: TcpListener[] = [];
     let absent: SystemError | null = null;
     try {

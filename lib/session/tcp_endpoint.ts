@@ -4,7 +4,7 @@
  * @module
  */
 import type { ListenerConfig, TcpListenerConfig } from "../config/types.ts";
-import type { Failure } from "../errors.ts";
+import { type Failure, guardEach } from "../errors.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
@@ -189,7 +189,7 @@ export class TcpEndpoint implements ConnectionHandler {
   /** Stops accepting. Handshakes in progress find the endpoint suspended. */
   close(): void {
     this.suspend();
-    for (const acceptor of this.#acceptors) acceptor.close();
+    guardEach(this.#acceptors, (one) => one.close(), (error) => this.onError(error));
   }
 
   /** Wipes the keys, once no session rests on them. */

@@ -1,10 +1,12 @@
 /** A peer on TCP that has gone is told from one that is slow. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { receive, send } from "../../lib/libc/sockets.ts";
+import { resolveHost } from "../../lib/libc/inet_address.ts";
+import { accept, bind, connect, listen, receive, send } from "../../lib/libc/sockets.ts";
 import { readOption } from "../../lib/libc/socket_options.ts";
-import { unacknowledgedBytes, USER_TIMEOUT_MS } from "../../lib/libc/tcp_socket.ts";
+import { tcpSocket, unacknowledgedBytes, USER_TIMEOUT_MS } from "../../lib/libc/tcp_socket.ts";
 import { PeerWatch } from "../../lib/net/peer_watch.ts";
+import { TcpListener } from "../../lib/net/tcp_listener.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
 import { isRoot, output } from "../support/processes.ts";
 import { tcpPair } from "../support/relay_harness.ts";
@@ -20,6 +22,20 @@ Deno.test("an accepted connection ends when its bytes are not acknowledged for t
   assertEquals(readOption(near.number, IPPROTO_TCP, TCP_USER_TIMEOUT), USER_TIMEOUT_MS);
   assertEquals(USER_TIMEOUT_MS, 120_000);
   for (const descriptor of [near, far]) descriptor.close();
+});
+
+Deno.test("so does a connection of a socket that a service manager has opened", () => {
+  const address = resolveHost("127.0.0.1", 0)[0]!;
+  const passed = tcpSocket(address);
+  bind(passed, address);
+  listen(passed, 1);
+  const [listener] = TcpListener.openAll({ host: "127.0.0.1", port: 0 }, { inherited: passed });
+  const far = tcpSocket(address);
+  connect(far, resolveHost("127.0.0.1", listener.port)[0]!);
+  let near = null;
+  while (near === null) near = accept(passed);
+  assertEquals(readOption(near.number, IPPROTO_TCP, TCP_USER_TIMEOUT), USER_TIMEOUT_MS);
+  for (const descriptor of [near, far, passed]) descriptor.close();
 });
 
 Deno.test("a peer that answers and does not read is not taken for one that has gone", () => {
