@@ -57,17 +57,15 @@ export function authorizeEdit(
 ): void {
   authorizeWrite(caller, config.access);
   if (caller.trusted) return;
-  const name = shellWord(user.name);
+  const word = shellWord(user.name);
   if (verb === "set") {
     if (field !== "uid" && field !== "gid") return;
     throw denied(
       `only a trusted peer may change a ${field}: an administrator is not root`,
-      `sudo ipcauth users set ${shellWord(name)} ${field} ${field.toUpperCase()}`,
+      `sudo ipcauth users set ${word} ${field} ${field.toUpperCase()}`,
     );
   }
-  const hint = `sudo ipcauth users ${verb} ${shellWord(name)}${
-    verb === "add" ? ` --uid ${user.uid}` : ""
-  }`;
+  const hint = `sudo ipcauth users ${verb} ${word}${verb === "add" ? ` --uid ${user.uid}` : ""}`;
   if (user.uid === 0) {
     throw denied(`only a trusted peer may ${verb} a user with uid 0`, hint);
   }
