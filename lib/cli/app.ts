@@ -186,8 +186,22 @@ function withNames(error: unknown): unknown {
  * The variables the program reads; `HOME` is the caller's even where a launcher has replaced it.
  */
 function environment(): Record<string, string | undefined> {
-  const env = Object.fromEntries(VARIABLES.map((name) => [name, Deno.env.get(name)]));
-  return env.HOME === NOWHERE ? { ...env, HOME: Deno.env.get(`${HIDDEN}HOME`) } : env;
+  const env = Object.fromEntries(VARIABLES.map((name) => [name, variable(name)]));
+  return env.HOME === NOWHERE ? { ...env, HOME: variable(`${HIDDEN}HOME`) } : env;
+}
+
+/** @throws {Failure} 64 for a value that is no UTF-8. */
+function variable(name: string): string | undefined {
+  try {
+    return Deno.env.get(name);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.InvalidData)) throw cause;
+    throw new Failure(`The environment variable ${name} is not UTF-8`, {
+      exit: ExitCode.usage,
+      hint: `unset ${name}, or use a name in UTF-8`,
+      cause,
+    });
+  }
 }
 
 /** Whether text may be coloured; `auto` means on a terminal without `NO_COLOR` (no-color.org). */
