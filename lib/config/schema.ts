@@ -64,7 +64,7 @@ export function parseConfig(
     problems.add(
       root,
       "the file is empty, and an empty document is no configuration",
-      `echo 'users: []' > ${shellWord(path)}`,
+      `echo 'users: []' >> ${shellWord(path)}`,
     );
   }
   const config = build(document, path, reserved, new Reader(problems));

@@ -138,7 +138,7 @@ Deno.test("parseConfig() refuses a %TAG directive before a document", () => {
 });
 
 Deno.test("parseConfig() names the command that fills an empty file", () => {
-  assertEquals(refusal("# none\n").hint, "echo 'users: []' > /c.yaml");
+  assertEquals(refusal("# none\n").hint, "echo 'users: []' >> /c.yaml");
 });
 
 Deno.test("parseConfig() reads an empty mapping, with a byte order mark or without", () => {

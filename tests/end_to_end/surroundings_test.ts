@@ -105,3 +105,32 @@ for (const stream of ["stderr", "stdout"] as const) {
     assertEquals(server.text, "");
   });
 }
+
+Deno.test("closed standard streams are no reason to fail, or to print what the runtime says", async () => {
+  await using program = await Program.install();
+  const path = program.path("a.sock");
+  const shell = (line: string) => program.execute(["sh", "-c", line]);
+  for (const closed of ["0<&-", "2>&-", "0<&- 2>&-"]) {
+    const { code, stdout, stderr } = await shell(`exec ipcauth --version ${closed}`);
+    assertEquals([code, stdout.startsWith("ipcauth "), stderr], [0, true, ""]);
+  }
+  // What a file of the server opens as 0, 1 or 2 would get what is meant for a standard stream.
+  const config = await program.write(
+    "config.yaml",
+    `listeners: [{ unix: ${path}, service: { exec: [/bin/echo, hi] } }]\n` +
+      `log: { file: ${program.path("audit.log")} }\n`,
+  );
+  const child = program.command([
+    "sh",
+    "-c",
+    `exec ipcauth serve --config ${config} 0<&- 1>&- 2>&-`,
+  ])
+    .spawn();
+  await using server = new RunningServer(child);
+  const waiting = `until [ -S ${path} ]; do sleep 0.02; done`;
+  assertEquals((await shell(`timeout 20 sh -c '${waiting}'`)).code, 0);
+  assertEquals(await receiveAll(path), "hi\n");
+  assertEquals(await server.stop(), 0);
+  const log = await Deno.readTextFile(program.path("audit.log"));
+  for (const line of log.trimEnd().split("\n")) JSON.parse(line);
+});
