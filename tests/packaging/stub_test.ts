@@ -60,6 +60,11 @@ if (!valgrind) console.log("valgrind is missing: the memory of the stub is not c
 const EQUALS = 0x3d;
 const latin1 = (one: Bytes) => new TextDecoder("latin1").decode(one);
 
+/** The soft limit of open files of this process and its children. */
+const SOFT_LIMIT = latin1(
+  new Deno.Command("sh", { args: ["-c", "ulimit -Sn"] }).outputSync().stdout,
+).trim();
+
 /** What the runtime should be started with. */
 function expected({ argv, variables }: Start): { argv: string[]; variables: string[] } {
   const words = argv.map(latin1);
@@ -70,7 +75,7 @@ function expected({ argv, variables }: Start): { argv: string[]; variables: stri
   const kept: string[] = [];
   const names: string[] = [];
   for (const variable of variables.map(latin1)) {
-    if (variable.startsWith("IPCAUTH_KEEP_") || variable.startsWith("IPCAUTH_KEEP=")) continue;
+    if (/^IPCAUTH_(KEEP_|KEEP=|FILE_LIMIT=)/.test(variable)) continue;
     const name = CONFIG.hidden.find((one) => variable.startsWith(`${one}=`));
     if (name !== undefined) names.push(name);
     kept.push(name === undefined ? variable : `IPCAUTH_KEEP_${variable}`);
@@ -78,7 +83,10 @@ function expected({ argv, variables }: Start): { argv: string[]; variables: stri
   const settings = Object.entries(CONFIG.settings).map(([name, value]) => `${name}=${value}`);
   return {
     argv: ["ipcauth", ...payload.flags, payload.script, ...words.slice(1)],
-    variables: [...kept, `IPCAUTH_KEEP=${names.join(" ")}`, ...settings],
+    variables: [
+      ...[...kept, `IPCAUTH_KEEP=${names.join(" ")}`, `IPCAUTH_FILE_LIMIT=${SOFT_LIMIT}`],
+      ...settings,
+    ],
   };
 }
 
@@ -101,6 +109,7 @@ function starts(count: number, seed: number): Start[] {
     Array.from({ length: upTo(limit) }, () => String.fromCharCode(1 + upTo(255))).join("");
   const words = [
     "run-as",
+    "serve",
     "--version",
     "long",
     "579",
@@ -111,7 +120,14 @@ function starts(count: number, seed: number): Start[] {
     "run-a",
     "--color",
   ];
-  const names = [...CONFIG.hidden, "IPCAUTH_KEEP", "IPCAUTH_KEEP_HOME", "IPCAUTH_KEEP_", "HOM"];
+  const names = [
+    ...CONFIG.hidden,
+    "IPCAUTH_KEEP",
+    "IPCAUTH_FILE_LIMIT",
+    "IPCAUTH_KEEP_HOME",
+    "IPCAUTH_KEEP_",
+    "HOM",
+  ];
   const more = ["HOMEX", "PATH", "", "=", "SET", "IPCAUTH_KEEPER", "LD_BIND_NOW"];
   return Array.from({ length: count }, () => ({
     argv: [

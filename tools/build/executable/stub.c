@@ -38,6 +38,7 @@ extern const struct config config __attribute__((visibility("hidden")));
 #define TEXT(offset) ((const char *)&config + (offset))
 #define PREFIX "IPCAUTH_KEEP_"
 #define LIST "IPCAUTH_KEEP"
+#define FILE_LIMIT "IPCAUTH_FILE_LIMIT"
 
 /*
  * The entry. The stack pointer is the address of argc (System V ABI, "Process Initialization"). It
@@ -64,8 +65,8 @@ __asm__(".section .text.start,\"ax\"\n"
         "  jmp *%rax\n"
         ".text\n");
 
-enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_GETCWD = 79, SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269,
-       SYS_PRLIMIT64 = 302 };
+enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGACTION = 13, SYS_GETCWD = 79, SYS_EXIT_GROUP = 231,
+       SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
 
 static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
   register i64 r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
@@ -100,8 +101,8 @@ __asm__(".section .text.start,\"ax\"\n"
         "  br x1\n"
         ".text\n");
 
-enum { SYS_GETCWD = 17, SYS_FACCESSAT = 48, SYS_WRITE = 64, SYS_EXIT_GROUP = 94, SYS_MMAP = 222,
-       SYS_PRLIMIT64 = 261 };
+enum { SYS_GETCWD = 17, SYS_FACCESSAT = 48, SYS_WRITE = 64, SYS_EXIT_GROUP = 94,
+       SYS_RT_SIGACTION = 134, SYS_MMAP = 222, SYS_PRLIMIT64 = 261 };
 
 static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
   register i64 x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
@@ -120,7 +121,7 @@ static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
 
 /* Exit codes of ipcauth: an error of the system, and the same where `run-as` was asked for. */
 enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
-enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_NOFILE = 7 };
+enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_NOFILE = 7, SIGHUP = 1, SIG_IGN = 1 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, PATH_MAX = 4096 };
@@ -172,10 +173,10 @@ static u64 *append_list(u64 *end, const char *list) {
   return end;
 }
 
-/* Whether the arguments are those of `run-as`, after the flags that every command has. */
-static int is_run_as(u64 argc, char **argv) {
+/* Whether the arguments are those of a command, after the flags that every command has. */
+static int is_command(u64 argc, char **argv, const char *command) {
   for (u64 i = 1; i < argc; i++) {
-    if (argv[i][0] != '-') return equal(argv[i], "run-as");
+    if (argv[i][0] != '-') return equal(argv[i], command);
     const char *flag = TEXT(config.valued);
     while (*flag && !equal(argv[i], flag)) flag += length(flag) + 1;
     if (*flag) i++;
@@ -186,7 +187,7 @@ static int is_run_as(u64 argc, char **argv) {
 /* Ends the process with two lines on standard error. */
 static void fail(u64 argc, char **argv, const char *message) {
   call(SYS_WRITE, 2, (i64)message, (i64)length(message), 0, 0, 0);
-  call(SYS_EXIT_GROUP, is_run_as(argc, argv) ? EXIT_RUN_AS : EXIT_SYSTEM, 0, 0, 0, 0, 0);
+  call(SYS_EXIT_GROUP, is_command(argc, argv, "run-as") ? EXIT_RUN_AS : EXIT_SYSTEM, 0, 0, 0, 0, 0);
 }
 
 /* The runtime would end with a stack trace where the current directory was removed (ENOENT), or is
@@ -227,7 +228,30 @@ static const struct payload *select_payload(u64 argc, char **argv) {
 
 /* Whether the caller set a variable that only this stub may set. */
 static int is_own(const char *variable) {
-  return begins_with(variable, PREFIX) || is_named(variable, LIST);
+  return begins_with(variable, PREFIX) || is_named(variable, LIST) ||
+         is_named(variable, FILE_LIMIT);
+}
+
+/* Ignores SIGHUP until the program handles it: by default it would end the start of a server. */
+static void ignore_hangup(void) {
+  const u64 action[4] = {SIG_IGN}; /* the kernel's struct sigaction: handler, flags, …, mask */
+  call(SYS_RT_SIGACTION, SIGHUP, (i64)action, 0, sizeof action[3], 0, 0);
+}
+
+/* Writes the variable with the soft limit of open files, which the runtime raises. */
+static void append_limit(char *end) {
+  u64 limits[2] = {0};
+  char digits[20];
+  u64 count = 0;
+  end = append(end, FILE_LIMIT "=");
+  if (call(SYS_PRLIMIT64, 0, RLIMIT_NOFILE, 0, (i64)limits, 0, 0) < 0) return;
+  if (limits[0] == ~0UL) {
+    append(end, "unlimited");
+    return;
+  }
+  do digits[count++] = '0' + limits[0] % 10;
+  while (limits[0] /= 10);
+  while (count) *end++ = digits[--count];
 }
 
 /* What the kernel put on the stack. */
@@ -262,7 +286,7 @@ __attribute__((used, visibility("hidden"))) u64 measure(const u64 *stack) {
   const struct payload *payload = select_payload(start.argc, start.argv);
   check_system(start.argc, start.argv, payload);
   const u64 arguments = 1 + count_of(TEXT(payload->flags)) + 1 + start.argc;
-  const u64 variables = start.variables + 1 + count_of(TEXT(config.settings));
+  const u64 variables = start.variables + 2 + count_of(TEXT(config.settings));
   const u64 words = 1 + arguments + 1 + variables + 1 + start.auxiliary_words;
   return (8 * words + 15) & ~15UL;
 }
@@ -281,7 +305,7 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
 
   /* The names of the variables that the runtime obeys, and these variables with the prefix. */
   u64 names = sizeof LIST "=";
-  u64 bytes = 0;
+  u64 bytes = sizeof FILE_LIMIT "=" + 20; /* and the digits of a number of 64 bits */
   for (u64 i = 0; i < start.variables; i++) {
     if (!is_in(hidden, start.envp[i])) continue;
     const u64 size = length(start.envp[i]) + 1;
@@ -293,7 +317,10 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
   if ((u64)list > -4096UL)
     fail(start.argc, start.argv, "ipcauth: error: There is no memory\nhint: ulimit -v unlimited\n");
   char *list_end = append(list, LIST "=");
-  char *renamed = list + names;
+  char *limit = list + names;
+  append_limit(limit);
+  char *renamed = limit + sizeof FILE_LIMIT "=" + 20;
+  if (is_command(start.argc, start.argv, "serve")) ignore_hangup();
 
   u64 *end = new + 1;
   *end++ = (u64) "ipcauth"; /* the runtime would behave as another program for some names */
@@ -317,6 +344,7 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
     for (const char *c = variable; *c != '='; c++) *list_end++ = *c;
   }
   *end++ = (u64)list;
+  *end++ = (u64)limit;
   end = append_list(end, TEXT(config.settings));
   *end++ = 0;
   for (u64 i = 0; i < start.auxiliary_words; i++) *end++ = start.auxiliary[i];
