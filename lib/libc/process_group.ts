@@ -28,19 +28,18 @@ const SIGKILL = 9;
  * (`struct fown_struct` of linux/fs.h holds the group itself).
  */
 export class ProcessGroup {
-  readonly #pid: number;
+  #pid = 0;
   readonly #ends: readonly Descriptor[];
 
   /**
-   * @param pid The leader, which is not reaped yet.
-   * @throws {SystemError} `EMFILE` or `ENFILE`; `ESRCH` when there is no such group.
+   * Prepares for a group that does not exist yet, so that little is left to do when it does.
+   *
+   * @throws {SystemError} `EMFILE` or `ENFILE`.
    */
-  constructor(pid: number) {
-    this.#pid = pid;
+  constructor() {
     this.#ends = unixSocketPair();
     try {
       for (const { number } of this.#ends) {
-        check("fcntl", libc.fcntl(number, F_SETOWN, -pid));
         check("fcntl", libc.fcntl(number, F_SETSIG, SIGKILL));
         check("fcntl", libc.fcntl(number, F_SETFL, O_NONBLOCK | O_ASYNC));
       }
@@ -48,6 +47,17 @@ export class ProcessGroup {
       this.close();
       throw error;
     }
+  }
+
+  /**
+   * Takes the group over. If this process ends in the microseconds before, the group goes on.
+   *
+   * @param pid Its leader, which is not reaped yet.
+   * @throws {SystemError} `ESRCH` when there is no such group.
+   */
+  own(pid: number): void {
+    this.#pid = pid;
+    for (const { number } of this.#ends) check("fcntl", libc.fcntl(number, F_SETOWN, -pid));
   }
 
   /**

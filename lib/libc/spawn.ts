@@ -90,6 +90,8 @@ export function spawn(
   const closeFrom = libc.posix_spawn_file_actions_addclosefrom_np;
   if (closeFrom === null) throw new SystemError("posix_spawn", Errno.ENOSYS);
   const actions = new Uint8Array(SIZEOF_ACTIONS);
+  const group = new ProcessGroup();
+  let child: Child | null = null;
   checkSpawn(libc.posix_spawn_file_actions_init(actions));
   try {
     for (const [from, to] of [[connection, 0], [connection, 1], [errors, 2]] as const) {
@@ -105,8 +107,9 @@ export function spawn(
       stringArray(argv.map(cString)),
       stringArray(environment),
     ));
-    return Child.of(pid[0]!);
+    return child = Child.of(pid[0]!, group);
   } finally {
+    if (child === null) group.close();
     libc.posix_spawn_file_actions_destroy(actions);
   }
 }
@@ -148,14 +151,17 @@ export class Child {
     this.group = group;
   }
 
-  /** Takes over a child of this process, the leader of a process group. */
-  static of(pid: number): Child {
-    let handle: Descriptor | null = null;
+  /**
+   * Takes over a child of this process, the leader of a process group.
+   *
+   * @param group Prepared for it; owned by the child, unless this throws.
+   */
+  static of(pid: number, group: ProcessGroup): Child {
     try {
-      handle = new Descriptor(check("pidfd_open", libc.pidfd_open(SYS_pidfd_open, pid, 0)));
-      return new Child(pid, handle, new ProcessGroup(pid));
+      group.own(pid);
+      const handle = check("pidfd_open", libc.pidfd_open(SYS_pidfd_open, pid, 0));
+      return new Child(pid, new Descriptor(handle), group);
     } catch (error) {
-      handle?.close();
       killAndReap(pid);
       throw error;
     }

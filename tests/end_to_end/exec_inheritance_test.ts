@@ -32,6 +32,8 @@ Deno.test(
     const names = ["own", "peer", "bob"];
     const connections = await Promise.all(names.map((name) => fixture.openConnection(name)));
     const pids = await Promise.all(connections.map(async (one) => Number(await readLine(one))));
+    // Logged when the server has everything of a session.
+    await fixture.server.events("allow", names.length);
     await fixture.server.stop("SIGKILL");
     assertEquals(await Promise.all(connections.map(readToEnd)), ["end", "end", "end"]);
     await Promise.all(pids.map(ended));
