@@ -196,7 +196,9 @@ export class FileWatch<Content> {
       return RESTLESS;
     }
     const until = Math.min(movedAt + STILL_MS, since + MAX_WAIT_MS);
-    return { kind: "unsettled", wait: Math.max(1, Math.ceil(until - now)) };
+    // The sum of two times may be a little more than their difference from now.
+    const wait = Math.min(STILL_MS, Math.ceil(until - now));
+    return { kind: "unsettled", wait: Math.max(1, wait) };
   }
 
   #forgetChange(): void {

@@ -317,3 +317,14 @@ Deno.test("FileWatch.poll() discards each content that nothing refers to", () =>
   // "one" is the caller's to discard, and so is "two".
   assertEquals(model.discarded, ["one", "half", "two"]);
 });
+
+Deno.test("FileWatch.poll() asks for no longer wait than the file has to be still", () => {
+  for (let fraction = 0; fraction < 1_000; fraction++) {
+    const model = new Model(1);
+    // 50 more than such a time, less the time, may be more than 50.
+    model.now = 123_456.789 + fraction / 7;
+    model.poll();
+    model.write("two");
+    assertEquals(model.poll(), `wait ${STILL_MS}`);
+  }
+});
