@@ -40,13 +40,8 @@ export function atomicWrite(
   { temporaryName, model, mode }: AtomicWriteOptions,
 ): void {
   directory.remove(temporaryName);
-  // No other user reads the file before it is whole and its permissions are final.
-  using file = directory.create(temporaryName, 0o600);
   try {
-    file.write(bytes);
-    if (model === null) file.chmod(mode);
-    else file.copyRights(model, mode);
-    file.sync();
+    writeFinished(directory, bytes, { temporaryName, model, mode });
     directory.rename(temporaryName, name);
   } catch (error) {
     directory.remove(temporaryName);
@@ -54,6 +49,20 @@ export function atomicWrite(
     throw error;
   }
   directory.sync();
+}
+
+/** Closes the file as well: a server that reads it waits as long as it is open for writing. */
+function writeFinished(
+  directory: Directory,
+  bytes: Uint8Array<ArrayBuffer>,
+  { temporaryName, model, mode }: AtomicWriteOptions,
+): void {
+  // No other user reads the file before it is whole and its permissions are final.
+  using file = directory.create(temporaryName, 0o600);
+  file.write(bytes);
+  if (model === null) file.chmod(mode);
+  else file.copyRights(model, mode);
+  file.sync();
 }
 
 /** A file that was mounted by itself, as containers do, is no entry of its directory alone. */

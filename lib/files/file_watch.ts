@@ -17,7 +17,10 @@ export const MAX_WAIT_MS = 1_000;
 const MAX_READ_ATTEMPTS = 3;
 
 /** What a watch needs of a {@linkcode PathStat}. */
-export type WatchedStatus = Pick<PathStat, "update" | "exists" | "isReplaced" | "granularity">;
+export type WatchedStatus = Pick<
+  PathStat,
+  "update" | "exists" | "isReplaced" | "isBeingWritten" | "granularity"
+>;
 
 /** What a watch knows of the content. */
 export type WatchResult<Content> =
@@ -67,9 +70,10 @@ const RESTLESS = { kind: "restless" } as const;
  * {@linkcode PathStat.granularity} of the stamps has passed on this machine's monotonic clock, and
  * until then at every poll. From then on the stat is enough.
  *
- * Another file under the name (renamed into place, or behind another link) is read at once. Every
- * other change may be half done: the content is taken when it was the same for
- * {@linkcode STILL_MS}. A change whose content is the one that is known already needs no wait.
+ * Another file under the name (renamed into place, or behind another link) is read at once, unless
+ * a process has it open for writing. Every other change may be half done: the content is taken when
+ * it was the same for {@linkcode STILL_MS}. A change whose content is the one that is known already
+ * needs no wait.
  *
  * @example
  * ```ts
@@ -219,7 +223,8 @@ export class FileWatch<Content> {
     for (let index = 0; index < this.#stats.length; index++) {
       const stat = this.#stats[index]!;
       if (!stat.update()) continue;
-      if (!stat.isReplaced) movement = "in place";
+      // Another file may have been made under the name, and not been renamed to it.
+      if (!stat.isReplaced || stat.isBeingWritten) movement = "in place";
       else if (movement === "none") movement = "replaced";
     }
     return movement;

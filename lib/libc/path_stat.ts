@@ -6,6 +6,7 @@
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
+import { isOpenForWriting } from "./write_access.ts";
 
 // linux/fcntl.h. A network file system asks its server instead of its cache, which may be stale for
 // a minute (`acregmax` of nfs(5)).
@@ -76,6 +77,11 @@ export class PathStat {
   /** Whether the last {@linkcode update} found another file under the name than the one before. */
   get isReplaced(): boolean {
     return this.#isReplaced;
+  }
+
+  /** Whether a process has the file open for writing, as far as the kernel says. */
+  get isBeingWritten(): boolean {
+    return this.#exists && isOpenForWriting(this.#path);
   }
 
   /**

@@ -91,6 +91,15 @@ const SAVES: Readonly<Record<string, (fixture: Fixture, text: string) => Promise
       file.writeSync(bytes.subarray(at, at + 300));
     }
   },
+  "write another file under the name": async ({ config }, text) => {
+    const bytes = new TextEncoder().encode(text);
+    Deno.removeSync(config);
+    using file = Deno.openSync(config, { write: true, createNew: true, mode: 0o644 });
+    for (let at = 0; at < bytes.length; at += 300) {
+      file.writeSync(bytes.subarray(at, at + 300));
+      await pause(5);
+    }
+  },
   "remove and write anew": async ({ config }, text) => {
     Deno.removeSync(config);
     await pause(20);

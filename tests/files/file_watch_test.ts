@@ -16,6 +16,7 @@ class Model {
   /** Runs in the middle of the next read. */
   during: (() => void) | null = null;
   isBroken = false;
+  isOpen = false;
   readonly #granularity: number;
   #changedAt = 0;
   readonly watch: FileWatch<string | null>;
@@ -90,6 +91,9 @@ class Model {
     return {
       exists: true,
       isReplaced: false,
+      get isBeingWritten() {
+        return model.isOpen;
+      },
       granularity: Math.max(20, model.#granularity),
       update() {
         const state = JSON.stringify([
@@ -171,6 +175,19 @@ Deno.test("FileWatch.poll() reads a replaced file at once", () => {
   const model = new Model(1);
   model.poll();
   model.replace("two");
+  assertEquals(model.poll(), "read two");
+});
+
+Deno.test("FileWatch.poll() waits for a file that is made under the name, and open", () => {
+  const model = new Model(1);
+  model.poll();
+  model.isOpen = true;
+  model.replace("half");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 10;
+  model.write("two");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 50;
   assertEquals(model.poll(), "read two");
 });
 

@@ -127,3 +127,22 @@ Deno.test("PathStat takes a file system with fine time stamps for one", () => {
 Deno.test("PathStat refuses a path with a NUL", () => {
   assertThrows(() => new PathStat("/etc/passwd\0"), TypeError);
 });
+
+Deno.test("PathStat says whether a process has the file open for writing", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.at("file"));
+  stat.update();
+  assertEquals(stat.isBeingWritten, false);
+  place.write("file", "one");
+  stat.update();
+  assertEquals(stat.isBeingWritten, false);
+  {
+    using _reader = Deno.openSync(place.at("file"));
+    assertEquals(stat.isBeingWritten, false);
+  }
+  for (const options of [{ write: true }, { append: true }, { read: true, write: true }]) {
+    using _writer = Deno.openSync(place.at("file"), options);
+    assertEquals(stat.isBeingWritten, true);
+  }
+  assertEquals(stat.isBeingWritten, false);
+});
