@@ -22,13 +22,19 @@ export class LineShares {
   /**
    * Takes space for a line.
    *
-   * @param subjects What it is about, by `subjectsOf`. Each needs space.
+   * @param subjects What it is about, by `subjectsOf`: each a part of the one before. Each needs
+   * space.
    * @param reserve How much more has to be free.
    * @returns Whether there was space; if not, nothing is taken.
    */
   take(subjects: readonly string[], size: number, reserve = 0): boolean {
-    const free = this.#capacity - this.#used - reserve;
-    for (const subject of subjects) if (this.#heldBy(subject) + size > free) return false;
+    let free = this.#capacity - this.#used - reserve;
+    for (const subject of subjects) {
+      const held = this.#heldBy(subject);
+      if (held + size > free) return false;
+      // What the next one, a part of this one, may hold: no part fills the share of all parts.
+      free -= held;
+    }
     for (const subject of subjects) this.#held.set(subject, this.#heldBy(subject) + size);
     this.#used += size;
     return true;

@@ -15,7 +15,7 @@ const SERVER = ["server"];
  * The subjects that an event counts for where space is short: the client's user; where that is not
  * known, its uid or address, and all such clients together.
  *
- * @returns One name, or two: each of them has a share.
+ * @returns One name, or two: the second has its part of the first one's share.
  */
 export function subjectsOf(
   { user, peer, remote }: Pick<AuditEvent, "user" | "peer" | "remote">,

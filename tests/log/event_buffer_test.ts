@@ -17,6 +17,8 @@ class Planes {
   readonly #sent: { batch: readonly DataPlaneEvent[]; bytes: number }[] = [];
   /** What was handled, as lines. */
   readonly lines: string[] = [];
+  /** The uids of the lines. */
+  readonly uids = new Set<number | undefined>();
   sentBytes = 0;
   readonly events = new EventBuffer(this.reactor, new EventCredit(this.#memory), {
     events: (batch, bytes) => {
@@ -29,7 +31,8 @@ class Planes {
   handle(): void {
     do {
       for (const { batch, bytes } of this.#sent.splice(0)) {
-        for (const { event, user, session, message } of this.registry.record(batch)) {
+        for (const { event, user, session, message, peer } of this.registry.record(batch)) {
+          this.uids.add(peer?.uid);
           this.lines.push([event, user, session, message].filter((one) => one != null).join(" "));
         }
         this.#credit.handle(bytes);
@@ -117,13 +120,16 @@ Deno.test("EventBuffer: one user's events displace no other user's", () => {
     planes.deny("alice");
     if (count % 1_000 === 0) planes.deny("carol");
   }
+  for (let count = 0; count < 20_000; count++) planes.deny(null, 7);
+  planes.deny(null, 8);
   for (let uid = 0; uid < 20_000; uid++) planes.deny(null, 10_000 + uid);
   planes.deny("carol");
   planes.events.logError(new Error("of the server"));
   planes.handle();
   assertEquals(planes.lines.filter((line) => line === "deny carol").length, 51);
   assertEquals(planes.lines.filter((line) => line === "error of the server").length, 1);
-  assertEquals(planes.registry.stats().denied, 70_051);
+  assertEquals(planes.registry.stats().denied, 90_052);
+  assertEquals(planes.uids.has(8), true);
 });
 
 Deno.test("EventBuffer: sessions and counts are right whatever lines are lost", () => {
