@@ -1,7 +1,8 @@
 /** A client that causes many lines of the log silences no other one, and the server stays small. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ExecServer } from "../support/exec_server.ts";
-import { type AuditEvent, isRoot, Lines, Program } from "../support/program.ts";
+import { CoarseDisk } from "../support/coarse_disk.ts";
+import { type AuditEvent, isRoot, Lines, Program, RunningServer } from "../support/program.ts";
 
 const options = { ignore: !isRoot };
 const LIMITS = "limits: { grace: 200ms, max_connections: 100, max_connections_per_user: 60 }\n";
@@ -78,6 +79,26 @@ Deno.test(
   },
 );
 
+/** Lets a file system take no writes, for 20 s at most, while an action runs. */
+async function whileFrozen(directory: string, action: () => Promise<void>): Promise<void> {
+  // Also where this process is killed, the file system is thawed.
+  const script = 'fsfreeze -f "$1" && echo frozen && { read -t 20 line; fsfreeze -u "$1"; }';
+  const freezer = new Deno.Command("bash", {
+    args: ["-c", script, "bash", directory],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const lines = new Lines(freezer.stdout);
+  try {
+    assertEquals(await lines.next(), "frozen");
+    await action();
+  } finally {
+    await freezer.stdin.close().catch(() => {});
+    await freezer.status;
+    await lines.cancel();
+  }
+}
+
 /** Connects to the socket named, so many times, and reads the end each time. */
 const CONNECT = `
 import socket, sys
@@ -146,5 +167,60 @@ users: [{ name: alice, uid: 578, local_ipc_access: false }]
       await server.stdout.cancel();
       await server.status;
     }
+  },
+);
+
+Deno.test(
+  "with a log file on a disk that takes no writes, clients are served and small ones logged " +
+    "(needs root, mke2fs and fsfreeze)",
+  options,
+  async () => {
+    using disk = CoarseDisk.mount(64 << 20);
+    if (disk === null) return;
+    await using program = await Program.install();
+    const socket = program.path("ipc.sock");
+    const log = `${disk.directory}/log`;
+    const config = await program.write(
+      "config.yaml",
+      `listeners: [{ unix: ${socket} }]
+users: [{ name: bob, uid: 579, local_ipc_access: true }]
+log: { file: ${log} }
+`,
+    );
+    const argv = ["ipcauth", "serve", "--config", config];
+    await using server = new RunningServer(program.command(argv).spawn());
+    const connect = async (uid: number, times: number) => {
+      const { code } = await program.execute(
+        ["python3", "-c", CONNECT, socket, String(times)],
+        { uid },
+      );
+      assertEquals(code, 0);
+    };
+    const read = async (): Promise<AuditEvent[]> => {
+      const { stdout } = await program.execute(["cat", log]);
+      return stdout.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+    };
+    while (!(await read().catch(() => [])).some(({ event }) => event === "listen"));
+    const before = await memoryOf({ program, server });
+    await whileFrozen(disk.directory, async () => {
+      await connect(583, 40_000);
+      await connect(582, 1);
+      await connect(579, 10);
+      const grown = await memoryOf({ program, server }) - before;
+      assert(grown < 64 * 1024 * 1024, `${grown} bytes more`);
+    });
+    // It is asked after all earlier events were handled.
+    const { stdout } = await program.run(["connect", `--unix=${socket}`, "-c", "show stats"]);
+    assertMatch(stdout, /denied\D*40001/);
+    const events = await read();
+    const of = (kind: string) => events.filter(({ event }) => event === kind);
+    const uids = of("deny").map(({ peer }) => (peer as { uid: number }).uid);
+    assertEquals(uids.filter((uid) => uid === 582).length, 1);
+    for (const kind of ["allow", "close"]) {
+      assertEquals(of(kind).filter(({ user }) => user === "bob").length, 10, kind);
+    }
+    const lost = of("error").map(({ message }) => Number(/^\d+/.exec(String(message))![0]));
+    assert(lost.length > 0, "nothing was lost: what waited had no bound");
+    assertEquals(uids.length + lost.reduce((sum, count) => sum + count), 40_001);
   },
 );

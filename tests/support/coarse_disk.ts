@@ -11,8 +11,13 @@ export class CoarseDisk {
     this.directory = `${parent}/disk`;
   }
 
-  /** Makes one. @returns Null, with a word on the console, where this machine cannot. */
-  static mount(): CoarseDisk | null {
+  /**
+   * Makes one.
+   *
+   * @param bytes Its size.
+   * @returns Null, with a word on the console, where this machine cannot.
+   */
+  static mount(bytes = 4 << 20): CoarseDisk | null {
     if (!isRoot) return skipped("only root may mount");
     const parent = Deno.makeTempDirSync({ prefix: "ipcauth-test-" });
     Deno.chmodSync(parent, 0o755);
@@ -20,7 +25,7 @@ export class CoarseDisk {
     Deno.mkdirSync(disk.directory);
     const image = `${parent}/image`;
     Deno.writeFileSync(image, new Uint8Array(0));
-    Deno.truncateSync(image, 4 << 20);
+    Deno.truncateSync(image, bytes);
     const problem = run("mke2fs", "-q", "-F", "-t", "ext4", "-I", "128", image) ??
       run("mount", "-o", "loop", image, disk.directory);
     if (problem === null) return disk;
