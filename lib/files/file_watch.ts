@@ -116,7 +116,7 @@ export class FileWatch<Content> {
 
   /**
    * Makes the content current. An unchanged file costs one `statx(2)` a path. The first call reads
-   * the file, whatever was done to it.
+   * the file, and waits only where a process has it open for writing.
    *
    * @param force Whether the content is compared although the stats are equal: it may depend on
    * more than the file.
@@ -164,8 +164,9 @@ export class FileWatch<Content> {
       this.#source.discard?.(content);
       return this.#rest();
     }
-    const isAtRest = this.#known === null || movement === "replaced" ||
-      isStill && this.#change !== null && now >= this.#change.movedAt + STILL_MS;
+    const isAtRest = this.#change === null
+      ? movement === "replaced" || this.#known === null && !this.#isBeingWritten()
+      : movement === "replaced" || isStill && now >= this.#change.movedAt + STILL_MS;
     if (isAtRest) return this.#adopt(content);
     if (!isStill) return this.#moved({ content }, now);
     this.#source.discard?.(content);
@@ -228,6 +229,10 @@ export class FileWatch<Content> {
       else if (movement === "none") movement = "replaced";
     }
     return movement;
+  }
+
+  #isBeingWritten(): boolean {
+    return this.#stats.some((stat) => stat.isBeingWritten);
   }
 
   #granularity(): number {

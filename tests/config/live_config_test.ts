@@ -149,6 +149,19 @@ for (
   });
 }
 
+Deno.test("a half that was renamed into place by its writer is waited for", () => {
+  using place = new Place();
+  const liveConfig = place.open();
+  using file = Deno.openSync(`${place.path}.new`, { write: true, createNew: true, mode: 0o644 });
+  const write = (text: string) => file.writeSync(new TextEncoder().encode(text));
+  write("users: [] # half of the file\n");
+  Deno.renameSync(`${place.path}.new`, place.path);
+  assertEquals([liveConfig.refresh(), liveConfig.wait > 0], ["same", true]);
+  assertEquals(allowed(liveConfig), true);
+  write("groups: []\n");
+  assertEquals([rest(liveConfig), allowed(liveConfig)], ["changed", undefined]);
+});
+
 Deno.test("an empty file is no configuration, and what is in force stays", () => {
   using place = new Place();
   const liveConfig = place.open();

@@ -191,6 +191,16 @@ Deno.test("FileWatch.poll() waits for a file that is made under the name, and op
   assertEquals(model.poll(), "read two");
 });
 
+Deno.test("FileWatch.poll() waits at the first call for a file that is open for writing", () => {
+  const model = new Model(1);
+  model.isOpen = true;
+  assertEquals(model.poll(), "wait 50");
+  model.write("two");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 50;
+  assertEquals(model.poll(), "read two");
+});
+
 Deno.test("FileWatch.poll() reads a file that was changed in place when it was still", () => {
   const model = new Model(1);
   model.poll();
