@@ -200,8 +200,9 @@ export class RelayClosing {
     const [first, second] = [this.#first, this.#second];
     const unconfirmedIn = second.unconfirmed;
     const unconfirmedOut = first.unconfirmed;
+    const isIncomplete = isCut && (!first.ended || unconfirmedIn > 0);
     const steps = [
-      () => isCut && this.#owner.onRelayCut?.(reason),
+      () => isIncomplete && this.#owner.onRelayCut?.(reason),
       () => first.close(isCut),
       () => second.close(isCut),
       () =>

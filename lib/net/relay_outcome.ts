@@ -43,8 +43,8 @@ export interface RelayOutcome {
 /** Owns a relay. */
 export interface RelayOwner {
   /**
-   * Called where the relay closes for any reason but `end`, before either connection is closed: a
-   * Unix peer reads an ordinary end-of-file then.
+   * Called where the relay closes although the second end has not received all of the first end's
+   * stream, before either connection is closed: a Unix peer reads an ordinary end-of-file then.
    */
   onRelayCut?(reason: RelayCloseReason): void;
   /**

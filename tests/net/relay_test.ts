@@ -521,3 +521,21 @@ Deno.test("a Unix peer with bytes that a cut relay has not read gets an error be
   harness.until(() => fixture.isClosed && fixture.backend.end !== "open");
   assertEquals(fixture.backend.end, "reset");
 });
+
+Deno.test("a relay reports that the client's stream was cut, unless it had ended before", () => {
+  // A program and most backends are behind a Unix socket, which cannot tell them itself.
+  for (const client of ["unix", "tcp", "sealed"] as const) {
+    using harness = new RelayHarness();
+    const [cut, complete] = [harness.join(client, "unix"), harness.join(client, "unix")];
+    for (const { client } of [cut, complete]) client.send("data");
+    complete.client.finish();
+    harness.until(() => cut.backend.text === "data" && complete.backend.end === "end");
+    const kept = harness.join(client, "unix");
+    kept.client.send(new Uint8Array(1 << 20));
+    kept.client.finish();
+    harness.untilIdle([]);
+    for (const { relay } of [cut, complete, kept]) relay.abort("error");
+    const cuts = [cut, complete, kept].map((one) => one.cuts);
+    assertEquals(cuts, [["error"], [], ["error"]], client);
+  }
+});

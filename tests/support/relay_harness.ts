@@ -17,7 +17,7 @@ import { listenTcp, resetOnClose, tcpSocket } from "../../lib/libc/tcp_socket.ts
 import { libc } from "../../lib/libc/symbols.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
 import { Relay } from "../../lib/net/relay.ts";
-import type { RelayOutcome } from "../../lib/net/relay_outcome.ts";
+import type { RelayCloseReason, RelayOutcome } from "../../lib/net/relay_outcome.ts";
 import { RelayBuffers } from "../../lib/net/relay_buffers.ts";
 import { connected } from "./conversation.ts";
 
@@ -205,6 +205,8 @@ export class RelayFixture {
   readonly relay: Relay;
   /** Each outcome the relay has reported; there should be one. */
   outcomes: RelayOutcome[] = [];
+  /** The reasons for which the client's stream was cut. */
+  readonly cuts: RelayCloseReason[] = [];
 
   constructor(
     reactor: Reactor,
@@ -221,7 +223,10 @@ export class RelayFixture {
       buffers,
       { ...one.end, received: received?.(one.peer) ?? null, unsent: unsent ?? null },
       other.end,
-      { onRelayClosed: (outcome) => this.outcomes.push(outcome) },
+      {
+        onRelayClosed: (outcome) => this.outcomes.push(outcome),
+        onRelayCut: (reason) => this.cuts.push(reason),
+      },
     );
   }
 
