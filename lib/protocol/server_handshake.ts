@@ -150,6 +150,7 @@ export class ServerHandshake {
     if (this.#step === "over" || this.#step === "decision") {
       throw new Error("a handshake was used after its end");
     }
+    if (this.#delayed !== null) throw new Error("a delayed handshake was not resumed");
     return this.#run(() => {
       this.#reader.push(chunk);
       return this.#advance();

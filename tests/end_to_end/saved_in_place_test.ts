@@ -77,6 +77,32 @@ async function asks(client: TestClient): Promise<boolean> {
   return (await client.line())?.includes('"result"') ?? false;
 }
 
+/** Writes a file again and again, so that it is never still for as long as a server waits. */
+class RestlessWriter implements AsyncDisposable {
+  #isGoing = true;
+  readonly #writing: Promise<void>;
+
+  constructor(path: string, text: string) {
+    this.#writing = this.#write(path, text);
+  }
+
+  async stop(): Promise<void> {
+    this.#isGoing = false;
+    await this.#writing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #write(path: string, text: string): Promise<void> {
+    for (let round = 0; this.#isGoing; round++) {
+      Deno.writeTextFileSync(path, text + "#".repeat(round % 5 + 1));
+      await pause(10);
+    }
+  }
+}
+
 /** The ways in which programs save a file in place. */
 const SAVES: Readonly<Record<string, (fixture: Fixture, text: string) => Promise<void>>> = {
   "cp": async ({ program, config }, text) => {
@@ -180,13 +206,7 @@ Deno.test("a file that does not come to rest is bad, and what is in force decide
   await using fixture = await serve();
   const { server, socket, config, text } = fixture;
   const own = isRoot ? 579 : Deno.uid()!;
-  let isGoing = true;
-  const writer = (async () => {
-    for (let round = 0; isGoing; round++) {
-      Deno.writeTextFileSync(config, text(false) + "#".repeat(round % 5 + 1));
-      await pause(10);
-    }
-  })();
+  await using writer = new RestlessWriter(config, text(false));
   // Waits for a second, and is decided by what was in force.
   using first = TestClient.unix(socket, own);
   assert((await first.line())?.includes("welcome"));
@@ -195,8 +215,7 @@ Deno.test("a file that does not come to rest is bad, and what is in force decide
   assert(String(reload.message).includes("has been changing for 1 s"), String(reload.message));
   using second = TestClient.unix(socket, own);
   assert((await second.line())?.includes("welcome"));
-  isGoing = false;
-  await writer;
+  await writer.stop();
   await server.event("reload", ({ reason }) => reason === "changed");
   if (!isRoot) return;
   assertEquals([await first.line(), await second.line()], [null, null]);
@@ -257,4 +276,34 @@ Deno.test("a key file that is saved in place by its own content ends no session"
   using renewed = TestClient.tcp(port, readKey(path));
   assert((await renewed.line())?.includes("welcome"));
   assertEquals(await client.line(), null);
+});
+
+/** Sends a first message for an unknown key when it is told to, and resets the connection. */
+const RESET = `
+import socket, struct, sys, time
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+print("connected", flush=True)
+sys.stdin.readline()
+s.sendall(b"IPCAUTH1" + bytes(8) + struct.pack(">H", 48) + bytes(48))
+time.sleep(0.1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+s.close()
+`;
+
+Deno.test("a client that is gone while its access check waits is forgotten at once", async () => {
+  await using fixture = await serve();
+  const { server, port, program, config, text } = fixture;
+  const argv = ["python3", "-u", "-c", RESET, String(port)];
+  const client = program.command(argv, { input: "" }).spawn();
+  const lines = new Lines(client.stdout);
+  assertEquals(await lines.next(), "connected");
+  await using _writer = new RestlessWriter(config, text(false));
+  const input = client.stdin.getWriter();
+  await input.write(new TextEncoder().encode("\n"));
+  const deny = await server.event("deny");
+  // The file has not been still since, so nothing was decided about the key.
+  assertEquals([deny.reason, deny.message], ["bad-key", "truncated"]);
+  assertEquals(server.of("reload"), []);
+  await input.close().catch(() => {});
+  await Promise.all([lines.cancel(), client.stderr.cancel(), client.status]);
 });

@@ -62,6 +62,30 @@ Deno.test("a client is authenticated by HELLO", () => {
   assertEquals([accepted.user, accepted.service], ["bob", "s"]);
 });
 
+Deno.test("a delayed lookup is asked again, and the handshake goes on", () => {
+  let delays = 2;
+  const server = new ServerHandshake((id) => delays-- > 0 ? { wait: 7 } : keys(KEY)(id));
+  const client = new ClientHandshake(KEY, HELLO);
+  // The bytes lie in memory that is used again meanwhile.
+  const chunk = new Uint8Array(client.start());
+  assertEquals(only(server.push(chunk), "delayed").wait, 7);
+  chunk.fill(0);
+  assertThrows(() => server.push(chunk), Error, "was not resumed");
+  only(server.resume(), "delayed");
+  const answer = only(server.resume(), "send");
+  assertThrows(() => server.resume(), Error, "was not delayed");
+  only(server.push(only(client.push(answer.bytes), "send").bytes), "hello");
+});
+
+Deno.test("a delayed handshake with an unknown or a wrong key fails as any other", () => {
+  for (const known of [keys(), () => OTHER_KEY]) {
+    let delays = 1;
+    const server = new ServerHandshake((id) => delays-- > 0 ? { wait: 1 } : known(id));
+    only(server.push(new ClientHandshake(KEY, HELLO).start()), "delayed");
+    assertFails(server.resume(), "bad-key");
+  }
+});
+
 Deno.test("reject() sends the reason and ends the handshake", () => {
   const { server, client, hello } = handshaken();
   only(server.push(hello), "hello");
