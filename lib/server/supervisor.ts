@@ -182,7 +182,6 @@ export class Supervisor {
     this.#followConfig();
     const { audit } = this.#options;
     audit.record({ event: "reload", time: Date.now(), reason: outcome, message: problem });
-    this.#reportReady();
   }
 
   /**
@@ -194,8 +193,8 @@ export class Supervisor {
     liveConfig.refresh();
     this.#options.onReload();
     if (this.#console !== null) this.#withConsole((sessions) => sessions.reauthorize());
-    if (liveConfig.wait === 0) return;
-    Deno.unrefTimer(setTimeout(() => this.#followConfig(), liveConfig.wait));
+    if (liveConfig.wait === 0) this.#reportReady();
+    else Deno.unrefTimer(setTimeout(() => this.#followConfig(), liveConfig.wait));
   }
 
   /** Runs an action on the console sessions once they are loaded, in the order of the calls. */

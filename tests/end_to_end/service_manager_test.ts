@@ -46,6 +46,11 @@ for (const abstract of [false, true]) {
       server.child.kill("SIGHUP");
       await until(/^RELOADING/);
       assertStringIncludes(await until(/^READY=1/), "the configuration on disk is bad");
+      await program.write("config.yaml", USERS);
+      await until(/^READY=1\|STATUS=[^;]*$/);
+      // Written in place: each plane waits until it is still.
+      Deno.writeTextFileSync(config, "nonsense: 1\n");
+      await until(/^READY=1.*the configuration on disk is bad/);
       assertEquals(await server.stop(), 0);
       await until(/^STOPPING=1/);
     } finally {
