@@ -50,7 +50,7 @@ export class ProcessGroup {
   }
 
   /**
-   * Takes the group over. If this process ends in the microseconds before, the group goes on.
+   * Takes the group over. If this process ends before, the group goes on.
    *
    * @param pid Its leader, which is not reaped yet.
    * @throws {SystemError} `ESRCH` when there is no such group.

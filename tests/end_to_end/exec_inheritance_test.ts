@@ -32,9 +32,11 @@ Deno.test(
     const names = ["own", "peer", "bob"];
     const connections = await Promise.all(names.map((name) => fixture.openConnection(name)));
     const pids = await Promise.all(connections.map(async (one) => Number(await readLine(one))));
-    // Logged when the server has everything of a session.
-    await fixture.server.events("allow", names.length);
+    // The data plane allows another connection when it has finished what it did before.
+    using another = await fixture.openConnection("console");
+    await fixture.server.events("allow", names.length + 1);
     await fixture.server.stop("SIGKILL");
+    assertEquals(await readToEnd(another), "end");
     assertEquals(await Promise.all(connections.map(readToEnd)), ["end", "end", "end"]);
     await Promise.all(pids.map(ended));
     connections.forEach((connection) => connection.close());

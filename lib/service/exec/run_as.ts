@@ -111,6 +111,8 @@ function setprivArguments({ uid, gid, groups }: ProcessIdentity): string[] {
     `--regid=+${gid}`,
     groups.length === 0 ? "--clear-groups" : `--groups=${groups.map((one) => `+${one}`).join()}`,
     "--inh-caps=-all",
+    // The server may end before it owns the group (`ProcessGroup`).
+    "--pdeathsig=KILL",
     "--",
   ];
 }
