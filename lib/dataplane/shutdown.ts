@@ -17,6 +17,7 @@ export class Shutdown {
   readonly #listeners: ListenerManager;
   readonly #reaper: ProcessGroupReaper;
   #started = false;
+  #ended = false;
 
   constructor(context: DataPlaneContext, listeners: ListenerManager, reaper: ProcessGroupReaper) {
     this.#context = context;
@@ -70,8 +71,12 @@ export class Shutdown {
   }
 
   #end(): void {
-    const { events, reactor } = this.#context;
+    if (this.#ended) return;
+    this.#ended = true;
+    const { events, reactor, sessions } = this.#context;
     this.#attempt(
+      // Those that could not close in time: each has a line of the log all the same.
+      () => sessions.forEach((session) => session.endAll("shutdown")),
       () => this.#reaper.killAll(),
       () => this.#listeners.wipe(),
       () => events.flushAll(),

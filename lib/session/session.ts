@@ -170,6 +170,11 @@ export class Session {
     }
   }
 
+  /** Ends every reference at once: the server ends, and its connections end with it. */
+  endAll(reason: CloseReason): void {
+    while (!this.ended) this.end(reason);
+  }
+
   /** Ends at once what {@linkcode terminate} has left running. */
   kill(): void {
     this.#handle?.kill?.();

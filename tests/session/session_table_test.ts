@@ -1,28 +1,12 @@
 /** A loop over sessions reaches each of them. */
 import { assertEquals } from "@std/assert";
-import type { Session, SessionFacts } from "../../lib/session/session.ts";
+import type { Session } from "../../lib/session/session.ts";
 import { SessionTable } from "../../lib/session/session_table.ts";
-
-const FACTS: SessionFacts = {
-  listener: "unix:/run/test.sock",
-  config: {
-    kind: "unix",
-    path: "/run/test.sock",
-    mode: 0o666,
-    allow: null,
-    service: { kind: "console" },
-    at: { line: 1, column: 1 },
-  },
-  service: "console",
-  origin: { kind: "unix", credentials: { pid: 1, uid: 579, gid: 579 }, groups: [] },
-  identity: { uid: 579, gid: 579, trusted: false, user: null },
-  user: "579",
-  since: 0,
-};
+import { SESSION_FACTS } from "../support/session_facts.ts";
 
 /** Opens a session whose connection cannot be closed as often as is said. */
 function open(table: SessionTable, failures: number): Session {
-  const session = table.open(FACTS);
+  const session = table.open(SESSION_FACTS);
   session.attach({
     terminate(reason) {
       if (failures-- > 0) throw new Error(`session ${session.id} cannot be closed`);
