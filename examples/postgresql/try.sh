@@ -3,11 +3,22 @@
 # in a mount namespace. Prints each command and its output, checks each, and removes everything.
 # Needs root, ipcauth on PATH, and PostgreSQL.
 set -euo pipefail
+missing=()
+[ "$EUID" = 0 ] || missing+=("root (sudo $0)")
+for command in ipcauth psql setpriv unshare; do
+  command -v "$command" >/dev/null || missing+=("$command on PATH")
+done
+servers=(/usr/lib/postgresql/*/bin/initdb)
+server=${servers[-1]}
+[ -x "$server" ] || server=$(command -v initdb) || missing+=("PostgreSQL's initdb")
+if [ "${#missing[@]}" -gt 0 ]; then
+  printf 'failed: this needs %s\n' "${missing[@]}" >&2
+  exit 1
+fi
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec unshare --mount --propagation private -- "$0" "$@"
 
 here=$(cd "$(dirname "$0")" && pwd)
-bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
-[ -n "$bin" ] || bin=$(dirname "$(readlink -f "$(command -v postgres)")")
+bin=$(dirname "$(readlink -f "$server")")
 work=$(mktemp -d)
 pids=()
 finish() {

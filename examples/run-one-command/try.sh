@@ -2,6 +2,15 @@
 # The example with a socket and a configuration in a new directory. Prints each command and its
 # output, checks each, and removes everything. Needs root, ipcauth on PATH, and socat.
 set -euo pipefail
+missing=()
+[ "$EUID" = 0 ] || missing+=("root (sudo $0)")
+for command in ipcauth socat; do
+  command -v "$command" >/dev/null || missing+=("$command on PATH")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  printf 'failed: this needs %s\n' "${missing[@]}" >&2
+  exit 1
+fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -19,9 +28,9 @@ fail() { echo "failed: $*" >&2; exit 1; }
 try() {
   local wanted=$1; shift
   echo "\$ $*"
-  local said; said=$("$@" < /dev/null 2>&1)
+  local said code=0; said=$("$@" < /dev/null 2>&1) || code=$?
   [ -z "$said" ] || echo "$said"
-  [ "$said" = "$wanted" ] || fail "expected: $wanted"
+  [ "$said" = "$wanted" ] || fail "expected (exit code $code): $wanted"
 }
 
 chmod 755 "$work"

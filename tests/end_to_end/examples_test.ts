@@ -3,14 +3,10 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { drain } from "../support/connections.ts";
+import { isInstalled } from "../support/installed.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const EXAMPLES = fromFileUrl(new URL("../../examples/", import.meta.url));
-
-function isInstalled(command: string): boolean {
-  return new Deno.Command("sh", { args: ["-c", `command -v ${command}`], stdout: "null" })
-    .outputSync().success;
-}
 
 Deno.test({
   name: "run-one-command: a fixed command for two users (needs root and socat)",
@@ -23,6 +19,21 @@ Deno.test({
     assertStringIncludes(stdout, "Every step came out as it must.");
   },
 });
+
+for (const name of ["run-one-command", "postgresql"]) {
+  Deno.test(`${name}: the script says what it misses, each thing in a line`, async () => {
+    const { code, stdout, stderr } = await new Deno.Command("/bin/bash", {
+      args: [`${EXAMPLES}${name}/try.sh`],
+      // Without the program, and without the tools of the script.
+      env: { PATH: "/nonexistent" },
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stdout)], [1, ""]);
+    const said = new TextDecoder().decode(stderr);
+    assertStringIncludes(said, "failed: this needs ipcauth on PATH\n");
+    const other = name === "postgresql" ? "psql" : "socat";
+    assertStringIncludes(said, `failed: this needs ${other} on PATH\n`);
+  });
+}
 
 Deno.test("systemd: the configuration is valid, and names the socket of the unit", async () => {
   const text = await Deno.readTextFile(`${EXAMPLES}systemd/config.yaml`);
