@@ -1,9 +1,21 @@
-/** `install.sh`, with a program in place of the executable that prints which one it is. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+/**
+ * `install.sh`, with a program in place of the executable that prints which one it is. It is run by
+ * several shells, with GNU's tools and with BusyBox's.
+ */
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import { writeChecksums } from "../../tools/packaging/checksums.ts";
+import { MAINTAINER_SCRIPTS } from "../../tools/packaging/deb_scripts.ts";
 import { runProgram } from "../../tools/build/run_program.ts";
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
+import { isInstalled } from "../support/installed.ts";
+import { isRoot } from "../support/program.ts";
 
 const INSTALL = fromFileUrl(new URL("../../tools/packaging/install.sh", import.meta.url));
 const NAME = `ipcauth-linux-${HOST_MACHINE}`;
@@ -30,11 +42,15 @@ class ReleaseFixture {
   }
 
   /** Runs the installer in the directory. */
-  async install(args: readonly string[], env: Record<string, string> = {}, umask = "022") {
+  async install(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    { umask = "022", shell = ["sh"] }: { umask?: string; shell?: readonly string[] } = {},
+  ) {
     const { code, stdout, stderr } = await new Deno.Command("sh", {
-      args: ["-c", 'umask "$0" && exec sh "$@"', umask, INSTALL, ...args],
+      args: ["-c", 'umask "$0" && exec "$@"', umask, ...shell, INSTALL, ...args],
       cwd: this.directory,
-      env,
+      env: { PATH: "/usr/bin:/bin", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -52,6 +68,10 @@ class ReleaseFixture {
     );
     return names.trim().split("\n").sort();
   }
+}
+
+async function assertAbsent(path: string): Promise<void> {
+  await assertRejects(() => Deno.lstat(path), Deno.errors.NotFound);
 }
 
 /** The result of a complete installation: names and modes. */
@@ -72,11 +92,16 @@ Deno.test("install.sh takes both forms of a flag, and reports a missing value", 
       assertEquals(await fixture.installed(prefix), INSTALLED);
     });
   }
-  for (const args of [["--from"], ["--prefix"], ["--from="], ["--prefix", ""], ["--nothing"]]) {
+  for (
+    const args of [
+      ...[["--from"], ["--prefix"], ["--from="], ["--prefix", ""], ["--nothing"]],
+      ...[["--prefix", "--from=release"], ["--from=-x"], ["--prefix=--uninstall"]],
+    ]
+  ) {
     await test.step(args.join(" "), async () => {
       const { code, stderr } = await fixture.install(args);
       assertEquals(code, 1);
-      assertMatch(stderr, /^install\.sh: error: .*\nhint: usage: install\.sh \[--prefix/);
+      assertMatch(stderr, /^install\.sh: error: .*\nhint: .*usage: install\.sh \[--prefix/);
     });
   }
   await test.step("--help", async () => {
@@ -89,7 +114,10 @@ Deno.test("install.sh takes both forms of a flag, and reports a missing value", 
 Deno.test("install.sh installs for all users under any umask", async () => {
   using fixture = new ReleaseFixture();
   await fixture.release("one");
-  assertEquals((await fixture.install(["--from=release", "--prefix=a"], {}, "077")).code, 0);
+  assertEquals(
+    (await fixture.install(["--from=release", "--prefix=a"], {}, { umask: "077" })).code,
+    0,
+  );
   const modes = await runProgram("find", [".", "-type", "d", "-printf", "%m\n"], fixture.path("a"));
   assertEquals([...new Set(modes.trim().split("\n"))], ["755"]);
 });
@@ -98,7 +126,7 @@ Deno.test("install.sh reports a missing tool, not a wrong checksum", async () =>
   using fixture = new ReleaseFixture();
   await fixture.release("one");
   await Deno.mkdir(fixture.path("bin"));
-  for (const tool of ["sh", "uname", "dirname", "mktemp", "rm", "cp", "grep", "wc"]) {
+  for (const tool of ["sh", "uname", "mktemp", "rm", "cp", "tr"]) {
     const path = (await runProgram("sh", ["-c", `command -v ${tool}`], "/")).trim();
     await Deno.symlink(path, fixture.path("bin", tool));
   }
@@ -124,7 +152,7 @@ Deno.test("install.sh requires exactly one executable for this machine", async (
   const two = await fixture.install(args);
   assertEquals(two.code, 1);
   assertStringIncludes(two.stderr, "more than one executable");
-  await Deno.lstat(fixture.path("a")).then(() => assert(false), () => {});
+  await assertAbsent(fixture.path("a"));
 });
 
 Deno.test("install.sh runs and installs nothing whose checksum is wrong", async () => {
@@ -136,7 +164,7 @@ Deno.test("install.sh runs and installs nothing whose checksum is wrong", async 
   const { code, stdout, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
   assertEquals([code, stdout], [1, ""]);
   assertStringIncludes(stderr, `the checksum of ${NAME} is wrong: nothing was installed`);
-  await Deno.lstat(ran).then(() => assert(false), () => {});
+  await assertAbsent(ran);
   assertEquals(await fixture.installed("a"), INSTALLED);
   assertEquals(await runProgram(fixture.path("a", "bin", "ipcauth"), ["--version"], "/"), "one\n");
 });
@@ -208,10 +236,8 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       stderr: "null",
     }).output();
     assertEquals(endedBy, signal);
-    assertEquals(
-      await runProgram("find", ["a", "tmp", "-mindepth", "1"], fixture.directory),
-      "a/bin\n",
-    );
+    assertEquals(await runProgram("find", ["tmp", "-mindepth", "1"], fixture.directory), "");
+    await assertAbsent(fixture.path("a"));
   });
 }
 
@@ -222,5 +248,221 @@ Deno.test("the checksums of a release include its installer, which has the addre
   assertMatch(sums, new RegExp(`^[0-9a-f]{64}  install.sh\n[0-9a-f]{64}  ${NAME}\n$`));
   await runProgram("sha256sum", ["--check", "--strict", "SHA256SUMS"], fixture.path("release"));
   const text = await Deno.readTextFile(fixture.path("release", "install.sh"));
-  assertStringIncludes(text, "\nfrom=https://host.example/v1\n");
+  assertStringIncludes(text, "\n  from=https://host.example/v1\n");
+});
+
+/** Shells that a machine may have as `sh`, with the Debian package of each. */
+const SHELLS: Readonly<Record<string, readonly string[]>> = {
+  dash: ["dash"],
+  bash: ["bash", "--posix"],
+  busybox: ["busybox", "sh"],
+  posh: ["posh"],
+};
+
+for (const [name, shell] of Object.entries(SHELLS)) {
+  Deno.test({
+    name: `install.sh installs, replaces, refuses and uninstalls in ${name} (needs ${name})`,
+    ignore: !isInstalled(name),
+    async fn() {
+      using fixture = new ReleaseFixture();
+      const bin = fixture.path("tools");
+      await Deno.mkdir(bin);
+      // Without GNU's tools: every command is BusyBox's.
+      if (name === "busybox") await runProgram("busybox", ["--install", "-s", bin], "/");
+      const env = { PATH: name === "busybox" ? bin : "/usr/bin:/bin" };
+      const run = (...args: string[]) =>
+        fixture.install(["--from=release", "--prefix=a", ...args], env, {
+          shell: [which(name), ...shell.slice(1)],
+        });
+      for (const word of ["1", "2"]) {
+        await fixture.release(word);
+        const { code, stdout, stderr } = await run();
+        assertEquals([code, stdout, stderr], [0, `${word}\n`, ""]);
+        assertEquals(await fixture.installed("a"), INSTALLED);
+      }
+      await Deno.writeTextFile(fixture.path("release", NAME), "changed\n");
+      const changed = await run();
+      assertEquals([changed.code, changed.stdout], [1, ""]);
+      assertStringIncludes(changed.stderr, `the checksum of ${NAME} is wrong`);
+      assertEquals(await fixture.installed("a"), INSTALLED);
+      const removed = await run("--uninstall");
+      assertEquals([removed.code, removed.stdout], [
+        0,
+        `removed ${fixture.path("a/bin/ipcauth")}\n`,
+      ]);
+      await assertAbsent(fixture.path("a", "bin", "ipcauth"));
+      const again = await run("--uninstall");
+      assertEquals(again.code, 1);
+      assertMatch(again.stderr, /^install\.sh: error: there is no .*ipcauth\nhint: /);
+    },
+  });
+}
+
+function which(command: string): string {
+  const { stdout } = new Deno.Command("sh", { args: ["-c", `command -v ${command}`] }).outputSync();
+  return new TextDecoder().decode(stdout).trim();
+}
+
+Deno.test("install.sh that was cut anywhere behind its first line is an error", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  const lines = (await Deno.readTextFile(INSTALL)).split("\n");
+  const cut = fixture.path("release", "cut.sh");
+  for (let length = 2; length < lines.length - 1; length++) {
+    await Deno.writeTextFile(cut, lines.slice(0, length).join("\n"));
+    const { code } = await new Deno.Command("sh", {
+      args: [cut, "--from=release", "--prefix=a"],
+      cwd: fixture.directory,
+      stderr: "null",
+    }).output();
+    assertEquals(code === 0, false, `${length} lines`);
+    await assertAbsent(fixture.path("a"));
+  }
+});
+
+Deno.test("install.sh reads checksums with carriage returns, asterisks and no newline", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  const sums = fixture.path("release", "SHA256SUMS");
+  const text = await Deno.readTextFile(sums);
+  for (const written of [text.replaceAll("\n", "\r\n"), text.replaceAll("  ", " *"), text.trim()]) {
+    await Deno.writeTextFile(sums, written);
+    const { code, stdout, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
+    assertEquals([code, stdout, stderr], [0, "one\n", ""]);
+  }
+  await Deno.writeTextFile(sums, `${"0".repeat(63)}  ${NAME}\n`);
+  const { code, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, `the line of ${NAME} in SHA256SUMS has no checksum: 000`);
+});
+
+Deno.test("install.sh leaves what is in its way, and nothing behind", async (test) => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  const install = (prefix: string, env = {}) =>
+    fixture.install(["--from=release", `--prefix=${prefix}`], {
+      TMPDIR: fixture.directory,
+      ...env,
+    });
+  const before = async (): Promise<string> =>
+    await runProgram("find", [".", "-mindepth", "1", "-printf", "%p %y %l\n"], fixture.directory);
+  const refused = async (prefix: string, error: RegExp, env = {}) => {
+    const there = await before();
+    const { code, stdout, stderr } = await install(prefix, env);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, error);
+    assertEquals(await before(), there);
+  };
+  await test.step("a directory", async () => {
+    await Deno.mkdir(fixture.path("directory/bin/ipcauth"), { recursive: true });
+    await refused("directory", /^install\.sh: error: .*ipcauth is a directory.*\nhint: .*\n$/);
+  });
+  await test.step("a link to a directory", async () => {
+    await Deno.mkdir(fixture.path("link/bin"), { recursive: true });
+    await Deno.symlink("/", fixture.path("link/bin/ipcauth"));
+    await refused("link", /^install\.sh: error: .*ipcauth is a directory.*\nhint: .*\n$/);
+  });
+  await test.step("a file in place of the directory", async () => {
+    await Deno.writeTextFile(fixture.path("file"), "");
+    await refused(
+      "file",
+      /error: cannot make the directory .*file: .*\nhint: .*--prefix .*\n$/,
+    );
+    await refused("file/x", /error: cannot make the directory .*\nhint: .*--prefix .*\n$/);
+  });
+  await test.step("no temporary directory", () =>
+    refused("new/directory", /error: cannot write to \/nowhere: .*\nhint: /, {
+      TMPDIR: "/nowhere",
+    }));
+  await test.step("a release without the executable", async () => {
+    const name = fixture.path("release", NAME);
+    await Deno.rename(name, `${name}.away`);
+    await refused("new/directory", /error: there is no .*\nhint: /);
+    await Deno.rename(`${name}.away`, name);
+  });
+  await test.step("a link to another file is replaced, and the file stays", async () => {
+    await Deno.mkdir(fixture.path("old/bin"), { recursive: true });
+    await Deno.mkdir(fixture.path("old/lib/ipcauth-0.0.1-linux-x64/bin"), { recursive: true });
+    const old = fixture.path("old/lib/ipcauth-0.0.1-linux-x64/bin/ipcauth");
+    await Deno.writeTextFile(old, "old\n");
+    await Deno.symlink(old, fixture.path("old/bin/ipcauth"));
+    const { code, stdout, stderr } = await install("old");
+    assertEquals([code, stdout], [0, "one\n"]);
+    assertMatch(stderr, /^note: .*ipcauth-0\.0\.1-linux-x64 is an earlier version: .*\n$/);
+    assertEquals(await Deno.readTextFile(old), "old\n");
+    assertEquals((await Deno.lstat(fixture.path("old/bin/ipcauth"))).isFile, true);
+  });
+});
+
+Deno.test("install.sh four times at once leaves one executable that runs", async () => {
+  using fixture = new ReleaseFixture();
+  await fixture.release("one");
+  const all = await Promise.all(
+    Array.from({ length: 4 }, () => fixture.install(["--from=release", "--prefix=a/b"])),
+  );
+  for (const { code, stdout, stderr } of all) {
+    assertEquals([code, stdout, stderr], [0, "one\n", ""]);
+  }
+  assertEquals(await fixture.installed("a/b"), INSTALLED);
+});
+
+Deno.test({
+  name: "install.sh writes nothing where it may not, and says so before a download (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    using fixture = new ReleaseFixture();
+    await fixture.release("one");
+    await Deno.chmod(fixture.directory, 0o755);
+    const shell = ["setpriv", "--reuid=579", "--regid=579", "--clear-groups", "sh"];
+    const from = "--from=https://127.0.0.1:9/none";
+    const error = /^install\.sh: error: cannot .*: nothing was installed\nhint: run this as root/;
+    const first = await fixture.install([from, "--prefix=a"], {}, { shell });
+    assertEquals([first.code, first.stdout], [1, ""]);
+    assertMatch(first.stderr, error);
+    await Deno.mkdir(fixture.path("b", "bin"), { recursive: true });
+    const second = await fixture.install([from, "--prefix=b"], {}, { shell });
+    assertMatch(second.stderr, error);
+  },
+});
+
+Deno.test({
+  name: "install.sh keeps the old executable where the disk is full (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    using fixture = new ReleaseFixture();
+    await fixture.release("one");
+    await Deno.writeTextFile(fixture.path("release", NAME), "x".repeat(200_000), { append: true });
+    await writeChecksums(fixture.path("release"), null);
+    const script = `mkdir full; mount -t tmpfs -o size=64k tmpfs full; mkdir full/bin
+      echo old > full/bin/ipcauth; sh "$0" --from=release --prefix=full; echo "$?"
+      ls -A full/bin; cat full/bin/ipcauth`;
+    const stdout = await runProgram(
+      "unshare",
+      ["--mount", "sh", "-c", script, INSTALL],
+      fixture.directory,
+    );
+    assertEquals(stdout, "1\nipcauth\nold\n");
+  },
+});
+
+Deno.test({
+  name: "shellcheck has nothing to say about the scripts (needs shellcheck)",
+  ignore: !isInstalled("shellcheck"),
+  async fn() {
+    using fixture = new ReleaseFixture();
+    const root = fromFileUrl(new URL("../../", import.meta.url));
+    for (const [name, text] of Object.entries(MAINTAINER_SCRIPTS)) {
+      await Deno.writeTextFile(fixture.path(name), text);
+    }
+    const written = Object.keys(MAINTAINER_SCRIPTS).map((name) => fixture.path(name));
+    const scripts =
+      (await runProgram("git", ["grep", "-lE", "^#! ?/(usr/)?bin/(env )?(ba|da)?sh"], root))
+        .trim().split("\n").filter((path) => !path.endsWith(".ts") && !path.endsWith(".md"));
+    assert(scripts.includes("tools/packaging/install.sh") && scripts.includes(".ci/run"));
+    const { stdout } = await new Deno.Command("shellcheck", {
+      args: ["--", ...scripts, ...written],
+      cwd: root,
+    }).output();
+    assertEquals(new TextDecoder().decode(stdout), "");
+  },
 });
