@@ -5,6 +5,7 @@
  * @module
  */
 import { ExpiryClock } from "../keys/expiry_clock.ts";
+import { readKeyFile } from "../keys/key_reader.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { maxOpenFiles } from "../libc/process.ts";
@@ -28,6 +29,7 @@ import { ExecutableLookup } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
 import { SessionTable } from "../session/session_table.ts";
 import { UserNames } from "../session/user_names.ts";
+import { configChanges } from "./config_changes.ts";
 import { dropPrivileges, filesOf, requireReadable } from "./drop_privileges.ts";
 import { fileLimitProblem } from "./file_limit.ts";
 import { ListenerManager } from "./listener_manager.ts";
@@ -188,7 +190,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         return liveConfig.wait;
       },
       reportConfigProblem: ({ message: problem }) =>
-        post({ kind: "reloaded", outcome: "bad-config", problem }),
+        post({ kind: "reloaded", outcome: "bad-config", what: null, problem }),
       nameOf: (identity) => userNames.of(identity),
       unnamedUid: (identity) => {
         const isNamed = userNames.isOwn(identity) || names.account(identity.uid) !== null;
@@ -312,11 +314,13 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   /** Loads a changed configuration and applies it. @returns Whether a result was reported. */
   #refreshConfig(): boolean {
     const { liveConfig } = this.#context;
+    const before = liveConfig.config;
     const outcome = liveConfig.refresh();
     this.#checkAfter(liveConfig.wait);
     if (outcome === "same") return false;
     if (outcome === "changed") {
-      this.#post({ kind: "reloaded", outcome, problem: null });
+      const what = configChanges(before, liveConfig.config, (file) => this.#keyId(file));
+      this.#post({ kind: "reloaded", outcome, what, problem: null });
       try {
         if (!this.#shutdown.started) this.#listeners.reconfigure(this.#selection.current);
       } finally {
@@ -326,9 +330,21 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         this.#revocation.checkAll();
       }
     } else {
-      this.#post({ kind: "reloaded", outcome: "bad-config", problem: outcome.message });
+      this.#post({ kind: "reloaded", outcome: "bad-config", what: null, problem: outcome.message });
     }
     return true;
+  }
+
+  /** The id of the key in a file, for the log. */
+  #keyId(file: string): string | null {
+    try {
+      const { key, id } = readKeyFile(file, this.#context.serverUid);
+      key.fill(0);
+      return id;
+    } catch {
+      // The name of the file says which key it is.
+      return null;
+    }
   }
 
   /** Reports limits that the process has not enough descriptors for. */
@@ -359,6 +375,6 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   /** Answers a refresh that found no change with the problem that is left, if any. */
   #reportUnchanged(): void {
     const problem = this.#context.liveConfig.problem?.failure.message ?? null;
-    this.#post({ kind: "reloaded", outcome: "unchanged", problem });
+    this.#post({ kind: "reloaded", outcome: "unchanged", what: null, problem });
   }
 }

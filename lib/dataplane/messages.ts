@@ -107,6 +107,8 @@ export type ToControlPlane =
   | {
     readonly kind: "reloaded";
     readonly outcome: "changed" | "unchanged" | "bad-config";
+    /** What has changed, such as `user bob added`. */
+    readonly what: string | null;
     /** The problem of the file on disk, where it is not in force. */
     readonly problem: string | null;
   }

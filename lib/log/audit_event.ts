@@ -14,6 +14,7 @@ export interface AuditEvent {
     | "deny"
     | "close"
     | "reload"
+    | "change"
     | "revoke"
     | "stop"
     | "stderr"
@@ -38,6 +39,11 @@ export interface AuditEvent {
   readonly status?: number | string | undefined;
   /** How many lines of the session's program are left out here. */
   readonly lost?: number | undefined;
+  /** What was changed: by a session for `change`, in the file for `reload`. */
+  readonly what?: string | null | undefined;
+  /** The values before and after a `change`; left out where there was or is none. */
+  readonly old?: string | undefined;
+  readonly new?: string | undefined;
   /** A sentence for `reload` and `error`; for `deny` the detail that the reason leaves open. */
   readonly message?: string | null | undefined;
 }

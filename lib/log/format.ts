@@ -47,6 +47,9 @@ function fieldsOf(event: AuditEvent, time: string): Record<string, unknown> {
     duration_ms: event.duration,
     status: event.status,
     lost: event.lost,
+    what: event.what ?? undefined,
+    old: event.old,
+    new: event.new,
     message: event.message ?? undefined,
   };
 }

@@ -53,6 +53,7 @@ export class ConsoleSessions {
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),
       reload: () => post({ kind: "refresh" }),
+      logChange: (session, change) => options.audit.record(registry.changeOf(session, change)),
       logError: (error) => this.#logError(error),
     });
   }

@@ -11,6 +11,7 @@ import type {
   UnloggedEvent,
 } from "../log/session_event.ts";
 import { lossText } from "../log/server_log.ts";
+import type { ConfigChange } from "../service/console/config_change.ts";
 import type { SessionRecord } from "../service/console/protocol.ts";
 
 /** An open session: its start, and the user that it acts as now. */
@@ -115,11 +116,22 @@ export class SessionRegistry {
     }
   }
 
+  /** A change that a session has made, as an event. */
+  changeOf(session: number, change: ConfigChange): AuditEvent {
+    const event = { event: "change", time: Date.now(), session, ...change } as const;
+    return { ...event, ...this.#subjectOf(session) };
+  }
+
   #withSession(event: SessionUpdate): AuditEvent {
-    const session = this.#open.get(event.session);
-    if (session === undefined) return event;
+    return { ...event, ...this.#subjectOf(event.session) };
+  }
+
+  /** The facts of a session that all its lines repeat. */
+  #subjectOf(id: number): Partial<AuditEvent> {
+    const session = this.#open.get(id);
+    if (session === undefined) return {};
     const { start: { listener, peer, remote, key }, user } = session;
-    return { ...event, listener, peer, remote, key, user };
+    return { listener, peer, remote, key, user };
   }
 }
 

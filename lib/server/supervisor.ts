@@ -178,10 +178,10 @@ export class Supervisor {
     }
   }
 
-  #onReloaded({ outcome, problem }: ToControlPlane & { kind: "reloaded" }): void {
+  #onReloaded({ outcome, what, problem }: ToControlPlane & { kind: "reloaded" }): void {
     this.#followConfig();
     const { audit } = this.#options;
-    audit.record({ event: "reload", time: Date.now(), reason: outcome, message: problem });
+    audit.record({ event: "reload", time: Date.now(), reason: outcome, what, message: problem });
   }
 
   /**

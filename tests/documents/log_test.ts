@@ -103,6 +103,18 @@ Deno.test("docs/log.md: the events are those of the code", () => {
   assertEquals(firstColumn("Events"), events.toSorted());
 });
 
+/** A change that session 1 has made. */
+function changeOf(registry: SessionRegistry): AuditEvent {
+  return registry.changeOf(1, { what: "user alice admin", old: "false", new: "true" });
+}
+
+Deno.test("docs/log.md: a change has the fields that its row names", () => {
+  const registry = new SessionRegistry();
+  registry.record(EVENTS.slice(0, 1));
+  const row = table("Events").find(([name]) => names(name).includes("change"))!;
+  assertEquals(names(row[3]).toSorted(), fieldsOf(changeOf(registry)));
+});
+
 Deno.test("docs/log.md: each event of a connection has the fields that its row names", () => {
   const lines = new SessionRegistry().record(EVENTS);
   for (const [index, { event }] of EVENTS.entries()) {
@@ -113,7 +125,8 @@ Deno.test("docs/log.md: each event of a connection has the fields that its row n
 
 Deno.test("docs/log.md: the fields are those of the code", () => {
   const documented = table("Fields").flatMap(([field]) => names(field));
-  const lines = new SessionRegistry().record(EVENTS);
+  const registry = new SessionRegistry();
+  const lines = [...registry.record(EVENTS), changeOf(registry)];
   assertEquals(documented.toSorted(), ["event", "time", ...fieldsOf(...lines)].toSorted());
 });
 

@@ -16,7 +16,9 @@ import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
 import { configRecord, userRecord } from "./show.ts";
 import type { Accounts, EditPermission } from "./accounts.ts";
+import { type ConfigChange, configChange } from "./config_change.ts";
 import { authorizeEdit, authorizeWrite } from "./edit_permission.ts";
+import type { EditedUser } from "../../config/edit.ts";
 
 /** What the methods read and change. */
 export interface MethodsOptions {
@@ -38,6 +40,8 @@ export interface MethodsOptions {
   terminate(session: number): void;
   /** Has the data plane read the configuration. */
   reload(): void;
+  /** Logs a change that a session has made. */
+  logChange(session: number, change: ConfigChange): void;
   /** Logs an error that is a bug of the server. */
   logError(error: unknown): void;
 }
@@ -123,7 +127,8 @@ export class ConsoleMethods implements Methods {
       "users.set": writes(["name", "field", "value"], async (params, caller) => {
         const { name } = this.#user(params.text("name"));
         const [field, value] = [params.text("field"), params.value("value")];
-        await accounts.set(name, field, value, await this.#permissionOf(caller, null));
+        const set = (permission: EditPermission) => accounts.set(name, field, value, permission);
+        await this.#edit(caller, null, set, value);
         return this.#written(name);
       }),
       "users.add": writes(
@@ -137,13 +142,13 @@ export class ConsoleMethods implements Methods {
             localIpcAccess: params.flag("local_ipc_access"),
             admin: params.flag("admin"),
           };
-          await accounts.add(user, await this.#permissionOf(caller, user.uid));
+          await this.#edit(caller, user.uid, (permission) => accounts.add(user, permission));
           return this.#written(name);
         },
       ),
       "users.remove": writes(["name"], async (params, caller) => {
         const user = this.#user(params.text("name"));
-        await accounts.remove(user.name, await this.#permissionOf(caller, user.uid));
+        await this.#edit(caller, user.uid, (permission) => accounts.remove(user.name, permission));
         await liveConfig.settle();
         return userRecord(user);
       }),
@@ -210,6 +215,32 @@ export class ConsoleMethods implements Methods {
       actsAs: { name, uid: user.uid },
       welcome: { ...caller.welcome, user: name, admin: user.admin, trusted: false },
     };
+  }
+
+  /**
+   * Edits a user, and logs what has changed.
+   *
+   * @param uid The uid of the user to be added or removed; null for other edits.
+   * @param value The value that a field is set to; null for other edits.
+   */
+  async #edit(
+    caller: Caller,
+    uid: number | null,
+    run: (permission: EditPermission) => Promise<void>,
+    value: string | null = null,
+  ): Promise<void> {
+    const { confirm, authorize } = await this.#permissionOf(caller, uid);
+    const authorized: EditedUser[] = [];
+    await run({
+      confirm,
+      authorize: (edited, config) => {
+        authorize(edited, config);
+        authorized.push(edited);
+      },
+    });
+    const edited = authorized.at(-1);
+    const change = edited === undefined ? null : configChange(edited, value);
+    if (change !== null) this.#options.logChange(caller.welcome.session, change);
   }
 
   /**
