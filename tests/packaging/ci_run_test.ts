@@ -52,8 +52,12 @@ async function writeExecutable(path: string, text: string): Promise<void> {
  * Runs `.ci/run` in a directory of its own.
  *
  * @param env Replaces outcomes of the stub.
+ * @param builds The arguments.
  */
-async function runCi(env: Partial<typeof PASSING>): Promise<CiResult> {
+async function runCi(
+  env: Partial<typeof PASSING & { unpacked: string }>,
+  builds: readonly string[] = [],
+): Promise<CiResult> {
   const directory = await Deno.makeTempDir();
   try {
     const bin = join(directory, "bin");
@@ -64,7 +68,7 @@ async function runCi(env: Partial<typeof PASSING>): Promise<CiResult> {
     // A missing package is not installed by this test.
     await writeExecutable(join(bin, "apt-get"), "#!/bin/sh\n");
     const { code, stdout, stderr } = await new Deno.Command("bash", {
-      args: [join(directory, ".ci", "run")],
+      args: [join(directory, ".ci", "run"), ...builds],
       env: { ...PASSING, ...env, PATH: `${bin}:${Deno.env.get("PATH")}` },
       stdin: "null",
       stdout: "piped",
@@ -91,6 +95,16 @@ const RUNS = [
 Deno.test("CI tests each build, and adds up", async () => {
   const { code, text, lastLine, runs } = await runCi({});
   assertEquals([code, lastLine, runs], [0, "100 passed, 0 failed", RUNS], text);
+});
+
+Deno.test("CI tests only the builds that are named, and builds nothing", async () => {
+  const unpacked = "ok | 50 passed | 0 failed (3s)";
+  const result = await runCi({ COMPILE: "1", unpacked }, ["compiled", "unpacked"]);
+  assertEquals(
+    [result.code, result.lastLine, result.runs],
+    [0, "90 passed, 0 failed", ["compiled test-end-to-end", "unpacked test-end-to-end"]],
+    result.text,
+  );
 });
 
 Deno.test("CI fails when compiling fails", async () => {

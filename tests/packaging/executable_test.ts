@@ -8,9 +8,12 @@ import { compile, scripts } from "../../tools/build/compile.ts";
 import { HOST_MACHINE, machineOf } from "../../tools/build/elf.ts";
 import { ElfImage } from "../../tools/build/executable/elf_image.ts";
 import { graft } from "../../tools/build/executable/graft.ts";
-import { runtimeExecutable, runtimePackage } from "../../tools/build/executable/runtime_package.ts";
+import {
+  runtimeExecutable,
+  runtimePackage,
+  RUNTIMES,
+} from "../../tools/build/executable/runtime_package.ts";
 import { runProgram } from "../../tools/build/run_program.ts";
-import { DIST } from "../../tools/build/root.ts";
 import { sha256 } from "../../tools/packaging/sbom.ts";
 import manifest from "../../deno.json" with { type: "json" };
 import { KeyedServer, writeKey } from "../support/keys.ts";
@@ -22,7 +25,6 @@ const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 const MACHINES = ["x64", "arm64"] as const;
 /** `PF_W | PF_X` of `elf.h`. */
 const WRITE_AND_EXECUTE = 3;
-const RUNTIMES = join(DIST, ".runtime");
 
 const compilers = isInstalled("gcc") && isInstalled("aarch64-linux-gnu-gcc");
 if (!compilers) console.log("gcc or aarch64-linux-gnu-gcc is missing: no executable is made");

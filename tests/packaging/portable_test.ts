@@ -81,6 +81,14 @@ Deno.test("the portable build runs from any path, as any user", async (test) => 
       assertEquals([noLoader.code, noLoader.stdout], [71, ""]);
       assertMatch(noLoader.stderr, /^ipcauth: error: .* needs the GNU C library, .*\nhint: .*\n$/);
       assertEquals((await without(loader, direct, "run-as", "579", "--", "true")).code, 125);
+      // An upper layer of the directory, in which the library is removed.
+      const triplet = Deno.build.arch === "x86_64" ? "x86_64-linux-gnu" : "aarch64-linux-gnu";
+      const layer = `mount -t tmpfs layer /mnt && mkdir /mnt/up /mnt/work && mount -t overlay x -o \
+        lowerdir=/usr/lib/${triplet},upperdir=/mnt/up,workdir=/mnt/work /usr/lib/${triplet} &&
+        rm /usr/lib/${triplet}/libgcc_s.so.1 && exec "$0" --version`;
+      const noLibgcc = await run(["unshare", "--mount", "sh", "-c", layer, direct]);
+      assertEquals([noLibgcc.code, noLibgcc.stdout], [71, ""]);
+      assertMatch(noLibgcc.stderr, /^ipcauth: error: .* needs libgcc_s\.so\.1, .*\nhint: .*\n$/);
       const noReadlink = await without("/usr/bin", program.path("links", "ipcauth"), "--version");
       assertEquals([noReadlink.code, noReadlink.stdout], [71, ""]);
       assertMatch(noReadlink.stderr, /^ipcauth: error: .* there is no readlink\nhint: .*\n$/);

@@ -7,20 +7,16 @@
 import { dirname, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { type Commit, readCommit } from "./commit.ts";
-import { type Machine, machineOf } from "./elf.ts";
+import { ALL_MACHINES, type Machine, machineOf } from "./elf.ts";
 import { NoCompiler } from "./executable/compile_stub.ts";
 import { buildPayloads, makeExecutable } from "./executable/executable.ts";
-import { runtimeExecutable, runtimePackage } from "./executable/runtime_package.ts";
+import { runtimeExecutable, runtimePackage, RUNTIMES } from "./executable/runtime_package.ts";
 import type { Payload } from "./executable/stub_config.ts";
 import { billOfMaterials, packagedRuntime } from "../packaging/sbom.ts";
 import { DIST, ROOT } from "./root.ts";
 
-const MACHINES: readonly Machine[] = ["x64", "arm64"];
 /** `EX_UNAVAILABLE` of sysexits.h. */
 const EX_UNAVAILABLE = 69;
-
-/** Where the archives of the runtime are kept between builds. */
-const RUNTIMES = join(DIST, ".runtime");
 
 /** The name of an executable in `dist/`. */
 export const executableName = (machine: Machine): string => `ipcauth-linux-${machine}`;
@@ -79,7 +75,7 @@ if (import.meta.main) {
   const left: string[] = [];
   try {
     const payloads = await scripts(from);
-    for (const machine of MACHINES) {
+    for (const machine of ALL_MACHINES) {
       const output = join(DIST, executableName(machine));
       // An executable of an earlier commit must not be taken for one of this commit.
       for (const path of [output, `${output}.cdx.json`]) await Deno.remove(path).catch(() => {});

@@ -6,8 +6,21 @@ export type Machine = "x64" | "arm64";
 /** `EM_X86_64` and `EM_AARCH64` of `elf.h`. */
 const MACHINES: ReadonlyMap<number, Machine> = new Map([[62, "x64"], [183, "arm64"]]);
 
+/** All machines that builds exist for. */
+export const ALL_MACHINES: readonly Machine[] = ["x64", "arm64"];
+
 /** The machine that the build runs on. */
 export const HOST_MACHINE: Machine = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+
+/** The machines that arguments name; without any, the one that the build runs on. */
+export function machinesOf(args: readonly string[]): readonly Machine[] {
+  const machines = args.map((arg) => {
+    const machine = ALL_MACHINES.find((name) => name === arg);
+    if (machine === undefined) throw new Error(`there is no build for ${arg}`);
+    return machine;
+  });
+  return machines.length === 0 ? [HOST_MACHINE] : machines;
+}
 
 /**
  * Reads the machine that a file is for.

@@ -16,7 +16,7 @@ import {
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
 import { BUILD_MODE } from "./modes.ts";
-import { portable } from "./portable.ts";
+import { portable, PORTABLE_NAME } from "./portable.ts";
 import { DIST, ROOT } from "./root.ts";
 
 /** A directory with the program and the `deno` that runs it. */
@@ -27,9 +27,9 @@ export interface Stage {
 }
 
 /** The builds of the program. */
-export const BUILDS = ["source", "bundle", "portable", "compiled"] as const;
+export const BUILDS = ["source", "bundle", "portable", "compiled", "unpacked"] as const;
 
-/** A build of the program. */
+/** A build of the program. Of `compiled` and `unpacked`, the file in `dist/` is used as it is. */
 export type Build = typeof BUILDS[number];
 
 /**
@@ -59,6 +59,9 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
     const home = join(bin, "portable");
     await portable(home, { hash: "staged", time: 0 });
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
+  } else if (build === "unpacked") {
+    await runProgram("tar", ["-xzf", join(DIST, `${PORTABLE_NAME}.tar.gz`), "-C", bin], ROOT);
+    await Deno.symlink(join(bin, PORTABLE_NAME, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "compiled") {
     await Deno.copyFile(join(DIST, executableName(HOST_MACHINE)), join(bin, "ipcauth"));
     await Deno.chmod(join(bin, "ipcauth"), 0o755);

@@ -1,7 +1,7 @@
 /**
- * The last step of a release: writes `dist/install.sh` for the address of the release, and
- * `dist/SHA256SUMS` over everything in `dist/`, the installer included. It is a separate step
- * because the files of a release are built on two machines.
+ * Writes `dist/install.sh` for the address of a release, and `dist/SHA256SUMS` over everything in
+ * `dist/`, the installer included. The task `release` does it last; of some files, without a
+ * release, the task `checksums` does.
  *
  *     deno task checksums [URL]
  */

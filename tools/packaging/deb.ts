@@ -1,7 +1,9 @@
 /**
- * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`, from the executable: the
- * program, its units, manual pages, completions, and a configuration that allows root only. The
- * service runs as the system user `ipcauth`; root owns the files.
+ * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`: the executable, its units,
+ * manual pages, completions, and a default configuration that allows root only. The service runs as
+ * the system user `ipcauth`; root owns the files.
+ *
+ *     deno task deb [x64|arm64]...
  */
 import { join } from "@std/path";
 import { completionScript } from "../../lib/cli/completions.ts";
@@ -9,14 +11,15 @@ import { type Commit, readCommit } from "../build/commit.ts";
 import { runProgram } from "../build/run_program.ts";
 import { MAINTAINER_SCRIPTS } from "./deb_scripts.ts";
 import { changelog, control, copyright, LINTIAN_OVERRIDES } from "./deb_texts.ts";
-import { HOST_MACHINE } from "../build/elf.ts";
+import { HOST_MACHINE, type Machine, machinesOf } from "../build/elf.ts";
 import { manualPages } from "./man.ts";
 import { BUILD_MODE } from "../build/modes.ts";
 import { compile, debFileName, scripts } from "../build/compile.ts";
 import { DOCUMENTS } from "../build/portable.ts";
 import { DIST, ROOT } from "../build/root.ts";
 
-const ARCH = HOST_MACHINE === "x64" ? "amd64" : "arm64";
+/** Debian's names of machines. */
+const ARCHITECTURES: Readonly<Record<Machine, string>> = { x64: "amd64", arm64: "arm64" };
 
 /**
  * Builds the package.
@@ -24,7 +27,12 @@ const ARCH = HOST_MACHINE === "x64" ? "amd64" : "arm64";
  * @param work An empty directory; the package's tree is made in it.
  * @param output The path of the package.
  */
-export async function debianPackage(work: string, output: string, from: Commit): Promise<void> {
+export async function debianPackage(
+  work: string,
+  output: string,
+  from: Commit,
+  machine: Machine = HOST_MACHINE,
+): Promise<void> {
   const tree = join(work, "deb");
   const at = (...names: string[]) => join(tree, ...names);
   const write = async (path: string, text: string, mode = 0o644) => {
@@ -35,7 +43,7 @@ export async function debianPackage(work: string, output: string, from: Commit):
   const example = (name: string) => Deno.readTextFile(join(ROOT, "examples", "systemd", name));
   const executable = at("usr", "bin", "ipcauth");
   await Deno.mkdir(at("usr", "bin"), { recursive: true });
-  await compile(HOST_MACHINE, executable, await scripts(from), from);
+  await compile(machine, executable, await scripts(from), from);
   const doc = (...names: string[]) => at("usr", "share", "doc", "ipcauth", ...names);
   await Deno.mkdir(doc(), { recursive: true });
   for (const name of DOCUMENTS) await Deno.copyFile(join(ROOT, name), doc(name));
@@ -61,7 +69,7 @@ export async function debianPackage(work: string, output: string, from: Commit):
   await write(share("fish", "vendor_completions.d", "ipcauth.fish"), completionScript("fish"));
   await write(share("lintian", "overrides", "ipcauth"), LINTIAN_OVERRIDES);
   const { size, names } = await contents(tree);
-  await write(at("DEBIAN", "control"), control(ARCH, size));
+  await write(at("DEBIAN", "control"), control(ARCHITECTURES[machine], size));
   await write(at("DEBIAN", "conffiles"), "/etc/ipcauth/config.yaml\n");
   // `dpkg` keeps the sums of conffiles itself.
   const fixed = names.filter((name) => !name.startsWith("etc/"));
@@ -92,8 +100,11 @@ if (import.meta.main) {
   await Deno.mkdir(DIST, { recursive: true });
   const work = await Deno.makeTempDir({ dir: DIST, prefix: ".deb-" });
   try {
-    await debianPackage(work, join(DIST, debFileName(HOST_MACHINE)), await readCommit(ROOT));
-    console.log(`built ${join(DIST, debFileName(HOST_MACHINE))}`);
+    for (const machine of machinesOf(Deno.args)) {
+      const output = join(DIST, debFileName(machine));
+      await debianPackage(join(work, machine), output, await readCommit(ROOT), machine);
+      console.log(`built ${output}`);
+    }
   } finally {
     await Deno.remove(work, { recursive: true });
   }

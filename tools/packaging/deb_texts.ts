@@ -9,6 +9,15 @@ import type { Commit } from "../build/commit.ts";
 const MAINTAINER = "The ipcauth authors <ipcauth@users.noreply.github.com>";
 
 /**
+ * A version in Debian's order (`deb-version(7)`): the tilde sorts a candidate (`1.0.0-rc.1`) before
+ * the version that it is a candidate of. File names keep the hyphen, because a forge may rename a
+ * file with a tilde.
+ */
+export function debVersion(version = manifest.version): string {
+  return version.replace("-", "~");
+}
+
+/**
  * `control` of the binary package (Debian Policy 5.3). The runtime is linked with `libgcc_s.so.1`;
  * every other program and library that is used is in an essential package.
  *
@@ -17,7 +26,7 @@ const MAINTAINER = "The ipcauth authors <ipcauth@users.noreply.github.com>";
  */
 export function control(architecture: string, size: number): string {
   return `Package: ipcauth
-Version: ${manifest.version}
+Version: ${debVersion()}
 Architecture: ${architecture}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${size}
@@ -35,7 +44,7 @@ export function changelog({ hash, time }: Commit): string {
   const [, day, month, date, year, clock] = /^(\w+), ((?:\d+)) (\w+) (\d+) ([\d:]+) GMT$/.exec(
     new Date(time * 1000).toUTCString(),
   )!;
-  return `ipcauth (${manifest.version}) unstable; urgency=medium
+  return `ipcauth (${debVersion()}) unstable; urgency=medium
 
   * Built from commit ${hash}; see CHANGELOG.md.
 
@@ -83,8 +92,10 @@ Files: usr/bin/ipcauth
 Copyright: 2026 The ipcauth authors
            2018-2026 the Deno authors
            2014 the V8 project authors
+           Microsoft Corporation
+           SWC contributors
            Eemeli Aro <eemeli@gmail.com>
-License: Expat and BSD-3-Clause and ISC
+License: Expat and BSD-3-Clause and ISC and Apache-2.0
 Comment: It contains works of other authors. The sources of Deno name them and
  their licenses.
 
@@ -96,6 +107,9 @@ ${text("yaml")}
 
 License: BSD-3-Clause
 ${text("V8")}
+
+License: Apache-2.0
+ On Debian systems, the text is in /usr/share/common-licenses/Apache-2.0.
 `;
 }
 

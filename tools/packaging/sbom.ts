@@ -7,17 +7,46 @@
  */
 import manifest from "../../deno.json" with { type: "json" };
 import type { Commit } from "../build/commit.ts";
-import { HOST_MACHINE, type Machine } from "../build/elf.ts";
+import type { Machine } from "../build/elf.ts";
 import type { RuntimePackage } from "../build/executable/runtime_package.ts";
 
 /** The licenses that the packages state (SPDX). A dependency without an entry fails the build. */
 const LICENSES: Readonly<Record<string, string>> = {
-  "deno": "MIT",
+  "@deno/linux-arm64-glibc": "MIT",
+  "@deno/linux-x64-glibc": "MIT",
   "deno-std": "MIT",
   "denort": "MIT",
+  "libgcc_s": "GPL-3.0-or-later WITH GCC-exception-3.1",
   "typescript": "Apache-2.0",
   "v8": "BSD-3-Clause",
   "yaml": "ISC",
+};
+
+/** An organization or a person, and where to find them. */
+interface Supplier {
+  readonly name: string;
+  readonly url: readonly string[];
+}
+
+/** Who publishes each part, as the packages state it. A part without an entry fails the build. */
+const SUPPLIERS: Readonly<Record<string, Supplier>> = {
+  "@deno/linux-arm64-glibc": { name: "Deno Land Inc.", url: ["https://deno.com/"] },
+  "@deno/linux-x64-glibc": { name: "Deno Land Inc.", url: ["https://deno.com/"] },
+  // Not by the Deno authors: a package of their modules, translated into JavaScript.
+  "deno-std": { name: "Óscar Otero", url: ["https://github.com/oscarotero/std"] },
+  "denort": { name: "Deno Land Inc.", url: ["https://deno.com/"] },
+  "libgcc_s": { name: "The distribution of the machine", url: ["https://gcc.gnu.org/"] },
+  "typescript": { name: "Microsoft Corporation", url: ["https://www.typescriptlang.org/"] },
+  "v8": { name: "The V8 project authors", url: ["https://v8.dev/"] },
+  "yaml": { name: "Eemeli Aro", url: ["https://eemeli.org/yaml/"] },
+};
+
+/** What a part was made from, where others than its supplier have written it. */
+const ANCESTORS: Readonly<Record<string, { readonly name: string; readonly url: string }>> = {
+  "deno-std": {
+    name: "@std, the standard library of Deno",
+    url: "https://github.com/denoland/std",
+  },
 };
 
 /** A part of a build. */
@@ -30,7 +59,14 @@ export interface Component {
    * Of the bytes in the build, or of the archive with them; none for a part within another part.
    */
   readonly hashes: readonly { readonly alg: string; readonly content: string }[];
-  readonly licenses: readonly { readonly license: { readonly id: string } }[];
+  readonly licenses: readonly (
+    | { readonly license: { readonly id: string } }
+    | { readonly expression: string }
+  )[];
+  readonly supplier: Supplier;
+  /** Not in the build: the machine has it. */
+  readonly scope?: "excluded";
+  readonly pedigree?: { readonly ancestors: readonly unknown[] };
   readonly properties?: readonly { readonly name: string; readonly value: string }[];
 }
 
@@ -65,33 +101,21 @@ export function dependencies(): Component[] {
   }).sort((one, other) => one.name < other.name ? -1 : 1);
 }
 
-/** The runtime in a portable build: the `deno` that builds it. */
-export async function denoRuntime(executable: string): Promise<Runtime> {
-  const { deno, v8, typescript } = Deno.version;
-  return {
-    component: component("platform", "deno", deno, {
-      hashes: [{ alg: "SHA-256", content: await sha256(executable) }],
-      properties: [{ name: "ipcauth:machine", value: HOST_MACHINE }],
-    }),
-    parts: [component("library", "typescript", typescript), component("library", "v8", v8)],
-  };
-}
-
 /**
- * The runtime in an executable: that of an npm package.
+ * The runtime of an npm package, in an executable and in a portable build.
  *
- * @param executable The bytes in the package that the executable begins with.
+ * @param executable The bytes in the package: an executable of ipcauth begins with them, a portable
+ * build has them as a file.
  */
 export async function packagedRuntime(
   machine: Machine,
-  { version, integrity }: RuntimePackage,
+  { name, version, integrity }: RuntimePackage,
   executable: Uint8Array,
 ): Promise<Runtime> {
   const { v8, typescript } = Deno.version;
   const archive = Uint8Array.fromBase64(integrity.replace(/^sha512-/, "")).toHex();
   return {
-    component: component("platform", "deno", version, {
-      purl: `pkg:npm/%40deno/linux-${machine}-glibc@${version}`,
+    component: component("platform", name, version, {
       hashes: [{ alg: "SHA-256", content: await sha256OfBytes(executable) }],
       properties: [
         { name: "ipcauth:machine", value: machine },
@@ -117,6 +141,9 @@ export async function denortRuntime(machine: Machine, path: string): Promise<Run
   };
 }
 
+/** The library of the compiler that the runtime is linked with. Builds do not contain it. */
+const LIBGCC: Component = component("library", "libgcc_s", "", { scope: "excluded" });
+
 /** The bill as JSON text. The same commit and runtime give the same text. */
 export async function billOfMaterials(
   build: BuildDescription,
@@ -126,6 +153,7 @@ export async function billOfMaterials(
   const reference = `pkg:generic/ipcauth@${manifest.version}`;
   const parts = runtime?.parts ?? [];
   const direct = [...dependencies(), ...(runtime === null ? [] : [runtime.component])];
+  const linked = runtime === null ? [] : [LIBGCC];
   const bill = {
     bomFormat: "CycloneDX",
     specVersion: "1.5",
@@ -162,14 +190,17 @@ export async function billOfMaterials(
       ...(runtime === null
         ? []
         : [{ ...withReference(runtime.component), components: parts.map(withReference) }]),
+      ...linked.map(withReference),
     ],
     dependencies: [
       { ref: reference, dependsOn: direct.map(({ purl }) => purl) },
       ...direct.map(({ purl }) => ({
         ref: purl,
-        dependsOn: purl === runtime?.component.purl ? parts.map(({ purl }) => purl) : [],
+        dependsOn: purl === runtime?.component.purl
+          ? [...parts, ...linked].map(({ purl }) => purl)
+          : [],
       })),
-      ...parts.map(({ purl }) => ({ ref: purl, dependsOn: [] })),
+      ...[...parts, ...linked].map(({ purl }) => ({ ref: purl, dependsOn: [] })),
     ],
     compositions: [
       { aggregate: "complete", assemblies: [reference] },
@@ -209,26 +240,35 @@ function component(
   more: Partial<Component> = {},
 ): Component {
   // These two are not in a package registry.
-  const kind = ["denort", "v8"].includes(name) ? "generic" : "npm";
+  const kind = ["denort", "v8", "libgcc_s"].includes(name) ? "generic" : "npm";
+  const license = entryOf(LICENSES, name, "license");
+  const ancestor = ANCESTORS[name];
   return {
     type,
     name,
     version,
-    purl: `pkg:${kind}/${name}@${version}`,
+    purl: `pkg:${kind}/${name.replace("@", "%40")}${version === "" ? "" : `@${version}`}`,
     hashes: [],
-    licenses: [{ license: { id: licenseOf(name) } }],
+    licenses: [license.includes(" ") ? { expression: license } : { license: { id: license } }],
+    supplier: entryOf(SUPPLIERS, name, "supplier"),
+    ...(ancestor === undefined ? {} : { pedigree: { ancestors: [ancestorOf(ancestor)] } }),
     ...more,
   };
+}
+
+/** A component that another one was made from. Its versions are not known. */
+function ancestorOf({ name, url }: { readonly name: string; readonly url: string }) {
+  return { type: "library", name, externalReferences: [{ type: "vcs", url }] };
 }
 
 function withReference(component: Component): Component & { readonly "bom-ref": string } {
   return { "bom-ref": component.purl, ...component };
 }
 
-function licenseOf(name: string): string {
-  const license = LICENSES[name];
-  if (license === undefined) {
-    throw new Error(`tools/packaging/sbom.ts does not list the license of ${name}`);
+function entryOf<T>(table: Readonly<Record<string, T>>, name: string, what: string): T {
+  const entry = table[name];
+  if (entry === undefined) {
+    throw new Error(`tools/packaging/sbom.ts does not list the ${what} of ${name}`);
   }
-  return license;
+  return entry;
 }

@@ -7,7 +7,11 @@
 import { join } from "@std/path";
 import lock from "./runtime.lock.json" with { type: "json" };
 import type { Machine } from "../elf.ts";
+import { DIST } from "../root.ts";
 import { runProgram } from "../run_program.ts";
+
+/** Where the archives are kept between builds. */
+export const RUNTIMES = join(DIST, ".runtime");
 
 /** A package, and the hash of its archive. */
 export interface RuntimePackage {
