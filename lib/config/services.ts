@@ -19,7 +19,10 @@ import {
 /** The keys of a service that is a mapping. */
 export const SERVICE_KEYS = ["forward", "identity", "backend_user", "exec", "run_as"] as const;
 
-/** The service of a listener that names none. It is also the only one that is a word. */
+/** The services that are words. */
+export const SERVICE_WORDS = ["console", "metrics"] as const;
+
+/** The service of a listener that names none. */
 export const DEFAULT_SERVICE = { kind: "console" } as const satisfies ServiceConfig;
 
 /** The values of `run_as` beside the names of users. */
@@ -38,9 +41,10 @@ export function readService(
 ): ServiceConfig | null {
   if (value === null || isEmpty(value)) return DEFAULT_SERVICE;
   if (value.kind === "scalar") {
-    return value.value === DEFAULT_SERVICE.kind
-      ? DEFAULT_SERVICE
-      : reader.refuse(value, "a service is console, { forward: … } or { exec: … }");
+    const word = SERVICE_WORDS.find((one) => one === value.value);
+    return word === undefined
+      ? reader.refuse(value, "a service is console, metrics, { forward: … } or { exec: … }")
+      : { kind: word };
   }
   const fields = reader.fields(value, SERVICE_KEYS);
   if (fields === null) return null;

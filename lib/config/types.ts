@@ -15,6 +15,7 @@ export type ForwardIdentity = typeof FORWARD_IDENTITIES[number];
 /** What an accepted connection is handed to. */
 export type ServiceConfig =
   | { readonly kind: "console" }
+  | { readonly kind: "metrics" }
   | {
     readonly kind: "forward";
     readonly target: Target;

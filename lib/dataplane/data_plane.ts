@@ -17,7 +17,9 @@ import { KnownNames } from "../names/known_names.ts";
 import type { LookupResult } from "../names/results.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import type { CommandHandler, WorkerInbox } from "../reactor/worker_inbox.ts";
-import { ConsoleGreeter, type ConsoleHost } from "../service/console/greeting.ts";
+import { ConsoleGreeter, type ConsoleHandover } from "../service/console/greeting.ts";
+import { type MetricsHandover, MetricsService } from "../service/metrics/metrics.ts";
+import type { HandoverHost } from "../service/handover.ts";
 import { Executor } from "../service/exec/executor.ts";
 import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import { StderrBudget } from "../service/exec/stderr_budget.ts";
@@ -87,7 +89,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     const { liveConfig, reactor } = this.#context;
     this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
     this.#stderrBudget = new StderrBudget(reactor, () => this.#context.events.isBehind);
-    this.#greeter = this.#createGreeter(options);
+    this.#greeter = new ConsoleGreeter(this.#context, this.#host(), options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
     this.#listeners = new ListenerManager(this.#context, inherited, serviceOf, {
       opened: (listener) => post({ kind: "listening", listener }),
@@ -199,9 +201,10 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     };
   }
 
-  #createGreeter(options: WorkerOptions): ConsoleGreeter {
+  /** The control plane, as the services see it that it answers. */
+  #host(): HandoverHost<ConsoleHandover | MetricsHandover> {
     const { liveConfig, events } = this.#context;
-    const host: ConsoleHost = {
+    return {
       adopt: (descriptor, handover) => {
         // The control plane must know the session before it owns its connection.
         events.inOrder(() => this.#post({ kind: "adopt", descriptor, handover }));
@@ -209,7 +212,6 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       terminate: (session) => events.inOrder(() => this.#post({ kind: "terminate", session })),
       idleTimeout: () => liveConfig.config.limits.idleTimeout,
     };
-    return new ConsoleGreeter(this.#context, host, options);
   }
 
   #serviceOf(service: ServiceConfig): Service {
@@ -217,6 +219,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     switch (service.kind) {
       case "console":
         return this.#greeter;
+      case "metrics":
+        return new MetricsService(this.#context, this.#host());
       case "forward": {
         const idleTimeout = () => liveConfig.config.limits.idleTimeout;
         return new Forwarder(this.#context, service, idleTimeout);

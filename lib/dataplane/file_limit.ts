@@ -9,6 +9,7 @@ import type { Limits, ListenerConfig, ServiceConfig } from "../config/types.ts";
 const PER_SESSION: Readonly<Record<ServiceConfig["kind"], { unix: number; tcp: number }>> = {
   // Over TCP, the planes are joined by a socket pair.
   console: { unix: 1, tcp: 3 },
+  metrics: { unix: 1, tcp: 3 },
   forward: { unix: 2, tcp: 2 },
   // The connection, a pidfd, standard error and a death pipe.
   exec: { unix: 5, tcp: 7 },

@@ -11,6 +11,7 @@ import type { LookupRequest, LookupResult } from "../names/results.ts";
 import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
+import type { MetricsHandover } from "../service/metrics/metrics.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
 
 /** What the data plane is started with. */
@@ -95,7 +96,11 @@ export type ToControlPlane =
   /** An internal or system error, unrelated to an access decision. */
   | { readonly kind: "error"; readonly message: string }
   /** A console session and its connection. The descriptor is owned by the control plane. */
-  | { readonly kind: "adopt"; readonly descriptor: number; readonly handover: ConsoleHandover }
+  | {
+    readonly kind: "adopt";
+    readonly descriptor: number;
+    readonly handover: ConsoleHandover | MetricsHandover;
+  }
   /** Close the connection of a console session that was adopted. */
   | { readonly kind: "terminate"; readonly session: number }
   /**

@@ -7,7 +7,7 @@
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import type { ToDataPlane } from "../dataplane/messages.ts";
-import { bugText, guardEach } from "../errors.ts";
+import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import type { NameService } from "../names/name_service.ts";
@@ -18,6 +18,8 @@ import { Accounts } from "../service/console/accounts.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
+import { MetricsSession, type MetricsSource } from "../service/metrics/session.ts";
+import type { MetricsHandover } from "../service/metrics/metrics.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 
 /** What the console sessions share. */
@@ -37,7 +39,7 @@ export interface ConsoleSessionsOptions {
 export class ConsoleSessions {
   readonly #options: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
-  readonly #sessions = new Map<number, ConsoleSession>();
+  readonly #sessions = new Map<number, ConsoleSession | MetricsSession>();
   /** The sessions whose requests wait until the data plane has confirmed them. */
   readonly #unconfirmed = new Map<number, (valid: boolean) => void>();
 
@@ -59,7 +61,7 @@ export class ConsoleSessions {
   }
 
   /** Adds a session. @param connection Owned by the session, also when it cannot begin. */
-  add(connection: Descriptor, handover: ConsoleHandover): void {
+  add(connection: Descriptor, handover: ConsoleHandover | MetricsHandover): void {
     try {
       this.#start(connection, handover);
     } catch (error) {
@@ -70,12 +72,14 @@ export class ConsoleSessions {
     }
   }
 
-  #start(connection: Descriptor, handover: ConsoleHandover): void {
+  #start(connection: Descriptor, handover: ConsoleHandover | MetricsHandover): void {
     const { post } = this.#options;
-    const { session: id, welcome, trusted, actsAs, greeted, unsent, idleTimeout } = handover;
+    const { session: id, greeted, unsent, idleTimeout } = handover;
     const socket = adoptSocket(connection.release());
     socket.setTimeout(idleTimeout, () => post({ kind: "terminate", session: id, reason: "idle" }));
-    const session = new ConsoleSession(socket, { welcome, trusted, actsAs }, this.#methods);
+    const session = handover.kind === "console"
+      ? new ConsoleSession(socket, handover, this.#methods)
+      : new MetricsSession(socket, this.#metricsOf(id));
     this.#sessions.set(id, session);
     session.run(unsent).catch((error: unknown) => {
       this.#logError(error);
@@ -113,12 +117,30 @@ export class ConsoleSessions {
    */
   reauthorize(): void {
     const { access } = this.#options.liveConfig.config;
-    const check = ([session, { caller }]: [number, ConsoleSession]) => {
-      if (caller.actsAs === null) return;
-      const reason = actingRevocation(caller.actsAs, access);
+    const check = ([session, one]: [number, ConsoleSession | MetricsSession]) => {
+      const actsAs = one instanceof ConsoleSession ? one.caller.actsAs : null;
+      if (actsAs === null) return;
+      const reason = actingRevocation(actsAs, access);
       if (reason !== null) this.#options.post({ kind: "revoke", session, reason });
     };
     guardEach([...this.#sessions], check, (error) => this.#logError(error));
+  }
+
+  #metricsOf(session: number): MetricsSource {
+    const { liveConfig, registry } = this.#options;
+    return {
+      confirm: () => this.#confirm(session),
+      stats: () => registry.stats(),
+      problem: async () => {
+        try {
+          await liveConfig.settle();
+        } catch (error) {
+          return messageOf(error);
+        }
+        const { problem } = liveConfig;
+        return problem && `the file is not in force: ${problem.failure.message}`;
+      },
+    };
   }
 
   #logError(error: unknown): void {

@@ -10,7 +10,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
 import type { ConsoleCommand } from "./grammar.ts";
-import { renderMetrics } from "./open_metrics.ts";
+import { renderMetrics } from "../service/metrics/open_metrics.ts";
 import { ParseError, parseLine } from "./parse.ts";
 import {
   renderAccess,

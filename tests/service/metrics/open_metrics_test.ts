@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { renderMetrics } from "../../lib/shell/open_metrics.ts";
+import { renderMetrics } from "../../../lib/service/metrics/open_metrics.ts";
 
 Deno.test("renderMetrics() renders OpenMetrics: types, units, totals, reasons, and the end", () => {
   const text = renderMetrics({

@@ -1,0 +1,64 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { answerTo, type ServerFacts } from "../../../lib/service/metrics/session.ts";
+
+const HEALTHY: ServerFacts = { stats: { sessions: 2, allowed: 5 }, problem: null };
+const BAD: ServerFacts = { ...HEALTHY, problem: "the file is not in force: line 3" };
+
+const ask = (line: string, fields: string[] = ["Host: x"], source = HEALTHY) =>
+  answerTo([line, ...fields].join("\r\n"), source);
+
+Deno.test("answerTo() answers the counts as OpenMetrics text", () => {
+  const { status, type, body, withBody, keepAlive } = ask("GET /metrics HTTP/1.1");
+  assertEquals([status, withBody, keepAlive], ["200 OK", true, true]);
+  assertEquals(type, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+  assertStringIncludes(body, "ipcauth_sessions 2\n");
+  assertEquals(body.endsWith("# EOF\n"), true);
+});
+
+Deno.test("answerTo() says whether the server is healthy, and why not", () => {
+  const { status, body } = ask("GET /healthz HTTP/1.1");
+  assertEquals([status, body], ["200 OK", "ok\n"]);
+  const bad = ask("GET /healthz?x=1 HTTP/1.1", ["Host: x"], BAD);
+  assertEquals([bad.status, bad.body], [
+    "503 Service Unavailable",
+    "the file is not in force: line 3\n",
+  ]);
+});
+
+Deno.test("answerTo() keeps a connection as the version and the client say", () => {
+  assertEquals(ask("GET /healthz HTTP/1.0", []).keepAlive, false);
+  assertEquals(ask("GET /healthz HTTP/1.1", ["Host: x", "Connection: close"]).keepAlive, false);
+  assertEquals(ask("GET /healthz HTTP/1.1", ["Host: x", "Connection: Keep-Alive"]).keepAlive, true);
+});
+
+Deno.test("answerTo() sends no body to HEAD", () => {
+  const { status, withBody, body } = ask("HEAD /healthz HTTP/1.1");
+  assertEquals([status, withBody, body], ["200 OK", false, "ok\n"]);
+});
+
+Deno.test("answerTo() refuses other methods, resources, bodies and broken heads", () => {
+  for (
+    const [line, fields, status, keepAlive] of [
+      ["POST /metrics HTTP/1.1", ["Host: x"], "405 Method Not Allowed", true],
+      ["GET / HTTP/1.1", ["Host: x"], "404 Not Found", true],
+      ["GET /metrics HTTP/1.1", [], "400 Bad Request", false],
+      ["GET metrics HTTP/1.1", ["Host: x"], "400 Bad Request", false],
+      ["GET /metrics HTTP/2.0", ["Host: x"], "400 Bad Request", false],
+      ["GET /metrics", ["Host: x"], "400 Bad Request", false],
+      ["GET  /metrics HTTP/1.1", ["Host: x"], "400 Bad Request", false],
+      ["GET /metrics HTTP/1.1", ["Host : x"], "400 Bad Request", false],
+      ["GET /metrics HTTP/1.1", ["Host: x", " folded"], "400 Bad Request", false],
+      ["GET /metrics HTTP/1.1", ["Host: x", "Content-Length: 3"], "413 Content Too Large", false],
+      [
+        "GET /metrics HTTP/1.1",
+        ["Host: x", "Transfer-Encoding: chunked"],
+        "413 Content Too Large",
+        false,
+      ],
+      ["", ["Host: x"], "400 Bad Request", false],
+    ] as const
+  ) {
+    const answer = ask(line, [...fields]);
+    assertEquals([line, answer.status, answer.keepAlive], [line, status, keepAlive]);
+  }
+});
