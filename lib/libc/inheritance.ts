@@ -19,8 +19,12 @@ const SYS = Deno.build.arch === "x86_64"
     sched_setscheduler: 144n,
     sched_getscheduler: 145n,
     keyctl: 250n,
+    ioprio_set: 251n,
+    ioprio_get: 252n,
   }
   : {
+    ioprio_set: 30n,
+    ioprio_get: 31n,
     capget: 90n,
     capset: 91n,
     sched_setscheduler: 119n,
@@ -34,6 +38,12 @@ const SYS = Deno.build.arch === "x86_64"
 const KEYCTL_JOIN_SESSION_KEYRING = 1n;
 /** linux/sched.h */
 const SCHED_RESET_ON_FORK = 0x40000000;
+/** linux/ioprio.h: the calling thread, and the class in the upper bits of a priority. */
+const IOPRIO_WHO_PROCESS = 1n;
+const IOPRIO_CLASS_SHIFT = 13;
+const IOPRIO_CLASS_RT = 1;
+/** The priority follows the nice value. */
+const NO_PRIORITY = 0n;
 /** linux/capability.h: two words for each of the three sets of a thread. */
 const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 /** No group and no other user may write what a program makes, unless the program says so. */
@@ -41,13 +51,15 @@ const LEAST_UMASK = 0o022;
 
 /**
  * Limits what the programs that this thread starts inherit from it: a negative nice value and a
- * real-time policy become the default ones (`sched(7)`, `SCHED_RESET_ON_FORK`), the file mode
- * creation mask holds 022 at least, as that of `sshd(8)` does, and no capability is inheritable or
- * ambient (`capabilities(7)`). The thread itself keeps its priority and its other capabilities. It
- * must have a mask of its own (`separateUmask`).
+ * real-time policy become the default ones (`sched(7)`, `SCHED_RESET_ON_FORK`), and so does a
+ * real-time priority of input and output (`ioprio_set(2)`), which the thread itself loses, too; the
+ * file mode creation mask holds 022 at least, as that of `sshd(8)` does, and no capability is
+ * inheritable or ambient (`capabilities(7)`). The thread itself keeps its nice value and its other
+ * capabilities. It must have a mask of its own (`separateUmask`).
  */
 export function limitInheritance(): void {
   resetSchedulingOnFork();
+  leaveRealTimeInput();
   restrictUmask();
   dropInheritableCapabilities();
 }
@@ -76,6 +88,13 @@ function resetSchedulingOnFork(): void {
   const policy = callThread(SYS.sched_getscheduler, 0n);
   if (policy < 0 || callThread(SYS.sched_getparam, 0n, parameters) < 0) return;
   callThread(SYS.sched_setscheduler, 0n, BigInt(policy | SCHED_RESET_ON_FORK), parameters);
+}
+
+/** A failure is ignored, as above. */
+function leaveRealTimeInput(): void {
+  const priority = callThread(SYS.ioprio_get, IOPRIO_WHO_PROCESS, 0n);
+  if (priority >> IOPRIO_CLASS_SHIFT !== IOPRIO_CLASS_RT) return;
+  callThread(SYS.ioprio_set, IOPRIO_WHO_PROCESS, 0n, NO_PRIORITY);
 }
 
 /**

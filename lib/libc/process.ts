@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Descriptor } from "./descriptor.ts";
 import { check, Errno, SystemError } from "./errno.ts";
 import { fileStatus, FileType } from "./file_status.ts";
 import { readProcBytes } from "./read_file.ts";
@@ -120,6 +121,40 @@ export function maxOpenFiles(): number {
  */
 export function setFileLimit(pid: number, limit: FileLimit): void {
   libc.prlimit(pid, RLIMIT_NOFILE, new Uint8Array(limit.buffer), null);
+}
+
+/** How many descriptors the other threads may open while {@linkcode spawnWithFileLimit} runs. */
+const OTHER_THREADS_DESCRIPTORS = 64;
+
+/**
+ * Starts a process that has a limit of open files from its first instruction, whatever user it
+ * becomes: this process has the limit meanwhile, and the child inherits it.
+ *
+ * Where this process has so many open files that another thread could meet the limit, it is set
+ * afterwards. Then the program may see another one at first, and keeps that where this process may
+ * not change it (`CAP_SYS_RESOURCE`, and a program of another user or group).
+ *
+ * @param free A descriptor opened a moment ago: the kernel gives out the lowest number that is
+ * free.
+ * @param start Starts the process, and returns it.
+ */
+export function spawnWithFileLimit<Started extends { readonly pid: number }>(
+  limit: FileLimit,
+  free: Descriptor,
+  start: () => Started,
+): Started {
+  if (BigInt(free.number + OTHER_THREADS_DESCRIPTORS) > limit[0]!) {
+    const started = start();
+    setFileLimit(started.pid, limit);
+    return started;
+  }
+  const own = new BigUint64Array(2);
+  libc.prlimit(0, RLIMIT_NOFILE, new Uint8Array(limit.buffer), new Uint8Array(own.buffer));
+  try {
+    return start();
+  } finally {
+    setFileLimit(0, own);
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** An exec service: what its programs inherit from the server, and what happens to them with it. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { childrenOf, ended, ExecServer, readLine } from "../support/exec_server.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
 
@@ -45,7 +45,7 @@ Deno.test(
 
 /** A program that prints what it has inherited, one line each. */
 const REPORT = `
-import os, resource
+import ctypes, os, platform
 lines = [line.partition(":\\t") for line in open("/proc/self/status")]
 status = {name: value.strip() for name, _, value in lines}
 print("ignored", status["SigIgn"])
@@ -53,6 +53,9 @@ print("blocked", status["SigBlk"])
 print("umask", status["Umask"])
 print("nice", os.nice(0))
 print("policy", os.sched_getscheduler(0))
+ioprio_get = {"x86_64": 252, "aarch64": 31}[platform.machine()]
+# The class of this process (IOPRIO_WHO_PROCESS); 1 is real-time.
+print("input and output class", ctypes.CDLL(None).syscall(ioprio_get, 1, 0) >> 13)
 print("oom", open("/proc/self/oom_score_adj").read().strip())
 print("capabilities", status["CapInh"], status["CapAmb"])
 `;
@@ -75,7 +78,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 async function startUnusually(program: Program, config: string): Promise<RunningServer> {
   const child = program.command([
     ...["setpriv", "--inh-caps=+net_raw", "--ambient-caps=+net_raw", "python3", "-c", START],
-    ...["ipcauth", "serve", "--config", config],
+    ...["ionice", "-c1", "-n0", "ipcauth", "serve", "--config", config],
   ]).spawn();
   const server = new RunningServer(child);
   await server.events("listen", 2);
@@ -110,6 +113,7 @@ users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]
         "umask 0022",
         "nice 0",
         "policy 0",
+        "input and output class 0",
         "oom 0",
         "capabilities 0000000000000000 0000000000000000",
       ]);
@@ -148,6 +152,43 @@ users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]
     if (own === "-1\n") return assertEquals(serials, [own, own, own]);
     assertEquals(new Set(serials).size, 3, serials.join());
     assert(!serials.includes("-1\n"), serials.join());
+  },
+);
+
+Deno.test(
+  "exec: a program has the soft limit of open files from its start (needs root)",
+  options,
+  async () => {
+    await using program = await Program.install();
+    // The kernel gives it another group before its first instruction. A server without
+    // CAP_SYS_RESOURCE may not change its limits then (prlimit(2)).
+    const tool = program.path("prlimit");
+    await Deno.copyFile("/usr/bin/prlimit", tool);
+    await Deno.chown(tool, 0, 579);
+    await Deno.chmod(tool, 0o2755);
+    const path = program.path("x.sock");
+    const exec = `exec: [${tool}, --nofile, --noheadings, "--output=SOFT,HARD"]`;
+    const config = await program.write(
+      "config.yaml",
+      `listeners: [{ unix: ${path}, service: { ${exec} } }]`,
+    );
+    await using server = new RunningServer(
+      program.command([
+        ...["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"],
+        ...["sh", "-c", 'ulimit -Sn 300; ulimit -Hn 4096; exec "$@"', "sh"],
+        ...["ipcauth", "serve", "--config", config],
+      ]).spawn(),
+    );
+    await server.event("listen");
+    for (const _ of [1, 2, 3]) {
+      const { stdout } = await program.execute(["socat", "-t10", "-", `UNIX:${path}`], {
+        input: "",
+      });
+      assertEquals(stdout.trim().split(/ +/), ["300", "4096"]);
+    }
+    // The server itself goes on with the higher one.
+    const limits = await program.execute(["cat", `/proc/${server.pid}/limits`]);
+    assertMatch(limits.stdout, /^Max open files +4096 +4096 /m);
   },
 );
 

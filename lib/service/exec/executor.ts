@@ -15,7 +15,7 @@ import { cString } from "../../libc/memory.ts";
 import { joinSessionKeyring } from "../../libc/inheritance.ts";
 import { isSpared, stopSparing } from "../../libc/oom_score.ts";
 import { makeBlocking, pipe } from "../../libc/pipe.ts";
-import { inheritedFileLimit, readVariable, setFileLimit } from "../../libc/process.ts";
+import { inheritedFileLimit, readVariable, spawnWithFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
 import type { AccountResult } from "../../names/results.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
@@ -146,8 +146,10 @@ export class Executor implements Service {
       const connection = pair.descriptor;
       // Otherwise the programs of several users would share one.
       if (this.#runAs.isOtherUser) joinSessionKeyring();
-      const child = spawn({ path, argv, environment, connection, errors: writer });
-      if (this.#fileLimit !== null) setFileLimit(child.pid, this.#fileLimit);
+      const start = () => spawn({ path, argv, environment, connection, errors: writer });
+      const child = this.#fileLimit === null
+        ? start()
+        : spawnWithFileLimit(this.#fileLimit, writer, start);
       if (this.#isSpared) stopSparing(child.pid);
       return new ExecSession(this.#context, this.#reaper, session, child, errors, pair);
     } catch (error) {
