@@ -143,20 +143,19 @@ aaa authentication users user bob
     const { code, stdout, stderr } = await fixture.run(
       CAROL,
       "add user dave uid 581 admin true",
-      "set user dave gid 5",
+      "set user dave admin false",
       "set aaa authentication users user dave local_ipc_access true",
       "show running-config aaa authentication users user dave",
       "remove user dave",
-      "set user dave gid 6",
+      "set user dave admin true",
     );
     assertEquals(code, 65, stderr);
     assertStringIncludes(
       stdout,
       `aaa authentication users user dave
  uid 581
- gid 5
  local_ipc_access true
- admin true
+ admin false
 !
 removed dave
 `,
