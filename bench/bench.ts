@@ -136,8 +136,10 @@ export class Bench {
     }).spawn();
     this.#children.push(child);
     const reader = (readyOn === "stdout" ? child.stdout : child.stderr).getReader();
-    const { done } = await reader.read();
+    const { done, value } = await reader.read();
     if (done) throw new Error(`${argv.join(" ")} ended at once`);
+    const first = new TextDecoder().decode(value);
+    if (/error/i.test(first)) throw new Error(`${argv.join(" ")}: ${first}`);
     (async () => {
       for (;;) {
         const { done, value } = await reader.read();

@@ -31,7 +31,7 @@ const LAZY_BUILTIN = `(name) => new Proxy({}, {
 })`;
 
 /** The variables that turn on the debugging output of the package `yaml`. */
-const YAML_DEBUGGING = /\b[\w$]+\.env\.LOG_(?:TOKENS|STREAM)\b/g;
+const YAML_DEBUGGING = /(?<![\w$])[\w$]+\.env\.LOG_(?:TOKENS|STREAM)\b/g;
 
 /**
  * Builds the module of a script.
@@ -47,6 +47,8 @@ export async function scriptModule(name: ScriptName, from: Commit, work: string)
   const text = withCommit(withoutProcess(await Deno.readTextFile(output)), from.hash)
     .replaceAll(YAML_DEBUGGING, "void 0");
   if (!text.includes(`commit:"${from.hash}"`)) throw new Error("a script has no commit");
+  // Throws where the text is no JavaScript, which would be seen only when a script is run.
+  new Function("require", "scriptUrl", text);
   const program = `(function(require,scriptUrl){${text}})`;
   return `(0,eval)(${JSON.stringify(program)})(${LAZY_BUILTIN},import.meta.url);\n`;
 }
