@@ -114,7 +114,12 @@ async function execute(
       return runAs({ ...command, hidden });
     }
     case "users": {
-      const [{ effectiveUid }, { users }] = await Promise.all([modules.ids(), modules.users()]);
+      const [{ effectiveUid }, { refuseDebugger }, { users }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.users(),
+      ]);
+      refuseDebugger([]);
       dropPermissions(isEdit(command.action) ? "users edit" : "users");
       return users(command.action, command.json, context(effectiveUid()));
     }
@@ -158,12 +163,22 @@ async function execute(
       });
     }
     case "gen-key": {
-      const [{ effectiveUid }, { genKey }] = await Promise.all([modules.ids(), modules.genKey()]);
+      const [{ effectiveUid }, { refuseDebugger }, { genKey }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.genKey(),
+      ]);
+      refuseDebugger([]);
       dropPermissions("gen-key");
       return genKey(command.file, command.force, context(effectiveUid()));
     }
     case "show-key": {
-      const [{ effectiveUid }, { showKey }] = await Promise.all([modules.ids(), modules.genKey()]);
+      const [{ effectiveUid }, { refuseDebugger }, { showKey }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.genKey(),
+      ]);
+      refuseDebugger([]);
       dropPermissions("gen-key --show");
       return showKey(command.file, context(effectiveUid()));
     }

@@ -30,6 +30,7 @@ import {
   restoreDefaults,
   setVariable,
 } from "../libc/process.ts";
+import { refuseDebugger } from "../libc/signals.ts";
 import { THIS_THREAD, threadUid } from "../libc/thread_ids.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -59,6 +60,8 @@ const Status = { ownFailure: 125, notExecutable: 126, notFound: 127 } as const;
 export function runAs(request: RunAsRequest): never {
   const [command] = request.program;
   if (command === undefined) throw refuse("run-as needs a program", "ipcauth help run-as");
+  // The name service may take longer than the runtime to open it.
+  const restoreSignal = refuseDebugger([]);
   const argv = argumentsOf(request.program);
   const { identity, account } = lookUp(request.who);
   restoreDefaults(readVariable(FILE_LIMIT));
@@ -70,6 +73,7 @@ export function runAs(request: RunAsRequest): never {
     throw becomeFailure(request, identity.uid, error);
   }
   prepareEnvironment(account, request.hidden, isOther);
+  restoreSignal();
   return become(command, argv);
 }
 

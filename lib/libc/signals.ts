@@ -17,8 +17,14 @@ const SIZEOF_SIGSET = 128;
 const SIZEOF_SIGACTION = 152;
 
 // asm/signal.h: the same on x86-64 and arm64
-const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15, SIGXCPU: 24 } as const;
-const SIGUSR1 = 10;
+const NUMBERS = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGUSR1: 10,
+  SIGTERM: 15,
+  SIGXCPU: 24,
+} as const;
 const SIGCHLD = 17;
 
 /**
@@ -32,7 +38,7 @@ const MEANINGLESS = [
 ];
 
 /** The name of a signal that ends or reloads this program. */
-export type SignalName = keyof typeof NUMBERS;
+export type SignalName = Exclude<keyof typeof NUMBERS, "SIGUSR1">;
 
 /**
  * Makes a process that serves independent of how it was started: no signal is blocked in the
@@ -51,24 +57,27 @@ export function prepareSignals(): void {
 /**
  * Keeps the runtime from opening its debugger. At SIGUSR1 it would listen on 127.0.0.1:9229, where
  * every user of the machine could run code in this process. It catches that signal half a second
- * after the start, and what catches a signal first sets its action: so it is caught here before,
- * and then ignored.
+ * after the start, also where it was ignored, and what catches a signal first sets its action: so
+ * it is caught here before, and then ignored.
  *
  * With the first listener the runtime catches SIGHUP and SIGINT, too, and ends the process. Where
  * they were ignored, they are again, but for those that are handled.
  *
  * @param handled Signals that the caller has listeners for, or will have.
+ * @returns Gives SIGUSR1 the action that it had, for a program that this process becomes.
  */
-export function refuseDebugger(handled: readonly SignalName[]): void {
+export function refuseDebugger(handled: readonly SignalName[]): () => void {
   const ignored = (["SIGHUP", "SIGINT", "SIGQUIT"] as const)
     .filter((signal) => !handled.includes(signal) && isIgnored(signal));
+  const action = isIgnored("SIGUSR1") ? SIG_IGN : SIG_DFL;
   Deno.addSignalListener("SIGUSR1", () => {});
-  libc.signal(SIGUSR1, SIG_IGN);
+  libc.signal(NUMBERS.SIGUSR1, SIG_IGN);
   for (const signal of ignored) libc.signal(NUMBERS[signal], SIG_IGN);
+  return () => void libc.signal(NUMBERS.SIGUSR1, action);
 }
 
 /** Whether this process ignores a signal (`sigaction(2)`), as `nohup(1)` makes it ignore SIGHUP. */
-export function isIgnored(signal: SignalName): boolean {
+export function isIgnored(signal: keyof typeof NUMBERS): boolean {
   const action = new Uint8Array(SIZEOF_SIGACTION);
   check("sigaction", libc.sigaction(NUMBERS[signal], null, action));
   return new DataView(action.buffer).getBigUint64(0, true) === SIG_IGN;

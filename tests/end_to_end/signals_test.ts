@@ -82,18 +82,71 @@ while kill -HUP $0 && ! [ -e "$1" ]; do sleep 0.002; done`;
   assertEquals(await server.stop(), 0);
 });
 
+/** Whether SIGUSR1 cannot reach a process: it is ignored, or blocked. */
+async function isDeafToUsr1(program: Program, pid: number): Promise<boolean> {
+  const { stdout } = await program.execute(["grep", "^Sig[IB]", `/proc/${pid}/status`]);
+  const masks = stdout.trim().split("\n").map((line) => BigInt(`0x${line.split("\t")[1]}`));
+  // SIGUSR1 is 1 << 9.
+  return masks.some((mask) => (mask & (1n << 9n)) !== 0n);
+}
+
+/** The runtime catches SIGUSR1 after 500 ms: waits until it has had the time. */
+const untilCaught = () => new Promise((resolve) => setTimeout(resolve, 700));
+
 Deno.test("SIGUSR1 opens no debugger, in a server or in a tunnel", async () => {
   await using fixture = await forwardServer();
   const { program, port, server } = fixture;
   const key = program.path("bob.key");
   const address = `unix:${program.path("tunnel.sock")}`;
   await using tunnel = await RunningTunnel.open(program, { port, key, address });
-  // The runtime catches the signal after 500 ms: wait until it has had the time.
-  await new Promise((resolve) => setTimeout(resolve, 700));
-  for (const { pid } of [server, tunnel]) {
-    const { stdout } = await program.execute(["grep", "SigIgn", `/proc/${pid}/status`]);
-    // SIGUSR1 is 1 << 9.
-    assertEquals(BigInt(`0x${stdout.trim().split("\t")[1]}`) & (1n << 9n), 1n << 9n);
+  await untilCaught();
+  for (const { pid } of [server, tunnel]) assert(await isDeafToUsr1(program, pid));
+});
+
+Deno.test("SIGUSR1 opens no debugger, in a command that waits for its reader", async (test) => {
+  await using program = await Program.install();
+  await program.write("config.yaml", "users: [{ name: bob, uid: 579, local_ipc_access: true }]\n");
+  const config = `--config=${program.path("config.yaml")}`;
+  const commands = [
+    ["users", "list", config],
+    ["gen-key", program.path("new.key")],
+    ["run-as", "no-such-user", "--", "true"],
+    // Without the C library it can do nothing about it; the executable's stub can.
+    ...Deno.env.get("IPCAUTH_BUILD") === "compiled" ? [["help"], ["--version"]] : [],
+  ];
+  for (const args of commands) {
+    await test.step(args[0]!, async () => {
+      // It writes to a pipe that is full (pipe(7)), as its output and its error.
+      const line = 'head -c 65536 /dev/zero; exec ipcauth "$@" 2>&1';
+      const child = program.command(["sh", "-c", line, "sh", ...args], { input: "" }).spawn();
+      // The shell has become the program, and that has come so far.
+      for (const until = Date.now() + 10_000; !await isDeafToUsr1(program, child.pid);) {
+        assert(Date.now() < until, "the signal reaches it");
+      }
+      await untilCaught();
+      assert(await isDeafToUsr1(program, child.pid));
+      child.kill("SIGKILL");
+      await child.output();
+    });
+  }
+});
+
+Deno.test("run-as hands on whether SIGUSR1 is ignored", async () => {
+  await using program = await Program.install();
+  const argv = [
+    "ipcauth",
+    "run-as",
+    String(Deno.uid()),
+    "--",
+    "grep",
+    "SigIgn",
+    "/proc/self/status",
+  ];
+  for (const ignored of ["", "SIGUSR1 SIGHUP"]) {
+    const { stdout } = await program.execute([...started({ ignored }), ...argv]);
+    // SIGHUP is 1 << 0; Python itself ignores SIGPIPE and SIGXFSZ.
+    const mask = BigInt(`0x${stdout.trim().split("\t")[1]}`) & 0x201n;
+    assertEquals(mask, ignored === "" ? 0n : 0x201n);
   }
 });
 

@@ -65,8 +65,8 @@ __asm__(".section .text.start,\"ax\"\n"
         "  jmp *%rax\n"
         ".text\n");
 
-enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGACTION = 13, SYS_GETCWD = 79, SYS_EXIT_GROUP = 231,
-       SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
+enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGACTION = 13, SYS_RT_SIGPROCMASK = 14,
+       SYS_GETCWD = 79, SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
 
 static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
   register i64 r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
@@ -102,7 +102,7 @@ __asm__(".section .text.start,\"ax\"\n"
         ".text\n");
 
 enum { SYS_GETCWD = 17, SYS_FACCESSAT = 48, SYS_WRITE = 64, SYS_EXIT_GROUP = 94,
-       SYS_RT_SIGACTION = 134, SYS_MMAP = 222, SYS_PRLIMIT64 = 261 };
+       SYS_RT_SIGACTION = 134, SYS_RT_SIGPROCMASK = 135, SYS_MMAP = 222, SYS_PRLIMIT64 = 261 };
 
 static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
   register i64 x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
@@ -121,7 +121,8 @@ static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
 
 /* Exit codes of ipcauth: an error of the system, and the same where `run-as` was asked for. */
 enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
-enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_NOFILE = 7, SIGHUP = 1, SIG_IGN = 1 };
+enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_NOFILE = 7, SIGHUP = 1, SIGUSR1 = 10, SIG_IGN = 1,
+       SIG_BLOCK = 0 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, PATH_MAX = 4096 };
@@ -238,6 +239,13 @@ static void ignore_hangup(void) {
   call(SYS_RT_SIGACTION, SIGHUP, (i64)action, 0, sizeof action[3], 0, 0);
 }
 
+/* Blocks SIGUSR1 in every thread of the runtime, which would open a debugger at it. That the
+ * signal is ignored does not keep the runtime from catching it, half a second after its start. */
+static void block_debugger(void) {
+  const u64 signals = 1UL << (SIGUSR1 - 1);
+  call(SYS_RT_SIGPROCMASK, SIG_BLOCK, (i64)&signals, 0, sizeof signals, 0, 0);
+}
+
 /* Writes the variable with the soft limit of open files, which the runtime raises. */
 static void append_limit(char *end) {
   u64 limits[2] = {0};
@@ -321,6 +329,8 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
   append_limit(limit);
   char *renamed = limit + sizeof FILE_LIMIT "=" + 20;
   if (is_command(start.argc, start.argv, "serve")) ignore_hangup();
+  /* A program inherits the signals that are blocked. run-as refuses the debugger itself. */
+  if (!is_command(start.argc, start.argv, "run-as")) block_debugger();
 
   u64 *end = new + 1;
   *end++ = (u64) "ipcauth"; /* the runtime would behave as another program for some names */

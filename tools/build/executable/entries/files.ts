@@ -4,6 +4,7 @@ import { start } from "./start.ts";
 
 start(parseCommandLine, {
   usage: () => import("../../../../lib/cli/usage.ts"),
+  signals: () => import("../../../../lib/libc/signals.ts"),
   ids: () => import("../../../../lib/libc/ids.ts"),
   users: () => import("../../../../lib/cli/users.ts"),
   genKey: () => import("../../../../lib/cli/gen_key.ts"),
