@@ -87,7 +87,7 @@ function open(path: string, ownUid: number, once: boolean): TrustedFile {
       once,
     });
   } catch (error) {
-    throw unreadable(path, error);
+    throw unreadable(path, ownUid, error);
   }
 }
 
@@ -146,7 +146,7 @@ function notAFile(path: string): Failure {
   });
 }
 
-function unreadable(path: string, cause: unknown): Failure {
+function unreadable(path: string, ownUid: number, cause: unknown): Failure {
   if (isAbsent(cause)) {
     return new Failure(`There is no key file ${path}`, {
       exit: ExitCode.config,
@@ -156,7 +156,20 @@ function unreadable(path: string, cause: unknown): Failure {
   }
   return new Failure(`Cannot read the key file ${path}: ${reasonOf(cause)}`, {
     exit: isDenied(cause) ? ExitCode.refused : ExitCode.os,
-    hint: `namei -l ${shellWord(path)}`,
+    hint: isDenied(cause) && mayStat(path)
+      // A key of root, for a server that is another user.
+      ? `chgrp "$(id -g ${ownUid})" ${shellWord(path)} && chmod 640 ${shellWord(path)}`
+      : `namei -l ${shellWord(path)}`,
     cause,
   });
+}
+
+/** Whether every directory of the path may be searched, so that the file itself is what denies. */
+function mayStat(path: string): boolean {
+  try {
+    fileStatus(path);
+    return true;
+  } catch {
+    return false;
+  }
 }

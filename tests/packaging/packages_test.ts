@@ -28,6 +28,8 @@ mount --bind "$1" /mnt/root/mnt && exec chroot /mnt/root /bin/sh -e /mnt/steps.s
  */
 const STEPS = `
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
+unset IPCAUTH_CONFIG
+echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/ipcauth-test
 say() { echo "== $*"; }
 run() { "$@" >/mnt/log 2>&1 || { cat /mnt/log; exit 1; }; }
 told() { grep -c -- "$1" /mnt/told || true; }
@@ -43,6 +45,8 @@ say install; run dpkg --force-depends -i /mnt/one.deb
 ipcauth --version
 getent passwd ipcauth | cut -d: -f1,6,7
 stat -c '%a %U %G %n' /etc/ipcauth/config.yaml /usr/bin/ipcauth
+cmp /etc/ipcauth/config.yaml /usr/share/ipcauth/config.yaml
+grep ^ExecStart= /usr/lib/systemd/system/ipcauth.service
 stat -c '%a %U %G %n' /usr/lib/systemd/system/ipcauth.service
 ls /usr/share/man/man1/ipcauth*.1.gz | wc -l
 zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
@@ -54,26 +58,42 @@ say upgrade
 # The link that systemctl enable makes; an upgrade must keep it.
 wants=/etc/systemd/system/sockets.target.wants
 mkdir -p $wants; ln -s /usr/lib/systemd/system/ipcauth.socket $wants/ipcauth.socket
+# What the program itself has changed stays, and no question is asked (there is no terminal).
+ipcauth users add bob --uid 579 --gid 579
 run dpkg --force-depends -i /mnt/two.deb
-dpkg-query -W -f '\${Version}\\n' ipcauth
-grep -c 'a new default' /etc/ipcauth/config.yaml
+dpkg-query -W -f '\${Version} \${Status}\\n' ipcauth
+grep -c 'a new default' /etc/ipcauth/config.yaml /usr/share/ipcauth/config.yaml || true
+grep -c 'uid: 579' /etc/ipcauth/config.yaml
 told 'try-restart.* ipcauth.service'
 ls $wants | grep ipcauth
-say 'upgrade of a changed configuration'; run dpkg --force-depends --force-confold -i /mnt/one.deb
-echo '# mine' >> /etc/ipcauth/config.yaml
-run dpkg --force-depends --force-confdef --force-confold -i /mnt/two.deb
-dpkg-query -W -f '\${Version}\\n' ipcauth
-tail -n 1 /etc/ipcauth/config.yaml
-grep -c 'a new default' /etc/ipcauth/config.yaml /etc/ipcauth/config.yaml.dpkg-dist || true
+say 'upgrade without a configuration'; rm /etc/ipcauth/config.yaml
+run dpkg --force-depends -i /mnt/one.deb; ls /etc/ipcauth; echo '# mine' > /etc/ipcauth/config.yaml
 say remove; : > /mnt/told; run dpkg --remove ipcauth
 ls /usr/bin/ipcauth /usr/lib/ipcauth 2>&1 | grep -c 'No such file'
 tail -n 1 /etc/ipcauth/config.yaml
 told 'stop.* ipcauth.socket'; told 'stop.* ipcauth.service'
 say purge; run dpkg --purge ipcauth
 ls -d /etc/ipcauth 2>&1 | grep -c 'No such file'
-getent passwd ipcauth || echo gone
+getent passwd ipcauth | cut -d: -f1,6,7
 find /etc/systemd /var/lib/systemd -name '*ipcauth*' | wc -l
 dpkg-query -l ipcauth 2>&1 | grep -c 'no packages found' || true
+# refused LINE-OF-PASSWD LINE-OF-GROUP: the package is not even unpacked.
+refused() {
+  for file in passwd group shadow gshadow; do sed -i '/^ipcauth:/d' /etc/$file; done
+  [ -z "$1" ] || echo "$1" >> /etc/passwd
+  [ -z "$2" ] || echo "$2" >> /etc/group
+  dpkg --force-depends -i /mnt/one.deb >/mnt/log 2>&1 && echo installed
+  grep -E '^(ipcauth: error|hint):' /mnt/log
+  ls /usr/bin/ipcauth 2>/dev/null || true; grep -c '^ipcauth:' /etc/passwd || true
+}
+say 'a person'; refused ipcauth:x:1234:1234:I:/home/i:/bin/sh ipcauth:x:1234:
+say 'a user without the group'; refused ipcauth:x:834:1:I:/:/bin/sh ''
+say 'a user of another group'; refused ipcauth:x:834:1:I:/:/bin/sh ipcauth:x:834:
+say 'a group of persons'; refused '' ipcauth:x:1234:
+say 'a system group alone'
+for file in passwd group; do sed -i '/^ipcauth:/d' /etc/$file; done
+echo ipcauth:x:834: >> /etc/group
+run dpkg --force-depends -i /mnt/one.deb; id -gn ipcauth; id -g ipcauth
 `;
 
 /** Makes the next version of a package, with another version number and default configuration. */
@@ -81,7 +101,7 @@ async function nextVersion(program: Program, one: string, two: string): Promise<
   const tree = program.path("next");
   const script = `dpkg-deb --raw-extract "$1" "$3" &&
     sed -i 's/^Version: .*/Version: 99.0/' "$3/DEBIAN/control" &&
-    echo '# a new default' >> "$3/etc/ipcauth/config.yaml" &&
+    echo '# a new default' >> "$3/usr/share/ipcauth/config.yaml" &&
     dpkg-deb --root-owner-group -Zgzip -z1 --build "$3" "$2"`;
   const { code, stderr } = await program.execute(["sh", "-c", script, "sh", one, two, tree]);
   assertEquals(code, 0, stderr);
@@ -115,6 +135,7 @@ ipcauth ${manifest.version} (${COMMIT.hash})
 ipcauth:/nonexistent:/usr/sbin/nologin
 644 root root /etc/ipcauth/config.yaml
 755 root root /usr/bin/ipcauth
+ExecStart=/usr/bin/ipcauth serve --config /etc/ipcauth/config.yaml
 644 root root /usr/lib/systemd/system/ipcauth.service
 7
 2
@@ -122,15 +143,14 @@ NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
 1
 0
 == upgrade
-99.0
+added bob (uid 579) to /etc/ipcauth/config.yaml
+99.0 install ok installed
+/etc/ipcauth/config.yaml:0
+/usr/share/ipcauth/config.yaml:1
 1
 1
 ipcauth.socket
-== upgrade of a changed configuration
-99.0
-# mine
-/etc/ipcauth/config.yaml:0
-/etc/ipcauth/config.yaml.dpkg-dist:1
+== upgrade without a configuration
 == remove
 2
 # mine
@@ -138,9 +158,28 @@ ipcauth.socket
 1
 == purge
 1
-gone
+ipcauth:/nonexistent:/usr/sbin/nologin
 0
 1
+== a person
+ipcauth: error: there is a user ipcauth (uid 1234) who is no system user
+hint: usermod --login OTHER-NAME ipcauth
+1
+== a user without the group
+ipcauth: error: there is a user ipcauth, but no group ipcauth
+hint: addgroup --system ipcauth && usermod --gid ipcauth ipcauth
+1
+== a user of another group
+ipcauth: error: the group of the user ipcauth is not ipcauth, but gid 1
+hint: usermod --gid ipcauth ipcauth
+1
+== a group of persons
+ipcauth: error: there is a group ipcauth (gid 1234) that is no system group
+hint: groupmod --new-name OTHER-NAME ipcauth
+0
+== a system group alone
+ipcauth
+834
 `,
     );
   },

@@ -56,9 +56,11 @@ export async function debianPackage(
   await write(doc("changelog"), changelog(from));
   await runProgram("gzip", ["--no-name", "-9", doc("changelog")], ROOT);
   for (const unit of ["ipcauth.service", "ipcauth.socket"]) {
-    await write(at("usr", "lib", "systemd", "system", unit), await example(unit));
+    // The example is for the installer's directory.
+    const text = (await example(unit)).replaceAll("/usr/local/bin/ipcauth", "/usr/bin/ipcauth");
+    await write(at("usr", "lib", "systemd", "system", unit), text);
   }
-  await write(at("etc", "ipcauth", "config.yaml"), await example("config.yaml"));
+  await write(at("usr", "share", "ipcauth", "config.yaml"), await example("config.yaml"));
   for (const { name, text } of manualPages(from)) {
     await write(at("usr", "share", "man", "man1", name), text);
     await runProgram("gzip", ["--no-name", "-9", at("usr", "share", "man", "man1", name)], ROOT);
@@ -70,10 +72,7 @@ export async function debianPackage(
   await write(share("lintian", "overrides", "ipcauth"), LINTIAN_OVERRIDES);
   const { size, names } = await contents(tree);
   await write(at("DEBIAN", "control"), control(ARCHITECTURES[machine], size));
-  await write(at("DEBIAN", "conffiles"), "/etc/ipcauth/config.yaml\n");
-  // `dpkg` keeps the sums of conffiles itself.
-  const fixed = names.filter((name) => !name.startsWith("etc/"));
-  await write(at("DEBIAN", "md5sums"), await runProgram("md5sum", ["--", ...fixed], tree));
+  await write(at("DEBIAN", "md5sums"), await runProgram("md5sum", ["--", ...names], tree));
   for (const [name, text] of Object.entries(MAINTAINER_SCRIPTS)) {
     await write(at("DEBIAN", name), text, 0o755);
   }

@@ -8,8 +8,38 @@
 const UNITS = "ipcauth.socket ipcauth.service";
 
 /**
- * Makes the system user. The user stays until the package is purged, because files may belong to
- * it. Units are neither enabled nor started by a first installation: there is no configuration yet.
+ * Refuses, before a file is unpacked, where `ipcauth` is no system user with its own group: the
+ * service would run with the rights of a person, or of another group. The greatest id of system
+ * users is 999 (Debian Policy 9.2.2).
+ */
+const PREINST = `#!/bin/sh
+set -e
+refuse() {
+  echo "ipcauth: error: $1" >&2
+  echo "hint: $2" >&2
+  exit 1
+}
+case $1 in install | upgrade) ;; *) exit 0 ;; esac
+uid=$(getent passwd ipcauth | cut -d: -f3)
+primary=$(getent passwd ipcauth | cut -d: -f4)
+gid=$(getent group ipcauth | cut -d: -f3)
+[ -z "$uid" ] || [ "$uid" -le 999 ] ||
+  refuse "there is a user ipcauth (uid $uid) who is no system user" \
+    "usermod --login OTHER-NAME ipcauth"
+[ -z "$gid" ] || [ "$gid" -le 999 ] ||
+  refuse "there is a group ipcauth (gid $gid) that is no system group" \
+    "groupmod --new-name OTHER-NAME ipcauth"
+[ -z "$uid" ] || [ -n "$gid" ] ||
+  refuse "there is a user ipcauth, but no group ipcauth" \
+    "addgroup --system ipcauth && usermod --gid ipcauth ipcauth"
+[ -z "$uid" ] || [ "$primary" = "$gid" ] ||
+  refuse "the group of the user ipcauth is not ipcauth, but gid $primary" \
+    "usermod --gid ipcauth ipcauth"
+`;
+
+/**
+ * Makes the system user, and copies the default configuration once, at the first installation: the
+ * program itself edits the copy, so it is no conffile. Units are neither enabled nor started.
  */
 const POSTINST = `#!/bin/sh
 set -e
@@ -18,8 +48,14 @@ case $1 in
   *) exit 0 ;;
 esac
 if [ "$1" = configure ]; then
-  getent passwd ipcauth >/dev/null ||
-    adduser --system --group --quiet --no-create-home --home /nonexistent ipcauth
+  if ! getent passwd ipcauth >/dev/null; then
+    getent group ipcauth >/dev/null || addgroup --system --quiet ipcauth
+    adduser --system --ingroup ipcauth --quiet --no-create-home --home /nonexistent ipcauth
+  fi
+  if [ -z "$2" ] && [ ! -e /etc/ipcauth/config.yaml ]; then
+    mkdir -p /etc/ipcauth
+    install -m 644 /usr/share/ipcauth/config.yaml /etc/ipcauth/config.yaml
+  fi
 fi
 for unit in ${UNITS}; do
   if deb-systemd-helper debian-installed "$unit"; then
@@ -44,7 +80,10 @@ if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
 fi
 `;
 
-/** After a purge, removes the configuration and the system user. */
+/**
+ * After a purge, removes the configuration and the keys. The system user stays: its log may be
+ * there, and the next system user would get the uid that may read it.
+ */
 const POSTRM = `#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
@@ -55,11 +94,13 @@ if [ "$1" = purge ]; then
     deb-systemd-helper purge ${UNITS} >/dev/null || true
   fi
   rm -rf /etc/ipcauth
-  if command -v deluser >/dev/null && getent passwd ipcauth >/dev/null; then
-    deluser --system --quiet ipcauth || true
-  fi
 fi
 `;
 
 /** The scripts by their names in `DEBIAN/`. */
-export const MAINTAINER_SCRIPTS = { postinst: POSTINST, prerm: PRERM, postrm: POSTRM } as const;
+export const MAINTAINER_SCRIPTS = {
+  preinst: PREINST,
+  postinst: POSTINST,
+  prerm: PRERM,
+  postrm: POSTRM,
+} as const;
