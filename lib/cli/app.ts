@@ -111,7 +111,8 @@ async function execute(
       const { runAs } = await modules.runAs();
       const hidden = Deno.env.get(LIST);
       dropPermissions("run-as");
-      return runAs({ ...command, hidden });
+      const warn = (text: string) => writeAll(Deno.stderr, escapeLines(text));
+      return runAs({ ...command, hidden, warn });
     }
     case "users": {
       const [{ effectiveUid }, { refuseDebugger }, { users }] = await Promise.all([

@@ -32,6 +32,7 @@ import {
 } from "../libc/process.ts";
 import { refuseDebugger } from "../libc/signals.ts";
 import { THIS_THREAD, threadUid } from "../libc/thread_ids.ts";
+import { lookUp as ask } from "../names/lookup.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 
@@ -46,6 +47,8 @@ export interface RunAsRequest {
    * none.
    */
   readonly hidden?: string | undefined;
+  /** Writes text to standard error; the text includes its newlines. */
+  warn(text: string): void;
 }
 
 /** The exit codes of a program that runs another one: `env(1)`, `nohup(1)`, `chroot(1)`. */
@@ -63,7 +66,8 @@ export function runAs(request: RunAsRequest): never {
   // The name service may take longer than the runtime to open it.
   const restoreSignal = refuseDebugger([]);
   const argv = argumentsOf(request.program);
-  const { identity, account } = lookUp(request.who);
+  const { identity, account, isWhole } = lookUp(request.who);
+  if (!isWhole) warnOfGroups(request);
   restoreDefaults(readVariable(FILE_LIMIT));
   const isOther = threadUid() !== identity.uid;
   try {
@@ -90,8 +94,16 @@ function argumentsOf(program: readonly string[]): Uint8Array<ArrayBuffer>[] {
   }
 }
 
+/** A user that was looked up. */
+interface FoundUser {
+  readonly identity: ProcessIdentity;
+  readonly account: Account | null;
+  /** Whether every source has answered that could have an account or groups of the user. */
+  readonly isWhole: boolean;
+}
+
 /** Resolves a user. @throws {Failure} 125 when the name service fails or knows no such user. */
-function lookUp(who: string): { identity: ProcessIdentity; account: Account | null } {
+function lookUp(who: string): FoundUser {
   try {
     return resolve(who);
   } catch (error) {
@@ -100,18 +112,29 @@ function lookUp(who: string): { identity: ProcessIdentity; account: Account | nu
   }
 }
 
-function resolve(who: string): { identity: ProcessIdentity; account: Account | null } {
+function resolve(who: string): FoundUser {
   const [user, group, ...more] = who.split(":");
   if (more.length > 0 || user === "" || user === undefined || group === "") throw malformed(who);
   const { uid, account } = resolveUser(user);
   if (group !== undefined) {
-    return { identity: { uid, gid: resolveGroup(group), groups: [] }, account };
+    return { identity: { uid, gid: resolveGroup(group), groups: [] }, account, isWhole: true };
   }
   // A uid without an account gets the group of the same number: root's group must not remain.
   const identity = account === null
     ? { uid, gid: uid, groups: [] }
     : { uid, gid: account.gid, groups: groupsOf(account.name, account.gid) };
-  return { identity, account };
+  return { identity, account, isWhole: ask({ kind: "account", uid }).problem === null };
+}
+
+/**
+ * Says that groups may be missing. The program runs all the same: where an administrator becomes a
+ * user, as with `su(1)`, a directory that is down must not be in the way.
+ */
+function warnOfGroups({ who, warn }: RunAsRequest): void {
+  warn(
+    `ipcauth: warning: the name service has failed: groups of ${who} may be missing\n` +
+      "hint: getent initgroups USER; or ipcauth run-as USER:GROUP -- PROGRAM, without other groups\n",
+  );
 }
 
 function resolveUser(user: string): { uid: number; account: Account | null } {

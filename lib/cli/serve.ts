@@ -9,16 +9,15 @@ import { parseTarget } from "../net/address.ts";
 import { loadHostFacts } from "../config/load.ts";
 import { configPlaces, type Environment } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
-import type { ServiceConfig } from "../config/types.ts";
+import { DEFAULT_DIRECTORY, type ServiceConfig } from "../config/types.ts";
 import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
 import { readProcBytes } from "../libc/read_file.ts";
 import { NameService } from "../names/name_service.ts";
-import { findHosts } from "../server/find_hosts.ts";
-import { requireNames } from "../server/require_names.ts";
+import { findNames, nameWarning } from "../server/find_names.ts";
 import { prepareSignals } from "../libc/signals.ts";
-import { hostName, nameByUid } from "../libc/ids.ts";
+import { hostName } from "../libc/ids.ts";
 import { findInPath } from "../libc/process.ts";
-import { hostsInUse } from "../dataplane/names_in_use.ts";
+import { hostsInUse, namesOfFile } from "../dataplane/names_in_use.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
@@ -72,7 +71,17 @@ async function prepare(
 ): Promise<{ server: Supervisor; log: ServerLog }> {
   const { environment } = context;
   const places = configPlaces(context.config, environment);
-  const dropTo = command.dropTo === null ? null : identityToDropTo(command.dropTo);
+  const names = new NameService({
+    start: () => context.startLookups(),
+    refreshMs: () => loaded?.liveConfig.config.directory.refresh ?? DEFAULT_DIRECTORY.refresh,
+    report: (missing) => {
+      if (loaded === null) return;
+      loaded.log.warn(nameWarning(missing, loaded.liveConfig.config), missing.hint);
+    },
+  });
+  // The user to become is asked for before there is a configuration.
+  let loaded: { readonly liveConfig: LiveConfig; readonly log: ServerLog } | null = null;
+  const dropTo = command.dropTo === null ? null : await identityToDropTo(command.dropTo, names);
   const hostFacts = loadHostFacts(dropTo?.uid ?? environment.uid);
   const flags = listenerFlags(command);
   const absolute = withAbsolutePaths(environment);
@@ -81,13 +90,12 @@ async function prepare(
   const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
   if (dropTo !== null) refuseRootServices(selection.current);
   const log = new ServerLog(context, liveConfig, dropTo);
-  const names = new NameService({
-    start: () => context.startLookups(),
-    refreshMs: () => liveConfig.config.directory.refresh,
-    report: (message) => log.audit.record({ event: "error", time: Date.now(), message }),
-  });
-  await requireNames(liveConfig.config, names);
-  await findHosts(hostsInUse(selection.current), names);
+  loaded = { liveConfig, log };
+  await findNames(
+    [...namesOfFile(liveConfig.config), ...hostsInUse(selection.current)],
+    names,
+    hostFacts,
+  );
   const server = new Supervisor({
     thread: context.thread,
     signals: context.signals,
@@ -106,7 +114,6 @@ async function prepare(
       host: hostName(),
       version: context.version,
       creditMemory: EventCredit.memory(),
-      serverUser: nameByUid(hostFacts.serverUid),
       environmentBlock: readProcBytes("/proc/self/environ"),
       names: names.known,
     },

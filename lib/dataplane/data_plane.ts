@@ -151,7 +151,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   }
 
   #createContext(
-    { hostFacts, serverUser, names: known, creditMemory }: WorkerOptions,
+    { hostFacts, names: known, creditMemory }: WorkerOptions,
     liveConfig: LiveConfig,
   ): DataPlaneContext {
     const post = this.#post;
@@ -170,7 +170,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     }, (error) => events.logError(error));
     const userNames = new UserNames({
       serverUid: hostFacts.serverUid,
-      serverUser,
+      serverUser: () => names.lastNameOf(hostFacts.serverUid),
       access: () => liveConfig.config.access,
       nameByUid: (uid) => names.nameOf(uid),
     });
@@ -195,7 +195,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         post({ kind: "reloaded", outcome: "bad-config", what: null, problem }),
       nameOf: (identity) => userNames.of(identity),
       unnamedUid: (identity) => {
-        const isNamed = userNames.isOwn(identity) || names.account(identity.uid) !== null;
+        const isNamed = userNames.isOwn(identity) || names.isNamed(identity.uid);
         return isNamed ? null : identity.uid;
       },
     };

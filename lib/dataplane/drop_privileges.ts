@@ -8,25 +8,33 @@ import { ExitCode, Failure } from "../errors.ts";
 import { describe, SystemError } from "../libc/errno.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
-import { accountByName, effectiveUid, groupsOf } from "../libc/ids.ts";
+import { effectiveUid } from "../libc/ids.ts";
+import type { NameService } from "../names/name_service.ts";
 import { tryAs } from "../files/access_as.ts";
 import { shellWord } from "../text/shell_word.ts";
 
+/** How long the name service may take to say who the user is, in milliseconds. */
+const LOOKUP_TIMEOUT_MS = 5_000;
+
 /**
- * The identity of a user to become.
+ * The identity of a user to become. It is for good, so all of it has to be known.
  *
  * @param name A user name of the name service.
- * @throws {Failure} 64 when there is no such user, or it is root; 77 when this process is not root.
+ * @throws {Failure} 64 when there is no such user, or it is root; 71 when the name service does not
+ * say who it is; 77 when this process is not root.
  */
-export function identityToDropTo(name: string): ProcessIdentity {
-  const account = accountByName(name);
+export async function identityToDropTo(name: string, names: NameService): Promise<ProcessIdentity> {
+  const user = await names.find({ kind: "user", name }, LOOKUP_TIMEOUT_MS);
+  if (user.problem !== null) throw unanswered(name, `the account of ${name}`, user.problem);
+  const account = user.kind === "user" ? user.account : null;
   if (account === null) {
     throw new Failure(`--drop-to: there is no user ${JSON.stringify(name)} on this machine`, {
       exit: ExitCode.usage,
       hint: `useradd --system ${/^[a-z_][a-z0-9_-]*$/.test(name) ? name : "NAME"}`,
     });
   }
-  if (account.uid === 0) {
+  const { uid, gid } = account;
+  if (uid === 0) {
     throw new Failure(`--drop-to: ${name} is root, and nothing would be given up`, {
       exit: ExitCode.usage,
       hint: "ipcauth help serve",
@@ -38,7 +46,18 @@ export function identityToDropTo(name: string): ProcessIdentity {
       hint: `start the server as ${name}, without --drop-to`,
     });
   }
-  return { uid: account.uid, gid: account.gid, groups: groupsOf(account.name, account.gid) };
+  const found = await names.find({ kind: "account", uid }, LOOKUP_TIMEOUT_MS);
+  if (found.kind !== "account" || found.problem !== null) {
+    throw unanswered(name, `the groups of ${name}`, found.problem ?? "");
+  }
+  return { uid, gid, groups: [gid, ...found.groups.filter((one) => one !== gid)] };
+}
+
+function unanswered(name: string, what: string, problem: string): Failure {
+  return new Failure(`--drop-to: the name service does not know ${what}: ${problem}`, {
+    exit: ExitCode.os,
+    hint: `getent initgroups ${shellWord(name)}`,
+  });
 }
 
 /**

@@ -30,8 +30,6 @@ export interface WorkerOptions {
   readonly version: string;
   /** Counts the events that the control plane has handled: {@linkcode EventCredit}. */
   readonly creditMemory: SharedArrayBuffer;
-  /** The name of the server's own user. */
-  readonly serverUser: string;
   /** The server's environment as in `/proc/PID/environ`, for the programs that it starts. */
   readonly environmentBlock: Uint8Array<ArrayBuffer>;
   /** What is known of the name service. */

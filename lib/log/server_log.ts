@@ -8,6 +8,7 @@ import type { LiveConfig } from "../config/live_config.ts";
 import type { LogLevel } from "../config/types.ts";
 import { Failure, messageOf } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import type { AuditEvent } from "./audit_event.ts";
 import { type AuditFormat, AuditLog } from "./audit_log.ts";
 import { LogFile } from "./log_file.ts";
@@ -67,6 +68,18 @@ export class ServerLog {
     if (file !== null) this.#file = this.#open(file);
     if (file !== null && owner !== null) requireAppendable(owner, file);
     this.audit = new AuditLog(this.#format(), (text, events) => this.#write(text, events));
+  }
+
+  /**
+   * Logs what the operator of the server should correct, and says it on standard error as well
+   * where the log goes elsewhere.
+   */
+  warn(message: string, hint: string | null): void {
+    const hintText = hint === null ? "" : `; hint: ${hint}`;
+    this.audit.record({ event: "error", time: Date.now(), message: message + hintText });
+    if (this.#file === null && this.#stream() === "stderr") return;
+    const hintLine = hint === null ? "" : `hint: ${escapeForTerminal(hint)}\n`;
+    this.#streams.stderr.write(`ipcauth: warning: ${escapeForTerminal(message)}\n${hintLine}`);
   }
 
   /** Applies a changed configuration. */

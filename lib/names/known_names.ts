@@ -41,6 +41,7 @@ export class KnownNames {
   readonly #groups = new Map<string, number | null>();
   readonly #lastGroups = new Map<string, number | null>();
   readonly #uids = new Map<string, number | null>();
+  /** Also those with a problem, where an account is known and its groups are not. */
   readonly #accounts = new Map<number, AccountResult>();
   readonly #lastAccounts = new Map<number, AccountResult>();
   readonly #pending = new Map<number, PendingAccount>();
@@ -78,7 +79,8 @@ export class KnownNames {
 
   /** The account of a uid; null where it is not known now. */
   account(uid: number): AccountResult | null {
-    return this.#accounts.get(uid) ?? null;
+    const known = this.#accounts.get(uid);
+    return known === undefined || known.problem !== null ? null : known;
   }
 
   /** The account of a uid as it was known last; null where it never was. */
@@ -86,9 +88,20 @@ export class KnownNames {
     return this.#lastAccounts.get(uid) ?? null;
   }
 
+  /** Whether the user name of a uid is known now, or that it has none. */
+  isNamed(uid: number): boolean {
+    return this.#accounts.has(uid);
+  }
+
   /** The user name of a uid; the uid in digits where none is known now. */
   nameOf(uid: number): string {
     return this.#accounts.get(uid)?.account?.name ?? String(uid);
+  }
+
+  /** The user name of a uid as it was known last; the uid in digits where none was. */
+  lastNameOf(uid: number): string {
+    const known = this.#accounts.get(uid) ?? this.#lastAccounts.get(uid);
+    return known?.account?.name ?? String(uid);
   }
 
   /**
@@ -196,7 +209,7 @@ export class KnownNames {
       case "user":
         return this.#uids.has(request.name);
       case "account":
-        return this.#accounts.has(request.uid);
+        return this.account(request.uid) !== null;
       case "host":
         return this.#hosts.has(request.name);
     }
@@ -226,7 +239,8 @@ export class KnownNames {
       this.#accounts.set(uid, result);
       this.#lastAccounts.set(uid, result);
       this.#forgetOldest();
-    } else this.#accounts.delete(uid);
+    } else if (result.account !== null) this.#accounts.set(uid, result);
+    else this.#accounts.delete(uid);
     const pending = this.#pending.get(uid);
     this.#pending.delete(uid);
     for (const waiter of pending?.waiters ?? []) waiter(result);

@@ -8,7 +8,7 @@ import { Errno, SystemError } from "../libc/errno.ts";
 import { linkStatus } from "../libc/file_status.ts";
 import { accountByName, accountByUid, gidByName, supplementaryGroups } from "../libc/ids.ts";
 import { NameError, resolveHost, type SocketAddress } from "../libc/inet_address.ts";
-import { type LookupRequest, type LookupResult, unknown } from "./results.ts";
+import { type AccountResult, type LookupRequest, type LookupResult, unknown } from "./results.ts";
 
 /** A user that every source knows, or says at once that it does not. */
 const PROBE_USER = "root";
@@ -37,9 +37,11 @@ function ask(request: LookupRequest): LookupResult {
     }
     case "account": {
       const account = accountByUid(request.uid, absent);
-      if (account === null) requireSources();
-      const groups = account === null ? [] : groupsOf(account.name);
-      return { ...request, account, groups, problem: null };
+      if (account === null) {
+        requireSources();
+        return { ...request, account, groups: [], problem: null };
+      }
+      return { ...request, account, ...knownGroups(account.name) };
     }
     case "user": {
       const account = accountByName(request.name, absent);
@@ -48,6 +50,15 @@ function ask(request: LookupRequest): LookupResult {
     }
     case "host":
       return { ...request, addresses: addressesOf(request.name), problem: null };
+  }
+}
+
+function knownGroups(user: string): Pick<AccountResult, "groups" | "problem"> {
+  try {
+    return { groups: groupsOf(user), problem: null };
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return { groups: [], problem: error.message };
   }
 }
 

@@ -7,7 +7,13 @@
 import { unknownHost } from "../libc/inet_address.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { LookupScheduler } from "./lookup_scheduler.ts";
-import { type LookupRequest, type LookupResult, requestKey, unknown } from "./results.ts";
+import {
+  type LookupRequest,
+  type LookupResult,
+  type MissingName,
+  requestKey,
+  unknown,
+} from "./results.ts";
 
 /** How the name service is used. */
 export interface NameServiceOptions {
@@ -15,8 +21,8 @@ export interface NameServiceOptions {
   readonly start: () => WorkerThread;
   /** How old an answer may be, in milliseconds. */
   readonly refreshMs: () => number;
-  /** Logs that an answer is not known, in a sentence. */
-  readonly report: (sentence: string) => void;
+  /** Logs that there is no answer, or none that is known. */
+  readonly report: (missing: MissingName) => void;
 }
 
 /** How often answers are checked for their age, at most, in milliseconds. */
@@ -32,7 +38,7 @@ interface Entry {
   result: LookupResult | null;
   /** When the question was asked last, on the clock of `performance.now()`. */
   askedAt: number;
-  /** When the question of the last answer without a problem was asked. */
+  /** When the question of the last answer that said something was asked. */
   knownAt: number;
   pending: boolean;
   /** Whether to ask again after the pending answer, which may be older than what is wanted. */
@@ -175,7 +181,7 @@ export class NameService {
     const entry = this.#entries.get(requestKey(result));
     if (entry === undefined) return;
     entry.pending = false;
-    if (result.problem === null) entry.knownAt = entry.askedAt;
+    if (says(result)) entry.knownAt = entry.askedAt;
     this.#settle(entry, result);
     if (entry.again) this.#ask(entry);
   }
@@ -193,29 +199,22 @@ export class NameService {
 
   #report(entry: Entry, before: LookupResult | null, result: LookupResult): void {
     if (!entry.used) return;
-    const { problem } = result;
-    if (problem !== null) {
-      // Said once until it is known again. One user of many stands for all of them.
-      if (before !== null && before.problem !== null || this.#othersFail(entry)) return;
-      const consequence = result.kind === "host"
-        ? "the addresses that were known last are used, if there are any"
-        : "connections that depend on it are refused, open sessions go on";
-      this.#options.report(
-        `The name service does not know ${subjectOf(result)}: ${problem}; ${consequence}`,
-      );
-    } else if (result.kind === "host" && result.addresses.length === 0) {
-      this.#options.report(
-        `Connections to the host "${result.name}" are refused for now: ${unknownHost(result.name)}`,
-      );
-    } else if (result.kind === "group" && result.gid === null) {
-      this.#options.report(
-        `This machine knows no group "${result.name}": no peer is in it; give its gid, or add it`,
-      );
-    } else if (result.kind === "user" && result.account === null) {
-      this.#options.report(
-        `This machine knows no user "${result.name}": no backend is accepted that would run as it`,
-      );
+    if (result.problem === null) {
+      const missing = absenceOf(result);
+      if (missing !== null) this.#options.report({ request: entry.request, ...missing });
+      return;
     }
+    // Said once until it is known again. One user of many stands for all of them.
+    if (before !== null && before.problem !== null || this.#othersFail(entry)) return;
+    const consequence = result.kind === "host"
+      ? "the addresses that were known last are used, if there are any"
+      : "connections that depend on it are refused, open sessions go on";
+    this.#options.report({
+      request: entry.request,
+      sentence: `The name service does not know ${subjectOf(result)}: ${result.problem}; ` +
+        consequence,
+      hint: null,
+    });
   }
 
   /** Whether the answer about another user has a problem already. */
@@ -248,7 +247,7 @@ export class NameService {
         ? Math.min(configured, MAX_HOST_REFRESH_MS)
         : configured;
       const isOld = now - entry.knownAt > refresh;
-      if (isOld && result !== null && result.problem === null) {
+      if (isOld && result !== null && says(result)) {
         this.#settle(entry, unanswered(request));
       }
       const isLate = entry.pending && now - entry.askedAt > refresh;
@@ -260,8 +259,41 @@ export class NameService {
   }
 }
 
+/** Whether an answer says something, if only the name of an account. */
+function says(result: LookupResult): boolean {
+  return result.problem === null || result.kind === "account" && result.account !== null;
+}
+
 function unanswered(request: LookupRequest): LookupResult {
   return unknown(request, "it does not answer");
+}
+
+/** What to say of an answer that there is no such entry; null where there is one. */
+function absenceOf(result: LookupResult): Omit<MissingName, "request"> | null {
+  switch (result.kind) {
+    case "host":
+      if (result.addresses.length > 0) return null;
+      return {
+        sentence: `Connections to the host "${result.name}" are refused for now: ` +
+          unknownHost(result.name),
+        hint: null,
+      };
+    case "group":
+      if (result.gid !== null) return null;
+      return {
+        sentence: `This machine knows no group "${result.name}": no peer is in it`,
+        hint: "give its gid: groups: [{ name: NAME, gid: N }]",
+      };
+    case "user":
+      if (result.account !== null) return null;
+      return {
+        sentence: `This machine knows no user "${result.name}": ` +
+          "no backend is accepted that would run as it",
+        hint: "name the account that the backend runs as: ps -o user= -C PROGRAM",
+      };
+    case "account":
+      return null;
+  }
 }
 
 function subjectOf(result: LookupResult): string {

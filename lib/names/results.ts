@@ -27,7 +27,10 @@ export interface GroupResult {
 export interface AccountResult {
   readonly kind: "account";
   readonly uid: number;
-  /** Null when there is no such account, and when that is not known. */
+  /**
+   * Null when there is no such account, and when that is not known. With a `problem` only its name
+   * counts: the groups are not known.
+   */
   readonly account: Account | null;
   /** The supplementary groups of the account. */
   readonly groups: readonly number[];
@@ -59,6 +62,15 @@ export interface HostResult {
 
 /** The answer to a {@linkcode LookupRequest}. */
 export type LookupResult = GroupResult | AccountResult | UserResult | HostResult;
+
+/** Something that the name service does not have, or does not say. */
+export interface MissingName {
+  readonly request: LookupRequest;
+  /** What is missing, and what follows from it, without a full stop. */
+  readonly sentence: string;
+  /** What can be done about it, or null. */
+  readonly hint: string | null;
+}
 
 /** A text that stands for a question: two questions with one text have one answer. */
 export function requestKey(request: LookupRequest): string {

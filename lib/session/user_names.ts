@@ -12,9 +12,10 @@ const MAX_CACHED_NAMES = 1024;
 
 /** What the names depend on. */
 export interface UserNamesOptions {
-  /** The server's effective uid, and the name of that user. */
+  /** The server's effective uid. */
   readonly serverUid: number;
-  readonly serverUser: string;
+  /** The name of that user; the uid in digits where none is known. */
+  serverUser(): string;
   /** The configured users in force. */
   access(): AccessTable;
   /** The name of a uid in the name service; the uid in digits where none is known. */
@@ -40,7 +41,7 @@ export class UserNames {
 
   /** Whether the name of an identity is known without the name service. */
   isOwn({ user, uid }: Identity): boolean {
-    return user !== null || uid === 0 || uid === this.#options.serverUid;
+    return user !== null || uid === 0;
   }
 
   /** The configured name, else that of the name service, else the uid in digits. */
@@ -58,7 +59,7 @@ export class UserNames {
 
   #cached(uid: number): CachedName {
     const { serverUid, serverUser, nameByUid } = this.#options;
-    const account = uid === serverUid ? serverUser : nameByUid(uid);
+    const account = uid === serverUid ? serverUser() : nameByUid(uid);
     const cached = this.#cache.get(uid);
     if (cached?.account === account) return cached;
     this.#cache.delete(uid);
@@ -71,7 +72,7 @@ export class UserNames {
 
   #isFree(name: string, uid: number, access: AccessTable): boolean {
     const { serverUid, serverUser } = this.#options;
-    if (uid !== serverUid && lookAlike(name, serverUser)) return false;
+    if (uid !== serverUid && lookAlike(name, serverUser())) return false;
     if (access !== this.#takenOf) {
       this.#taken = new ConfiguredNames(access);
       this.#takenOf = access;

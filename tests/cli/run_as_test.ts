@@ -8,7 +8,7 @@ const options = { ignore: !isRoot };
 
 function failureOf(who: string, program: string[]): Failure {
   try {
-    return runAs({ who, program });
+    return runAs({ who, program, warn: () => {} });
   } catch (error) {
     if (error instanceof Failure) return error;
     throw error;

@@ -56,14 +56,64 @@ Deno.test("SIGHUP asks the name service again (needs root)", { ...localNames }, 
   assert(await fixture.isAdmitted(3001));
 });
 
-Deno.test("a group that does not exist is a mistake at start, with its line (needs root)", {
+Deno.test(
+  "a group that does not exist is a warning with its line, and has no member (needs root)",
+  {
+    ...localNames,
+  },
+  async () => {
+    await using fixture = await NamesFixture.open("files");
+    await fixture.serve(config(fixture, "1s"));
+    const { message } = await fixture.server.event("error");
+    assertStringIncludes(String(message), "config.yaml:5:13: groups[0].name: ");
+    assertStringIncludes(String(message), 'This machine knows no group "netops"');
+    assertStringIncludes(String(message), "; hint: give its gid: groups: ");
+    assertEquals(fixture.server.text, "");
+    assertEquals(await fixture.isAdmitted(2000), false);
+    assertEquals(await fixture.isAdmitted(2000, "list.sock"), false);
+    await fixture.setGroups("netops:x:2000:");
+    while (!await fixture.isAdmitted(2000));
+    assert(await fixture.isAdmitted(2000, "list.sock"));
+  },
+);
+
+Deno.test("a warning stands on standard error, too, where the log is a file (needs root)", {
   ...localNames,
 }, async () => {
   await using fixture = await NamesFixture.open("files");
-  const { code, stderr } = await fixture.refused(config(fixture, "30s"));
-  assertEquals(code, 78);
-  assertStringIncludes(stderr, ":5:13: groups[0].name: ");
-  assertStringIncludes(stderr, 'this machine knows no group "netops"');
+  const file = fixture.program.path("server.log");
+  const log = `log: { file: ${file} }\n`;
+  await fixture.start(log + config(fixture, "1s"));
+  await fixture.server.printed("hint: give its gid");
+  assertStringIncludes(fixture.server.text, "ipcauth: warning: ");
+  assertStringIncludes(fixture.server.text, ":6:13: groups[0].name: This machine knows no group");
+  assertStringIncludes(
+    await Deno.readTextFile(file),
+    "groups[0].name: This machine knows no group",
+  );
+});
+
+Deno.test("a group that denies and does not exist denies all but the users (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups("netops:x:2000:");
+  await fixture.serve(config(fixture, "1s"));
+  await using session = await fixture.openSession(2000);
+  // At a reload as at a start.
+  const interns = "  - { name: interns }\n";
+  await fixture.program.write("config.yaml", config(fixture, "1s", interns));
+  await session.ended;
+  assertEquals((await fixture.server.event("revoke")).reason, "group-denied");
+  const { message } = await fixture.server.event("error");
+  assertStringIncludes(String(message), "config.yaml:6:13: groups[1].name: This machine knows no");
+  assertStringIncludes(String(message), "every peer that is no configured user is denied");
+  assertEquals(await fixture.isAdmitted(2000), false);
+  const { reason } = await fixture.server.event("deny");
+  assertEquals(reason, "group-denied");
+  const users = "users: [{ name: dora, uid: 700, local_ipc_access: true }]\n";
+  await fixture.program.write("config.yaml", users + config(fixture, "1s", interns));
+  assert(await fixture.isAdmitted(2000));
 });
 
 Deno.test("a group that the file has just named is known to the next connection (needs root)", {
@@ -208,4 +258,52 @@ Deno.test("the user of a key is in no group that is not known (needs root and li
     "not-on-listener",
     "the groups of the user are not known",
   ]);
+});
+
+Deno.test("no server waits for the name of its user (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files", "files ldap");
+  using _daemon = fixture.hang();
+  await Deno.chown(fixture.program.directory, 700, 700);
+  const start = performance.now();
+  const socket = fixture.program.path("ipc.sock");
+  await fixture.serve(`listeners: [{ unix: ${socket} }]\n`, 700);
+  // The module waits for its daemon for 10 s at least.
+  assert(performance.now() - start < 8_000);
+  assert(await fixture.isAdmitted(700));
+  const { user, reason } = await fixture.server.event("allow");
+  assertEquals([user, reason], ["700", "server-user"]);
+});
+
+for (const state of ["fails", "hangs"] as const) {
+  Deno.test(
+    `--drop-to is refused while a source ${state} (needs root and libnss-ldapd)`,
+    remoteNames,
+    async () => {
+      await using fixture = await NamesFixture.open("files ldap");
+      using _daemon = state === "hangs" ? fixture.hang() : null;
+      const socket = fixture.program.path("s");
+      const serve = ["ipcauth", "serve", `--unix=${socket}`, "--drop-to", MEMBER.name];
+      const { code, stderr } = await fixture.execute(serve);
+      assertEquals(code, 71);
+      assertStringIncludes(stderr, `--drop-to: the name service does not know the groups of`);
+      assertStringIncludes(stderr, `hint: getent initgroups ${MEMBER.name}\n`);
+    },
+  );
+}
+
+Deno.test("run-as says that groups may be missing, and goes on (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  const line = ["ipcauth", "run-as", MEMBER.name, "--", "id", "-G"];
+  const output = MEMBER.gids.join(" ") + "\n";
+  {
+    await using fixture = await NamesFixture.open("files ldap");
+    const { code, stdout, stderr } = await fixture.execute(line);
+    assertEquals([code, stdout], [0, output]);
+    assertStringIncludes(stderr, `warning: the name service has failed: groups of ${MEMBER.name}`);
+  }
+  await using fixture = await NamesFixture.open("files");
+  assertEquals(await fixture.execute(line), { code: 0, stdout: output, stderr: "" });
 });

@@ -15,7 +15,7 @@ class Fixture {
   access = accessOf("{ name: alice, uid: 578 }");
   readonly #names = new UserNames({
     serverUid: 998,
-    serverUser: "ipcauth",
+    serverUser: () => "ipcauth",
     access: () => this.access,
     nameByUid: (uid) => this.accounts.get(uid) ?? String(uid),
   });

@@ -3,7 +3,7 @@
  * network whose daemon (`nslcd(8)`) is stopped, or does not answer. Its module is a real one.
  */
 import { hasPrivateSystem } from "./private_system.ts";
-import { Program, RunningServer } from "./program.ts";
+import { type Outcome, Program, RunningServer } from "./program.ts";
 
 /** Whether the module `ldap` of the name service is installed (Debian: libnss-ldapd). */
 const hasLdapModule = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64"]
@@ -27,6 +27,16 @@ shift
 exec "$@"
 `;
 
+/** Becomes the user of a uid, and then the program. */
+const BECOME = `
+import os, sys
+uid = int(sys.argv[1])
+os.setgroups([])
+os.setresgid(uid, uid, uid)
+os.setresuid(uid, uid, uid)
+os.execvp(sys.argv[2], sys.argv[2:])
+`;
+
 /** A server whose name service the test controls. */
 export class NamesFixture implements AsyncDisposable {
   readonly program: Program;
@@ -38,11 +48,14 @@ export class NamesFixture implements AsyncDisposable {
     this.#groups = Deno.readTextFileSync(program.path("system", "group"));
   }
 
-  /** @param sources Of groups, as in `nsswitch.conf(5)`. */
-  static async open(sources: string): Promise<NamesFixture> {
+  /**
+   * @param sources Of groups, as in `nsswitch.conf(5)`.
+   * @param accounts The sources of accounts.
+   */
+  static async open(sources: string, accounts = "files"): Promise<NamesFixture> {
     const program = await Program.install({ privateSystem: true });
     await Deno.mkdir(program.path("nslcd"));
-    const names = `passwd: files\ngroup: ${sources}\nhosts: files dns\n`;
+    const names = `passwd: ${accounts}\ngroup: ${sources}\nhosts: files dns\n`;
     await Deno.writeTextFile(program.path("system", "nsswitch.conf"), names);
     return new NamesFixture(program);
   }
@@ -75,23 +88,33 @@ export class NamesFixture implements AsyncDisposable {
     };
   }
 
-  /** Starts the server and waits until it listens. @param config Its sections. */
-  async serve(config: string): Promise<void> {
-    const child = this.#spawn(await this.program.write("config.yaml", config));
-    this.#server = new RunningServer(child);
-    await this.#server.event("listen");
+  /**
+   * Starts the server and waits until it listens.
+   *
+   * @param config Its sections.
+   * @param uid The user of the server.
+   */
+  async serve(config: string, uid = 0): Promise<void> {
+    await this.start(config, uid);
+    await this.server.event("listen");
   }
 
-  /** Runs a server that does not start. */
-  async refused(config: string): Promise<{ code: number; stderr: string }> {
+  /** Starts the server. */
+  async start(config: string, uid = 0): Promise<void> {
     const file = await this.program.write("config.yaml", config);
-    return await this.program.run(["serve", "--config", file]);
+    // setpriv(1) asks the name service, for a number as well.
+    const prefix = uid === 0 ? [] : ["python3", "-IS", "-c", BECOME, String(uid)];
+    const argv = this.#wrapped([...prefix, "ipcauth", "serve", "--config", file]);
+    this.#server = new RunningServer(this.program.command(argv).spawn());
   }
 
-  #spawn(file: string): Deno.ChildProcess {
-    const argv = ["ipcauth", "serve", "--config", file];
-    const wrapped = ["sh", "-c", ENTER, "sh", this.program.path("nslcd"), ...argv];
-    return this.program.command(wrapped).spawn();
+  /** Runs a command with the same name service. */
+  execute(argv: readonly string[]): Promise<Outcome> {
+    return this.program.execute(this.#wrapped(argv));
+  }
+
+  #wrapped(argv: readonly string[]): string[] {
+    return ["sh", "-c", ENTER, "sh", this.program.path("nslcd"), ...argv];
   }
 
   /** Connects as uid 700 with one group. @returns Whether the welcome was sent. */
