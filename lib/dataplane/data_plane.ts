@@ -194,6 +194,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       reportConfigProblem: ({ message: problem }) =>
         post({ kind: "reloaded", outcome: "bad-config", what: null, problem }),
       nameOf: (identity) => userNames.of(identity),
+      mayKeepName: (name, identity) => userNames.mayKeep(name, identity),
       unnamedUid: (identity) => {
         const isNamed = userNames.isOwn(identity) || names.isNamed(identity.uid);
         return isNamed ? null : identity.uid;

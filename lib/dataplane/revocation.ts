@@ -58,8 +58,15 @@ export class Revocation {
   /** @returns Whether the session goes on, and its client may have answers. */
   #check(session: Session): boolean {
     if (session.terminating) return false;
-    const reason = this.#context.authorizer.revocationOf(session);
+    const reason = this.#reasonFor(session);
     if (reason !== null) this.revoke(session, reason);
     return reason === null;
+  }
+
+  #reasonFor(session: Session): RevokeReason | null {
+    const { authorizer, mayKeepName } = this.#context;
+    const { user, identity } = session.facts;
+    const reason = authorizer.revocationOf(session);
+    return reason ?? (mayKeepName(user, identity) ? null : "identity-changed");
   }
 }

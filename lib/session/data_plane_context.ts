@@ -52,6 +52,8 @@ export interface DataPlaneContext extends HandshakeContext {
   reportConfigProblem(failure: Failure): void;
   /** The user name of a session. */
   nameOf(identity: Identity): string;
+  /** Whether an open session may go on under the name that {@linkcode nameOf} gave it. */
+  mayKeepName(name: string, identity: Identity): boolean;
   /** The uid whose account {@linkcode nameOf} waits for; null where it needs none. */
   unnamedUid(identity: Identity): number | null;
 }

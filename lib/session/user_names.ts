@@ -57,6 +57,17 @@ export class UserNames {
     return cached.name;
   }
 
+  /**
+   * Whether a session may go on under the name that it began with. A program or a backend has got
+   * that name already, so it must not have become that of a configured user of another uid.
+   */
+  mayKeep(name: string, { uid }: Identity): boolean {
+    if (name === String(uid) || (name === "root" && uid === 0)) return true;
+    const access = this.#options.access();
+    const user = access.usersByName.get(name);
+    return user === undefined ? this.#takenNames(access).isFree(name) : user.uid === uid;
+  }
+
   #cached(uid: number): CachedName {
     const { serverUid, serverUser, nameByUid } = this.#options;
     const account = uid === serverUid ? serverUser() : nameByUid(uid);
@@ -73,11 +84,15 @@ export class UserNames {
   #isFree(name: string, uid: number, access: AccessTable): boolean {
     const { serverUid, serverUser } = this.#options;
     if (uid !== serverUid && lookAlike(name, serverUser())) return false;
-    if (access !== this.#takenOf) {
+    return this.#takenNames(access).isFree(name);
+  }
+
+  #takenNames(access: AccessTable): ConfiguredNames {
+    if (this.#taken === null || access !== this.#takenOf) {
       this.#taken = new ConfiguredNames(access);
       this.#takenOf = access;
     }
-    return this.#taken!.isFree(name);
+    return this.#taken;
   }
 }
 

@@ -32,3 +32,30 @@ listeners:
     assertEquals(variables(await connect("env.sock"), "IPCAUTH_USER"), [MEMBER.name]);
   },
 });
+
+Deno.test({
+  name: "a session ends whose name is given to a user of another uid (needs root)",
+  ignore: !hasPrivateSystem,
+  async fn() {
+    await using program = await Program.install({ privateSystem: true });
+    const text = (users: string) => `
+groups: [{ name: members, gid: ${MEMBER.gids[0]}, local_ipc_access: true }]
+users: [${users}]
+listeners: [{ unix: ${program.path("s")}, service: { exec: [/bin/cat] } }]
+`;
+    const entry = (name: string, uid: number) => `{ name: ${name}, uid: ${uid} }`;
+    const member = { uid: MEMBER.uid, gid: MEMBER.gids[0], input: "" };
+    for (const name of [MEMBER.name, MEMBER.name.toUpperCase()]) {
+      const config = await program.write("config.yaml", text(entry("dora", 578)));
+      await using server = await program.serve(["--config", config]);
+      // Its input stays open: the server ends it.
+      const client = program.command(["socat", "-", `UNIX:${program.path("s")}`], member).spawn();
+      assertEquals((await server.event("allow")).user, MEMBER.name);
+      await program.write("config.yaml", text(entry(name, 579)));
+      const { reason, user } = await server.event("revoke");
+      assertEquals([reason, user], ["identity-changed", MEMBER.name]);
+      await client.stdin.close();
+      await client.output();
+    }
+  },
+});

@@ -20,6 +20,11 @@ class Fixture {
     nameByUid: (uid) => this.accounts.get(uid) ?? String(uid),
   });
 
+  /** Whether an open session of a uid may keep a name. */
+  mayKeep(name: string, uid: number): boolean {
+    return this.#names.mayKeep(name, { user: null, uid, gid: uid, trusted: false });
+  }
+
   /** The name of a member of a group. */
   nameOf(uid: number): string {
     return this.#names.of({ user: null, uid, gid: uid, trusted: false });
@@ -66,4 +71,16 @@ Deno.test("a name follows the name service", () => {
   assertEquals(fixture.nameOf(700), "dora");
   fixture.accounts.set(700, "alice");
   assertEquals(fixture.nameOf(700), "700");
+});
+
+Deno.test("a session keeps no name that has become another user's, or looks like it", () => {
+  const fixture = new Fixture();
+  for (const [name, uid] of [["dora", 700], ["root", 0], ["700", 700], ["alice", 578]] as const) {
+    assertEquals(fixture.mayKeep(name, uid), true, name);
+  }
+  fixture.access = accessOf("{ name: dora, uid: 579 }");
+  for (const [name, uid] of [["dora", 700], ["DORA", 700], ["root", 700], ["d0ra", 0]] as const) {
+    assertEquals(fixture.mayKeep(name, uid), false, name);
+  }
+  assertEquals([fixture.mayKeep("dora", 579), fixture.mayKeep("700", 700)], [true, true]);
 });
