@@ -106,6 +106,7 @@ async function prepare(
     manager: new ServiceManager(environment.variables, Deno.pid),
     worker: {
       flags,
+      logLevel: context.logLevel,
       environment: absolute,
       inherited,
       dropTo,

@@ -9,6 +9,7 @@ import { readKeyFile } from "../keys/key_reader.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { maxOpenFiles } from "../libc/process.ts";
+import { hasStderr } from "../log/audit_event.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
 import { EventCredit } from "../log/event_credit.ts";
 import { ConnectQueues } from "../net/connect_queues.ts";
@@ -88,7 +89,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     );
     const { liveConfig, reactor } = this.#context;
     this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
-    this.#stderrBudget = new StderrBudget(reactor, () => this.#context.events.isBehind);
+    this.#stderrBudget = new StderrBudget(
+      reactor,
+      () => this.#context.events.isBehind,
+      () => hasStderr(options.logLevel ?? liveConfig.config.log.level),
+    );
     this.#greeter = new ConsoleGreeter(this.#context, this.#host(), options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
     this.#listeners = new ListenerManager(this.#context, inherited, serviceOf, {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
+import type { LogLevel } from "../config/types.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
 import type { DataPlaneEvent } from "../log/session_event.ts";
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly version: string;
   /** Counts the events that the control plane has handled: {@linkcode EventCredit}. */
   readonly creditMemory: SharedArrayBuffer;
+  /** The level of the log that the command line has given; null for that of the file. */
+  readonly logLevel: LogLevel | null;
   /** The server's environment as in `/proc/PID/environ`, for the programs that it starts. */
   readonly environmentBlock: Uint8Array<ArrayBuffer>;
   /** What is known of the name service. */

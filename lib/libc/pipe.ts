@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { F_SETFL, O_CLOEXEC, O_NONBLOCK } from "./constants.ts";
+import { F_SETFL, O_CLOEXEC, O_NONBLOCK, O_WRONLY } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno } from "./errno.ts";
+import { cString } from "./memory.ts";
 import { BROKEN, WOULD_BLOCK } from "./sockets.ts";
 import { libc } from "./symbols.ts";
 
@@ -22,6 +23,16 @@ export function pipe(): { readonly reader: Descriptor; readonly writer: Descript
   const [reader, writer] = [new Descriptor(pair[0]!), new Descriptor(pair[1]!)];
   check("fcntl", libc.fcntl(reader.number, F_SETFL, O_NONBLOCK));
   return { reader, writer };
+}
+
+/**
+ * Opens what takes every byte and keeps none (`null(4)`), to write to; close-on-exec.
+ *
+ * @throws {SystemError} `EMFILE` or `ENFILE`, and where there is no `/dev`.
+ */
+export function openNull(): Descriptor {
+  const number = libc.open(cString("/dev/null"), O_WRONLY | O_CLOEXEC, 0);
+  return new Descriptor(check("open", number));
 }
 
 /**

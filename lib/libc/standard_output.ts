@@ -6,11 +6,10 @@
  *
  * @module
  */
-import { F_GETFL, O_CLOEXEC, O_WRONLY, SHUT_WR } from "./constants.ts";
-import { Descriptor } from "./descriptor.ts";
+import { F_GETFL, O_WRONLY, SHUT_WR } from "./constants.ts";
 import { check } from "./errno.ts";
 import { type FileStatus, FileType, numberStatus } from "./file_status.ts";
-import { cString } from "./memory.ts";
+import { openNull } from "./pipe.ts";
 import { libc } from "./symbols.ts";
 
 const STDOUT = 1;
@@ -47,9 +46,7 @@ export function endStandardOutput(): void {
  * because the runtime would then write to the next file of that number.
  */
 function endPipe({ identity }: FileStatus): void {
-  using devNull = new Descriptor(
-    check("open", libc.open(cString("/dev/null"), O_WRONLY | O_CLOEXEC, 0)),
-  );
+  using devNull = openNull();
   for (let number = STDOUT; number <= MAX_RUNTIME_DESCRIPTOR; number++) {
     if (statusOf(number)?.identity !== identity) continue;
     const flags = check("fcntl", libc.fcntl(number, F_GETFL, 0));

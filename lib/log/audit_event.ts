@@ -58,6 +58,11 @@ export const LEVEL_RANK: Readonly<Record<LogLevel, number>> = {
   error: 3,
 };
 
+/** Whether a log of a level has lines for the standard error of programs. */
+export function hasStderr(level: LogLevel): boolean {
+  return LEVEL_RANK.info >= LEVEL_RANK[level];
+}
+
 /** The rank of an event. */
 export function rankOf({ event, message }: AuditEvent): number {
   if (event === "error") return LEVEL_RANK.error;

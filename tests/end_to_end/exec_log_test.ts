@@ -56,3 +56,19 @@ Deno.test("exec: the log has the exit status and the standard error of a program
     );
   });
 });
+
+Deno.test("exec: a program waits for no log that leaves its standard error out", async (test) => {
+  await using fixture = await ExecServer.open({
+    // More than its budget takes in five minutes.
+    floods: { script: "head -c 20000000 /dev/zero >&2; readlink /proc/$$/fd/2; echo done" },
+  });
+  const before = await Deno.readTextFile(fixture.config);
+  for (const level of ["warn", "error"]) {
+    await test.step(level, async () => {
+      await fixture.program.write("config.yaml", `${before}log: { level: ${level} }\n`);
+      const argv = ["socat", "-t10", "-", `UNIX:${fixture.program.path("floods.sock")}`];
+      const { stdout } = await fixture.program.execute(argv, { input: "" });
+      assertEquals(stdout, "/dev/null\ndone\n");
+    });
+  }
+});

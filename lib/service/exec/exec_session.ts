@@ -22,7 +22,8 @@ export class ExecSession implements SessionHandle, Watcher {
   readonly #reaper: ProcessGroupReaper;
   readonly #session: Session;
   readonly #child: Child;
-  readonly #errors: ErrorStream;
+  /** Null where standard error is not read. */
+  readonly #errors: ErrorStream | null;
   readonly #registration: Registration;
   /**
    * A duplicate of the child's connection: `shutdown(2)` on it ends the connection even if the
@@ -37,7 +38,7 @@ export class ExecSession implements SessionHandle, Watcher {
     reaper: ProcessGroupReaper,
     session: Session,
     child: Child,
-    errors: ErrorStream,
+    errors: ErrorStream | null,
     pair: PlaintextPair,
   ) {
     this.#context = context;
@@ -65,7 +66,7 @@ export class ExecSession implements SessionHandle, Watcher {
     this.#reaper.end(this.#child);
     this.#registration.close();
     this.#killTimer?.cancel();
-    this.#errors.close();
+    this.#errors?.close();
     drainAndClose(this.#pair.descriptor);
     this.#session.ending = ending;
     this.#session.end("end");
@@ -80,7 +81,7 @@ export class ExecSession implements SessionHandle, Watcher {
         () => this.#reaper.end(this.#child),
         () => this.#registration.close(),
         () => this.#killTimer?.cancel(),
-        () => this.#errors.onFault(),
+        () => this.#errors?.onFault(),
         () => this.#pair.descriptor.close(),
         () => this.#session.end("error"),
       ],

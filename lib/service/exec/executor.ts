@@ -14,7 +14,7 @@ import { peerPath } from "../../libc/unix_address.ts";
 import { cString } from "../../libc/memory.ts";
 import { joinSessionKeyring } from "../../libc/inheritance.ts";
 import { isSpared, stopSparing } from "../../libc/oom_score.ts";
-import { makeBlocking, pipe } from "../../libc/pipe.ts";
+import { makeBlocking, openNull, pipe } from "../../libc/pipe.ts";
 import { inheritedFileLimit, readVariable, spawnWithFileLimit } from "../../libc/process.ts";
 import { canSpawn, spawn } from "../../libc/spawn.ts";
 import type { AccountResult } from "../../names/results.ts";
@@ -132,13 +132,7 @@ export class Executor implements Service {
     session: Session,
     pair: PlaintextPair,
   ): ExecSession {
-    const { reactor, events } = this.#context;
-    const { reader, writer } = pipe();
-    const { user } = session.facts;
-    const errors = new ErrorStream(reactor, reader, user, this.#budget, {
-      line: (text) => events.logStderr(session.id, user, text),
-      lost: (count) => events.logLostStderr(session.id, user, count),
-    });
+    const { errors, writer } = this.#openErrors(session);
     try {
       makeBlocking(pair.descriptor);
       const own = [...variables, ...peerVariables(facts)].map(cString);
@@ -153,10 +147,27 @@ export class Executor implements Service {
       if (this.#isSpared) stopSparing(child.pid);
       return new ExecSession(this.#context, this.#reaper, session, child, errors, pair);
     } catch (error) {
-      errors.close();
+      errors?.close();
       throw error;
     } finally {
       writer.close();
+    }
+  }
+
+  /** Opens the standard error of a program: nowhere, where the log would not show it. */
+  #openErrors({ id, facts: { user } }: Session) {
+    if (!this.#budget.isLogged) return { errors: null, writer: openNull() };
+    const { reactor, events } = this.#context;
+    const { reader, writer } = pipe();
+    try {
+      const errors = new ErrorStream(reactor, reader, user, this.#budget, {
+        line: (text) => events.logStderr(id, user, text),
+        lost: (count) => events.logLostStderr(id, user, count),
+      });
+      return { errors, writer };
+    } catch (error) {
+      writer.close();
+      throw error;
     }
   }
 

@@ -62,17 +62,31 @@ class Allowance {
 export class StderrBudget {
   readonly #reactor: Reactor;
   readonly #isBehind: () => boolean;
+  readonly #isLogged: () => boolean;
   readonly #total: Allowance;
   /** Of the users that have not their whole burst. */
   readonly #users = new Map<string, Allowance>();
   #waiting: WaitingSource[] = [];
   #hasTimer = false;
 
-  /** @param isBehind Whether the log is so far behind that it takes no line of a program. */
-  constructor(reactor: Reactor, isBehind: () => boolean = () => false) {
+  /**
+   * @param isBehind Whether the log is so far behind that it takes no line of a program.
+   * @param isLogged Whether the level of the log lets it take such lines at all.
+   */
+  constructor(
+    reactor: Reactor,
+    isBehind: () => boolean = () => false,
+    isLogged: () => boolean = () => true,
+  ) {
     this.#reactor = reactor;
     this.#isBehind = isBehind;
+    this.#isLogged = isLogged;
     this.#total = new Allowance(TOTAL_BYTES_PER_SECOND, TOTAL_BURST_BYTES, reactor.now());
+  }
+
+  /** Whether lines of programs are written to the log; without it, they need not be read. */
+  get isLogged(): boolean {
+    return this.#isLogged();
   }
 
   /** Whether a program of a user may write a line now. */
