@@ -139,6 +139,8 @@ export class EventBuffer {
 
   #add(event: SessionEvent | ErrorEvent): void {
     const bytes = bytesOf(event);
+    // What waits for the next batch alone does not wait for the receiver.
+    if (this.#size + bytes > OPEN_CAPACITY_BYTES) this.flush();
     if (this.#size + bytes <= OPEN_CAPACITY_BYTES && !this.#isUnlogged(event)) {
       this.#wait({ event, run: null, bytes, subjects: null });
     } else this.#addShared(event, bytes);

@@ -84,6 +84,19 @@ class Planes {
   }
 }
 
+Deno.test("EventBuffer is behind where its receiver is, not for what it collects in a turn", () => {
+  const planes = new Planes();
+  const lines = 200;
+  for (let count = 0; count < lines; count++) {
+    assert(!planes.events.isBehind, `after ${count} lines`);
+    planes.events.logStderr(1, "bob", "x".repeat(4096));
+  }
+  assertEquals(planes.lost, 0);
+  // The receiver takes nothing: 1 MiB is on its way, and 256 KiB wait.
+  for (let count = 0; count < lines; count++) planes.events.logStderr(1, "bob", "x".repeat(4096));
+  assert(planes.events.isBehind);
+});
+
 Deno.test("EventBuffer hands events on in order, all of them where the receiver keeps up", () => {
   const planes = new Planes();
   for (let session = 1; session <= 20_000; session++) {
