@@ -9,6 +9,7 @@ import { asFailure, ExitCode, Failure, guardEach, messageOf } from "../errors.ts
 import { WatchedKey } from "../keys/watched_key.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { hostPortText, type SocketAddress } from "../libc/inet_address.ts";
+import { reapOrphans } from "../libc/spawn.ts";
 import { separateUmask } from "../libc/umask.ts";
 import {
   acceptFromAll,
@@ -61,6 +62,9 @@ export type TunnelCommand =
   | { readonly kind: "stop" }
   /** The addresses of the server from now on. */
   | { readonly kind: "addresses"; readonly addresses: readonly SocketAddress[] };
+
+/** How often process 1 reaps what others have left, in milliseconds; a server does it as often. */
+const REAP_INTERVAL_MS = 500;
 
 /** The tunnel's thread: waits for its options, then serves until it is told to stop. */
 export function runTunnelWorker(): void {
@@ -120,6 +124,8 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   /** Serves until it is told to stop. Blocks the thread. */
   run(): void {
     this.#inbox.watch(this.#reactor, this);
+    // As process 1 of a container it inherits the children of others; otherwise it has none.
+    if (Deno.pid === 1) this.#reapRegularly();
     this.#reactor.run();
     this.#post({ kind: "stopped" });
   }
@@ -147,6 +153,11 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   onCommand(command: TunnelCommand): void {
     if (command.kind === "addresses") this.#addresses = command.addresses;
     else this.#stop();
+  }
+
+  #reapRegularly(): void {
+    this.#reactor.after(REAP_INTERVAL_MS, () => this.#reapRegularly());
+    reapOrphans(() => false);
   }
 
   /** Removes the socket file, closes every connection. */

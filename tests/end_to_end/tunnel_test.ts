@@ -9,7 +9,9 @@ import {
   writeAll,
 } from "../support/backend.ts";
 import { drain } from "../support/connections.ts";
+import { childrenOf } from "../support/exec_server.ts";
 import { freePort, type KeyedServer, writeKey } from "../support/keys.ts";
+import { isRoot } from "../support/program.ts";
 
 const PAGE = "<h1>a page</h1>\n";
 
@@ -224,3 +226,32 @@ Deno.test("a tunnel on TCP says who can use its key, and takes loopback addresse
   await using local = await open(`unix:${program.path("own.sock")}`);
   assertEquals(local.lines.filter((line) => line.includes("warning")), []);
 });
+
+Deno.test(
+  "a tunnel reaps what others have left where it is process 1 (needs root)",
+  { ignore: !isRoot },
+  async () => {
+    await using fixture = await forwardServer();
+    const { program, port } = fixture;
+    const fifo = program.path("fifo");
+    await program.execute(["mkfifo", fifo]);
+    const tunnel = new RunningTunnel(
+      program.command([
+        ...["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+        // `cat` is a child of the shell, and so of the tunnel that the shell becomes.
+        ...["sh", "-c", 'cat "$0" & exec ipcauth "$@"', fifo, "connect"],
+        ...[`--tcp=127.0.0.1:${port}`, `--key=${program.path("bob.key")}`],
+        ...["--listen", `unix:${program.path("tunnel.sock")}`],
+      ]).spawn(),
+    );
+    await using _tunnel = tunnel;
+    await tunnel.line("listening on ");
+    const [first] = childrenOf(tunnel.pid);
+    assertEquals(childrenOf(Number(first)).length > 0, true);
+    await Deno.writeTextFile(fifo, "");
+    for (const until = Date.now() + 10_000; childrenOf(Number(first)).length > 0;) {
+      assert(Date.now() < until, childrenOf(Number(first)).join(" "));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  },
+);
