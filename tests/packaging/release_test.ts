@@ -43,6 +43,7 @@ const CHANGELOG = `# Changelog
 const FACTS: ReleaseFacts = {
   tag: "v1.2.0",
   version: "1.2.0",
+  programVersion: "1.2.0",
   isCheckedOut: true,
   isOnMain: true,
   changelog: CHANGELOG,
@@ -51,17 +52,25 @@ const FACTS: ReleaseFacts = {
 
 Deno.test("whyNotReleased() names each reason", () => {
   assertEquals(whyNotReleased(FACTS), []);
-  assertEquals(whyNotReleased({ ...FACTS, tag: "v1.2.0-rc.1", version: "1.2.0-rc.1" }), []);
+  assertEquals(
+    whyNotReleased({
+      ...FACTS,
+      ...{ tag: "v1.2.0-rc.1", version: "1.2.0-rc.1", programVersion: "1.2.0-rc.1" },
+    }),
+    [],
+  );
   const cases: [Partial<ReleaseFacts>, RegExp][] = [
     [{ tag: "v1.2.1" }, /the tag is v1\.2\.1, and deno\.json says 1\.2\.0/],
     [
       {
         tag: "v1.2.0-beta",
         version: "1.2.0-beta",
+        programVersion: "1.2.0-beta",
         changelog: CHANGELOG.replace("1.2.0", "1.2.0-beta"),
       },
       /1\.2\.0-beta is neither/,
     ],
+    [{ programVersion: "1.1.0" }, /lib\/cli\/version\.json says 1\.1\.0, and deno\.json 1\.2\.0/],
     [{ isCheckedOut: false }, /not that of the tag/],
     [{ isOnMain: false }, /not on origin\/main/],
     [{ changelog: CHANGELOG.replace(" - 2026-11-26", "") }, /no section "## 1\.2\.0 - /],
@@ -108,7 +117,9 @@ Deno.test("release-check accepts a tag on main, and refuses it while the README 
       const path = join(tree, name);
       await Deno.writeTextFile(path, change(await Deno.readTextFile(path)));
     };
-    await edit("deno.json", (text) => text.replace(/"version": ".*"/, '"version": "7.0.0"'));
+    for (const name of ["deno.json", "lib/cli/version.json"]) {
+      await edit(name, (text) => text.replace(/"version": "[^"]*"/, '"version": "7.0.0"'));
+    }
     await edit("CHANGELOG.md", (text) => `${text}\n## 7.0.0 - 2026-12-24\n\n- A present.\n`);
     await edit("README.md", () => "No release has been published yet.\n");
     await edit("SECURITY.md", () => "The latest release.\n");

@@ -8,6 +8,7 @@
  */
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
+import program from "../../lib/cli/version.json" with { type: "json" };
 import { runProgram } from "../build/run_program.ts";
 import { ROOT } from "../build/root.ts";
 
@@ -16,6 +17,8 @@ export interface ReleaseFacts {
   readonly tag: string;
   /** The version in `deno.json`. */
   readonly version: string;
+  /** The version that the program prints. */
+  readonly programVersion: string;
   /** Whether the tag's commit is the tree's, and on the main branch. */
   readonly isCheckedOut: boolean;
   readonly isOnMain: boolean;
@@ -36,6 +39,9 @@ export function whyNotReleased(facts: ReleaseFacts): string[] {
   const reasons: string[] = [];
   if (!VERSION.test(version)) reasons.push(`deno.json: ${version} is neither X.Y.Z nor X.Y.Z-rc.N`);
   if (tag !== `v${version}`) reasons.push(`the tag is ${tag}, and deno.json says ${version}`);
+  if (facts.programVersion !== version) {
+    reasons.push(`lib/cli/version.json says ${facts.programVersion}, and deno.json ${version}`);
+  }
   if (!facts.isCheckedOut) reasons.push(`the tree is not that of the tag ${tag}`);
   if (!facts.isOnMain) reasons.push(`the commit of ${tag} is not on origin/main`);
   if (changelogSection(changelog, version) === null) {
@@ -82,6 +88,7 @@ async function readFacts(root: string, tag: string): Promise<ReleaseFacts> {
   return {
     tag,
     version: manifest.version,
+    programVersion: program.version,
     isCheckedOut: commit !== null && commit === head,
     isOnMain,
     changelog: await read("CHANGELOG.md"),
