@@ -74,6 +74,52 @@ Deno.test({
 });
 
 Deno.test({
+  name: "systemd: the server starts and serves without the system calls that the unit forbids " +
+    "(needs strace, socat and systemd-analyze)",
+  ignore: !["strace", "socat", "systemd-analyze"].every(isInstalled),
+  async fn() {
+    await using program = await Program.install();
+    const unit = await Deno.readTextFile(`${EXAMPLES}systemd/ipcauth.service`);
+    const sets = /^SystemCallFilter=~(.*)$/m.exec(unit)![1]!.split(" ");
+    const { stdout } = await program.execute(["systemd-analyze", "syscall-filter"]);
+    const calls = sets.flatMap((set) => membersOf(stdout, set));
+    assertEquals(["capset", "sched_setscheduler"].filter((call) => !calls.includes(call)), []);
+    const inject = `inject=${calls.map((call) => `?${call}`).join(",")}:error=EPERM`;
+    const path = program.path("a.sock");
+    const config = await program.write(
+      "config.yaml",
+      `listeners: [{ unix: ${path}, service: { exec: [/bin/echo, hello] } }]\n`,
+    );
+    const strace = [
+      "strace",
+      "--follow-forks",
+      "-D",
+      "--output=/dev/null",
+      "-e",
+      inject,
+    ];
+    const serve = ["ipcauth", "serve", "--config", config, "--log-format=json"];
+    await using server = new RunningServer(program.command([...strace, ...serve]).spawn());
+    await server.event("listen");
+    const client = await program.execute(["socat", "-u", `UNIX:${path}`, "-"]);
+    assertEquals(client.stdout, "hello\n");
+  },
+});
+
+/** The system calls of a set, and of those in it, in the output of `syscall-filter`. */
+function membersOf(listing: string, set: string): string[] {
+  const lines = listing.split("\n");
+  const members: string[] = [];
+  for (const line of lines.slice(lines.indexOf(set) + 1)) {
+    const member = line.trim();
+    if (member === "" || !line.startsWith(" ")) break;
+    if (member.startsWith("#")) continue;
+    members.push(...(member.startsWith("@") ? membersOf(listing, member) : [member]));
+  }
+  return members;
+}
+
+Deno.test({
   name: "systemd: its own socket activation starts the server (needs systemd-socket-activate)",
   ignore: !isInstalled("systemd-socket-activate"),
   async fn() {
