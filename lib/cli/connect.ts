@@ -135,7 +135,8 @@ async function runConsole(
     ? null
     : await encryptedStream(connection, connection.seal);
   const socket = stream ?? new PolledSocket(connection.descriptor);
-  const { client, welcome } = await RpcClient.open(socket, where, context.environment.uid);
+  const refusable = stream === null ? context.environment.uid : null;
+  const { client, welcome } = await RpcClient.open(socket, where, refusable);
   try {
     // Over TCP the HELLO record has named the user already.
     const session = user === null || service !== null

@@ -11,7 +11,7 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { hostPortText, NameError, resolveHost, type SocketAddress } from "../libc/inet_address.ts";
 import { BROKEN, receive, send, WOULD_BLOCK } from "../libc/sockets.ts";
-import { setTcpOptions, setUserTimeout } from "../libc/tcp_socket.ts";
+import { setTcpOptions } from "../libc/tcp_socket.ts";
 import { waitFor } from "../libc/poll.ts";
 import type { ConnectError } from "../net/connector.ts";
 import { TcpConnector } from "../net/tcp_connector.ts";
@@ -61,8 +61,6 @@ export function connectWithKey(to: HostPort, key: Uint8Array, hello: Hello): Key
     if (descriptor === null) continue;
     try {
       setTcpOptions(descriptor);
-      // Nothing watches this connection (PeerWatch), and a service may take its time to read.
-      setUserTimeout(descriptor, 0);
       const handshake = new ClientHandshake(key, hello);
       const connection = authenticate(descriptor, where, handshake, deadline);
       if (connection !== null) return connection;

@@ -18,7 +18,8 @@ import {
   STDIN,
   STDOUT,
 } from "../libc/standard_streams.ts";
-import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
+import { setUserTimeout, unacknowledgedBytes, USER_TIMEOUT_MS } from "../libc/tcp_socket.ts";
+import { peerState } from "../net/peer_watch.ts";
 import type { Seal } from "../net/relay_end.ts";
 import type { RecordError } from "../net/relay_outcome.ts";
 
@@ -30,6 +31,8 @@ const FIN_BYTES = 256;
  * The longest wait between two looks at whether the service has read the input, in milliseconds.
  */
 const MAX_TAKING_MS = 64;
+/** How often a server on TCP is looked at in the time for which it may acknowledge nothing. */
+const CHECKS_PER_TIMEOUT = 4;
 const NOTHING = new Uint8Array(0);
 
 /** The service's side of a pipe. */
@@ -49,12 +52,17 @@ export interface PipeConnection {
  * @param onNoData The failure to throw when the service closes first and without a byte; null where
  * the access check has accepted the client before. On a Unix socket a refused client sees nothing
  * else.
- * @throws {Failure} `onNoData`, 65 when the stream was truncated or changed, 71 when standard input
- * cannot be read or standard output not be written.
+ * @param peerTimeoutMs How long a server on TCP may acknowledge nothing, in milliseconds.
+ * @throws {Failure} `onNoData`, 65 when the stream was truncated or changed or the server has gone,
+ * 71 when standard input cannot be read or standard output not be written.
  * @throws {Deno.errors.BrokenPipe} When the output's reader has closed its end.
  */
-export function pipe(connection: PipeConnection, onNoData: Failure | null): void {
-  const running = new Pipe(connection);
+export function pipe(
+  connection: PipeConnection,
+  onNoData: Failure | null,
+  peerTimeoutMs: number = USER_TIMEOUT_MS,
+): void {
+  const running = new Pipe(connection, peerTimeoutMs);
   try {
     const outcome = running.run();
     if (outcome === "no-data" && onNoData !== null) throw onNoData;
@@ -90,12 +98,20 @@ class Pipe {
   #outputEnded = false;
   #sentAny = false;
   #receivedAny = false;
+  readonly #peerTimeoutMs: number;
+  /** When the server is looked at again, on the clock of `performance.now()`. */
+  #nextCheck: number;
   /** Thrown once everything before it is written. */
   #failure: Failure | null = null;
 
-  constructor({ descriptor, seal, received }: PipeConnection) {
+  constructor({ descriptor, seal, received }: PipeConnection, peerTimeoutMs: number) {
     this.#socket = descriptor;
     this.#seal = seal;
+    this.#peerTimeoutMs = peerTimeoutMs;
+    // Only sealed connections are TCP. A service may take its time to read, and the kernel would
+    // count a closed window as no answer.
+    if (seal !== null) setUserTimeout(descriptor, 0);
+    this.#nextCheck = seal === null ? Infinity : performance.now();
     if (received.length > 0) this.#take(received);
   }
 
@@ -127,12 +143,13 @@ class Pipe {
     const awaitsTaking = this.#awaitsTaking;
     // No event reports that the peer has read. The bytes are counted before the hang-up is looked
     // for: a server that refuses hangs up first, and discards its input then.
+    const untilCheck = this.#checkServer();
     const isRead = awaitsTaking && unacknowledgedBytes(this.#socket) === 0;
     const [input, socket, output] = this.#polls.wait([
       { number: wantsInput ? STDIN : -1, input: true },
       { number: watchesSocket ? this.#socket.number : -1, input: mayRead, output: maySend },
       { number: this.#unwritten.length > 0 ? STDOUT : -1, output: true },
-    ], isRead ? 0 : awaitsTaking ? this.#takingMs : -1);
+    ], isRead ? 0 : awaitsTaking ? this.#takingMs : untilCheck);
     if (isRead && !socket!.hungUp) this.#inputTaken = true;
     if (awaitsTaking) this.#takingMs = Math.min(2 * this.#takingMs, MAX_TAKING_MS);
     if (output!.ready) this.#write();
@@ -140,6 +157,26 @@ class Pipe {
     if (socket!.hungUp) this.#breakSending();
     if (maySend && socket!.ready || awaitsTaking) this.#flush();
     if (input!.ready && !this.#sendingEnded) this.#read();
+  }
+
+  /**
+   * Ends the pipe where the server has gone with bytes on their way to it, which no event reports
+   * before the kernel gives up after about 15 minutes. One that answers and does not read is waited
+   * for.
+   *
+   * @returns The time until the next look, in whole milliseconds; −1 for never.
+   */
+  #checkServer(): number {
+    if (this.#nextCheck === Infinity || this.#receivingEnded) return -1;
+    const now = performance.now();
+    if (now >= this.#nextCheck) {
+      this.#nextCheck = now + this.#peerTimeoutMs / CHECKS_PER_TIMEOUT;
+      if (peerState(this.#socket, this.#peerTimeoutMs) === "lost") {
+        this.#fail("the server acknowledges nothing: it, or the network to it, is gone");
+        return 0;
+      }
+    }
+    return Math.ceil(this.#nextCheck - now);
   }
 
   /**
@@ -199,13 +236,13 @@ class Pipe {
     if (count === WOULD_BLOCK) return;
     if (count > 0) {
       if (!this.#answerEnded) this.#take(this.#answer.subarray(0, count));
-      else this.#fail("unexpected");
+      else this.#fail(SENTENCES.unexpected);
       return;
     }
     this.#receivingEnded = true;
     // unix(7): the peer has closed and left input unread. What it sent before has been received.
     if (count === BROKEN) this.#breakSending();
-    if (this.#seal !== null && !this.#answerEnded) this.#fail("truncated");
+    if (this.#seal !== null && !this.#answerEnded) this.#fail(SENTENCES.truncated);
     this.#answerEnded = true;
   }
 
@@ -220,13 +257,11 @@ class Pipe {
     const { length, ended, error } = this.#seal.open(chunk, out);
     this.#unwritten = out.subarray(0, length);
     if (ended) this.#answerEnded = true;
-    if (error !== null) this.#fail(error);
+    if (error !== null) this.#fail(SENTENCES[error]);
   }
 
-  #fail(error: RecordError): void {
-    this.#end(
-      new Failure(`The stream is incomplete: ${SENTENCES[error]}`, { exit: ExitCode.data }),
-    );
+  #fail(why: string): void {
+    this.#end(new Failure(`The stream is incomplete: ${why}`, { exit: ExitCode.data }));
   }
 
   /** Ends both directions with a failure. */

@@ -88,15 +88,16 @@ export class RpcClient {
    *
    * @param socket A connection to a server. It belongs to the client, and is destroyed on failure.
    * @param where The server's path or address, for messages.
-   * @param uid The caller's uid, for the message and the hint of a refusal.
+   * @param uid The caller's uid, for the message and the hint of a refusal; null where the access
+   * check has accepted the caller before, so that an end is no refusal.
    * @param timeoutMs How long the welcome may take, in milliseconds.
-   * @throws {Failure} 77 when the server closes without sending a byte, 65 when it is not a
-   * console.
+   * @throws {Failure} 77 when the server closes without sending a byte, 69 when it does so after
+   * the access check, 65 when it is not a console.
    */
   static async open(
     socket: ConsoleSocket,
     where: string,
-    uid: number,
+    uid: number | null,
     timeoutMs: number = WELCOME_TIMEOUT_MS,
   ): Promise<{ client: RpcClient; welcome: Welcome }> {
     const client = new RpcClient(socket);
@@ -111,11 +112,7 @@ export class RpcClient {
             throw connectFailure(`${where}: ${failure.cause.message}`, failure.exit);
           }
           if (failure !== null) throw notAConsole(where, failure.message);
-          throw connectFailure(
-            `${where} refuses uid ${uid}`,
-            ExitCode.refused,
-            `ipcauth users check ${uid}, run by the server's administrator, says why`,
-          );
+          throw uid === null ? endedAtOnce(where) : refused(where, uid);
         }),
       ]);
       return { client, welcome };
@@ -234,6 +231,22 @@ export class RpcClient {
 
 /** The server's first line is not the welcome of a console. */
 class WelcomeError extends Error {}
+
+function refused(where: string, uid: number): Failure {
+  return connectFailure(
+    `${where} refuses uid ${uid}`,
+    ExitCode.refused,
+    `ipcauth users check ${uid}, run by the server's administrator, says why`,
+  );
+}
+
+function endedAtOnce(where: string): Failure {
+  return connectFailure(
+    `${where} has accepted the key, and has closed the session before its console has begun`,
+    ExitCode.unavailable,
+    "try again; the server's log has the reason",
+  );
+}
 
 function notAConsole(where: string, why: string): Failure {
   return connectFailure(

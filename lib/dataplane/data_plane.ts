@@ -188,7 +188,10 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       events,
       executables: new ExecutableLookup(),
       authorizer: new Authorizer(liveConfig, hostFacts, sessions, names, this.#clock),
-      handshakes: new HandshakeQueue(() => liveConfig.config.limits.maxPendingHandshakes),
+      handshakes: new HandshakeQueue(
+        () => liveConfig.config.limits.maxPendingHandshakes,
+        (error) => events.logError(error),
+      ),
       names,
       hostFacts,
       serverUid: hostFacts.serverUid,

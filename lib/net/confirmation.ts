@@ -14,14 +14,19 @@ const MAX_INTERVAL_MS = 250;
 export class Confirmation {
   readonly #reactor: Reactor;
   readonly #onCheck: () => void;
+  readonly #onFault: () => void;
   #pending = -1;
   #since = 0;
   #timer: Timer | null = null;
 
-  /** @param onCheck Called again and again until {@linkcode cancel}. */
-  constructor(reactor: Reactor, onCheck: () => void) {
+  /**
+   * @param onCheck Called again and again until {@linkcode cancel}.
+   * @param onFault Called when it threw.
+   */
+  constructor(reactor: Reactor, onCheck: () => void, onFault: () => void) {
     this.#reactor = reactor;
     this.#onCheck = onCheck;
+    this.#onFault = onFault;
   }
 
   /**
@@ -41,7 +46,7 @@ export class Confirmation {
       this.#timer = this.#reactor.after(interval, () => {
         this.#timer = null;
         this.#onCheck();
-      });
+      }, this.#onFault);
     }
     return unchanged;
   }

@@ -20,6 +20,20 @@ import {
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
 
+/**
+ * Asks the kernel how a peer stands: gone, answering without reading, or neither.
+ *
+ * @param timeoutMs How long a peer may acknowledge nothing, in milliseconds.
+ * @throws {SystemError} When it is no TCP socket.
+ */
+export function peerState(socket: Descriptor, timeoutMs: number): "lost" | "slow" | "fine" {
+  if (unacknowledgedBytes(socket) === 0) return "fine";
+  const { inFlight, probes, ageMs } = acknowledgementStatus(socket);
+  if (ageMs >= timeoutMs && (inFlight > 0 || probes >= LOST_PROBES)) return "lost";
+  // Bytes wait and none is on its way: the peer's window is closed.
+  return inFlight === 0 ? "slow" : "fine";
+}
+
 /** How many probes of a closed window are unanswered when its peer has gone: one is on its way. */
 const LOST_PROBES = 2;
 
@@ -28,6 +42,8 @@ export interface WatchedPeer {
   readonly descriptor: Descriptor;
   /** The peer has acknowledged nothing for too long. */
   onPeerLost(): void;
+  /** The peer cannot be watched, which is an internal error: its connection is ended. */
+  onFault(): void;
 }
 
 /** Watches the peers of a thread: a few system calls for each in half a minute. */
@@ -60,23 +76,28 @@ export class PeerWatch {
     return reactor.after(this.#timeoutMs / 4, () => {
       this.#timer = this.#peers.size > 0 ? this.#schedule(reactor) : null;
       const report = (error: unknown) => reactor.report(error);
-      guardEach([...this.#peers], ([peer, isSlow]) => this.#check(peer, isSlow), report);
+      guardEach([...this.#peers], ([peer, isSlow]) => this.#checkOrEnd(peer, isSlow), report);
     });
+  }
+
+  #checkOrEnd(peer: WatchedPeer, wasSlow: boolean): void {
+    try {
+      this.#check(peer, wasSlow);
+    } catch (error) {
+      peer.onFault();
+      throw error;
+    }
   }
 
   #check(peer: WatchedPeer, wasSlow: boolean): void {
     // Another peer's end may have closed it in this turn.
     if (!peer.descriptor.isOpen) return;
-    let isSlow = false;
-    if (unacknowledgedBytes(peer.descriptor) > 0) {
-      const { inFlight, probes, ageMs } = acknowledgementStatus(peer.descriptor);
-      if (ageMs >= this.#timeoutMs && (inFlight > 0 || probes >= LOST_PROBES)) {
-        peer.onPeerLost();
-        return;
-      }
-      // Bytes wait and none is on its way: the peer's window is closed.
-      isSlow = inFlight === 0;
+    const state = peerState(peer.descriptor, this.#timeoutMs);
+    if (state === "lost") {
+      peer.onPeerLost();
+      return;
     }
+    const isSlow = state === "slow";
     if (isSlow === wasSlow) return;
     this.#peers.set(peer, isSlow);
     setUserTimeout(peer.descriptor, isSlow ? 0 : this.#timeoutMs);

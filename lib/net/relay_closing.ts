@@ -49,7 +49,11 @@ export class RelayClosing {
 
   /** Records how many bytes wait. @returns How long there have been as many, in milliseconds. */
   #record(pending: number): number {
-    this.#confirmation ??= new Confirmation(this.#reactor, () => this.check());
+    this.#confirmation ??= new Confirmation(
+      this.#reactor,
+      () => this.check(),
+      () => this.#close("error"),
+    );
     return this.#confirmation.record(pending);
   }
 
@@ -198,11 +202,13 @@ export class RelayClosing {
     this.#confirmation?.cancel();
     const isCut = reason !== "end";
     const [first, second] = [this.#first, this.#second];
-    const unconfirmedIn = second.unconfirmed;
-    const unconfirmedOut = first.unconfirmed;
-    const isIncomplete = isCut && (!first.ended || unconfirmedIn > 0);
+    let [unconfirmedIn, unconfirmedOut] = [0, 0];
     const steps = [
-      () => isIncomplete && this.#owner.onRelayCut?.(reason),
+      () => unconfirmedIn = second.unconfirmed,
+      () => unconfirmedOut = first.unconfirmed,
+      () => {
+        if (isCut && (!first.ended || unconfirmedIn > 0)) this.#owner.onRelayCut?.(reason);
+      },
       () => first.close(isCut),
       () => second.close(isCut),
       () =>

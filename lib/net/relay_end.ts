@@ -181,15 +181,18 @@ export class RelayEnd implements Watcher, WatchedPeer {
   close(abruptly: boolean): void {
     this.#peers?.delete(this);
     this.seal?.wipe();
-    if (this.#descriptor !== null && this.#mayReset(this.#descriptor, abruptly)) {
-      resetOnClose(this.#descriptor);
+    try {
+      if (this.#descriptor !== null && this.#mayReset(this.#descriptor, abruptly)) {
+        resetOnClose(this.#descriptor);
+      }
+    } finally {
+      this.#registration?.close();
+      this.#descriptor?.close();
+      this.#registration = null;
+      this.#descriptor = null;
+      this.received = null;
+      this.unsent = null;
     }
-    this.#registration?.close();
-    this.#descriptor?.close();
-    this.#registration = null;
-    this.#descriptor = null;
-    this.received = null;
-    this.unsent = null;
   }
 
   /**

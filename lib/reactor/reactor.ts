@@ -198,9 +198,14 @@ export class Reactor {
     this.#requested.push(registration);
   }
 
-  /** Runs a function once, after a number of milliseconds. */
-  after(milliseconds: number, run: () => void): Timer {
-    return this.#timers.add(this.now() + milliseconds, run);
+  /**
+   * Runs a function once, after a number of milliseconds.
+   *
+   * @param onFault Called when the function threw, as {@linkcode Watcher.onFault}: what it was to
+   * end is released.
+   */
+  after(milliseconds: number, run: () => void, onFault: (() => void) | null = null): Timer {
+    return this.#timers.add(this.now() + milliseconds, run, onFault);
   }
 
   /** Runs until {@linkcode stop}. Blocks the thread. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { guardEach } from "../errors.ts";
+
 /** How many cancelled timers the heap may hold before they are removed. */
 const MAX_CANCELLED = 64;
 
@@ -23,11 +25,19 @@ export class Timer {
   /** Milliseconds on the reactor's clock. */
   readonly due: number;
   #run: (() => void) | null;
+  /** Releases what the function was to end, where it threw. */
+  readonly onFault: (() => void) | null;
   readonly #onCancel: () => void;
 
-  constructor(due: number, run: () => void, onCancel: () => void) {
+  constructor(
+    due: number,
+    run: () => void,
+    onFault: (() => void) | null,
+    onCancel: () => void,
+  ) {
     this.due = due;
     this.#run = run;
+    this.onFault = onFault;
     this.#onCancel = onCancel;
   }
 
@@ -73,9 +83,10 @@ export class Timers {
    *
    * @param due Milliseconds on the clock that is passed to {@linkcode runDue}.
    * @param run The function to run.
+   * @param onFault Called when it threw.
    */
-  add(due: number, run: () => void): Timer {
-    const timer = new Timer(due, run, this.#countCancelled);
+  add(due: number, run: () => void, onFault: (() => void) | null = null): Timer {
+    const timer = new Timer(due, run, onFault, this.#countCancelled);
     this.#insert(timer);
     return timer;
   }
@@ -95,16 +106,18 @@ export class Timers {
   /**
    * Fires every timer that is due. A timer added meanwhile waits for the next call.
    *
-   * @param onFault Receives what a function threw; the other timers still fire.
+   * @param report Receives what a function threw; the other timers still fire.
    */
-  runDue(now: number, onFault: (error: unknown) => void): void {
+  runDue(now: number, report: (error: unknown) => void): void {
     const due: Timer[] = [];
     while (this.#heap[0] !== undefined && this.#heap[0].due <= now) due.push(this.#pop());
     for (const timer of due) {
       try {
         timer.fire();
       } catch (error) {
-        onFault(error);
+        const errors = [error];
+        guardEach([timer.onFault], (release) => release?.(), (second) => errors.push(second));
+        errors.forEach((one) => report(one));
       }
     }
   }

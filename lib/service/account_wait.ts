@@ -106,12 +106,15 @@ class AccountWait implements SessionHandle {
   #end(reason: CloseReason): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#timer.cancel();
-    this.#cancelAsk();
-    const { seal, descriptor } = this.#client.take();
-    seal?.wipe();
-    if (descriptor.isOpen) drainAndClose(descriptor);
-    this.#session.recordBytes({ in: 0, out: 0 });
-    this.#session.end(reason);
+    try {
+      this.#timer.cancel();
+      this.#cancelAsk();
+      const { seal, descriptor } = this.#client.take();
+      seal?.wipe();
+      if (descriptor.isOpen) drainAndClose(descriptor);
+    } finally {
+      this.#session.recordBytes({ in: 0, out: 0 });
+      this.#session.end(reason);
+    }
   }
 }

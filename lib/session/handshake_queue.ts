@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { guardEach } from "../errors.ts";
 import { SourceShares } from "./source_shares.ts";
 
 /** An access check in progress. */
@@ -25,12 +26,17 @@ export interface QueuedHandshake {
  */
 export class HandshakeQueue {
   readonly #limit: () => number;
+  readonly #onError: (error: unknown) => void;
   readonly #unopened = new SourceShares<QueuedHandshake>();
   readonly #opened = new SourceShares<QueuedHandshake>();
 
-  /** @param limit How many access checks may be in progress now. */
-  constructor(limit: () => number) {
+  /**
+   * @param limit How many access checks may be in progress now.
+   * @param onError Receives what an eviction threw. It keeps no other access check from its own.
+   */
+  constructor(limit: () => number, onError: (error: unknown) => void) {
     this.#limit = limit;
+    this.#onError = onError;
   }
 
   /** How many access checks are in progress. */
@@ -58,8 +64,7 @@ export class HandshakeQueue {
   /** Ends every access check, when the server stops. */
   clear(): void {
     for (const handshake of [...this.#unopened, ...this.#opened]) {
-      this.remove(handshake);
-      handshake.evict("handshake-timeout");
+      this.#evict(handshake, "handshake-timeout");
     }
   }
 
@@ -68,7 +73,11 @@ export class HandshakeQueue {
     const isFromOpened = this.#unopened.size === 0 || this.#opened.size > 0 && 2 * opened > limit;
     const handshake = (isFromOpened ? this.#opened : this.#unopened).drawFromLargest();
     if (handshake === undefined) throw new Error("a full queue of access checks is empty");
+    this.#evict(handshake, "over-limit");
+  }
+
+  #evict(handshake: QueuedHandshake, reason: "over-limit" | "handshake-timeout"): void {
     this.remove(handshake);
-    handshake.evict("over-limit");
+    guardEach([handshake], (one) => one.evict(reason), this.#onError);
   }
 }

@@ -29,7 +29,7 @@ export class IdleTimer {
     this.#activity = activity;
     this.#limitMs = limitMs;
     // Not checked here: a session is terminated through its handle, which is attached later.
-    this.#timer = reactor.after(limitMs, () => this.#check());
+    this.#timer = this.#after(limitMs);
   }
 
   /**
@@ -52,9 +52,15 @@ export class IdleTimer {
     this.#timer.cancel();
   }
 
+  #after(milliseconds: number): Timer {
+    // A session that could not be terminated is open still.
+    const tryAgain = () => void (this.#timer = this.#after(this.#limitMs));
+    return this.#reactor.after(milliseconds, () => this.#check(), tryAgain);
+  }
+
   #check(): void {
     const idle = this.#reactor.now() - this.#activity.lastActivity;
     if (idle >= this.#limitMs) this.#session.terminate("idle");
-    else this.#timer = this.#reactor.after(this.#limitMs - idle, () => this.#check());
+    else this.#timer = this.#after(this.#limitMs - idle);
   }
 }

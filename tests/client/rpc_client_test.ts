@@ -48,6 +48,17 @@ Deno.test("a server that closes without sending a byte has refused the caller", 
   assertStringIncludes(hint!, "ipcauth users check 578");
 });
 
+Deno.test("a server that closes after it has accepted a key has refused no user", async () => {
+  await using pair = socketPair();
+  pair.server.end();
+  const { message, exit } = await assertRejects(
+    () => RpcClient.open(pair.client, WHERE, null),
+    Failure,
+  );
+  assertStringIncludes(message, "has accepted the key, and has closed the session");
+  assertEquals(exit, ExitCode.unavailable);
+});
+
 Deno.test("a server that resets the connection has refused the caller", async () => {
   await using pair = socketPair();
   const opening = assertRejects(() => RpcClient.open(pair.client, WHERE, 578), Failure);

@@ -15,7 +15,9 @@ import { tcpPair } from "../support/relay_harness.ts";
 const IPPROTO_TCP = 6;
 const TCP_USER_TIMEOUT = 18;
 
-const CHILD = fromFileUrl(new URL("../support/unplugged_peer.ts", import.meta.url));
+function fail(): never {
+  throw new Error("the peer cannot be watched");
+}
 
 Deno.test("an accepted connection ends when its bytes are not acknowledged for two minutes", () => {
   const [near, far] = tcpPair();
@@ -43,7 +45,7 @@ Deno.test("a peer that answers and does not read is not taken for one that has g
   const [near, far] = tcpPair();
   let lost = 0;
   const watch = new PeerWatch(400);
-  watch.add(reactor, { descriptor: near, onPeerLost: () => lost++ });
+  watch.add(reactor, { descriptor: near, onPeerLost: () => lost++, onFault: fail });
   const option = () => readOption(near.number, IPPROTO_TCP, TCP_USER_TIMEOUT);
   while (send(near, new Uint8Array(1 << 20)) > 0);
   for (let checks = 0; checks < 50 && option() !== 0; checks++) reactor.turn(100);
@@ -60,11 +62,20 @@ Deno.test("a peer that answers and does not read is not taken for one that has g
   for (const descriptor of [near, far]) descriptor.close();
 });
 
-Deno.test(
-  "a peer that has gone with bytes on their way is lost (needs root)",
-  { ignore: !isRoot },
-  async () => {
-    const line = [Deno.execPath(), "run", "--quiet", "--allow-all", CHILD, "400"];
-    assertEquals(await output(["unshare", "--net", ...line]), "lost\n");
-  },
-);
+for (
+  const [what, script, sentence] of [
+    ["a peer that has gone with bytes on their way is lost", "unplugged_peer", "lost"],
+    [
+      "connect --pipe ends when its server has gone with bytes on their way",
+      "unplugged_pipe",
+      "The stream is incomplete: the server acknowledges nothing: it, or the network to it, is gone",
+    ],
+  ] as const
+) {
+  Deno.test(`${what} (needs root)`, { ignore: !isRoot }, async () => {
+    const child = fromFileUrl(new URL(`../support/${script}.ts`, import.meta.url));
+    const line = [Deno.execPath(), "run", "--quiet", "--allow-all", child, "400"];
+    const bounded = ["timeout", "60", "unshare", "--net", ...line];
+    assertEquals(await output(bounded), `${sentence}\n`);
+  });
+}

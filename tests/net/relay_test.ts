@@ -539,3 +539,18 @@ Deno.test("a relay reports that the client's stream was cut, unless it had ended
     assertEquals(cuts, [["error"], [], ["error"]], client);
   }
 });
+
+Deno.test("a relay whose last check fails is closed, and the error is reported", () => {
+  const errors: unknown[] = [];
+  using harness = new RelayHarness(undefined, (error) => errors.push(error));
+  const fixture = harness.join("sealed", "unix");
+  // Both directions have ended, and end-of-file of the connection is waited for.
+  fixture.backend.finish();
+  fixture.client.sendFin();
+  harness.until(() => fixture.backend.end === "end" && fixture.client.end === "end");
+  assertEquals(fixture.isClosed, false);
+  fixture.owned[0].close();
+  harness.until(() => fixture.isClosed, []);
+  assertEquals(fixture.outcomes.map(({ reason }) => reason), ["error"]);
+  assertEquals([errors.length > 0, harness.reactor.waiting], [true, 0]);
+});

@@ -76,6 +76,21 @@ Deno.test("a callback that throws does not prevent the others", () => {
   assertEquals(String(faults), "Error: a bug");
 });
 
+Deno.test("what a callback that throws was to end is released, and every error is reported", () => {
+  const timers = new Timers();
+  const released: string[] = [];
+  const bug = (name: string) => () => {
+    throw new Error(name);
+  };
+  timers.add(1, bug("first"), () => released.push("first"));
+  timers.add(2, bug("second"), bug("release"));
+  timers.add(3, () => {}, () => released.push("third"));
+  const faults: unknown[] = [];
+  timers.runDue(5, (error) => faults.push(error));
+  assertEquals(released, ["first"]);
+  assertEquals(String(faults), "Error: first,Error: second,Error: release");
+});
+
 function rethrow(error: unknown): never {
   throw error;
 }

@@ -27,10 +27,14 @@ function fill(queue: HandshakeQueue, count: number, source: string, hasOpened = 
   });
 }
 
+function fail(error: unknown): never {
+  throw error;
+}
+
 const inside = (all: readonly Pending[]) => all.filter(({ evicted }) => evicted === null).length;
 
 Deno.test("HandshakeQueue is bounded, and evicts one for each that does not fit", () => {
-  const queue = new HandshakeQueue(() => 8);
+  const queue = new HandshakeQueue(() => 8, fail);
   const all = fill(queue, 100, "192.0.2.1");
   assertEquals(queue.size, 8);
   assertEquals(inside(all), 8);
@@ -38,7 +42,7 @@ Deno.test("HandshakeQueue is bounded, and evicts one for each that does not fit"
 });
 
 Deno.test("HandshakeQueue: no source pushes out another's", () => {
-  const queue = new HandshakeQueue(() => 8);
+  const queue = new HandshakeQueue(() => 8, fail);
   const own = fill(queue, 2, "192.0.2.1");
   fill(queue, 1_000, "192.0.2.2");
   assertEquals(inside(own), 2);
@@ -51,7 +55,7 @@ Deno.test("HandshakeQueue evicts at random: no place is safe, and none is lost a
   let oldest = 0;
   let newest = 0;
   for (let round = 0; round < 400; round++) {
-    const queue = new HandshakeQueue(() => 4);
+    const queue = new HandshakeQueue(() => 4, fail);
     const all = fill(queue, 5, "192.0.2.1");
     if (all[0]!.evicted !== null) oldest++;
     if (all[3]!.evicted !== null) newest++;
@@ -61,7 +65,7 @@ Deno.test("HandshakeQueue evicts at random: no place is safe, and none is lost a
 });
 
 Deno.test("HandshakeQueue: what has opened outlasts what has not, from any number of sources", () => {
-  const queue = new HandshakeQueue(() => 8);
+  const queue = new HandshakeQueue(() => 8, fail);
   const keyed = fill(queue, 1, "192.0.2.1")[0]!;
   keyed.hasOpened = true;
   queue.markOpened(keyed);
@@ -72,7 +76,7 @@ Deno.test("HandshakeQueue: what has opened outlasts what has not, from any numbe
 });
 
 Deno.test("HandshakeQueue: recorded first messages take no more than half of it for ever", () => {
-  const queue = new HandshakeQueue(() => 8);
+  const queue = new HandshakeQueue(() => 8, fail);
   const replayed = fill(queue, 100, "192.0.2.66", true);
   const fresh = fill(queue, 4, "192.0.2.1");
   fill(queue, 100, "192.0.2.66", true);
@@ -85,7 +89,7 @@ Deno.test("HandshakeQueue: recorded first messages take no more than half of it 
 });
 
 Deno.test("HandshakeQueue forgets what has ended, and clears the rest", () => {
-  const queue = new HandshakeQueue(() => 8);
+  const queue = new HandshakeQueue(() => 8, fail);
   const [one, two] = fill(queue, 2, "192.0.2.1");
   const [three] = fill(queue, 1, "192.0.2.2", true);
   queue.remove(one!);
@@ -98,6 +102,24 @@ Deno.test("HandshakeQueue forgets what has ended, and clears the rest", () => {
     "handshake-timeout",
     "handshake-timeout",
   ]);
+});
+
+Deno.test("HandshakeQueue: an eviction that fails keeps no other access check from its own", () => {
+  const errors: unknown[] = [];
+  const queue = new HandshakeQueue(() => 3, (error) => errors.push(error));
+  const bug = new Error("cannot be evicted");
+  const all = fill(queue, 3, "192.0.2.1");
+  for (const one of all) {
+    const { evict } = one;
+    one.evict = (reason) => {
+      evict.call(one, reason);
+      throw bug;
+    };
+  }
+  const [added] = fill(queue, 1, "192.0.2.2");
+  assertEquals([inside(all), queue.size, errors], [2, 3, [bug]]);
+  queue.clear();
+  assertEquals([inside([...all, added!]), queue.size, errors], [0, 0, [bug, bug, bug]]);
 });
 
 Deno.test("SourceShares finds the largest share after any additions and removals", () => {

@@ -203,6 +203,8 @@ export class RelayFixture {
   readonly client: TestPeer;
   readonly backend: TestPeer;
   readonly relay: Relay;
+  /** The relay's own descriptors. */
+  readonly owned: readonly [Descriptor, Descriptor];
   /** Each outcome the relay has reported; there should be one. */
   outcomes: RelayOutcome[] = [];
   /** The reasons for which the client's stream was cut. */
@@ -218,6 +220,7 @@ export class RelayFixture {
     const [one, other] = [endOf(client), endOf(backend)];
     this.client = one.peer;
     this.backend = other.peer;
+    this.owned = [one.end.descriptor, other.end.descriptor];
     this.relay = new Relay(
       reactor,
       buffers,
@@ -256,12 +259,16 @@ function endOf(kind: Kind) {
 
 /** A reactor and the relays on it, with their peers. */
 export class RelayHarness {
-  readonly reactor = new Reactor();
+  readonly reactor: Reactor;
   readonly buffers: RelayBuffers;
   readonly fixtures: RelayFixture[] = [];
 
-  /** @param peerTimeoutMs How long a peer may take nothing at the end; two minutes by default. */
-  constructor(peerTimeoutMs?: number) {
+  /**
+   * @param peerTimeoutMs How long a peer may take nothing at the end; two minutes by default.
+   * @param report Receives internal errors; by default they fail the test.
+   */
+  constructor(peerTimeoutMs?: number, report?: (error: unknown) => void) {
+    this.reactor = new Reactor(report);
     this.buffers = new RelayBuffers(peerTimeoutMs);
   }
 

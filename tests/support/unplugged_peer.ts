@@ -22,6 +22,10 @@ const lost = () => {
   console.log("lost");
   reactor.stop();
 };
-new PeerWatch(Number(Deno.args[0])).add(reactor, { descriptor: near, onPeerLost: lost });
+new PeerWatch(Number(Deno.args[0])).add(reactor, {
+  descriptor: near,
+  onPeerLost: lost,
+  onFault: () => console.log("fault"),
+});
 reactor.run();
 far.close();

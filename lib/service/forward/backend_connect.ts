@@ -155,12 +155,15 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
   #end(reason: CloseReason): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#cancelAttempts();
-    const { seal, descriptor } = this.#client.take();
-    seal?.wipe();
-    // Already closed if `#join` failed.
-    if (descriptor.isOpen) drainAndClose(descriptor);
-    this.#session.recordBytes({ in: 0, out: 0 });
-    this.#session.end(reason);
+    try {
+      this.#cancelAttempts();
+      const { seal, descriptor } = this.#client.take();
+      seal?.wipe();
+      // Already closed if `#join` failed.
+      if (descriptor.isOpen) drainAndClose(descriptor);
+    } finally {
+      this.#session.recordBytes({ in: 0, out: 0 });
+      this.#session.end(reason);
+    }
   }
 }
