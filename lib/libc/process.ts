@@ -128,7 +128,7 @@ const OTHER_THREADS_DESCRIPTORS = 64;
 
 /**
  * Starts a process that has a limit of open files from its first instruction, whatever user it
- * becomes: this process has the limit meanwhile, and the child inherits it.
+ * becomes: this process has the soft limit meanwhile, and the child inherits it.
  *
  * Where this process has so many open files that another thread could meet the limit, it is set
  * afterwards. Then the program may see another one at first, and keeps that where this process may
@@ -143,13 +143,16 @@ export function spawnWithFileLimit<Started extends { readonly pid: number }>(
   free: Descriptor,
   start: () => Started,
 ): Started {
-  if (BigInt(free.number + OTHER_THREADS_DESCRIPTORS) > limit[0]!) {
+  const own = new BigUint64Array(2);
+  const isKnown = libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(own.buffer)) === 0;
+  const isFar = BigInt(free.number + OTHER_THREADS_DESCRIPTORS) <= limit[0]!;
+  if (!isKnown || !isFar || limit[0]! > own[1]!) {
     const started = start();
     setFileLimit(started.pid, limit);
     return started;
   }
-  const own = new BigUint64Array(2);
-  libc.prlimit(0, RLIMIT_NOFILE, new Uint8Array(limit.buffer), new Uint8Array(own.buffer));
+  // The hard limit stays what it is: to raise it again is a privilege.
+  setFileLimit(0, BigUint64Array.of(limit[0]!, own[1]!));
   try {
     return start();
   } finally {
