@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
 import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
 import { isShared, isSticky, isTrustedOwner } from "./permissions.ts";
 import { PathWalker } from "./path_walker.ts";
@@ -34,7 +33,7 @@ export interface PathFacts {
  * @throws {Error} When there are too many links.
  */
 export function pathFacts(path: string, ownUid: number): PathFacts | null {
-  const walker = new PathWalker(resolve(path));
+  const walker = new PathWalker(path);
   const owners = new Map<number, string>();
   let shared: string | null = null;
   const entries: string[] = [];

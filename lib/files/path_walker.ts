@@ -8,15 +8,21 @@ import { dirname, join } from "@std/path";
 /** How many symbolic links are followed, as by the kernel. */
 const MAX_LINKS = 40;
 
-/** Yields the prefixes of a path, from the root on, one component longer each time. */
+/**
+ * Yields the prefixes of a path, from the root on, one component longer each time.
+ *
+ * As for the kernel, `..` is the parent of the directory that was reached, which is another one
+ * behind a link. So the path must not have been shortened before (`LINK/../FILE` to `FILE`).
+ */
 export class PathWalker {
   #rest: string[];
   #current = "/";
   #started = false;
   #links = 0;
 
+  /** @param path Absolute, or relative to the current directory. */
   constructor(path: string) {
-    this.#rest = componentsOf(path);
+    this.#rest = componentsOf(path.startsWith("/") ? path : `${Deno.cwd()}/${path}`);
   }
 
   get isAtEnd(): boolean {

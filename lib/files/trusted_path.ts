@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
 import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
 import { PathWalker } from "./path_walker.ts";
 import { checkDirectory, checkLink, type PathProblem } from "./permissions.ts";
@@ -25,7 +24,7 @@ export function checkPath(
   ownUid: number,
   trusted: Set<string> = new Set(),
 ): PathProblem | null {
-  const walker = new PathWalker(resolve(path));
+  const walker = new PathWalker(path);
   for (let current = walker.next(); current !== null; current = walker.next()) {
     if (trusted.has(current)) continue;
     const status = linkStatus(current);

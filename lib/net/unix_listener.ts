@@ -21,7 +21,8 @@ import { bind, connect, listen, unixSocket } from "../libc/sockets.ts";
 import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { withUmask } from "../libc/umask.ts";
 import { restoreHint } from "./restore_hint.ts";
-import { checkDirectory, octalMode, requireSafe } from "../files/permissions.ts";
+import { checkDirectory, octalMode, type PathProblem, requireSafe } from "../files/permissions.ts";
+import { checkPath } from "../files/trusted_path.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -75,7 +76,8 @@ export class UnixListener implements ListeningSocket {
     const { path } = file;
     if (inherited !== null) {
       try {
-        requireSafeDirectory(dirname(path), serverUid);
+        requireSafePath(path, serverUid);
+        requireDirectory(dirname(path), serverUid);
       } catch (error) {
         inherited.close();
         throw error;
@@ -83,7 +85,7 @@ export class UnixListener implements ListeningSocket {
       return new UnixListener(path, inherited, null, null);
     }
     const address = addressOf(path);
-    prepareDirectory(dirname(path), serverUid);
+    prepareDirectory(path, serverUid);
     const lock = takeLock(path);
     try {
       removeStale(path, address);
@@ -168,7 +170,10 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function prepareDirectory(directory: string, serverUid: number): void {
+function prepareDirectory(path: string, serverUid: number): void {
+  // First, so that nothing is made where the owner of a directory or link on the way leads to.
+  requireSafePath(path, serverUid);
+  const directory = dirname(path);
   try {
     makeDirectory(directory, 0o755);
     // After --drop-to the server must be able to remove the socket file.
@@ -188,24 +193,46 @@ function prepareDirectory(directory: string, serverUid: number): void {
         cause: error,
       });
     }
+    requireSafePath(path, serverUid);
   }
-  requireSafeDirectory(directory, serverUid);
+  requireDirectory(directory, serverUid);
 }
 
-/** @throws {Failure} 78 when another user could replace the socket. */
-function requireSafeDirectory(directory: string, serverUid: number): void {
+/**
+ * Checks the directories and links of a path that exist. Not in a user namespace that does not map
+ * root: all that is root's belongs to the overflow uid there.
+ *
+ * @throws {Failure} 78 when another user could replace the socket, or lead to another place.
+ */
+function requireSafePath(path: string, serverUid: number): void {
+  let problem: PathProblem | null;
+  try {
+    if (fileStatus("/").uid !== 0) return;
+    problem = checkPath(path, serverUid);
+  } catch (error) {
+    throw unusable(dirname(path), error);
+  }
+  requireSafe(problem, "The socket directory");
+}
+
+/** @throws {Failure} 71 when it cannot be looked at; 78 when another user could replace entries. */
+function requireDirectory(directory: string, serverUid: number): void {
   let status: FileStatus;
   try {
     status = fileStatus(directory);
   } catch (error) {
-    // Such as a link to itself, or to a directory that does not exist.
-    throw new Failure(`Cannot use the socket directory ${directory}: ${reasonOf(error)}`, {
-      exit: ExitCode.os,
-      hint: `namei -l ${shellWord(directory)}`,
-      cause: error,
-    });
+    throw unusable(directory, error);
   }
   requireSafe(checkDirectory(status, directory, serverUid), "The socket directory");
+}
+
+/** Such as a link to itself, or to a directory that does not exist. */
+function unusable(directory: string, error: unknown): Failure {
+  return new Failure(`Cannot use the socket directory ${directory}: ${reasonOf(error)}`, {
+    exit: ExitCode.os,
+    hint: `namei -l ${shellWord(directory)}`,
+    cause: error,
+  });
 }
 
 function takeLock(path: string): LockFile {

@@ -255,3 +255,23 @@ Deno.test("a bad configuration stops a start, and leaves a running server as it 
   );
   assertEquals(server.log.filter(({ reason }) => reason === "bad-config").length, 1);
 });
+
+Deno.test("a socket is made where no other user leads the server (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using program = await Program.install();
+  for (const name of ["own", "other", "other/own"]) await Deno.mkdir(program.path(name));
+  await Deno.symlink(program.path("own"), program.path("other", "link"));
+  await Deno.symlink(program.path("own"), program.path("link"));
+  const [other, link] = [program.path("other"), program.path("link")];
+  await program.execute(["chown", "-h", "579:579", other, link]);
+  for (const [path, place] of [["link", link], ["other/link", other], ["other/own", other]]) {
+    for (const below of ["ipc.sock", "new/ipc.sock", "../own/ipc.sock"]) {
+      const socket = `${program.directory}/${path}/${below}`;
+      const file = await program.write("c.yaml", `listeners: [{ unix: ${socket} }]\n`);
+      refused(await program.run(["serve", "--config", file]), 78, `The socket directory ${place} `);
+    }
+  }
+  assertEquals([...Deno.readDirSync(program.path("own"))], []);
+  assertEquals([...Deno.readDirSync(program.path("other", "own"))], []);
+});

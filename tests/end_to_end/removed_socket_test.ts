@@ -68,8 +68,8 @@ Deno.test("serve says what is wrong with the directory of its socket, in two lin
       ["dangling", "Cannot use the socket directory"],
       ["file", "is not a directory"],
       ["missing/below", "There is no directory"],
-      ["file/below", "Cannot create the directory"],
-      ["loop/below", "Cannot create the directory"],
+      ["file/below", "is not a directory"],
+      ["loop/below", "Cannot use the socket directory"],
     ] as const
   ) {
     const { code, stderr } = await program.run(["serve", `--unix=${program.path(name, "x.sock")}`]);

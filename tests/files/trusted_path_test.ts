@@ -33,3 +33,13 @@ Deno.test("checkPath() throws for a circle of links", () => {
   const error = assertThrows(() => checkPath(place.at("a"), OWN_UID), Error);
   assert(error.message.startsWith("there are too many links at "));
 });
+
+Deno.test("checkPath() takes the directory above as the kernel does, also behind a link", () => {
+  using place = new TemporaryDirectory();
+  for (const name of ["a", "b", "b/inner"]) Deno.mkdirSync(place.at(name));
+  Deno.symlinkSync("../b/inner", place.at("a/link"));
+  Deno.chmodSync(place.at("b"), 0o777);
+  // This is b/file. Shortened before, it would be a/file.
+  const problem = checkPath(`${place.at("a")}/link/../file`, OWN_UID);
+  assertEquals(problem?.sentence, `${place.at("b")} is writable by others (mode 0777)`);
+});
