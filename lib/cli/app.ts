@@ -124,7 +124,27 @@ async function execute(
       dropPermissions(isEdit(command.action) ? "users edit" : "users");
       return users(command.action, command.json, context(effectiveUid()));
     }
+    case "config": {
+      const [{ effectiveUid }, { refuseDebugger }, { config }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.config(),
+      ]);
+      refuseDebugger([]);
+      dropPermissions("config");
+      return config(command.action, command.json, context(effectiveUid()));
+    }
     case "serve": {
+      if (command.check) {
+        const [{ effectiveUid }, { refuseDebugger }, { checkServe }] = await Promise.all([
+          modules.ids(),
+          modules.signals(),
+          modules.serveCheck(),
+        ]);
+        refuseDebugger([]);
+        dropPermissions("serve --check");
+        return checkServe(command, context(effectiveUid()));
+      }
       const signals = new ProcessSignals(SERVER_SIGNALS);
       // First, because a Worker has the permissions that are left when it starts.
       dropPermissions("serve");

@@ -14,6 +14,7 @@ import {
   parseWith,
   usage,
 } from "./command_line.ts";
+import { parseConfigCommand } from "./config_arguments.ts";
 import { parseConnect } from "./connect_arguments.ts";
 import type { Flags } from "./flags.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
@@ -27,6 +28,7 @@ export const COMMANDS = [
   "run-as",
   "gen-key",
   "users",
+  "config",
   "help",
   "completions",
 ] as const;
@@ -55,6 +57,7 @@ const parsers = {
   "run-as": parseRunAs,
   "gen-key": parseGenKey,
   "users": parseUsers,
+  "config": parseConfigCommand,
   "help": parseHelp,
   "completions": parseCompletions,
 } satisfies Record<typeof COMMANDS[number], Parser>;

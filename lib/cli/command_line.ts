@@ -6,6 +6,7 @@
  */
 import type { ForwardIdentity, LogLevel } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import type { ConfigAction } from "./config_action.ts";
 import { type Flags, readFlags } from "./flags.ts";
 import type { UsersAction } from "./users_action.ts";
 
@@ -32,6 +33,8 @@ export interface ServeCommand {
   readonly tcp: ValueOrDefault | null;
   /** `--key[=FILE]`, in the order given. */
   readonly keys: readonly ValueOrDefault[];
+  /** `--check`: whether the configuration is only checked, with these flags. */
+  readonly check: boolean;
   /** The user to become once every listener is open, or null. */
   readonly dropTo: string | null;
   /** The service of the flags; null for that of the configuration, or a console. */
@@ -73,6 +76,7 @@ export type Command =
   | { readonly kind: "gen-key"; readonly file: string | null; readonly force: boolean }
   | { readonly kind: "show-key"; readonly file: string }
   | { readonly kind: "users"; readonly action: UsersAction; readonly json: boolean }
+  | { readonly kind: "config"; readonly action: ConfigAction; readonly json: boolean }
   | { readonly kind: "completions"; readonly shell: "bash" | "zsh" | "fish" }
   | { readonly kind: "help"; readonly topic: string | null }
   | { readonly kind: "version" };

@@ -10,7 +10,16 @@ const GLOBAL_FLAGS = ["--config", "--log-level", "--log-format", "--color", "--h
 
 /** The words and flags that may follow each command. */
 const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
-  "serve": ["--unix", "--tcp", "--key", "--forward", "--identity", "--exec", "--drop-to"],
+  "serve": [
+    "--unix",
+    "--tcp",
+    "--key",
+    "--forward",
+    "--identity",
+    "--exec",
+    "--drop-to",
+    "--check",
+  ],
   "connect": [
     "--unix",
     "--tcp",
@@ -28,6 +37,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
     ...["--uid", "--gid", "--local-ipc-access", "--admin", "--json"],
   ],
+  "config": ["check", "show", "--json"],
   "help": COMMANDS,
   "completions": ["bash", "zsh", "fish"],
 };
@@ -131,7 +141,7 @@ ${cases().replaceAll("words=", "words_=")}
   esac
   compadd -- \${=words_}
   case "$command_" in
-    serve|connect|run-as|gen-key) _files ;;
+    serve|connect|run-as|gen-key|config) _files ;;
   esac
 }
 compdef _ipcauth ipcauth
@@ -141,7 +151,9 @@ compdef _ipcauth ipcauth
 function fish(): string {
   const lines = COMMANDS.map((command) => {
     // File names are offered only where a command takes some.
-    const files = ["serve", "connect", "run-as", "gen-key"].includes(command) ? "" : " -f";
+    const files = ["serve", "connect", "run-as", "gen-key", "config"].includes(command)
+      ? ""
+      : " -f";
     const words = [...WORDS[command], ...GLOBAL_FLAGS].join(" ");
     return `complete -c ipcauth -n '__fish_seen_subcommand_from ${command}'${files} -a '${words}'`;
   });

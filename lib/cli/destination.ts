@@ -14,6 +14,7 @@ import {
 } from "../config/default_paths.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import { tryToRead } from "../libc/read_file.ts";
+import { shellWord } from "../text/shell_word.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { connectAddress, socketPath } from "./typed_address.ts";
@@ -61,7 +62,9 @@ async function toTcp(
   context: Context,
 ): Promise<Destination> {
   const { environment } = context;
-  const listener = (await configured(context)).find((one) => one.kind === "tcp");
+  const isComplete = flags !== null && flags.address !== DEFAULT && flags.key !== DEFAULT;
+  const listeners = isComplete ? [] : await configured(context);
+  const listener = listeners.find((one) => one.kind === "tcp");
   const address = flags !== null && flags.address !== DEFAULT
     ? connectAddress(flags.address)
     : addressFromEnvironment(environment) ?? listener ?? DEFAULT_ADDRESS;
@@ -71,11 +74,13 @@ async function toTcp(
 }
 
 /**
- * The listeners of the configuration; none without a readable one.
+ * The listeners of the configuration; none without a readable one, and none of one with a mistake
+ * in its text: the server may well run with an older one, and a client is how to find out.
  *
- * @throws {Failure} 78 when it is bad, or was named and cannot be read.
+ * @throws {Failure} 78 when other users may change it, or it was named and cannot be read.
  */
-async function configured({ config, environment }: Context): Promise<readonly ListenerConfig[]> {
+async function configured(context: Context): Promise<readonly ListenerConfig[]> {
+  const { config, environment } = context;
   const places = configPlaces(config, environment);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
   if (paths.length === 0) return [];
@@ -83,11 +88,19 @@ async function configured({ config, environment }: Context): Promise<readonly Li
   const hostFacts = loadHostFacts(environment.uid);
   const file = findConfig({ ...places, paths }, hostFacts, { once: true });
   if (file === null) return [];
-  const { parseConfig } = await import("../config/schema.ts");
+  const { inspectConfig } = await import("../config/schema.ts");
   // Only the text is checked: the key files it names are the server's, and a client may not read
   // them.
-  const { listeners } = parseConfig(file.text, file.path, hostFacts);
-  return listeners ?? [];
+  const found = inspectConfig(file.text, file.path, hostFacts);
+  const [problem] = found.problems;
+  if (problem === undefined) return found.config.listeners ?? [];
+  const { at: { line, column }, key, what } = problem;
+  const place = `${file.path}:${line}:${column}`;
+  context.err(
+    `ipcauth: warning: the configuration is not used: ${place}: ${key && `${key}: `}${what}\n` +
+      `hint: ipcauth config check ${shellWord(file.path)}\n`,
+  );
+  return [];
 }
 
 /** A client may lack permission to read the server's own configuration; then it does without. */

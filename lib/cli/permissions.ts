@@ -54,8 +54,10 @@ export type CommandMode =
   | "gen-key --show"
   | "users"
   | "users edit"
+  | "config"
   | "connect"
   | "connect --listen"
+  | "serve --check"
   | "serve";
 
 /** The permissions that each keeps. The others are dropped before any file or socket is opened. */
@@ -69,9 +71,11 @@ export const KEPT_PERMISSIONS: Readonly<Record<CommandMode, readonly Permission[
   "gen-key --show": ["ffi", "read"],
   "users": ["ffi", "read"],
   "users edit": ["ffi", "read", "write"],
+  "config": ["ffi", "read"],
   "connect": ["ffi", "read"],
   // It unlinks its socket at the end.
   "connect --listen": ["ffi", "read", "write"],
+  "serve --check": ["ffi", "read"],
   "serve": ["ffi", "read", "write"],
 };
 

@@ -4,32 +4,28 @@
  * @module
  */
 import { EventCredit } from "../log/event_credit.ts";
-import { resolve } from "@std/path";
-import { parseTarget } from "../net/address.ts";
 import { loadHostFacts } from "../config/load.ts";
-import { configPlaces, type Environment } from "../config/default_paths.ts";
+import { configPlaces } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
-import { DEFAULT_DIRECTORY, type ServiceConfig } from "../config/types.ts";
-import { type ExitCode, ExitCode as Exit, Failure } from "../errors.ts";
+import { DEFAULT_DIRECTORY } from "../config/types.ts";
+import type { ExitCode } from "../errors.ts";
 import { readProcBytes } from "../libc/read_file.ts";
 import { NameService } from "../names/name_service.ts";
 import { findNames, nameWarning } from "../server/find_names.ts";
 import { prepareSignals } from "../libc/signals.ts";
 import { hostName } from "../libc/ids.ts";
-import { findInPath } from "../libc/process.ts";
 import { hostsInUse, namesOfFile } from "../dataplane/names_in_use.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
-import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import type { ProcessSignals } from "../server/process_signals.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
-import { DEFAULT, type ServeCommand } from "./command_line.ts";
+import type { ServeCommand } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { type LogOptions, ServerLog } from "../log/server_log.ts";
 import { report } from "../text/report.ts";
-import { listenAddress, socketPath } from "./typed_address.ts";
+import { listenerFlags, withAbsolutePaths } from "./serve_flags.ts";
 
 /** What `serve` is given beside the command line. */
 export interface ServeContext extends Context, LogOptions {
@@ -123,71 +119,4 @@ async function prepare(
     logWritten: () => log.written(),
   });
   return { server, log };
-}
-
-function listenerFlags(command: ServeCommand): ListenerFlags {
-  return {
-    unix: command.unix === DEFAULT ? true : command.unix && socketPath(command.unix),
-    tcp: command.tcp === DEFAULT ? true : command.tcp === null ? null : listenAddress(command.tcp),
-    keys: command.keys.map((key) => key === DEFAULT ? null : resolve(key)),
-    service: serviceOf(command),
-  };
-}
-
-function serviceOf({ service }: ServeCommand): ServiceConfig | null {
-  if (service === null) return null;
-  if (service.kind === "exec") {
-    return { kind: "exec", argv: commandOf(service.argv), runAs: "server" };
-  }
-  const target = parseTarget(service.target);
-  if (target === null) {
-    throw new Failure(`--forward: "${service.target}" is neither unix:PATH nor tcp:HOST:PORT`, {
-      exit: Exit.usage,
-      hint: "ipcauth help serve",
-    });
-  }
-  if (service.identity === "impersonate" && target.kind === "tcp") {
-    throw new Failure(
-      "--identity impersonate goes with unix:PATH: over TCP a backend does not see who connects",
-      { exit: Exit.usage, hint: "ipcauth help serve" },
-    );
-  }
-  return {
-    ...service,
-    backendUser: null,
-    target: target.kind === "unix" ? { ...target, path: socketPath(target.path) } : target,
-  };
-}
-
-/**
- * The program of `--exec` with an absolute path.
- *
- * A bare name is searched in PATH once, at start, so that every session runs the same file.
- *
- * @throws {Failure} 64 when PATH has no such program.
- */
-function commandOf([name, ...args]: readonly string[]): string[] {
-  if (name === undefined || name.includes("/")) return [resolve(name ?? ""), ...args];
-  const path = findInPath(name);
-  if (path !== null) return [path, ...args];
-  throw new Failure(`--exec: there is no program ${JSON.stringify(name)} in PATH`, {
-    exit: Exit.usage,
-    hint: "ipcauth serve --exec -- /PATH/TO/PROGRAM",
-  });
-}
-
-/**
- * The environment with absolute paths: a log or a hint is read in another directory than the
- * server's.
- */
-function withAbsolutePaths(environment: Environment): Environment {
-  const { IPCAUTH_PATH, IPCAUTH_KEY_FILE } = environment.variables;
-  return {
-    ...environment,
-    variables: {
-      ...environment.variables,
-      ...IPCAUTH_PATH ? { IPCAUTH_PATH: socketPath(IPCAUTH_PATH) } : {},
-      ...IPCAUTH_KEY_FILE ? { IPCAUTH_KEY_FILE: resolve(IPCAUTH_KEY_FILE) } : {},
-    },
-  };
 }

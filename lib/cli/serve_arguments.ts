@@ -16,7 +16,7 @@ export function parseServe(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "serve", {
     optional: ADDRESS_FLAGS,
     values: ["forward", "identity", "drop-to"],
-    switches: ["exec"],
+    switches: ["exec", "check"],
   });
   return { flags, command: () => serveCommand(flags) };
 }
@@ -34,6 +34,7 @@ function serveCommand(flags: Flags): ServeCommand {
     unix: optionalValue(flags.one("unix")),
     tcp: optionalValue(tcp),
     keys,
+    check: flags.has("check"),
     dropTo: flags.one("drop-to"),
     service,
   };

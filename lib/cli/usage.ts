@@ -12,6 +12,7 @@ Usage:
   ipcauth run-as   become another user and run a program
   ipcauth gen-key  make a secret key for TCP
   ipcauth users    list and edit the users who have access
+  ipcauth config   check and show the configuration
   ipcauth help COMMAND
   ipcauth completions bash|zsh|fish
 
@@ -30,7 +31,7 @@ Exit codes:
 
 const TOPICS: Readonly<Record<string, string>> = {
   serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
-                     [--drop-to USER]
+                     [--drop-to USER] [--check]
                      [--forward TARGET [--identity MODE] | --exec -- PROGRAM ARG...]
 
 Listens, proves who is connecting, and only then hands the connection over.
@@ -58,6 +59,8 @@ configuration, one console on the default socket, for root and its own user.
                      the connection as its standard input and output, and
                      UCSPI variables (IPCREMOTEEUID …) with its identity
   --drop-to USER     listen first, and then give root up for good
+  --check            start nothing: check the flags, the configuration and its
+                     keys, and print what would be listened on; exits 0 or 78
 
 SIGTERM and SIGINT stop it; a second one, or SIGQUIT, stops it at once. SIGHUP
 makes it read the configuration, which it also does before every decision, and open
@@ -157,6 +160,24 @@ Examples:
   ipcauth users add carol --uid 580 --local-ipc-access
   ipcauth users deny bob
   ipcauth users check 578
+`,
+  config: `Usage: ipcauth config check [FILE] [--json]
+       ipcauth config show [--json]
+
+Checks and shows the configuration, or FILE, and changes nothing.
+
+  check   prints every problem with its line, column and key: of the text, and
+          of the key files that it names
+  show    prints the configuration with every default, as a file that says the
+          same; key files are named, and no key is printed
+
+  --json  print one line of JSON to standard output
+
+Exit codes: 0 no problem, 78 a bad configuration.
+
+Examples:
+  ipcauth config check && systemctl reload ipcauth
+  ipcauth config check ./new.yaml --json
 `,
   help: `Usage: ipcauth help [COMMAND]
 `,

@@ -1,10 +1,10 @@
 /**
- * The configuration that `ipcauth users` reads and edits.
+ * The configuration that commands such as `ipcauth users` read and edit.
  *
  * @module
  */
 import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
-import { loadConfig, loadHostFacts } from "../config/load.ts";
+import { type ConfigFile, findConfig, loadConfig, loadHostFacts } from "../config/load.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { isAbsent } from "../files/system_reason.ts";
@@ -34,7 +34,22 @@ export class UsersConfig {
     this.hostFacts = loadHostFacts(uid === 0 ? this.owner ?? uid : uid);
   }
 
-  /** Reads it. @throws {Failure} 78 when it is bad, or others may write to it. */
+  /** Reads its text; null without a file. @throws {Failure} 78 as {@linkcode load}. */
+  read(): ConfigFile | null {
+    return findConfig(this.#places, this.hostFacts, { once: true });
+  }
+
+  /** Says so where the file is that of another user, whose servers alone read it. */
+  noteOwner({ err, environment }: Context): void {
+    const uid = this.hostFacts.serverUid;
+    if (uid === environment.uid) return;
+    err(
+      `ipcauth: note: ${this.editPath()} belongs to uid ${uid}: ` +
+        `only a server that runs as uid ${uid} reads it\n`,
+    );
+  }
+
+  /** Parses it. @throws {Failure} 78 when it is bad, or others may write to it. */
   load(): Config {
     return loadConfig(this.#places, this.hostFacts);
   }

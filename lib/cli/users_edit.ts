@@ -92,18 +92,12 @@ async function write(
       hostFacts,
       (text) => change(text, { path, reserved: hostFacts, flags }),
     );
-    if (hostFacts.serverUid !== uid) context.err(ownerNote(path, hostFacts.serverUid));
+    config.noteOwner(context);
     return { path, changed };
   } catch (error) {
     const denied = error instanceof Failure && error.exit === ExitCode.refused;
     throw denied && uid !== 0 ? withSudo(error, edit, path) : error;
   }
-}
-
-/** Root may edit a file that a server of its own would not read: its owner is another user. */
-function ownerNote(path: string, uid: number): string {
-  return `ipcauth: note: ${path} belongs to uid ${uid}: ` +
-    `only a server that runs as uid ${uid} reads it\n`;
 }
 
 /**

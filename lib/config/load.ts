@@ -17,7 +17,8 @@ import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
 import { isAbsent, reasonOf } from "../files/system_reason.ts";
-import { MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
+import type { Problem } from "./document.ts";
+import { badConfig, MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
 import { type Config, DEFAULT_DIRECTORY, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
 
 /**
@@ -129,31 +130,45 @@ export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts
   return config;
 }
 
+function checkKeys(config: Config, hostFacts: HostFacts): void {
+  for (const { cause, ...problem } of keyFileProblems(config, hostFacts)) {
+    throw badConfig(config.path!, [problem], 1, cause);
+  }
+}
+
 /**
  * Checks the key files and their paths. Their content is read by the listeners, which check each of
  * them again then.
+ *
+ * @param config Of a file.
+ * @returns What is wrong, with the error of the system where there is one.
  */
-function checkKeys(config: Config, hostFacts: HostFacts): void {
+export function* keyFileProblems(
+  config: Config,
+  hostFacts: HostFacts,
+): Generator<Problem & { readonly cause?: unknown }> {
   const options = { check: checkKeyFile, ownUid: hostFacts.serverUid };
   const trusted = new Set<string>();
   for (const [index, listener] of config.listeners?.entries() ?? []) {
     if (listener.kind !== "tcp") continue;
     for (const [number, { file, at }] of listener.keys.entries()) {
-      const where = `${config.path}:${at.line}:${at.column}: ` +
-        `listeners[${index}].keys[${number}].file`;
+      const place = { at, key: `listeners[${index}].keys[${number}].file` };
       let problem: PathProblem | null;
       try {
         problem = checkTrustedFile(file, fileStatus(file), options, trusted);
-      } catch (error) {
-        throw new Failure(`${where}: cannot use the key file ${file}: ${reasonOf(error)}`, {
-          exit: ExitCode.config,
-          hint: isAbsent(error)
+      } catch (cause) {
+        yield {
+          ...place,
+          what: `cannot use the key file ${file}: ${reasonOf(cause)}`,
+          hint: isAbsent(cause)
             ? `ipcauth gen-key ${shellWord(file)}`
             : `namei -l ${shellWord(file)}`,
-          cause: error,
-        });
+          cause,
+        };
+        continue;
       }
-      requireSafe(problem, `${where}: the key file`);
+      if (problem === null) continue;
+      yield { ...place, what: `the key file ${problem.sentence}`, hint: problem.fix };
     }
   }
 }

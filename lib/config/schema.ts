@@ -52,6 +52,23 @@ export function parseConfig(
   reserved: ReservedId,
   mayBeEmpty: boolean = false,
 ): Config {
+  const { config, problems } = inspectConfig(text, path, reserved, mayBeEmpty);
+  if (problems.length > 0) throw badConfig(path, problems, MAX_REPORTED_PROBLEMS);
+  return config;
+}
+
+/**
+ * Parses a configuration that may be bad.
+ *
+ * @returns What could be read of it, and every problem in the order of the text. With a problem it
+ * is no configuration to decide by.
+ */
+export function inspectConfig(
+  text: string,
+  path: string,
+  reserved: ReservedId,
+  mayBeEmpty: boolean = false,
+): { readonly config: Config; readonly problems: readonly Problem[] } {
   const problems = new Problems();
   const root = { at: { line: 1, column: 1 }, key: "" };
   const tooLarge = text.length > MAX_CONFIG_BYTES;
@@ -68,10 +85,11 @@ export function parseConfig(
     );
   }
   const config = build(document, path, reserved, new Reader(problems));
-  if (problems.all.length > 0) {
-    throw badConfig(path, withoutForeignContent(text, problems.all, ROOT_KEYS));
-  }
-  return config;
+  if (problems.all.length === 0) return { config, problems: [] };
+  return {
+    config,
+    problems: inOrder(withoutForeignContent(text, problems.all, ROOT_KEYS)),
+  };
 }
 
 /**
@@ -117,18 +135,34 @@ function build(
   };
 }
 
-function badConfig(path: string, problems: readonly Problem[]): Failure {
-  const inOrder = problems.toSorted((one, other) =>
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted((one, other) =>
     one.at.line - other.at.line || one.at.column - other.at.column
   );
-  const lines = inOrder.slice(0, MAX_REPORTED_PROBLEMS).map(({ at, key, what }) =>
+}
+
+/**
+ * The failure of a bad configuration, a line for each problem.
+ *
+ * @param problems At least one.
+ * @param max How many of them have a line.
+ * @param cause The error of the system that is the reason, if there is one.
+ */
+export function badConfig(
+  path: string,
+  problems: readonly Problem[],
+  max: number = Infinity,
+  cause?: unknown,
+): Failure {
+  const lines = problems.slice(0, max).map(({ at, key, what }) =>
     `${path}:${at.line}:${at.column}: ${key === "" ? "" : `${key}: `}${what}`
   );
   const more = problems.length - lines.length;
   if (more > 0) lines.push(`and ${more} more`);
   return new Failure(lines, {
     exit: ExitCode.config,
-    hint: inOrder.find(({ hint }) => hint !== undefined)?.hint ??
-      `correct ${path}, line ${inOrder[0]!.at.line}`,
+    hint: problems.find(({ hint }) => hint !== undefined)?.hint ??
+      `correct ${path}, line ${problems[0]!.at.line}`,
+    cause,
   });
 }

@@ -23,7 +23,10 @@ const LOOKUP_TIMEOUT_MS = 5_000;
  * @throws {Failure} 64 when there is no such user, or it is root; 71 when the name service does not
  * say who it is; 77 when this process is not root.
  */
-export async function identityToDropTo(name: string, names: NameService): Promise<ProcessIdentity> {
+export async function identityToDropTo(
+  name: string,
+  names: Pick<NameService, "find">,
+): Promise<ProcessIdentity> {
   const user = await names.find({ kind: "user", name }, LOOKUP_TIMEOUT_MS);
   if (user.problem !== null) throw unanswered(name, `the account of ${name}`, user.problem);
   const account = user.kind === "user" ? user.account : null;

@@ -269,7 +269,7 @@ function unanswered(request: LookupRequest): LookupResult {
 }
 
 /** What to say of an answer that there is no such entry; null where there is one. */
-function absenceOf(result: LookupResult): Omit<MissingName, "request"> | null {
+export function absenceOf(result: LookupResult): Omit<MissingName, "request"> | null {
   switch (result.kind) {
     case "host":
       if (result.addresses.length > 0) return null;

@@ -121,7 +121,11 @@ Deno.test("connect reads no configuration when --unix names a path", async () =>
   await using server = await opened;
   const config = await configuration(server, "nonsense: [");
   assertEquals(await connect({ ...PLAIN, unix: server.path }, new TestContext({}, config)), 0);
-  assertEquals((await failureOf(PLAIN, new TestContext({}, config))).exit, ExitCode.config);
+  const address = { IPCAUTH_ADDR: "127.0.0.1", IPCAUTH_PORT: "1" };
+  const tcp = new TestContext({ ...address, IPCAUTH_KEY_FILE: `${config}.key` }, config);
+  // What a bad file says is not known, so a warning stands before what then happens.
+  await failureOf(PLAIN, tcp);
+  assertStringIncludes(tcp.errors, `warning: the configuration is not used: ${config}:1:`);
   assertEquals(
     (await failureOf(PLAIN, new TestContext({}, `${config}.none`))).exit,
     ExitCode.config,

@@ -138,6 +138,8 @@ Deno.test("each command revokes permissions it does not need, and still works", 
     ["gen-key --show", ["gen-key", "--show", key], 0, /[0-9a-f]{16}/],
     ["users", ["users", "list", "--config", config], 0, /bob/],
     ["users edit", ["users", "allow", "bob", "--config", config], 0, /bob/],
+    ["config", ["config", "check", config], 0, /no problem/],
+    ["serve --check", ["serve", "--check", "--config", config], 0, /would listen/],
     ["connect", ["connect", `--unix=${directory}/absent.sock`], 69, /^$/],
     [
       "connect --listen",

@@ -20,6 +20,7 @@ const WORDS: readonly (readonly [word: string, script: ScriptName])[] = [
   ["help", "info"],
   ["completions", "info"],
   ["users", "files"],
+  ["config", "files"],
   ["gen-key", "files"],
   ["connect", "connect"],
   ["serve", "serve"],

@@ -1,4 +1,4 @@
-/** `users` and `gen-key`: the commands that read and write files only. */
+/** `users`, `config` and `gen-key`: the commands that read and write files only. */
 import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
 import { start } from "./start.ts";
 
@@ -7,5 +7,6 @@ start(parseCommandLine, {
   signals: () => import("../../../../lib/libc/signals.ts"),
   ids: () => import("../../../../lib/libc/ids.ts"),
   users: () => import("../../../../lib/cli/users.ts"),
+  config: () => import("../../../../lib/cli/config.ts"),
   genKey: () => import("../../../../lib/cli/gen_key.ts"),
 });

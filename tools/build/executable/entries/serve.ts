@@ -16,5 +16,6 @@ else {
     signals: () => import("../../../../lib/libc/signals.ts"),
     ids: () => import("../../../../lib/libc/ids.ts"),
     serve: () => import("../../../../lib/cli/serve.ts"),
+    serveCheck: () => import("../../../../lib/cli/serve_check.ts"),
   });
 }

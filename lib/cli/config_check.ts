@@ -1,0 +1,126 @@
+/**
+ * Everything that is wrong with a configuration, as a server would find it, without starting one.
+ *
+ * @module
+ */
+import type { Problem } from "../config/document.ts";
+import { BUILT_IN, type ConfigFile, keyFileProblems } from "../config/load.ts";
+import { inspectConfig } from "../config/schema.ts";
+import type { Config, ListenerConfig } from "../config/types.ts";
+import { namesOfFile } from "../dataplane/names_in_use.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { readKeyFile } from "../keys/key_reader.ts";
+import { lookUp } from "../names/lookup.ts";
+import { absenceOf } from "../names/name_service.ts";
+import type { HostFacts } from "../policy/types.ts";
+import { nameWarning } from "../server/find_names.ts";
+
+/** A configuration, and what is wrong with it in the order of the checks. */
+interface CheckedConfig {
+  readonly config: Config;
+  readonly problems: readonly Problem[];
+  /** What keeps no server from starting, a line each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Checks a configuration as the start of a server does: its text; then the key files it names, with
+ * their content, and the groups and accounts that the name service should know.
+ *
+ * @param file The file; null for the built-in configuration, which has no problem.
+ * @param hostFacts The uids of the server that the file is for.
+ */
+export function checkConfigText(file: ConfigFile | null, hostFacts: HostFacts): CheckedConfig {
+  if (file === null) return { config: BUILT_IN, problems: [], warnings: [] };
+  const { config, problems } = inspectConfig(file.text, file.path, hostFacts);
+  // Of a bad text, neither its keys nor its names are known for certain.
+  if (problems.length > 0) return { config, problems, warnings: [] };
+  const files = [...keyFileProblems(config, hostFacts)].map(({ cause: _cause, ...one }) => one);
+  return {
+    config,
+    problems: [
+      ...files,
+      ...keyContentProblems(config, hostFacts, files),
+    ],
+    warnings: nameWarnings(config),
+  };
+}
+
+/** The groups and accounts that the file names and this machine does not know. */
+function nameWarnings(config: Config): string[] {
+  return namesOfFile(config).flatMap((request) => {
+    const missing = absenceOf(lookUp(request));
+    return missing === null ? [] : [nameWarning({ request, ...missing }, config)];
+  });
+}
+
+/**
+ * Keys that cannot be read, and keys that two entries of a listener grant in different ways.
+ *
+ * @param files What is wrong with the files themselves, whose content is not read.
+ */
+function keyContentProblems(
+  config: Config,
+  hostFacts: HostFacts,
+  files: readonly Problem[],
+): Problem[] {
+  const refused = new Set(files.map(({ at }) => placeOf(at)));
+  return (config.listeners ?? []).flatMap((listener, index) =>
+    listener.kind === "tcp"
+      ? problemsOfListener(listener, index, hostFacts, (at) => refused.has(placeOf(at)))
+      : []
+  );
+}
+
+function placeOf({ line, column }: Problem["at"]): string {
+  return `${line}:${column}`;
+}
+
+function problemsOfListener(
+  listener: ListenerConfig & { readonly kind: "tcp" },
+  index: number,
+  { serverUid }: HostFacts,
+  isRefused: (at: Problem["at"]) => boolean,
+): Problem[] {
+  const problems: Problem[] = [];
+  const known = new Map<string, typeof listener.keys[number]>();
+  for (const [number, entry] of listener.keys.entries()) {
+    if (isRefused(entry.at)) continue;
+    const place = { at: entry.at, key: `listeners[${index}].keys[${number}].file` };
+    let id: string;
+    try {
+      const read = readKeyFile(entry.file, serverUid, { once: true });
+      read.key.fill(0);
+      id = read.id;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      problems.push({
+        ...place,
+        what: error.message,
+        ...error.hint === undefined ? {} : { hint: error.hint },
+      });
+      continue;
+    }
+    const other = known.get(id);
+    if (other === undefined) known.set(id, entry);
+    else if (other.user !== entry.user || other.notAfter !== entry.notAfter) {
+      problems.push({
+        ...place,
+        what: `the key ${id} is also in the file of line ${other.at.line}, ` +
+          "for another user or with another not_after: it would be refused",
+        hint: "ipcauth gen-key FILE, and name that file in one of the two entries",
+      });
+    }
+  }
+  return problems;
+}
+
+/** What an error says as a problem of a whole file. @throws The error where it is a bug. */
+export function asProblem(error: unknown): Omit<Problem, "at"> {
+  if (!(error instanceof Failure) || error.exit !== ExitCode.config) throw error;
+  return {
+    key: "",
+    what: error.message,
+    ...error.hint === undefined ? {} : { hint: error.hint },
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * A configuration as a file that says the same, with every default written out: pure.
+ *
+ * @module
+ */
+import { stringify } from "yaml";
+import { octalMode } from "../files/permissions.ts";
+import { hostPortText } from "../libc/inet_address.ts";
+import type { AccessTable, AllowList } from "../policy/types.ts";
+import { COUNT_KEYS, DURATION_KEYS } from "./limits.ts";
+import type { ROOT_KEYS } from "./schema.ts";
+import type { Config, KeyConfig, ListenerConfig, ServiceConfig } from "./types.ts";
+
+/** A configuration as YAML, which reads back as the same configuration. */
+export function configText(config: Config): string {
+  return stringify(configValues(config), { version: "1.2", lineWidth: 0 });
+}
+
+/**
+ * The values of a configuration by the keys of the file. What has neither a value nor a default is
+ * left out. A configuration names key files and holds no key.
+ */
+export function configValues(config: Config): Record<string, unknown> {
+  const { access, limits, log, directory } = config;
+  return withoutNull(
+    {
+      listeners: config.listeners?.map((one) => listenerValues(one, access)) ?? null,
+      users: access.users.map(({ name, uid, gid, localIpcAccess, admin }) =>
+        withoutNull({ name, uid, gid, local_ipc_access: localIpcAccess, admin })
+      ),
+      groups: access.groups.map(({ name, gid, localIpcAccess }) =>
+        withoutNull({ name, gid, local_ipc_access: localIpcAccess })
+      ),
+      limits: Object.fromEntries([
+        ...Object.entries(COUNT_KEYS).map(([key, field]) => [key, limits[field]]),
+        ...Object.entries(DURATION_KEYS).map(([key, field]) => [key, durationText(limits[field])]),
+      ]),
+      log: withoutNull({ ...log }),
+      directory: { refresh: durationText(directory.refresh) },
+    } satisfies Record<typeof ROOT_KEYS[number], unknown>,
+  );
+}
+
+function listenerValues(listener: ListenerConfig, access: AccessTable): Record<string, unknown> {
+  const { allow, service } = listener;
+  const address = listener.kind === "unix"
+    ? { unix: listener.path, mode: octalMode(listener.mode) }
+    : { tcp: hostPortText(listener), keys: listener.keys.map(keyValues) };
+  return withoutNull({
+    ...address,
+    allow: allow && allowValues(allow, access),
+    service: serviceValues(service),
+  });
+}
+
+function keyValues({ file, user, notAfter }: KeyConfig): Record<string, unknown> {
+  const end = notAfter === null ? null : timeText(notAfter);
+  return withoutNull({ file, user, not_after: end });
+}
+
+/** A list as the file has it: a gid of it came from a group of the file. */
+function allowValues({ users, gids, unknownGroups }: AllowList, { groups }: AccessTable): string[] {
+  const named = groups.filter(({ gid }) => gid !== null && gids.has(gid)).map(({ name }) => name);
+  return [...users, ...[...named, ...unknownGroups].map((name) => `@${name}`)];
+}
+
+function serviceValues(service: ServiceConfig): unknown {
+  switch (service.kind) {
+    case "console":
+    case "metrics":
+      return service.kind;
+    case "forward": {
+      const { target, identity, backendUser } = service;
+      const forward = target.kind === "unix"
+        ? `unix:${target.path}`
+        : `tcp:${hostPortText(target)}`;
+      return withoutNull({ forward, identity, backend_user: backendUser });
+    }
+    case "exec": {
+      const { argv, runAs } = service;
+      return { exec: [...argv], run_as: typeof runAs === "object" ? runAs.user : runAs };
+    }
+  }
+}
+
+/** @param time In milliseconds. */
+function durationText(time: number): string {
+  return time % 1_000 === 0 ? `${time / 1_000}s` : `${time}ms`;
+}
+
+/** A time stamp (RFC 3339). @param time In milliseconds since the epoch. */
+export function timeText(time: number): string {
+  return new Date(time).toISOString().replace(".000Z", "Z");
+}
+
+function withoutNull(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+}
