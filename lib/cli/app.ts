@@ -223,13 +223,18 @@ function withNames(error: unknown): unknown {
  */
 function environment(): Record<string, string | undefined> {
   const env = Object.fromEntries(VARIABLES.map((name) => [name, variable(name)]));
-  return env.HOME === NOWHERE ? { ...env, HOME: variable(`${HIDDEN}HOME`) } : env;
+  return env.HOME === NOWHERE ? { ...env, HOME: variable("HOME", `${HIDDEN}HOME`) } : env;
 }
 
-/** @throws {Failure} 64 for a value that is no UTF-8. */
-function variable(name: string): string | undefined {
+/**
+ * Reads a variable of the caller.
+ *
+ * @param own Its name in this process.
+ * @throws {Failure} 64 for a value that is no UTF-8.
+ */
+function variable(name: string, own: string = name): string | undefined {
   try {
-    return Deno.env.get(name);
+    return Deno.env.get(own);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.InvalidData)) throw cause;
     throw new Failure(`The environment variable ${name} is not UTF-8`, {

@@ -180,6 +180,19 @@ Deno.test(
   },
 );
 
+Deno.test("a HOME that is no UTF-8 is reported by the name that the caller knows", async () => {
+  await using program = await Program.install();
+  const line =
+    `HOME=$(printf 'a\\377'); export HOME; exec env -u IPCAUTH_CONFIG ipcauth users list`;
+  const { code, stdout, stderr } = await program.execute(["sh", "-c", line]);
+  assertEquals([code, stdout], [64, ""]);
+  assertEquals(
+    stderr,
+    "ipcauth: error: The environment variable HOME is not UTF-8\n" +
+      "hint: unset HOME, or use a name in UTF-8\n",
+  );
+});
+
 Deno.test(
   "run-as passes on variables that the runtime obeys, unchanged (needs root)",
   needsRoot,

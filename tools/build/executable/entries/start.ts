@@ -3,7 +3,7 @@ import { run } from "../../../../lib/cli/app.ts";
 import type { CommandModules } from "../../../../lib/cli/command_modules.ts";
 import type { Invocation } from "../../../../lib/cli/command_line.ts";
 
-/** The address of the script, which `payloads.ts` passes to it: Workers are started from it. */
+/** The address of the script, which `scripts.ts` passes to it: Workers are started from it. */
 declare const scriptUrl: string;
 
 /** Whether the script runs as a Worker. */
