@@ -104,6 +104,13 @@ Deno.test(
       `env -i $(seq -f V%g=x 5000) ${RUN_AS} env | wc -l`,
       "5001\n",
     );
+    // The addresses of as many take more than the megabyte of the stack that V8 uses.
+    await prints(
+      "with 180,000 arguments",
+      `yes x | head -n 180000 | env -i xargs -x -n 180000 -s 1000000 ` +
+        `${RUN_AS} /bin/sh -c 'echo $#' sh`,
+      "180000\n",
+    );
     await prints(
       "with an argument that is no UTF-8",
       `${RUN_AS} printf %s "$(printf 'a\\377b')"`,

@@ -72,20 +72,25 @@ function expected({ argv, variables }: Start): { argv: string[]; variables: stri
     CONFIG.payloads.slice(1).find(({ word, needsOperand }) =>
       words[1] === word && (!needsOperand || (words.length > 2 && !words[2]!.startsWith("-")))
     ) ?? CONFIG.payloads[0]!;
+  const settings = Object.entries(CONFIG.settings).map(([name, value]) => `${name}=${value}`);
   const kept: string[] = [];
   const names: string[] = [];
   for (const variable of variables.map(latin1)) {
-    if (/^IPCAUTH_(KEEP_|KEEP=|FILE_LIMIT=)/.test(variable)) continue;
+    if (/^IPCAUTH_(KEEP_|KEEP=|FILE_LIMIT=)/.test(variable)) {
+      kept.push(settings[0]!);
+      continue;
+    }
     const name = CONFIG.hidden.find((one) => variable.startsWith(`${one}=`));
     if (name !== undefined) names.push(name);
     kept.push(name === undefined ? variable : `IPCAUTH_KEEP_${variable}`);
   }
-  const settings = Object.entries(CONFIG.settings).map(([name, value]) => `${name}=${value}`);
+  // The flags and the script, two variables and the settings, made an even number of words.
+  const growth = payload.flags.length + 1 + 2 + settings.length + (words.length === 0 ? 1 : 0);
   return {
     argv: ["ipcauth", ...payload.flags, payload.script, ...words.slice(1)],
     variables: [
       ...[...kept, `IPCAUTH_KEEP=${names.join(" ")}`, `IPCAUTH_FILE_LIMIT=${SOFT_LIMIT}`],
-      ...settings,
+      ...[...settings, ...(growth % 2 === 1 ? [settings[0]!] : [])],
     ],
   };
 }
@@ -264,7 +269,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the stub reports a missing /proc and too few descriptors (needs root and gcc)",
+  "the stub reports a missing /proc and limits that are too low (needs root and gcc)",
   { ignore: !hasCompiler || Deno.uid() !== 0 },
   async () => {
     using directory = await temporaryDirectory();
@@ -288,5 +293,39 @@ Deno.test(
       "ipcauth: error: A process may open too few files here: 63, and 64 are needed\n" +
       "hint: ulimit -n 1024\n",
     ]);
+    assertEquals(await run(`ulimit -Ss 2048; exec ${probe} long`), [0, ""]);
+    assertEquals(await run(`ulimit -Ss 2047; exec ${probe} long`), [
+      71,
+      "ipcauth: error: The stack of a process is too small here: 2047 KiB, and 2048 are needed\n" +
+      "hint: ulimit -s 8192\n",
+    ]);
+    assertEquals(await run(`ulimit -Sv 35651584; exec ${probe} long`), [0, ""]);
+    assertEquals(await run(`ulimit -Sv 35651583; exec ${probe} run-as 579 -- true`), [
+      125,
+      "ipcauth: error: A process may have too few addresses here: 35651583 KiB, and 35651584 are " +
+      "needed\nhint: ulimit -v unlimited\n",
+    ]);
+  },
+);
+
+Deno.test(
+  "the stub refuses to run with the rights of another user (needs root and gcc)",
+  { ignore: !hasCompiler || Deno.uid() !== 0 },
+  async () => {
+    using directory = await temporaryDirectory();
+    await Deno.chmod(directory.path, 0o755);
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    const run = async (mode: number) => {
+      await Deno.chmod(probe, mode);
+      const { code, stderr } = await new Deno.Command("setpriv", {
+        args: ["--reuid=578", "--regid=578", "--clear-groups", probe, "long"],
+      }).output();
+      return [code, new TextDecoder().decode(stderr)];
+    };
+    const refused = "ipcauth: error: The program must not be set-user-ID or set-group-ID\n" +
+      "hint: chmod ug-s FILE\n";
+    assertEquals(await run(0o755), [0, ""]);
+    assertEquals(await run(0o4755), [71, refused]);
+    assertEquals(await run(0o2755), [71, refused]);
   },
 );

@@ -20,6 +20,8 @@ const TOOLCHAINS: Readonly<Record<Machine, Toolchain>> = {
 /** Code without a library, at any address; what compilers add on their own is left out. */
 const FLAGS = [
   ...["-std=c11", "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-builtin", "-fPIC"],
+  // The words that are moved are read and written as numbers and as addresses.
+  "-fno-strict-aliasing",
   ...["-fno-stack-protector", "-fno-asynchronous-unwind-tables", "-fno-tree-vectorize"],
   ...["-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,-z,noexecstack"],
 ];

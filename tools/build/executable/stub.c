@@ -121,10 +121,16 @@ static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
 
 /* Exit codes of ipcauth: an error of the system, and the same where `run-as` was asked for. */
 enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
-enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_NOFILE = 7, SIGHUP = 1, SIGUSR1 = 10, SIG_IGN = 1,
-       SIG_BLOCK = 0 };
+enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
+enum { SIGHUP = 1, SIGUSR1 = 10, SIG_IGN = 1, SIG_BLOCK = 0 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
+/* Bytes. V8 takes 984 KiB of the stack before it reports an overflow; the runtime's own code takes
+ * 450. V8 reserves 32 GiB of addresses, and the threads and libraries some more. */
+#define MIN_STACK (2048UL << 10)
+#define MIN_ADDRESSES (34UL << 30)
+/* Keys of the auxiliary vector: getauxval(3). */
+enum { AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, PATH_MAX = 4096 };
 
 static u64 length(const char *text) {
@@ -200,22 +206,88 @@ static void check_directory(u64 argc, char **argv) {
     fail(argc, argv, "ipcauth: error: The current directory is gone\nhint: cd /\n");
 }
 
-/* The runtime would panic, or end without a word. It raises the soft limit to the hard one. */
+/* What the kernel put on the stack. */
+struct start {
+  u64 argc;
+  char **argv;
+  char **envp;
+  u64 variables;       /* number of strings in envp */
+  const u64 *auxiliary; /* getauxval(3), which is behind envp */
+};
+
+static struct start read_start(const u64 *stack) {
+  struct start start = {.argc = stack[0], .argv = (char **)(stack + 1)};
+  start.envp = start.argv + start.argc + 1;
+  while (start.envp[start.variables]) start.variables++;
+  start.auxiliary = (const u64 *)(start.envp + start.variables + 1);
+  return start;
+}
+
+/* Appends a number in decimal, of at most 20 digits. */
+static char *append_number(char *end, u64 number) {
+  char digits[20];
+  u64 count = 0;
+  do digits[count++] = '0' + number % 10;
+  while (number /= 10);
+  while (count) *end++ = digits[--count];
+  return end;
+}
+
+/* A limit of the process, the least that the runtime needs, and the error for less. */
+struct limit {
+  i64 resource;       /* getrlimit(2) */
+  int is_hard;        /* 1: the hard limit counts, because the runtime raises the soft one to it */
+  u64 least;
+  u64 unit;           /* what the error counts in */
+  const char *before; /* of the error, before the number and behind it */
+  const char *behind;
+};
+
+static void check_limit(u64 argc, char **argv, struct limit limit) {
+  u64 limits[2]; /* soft, hard */
+  if (call(SYS_PRLIMIT64, 0, limit.resource, 0, (i64)limits, 0, 0) < 0 ||
+      limits[limit.is_hard] >= limit.least)
+    return;
+  char message[200];
+  char *end = append(message, limit.before);
+  *append(append_number(end, limits[limit.is_hard] / limit.unit), limit.behind) = 0;
+  fail(argc, argv, message);
+}
+
+/* The runtime would panic, abort, or end without a word. */
 static void check_system(u64 argc, char **argv, const struct payload *payload) {
-  u64 limits[2]; /* soft, hard (getrlimit(2)) */
   if (payload->needs_proc && call(SYS_FACCESSAT, AT_FDCWD, (i64) "/proc/self/fd", 0, 0, 0, 0) < 0)
     fail(argc, argv,
          "ipcauth: error: There is no /proc, and the program cannot run without it\n"
          "hint: mount -t proc proc /proc\n");
-  if (call(SYS_PRLIMIT64, 0, RLIMIT_NOFILE, 0, (i64)limits, 0, 0) < 0 ||
-      limits[1] >= MIN_DESCRIPTORS)
-    return;
-  char message[160];
-  char *end = append(message, "ipcauth: error: A process may open too few files here: ");
-  if (limits[1] >= 10) *end++ = '0' + limits[1] / 10;
-  *end++ = '0' + limits[1] % 10;
-  *append(end, ", and 64 are needed\nhint: ulimit -n 1024\n") = 0;
-  fail(argc, argv, message);
+  check_limit(argc, argv,
+              (struct limit){RLIMIT_NOFILE, 1, MIN_DESCRIPTORS, 1,
+                             "ipcauth: error: A process may open too few files here: ",
+                             ", and 64 are needed\nhint: ulimit -n 1024\n"});
+  check_limit(argc, argv,
+              (struct limit){RLIMIT_STACK, 0, MIN_STACK, 1024,
+                             "ipcauth: error: The stack of a process is too small here: ",
+                             " KiB, and 2048 are needed\nhint: ulimit -s 8192\n"});
+  check_limit(argc, argv,
+              (struct limit){RLIMIT_AS, 0, MIN_ADDRESSES, 1024,
+                             "ipcauth: error: A process may have too few addresses here: ",
+                             " KiB, and 35651584 are needed\nhint: ulimit -v unlimited\n"});
+}
+
+/* Looks a key up in the auxiliary vector. @returns 0 where it is missing. */
+static u64 auxiliary(const struct start *start, u64 key) {
+  const u64 *entry = start->auxiliary;
+  while (*entry && *entry != key) entry += 2;
+  return *entry ? entry[1] : 0;
+}
+
+/* With the rights of another user, which its file gives, it would obey its caller. */
+static void check_user(const struct start *start) {
+  if (auxiliary(start, AT_UID) != auxiliary(start, AT_EUID) ||
+      auxiliary(start, AT_GID) != auxiliary(start, AT_EGID))
+    fail(start->argc, start->argv,
+         "ipcauth: error: The program must not be set-user-ID or set-group-ID\n"
+         "hint: chmod ug-s FILE\n");
 }
 
 static const struct payload *select_payload(u64 argc, char **argv) {
@@ -249,62 +321,41 @@ static void block_debugger(void) {
 /* Writes the variable with the soft limit of open files, which the runtime raises. */
 static void append_limit(char *end) {
   u64 limits[2] = {0};
-  char digits[20];
-  u64 count = 0;
   end = append(end, FILE_LIMIT "=");
   if (call(SYS_PRLIMIT64, 0, RLIMIT_NOFILE, 0, (i64)limits, 0, 0) < 0) return;
-  if (limits[0] == ~0UL) {
-    append(end, "unlimited");
-    return;
-  }
-  do digits[count++] = '0' + limits[0] % 10;
-  while (limits[0] /= 10);
-  while (count) *end++ = digits[--count];
-}
-
-/* What the kernel put on the stack. */
-struct start {
-  u64 argc;
-  char **argv;
-  char **envp;
-  u64 variables;       /* number of strings in envp */
-  const u64 *auxiliary; /* getauxval(3) */
-  u64 auxiliary_words; /* with the zero pair at its end */
-};
-
-static struct start read_start(const u64 *stack) {
-  struct start start = {.argc = stack[0], .argv = (char **)(stack + 1)};
-  start.envp = start.argv + start.argc + 1;
-  while (start.envp[start.variables]) start.variables++;
-  start.auxiliary = (const u64 *)(start.envp + start.variables + 1);
-  while (start.auxiliary[start.auxiliary_words]) start.auxiliary_words += 2;
-  start.auxiliary_words += 2;
-  return start;
+  if (limits[0] == ~0UL) append(end, "unlimited");
+  else append_number(end, limits[0]);
 }
 
 /*
- * Checks what can fail, and measures what prepare() writes.
+ * Checks what can fail, and measures how much longer prepare() makes the arguments and variables.
  *
  * @param stack The address of argc.
  * @returns Bytes, a multiple of 16, as the ABI wants the stack pointer to be.
  */
 __attribute__((used, visibility("hidden"))) u64 measure(const u64 *stack) {
   const struct start start = read_start(stack);
+  check_user(&start);
   check_directory(start.argc, start.argv);
   const struct payload *payload = select_payload(start.argc, start.argv);
   check_system(start.argc, start.argv, payload);
-  const u64 arguments = 1 + count_of(TEXT(payload->flags)) + 1 + start.argc;
-  const u64 variables = start.variables + 2 + count_of(TEXT(config.settings));
-  const u64 words = 1 + arguments + 1 + variables + 1 + start.auxiliary_words;
+  /* The flags and the script; the two variables of the stub, and the settings. */
+  const u64 words = count_of(TEXT(payload->flags)) + 1 + 2 + count_of(TEXT(config.settings)) +
+                    (start.argc == 0); /* it gets a name nevertheless */
   return (8 * words + 15) & ~15UL;
 }
 
 /*
- * Writes new arguments and a new environment. The old ones stay where they are: the strings are not
- * copied, and ps(1) shows the caller's arguments.
+ * Moves the arguments and the environment down and completes them. They are not copied to a place
+ * of their own, because V8 takes the stack below their old place for its stack, and its first
+ * 984 KiB alone: that many arguments would make it fail. The auxiliary vector stays where it is,
+ * and so do the strings: ps(1) shows the caller's arguments.
+ *
+ * What is written is always below what is still to be read: the growth is that of measure(), and a
+ * variable that is left out is replaced with a setting, which is there twice then.
  *
  * @param stack The address of argc; behind it argv, envp and the auxiliary vector.
- * @param new The address of the new argc, with as many bytes as measure() returned.
+ * @param new The address of the new argc: `stack` less the bytes that measure() returned.
  */
 __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *new) {
   const struct start start = read_start(stack);
@@ -343,7 +394,10 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
   u64 *environment = end;
   for (u64 i = 0; i < start.variables; i++) {
     char *variable = start.envp[i];
-    if (is_own(variable)) continue;
+    if (is_own(variable)) {
+      *end++ = (u64)TEXT(config.settings);
+      continue;
+    }
     if (!is_in(hidden, variable)) {
       *end++ = (u64)variable;
       continue;
@@ -356,8 +410,9 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
   *end++ = (u64)list;
   *end++ = (u64)limit;
   end = append_list(end, TEXT(config.settings));
-  *end++ = 0;
-  for (u64 i = 0; i < start.auxiliary_words; i++) *end++ = start.auxiliary[i];
+  /* The growth was rounded up to an even number of words. */
+  if (end + 1 != start.auxiliary) *end++ = (u64)TEXT(config.settings);
+  *end = 0;
 
   /* The C library has stored the address of the old environment already. */
   **(u64 ***)TEXT(config.environ) = environment;
