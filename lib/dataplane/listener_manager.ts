@@ -12,6 +12,7 @@ import { NameError, numericAddress, type SocketAddress } from "../libc/inet_addr
 import { leavesIpv4, listenerAddress } from "../net/address.ts";
 import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
+import type { KeyGrant } from "../policy/types.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { Service } from "../session/service.ts";
 import type { Session } from "../session/session.ts";
@@ -265,8 +266,18 @@ export class ListenerManager {
     const wasAccepting = endpoint.isAccepting;
     this.#endpoints.delete(address);
     endpoint.close();
-    if (endpoint instanceof TcpEndpoint) this.#retired.push(endpoint);
+    if (endpoint instanceof TcpEndpoint) {
+      endpoint.retire((id) => this.#grantOf(id));
+      this.#retired.push(endpoint);
+    }
     if (wasAccepting) this.#events.closed(endpoint.name);
+  }
+
+  /** What the open listeners say of a key. Where they differ, that of a user and not of all. */
+  #grantOf(id: string): KeyGrant | null {
+    const grants = [...this.#endpoints.values()]
+      .flatMap((one) => one instanceof TcpEndpoint ? one.grant(id) ?? [] : []);
+    return grants.find(({ user }) => user !== null) ?? grants[0] ?? null;
   }
 
   /**

@@ -34,6 +34,7 @@ export class KeyRing {
   readonly #files = new Map<string, WatchedKey>();
   #keys: readonly KeyConfig[] = [];
   #wait = 0;
+  #elsewhere: (id: string) => KeyGrant | null = () => null;
   #byId = new Map<string, { readonly file: WatchedKey; readonly grant: KeyGrant }>();
 
   /**
@@ -126,7 +127,16 @@ export class KeyRing {
 
   /** The user and the end of the key of an id, or null when the configuration names no such key. */
   grant(id: string): KeyGrant | null {
-    return this.#byId.get(id)?.grant ?? null;
+    return this.#elsewhere(id) ?? this.#byId.get(id)?.grant ?? null;
+  }
+
+  /**
+   * The listener is closed. Its sessions go on, by what the other listeners say of their keys.
+   *
+   * @param elsewhere Finds what another listener says; null where none names the key.
+   */
+  retire(elsewhere: (id: string) => KeyGrant | null): void {
+    this.#elsewhere = elsewhere;
   }
 
   /** Overwrites and forgets all keys. */

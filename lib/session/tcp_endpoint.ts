@@ -143,6 +143,16 @@ export class TcpEndpoint implements ConnectionHandler {
     return Math.max(wait, this.#ring.wait);
   }
 
+  /** What this listener says of the key of an id; null where it does not name it. */
+  grant(id: string): KeyGrant | null {
+    return this.#ring.grant(id);
+  }
+
+  /** As {@linkcode KeyRing.retire}, for a closed endpoint. */
+  retire(elsewhere: (id: string) => KeyGrant | null): void {
+    this.#ring.retire(elsewhere);
+  }
+
   /** Whether a session rests on a key of this endpoint. */
   authenticated({ facts: { origin } }: Session): boolean {
     return origin.kind === "tcp" && origin.ring === this.#ring;

@@ -256,3 +256,40 @@ Deno.test({
     assertEquals(server.of("revoke").length, ending);
   },
 });
+
+Deno.test({
+  name: "a session of a removed listener rests on what the others say of its key (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const [first, second, third] = [freePort(), freePort(), freePort()];
+    const files = [await writeKey(program, "a.key"), await writeKey(program, "b.key")];
+    // The key is the same one under another name.
+    await Deno.copyFile(files[0]!, program.path("copy.key"));
+    await Deno.chmod(program.path("copy.key"), 0o600);
+    const users = "users: [{ name: ann, uid: 610, local_ipc_access: true }]\n";
+    const listener = (port: number, keys: string) =>
+      `{ tcp: "127.0.0.1:${port}", keys: [${keys}] }`;
+    const [a, b] = files.map((file) => `{ file: ${file} }`);
+    const text = (...listeners: string[]) => `listeners: [${listeners.join(", ")}]\n${users}`;
+    const config = await program.write("config.yaml", text(listener(first, `${a}, ${b}`)));
+    await using server = await program.serve(["--config", config]);
+    using moved = TestClient.tcp(first, readKey(files[0]!), null);
+    using kept = TestClient.tcp(first, readKey(files[1]!), null);
+    const expected = '{"jsonrpc":"2.0","result';
+    for (const client of [moved, kept]) await client.line();
+    await program.write("config.yaml", text(listener(second, b!)));
+    await server.event("stop", ({ listener }) => listener === `tcp:127.0.0.1:${first}`);
+    for (const client of [moved, kept]) {
+      client.send('{"jsonrpc":"2.0","id":7,"method":"users.get","params":{"name":"ann"}}\n');
+      assertEquals((await client.line())?.slice(0, 24), expected);
+    }
+    const ann = `{ file: ${program.path("copy.key")}, user: ann }`;
+    await program.write("config.yaml", text(listener(second, b!), listener(third, ann)));
+    assertEquals(await moved.line(), null);
+    assertEquals((await server.event("revoke")).reason, "identity-changed");
+    kept.send('{"jsonrpc":"2.0","id":8,"method":"users.get","params":{"name":"ann"}}\n');
+    assertEquals((await kept.line())?.slice(0, 24), expected);
+    assertEquals(server.of("revoke").length, 1);
+  },
+});
