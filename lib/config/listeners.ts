@@ -4,11 +4,12 @@
  * @module
  */
 import { listenerAddress } from "../net/address.ts";
-import type { AccessTable, AllowList } from "../policy/types.ts";
+import type { AccessTable, AllowList, Group } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
 import { readKeys } from "./listener_keys.ts";
-import { nameHint, nameProblem, unknownUser } from "./names.ts";
+import { looksOf } from "./name_looks.ts";
+import { nameHint, nameProblem, similarity, unknownUser } from "./names.ts";
 import type { Reader } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type ListenerConfig } from "./types.ts";
@@ -105,6 +106,7 @@ function readAllow(
   const users = new Set<string>();
   const gids = new Set<number>();
   const unknownGroups = new Set<string>();
+  let groupsByLook: Map<string, Group> | null = null;
   for (const entry of reader.list(value)) {
     const name = reader.text(entry, entry, "an entry");
     if (name === null) continue;
@@ -120,7 +122,19 @@ function readAllow(
       reader.refuse(entry, what, `list the group in groups; ${nameHint("group")}`);
       continue;
     }
-    const gid = access.groups.find((one) => one.name === group)?.gid ?? null;
+    const listed = access.groups.find((one) => one.name === group);
+    groupsByLook ??= new Map(
+      access.groups.flatMap((one) => looksOf(one.name).map((look) => [look, one])),
+    );
+    const [other] = listed === undefined
+      ? looksOf(group).flatMap((look) => groupsByLook!.get(look) ?? [])
+      : [];
+    if (other !== undefined) {
+      const where = ` in line ${other.at.line}`;
+      reader.refuse(entry, similarity(group, other.name, where), `write "@${other.name}"`);
+      continue;
+    }
+    const gid = listed?.gid ?? null;
     if (gid !== null) gids.add(gid);
     else {
       unknownGroups.add(group);

@@ -166,7 +166,7 @@ Deno.test("a group in a list is a name, and looks like no other", () => {
     () =>
       parseConfig(
         "groups: [{ name: netops, gid: 5 }, { name: Netops, gid: 6 }]\n" +
-          'listeners: [{ unix: /run/a, allow: ["@a/b", "@", "@@netops"] }]\n',
+          'listeners: [{ unix: /run/a, allow: ["@a/b", "@", "@@netops", "@netops", "@NetOps"] }]\n',
         "/c.yaml",
         NAMES,
       ),
@@ -178,6 +178,7 @@ Deno.test("a group in a list is a name, and looks like no other", () => {
       'allow[0]: "a/b" cannot be a group\'s name: it holds the character /',
       'allow[1]: "" cannot be a group\'s name: it is empty',
       'allow[2]: "@netops" cannot be a group\'s name: it begins with "@"',
+      'allow[4]: "NetOps" looks like "netops" in line 1: they differ only in upper and lower case',
     ]
   ) assertStringIncludes(failure.message, part);
 });
