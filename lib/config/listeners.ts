@@ -124,7 +124,7 @@ function readAllow(
     }
     const listed = access.groups.find((one) => one.name === group);
     groupsByLook ??= new Map(
-      access.groups.flatMap((one) => looksOf(one.name).map((look) => [look, one])),
+      access.groups.toReversed().flatMap((one) => looksOf(one.name).map((look) => [look, one])),
     );
     const [other] = listed === undefined
       ? looksOf(group).flatMap((look) => groupsByLook!.get(look) ?? [])
