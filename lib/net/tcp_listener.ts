@@ -65,8 +65,8 @@ export class TcpListener implements ListeningSocket {
    * @param address A host name or address in digits, and a port; port 0 is chosen by the kernel.
    * @param options See {@linkcode TcpListenerOptions}.
    * @returns At least one listener.
-   * @throws {Failure} 69 when an address is in use, 78 when the host has no address, 71 when the
-   * system refuses.
+   * @throws {Failure} 69 when an address is in use or the host has no address, 71 when the system
+   * refuses.
    */
   static openAll(
     address: HostPort,
@@ -123,7 +123,8 @@ function explain(address: HostPort, error: unknown): unknown {
   const where = hostPortText(address);
   if (error instanceof NameError) {
     return new Failure(`Cannot listen on ${where}: ${error.message}`, {
-      exit: ExitCode.config,
+      // Not a mistake in the configuration: at the start of a machine, its names come late.
+      exit: ExitCode.unavailable,
       hint: `getent ahosts ${shellWord(address.host)}`,
       cause: error,
     });

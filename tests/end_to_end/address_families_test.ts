@@ -127,7 +127,7 @@ Deno.test({
     const other = listener("[fe80::53%zone9]:4569", program);
     await program.write("config.yaml", `listeners:\n${other}${USERS}`);
     const refused = await run(program, `ipcauth serve --config ${program.path("config.yaml")}`);
-    assertEquals(refused.code, 78);
+    assertEquals(refused.code, 69);
     assertMatch(refused.stderr, /Cannot listen on \S+: this machine has no network interface/);
   },
 });
