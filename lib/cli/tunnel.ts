@@ -152,9 +152,9 @@ function warningFor({ host }: HostPort): string {
 }
 
 function asFailure(
-  { message, exit, hint }: TunnelEvent & { kind: "failed" | "warning" },
+  { lines, exit, hint }: TunnelEvent & { kind: "failed" | "warning" },
 ): Failure {
-  return new Failure(message, { exit, hint });
+  return new Failure(lines, { exit, hint });
 }
 
 /**

@@ -97,8 +97,12 @@ export class PolledSocket implements ConsoleSocket {
     for (let bytes = this.#unsent.shift(); bytes !== undefined; bytes = this.#unsent.shift()) {
       while (bytes.length > 0 && !this.#destroyed) {
         const count = send(this.#descriptor, bytes);
-        // The reader finds the reason.
-        if (count === BROKEN) break;
+        if (count === BROKEN) {
+          // A peer that reads no more may stay connected. What it has sent before is still read,
+          // and then the end.
+          shutdown(this.#descriptor);
+          break;
+        }
         if (count === WOULD_BLOCK) await waitInBackground(this.#descriptor, POLLOUT);
         else bytes = bytes.subarray(count);
       }

@@ -102,7 +102,8 @@ export class RpcClient {
   ): Promise<{ client: RpcClient; welcome: Welcome }> {
     const client = new RpcClient(socket);
     const timer = setTimeout(() => {
-      client.#welcome.reject(notAConsole(where, "it sends nothing"));
+      const what = client.#splitter.partial ? "its first line does not end" : "it sends nothing";
+      client.#welcome.reject(notAConsole(where, what));
     }, timeoutMs);
     try {
       const welcome = await Promise.race([

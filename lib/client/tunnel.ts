@@ -49,7 +49,8 @@ export type TunnelEvent =
   /** `failed`: the tunnel cannot start. `warning`: a connection failed. */
   | {
     readonly kind: "failed" | "warning";
-    readonly message: string;
+    /** The lines of the message. */
+    readonly lines: readonly string[];
     readonly exit: number;
     readonly hint: string | undefined;
   }
@@ -74,8 +75,8 @@ export function runTunnelWorker(): void {
       new Tunnel(options, inbox, post).run();
     } catch (error) {
       // Nothing is thrown: the runtime would print a stack trace.
-      const { message, exit, hint } = asFailure(error, "an internal error", ExitCode.software);
-      post({ kind: "failed", message, exit, hint });
+      const { lines, exit, hint } = asFailure(error, "an internal error", ExitCode.software);
+      post({ kind: "failed", lines, exit, hint });
     }
   });
 }
@@ -112,7 +113,7 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
         if (key.key === null) throw failure ?? noKey(options.key);
         return new ClientHandshake(key.key, { client: options.client, user: options.user });
       },
-      warn: ({ message, exit, hint }) => post({ kind: "warning", message, exit, hint }),
+      warn: ({ lines, exit, hint }) => post({ kind: "warning", lines, exit, hint }),
       closed: (connection) => void this.#connections.delete(connection),
     };
     this.#kind = options.listen.kind;
@@ -146,8 +147,8 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   }
 
   onError(error: unknown): void {
-    const message = messageOf(error);
-    this.#post({ kind: "warning", message, exit: ExitCode.os, hint: undefined });
+    const lines = [messageOf(error)];
+    this.#post({ kind: "warning", lines, exit: ExitCode.os, hint: undefined });
   }
 
   onCommand(command: TunnelCommand): void {

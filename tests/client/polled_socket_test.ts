@@ -1,6 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { PolledSocket } from "../../lib/client/polled_socket.ts";
-import { receive, send, shutdownWrite, unixSocketPair } from "../../lib/libc/sockets.ts";
+import {
+  receive,
+  send,
+  shutdownRead,
+  shutdownWrite,
+  unixSocketPair,
+} from "../../lib/libc/sockets.ts";
 
 /** A socket and the other end of its connection, with what the socket has emitted. */
 function connected() {
@@ -80,4 +86,17 @@ Deno.test("a polled socket whose peer breaks the connection is closed", async ()
   socket.destroy();
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals(own.isOpen, false);
+});
+
+Deno.test("a peer that reads no more ends a polled socket, after what it has sent", async () => {
+  const { far, socket, events, received, ended, closed } = connected();
+  shutdownRead(far);
+  send(far, new TextEncoder().encode("before"));
+  // The far end stays open, so only this failure tells the socket.
+  socket.write(Uint8Array.of(1));
+  await ended;
+  assertEquals([received(), events], ["before", ["end"]]);
+  socket.destroy();
+  await closed;
+  far.close();
 });

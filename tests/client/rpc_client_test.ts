@@ -106,6 +106,16 @@ Deno.test("a server that sends nothing is not a console", async () => {
   assertEquals(pair.client.destroyed, true);
 });
 
+Deno.test("a server whose first line does not end in time is not a console", async () => {
+  await using pair = socketPair();
+  await new Promise((resolve) => pair.server.write('{"jsonrpc"', resolve));
+  const { message } = await assertRejects(
+    () => RpcClient.open(pair.client, WHERE, 578, 100),
+    Failure,
+  );
+  assertStringIncludes(message, "is not an ipcauth console: its first line does not end");
+});
+
 Deno.test("the welcome may arrive in chunks that end within a character", async () => {
   await using pair = socketPair();
   const opening = RpcClient.open(pair.client, WHERE, 578);
