@@ -64,7 +64,8 @@ export function prepareSignals(): void {
  * they were ignored, they are again, but for those that are handled.
  *
  * @param handled Signals that the caller has listeners for, or will have.
- * @returns Gives SIGUSR1 the action that it had, for a program that this process becomes.
+ * @returns Gives SIGUSR1 the action that it had, for a program that this process becomes: the
+ * default one where the runtime was so slow to start that it had caught the signal already.
  */
 export function refuseDebugger(handled: readonly SignalName[]): () => void {
   const ignored = (["SIGHUP", "SIGINT", "SIGQUIT"] as const)
