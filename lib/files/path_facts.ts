@@ -18,6 +18,8 @@ export interface PathFacts {
    * process no other user can exchange it, but one can take its name once it is gone.
    */
   readonly inSticky: readonly string[];
+  /** Everything that was looked at: directories, links and the file itself. */
+  readonly parts: readonly string[];
   /** Whether only root and this process can change any of this, while `inSticky` is there. */
   readonly isStable: boolean;
 }
@@ -37,10 +39,12 @@ export function pathFacts(path: string, ownUid: number): PathFacts | null {
   const owners = new Map<number, string>();
   let shared: string | null = null;
   const entries: string[] = [];
+  const parts: string[] = [];
   let inSticky = false;
   for (let current = walker.next(); current !== null; current = walker.next()) {
     const status = linkStatus(current);
     if (status === null) return null;
+    parts.push(current);
     if (inSticky) entries.push(current);
     const isLink = (status.mode & FileType.mask) === FileType.link;
     // What lies in a sticky directory can be replaced by its owner.
@@ -56,5 +60,5 @@ export function pathFacts(path: string, ownUid: number): PathFacts | null {
     }
   }
   const isStable = owners.size === 0 && shared === null;
-  return { owners, shared, inSticky: entries, isStable };
+  return { owners, shared, inSticky: entries, parts, isStable };
 }
