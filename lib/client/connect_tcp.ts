@@ -86,7 +86,7 @@ export function pauseMs(): number {
 export function overloaded(where: string): Failure {
   return connectFailure(
     `${where} closed the connection before the access check was finished: it is overloaded, ` +
-      "or its handshake_timeout was over",
+      "its handshake_timeout was over, or it cannot read its configuration or keys now",
     ExitCode.refused,
     "try again later; the server's log has the reason",
   );

@@ -121,7 +121,11 @@ export class KeyRing {
    */
   isUnreadable(id: string): boolean {
     const known = this.#byId.get(id);
-    if (known !== undefined) return known.file.isUnreadable;
+    return known === undefined ? this.hasUnreadable : known.file.isUnreadable;
+  }
+
+  /** Whether any key file cannot be read at the moment. */
+  get hasUnreadable(): boolean {
     return this.#files.values().some((file) => file.isUnreadable);
   }
 

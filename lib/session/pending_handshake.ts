@@ -48,21 +48,30 @@ export type HandshakeResult =
     readonly error: ProtocolError | null;
   };
 
-/**
- * Receives the result of an access check.
- *
- * @returns After how many milliseconds an `authenticated` result is to be reported again, because
- * it can be neither accepted nor rejected now; else 0.
- */
-export type HandshakeHandler = (result: HandshakeResult) => number;
+/** What an access check asks and tells its endpoint. */
+export interface HandshakeHandler {
+  /**
+   * Whether a key can be unknown only because a file cannot be read. It does not depend on the key:
+   * a client without one does not find out which ids have one.
+   */
+  isUndecided(): boolean;
+  /**
+   * Receives the result.
+   *
+   * @returns After how many milliseconds an `authenticated` result is to be reported again, because
+   * it can be neither accepted nor rejected now; else 0.
+   */
+  onResult(result: HandshakeResult): number;
+}
 
 /**
  * Runs the server's side of one access check and reports its result.
  *
  * @example
  * ```ts
- * new PendingHandshake(context, connection, remote, new ServerHandshake(keyOf), (result) => {
- *   if (result.kind === "authenticated") authorize(result.connection);
+ * new PendingHandshake(context, connection, remote, new ServerHandshake(keyOf), {
+ *   isUndecided: () => false,
+ *   onResult: (result) => result.kind === "authenticated" ? authorize(result.connection) : 0,
  * });
  * ```
  */
@@ -70,7 +79,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   readonly #context: HandshakeContext;
   readonly #remote: HostPort;
   readonly #handshake: ServerHandshake;
-  readonly #report: HandshakeHandler;
+  readonly #handler: HandshakeHandler;
   /** Null once the connection is closed or handed on. */
   #connection: Descriptor | null;
   /** Null until the client is waited for. */
@@ -86,19 +95,19 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
    * them; a first message that does not open takes no place in the queue.
    *
    * @param connection Owned by the handshake, also when this throws.
-   * @param report Receives the result.
+   * @param handler Receives the result.
    */
   constructor(
     context: HandshakeContext,
     connection: Descriptor,
     remote: HostPort,
     handshake: ServerHandshake,
-    report: HandshakeHandler,
+    handler: HandshakeHandler,
   ) {
     this.#context = context;
     this.#remote = remote;
     this.#handshake = handshake;
-    this.#report = report;
+    this.#handler = handler;
     this.#connection = connection;
     this.source = sourceNetwork(remote.host);
     try {
@@ -191,7 +200,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   }
 
   #offer(connection: AuthenticatedConnection): void {
-    const wait = this.#report({ kind: "authenticated", connection });
+    const wait = this.#handler.onResult({ kind: "authenticated", connection });
     if (wait > 0) this.#pause(wait, () => this.#offer(connection));
   }
 
@@ -238,8 +247,9 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     if (this.#connection === null) return;
     const keyId = this.#handshake.claimedKeyId;
     // A reset says that nothing was decided about the key; end-of-file, that it was refused.
-    this.#close(reason === "bad-key" ? drainAndClose : resetAndClose);
-    this.#report({ kind: "failed", remote: this.#remote, keyId, reason, error });
+    const isRefused = reason === "bad-key" && !(error === "bad-key" && this.#handler.isUndecided());
+    this.#close(isRefused ? drainAndClose : resetAndClose);
+    this.#handler.onResult({ kind: "failed", remote: this.#remote, keyId, reason, error });
   }
 
   #close(close: (connection: Descriptor) => void): void {

@@ -62,6 +62,10 @@ export class TcpEndpoint implements ConnectionHandler {
   #config: TcpListenerConfig;
   readonly #acceptors: readonly Acceptor[];
   readonly #ring: KeyRing;
+  readonly #handler: HandshakeHandler = {
+    isUndecided: () => this.#context.liveConfig.isUnreadable || this.#ring.hasUnreadable,
+    onResult: (result) => this.#onHandshake(result),
+  };
   readonly name: string;
 
   /**
@@ -175,8 +179,7 @@ export class TcpEndpoint implements ConnectionHandler {
       }
       owned = false;
       const handshake = new ServerHandshake((id) => this.#keyOf(id));
-      const report: HandshakeHandler = (result) => this.#onHandshake(result);
-      new PendingHandshake(this.#context, connection, remote, handshake, report);
+      new PendingHandshake(this.#context, connection, remote, handshake, this.#handler);
     } finally {
       if (owned) connection.close();
     }

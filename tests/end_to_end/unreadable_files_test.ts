@@ -108,6 +108,14 @@ Deno.test("while a key file cannot be read, its key admits no one, and no sessio
   point(program.path("bob.key"), UNREADABLE);
   for (let round = 0; round < 3; round++) assert(await refusal(fixture) !== null);
   for (const { reason } of await server.events("deny", 3)) assertEquals(reason, "unreadable");
+  // Nothing was decided about the key, nor is said of one that no file has.
+  await writeKey(program, "other.key");
+  for (const key of ["own.key", "other.key"]) {
+    const argv = ["connect", `--tcp=127.0.0.1:${port}`, `--key=${program.path(key)}`, "-c", "who"];
+    const { code, stderr } = await program.run(argv);
+    assertEquals(code, 77);
+    assert(stderr.includes("cannot read its configuration or keys now"), `${key}: ${stderr}`);
+  }
   const reload = await server.event("reload");
   assert(String(reload.message).includes("bob.key"), String(reload.message));
   assertEquals(server.of("reload").length, 1);
