@@ -72,8 +72,9 @@ const RESTLESS = { kind: "restless" } as const;
  *
  * Another file under the name (renamed into place, or behind another link) is read at once, unless
  * a process has it open for writing. Every other change may be half done: the content is taken when
- * it was the same for {@linkcode STILL_MS}. A change whose content is the one that is known already
- * needs no wait.
+ * it was the same for {@linkcode STILL_MS}, and for {@linkcode MAX_WAIT_MS} while a process still
+ * has the file open for writing. A change whose content is the one that is known already needs no
+ * wait.
  *
  * @example
  * ```ts
@@ -166,11 +167,17 @@ export class FileWatch<Content> {
     }
     const isAtRest = this.#change === null
       ? movement === "replaced" || this.#known === null && !this.#isBeingWritten()
-      : movement === "replaced" || isStill && now >= this.#change.movedAt + STILL_MS;
+      : movement === "replaced" || isStill && this.#hasComeToRest(this.#change, now);
     if (isAtRest) return this.#adopt(content);
     if (!isStill) return this.#moved({ content }, now);
     this.#source.discard?.(content);
     return this.#wait(this.#change!, now);
+  }
+
+  /** Whether a writer that pauses has no part to add, or has had the time to. */
+  #hasComeToRest({ movedAt }: Change<Content>, now: number): boolean {
+    if (now >= movedAt + MAX_WAIT_MS) return true;
+    return now >= movedAt + STILL_MS && !this.#isBeingWritten();
   }
 
   /** The file holds what is known already. */
@@ -200,7 +207,9 @@ export class FileWatch<Content> {
       this.#isRestless = true;
       return RESTLESS;
     }
-    const until = Math.min(movedAt + STILL_MS, since + MAX_WAIT_MS);
+    // A still file that is open for writing is looked at again as often.
+    const next = now < movedAt + STILL_MS ? movedAt + STILL_MS : now + STILL_MS;
+    const until = Math.min(next, since + MAX_WAIT_MS);
     // The sum of two times may be a little more than their difference from now.
     const wait = Math.min(STILL_MS, Math.ceil(until - now));
     return { kind: "unsettled", wait: Math.max(1, wait) };

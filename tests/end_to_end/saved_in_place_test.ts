@@ -117,6 +117,17 @@ const SAVES: Readonly<Record<string, (fixture: Fixture, text: string) => Promise
       file.writeSync(bytes.subarray(at, at + 300));
     }
   },
+  "truncate, and pause for long with the file open": async ({ config }, text) => {
+    const bytes = new TextEncoder().encode(text);
+    using file = Deno.openSync(config, { write: true, truncate: true });
+    // Up to the end of the listeners: a configuration without users, which would be valid.
+    const half = bytes.length - text.slice(text.indexOf("users:")).length;
+    for (const part of [bytes.subarray(0, half), bytes.subarray(half)]) {
+      await pause(200);
+      file.writeSync(part);
+    }
+    await pause(200);
+  },
   "write another file under the name": async ({ config }, text) => {
     const bytes = new TextEncoder().encode(text);
     Deno.removeSync(config);

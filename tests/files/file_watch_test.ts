@@ -187,8 +187,63 @@ Deno.test("FileWatch.poll() waits for a file that is made under the name, and op
   model.now += 10;
   model.write("two");
   assertEquals(model.poll(), "wait 50");
+  model.isOpen = false;
   model.now += 50;
   assertEquals(model.poll(), "read two");
+});
+
+Deno.test("FileWatch.poll() reads no half while its writer pauses with the file open", () => {
+  const model = new Model(1);
+  model.poll();
+  model.isOpen = true;
+  model.write("half");
+  assertEquals(model.poll(), "wait 50");
+  for (let passed = 50; passed <= 600; passed += 50) {
+    model.now += 50;
+    assertEquals(model.poll(), "wait 50");
+  }
+  model.write("two");
+  assertEquals(model.poll(), "wait 50");
+  model.isOpen = false;
+  model.now += 50;
+  assertEquals(model.poll(), "read two");
+});
+
+Deno.test("FileWatch.poll() is restless while a writer goes on with long pauses", () => {
+  const model = new Model(1);
+  model.poll();
+  model.isOpen = true;
+  model.write("half");
+  model.poll();
+  model.now += 600;
+  model.write("more");
+  assertEquals(model.poll(), "wait 50");
+  model.now += 400;
+  assertEquals(model.poll(), "restless");
+  model.now += 599;
+  assertEquals(model.poll(), "restless");
+  // A process that keeps a whole file open keeps nothing from being in force.
+  model.now += 1;
+  assertEquals(model.poll(), "read more");
+});
+
+Deno.test("FileWatch.poll() waits 1 s for a file that is kept open, and takes it", () => {
+  const model = new Model(1);
+  model.poll();
+  model.isOpen = true;
+  model.write("two");
+  let polls = 0;
+  for (;; polls++) {
+    const result = model.watch.poll();
+    if (result.kind !== "unsettled") break;
+    model.now += result.wait;
+  }
+  assertEquals([polls, model.now, model.poll()], [20, 1_000 + MAX_WAIT_MS, "same"]);
+  model.isOpen = false;
+  model.write("one");
+  model.poll();
+  model.now += 50;
+  assertEquals(model.poll(), "read one");
 });
 
 Deno.test("FileWatch.poll() waits at the first call for a file that is open for writing", () => {
@@ -197,6 +252,7 @@ Deno.test("FileWatch.poll() waits at the first call for a file that is open for 
   assertEquals(model.poll(), "wait 50");
   model.write("two");
   assertEquals(model.poll(), "wait 50");
+  model.isOpen = false;
   model.now += 50;
   assertEquals(model.poll(), "read two");
 });
