@@ -2,6 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
+import { ExitCode } from "../../lib/errors.ts";
 import { drain } from "../support/connections.ts";
 import { isInstalled } from "../support/installed.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
@@ -34,6 +35,15 @@ for (const name of ["run-one-command", "postgresql"]) {
     assertStringIncludes(said, `failed: this needs ${other} on PATH\n`);
   });
 }
+
+Deno.test("systemd: the unit starts what install.sh installs, not again after a refusal", async () => {
+  const unit = await Deno.readTextFile(`${EXAMPLES}systemd/ipcauth.service`);
+  const installer = await Deno.readTextFile(`${EXAMPLES}../tools/packaging/install.sh`);
+  const prefix = /^ {2}prefix=(.*)$/m.exec(installer)![1];
+  assertStringIncludes(unit, `\nExecStart=${prefix}/bin/ipcauth serve `);
+  const { usage, refused, config } = ExitCode;
+  assertStringIncludes(unit, `\nRestartPreventExitStatus=${usage} ${refused} ${config}\n`);
+});
 
 Deno.test("systemd: the configuration is valid, and names the socket of the unit", async () => {
   const text = await Deno.readTextFile(`${EXAMPLES}systemd/config.yaml`);
