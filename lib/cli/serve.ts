@@ -9,7 +9,7 @@ import { configPlaces } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import { DEFAULT_DIRECTORY } from "../config/types.ts";
 import type { ExitCode } from "../errors.ts";
-import { readProcBytes } from "../libc/read_file.ts";
+import { environmentBlock } from "../libc/environment_block.ts";
 import { NameService } from "../names/name_service.ts";
 import { findNames, nameWarning } from "../server/find_names.ts";
 import { prepareSignals } from "../libc/signals.ts";
@@ -111,7 +111,7 @@ async function prepare(
       host: hostName(),
       version: context.version,
       creditMemory: EventCredit.memory(),
-      environmentBlock: readProcBytes("/proc/self/environ"),
+      environmentBlock: environmentBlock(),
       names: names.known,
     },
     reopenLog: () => log.reopen(),

@@ -127,6 +127,7 @@ const definitions = {
   kill: { parameters: ["i32", "i32"], result: "i32" },
 
   // becoming another program
+  dlsym: { parameters: ["u64", "buffer"], result: "u64" },
   getenv: { parameters: ["buffer"], result: "u64" },
   unsetenv: { parameters: ["buffer"], result: "i32" },
   setenv: { parameters: ["buffer", "buffer", "i32"], result: "i32" },

@@ -8,7 +8,8 @@ import { NOWHERE } from "../../lib/config/launcher_environment.ts";
 import { RUNTIME_VARIABLES } from "../../tools/build/runtime_variables.ts";
 import { isInstalled } from "../support/installed.ts";
 import { bytes, compileLaunch, launchAll } from "../support/stub/stub_probe.ts";
-import { isRoot } from "../support/program.ts";
+import { receiveAll } from "../support/connections.ts";
+import { isRoot, RunningServer } from "../support/program.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 const VERSION = `ipcauth ${manifest.version} (${COMMIT.hash})\n`;
@@ -120,6 +121,47 @@ Deno.test(
     await test.step("with no descriptor at all", async () => {
       assertEquals((await at.shell("./ipcauth --version <&- >&- 2>&-")).code, 0);
     });
+  },
+);
+
+Deno.test(
+  "a user who may not read the executable serves programs with it (needs root, gcc)",
+  { ignore: !hasCompiler || !isRoot },
+  async () => {
+    using at = await installed();
+    const home = at.path("home");
+    await Deno.mkdir(home);
+    await Deno.chown(home, 579, 579);
+    const socket = join(home, "socket");
+    const command = [
+      "./ipcauth",
+      "serve",
+      `--unix=${socket}`,
+      "--exec",
+      "--",
+      "/usr/bin/env",
+      "-0",
+    ];
+    await using server = new RunningServer(
+      new Deno.Command("setpriv", {
+        args: ["--reuid=579", "--regid=579", "--clear-groups", ...command],
+        cwd: at.directory,
+        clearEnv: true,
+        env: { PATH: "/usr/bin:/bin", A: "b=\u00fc", LANG: "C", NODE_OPTIONS: "--x", HOME: home },
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn(),
+    );
+    await server.event("listen");
+    const variables = (await receiveAll(socket)).split("\0");
+    const names = ["PATH=", "A=", "LANG=", "NODE_OPTIONS=", "HOME=", "DENO_", "IPCAUTH_KEEP"];
+    const found = variables.filter((one) => names.some((name) => one.startsWith(name)));
+    assertEquals(
+      found.toSorted(),
+      ["A=b=\u00fc", `HOME=${home}`, "LANG=C", "NODE_OPTIONS=--x", "PATH=/usr/bin:/bin"],
+    );
+    assertEquals(await server.stop(), 0);
   },
 );
 
