@@ -62,6 +62,12 @@ Deno.test("Timers round the wait up, so that no wakeup is early", () => {
   assertEquals(timers.timeout(11), 0);
 });
 
+Deno.test("Timers wait no longer at once than epoll_wait(2) can, and not for ever", () => {
+  const timers = new Timers();
+  timers.add(2 ** 40, () => {});
+  assertEquals(timers.timeout(0), 2 ** 31 - 1);
+});
+
 Deno.test("a callback that throws does not prevent the others", () => {
   const timers = new Timers();
   const done: string[] = [];
