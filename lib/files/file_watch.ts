@@ -68,7 +68,8 @@ const RESTLESS = { kind: "restless" } as const;
  * have another time stamp. The clock of the time stamps may be another machine's, and may count
  * whole seconds. So no clock is compared with it: the content is compared once more after the
  * {@linkcode PathStat.granularity} of the stamps has passed on this machine's monotonic clock, and
- * until then at every poll. From then on the stat is enough.
+ * until then at every poll. From then on the stat is enough, unless a process has the file open for
+ * writing: only the first store to a page of a mapping changes the stamps (mmap(2)).
  *
  * Another file under the name (renamed into place, or behind another link) is read at once, unless
  * a process has it open for writing. Every other change may be half done: the content is taken when
@@ -160,7 +161,8 @@ export class FileWatch<Content> {
       other !== null && this.#source.isSame(content, other.content);
     const isStill = movement === "none" && isSame(this.#change?.seen ?? this.#known);
     if (!isStill) this.#firstReadAt = now;
-    this.#isTrusted = isStill && now >= this.#firstReadAt + this.#granularity();
+    this.#isTrusted = isStill && now >= this.#firstReadAt + this.#granularity() &&
+      !this.#isBeingWritten();
     if (isSame(this.#known)) {
       this.#source.discard?.(content);
       return this.#rest();

@@ -234,6 +234,56 @@ Deno.test("a file that does not come to rest is bad, and what is in force decide
   assertEquals(await third.line(), null);
 });
 
+/** Maps a file, and stores each line of its input at the place of its second argument. */
+const MAPPING = `
+import mmap, sys
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+    at = content.find(sys.argv[2].encode())
+    for line in sys.stdin:
+        content[at:at + 5] = line.rstrip("\\n").encode()
+        print(line, end="", flush=True)
+`;
+
+Deno.test("a store to a mapped file is noticed, though it changes no time stamp (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using fixture = await serve();
+  const { program, server, socket, config, text } = fixture;
+  await Deno.writeTextFile(config, text().replace("access: true", "access: true "));
+  const before = Deno.readTextFileSync(config);
+  const python = program.command(
+    ["python3", "-c", MAPPING, config, "true "],
+    { input: "" },
+  ).spawn();
+  const writer = python.stdin.getWriter();
+  const lines = new Lines(python.stdout);
+  const store = async (word: string) => {
+    await writer.write(new TextEncoder().encode(`${word}\n`));
+    assertEquals(await lines.next(), word);
+  };
+  const isAllowed = async () => {
+    using client = TestClient.unix(socket, 579);
+    return await client.line() !== null;
+  };
+  try {
+    await store("false");
+    assertEquals(await isAllowed(), false);
+    // Longer than the stamps of the file system can be the same.
+    await pause(100);
+    assertEquals(await isAllowed(), false);
+    await store("true ");
+    // The stamps are the same, unless the page was written back just now.
+    assertEquals(Deno.readTextFileSync(config), before);
+    assertEquals(await isAllowed(), true);
+    await store("false");
+    assertEquals(await isAllowed(), false);
+  } finally {
+    await writer.close();
+    await python.status;
+  }
+  assertEquals(await server.stop(), 0);
+});
+
 Deno.test("an empty file is bad, and closes neither a session nor a listener", async () => {
   await using fixture = await serve();
   const { server, socket, config, text } = fixture;

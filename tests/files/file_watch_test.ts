@@ -227,6 +227,21 @@ Deno.test("FileWatch.poll() is restless while a writer goes on with long pauses"
   assertEquals(model.poll(), "read more");
 });
 
+Deno.test("FileWatch.poll() misses no store to a page that is mapped and dirty", () => {
+  const model = new Model(1);
+  model.poll();
+  model.isOpen = true;
+  model.write("two");
+  assertEquals([model.settle(), model.poll()], ["same", "same"]);
+  model.now += 5_000;
+  assertEquals(model.poll(), "same");
+  // The stamps stay as they are.
+  model.content = "six";
+  assertEquals(model.poll(), "wait 50");
+  model.now += MAX_WAIT_MS;
+  assertEquals(model.poll(), "read six");
+});
+
 Deno.test("FileWatch.poll() waits 1 s for a file that is kept open, and takes it", () => {
   const model = new Model(1);
   model.poll();
