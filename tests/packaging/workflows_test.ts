@@ -111,4 +111,8 @@ Deno.test("what is published was tested as it is, on both machines", () => {
   // The runtime that builds is the one whose hash stands in the repository.
   assertMatch(runs("build"), /\.ci\/deno task release /);
   assertEquals(/npx/.test(runs("build") + runs("check")), false);
+  // Each change is built and tried in the same way.
+  const ci = workflows.get("ci.yml")!.jobs["release"]!.steps.map(({ run }) => run ?? "").join("\n");
+  assertMatch(ci, /\.ci\/deno task release\n/);
+  assertMatch(ci, /\.ci\/try-release dist$/);
 });
