@@ -12,6 +12,7 @@ import type { Invocation } from "./command_line.ts";
 import type { Context } from "./context.ts";
 import { writeAll } from "./output.ts";
 import { dropPermissions } from "./permissions.ts";
+import { isGroupsEdit } from "./groups_action.ts";
 import { isEdit } from "./users_action.ts";
 import { escapeLines } from "../text/escape.ts";
 import { report } from "../text/report.ts";
@@ -123,6 +124,16 @@ async function execute(
       refuseDebugger([]);
       dropPermissions(isEdit(command.action) ? "users edit" : "users");
       return users(command.action, command.json, context(effectiveUid()));
+    }
+    case "groups": {
+      const [{ effectiveUid }, { refuseDebugger }, { groups }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.groups(),
+      ]);
+      refuseDebugger([]);
+      dropPermissions(isGroupsEdit(command.action) ? "groups edit" : "groups");
+      return groups(command.action, command.json, context(effectiveUid()));
     }
     case "config": {
       const [{ effectiveUid }, { refuseDebugger }, { config }] = await Promise.all([

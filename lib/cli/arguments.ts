@@ -17,6 +17,7 @@ import {
 import { parseConfigCommand } from "./config_arguments.ts";
 import { parseConnect } from "./connect_arguments.ts";
 import type { Flags } from "./flags.ts";
+import { parseGroups } from "./groups_arguments.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
 import { parseServe } from "./serve_arguments.ts";
 import { parseUsers } from "./users_arguments.ts";
@@ -28,6 +29,7 @@ export const COMMANDS = [
   "run-as",
   "gen-key",
   "users",
+  "groups",
   "config",
   "help",
   "completions",
@@ -57,6 +59,7 @@ const parsers = {
   "run-as": parseRunAs,
   "gen-key": parseGenKey,
   "users": parseUsers,
+  "groups": parseGroups,
   "config": parseConfigCommand,
   "help": parseHelp,
   "completions": parseCompletions,

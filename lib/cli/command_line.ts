@@ -8,6 +8,7 @@ import type { ForwardIdentity, LogLevel } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { ConfigAction } from "./config_action.ts";
 import { type Flags, readFlags } from "./flags.ts";
+import type { GroupsAction } from "./groups_action.ts";
 import type { UsersAction } from "./users_action.ts";
 
 /** The value of a flag whose value may be left out. */
@@ -76,6 +77,7 @@ export type Command =
   | { readonly kind: "gen-key"; readonly file: string | null; readonly force: boolean }
   | { readonly kind: "show-key"; readonly file: string }
   | { readonly kind: "users"; readonly action: UsersAction; readonly json: boolean }
+  | { readonly kind: "groups"; readonly action: GroupsAction; readonly json: boolean }
   | { readonly kind: "config"; readonly action: ConfigAction; readonly json: boolean }
   | { readonly kind: "completions"; readonly shell: "bash" | "zsh" | "fish" }
   | { readonly kind: "help"; readonly topic: string | null }

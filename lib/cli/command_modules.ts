@@ -12,6 +12,7 @@ export const COMMAND_MODULES = {
   completions: () => import("./completions.ts"),
   runAs: () => import("./run_as.ts"),
   users: () => import("./users.ts"),
+  groups: () => import("./groups.ts"),
   config: () => import("./config.ts"),
   serve: () => import("./serve.ts"),
   serveCheck: () => import("./serve_check.ts"),

@@ -37,6 +37,10 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
     ...["--uid", "--gid", "--local-ipc-access", "--admin", "--json"],
   ],
+  "groups": [
+    ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
+    ...["--gid", "--local-ipc-access", "--json"],
+  ],
   "config": ["check", "show", "--json"],
   "help": COMMANDS,
   "completions": ["bash", "zsh", "fish"],

@@ -54,6 +54,8 @@ export type CommandMode =
   | "gen-key --show"
   | "users"
   | "users edit"
+  | "groups"
+  | "groups edit"
   | "config"
   | "connect"
   | "connect --listen"
@@ -71,6 +73,8 @@ export const KEPT_PERMISSIONS: Readonly<Record<CommandMode, readonly Permission[
   "gen-key --show": ["ffi", "read"],
   "users": ["ffi", "read"],
   "users edit": ["ffi", "read", "write"],
+  "groups": ["ffi", "read"],
+  "groups edit": ["ffi", "read", "write"],
   "config": ["ffi", "read"],
   "connect": ["ffi", "read"],
   // It unlinks its socket at the end.

@@ -12,6 +12,7 @@ Usage:
   ipcauth run-as   become another user and run a program
   ipcauth gen-key  make a secret key for TCP
   ipcauth users    list and edit the users who have access
+  ipcauth groups   list and edit the groups whose members have access
   ipcauth config   check and show the configuration
   ipcauth help COMMAND
   ipcauth completions bash|zsh|fish
@@ -141,7 +142,7 @@ Examples:
 `,
   users: `Usage: ipcauth users [list] [--json]
        ipcauth users show NAME [--json]
-       ipcauth users add NAME --uid N [--gid N] [--local-ipc-access] [--admin]
+       ipcauth users add NAME [--uid N] [--gid N] [--local-ipc-access] [--admin]
        ipcauth users set NAME uid|gid|local_ipc_access|admin VALUE
        ipcauth users allow NAME
        ipcauth users deny NAME
@@ -152,6 +153,8 @@ Lists and edits the users of the configuration. An edit changes what it names
 and nothing else: comments, order and spacing stay. A running server applies
 it from the next connection on.
 
+  add           without --uid, uid and gid are those of the name service
+  set           NAME gid none takes the gid out of the file
   allow, deny   set local_ipc_access to true or false
   check         prints what would be decided, by which line, and what would
                 change it; exits 0 for allow, 77 for deny
@@ -160,6 +163,28 @@ Examples:
   ipcauth users add carol --uid 580 --local-ipc-access
   ipcauth users deny bob
   ipcauth users check 578
+`,
+  groups: `Usage: ipcauth groups [list] [--json]
+       ipcauth groups show NAME [--json]
+       ipcauth groups add NAME [--gid N] [--local-ipc-access]
+       ipcauth groups set NAME gid|local_ipc_access VALUE
+       ipcauth groups allow NAME
+       ipcauth groups deny NAME
+       ipcauth groups remove NAME
+       ipcauth groups check GID|NAME [--json]
+
+Lists and edits the groups of the configuration, as "ipcauth users" does its
+users. They decide about peers that are no configured user: a group that denies
+goes before one that allows.
+
+  add           without --gid, the gid is that of the name service, now and later
+  set           NAME gid none takes the gid out of the file
+  allow, deny   set local_ipc_access to true or false
+  check         prints what the group decides; exits 0 for allow, 77 for deny
+
+Examples:
+  ipcauth groups add netops --local-ipc-access
+  ipcauth groups deny netops
 `,
   config: `Usage: ipcauth config check [FILE] [--json]
        ipcauth config show [--json]

@@ -19,7 +19,8 @@ export type UsersEdit =
   | {
     readonly verb: "add";
     readonly name: string;
-    readonly uid: number;
+    /** Null where `--uid` is left out: the ids are those of the name service. */
+    readonly uid: number | null;
     /** Null where `--gid` is left out. */
     readonly gid: number | null;
     readonly localIpcAccess: boolean;
@@ -47,8 +48,7 @@ export function wordsOf(edit: UsersEdit): string[] {
       return [
         edit.verb,
         edit.name,
-        "--uid",
-        String(edit.uid),
+        ...edit.uid === null ? [] : ["--uid", String(edit.uid)],
         ...edit.gid === null ? [] : ["--gid", String(edit.gid)],
         ...edit.localIpcAccess ? ["--local-ipc-access"] : [],
         ...edit.admin ? ["--admin"] : [],

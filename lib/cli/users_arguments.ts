@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { parseId } from "../policy/id.ts";
 import { flagsOf, operands, type ParsedCommand, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
+import { idFlag, takeOperands } from "./id_flag.ts";
 import type { UsersAction } from "./users_action.ts";
 
 /** Reads them. @throws {Failure} 64 for an unknown verb, or operands and flags it does not take. */
@@ -27,39 +27,34 @@ function usersAction(flags: Flags): UsersAction {
       if (flags.has(flag)) throw usage(`--${flag} goes with users add only`, "users");
     }
   }
-  // The operands after the verb, as many as it has names for.
-  const take = (...names: string[]): string[] => {
-    if (words.length === names.length) return words;
-    throw usage(`Usage: ipcauth users ${[verb, ...names].join(" ")}`, "users");
-  };
   switch (verb) {
     case "list":
-      take();
+      takeOperands(words, [], "users list");
       return { verb };
     case "show":
     case "allow":
     case "deny":
     case "remove": {
-      const [name] = take("NAME");
-      return { verb, name: name! };
+      const [name] = takeOperands(words, ["NAME"], `users ${verb} NAME`);
+      return { verb, name };
     }
     case "set": {
-      const [name, field, value] = take("NAME", "FIELD", "VALUE");
-      return { verb, name: name!, field: field!, value: value! };
+      const line = "users set NAME uid|gid|local_ipc_access|admin VALUE";
+      const [name, field, value] = takeOperands(words, ["NAME", "FIELD", "VALUE"], line);
+      return { verb, name, field, value };
     }
     case "check": {
-      const [who] = take("UID|NAME");
-      return { verb, who: who! };
+      const [who] = takeOperands(words, ["UID|NAME"], "users check UID|NAME");
+      return { verb, who };
     }
     case "add": {
-      const [name] = take("NAME");
-      const uid = id(flags, "uid");
-      if (uid === null) throw usage("users add needs --uid N", "users");
+      const line = "users add NAME [--uid N] [--gid N] [--local-ipc-access] [--admin]";
+      const [name] = takeOperands(words, ["NAME"], line);
       return {
         verb,
-        name: name!,
-        uid,
-        gid: id(flags, "gid"),
+        name,
+        uid: idFlag(flags, "uid", "users"),
+        gid: idFlag(flags, "gid", "users"),
         localIpcAccess: flags.has("local-ipc-access"),
         admin: flags.has("admin"),
       };
@@ -67,22 +62,4 @@ function usersAction(flags: Flags): UsersAction {
     default:
       throw usage(`There is no "users ${verb}"`, "users");
   }
-}
-
-/**
- * A flag's value as a uid or gid, or null where it is absent.
- *
- * @throws {Failure} 64 for any other.
- */
-function id(flags: Flags, name: string): number | null {
-  const text = flags.one(name);
-  if (text === null) return null;
-  const value = parseId(text);
-  if (value === null) {
-    throw usage(
-      `--${name}: "${text}" is not an id; it is a whole number from 0 to 4294967294`,
-      "users",
-    );
-  }
-  return value;
 }

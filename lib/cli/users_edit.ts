@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { resolve } from "@std/path";
-import { addUser, type EditContext, removeUser, setUserField } from "../config/edit.ts";
-import { editConfigFile } from "../config/edit_file.ts";
+import { addUser, removeUser, setUserField } from "../config/edit.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { lookUp } from "../names/lookup.ts";
 import type { User } from "../policy/types.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
+import { writeEdit } from "./file_edit.ts";
 import { type UsersEdit, wordsOf } from "./users_action.ts";
 import type { UsersConfig } from "./users_config.ts";
 
@@ -35,22 +35,37 @@ export async function editUser(
   context: Context,
 ): Promise<EditedUser> {
   const { name } = edit;
+  const words = ["users", ...wordsOf(edit)];
   const after = (sentence: string) => ({ user: config.find(config.load(), name), sentence });
   switch (edit.verb) {
     case "add": {
-      const { path } = await write(edit, config, context, (text, at) => addUser(text, edit, at));
-      return after(`added ${name} (uid ${edit.uid}) to ${path}`);
+      const user = { ...edit, ...idsOf(edit, config) };
+      const { path } = await writeEdit(
+        words,
+        config,
+        context,
+        (text, at) => addUser(text, user, at),
+      );
+      const added = `added ${name} (uid ${user.uid}) to ${path}`;
+      if (edit.localIpcAccess) return after(added);
+      const command = `ipcauth users allow ${shellWord(name)}${config.flags}`;
+      return after(`${added}; ${name} has no access yet: ${command}`);
     }
     case "remove": {
       // Read first: the answer is the user as it was.
       const user = config.find(config.load(), name);
-      const { path } = await write(edit, config, context, (text, at) => removeUser(text, name, at));
+      const { path } = await writeEdit(
+        words,
+        config,
+        context,
+        (text, at) => removeUser(text, name, at),
+      );
       return { user, sentence: `removed ${name} from ${path}` };
     }
     default: {
       const { field, value } = assignment(edit);
-      const { path, changed } = await write(
-        edit,
+      const { path, changed } = await writeEdit(
+        words,
         config,
         context,
         (text, at) => setUserField(text, name, field, value, at),
@@ -73,41 +88,28 @@ function assignment(
 }
 
 /**
- * Writes an edit to the file in force, or to a new one.
+ * The ids of a user to be added: those of the flags and, without `--uid`, of the name service.
  *
- * @returns Its path, and whether it changed.
+ * @throws {Failure} 65 when the name service knows no such user, 71 when it fails.
  */
-async function write(
-  edit: UsersEdit,
-  config: UsersConfig,
-  context: Context,
-  change: (text: string, at: EditContext) => string,
-): Promise<{ readonly path: string; readonly changed: boolean }> {
-  const path = config.editPath();
-  const { hostFacts, flags } = config;
-  const { uid } = context.environment;
-  try {
-    const changed = await editConfigFile(
-      path,
-      hostFacts,
-      (text) => change(text, { path, reserved: hostFacts, flags }),
+function idsOf(
+  { name, uid, gid }: UsersEdit & { readonly verb: "add" },
+  { flags }: UsersConfig,
+): { readonly uid: number; readonly gid: number | null } {
+  if (uid !== null) return { uid, gid };
+  const answer = lookUp({ kind: "user", name });
+  if (answer.problem !== null) {
+    throw new Failure(
+      `Cannot ask the name service about ${JSON.stringify(name)}: ${answer.problem}`,
+      { exit: ExitCode.os, hint: `ipcauth users add ${shellWord(name)} --uid N${flags}` },
     );
-    config.noteOwner(context);
-    return { path, changed };
-  } catch (error) {
-    const denied = error instanceof Failure && error.exit === ExitCode.refused;
-    throw denied && uid !== 0 ? withSudo(error, edit, path) : error;
   }
-}
-
-/**
- * The same failure with a command that would succeed. Root has other places, so the file is named.
- */
-function withSudo({ message, cause }: Failure, edit: UsersEdit, path: string): Failure {
-  const words = ["sudo", "ipcauth", "users", ...wordsOf(edit), "--config", resolve(path)];
-  return new Failure(message, {
-    exit: ExitCode.refused,
-    hint: words.map(shellWord).join(" "),
-    cause,
-  });
+  const account = answer.kind === "user" ? answer.account : null;
+  if (account === null) {
+    throw new Failure(`This machine knows no user ${JSON.stringify(name)}, so its uid is needed`, {
+      exit: ExitCode.data,
+      hint: `ipcauth users add ${shellWord(name)} --uid N${flags}`,
+    });
+  }
+  return { uid: account.uid, gid: gid ?? account.gid };
 }

@@ -6,7 +6,7 @@
 import { stringify } from "yaml";
 import { octalMode } from "../files/permissions.ts";
 import { hostPortText } from "../libc/inet_address.ts";
-import type { AccessTable, AllowList } from "../policy/types.ts";
+import type { AccessTable, AllowList, Group, User } from "../policy/types.ts";
 import { COUNT_KEYS, DURATION_KEYS } from "./limits.ts";
 import type { ROOT_KEYS } from "./schema.ts";
 import type { Config, KeyConfig, ListenerConfig, ServiceConfig } from "./types.ts";
@@ -41,6 +41,20 @@ export function configValues(config: Config): Record<string, unknown> {
   );
 }
 
+/** A user by the keys of the file. */
+export function userValues(
+  { name, uid, gid, localIpcAccess, admin }: Omit<User, "at" | "accessAt">,
+): Record<string, unknown> {
+  return withoutNull({ name, uid, gid, local_ipc_access: localIpcAccess, admin });
+}
+
+/** A group by the keys of the file. */
+export function groupValues(
+  { name, gid, localIpcAccess }: Omit<Group, "at" | "accessAt">,
+): Record<string, unknown> {
+  return withoutNull({ name, gid, local_ipc_access: localIpcAccess });
+}
+
 function listenerValues(listener: ListenerConfig, access: AccessTable): Record<string, unknown> {
   const { allow, service } = listener;
   const address = listener.kind === "unix"
@@ -53,7 +67,10 @@ function listenerValues(listener: ListenerConfig, access: AccessTable): Record<s
   });
 }
 
-function keyValues({ file, user, notAfter }: KeyConfig): Record<string, unknown> {
+/** A key by the keys of the file. */
+export function keyValues(
+  { file, user, notAfter }: Omit<KeyConfig, "at">,
+): Record<string, unknown> {
   const end = notAfter === null ? null : timeText(notAfter);
   return withoutNull({ file, user, not_after: end });
 }

@@ -5,14 +5,15 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { MAX_ID, parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { User } from "../policy/types.ts";
-import { lookalikeOf, nameProblem, type ReservedId, rootProblem, similarity } from "./names.ts";
+import { lookalikeOf, nameProblem, rootProblem, similarity } from "./names.ts";
 import { parseConfig } from "./schema.ts";
-import { scalarText, type UserFields } from "./entry_style.ts";
-import { UsersText } from "./users_text.ts";
+import { userValues } from "./config_text.ts";
+import { type EntryFields, scalarText } from "./entry_style.ts";
+import { ListText } from "./list_text.ts";
 import type { Config } from "./types.ts";
+import { type FileContext, flagValue, idValue, invalid, verified } from "./verified_edit.ts";
 
 /** A user that is not in the file yet. */
 export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "admin">;
@@ -26,13 +27,8 @@ export interface EditedUser {
   readonly field: string | null;
 }
 
-/** The file that an edit is for. */
-export interface EditContext {
-  /** The file's name in messages. */
-  readonly path: string;
-  readonly reserved: ReservedId;
-  /** The flags by which the commands of hints find the file, such as ` --config FILE`. */
-  readonly flags?: string;
+/** The file that an edit of its users is for. */
+export interface EditContext extends FileContext {
   /**
    * Checks that the change may be made, before anything else is checked of it. What it throws ends
    * the edit.
@@ -41,6 +37,9 @@ export interface EditContext {
    */
   readonly authorize?: (edited: EditedUser, config: Config) => void;
 }
+
+/** The value that takes a gid out of the file. */
+export const NONE = "none";
 
 /** The fields that {@linkcode setUserField} sets. */
 export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
@@ -64,7 +63,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
   }
   requirePossibleName(user, before, context);
   requireFreeUid(user.uid, null, before, context);
-  const fields: UserFields = {
+  const fields: EntryFields = {
     name: scalarText(user.name),
     uid: scalarText(user.uid),
     ...user.gid === null ? {} : { gid: scalarText(user.gid) },
@@ -72,7 +71,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
     ...user.admin ? { admin: "true" } : {},
   };
   const users = [...before.access.users, user];
-  return verified(new UsersText(text).add(fields), before, users, context);
+  return verified(new ListText(text, "users").add(fields), before, usersOf(users), context);
 }
 
 /**
@@ -89,7 +88,8 @@ export function removeUser(text: string, name: string, context: EditContext): st
   context.authorize?.({ verb: "remove", user: removed, field: null }, before);
   requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
-  return verified(new UsersText(text).remove(name), before, users, context);
+  const edited = new ListText(text, "users").remove(indexOf(name, before));
+  return verified(edited, before, usersOf(users), context);
 }
 
 /**
@@ -97,7 +97,8 @@ export function removeUser(text: string, name: string, context: EditContext): st
  *
  * @param text The content of the file.
  * @param field One of {@linkcode USER_FIELDS}.
- * @param value The value as it is written in the file, such as `true` or `579`.
+ * @param value The value as it is written in the file, such as `true` or `579`; for no gid,
+ * {@linkcode NONE}.
  * @returns The new content; the old one where the field has the value already.
  * @throws {Failure} 65 when there is no such user, 64 for an unknown field or a value it cannot
  * have, 73 when the uid is another user's, 78 when the file is bad, 70 when the edit would change
@@ -116,7 +117,18 @@ export function setUserField(
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
-  return verified(new UsersText(text).set(name, field, value), before, users, context);
+  const list = new ListText(text, "users");
+  const index = indexOf(name, before);
+  const edited = value === NONE ? list.unset(index, field) : list.set(index, field, value);
+  return verified(edited, before, usersOf(users), context);
+}
+
+function usersOf(users: readonly NewUser[]): { readonly users: unknown } {
+  return { users: users.map(userValues) };
+}
+
+function indexOf(name: string, { access }: Config): number {
+  return access.users.findIndex((user) => user.name === name);
 }
 
 /** A user with another value of a field. @throws {Failure} 64 and 73. */
@@ -127,24 +139,14 @@ function withField(
   config: Config,
   context: EditContext,
 ): NewUser {
-  const flag = (): boolean => {
-    if (value === "true" || value === "false") return value === "true";
-    throw invalid(`${field} is true or false, not ${JSON.stringify(value)}`);
-  };
-  const id = (): number => {
-    const number = parseId(value);
-    if (number !== null) return number;
-    throw invalid(
-      `${JSON.stringify(value)} is not an id: it is a whole number from 0 to ${MAX_ID}`,
-    );
-  };
+  const id = () => idValue(value, "users");
   switch (field) {
     case "local_ipc_access":
-      return { ...user, localIpcAccess: flag() };
+      return { ...user, localIpcAccess: flagValue(field, value, "users") };
     case "admin":
-      return { ...user, admin: flag() };
+      return { ...user, admin: flagValue(field, value, "users") };
     case "gid":
-      return { ...user, gid: id() };
+      return { ...user, gid: value === NONE ? null : id() };
     case "uid":
       requireRootItself(user.name, id(), context);
       requireFreeUid(id(), user.name, config, context);
@@ -152,6 +154,7 @@ function withField(
     default:
       throw invalid(
         `A user has no field ${JSON.stringify(field)}; the fields are ${USER_FIELDS.join(", ")}`,
+        "ipcauth help users",
       );
   }
 }
@@ -226,7 +229,10 @@ function requireFreeUid(
   { reserved, flags = "" }: EditContext,
 ): void {
   if (uid === reserved.overflowUid) {
-    throw invalid(`${uid} is the overflow uid: it stands for every uid without a mapping`);
+    throw invalid(
+      `${uid} is the overflow uid: it stands for every uid without a mapping`,
+      "ipcauth help users",
+    );
   }
   const holder = config.access.usersByUid.get(uid);
   if (holder === undefined || holder.name === own) return;
@@ -236,57 +242,7 @@ function requireFreeUid(
   });
 }
 
-/**
- * Checks an edit.
- *
- * @param users The users that the edited text has to have.
- * @returns The edited text.
- * @throws {Failure} 70 when it has other users, or differs in anything else.
- */
-function verified(
-  text: string,
-  before: Config,
-  users: readonly NewUser[],
-  { path, reserved }: EditContext,
-): string {
-  let after: Config;
-  try {
-    after = parseConfig(text, path, reserved);
-  } catch (cause) {
-    throw unedited(path, cause);
-  }
-  const edited = after.access.users;
-  const intended = edited.length === users.length &&
-    edited.every((user, index) => sameUser(user, users[index]!));
-  if (!intended || remainder(after) !== remainder(before)) throw unedited(path, undefined);
-  return text;
-}
-
 function sameUser(one: NewUser, other: NewUser): boolean {
   return one.name === other.name && one.uid === other.uid && one.gid === other.gid &&
     one.localIpcAccess === other.localIpcAccess && one.admin === other.admin;
-}
-
-/** The configuration without its users and without positions, which an edit moves. */
-function remainder({ listeners, limits, log, access }: Config): string {
-  return JSON.stringify(
-    { listeners, limits, log, groups: access.groups },
-    (key, value) => key === "at" || key === "accessAt" ? undefined : plain(value),
-  );
-}
-
-function plain(value: unknown): unknown {
-  return value instanceof Set ? [...value] : value;
-}
-
-function invalid(message: string, hint = "ipcauth help users"): Failure {
-  return new Failure(message, { exit: ExitCode.usage, hint });
-}
-
-function unedited(path: string, cause: unknown): Failure {
-  return new Failure(`Cannot edit ${path} without changing more than was intended`, {
-    exit: ExitCode.software,
-    hint: `edit ${path} by hand; nothing was written`,
-    cause,
-  });
 }

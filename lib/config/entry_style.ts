@@ -1,11 +1,11 @@
 /**
- * How an entry of `users:` is written as YAML.
+ * How an entry of a list, such as `users:`, is written as YAML.
  *
  * @module
  */
 
-/** Fields of a user with their values as YAML scalars, in the order in which they are written. */
-export type UserFields = Readonly<Record<string, string>>;
+/** Fields of an entry with their values as YAML scalars, in the order in which they are written. */
+export type EntryFields = Readonly<Record<string, string>>;
 
 /** Writes entries as the file writes them: with or without quotes around keys and texts. */
 export class EntryStyle {
@@ -17,22 +17,23 @@ export class EntryStyle {
   }
 
   /** An entry with one field a line. @param separator The newline and indent between them. */
-  block(fields: UserFields, separator: string): string {
+  block(fields: EntryFields, separator: string): string {
     return this.#pairs(fields).join(separator);
   }
 
   /** An entry in braces. */
-  flow(fields: UserFields): string {
+  flow(fields: EntryFields): string {
     return `{ ${this.#pairs(fields).join(", ")} }`;
   }
 
   /** One field. */
   pair(field: string, value: string): string {
     if (!this.#quotes) return `${field}: ${value}`;
-    return `"${field}": ${/^[A-Za-z_]/.test(value) && !isFlag(value) ? `"${value}"` : value}`;
+    const isText = !/^["[0-9]/.test(value) || /[^0-9]/.test(value) && /^[0-9]/.test(value);
+    return `"${field}": ${isText && !isFlag(value) ? `"${value}"` : value}`;
   }
 
-  #pairs(fields: UserFields): string[] {
+  #pairs(fields: EntryFields): string[] {
     return Object.entries(fields).map(([field, value]) => this.pair(field, value));
   }
 }
@@ -40,7 +41,7 @@ export class EntryStyle {
 /** A value as a YAML scalar. A name that YAML could read as another type is quoted. */
 export function scalarText(value: string | number | boolean): string {
   if (typeof value !== "string") return String(value);
-  const plain = /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(value) && !/^(true|false|null)$/i.test(value);
+  const plain = /^[A-Za-z_/][A-Za-z0-9_./-]*$/.test(value) && !/^(true|false|null)$/i.test(value);
   return plain ? value : JSON.stringify(value);
 }
 

@@ -19,8 +19,8 @@ export function dashOf(list: YAMLSeq, item: YAMLMap): number {
   return last.offset;
 }
 
-/** The offset of the comma before an item of a list in brackets; null when there is none. */
-export function commaOf(list: YAMLSeq, index: number): number | null {
+/** The offset of the comma before an item in brackets or braces; null when there is none. */
+export function commaOf(list: YAMLSeq | YAMLMap, index: number): number | null {
   const token = list.srcToken;
   const parts = token?.type === "flow-collection" ? token.items[index]?.start ?? [] : [];
   return parts.find(({ type }) => type === "comma")?.offset ?? null;

@@ -143,7 +143,7 @@ NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
 1
 0
 == upgrade
-added bob (uid 579) to /etc/ipcauth/config.yaml
+added bob (uid 579) to /etc/ipcauth/config.yaml; bob has no access yet: ipcauth users allow bob
 99.0 install ok installed
 /etc/ipcauth/config.yaml:0
 /usr/share/ipcauth/config.yaml:1

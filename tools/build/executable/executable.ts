@@ -20,6 +20,7 @@ const WORDS: readonly (readonly [word: string, script: ScriptName])[] = [
   ["help", "info"],
   ["completions", "info"],
   ["users", "files"],
+  ["groups", "files"],
   ["config", "files"],
   ["gen-key", "files"],
   ["connect", "connect"],
@@ -49,7 +50,7 @@ export async function buildPayloads(from: Commit, work: string): Promise<readonl
     // Without a user it is a usage error, which the whole program reports.
     needsOperand: name === "run_as",
     // These use neither Node's compatibility layer nor Workers.
-    needsProc: name !== "run_as" && name !== "info" && word !== "users",
+    needsProc: name !== "run_as" && name !== "info" && !["users", "groups"].includes(word),
     flags: FLAGS[name].split(" "),
     script: scripts[name],
   });

@@ -1,4 +1,4 @@
-/** `users`, `config` and `gen-key`: the commands that read and write files only. */
+/** `users`, `groups`, `config` and `gen-key`: the commands that read and write files only. */
 import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
 import { start } from "./start.ts";
 
@@ -7,6 +7,7 @@ start(parseCommandLine, {
   signals: () => import("../../../../lib/libc/signals.ts"),
   ids: () => import("../../../../lib/libc/ids.ts"),
   users: () => import("../../../../lib/cli/users.ts"),
+  groups: () => import("../../../../lib/cli/groups.ts"),
   config: () => import("../../../../lib/cli/config.ts"),
   genKey: () => import("../../../../lib/cli/gen_key.ts"),
 });

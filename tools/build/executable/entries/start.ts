@@ -37,6 +37,7 @@ export function start(
     completions: absent,
     runAs: absent,
     users: absent,
+    groups: absent,
     config: absent,
     serve: absent,
     serveCheck: absent,

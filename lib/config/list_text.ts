@@ -1,5 +1,6 @@
 /**
- * The smallest edit of a text: where the entries of `users:` begin and end, and what replaces them.
+ * The smallest edit of a text: where the entries of a list of mappings, such as `users:`, begin and
+ * end, and what replaces them.
  *
  * To write a parsed document out again would keep its comments but not its spacing. So an edit
  * replaces the characters of an entry, and every other byte of the file stays as it was typed.
@@ -7,19 +8,25 @@
  * @module
  */
 import { isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
-import { BYTE_ORDER_MARK, EditableText } from "./editable_text.ts";
-import { EntryStyle, type UserFields } from "./entry_style.ts";
+import { BYTE_ORDER_MARK, EditableText, type TextRange } from "./editable_text.ts";
+import { type EntryFields, EntryStyle } from "./entry_style.ts";
 import { commaOf, dashOf, keyOf, lastCharacter, lastCharacterOf, rangeOf } from "./yaml_ranges.ts";
 
-/** The users of a configuration whose text has been parsed without problems before. */
-export class UsersText {
+/** A list of mappings in a configuration whose text has been parsed without problems before. */
+export class ListText {
   readonly #text: EditableText;
   readonly #root: YAMLMap | null;
+  readonly #name: string;
   readonly #style: EntryStyle;
 
-  /** @param text The content of the file. */
-  constructor(text: string) {
+  /**
+   * @param text The content of the file.
+   * @param name The key of the list.
+   * @param listener The index of the listener that has the list; null for a list of the whole file.
+   */
+  constructor(text: string, name: string, listener: number | null = null) {
     this.#text = new EditableText(text);
+    this.#name = name;
     const { contents } = parseDocument(text, {
       version: "1.2",
       schema: "core",
@@ -27,18 +34,20 @@ export class UsersText {
       uniqueKeys: false,
       keepSourceTokens: true,
     });
-    this.#root = isMap(contents) ? contents : null;
-    const first = this.#root?.items[0]?.key;
+    const root = isMap(contents) ? contents : null;
+    this.#root = listener === null ? root : listenerOf(root, listener);
+    const first = root?.items[0]?.key;
     this.#style = new EntryStyle(isScalar(first) && first.type === "QUOTE_DOUBLE");
   }
 
   /**
-   * The text with another value of a user's field.
+   * The text with another value of an entry's field.
    *
-   * @throws {RangeError} When there is no such user.
+   * @param value A YAML scalar.
+   * @throws {RangeError} When there is no such entry.
    */
-  set(name: string, field: string, value: string): string {
-    const item = this.#item(name);
+  set(index: number, field: string, value: string): string {
+    const item = this.#item(index);
     const pair = item.items.find((one) => keyOf(one) === field);
     if (pair === undefined) return this.#addField(item, field, value);
     const range = rangeOf(pair.value);
@@ -48,9 +57,32 @@ export class UsersText {
       : this.#text.replace(range[0], range[1], value);
   }
 
-  /** The text with one more user at the end of the list. */
-  add(fields: UserFields): string {
-    const pair = this.#root?.items.find((one) => keyOf(one) === "users");
+  /**
+   * The text without an entry's field. A comment on its line stays.
+   *
+   * @throws {RangeError} When there is no such entry, or the field is its only one.
+   */
+  unset(index: number, field: string): string {
+    const item = this.#item(index);
+    const at = item.items.findIndex((one) => keyOf(one) === field);
+    if (at < 0) return this.#text.content;
+    if (item.items.length === 1) throw new RangeError("an entry without a field is none");
+    const start = rangeOf(item.items[at]!.key)[0];
+    const end = lastCharacterOf(item.items[at]!);
+    if (item.flow) return this.#removeFromFlow(item, at, start, end);
+    const line: TextRange = [this.#text.lineStart(start), this.#text.nextLine(end)];
+    if (this.#text.isBlank(end, this.#text.lineEnd(end))) {
+      if (this.#text.isBlank(line[0], start)) return this.#text.cut([line]);
+      // The field stands behind the dash of the entry, and the next one takes its place.
+      const next = rangeOf(item.items[at + 1]?.key)[0];
+      if (this.#text.content.slice(end, next).trim() === "") return this.#text.cut([[start, next]]);
+    }
+    return this.#text.cut([[start, end]]);
+  }
+
+  /** The text with one more entry at the end of the list. */
+  add(fields: EntryFields): string {
+    const pair = this.#root?.items.find((one) => keyOf(one) === this.#name);
     if (pair === undefined) return this.#addList(fields);
     if (!isSeq(pair.value) || pair.value.items.length === 0) return this.#fillList(pair, fields);
     const last = pair.value.items.at(-1) as YAMLMap;
@@ -63,31 +95,29 @@ export class UsersText {
     return this.#text.replace(at, at, `${this.#text.newline}${indent}- ${entry}`);
   }
 
-  /** The text without a user. @throws {RangeError} When there is no such user. */
-  remove(name: string): string {
+  /** The text without an entry. @throws {RangeError} When there is no such entry. */
+  remove(index: number): string {
     const list = this.#list();
-    const item = this.#item(name);
-    const index = list.items.indexOf(item);
-    if (list.flow) return this.#removeFromFlow(list, index);
+    const item = this.#item(index);
+    if (list.flow) return this.#removeFromFlow(list, index, rangeOf(item)[0], rangeOf(item)[1]);
     const start = this.#text.lineStart(dashOf(list, item));
     const end = this.#text.nextLine(lastCharacter(item));
     const rest = this.#text.replace(start, end, "");
     if (list.items.length > 1) return rest;
-    const colon = this.#afterColon(this.#root!.items.find((one) => keyOf(one) === "users")!);
+    const colon = this.#afterColon(this.#root!.items.find((one) => keyOf(one) === this.#name)!);
     return `${rest.slice(0, colon)} []${rest.slice(colon)}`;
   }
 
   #list(): YAMLSeq {
-    const users = this.#root?.items.find((one) => keyOf(one) === "users")?.value;
-    if (!isSeq(users)) throw new RangeError("there is no list of users");
-    return users;
+    const list = this.#root?.items.find((one) => keyOf(one) === this.#name)?.value;
+    if (!isSeq(list)) throw new RangeError(`there is no list of ${this.#name}`);
+    return list;
   }
 
-  #item(name: string): YAMLMap {
-    for (const item of this.#list().items) {
-      if (isMap(item) && item.get("name") === name) return item;
-    }
-    throw new RangeError(`there is no user ${name}`);
+  #item(index: number): YAMLMap {
+    const item = this.#list().items[index];
+    if (isMap(item)) return item;
+    throw new RangeError(`there is no entry ${index} of ${this.#name}`);
   }
 
   #addField(item: YAMLMap, field: string, value: string): string {
@@ -103,8 +133,8 @@ export class UsersText {
     );
   }
 
-  /** Adds `users:` to a file that does not have it. */
-  #addList(fields: UserFields): string {
+  /** Adds the list to a file that does not have it. */
+  #addList(fields: EntryFields): string {
     const root = this.#root;
     if (root?.flow) {
       const last = root.items.at(-1);
@@ -113,7 +143,7 @@ export class UsersText {
       return this.#text.replace(
         at,
         at,
-        comma + this.#style.pair("users", `[${this.#style.flow(fields)}]`),
+        comma + this.#style.pair(this.#name, `[${this.#style.flow(fields)}]`),
       );
     }
     const indent = root === null ? "" : this.#text.indentOf(rangeOf(root)[0]);
@@ -125,7 +155,7 @@ export class UsersText {
     const gap = before === "" || before.endsWith("\n") || before === BYTE_ORDER_MARK
       ? ""
       : this.#text.newline;
-    const list = [`users:`, `  - ${this.#style.flow(fields)}`, ""];
+    const list = [`${this.#name}:`, `  - ${this.#style.flow(fields)}`, ""];
     return this.#text.replace(
       at,
       at,
@@ -133,8 +163,8 @@ export class UsersText {
     );
   }
 
-  /** Adds the first user to `users:` without a value, or with an empty list. */
-  #fillList(pair: Pair, fields: UserFields): string {
+  /** Adds the first entry to a list without a value, or with an empty list. */
+  #fillList(pair: Pair, fields: EntryFields): string {
     const entry = this.#style.flow(fields);
     const colon = pair.value === null ? -1 : this.#afterColon(pair);
     if (isSeq(pair.value)) {
@@ -160,7 +190,7 @@ export class UsersText {
       : this.#text.replace(colon, colon, ` [${entry}]`);
   }
 
-  /** Puts a first item below `users:`, in the place of the characters of an empty list or null. */
+  /** Puts a first item below the key, in the place of the characters of an empty list or null. */
   #beginList(pair: Pair, start: number, end: number, entry: string): string {
     const at = this.#text.lineEnd(end);
     const indent = this.#text.indentOf(rangeOf(pair.key)[0]);
@@ -171,8 +201,7 @@ export class UsersText {
   }
 
   /** Removes an item with its lines, where it has lines of its own; else with one of its commas. */
-  #removeFromFlow(list: YAMLSeq, index: number): string {
-    const [start, end] = rangeOf(list.items[index]);
+  #removeFromFlow(list: YAMLSeq | YAMLMap, index: number, start: number, end: number): string {
     const [before, after] = [commaOf(list, index), commaOf(list, index + 1)];
     const isLast = index === list.items.length - 1;
     const line = this.#text.ownLines(start, after === null ? end : after + 1);
@@ -193,7 +222,7 @@ export class UsersText {
   }
 
   /** Adds an item after the last one: on a line of its own where that one has one. */
-  #addToFlow(list: YAMLSeq, fields: UserFields): string {
+  #addToFlow(list: YAMLSeq, fields: EntryFields): string {
     const index = list.items.length - 1;
     const [start, end] = rangeOf(list.items[index]);
     const comma = commaOf(list, index + 1);
@@ -211,4 +240,11 @@ export class UsersText {
   #afterColon(pair: Pair): number {
     return this.#text.content.indexOf(":", rangeOf(pair.key)[1]) + 1;
   }
+}
+
+function listenerOf(root: YAMLMap | null, index: number): YAMLMap {
+  const listeners = root?.items.find((one) => keyOf(one) === "listeners")?.value;
+  const listener = isSeq(listeners) ? listeners.items[index] : undefined;
+  if (isMap(listener)) return listener;
+  throw new RangeError(`there is no listener ${index}`);
 }
