@@ -42,6 +42,7 @@ const ATTEMPTS: readonly (readonly [[string, Params], administrator: number, roo
   [remove("imp"), -32001, -32002],
   [add("carl", 653, { gid: 2000 }), -32001, 0],
   [remove("carl"), -32001, 0],
+  [add("gina", 655, { gid: 0 }), -32001, 0],
   // The rest is an administrator's.
   [add("dora", 654, { local_ipc_access: true }), 0, -32002],
   [set("dora", "local_ipc_access", false), 0, 0],

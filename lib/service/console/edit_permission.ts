@@ -69,6 +69,10 @@ export function authorizeEdit(
   if (user.uid === 0) {
     throw denied(`only a trusted peer may ${verb} a user with uid 0`, hint);
   }
+  // Nothing may act by it now, but a key or run_as that root adds later would run in root's group.
+  if (verb === "add" && user.gid === 0) {
+    throw denied("only a trusted peer may add a user with gid 0", `${hint} --gid 0`);
+  }
   const listeners = [...config.listeners ?? [], ...options.listeners];
   const reference = referenceTo(user, listeners, options);
   if (reference === null) return;
