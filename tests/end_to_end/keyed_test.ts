@@ -1,7 +1,10 @@
 /** Access over TCP, with keys. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { connectWithKey } from "../../lib/client/connect_tcp.ts";
+import { readOption } from "../../lib/libc/socket_options.ts";
+import { USER_TIMEOUT_MS } from "../../lib/libc/tcp_socket.ts";
 import { drain } from "../support/connections.ts";
-import { freePort, KeyedServer, writeKey } from "../support/keys.ts";
+import { freePort, KeyedServer, readKey, writeKey } from "../support/keys.ts";
 import { Program } from "../support/program.ts";
 
 const USERS = `users:
@@ -29,6 +32,17 @@ function consoleServer(): Promise<KeyedServer> {
 ${USERS}`;
   });
 }
+
+Deno.test("a client ends when its server acknowledges nothing for two minutes", async () => {
+  await using fixture = await consoleServer();
+  const key = readKey(fixture.program.path("bob.key"));
+  const to = { host: "127.0.0.1", port: fixture.port };
+  const { descriptor, channel } = connectWithKey(to, key, { client: "test/1", user: null });
+  // IPPROTO_TCP and TCP_USER_TIMEOUT (linux/in.h, linux/tcp.h)
+  assertEquals(readOption(descriptor.number, 6, 18), USER_TIMEOUT_MS);
+  channel.wipe();
+  descriptor.close();
+});
 
 Deno.test("only a valid key gives access to the console over TCP", async (test) => {
   await using fixture = await consoleServer();
