@@ -83,48 +83,58 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "systemd: the server starts and serves without the system calls that the unit forbids " +
-    "(needs strace, socat and systemd-analyze)",
-  ignore: !["strace", "socat", "systemd-analyze"].every(isInstalled),
-  async fn() {
-    await using program = await Program.install();
-    const unit = await Deno.readTextFile(`${EXAMPLES}systemd/ipcauth.service`);
-    const sets = /^SystemCallFilter=~(.*)$/m.exec(unit)![1]!.split(" ");
-    const { stdout } = await program.execute(["systemd-analyze", "syscall-filter"]);
-    const calls = sets.flatMap((set) => membersOf(stdout, set));
-    assertEquals(["capset", "sched_setscheduler"].filter((call) => !calls.includes(call)), []);
-    const inject = `inject=${calls.map((call) => `?${call}`).join(",")}:error=EPERM`;
-    const path = program.path("a.sock");
-    const config = await program.write(
-      "config.yaml",
-      `listeners: [{ unix: ${path}, service: { exec: [/bin/echo, hello] } }]\n`,
-    );
-    const strace = [
-      "strace",
-      "--follow-forks",
-      "-D",
-      "--output=/dev/null",
-      "-e",
-      inject,
-    ];
-    const serve = ["ipcauth", "serve", "--config", config, "--log-format=json"];
-    await using server = new RunningServer(program.command([...strace, ...serve]).spawn());
-    await server.event("listen");
-    const client = await program.execute(["socat", "-u", `UNIX:${path}`, "-"]);
-    assertEquals(client.stdout, "hello\n");
+/** The unit alone, and with the drop-in, by the service that is tried. */
+const FILTERED = [
+  { name: "the unit", dropIn: null, service: "{ exec: [/usr/bin/id, -u] }", said: "0\n" },
+  {
+    ...{ name: "as-others.conf", dropIn: "as-others.conf", said: "579\n" },
+    service: "{ exec: [/usr/bin/id, -u], run_as: peer }",
   },
-});
+];
 
-/** The system calls of a set, and of those in it, in the output of `syscall-filter`. */
+for (const { name, dropIn, service, said } of FILTERED) {
+  Deno.test({
+    name: `systemd: the server serves without the system calls that ${name} forbids ` +
+      "(needs root, strace, socat and systemd-analyze)",
+    ignore: !isRoot || !["strace", "socat", "systemd-analyze"].every(isInstalled),
+    async fn() {
+      await using program = await Program.install();
+      const { stdout } = await program.execute(["systemd-analyze", "syscall-filter"]);
+      const setting = async (file: string, name: RegExp) => {
+        const text = await Deno.readTextFile(`${EXAMPLES}systemd/${file}`);
+        return name.exec(text)![1]!.split(" ").flatMap((word) => membersOf(stdout, word));
+      };
+      const denied = await setting("ipcauth.service", /^SystemCallFilter=~(.*)$/m);
+      assertEquals(["capset", "sched_setscheduler"].filter((call) => !denied.includes(call)), []);
+      const allowed = dropIn === null ? [] : await setting(dropIn, /^SystemCallFilter=(.*)$/m);
+      const calls = denied.filter((call) => !allowed.includes(call));
+      const inject = `inject=${calls.map((call) => `?${call}`).join(",")}:error=EPERM`;
+      const path = program.path("a.sock");
+      const config = await program.write(
+        "config.yaml",
+        `listeners: [{ unix: ${path}, service: ${service} }]\n` +
+          "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n",
+      );
+      const strace = ["strace", "-D", "--follow-forks", "--output=/dev/null", "-e", inject];
+      const serve = ["ipcauth", "serve", "--config", config, "--log-format=json"];
+      await using server = new RunningServer(program.command([...strace, ...serve]).spawn());
+      await server.event("listen");
+      const client = await program.execute(["socat", "-u", `UNIX:${path}`, "-"], { uid: 579 });
+      assertEquals(client.stdout, said);
+    },
+  });
+}
+
+/** A system call; or those of a set, and of the sets in it, in the output of `syscall-filter`. */
 function membersOf(listing: string, set: string): string[] {
+  if (!set.startsWith("@")) return [set];
   const lines = listing.split("\n");
   const members: string[] = [];
   for (const line of lines.slice(lines.indexOf(set) + 1)) {
     const member = line.trim();
     if (member === "" || !line.startsWith(" ")) break;
     if (member.startsWith("#")) continue;
-    members.push(...(member.startsWith("@") ? membersOf(listing, member) : [member]));
+    members.push(...membersOf(listing, member));
   }
   return members;
 }
