@@ -135,6 +135,16 @@ async function execute(
       dropPermissions(isGroupsEdit(command.action) ? "groups edit" : "groups");
       return groups(command.action, command.json, context(effectiveUid()));
     }
+    case "keys": {
+      const [{ effectiveUid }, { refuseDebugger }, { keys }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.keys(),
+      ]);
+      refuseDebugger([]);
+      dropPermissions(command.action.verb === "list" ? "keys" : "keys edit");
+      return keys(command.action, command.json, context(effectiveUid()));
+    }
     case "config": {
       const [{ effectiveUid }, { refuseDebugger }, { config }] = await Promise.all([
         modules.ids(),
@@ -202,7 +212,7 @@ async function execute(
       ]);
       refuseDebugger([]);
       dropPermissions("gen-key");
-      return genKey(command.file, command.force, context(effectiveUid()));
+      return genKey(command, context(effectiveUid()));
     }
     case "show-key": {
       const [{ effectiveUid }, { refuseDebugger }, { showKey }] = await Promise.all([

@@ -18,6 +18,7 @@ import { parseConfigCommand } from "./config_arguments.ts";
 import { parseConnect } from "./connect_arguments.ts";
 import type { Flags } from "./flags.ts";
 import { parseGroups } from "./groups_arguments.ts";
+import { ENTRY_FLAGS, entryOf, parseKeys } from "./keys_arguments.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
 import { parseServe } from "./serve_arguments.ts";
 import { parseUsers } from "./users_arguments.ts";
@@ -30,6 +31,7 @@ export const COMMANDS = [
   "gen-key",
   "users",
   "groups",
+  "keys",
   "config",
   "help",
   "completions",
@@ -60,17 +62,25 @@ const parsers = {
   "gen-key": parseGenKey,
   "users": parseUsers,
   "groups": parseGroups,
+  "keys": parseKeys,
   "config": parseConfigCommand,
   "help": parseHelp,
   "completions": parseCompletions,
 } satisfies Record<typeof COMMANDS[number], Parser>;
 
 function parseGenKey(argv: readonly string[]): ParsedCommand {
-  const flags = flagsOf(argv, "gen-key", { switches: ["force"], values: ["show"] });
+  const flags = flagsOf(argv, "gen-key", {
+    switches: ["force"],
+    values: ["show", ...ENTRY_FLAGS],
+  });
   return {
     flags,
     command: () => {
       const show = flags.one("show");
+      const entryFlag = ENTRY_FLAGS.find((name) => flags.has(name));
+      if (entryFlag !== undefined && (show !== null || !flags.has("user"))) {
+        throw usage(`--${entryFlag} goes with gen-key FILE --user NAME only`, "gen-key");
+      }
       if (show !== null) {
         refuseOperands(flags, "gen-key");
         if (flags.has("force")) {
@@ -80,7 +90,8 @@ function parseGenKey(argv: readonly string[]): ParsedCommand {
       }
       const [file, ...more] = operands(flags);
       if (more.length > 0) throw usage("gen-key makes one key at a time", "gen-key");
-      return { kind: "gen-key", file: file ?? null, force: flags.has("force") };
+      const entry = flags.has("user") ? entryOf(flags, "gen-key") : null;
+      return { kind: "gen-key", file: file ?? null, force: flags.has("force"), entry };
     },
   };
 }

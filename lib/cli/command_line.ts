@@ -9,6 +9,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { ConfigAction } from "./config_action.ts";
 import { type Flags, readFlags } from "./flags.ts";
 import type { GroupsAction } from "./groups_action.ts";
+import type { KeyEntry, KeysAction } from "./keys_action.ts";
 import type { UsersAction } from "./users_action.ts";
 
 /** The value of a flag whose value may be left out. */
@@ -74,10 +75,17 @@ export type Command =
   | ConnectCommand
   /** `who` is `USER|UID[:GROUP|GID]`. */
   | { readonly kind: "run-as"; readonly who: string; readonly program: readonly string[] }
-  | { readonly kind: "gen-key"; readonly file: string | null; readonly force: boolean }
+  | {
+    readonly kind: "gen-key";
+    readonly file: string | null;
+    readonly force: boolean;
+    /** The entry that is written to the configuration; null for none. */
+    readonly entry: KeyEntry | null;
+  }
   | { readonly kind: "show-key"; readonly file: string }
   | { readonly kind: "users"; readonly action: UsersAction; readonly json: boolean }
   | { readonly kind: "groups"; readonly action: GroupsAction; readonly json: boolean }
+  | { readonly kind: "keys"; readonly action: KeysAction; readonly json: boolean }
   | { readonly kind: "config"; readonly action: ConfigAction; readonly json: boolean }
   | { readonly kind: "completions"; readonly shell: "bash" | "zsh" | "fish" }
   | { readonly kind: "help"; readonly topic: string | null }

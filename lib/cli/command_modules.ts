@@ -13,6 +13,7 @@ export const COMMAND_MODULES = {
   runAs: () => import("./run_as.ts"),
   users: () => import("./users.ts"),
   groups: () => import("./groups.ts"),
+  keys: () => import("./keys.ts"),
   config: () => import("./config.ts"),
   serve: () => import("./serve.ts"),
   serveCheck: () => import("./serve_check.ts"),

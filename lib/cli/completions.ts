@@ -32,7 +32,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     "--allow-remote",
   ],
   "run-as": [],
-  "gen-key": ["--force", "--show"],
+  "gen-key": ["--force", "--show", "--user", "--listener", "--not-after"],
   "users": [
     ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
     ...["--uid", "--gid", "--local-ipc-access", "--admin", "--json"],
@@ -40,6 +40,10 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
   "groups": [
     ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
     ...["--gid", "--local-ipc-access", "--json"],
+  ],
+  "keys": [
+    ...["list", "add", "revoke", "rotate"],
+    ...["--user", "--listener", "--not-after", "--json"],
   ],
   "config": ["check", "show", "--json"],
   "help": COMMANDS,
@@ -145,7 +149,7 @@ ${cases().replaceAll("words=", "words_=")}
   esac
   compadd -- \${=words_}
   case "$command_" in
-    serve|connect|run-as|gen-key|config) _files ;;
+    serve|connect|run-as|gen-key|keys|config) _files ;;
   esac
 }
 compdef _ipcauth ipcauth
@@ -155,7 +159,7 @@ compdef _ipcauth ipcauth
 function fish(): string {
   const lines = COMMANDS.map((command) => {
     // File names are offered only where a command takes some.
-    const files = ["serve", "connect", "run-as", "gen-key", "config"].includes(command)
+    const files = ["serve", "connect", "run-as", "gen-key", "keys", "config"].includes(command)
       ? ""
       : " -f";
     const words = [...WORDS[command], ...GLOBAL_FLAGS].join(" ");

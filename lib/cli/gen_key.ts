@@ -4,48 +4,100 @@
  * @module
  */
 import { resolve } from "@std/path";
+import { addKey } from "../config/edit_keys.ts";
 import { generateKey } from "../keys/key_format.ts";
 import { keyId } from "../keys/key_id.ts";
 import { octalMode } from "../files/permissions.ts";
 import { describeKeyFile } from "../keys/key_reader.ts";
-import { newKeyPath, storeKey } from "../keys/key_writer.ts";
+import { newKeyPath, removeKey, storeKey } from "../keys/key_writer.ts";
 import { forbidMemoryDumps } from "../libc/core_dump.ts";
 import { ExitCode } from "../errors.ts";
 import { nameByUid } from "../libc/ids.ts";
 import { escapeForTerminal, escapeJson } from "../text/escape.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
+import { writeEdit } from "./file_edit.ts";
+import { flagWords, warnOfAccess } from "./keys.ts";
+import type { KeyEntry } from "./keys_action.ts";
+import { UsersConfig } from "./users_config.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** What is to be made. */
+interface NewKey {
+  /** Its path, or null for the default one. */
+  readonly file: string | null;
+  /** Whether an existing key may be replaced. */
+  readonly force: boolean;
+  /** The entry that is written to the configuration, or null. */
+  readonly entry: KeyEntry | null;
+}
+
 /**
- * Makes a key file and prints how a server and a client use it.
+ * Makes a key file and prints how a server and a client use it. With an entry it is added to the
+ * configuration, too; where that cannot be, no key is made.
  *
- * @param file Its path, or null for the default one.
- * @param force Whether an existing key may be replaced.
  * @returns 0.
  * @throws {Failure} 73 when a key exists and `force` is false, 77 or 71 when it cannot be written,
- * 78 when others could replace it in its directory. An existing key is unchanged then.
+ * 78 when others could replace it in its directory; of an entry, also as `keys add`. An existing
+ * key is unchanged then.
  */
-export function genKey(file: string | null, force: boolean, context: Context): ExitCode {
-  const { environment } = context;
-  forbidMemoryDumps();
-  const key = generateKey();
-  let id: string;
-  let path: string;
-  try {
-    id = keyId(key);
-    path = storeKey(file ?? newKeyPath(environment), key, { force, ownUid: environment.uid });
-  } finally {
-    key.fill(0);
-  }
+export async function genKey(
+  { file, force, entry }: NewKey,
+  context: Context,
+): Promise<ExitCode> {
+  const path = resolve(file ?? newKeyPath(context.environment));
+  let made: { readonly id: string; remove(): void };
+  if (entry === null) made = make(path, force, context);
+  else made = await makeWithEntry(path, force, entry, context);
   context.out(lines({
-    "key id": id,
+    "key id": made.id,
     "file": path,
-    "server": `keys: [{ file: ${yamlText(path)}, user: NAME }]`,
+    ...entry === null ? { "server": `keys: [{ file: ${yamlText(path)}, user: NAME }]` } : {},
     "client": `ipcauth connect --tcp=HOST:PORT --key=${shellWord(path)}`,
   }));
   return ExitCode.ok;
+}
+
+function make(
+  path: string,
+  force: boolean,
+  { environment }: Context,
+): { readonly id: string; remove(): void } {
+  forbidMemoryDumps();
+  const key = generateKey();
+  try {
+    const id = keyId(key);
+    storeKey(path, key, { force, ownUid: environment.uid });
+    return { id, remove: () => removeKey(path) };
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** The entry is checked before the key is made, and written after it. */
+async function makeWithEntry(
+  path: string,
+  force: boolean,
+  entry: KeyEntry,
+  context: Context,
+): Promise<{ readonly id: string; remove(): void }> {
+  const config = new UsersConfig(context);
+  const words = ["gen-key", path, ...force ? ["--force"] : [], ...flagWords(entry)];
+  let made: ReturnType<typeof make> | null = null;
+  try {
+    await writeEdit(words, config, context, (text, at) => {
+      const edited = addKey(text, entry.listener, { file: path, ...entry }, at);
+      made = make(path, force, context);
+      return edited;
+    });
+  } catch (error) {
+    // A key that was replaced cannot be brought back.
+    if (!force) (made as ReturnType<typeof make> | null)?.remove();
+    throw error;
+  }
+  warnOfAccess(entry.user, config, context);
+  return made!;
 }
 
 /**

@@ -56,6 +56,8 @@ export type CommandMode =
   | "users edit"
   | "groups"
   | "groups edit"
+  | "keys"
+  | "keys edit"
   | "config"
   | "connect"
   | "connect --listen"
@@ -75,6 +77,8 @@ export const KEPT_PERMISSIONS: Readonly<Record<CommandMode, readonly Permission[
   "users edit": ["ffi", "read", "write"],
   "groups": ["ffi", "read"],
   "groups edit": ["ffi", "read", "write"],
+  "keys": ["ffi", "read"],
+  "keys edit": ["ffi", "read", "write"],
   "config": ["ffi", "read"],
   "connect": ["ffi", "read"],
   // It unlinks its socket at the end.

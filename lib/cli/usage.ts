@@ -13,6 +13,7 @@ Usage:
   ipcauth gen-key  make a secret key for TCP
   ipcauth users    list and edit the users who have access
   ipcauth groups   list and edit the groups whose members have access
+  ipcauth keys     list, add, revoke and rotate the keys of TCP listeners
   ipcauth config   check and show the configuration
   ipcauth help COMMAND
   ipcauth completions bash|zsh|fish
@@ -126,18 +127,24 @@ Examples:
   ipcauth run-as postgres -- psql
 `,
   "gen-key": `Usage: ipcauth gen-key [FILE] [--force]
+                       [--user NAME [--listener ADDRESS] [--not-after TIME]]
        ipcauth gen-key --show FILE
 
 Makes a secret key for TCP, 32 random bytes in a file that only its owner may
 read, and says how to use it. Without FILE: IPCAUTH_KEY_FILE,
 ~/.config/ipcauth/ipc.key, for root /etc/ipcauth/ipc.key.
 
-  --force  replace an existing key; clients with the old one are refused
-  --show   print the id and the age of a key, and what is wrong with its owner
-           or mode; never the key
+  --force             replace an existing key; clients with the old one are
+                      refused
+  --user NAME         add the key of this user to the configuration, too
+  --listener ADDRESS  at this TCP listener; default: the only one
+  --not-after TIME    to be refused after this time (RFC 3339)
+  --show              print the id and the age of a key, and what is wrong with
+                      its owner or mode; never the key
 
 Examples:
   ipcauth gen-key bob.key
+  ipcauth gen-key /etc/ipcauth/bob.key --user bob
   ipcauth gen-key --show /etc/ipcauth/ipc.key
 `,
   users: `Usage: ipcauth users [list] [--json]
@@ -185,6 +192,30 @@ goes before one that allows.
 Examples:
   ipcauth groups add netops --local-ipc-access
   ipcauth groups deny netops
+`,
+  keys: `Usage: ipcauth keys [list] [--json]
+       ipcauth keys add FILE [--user NAME] [--listener ADDRESS]
+                        [--not-after TIME] [--json]
+       ipcauth keys revoke ID [--listener ADDRESS] [--json]
+       ipcauth keys rotate ID [--listener ADDRESS] [--not-after TIME] [--json]
+
+Lists and edits the keys of the TCP listeners in the configuration, by their
+ids. No key is printed. A running server applies an edit from the next
+connection on, and closes the sessions of a key that was revoked.
+
+  add     adds the key of a file that is there; without --user it is trusted
+  revoke  takes a key out of every listener, or of the one named
+  rotate  makes a new key beside the file of an old one, for the same user, and
+          prints what the client needs; both work until the old one is revoked
+
+  --user NAME         the user whose key it is
+  --listener ADDRESS  HOST:PORT of the listener; default: the only one
+  --not-after TIME    the time after which the key is refused (RFC 3339)
+  --json              print one line of JSON
+
+Examples:
+  ipcauth keys add /etc/ipcauth/bob.key --user bob
+  ipcauth keys rotate 15c8cbd1a1833508
 `,
   config: `Usage: ipcauth config check [FILE] [--json]
        ipcauth config show [--json]

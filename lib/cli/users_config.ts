@@ -4,7 +4,14 @@
  * @module
  */
 import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
-import { type ConfigFile, findConfig, loadConfig, loadHostFacts } from "../config/load.ts";
+import {
+  BUILT_IN,
+  type ConfigFile,
+  findConfig,
+  loadConfig,
+  loadHostFacts,
+} from "../config/load.ts";
+import { parseConfig } from "../config/schema.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { isAbsent } from "../files/system_reason.ts";
@@ -37,6 +44,12 @@ export class UsersConfig {
   /** Reads its text; null without a file. @throws {Failure} 78 as {@linkcode load}. */
   read(): ConfigFile | null {
     return findConfig(this.#places, this.hostFacts, { once: true });
+  }
+
+  /** Parses it, whatever its key files are. @throws {Failure} 78 as {@linkcode load}. */
+  parse(): Config {
+    const file = this.read();
+    return file === null ? BUILT_IN : parseConfig(file.text, file.path, this.hostFacts);
   }
 
   /** Says so where the file is that of another user, whose servers alone read it. */

@@ -83,10 +83,15 @@ const TIME = new RegExp(
 /** Reads a time stamp (RFC 3339), as milliseconds since the epoch. */
 function readTime(value: Value, reader: Reader): number | null {
   const text = value.kind === "scalar" ? value.source : "";
+  return parseTime(text) ??
+    reader.refuse(value, `"${text}" is not a time: write it as 2027-06-30T00:00:00Z`);
+}
+
+/** A time stamp (RFC 3339) as milliseconds since the epoch; null for any other text. */
+export function parseTime(text: string): number | null {
   const time = TIME.test(text) ? Date.parse(text) : NaN;
   // Date.parse() reads 30 February as 2 March.
-  if (Number.isFinite(time) && isRealDate(text)) return time;
-  return reader.refuse(value, `"${text}" is not a time: write it as 2027-06-30T00:00:00Z`);
+  return Number.isFinite(time) && isRealDate(text) ? time : null;
 }
 
 function isRealDate(text: string): boolean {

@@ -10,13 +10,15 @@ import { atomicWrite } from "../files/atomic_write.ts";
 import { makeDirectories } from "../files/made_directory.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { checkPath } from "../files/trusted_path.ts";
-import { Directory } from "../libc/directory.ts";
+import { Directory, type DirectoryFile } from "../libc/directory.ts";
 import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import { realPath } from "../libc/path_names.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
-import { formatKey } from "./key_format.ts";
+import { forbidMemoryDumps } from "../libc/core_dump.ts";
+import { formatKey, generateKey } from "./key_format.ts";
+import { keyId } from "./key_id.ts";
 
 /**
  * The file that `gen-key` writes where none is named: `IPCAUTH_KEY_FILE`, or the first default
@@ -90,10 +92,56 @@ function requireReplaceable(path: string, force: boolean): boolean {
   });
 }
 
+/**
+ * Makes a key in a new file beside another one, with its owner, its group and their rights.
+ *
+ * @param path The new file, in the same directory.
+ * @param options `like`: the other key file. `ownUid`: the effective uid of this process.
+ * @returns The key's id, the path, and how to take the file away again.
+ * @throws {Failure} As {@linkcode storeKey} without `force`.
+ */
+export function newKey(
+  path: string,
+  { ownUid, like }: { readonly ownUid: number; readonly like: string },
+): { readonly id: string; readonly path: string; remove(): void } {
+  forbidMemoryDumps();
+  const key = generateKey();
+  try {
+    const stored = storeKey(path, key, { force: false, ownUid });
+    const remove = () => removeKey(stored);
+    try {
+      const model = realPath(like);
+      using models = new Directory(dirname(model));
+      using old = models.open(basename(model));
+      const text = formatKey(key);
+      replaceLike(stored, text, old);
+      text.fill(0);
+    } catch (error) {
+      remove();
+      throw error instanceof Failure ? error : unwritable(stored, error);
+    }
+    return { id: keyId(key), path: stored, remove };
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** Removes a key file that was made just before. */
+export function removeKey(path: string): void {
+  using directory = new Directory(dirname(path));
+  directory.remove(basename(path));
+}
+
 /** Replaces a key. The file keeps its owner, and its group may go on reading it. */
 function replace(path: string, text: Uint8Array<ArrayBuffer>): void {
   using directory = new Directory(dirname(path));
   using old = directory.open(basename(path));
+  replaceLike(path, text, old);
+}
+
+/** Replaces a key by one with the owner, the group and the mode of an open file. */
+function replaceLike(path: string, text: Uint8Array<ArrayBuffer>, old: DirectoryFile): void {
+  using directory = new Directory(dirname(path));
   // A mode that let other users read the key was a mistake. Then the group loses its right, too.
   const isSafe = (old.status().mode & 0o777 & ~0o640) === 0;
   atomicWrite(directory, basename(path), text, {

@@ -127,6 +127,12 @@ for (
     ["users nosuch", 'There is no "users nosuch"'],
     ["users show", "Usage: ipcauth users show NAME"],
     ["users add", "Usage: ipcauth users add NAME [--uid N] [--gid N]"],
+    ["keys revoke bob.key", "is not a key id"],
+    ["keys add", "Usage: ipcauth keys add FILE"],
+    ["keys add a --not-after 2027-02-30T00:00:00Z", "is not a time"],
+    ["keys add a --not-after 2017-02-03T00:00:00Z", "is over already"],
+    ["gen-key a --listener 127.0.0.1:1", "goes with gen-key FILE --user NAME only"],
+    ["gen-key --show a --user bob", "goes with gen-key FILE --user NAME only"],
     ["groups allow", "Usage: ipcauth groups allow NAME"],
     ["groups list --gid 5", "goes with groups add only"],
     ["config nosuch", 'no "config nosuch"'],
@@ -158,7 +164,7 @@ for (
 
 Deno.test("parseCommandLine() reads a word after -- as an operand, not as a flag", () => {
   const { command } = parseCommandLine(["gen-key", "--", "--force"]);
-  assertEquals(command, { kind: "gen-key", file: "--force", force: false });
+  assertEquals(command, { kind: "gen-key", file: "--force", force: false, entry: null });
 });
 
 for (

@@ -22,7 +22,8 @@ Deno.exit(
       usage: absent,
       runAs: () => Promise.resolve(runAs),
       ...{ completions: absent, users: absent, serve: absent, connect: absent, genKey: absent },
-      ...{ groups: absent, config: absent, serveCheck: absent, ids: absent, signals: absent },
+      ...{ groups: absent, keys: absent },
+      ...{ config: absent, serveCheck: absent, ids: absent, signals: absent },
     },
   }),
 );

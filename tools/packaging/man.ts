@@ -20,12 +20,12 @@ const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
   {
     term: SYSTEM_CONFIG,
     meaning: "the configuration of the machine",
-    of: ["serve", "connect", "users", "groups", "config"],
+    of: ["serve", "connect", "users", "groups", "keys", "config"],
   },
   {
     term: "$XDG_CONFIG_HOME/ipcauth/config.yaml, ~/.config/ipcauth/config.yaml",
     meaning: "a user's own configuration, which takes precedence; not used by root",
-    of: ["serve", "connect", "users", "groups", "config"],
+    of: ["serve", "connect", "users", "groups", "keys", "config"],
   },
   {
     term: SYSTEM_KEY,

@@ -21,6 +21,7 @@ const WORDS: readonly (readonly [word: string, script: ScriptName])[] = [
   ["completions", "info"],
   ["users", "files"],
   ["groups", "files"],
+  ["keys", "files"],
   ["config", "files"],
   ["gen-key", "files"],
   ["connect", "connect"],

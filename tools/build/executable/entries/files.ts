@@ -1,4 +1,4 @@
-/** `users`, `groups`, `config` and `gen-key`: the commands that read and write files only. */
+/** `users`, `groups`, `keys`, `config` and `gen-key`: they read and write files only. */
 import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
 import { start } from "./start.ts";
 
@@ -8,6 +8,7 @@ start(parseCommandLine, {
   ids: () => import("../../../../lib/libc/ids.ts"),
   users: () => import("../../../../lib/cli/users.ts"),
   groups: () => import("../../../../lib/cli/groups.ts"),
+  keys: () => import("../../../../lib/cli/keys.ts"),
   config: () => import("../../../../lib/cli/config.ts"),
   genKey: () => import("../../../../lib/cli/gen_key.ts"),
 });

@@ -38,6 +38,7 @@ export function start(
     runAs: absent,
     users: absent,
     groups: absent,
+    keys: absent,
     config: absent,
     serve: absent,
     serveCheck: absent,

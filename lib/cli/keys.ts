@@ -1,0 +1,277 @@
+/**
+ * `ipcauth keys`: list, add, revoke and rotate the keys of the TCP listeners. No key is printed.
+ *
+ * @module
+ */
+import { basename, dirname, join, resolve } from "@std/path";
+import { timeText } from "../config/config_text.ts";
+import { addKey, removeKeys, tcpListeners } from "../config/edit_keys.ts";
+import type { FileContext } from "../config/verified_edit.ts";
+import type { Config, KeyConfig } from "../config/types.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { isAbsent } from "../files/system_reason.ts";
+import { readKeyFile } from "../keys/key_reader.ts";
+import { newKey } from "../keys/key_writer.ts";
+import { linkStatus } from "../libc/file_status.ts";
+import { hostPortText } from "../libc/inet_address.ts";
+import { escapeForTerminal } from "../text/escape.ts";
+import { shellWord } from "../text/shell_word.ts";
+import { table } from "../text/table.ts";
+import type { Context } from "./context.ts";
+import { writeEdit } from "./file_edit.ts";
+import type { KeysAction } from "./keys_action.ts";
+import { UsersConfig } from "./users_config.ts";
+import { jsonLine } from "./users_report.ts";
+
+/**
+ * Runs an action.
+ *
+ * @param json Whether the answer is JSON instead of text for a terminal.
+ * @returns 0.
+ * @throws {Failure} 65 when there is no such key, listener or user, 64 when several listeners could
+ * be meant, 73 when the key is there already, 77 when a file may not be written, 78 when the
+ * configuration or a key file is bad. The configuration is as it was then.
+ */
+export async function keys(
+  action: KeysAction,
+  json: boolean,
+  context: Context,
+): Promise<ExitCode> {
+  const config = new UsersConfig(context);
+  switch (action.verb) {
+    case "list":
+      return list(config, json, context);
+    case "add":
+      return await add(action, config, json, context);
+    case "revoke":
+      return await revoke(action, config, json, context);
+    case "rotate":
+      return await rotate(action, config, json, context);
+  }
+}
+
+/** An entry of `keys:`, its listener, and the id of its key where the file can be read. */
+interface ListedKey {
+  readonly entry: KeyConfig;
+  readonly listener: string;
+  readonly id: string | null;
+  readonly problem: string | null;
+}
+
+function listedKeys(found: Config, at: string | null, { hostFacts }: UsersConfig): ListedKey[] {
+  return tcpListeners(found, at).flatMap(({ listener }) =>
+    listener.keys.map((entry) => ({
+      entry,
+      listener: hostPortText(listener),
+      ...idOf(entry.file, hostFacts.serverUid),
+    }))
+  );
+}
+
+function idOf(file: string, ownUid: number): Pick<ListedKey, "id" | "problem"> {
+  try {
+    const { key, id } = readKeyFile(file, ownUid);
+    key.fill(0);
+    return { id, problem: null };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { id: null, problem: error.message };
+  }
+}
+
+function list(config: UsersConfig, json: boolean, { out, err }: Context): ExitCode {
+  // A key file that is missing is what the list may be asked about, so it keeps none from it.
+  const listed = listedKeys(config.parse(), null, config);
+  const time = ({ notAfter }: KeyConfig) => notAfter === null ? null : timeText(notAfter);
+  if (json) {
+    out(jsonLine(listed.map(({ id, entry, listener, problem }) => ({
+      id,
+      user: entry.user,
+      not_after: time(entry),
+      file: entry.file,
+      listener,
+      problem,
+    }))));
+    return ExitCode.ok;
+  }
+  out(table(
+    ["ID", "USER", "NOT_AFTER", "LISTENER", "FILE"],
+    listed.map(({ id, entry, listener }) =>
+      [id ?? "-", entry.user ?? "(trusted)", time(entry) ?? "-", listener, entry.file]
+        .map(escapeForTerminal)
+    ),
+  ));
+  for (const { problem } of listed) {
+    if (problem !== null) err(`ipcauth: warning: ${problem}\n`);
+  }
+  return ExitCode.ok;
+}
+
+async function add(
+  { file, entry }: KeysAction & { readonly verb: "add" },
+  config: UsersConfig,
+  json: boolean,
+  context: Context,
+): Promise<ExitCode> {
+  const path = resolve(file);
+  const { key, id } = readKeyFile(path, config.hostFacts.serverUid);
+  key.fill(0);
+  const words = ["keys", "add", path, ...flagWords(entry)];
+  const { path: where, changed } = await writeEdit(words, config, context, (text, at) => {
+    refuseKnown(id, path, entry.listener, config);
+    return addKey(text, entry.listener, { file: path, ...entry }, at);
+  });
+  warnOfAccess(entry.user, config, context);
+  const sentence = changed
+    ? `added the key ${id} (${entry.user ?? "trusted"}) to ${where}`
+    : `the key ${id} is in ${where} already`;
+  context.out(json ? jsonLine({ id, file: path }) : `${escapeForTerminal(sentence)}\n`);
+  return ExitCode.ok;
+}
+
+/** @throws {Failure} 73 when another file at the listener holds the same key. */
+function refuseKnown(id: string, path: string, at: string | null, config: UsersConfig): void {
+  const same = listedKeys(config.parse(), at, config).find((one) =>
+    one.id === id && one.entry.file !== path
+  );
+  if (same === undefined) return;
+  throw new Failure(
+    `The key ${id} is in ${same.entry.file} already, of ${same.entry.user ?? "a trusted client"}`,
+    { exit: ExitCode.exists, hint: "ipcauth gen-key FILE --user NAME makes another" },
+  );
+}
+
+/** Says what a key is good for: nothing where its user has no access, everything without a user. */
+export function warnOfAccess(
+  user: string | null,
+  config: UsersConfig,
+  { err }: Context,
+): void {
+  if (user === null) {
+    err("ipcauth: warning: a key without --user is trusted: its clients have every permission\n");
+    return;
+  }
+  if (config.parse().access.usersByName.get(user)?.localIpcAccess !== false) return;
+  err(
+    `ipcauth: warning: ${user} has no access yet\n` +
+      `hint: ipcauth users allow ${shellWord(user)}${config.flags}\n`,
+  );
+}
+
+/** The flags of an entry as words of a command. */
+export function flagWords(
+  { user, listener, notAfter }: {
+    readonly user: string | null;
+    readonly listener: string | null;
+    readonly notAfter: number | null;
+  },
+): string[] {
+  return [
+    ...user === null ? [] : ["--user", user],
+    ...listener === null ? [] : ["--listener", listener],
+    ...notAfter === null ? [] : ["--not-after", timeText(notAfter)],
+  ];
+}
+
+async function revoke(
+  { id, listener }: KeysAction & { readonly verb: "revoke" },
+  config: UsersConfig,
+  json: boolean,
+  context: Context,
+): Promise<ExitCode> {
+  let files: ReadonlySet<string> = new Set();
+  const words = ["keys", "revoke", id, ...flagWords({ user: null, listener, notAfter: null })];
+  const { path } = await writeEdit(words, config, context, (text, at) => {
+    files = new Set(requireKey(id, listener, config).map(({ entry }) => entry.file));
+    return removeKeys(text, listener, files, at);
+  });
+  const remove = [...files].map((file) => `rm ${shellWord(file)}`).join("; ");
+  const sentence = `revoked the key ${id} in ${path}; its file is left: ${remove}`;
+  context.out(
+    json ? jsonLine({ id, files: [...files] }) : `${escapeForTerminal(sentence)}\n`,
+  );
+  return ExitCode.ok;
+}
+
+/** The entries of a key. @throws {Failure} 65 when there is none. */
+function requireKey(id: string, listener: string | null, config: UsersConfig): ListedKey[] {
+  const listed = listedKeys(config.parse(), listener, config);
+  const found = listed.filter((one) => one.id === id);
+  if (found.length > 0) return found;
+  const unread = listed.find(({ problem }) => problem !== null)?.problem;
+  throw new Failure(
+    `There is no key ${id}${unread === undefined ? "" : `, unless its file is this: ${unread}`}`,
+    { exit: ExitCode.data, hint: `ipcauth keys list${config.flags}` },
+  );
+}
+
+async function rotate(
+  { id, listener, notAfter }: KeysAction & { readonly verb: "rotate" },
+  config: UsersConfig,
+  json: boolean,
+  context: Context,
+): Promise<ExitCode> {
+  const words = ["keys", "rotate", id, ...flagWords({ user: null, listener, notAfter })];
+  let made: { readonly id: string; readonly path: string; remove(): void } | null = null;
+  let where = "";
+  try {
+    await writeEdit(words, config, context, (text, at: FileContext) => {
+      const [first, ...more] = requireKey(id, listener, config);
+      const old = first!.entry;
+      if (more.some(({ entry }) => entry.file !== old.file || entry.user !== old.user)) {
+        throw new Failure(`The key ${id} is in several entries: which one is meant?`, {
+          exit: ExitCode.usage,
+          hint: `ipcauth keys rotate ${id} --listener ADDRESS${config.flags}`,
+        });
+      }
+      if (old.notAfter !== null && notAfter === null) {
+        throw new Failure(`The key ${id} ends at ${timeText(old.notAfter)}: when does the next?`, {
+          exit: ExitCode.usage,
+          hint: `ipcauth keys rotate ${id} --not-after TIME${config.flags}`,
+        });
+      }
+      const path = besideOf(old.file);
+      where = first!.listener;
+      let edited = text;
+      for (const one of [first!, ...more]) {
+        edited = addKey(edited, one.listener, { file: path, user: old.user, notAfter }, at);
+      }
+      made = newKey(path, { ownUid: context.environment.uid, like: old.file });
+      return edited;
+    });
+  } catch (error) {
+    (made as { remove(): void } | null)?.remove();
+    throw error;
+  }
+  const { id: newId, path } = made!;
+  const end = `ipcauth keys revoke ${id}${config.flags}`;
+  context.out(
+    json ? jsonLine({ id: newId, file: path, listener: where, old: id, revoke: end }) : [
+      `key id   ${newId}`,
+      `file     ${path}`,
+      `client   ipcauth connect --tcp=${where} --key=FILE, with a copy of this file`,
+      `then     ${end}`,
+    ].map((line) => `${escapeForTerminal(line)}\n`).join(""),
+  );
+  return ExitCode.ok;
+}
+
+/** A path beside a key file that is free, with the date: `bob.key` → `bob-20270630.key`. */
+function besideOf(file: string): string {
+  const stem = basename(file).replace(/\.key$/, "").replace(/-\d{8}(-\d+)?$/, "");
+  const date = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  for (let number = 1;; number++) {
+    const name = `${stem}-${date}${number === 1 ? "" : `-${number}`}.key`;
+    const path = join(dirname(file), name);
+    if (isFree(path)) return path;
+  }
+}
+
+function isFree(path: string): boolean {
+  try {
+    return linkStatus(path) === null;
+  } catch (error) {
+    if (isAbsent(error)) return true;
+    throw error;
+  }
+}
