@@ -29,6 +29,11 @@ Deno.test("bash completes commands, flags and values, wherever the command stand
   assertEquals(await bash("ipcauth", "--config", "/x", "use"), ["users"]);
   assertEquals(await bash("ipcauth", "--config", "=", "/x", "use"), ["users"]);
   assertEquals(await bash("ipcauth", "users", "al"), ["allow"]);
+  assertEquals(await bash("ipcauth", "groups", "re"), ["remove"]);
+  assertEquals(await bash("ipcauth", "keys", "ro"), ["rotate"]);
+  assertEquals(await bash("ipcauth", "keys", "--no"), ["--not-after"]);
+  assertEquals(await bash("ipcauth", "config", "ch"), ["check"]);
+  assertEquals(await bash("ipcauth", "serve", "--ch"), ["--check"]);
   assertEquals(await bash("ipcauth", "--color", "never", "gen-key", "--f"), ["--force"]);
   assertEquals(await bash("ipcauth", "connect", "--li"), ["--listen"]);
   assertEquals(await bash("ipcauth", "--color", ""), ["auto", "always", "never"]);
@@ -48,5 +53,6 @@ Deno.test("fish completes commands and their words", { ignore: !has("fish") }, a
     run("fish", "--no-config", "-c", `${completionScript("fish")}\ncomplete -C '${line}'`);
   assertEquals(await offers("ipcauth use"), ["users"]);
   assertEquals(await offers("ipcauth users al"), ["allow"]);
+  assertEquals(await offers("ipcauth keys rev"), ["revoke"]);
   assertEquals(await offers("ipcauth connect --li"), ["--listen"]);
 });
