@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { debianPackage } from "../../tools/packaging/deb.ts";
+import { manualPages } from "../../tools/packaging/man.ts";
 import { debFileName } from "../../tools/build/compile.ts";
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
 import { isRoot, Program } from "../support/program.ts";
@@ -137,7 +138,7 @@ ipcauth:/nonexistent:/usr/sbin/nologin
 755 root root /usr/bin/ipcauth
 ExecStart=/usr/bin/ipcauth serve --config /etc/ipcauth/config.yaml
 644 root root /usr/lib/systemd/system/ipcauth.service
-7
+${manualPages(COMMIT).length}
 2
 NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
 1
