@@ -70,7 +70,7 @@ function checkAsJson(context: Context): ExitCode {
 }
 
 function show(json: boolean, context: Context): ExitCode {
-  const found = new UsersConfig(context).load();
+  const found = new UsersConfig(context).parse();
   context.out(
     json
       ? jsonLine({ path: found.path, ...configValues(found) })

@@ -124,6 +124,14 @@ Deno.test("config show prints a file that config check accepts", async () => {
     (await program.run(["config", "show", "--json", "--config", path])).stdout,
   );
   assertEquals([json.path, json.listeners[0].service], [path, "console"]);
+  // Key files are named and not read, so a missing one is no reason to show nothing.
+  const keyed = await program.write(
+    "keyed.yaml",
+    "listeners: [{ tcp: 127.0.0.1:1, keys: [{ file: /nowhere/a.key }] }]\n",
+  );
+  const named = await program.run(["config", "show", "--config", keyed]);
+  assertEquals(named.code, 0, named.stderr);
+  assertStringIncludes(named.stdout, "file: /nowhere/a.key");
   assertEquals((await program.run(["config", "frobnicate"])).code, 64);
   assertEquals((await program.run(["config"])).code, 64);
 });
