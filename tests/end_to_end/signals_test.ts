@@ -3,11 +3,16 @@ import { assert, assertEquals } from "@std/assert";
 import { forwardServer, RunningTunnel } from "../support/backend.ts";
 import { Program, RunningServer } from "../support/program.ts";
 
-/** Blocks some signals, ignores others, and becomes the program. */
+/**
+ * Blocks some signals, ignores others, and becomes the program. What the test itself was started to
+ * ignore, as by nohup(1), does not count.
+ */
 const START = `
 import signal, sys, os
 blocked, ignored = ([getattr(signal, name) for name in text.split()] for text in sys.argv[1:3])
 signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+for one in signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1:
+    signal.signal(one, signal.SIG_DFL)
 for one in ignored: signal.signal(one, signal.SIG_IGN)
 os.execvp(sys.argv[3], sys.argv[3:])
 `;
