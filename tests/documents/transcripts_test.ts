@@ -87,8 +87,8 @@ class DocumentRun {
 for (const document of DOCUMENTS) {
   Deno.test({
     name:
-      `${document}: every command prints what stands there (needs root, nsenter, ip and python3)`,
-    ignore: !isRoot || !["nsenter", "ip", "python3"].every(isInstalled),
+      `${document}: every command prints what stands there (needs root, nsenter, ip, python3 and curl)`,
+    ignore: !isRoot || !["nsenter", "ip", "python3", "curl"].every(isInstalled),
     async fn() {
       await using program = await Program.install();
       await using machine = await PrivateMachine.start(program);
