@@ -193,7 +193,8 @@ function changeOf(
       ? `ipcauth groups add ${shellWord(who)} --local-ipc-access${flags}`
       : `ipcauth groups add NAME --gid ${gid} --local-ipc-access${flags}`;
   }
-  const name = shellWord(group.name);
-  if (gid === null) return `ipcauth groups set ${name} gid GID${flags}`;
-  return `ipcauth groups ${group.localIpcAccess ? "deny" : "allow"} ${name}${flags}`;
+  if (gid === null) return `ipcauth groups set ${shellWord(group.name)} gid GID${flags}`;
+  return group.localIpcAccess
+    ? `ipcauth groups deny ${shellWord(group.name)}${flags}`
+    : `ipcauth groups allow ${shellWord(group.name)}${flags}`;
 }

@@ -221,13 +221,13 @@ async function rotate(
       if (more.some(({ entry }) => entry.file !== old.file || entry.user !== old.user)) {
         throw new Failure(`The key ${id} is in several entries: which one is meant?`, {
           exit: ExitCode.usage,
-          hint: `ipcauth keys rotate ${id} --listener ADDRESS${config.flags}`,
+          hint: `ipcauth keys rotate ${shellWord(id)} --listener ADDRESS${config.flags}`,
         });
       }
       if (old.notAfter !== null && notAfter === null) {
         throw new Failure(`The key ${id} ends at ${timeText(old.notAfter)}: when does the next?`, {
           exit: ExitCode.usage,
-          hint: `ipcauth keys rotate ${id} --not-after TIME${config.flags}`,
+          hint: `ipcauth keys rotate ${shellWord(id)} --not-after TIME${config.flags}`,
         });
       }
       const path = besideOf(old.file);
@@ -244,7 +244,7 @@ async function rotate(
     throw error;
   }
   const { id: newId, path } = made!;
-  const end = `ipcauth keys revoke ${id}${config.flags}`;
+  const end = `ipcauth keys revoke ${shellWord(id)}${config.flags}`;
   context.out(
     json ? jsonLine({ id: newId, file: path, listener: where, old: id, revoke: end }) : [
       `key id   ${newId}`,

@@ -35,6 +35,7 @@ const NEW_FILE_MODE = 0o644;
  * @param edit Pure: the old text → the new one. The same text means that nothing is written.
  * @param confirm Called once no other writer can change the file, which may take long. What it
  * throws ends the edit.
+ * @param mustExist Whether a missing file is an error, and not an empty one.
  * @returns Whether something was written.
  * @throws What `edit` and `confirm` throw.
  * @throws {Failure} 78 when the file or its path cannot be relied on; 77 when
@@ -46,12 +47,19 @@ export async function editConfigFile(
   hostFacts: HostFacts,
   edit: (text: string) => string,
   confirm: () => Promise<void> = () => Promise.resolve(),
+  mustExist = false,
 ): Promise<boolean> {
   try {
     const real = realPathOf(path);
     using _lock = await acquire(`${real}.lock`, hostFacts);
     await confirm();
     const old = readConfigFile(real, hostFacts);
+    if (old === null && mustExist) {
+      throw new Failure(`There is no configuration ${path}`, {
+        exit: ExitCode.config,
+        hint: `ls -l ${shellWord(path)}`,
+      });
+    }
     if (old === null) requireSafe(checkPath(path, hostFacts.serverUid), "The configuration");
     const text = edit(old ?? "");
     if (text === old) return false;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { hostPortText } from "../libc/inet_address.ts";
 import { type Account, accountByName } from "../libc/ids.ts";
 import type { KnownNames } from "../names/known_names.ts";
 import { decide } from "../policy/decide.ts";
@@ -82,7 +83,7 @@ export function explainUser(
     listeners: (config.listeners ?? []).filter(({ allow }) => allow !== null).map((listener) => ({
       listener: listener.kind === "unix"
         ? `unix:${listener.path}`
-        : `tcp:${listener.host}:${listener.port}`,
+        : `tcp:${hostPortText(listener)}`,
       ...ask(listener.allow),
     })),
   };

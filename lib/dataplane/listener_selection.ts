@@ -15,8 +15,9 @@ import { chooseListeners, type ListenerFlags, requireClaims } from "./choose_lis
  *
  * Removing a line from the file never allows a client: where a line has narrowed or replaced what
  * would be served without it, its address is not served without it, until the line returns or the
- * server restarts. A reload never falls back to the default listener: the lines of the others may
- * be about to be written.
+ * server restarts. A key of the command line whose entry is removed is a key no more: without the
+ * entry it would be a trusted one. A reload never falls back to the default listener: the lines of
+ * the others may be about to be written.
  */
 export class ListenerSelection {
   readonly #flags: ListenerFlags;
@@ -24,6 +25,8 @@ export class ListenerSelection {
   readonly #inherited: readonly InheritedAddress[];
   /** Addresses that are served only where a line of the file names them. */
   #fileOnly: ReadonlySet<string> = new Set();
+  /** Key files that the file has had an entry for. */
+  #enteredKeys: ReadonlySet<string> = new Set();
   #current: readonly ListenerConfig[] | null = null;
 
   /** @param inherited The addresses of the sockets that a service manager opened. */
@@ -52,11 +55,14 @@ export class ListenerSelection {
   select(config: Config): void {
     const sources = [this.#flags, config, this.#environment, this.#inherited] as const;
     if (this.#current === null) requireClaims(...sources);
-    const chosen = chooseListeners(...sources, this.#fileOnly);
+    const entries = keyFilesOf(config);
+    const chosen = chooseListeners(...sources, this.#fileOnly)
+      .map((listener) => withoutRevoked(listener, entries, this.#enteredKeys));
     if (this.#current !== null) this.#refuseDefault(chosen, config, this.#current);
     const unserved = this.#inherited.filter((one) => !findListener(chosen, one));
     const addresses = [...config.listeners ?? [], ...unserved].map(listenerAddress);
     this.#fileOnly = new Set([...this.#fileOnly, ...addresses]);
+    this.#enteredKeys = new Set([...this.#enteredKeys, ...entries]);
     this.#current = chosen;
   }
 
@@ -79,4 +85,21 @@ export class ListenerSelection {
       },
     );
   }
+}
+
+/** The key files that a configuration has entries for. */
+function keyFilesOf({ listeners }: Config): ReadonlySet<string> {
+  const keys = (listeners ?? []).flatMap((one) => one.kind === "tcp" ? one.keys : []);
+  return new Set(keys.map(({ file }) => file));
+}
+
+/** A listener without the keys of the command line whose entries were removed. */
+function withoutRevoked(
+  listener: ListenerConfig,
+  entries: ReadonlySet<string>,
+  entered: ReadonlySet<string>,
+): ListenerConfig {
+  if (listener.kind === "unix" || listener.pinned !== true) return listener;
+  const keys = listener.keys.filter(({ file }) => entries.has(file) || !entered.has(file));
+  return { ...listener, keys };
 }

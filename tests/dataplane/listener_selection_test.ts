@@ -108,3 +108,26 @@ Deno.test("--unix alone keeps the listeners of the file at a reload", () => {
   assertThrows(() => followed.select(NONE), Failure, "does not fall back");
   assertEquals(followed.current.map((one) => one.kind === "unix" && one.path), ["/run/a.sock"]);
 });
+
+Deno.test("a key of the command line whose entry is removed is no key, and not a trusted one", () => {
+  const tcp = { host: "127.0.0.1", port: 1 };
+  const flags = { unix: null, tcp, keys: ["/k"], service: null };
+  const followed = new ListenerSelection(flags as never, { uid: 0, variables: {} }, []);
+  const users = "users: [{ name: bob, uid: 579 }]\n";
+  const entry = config(
+    `listeners: [{ tcp: "127.0.0.1:1", keys: [{ file: /k, user: bob }] }]\n${users}`,
+  );
+  const other = config(
+    `listeners: [{ tcp: "127.0.0.1:1", keys: [{ file: /other, user: bob }] }]\n${users}`,
+  );
+  const keys = (text: ReturnType<typeof config>) => {
+    followed.select(text);
+    return followed.current.flatMap((one) => one.kind === "tcp" ? one.keys : [])
+      .map(({ file, user }) => [file, user]);
+  };
+  // Without an entry, a key of the command line is trusted.
+  assertEquals(keys(NONE), [["/k", null]]);
+  assertEquals(keys(entry), [["/k", "bob"]]);
+  assertEquals(keys(other), []);
+  assertEquals(keys(entry), [["/k", "bob"]]);
+});

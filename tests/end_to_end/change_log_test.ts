@@ -48,3 +48,16 @@ Deno.test("each change through the console is a line of the log (needs root)", {
     ["user carol", carol, undefined],
   ]);
 });
+
+Deno.test("an edit through the console makes no new file where the file is gone", async () => {
+  await using program = await Program.install();
+  const config = await program.write("config.yaml", CONFIG);
+  const socket = program.path("s");
+  await using server = await program.serve([`--unix=${socket}`, "--config", config]);
+  await Deno.remove(config);
+  const add = ["connect", `--unix=${socket}`, "-c", "add user carol uid 580"];
+  const { code, stderr } = await program.run(add);
+  assertEquals([code === 0, /There is no configuration/.test(stderr)], [false, true], stderr);
+  assertEquals(await Deno.stat(config).then(() => true, () => false), false);
+  assertEquals(await server.stop(), 0);
+});

@@ -143,6 +143,8 @@ export class Accounts {
       this.#hostFacts,
       (text) => edit(text, { path, reserved: this.#hostFacts, authorize }),
       confirm,
+      // A new file would hold nothing of the one that is in force, and replace it.
+      this.#liveConfig.config.path !== null,
     );
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { hostPortText } from "../../libc/inet_address.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { octalMode } from "../../files/permissions.ts";
@@ -55,7 +56,7 @@ export function configRecord(
 function showListener(listener: ListenerConfig): Record<string, unknown> {
   const address = listener.kind === "unix"
     ? { unix: listener.path, mode: octalMode(listener.mode) }
-    : { tcp: `${listener.host}:${listener.port}` };
+    : { tcp: hostPortText(listener) };
   const { allow } = listener;
   return {
     ...address,
