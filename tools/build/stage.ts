@@ -13,6 +13,7 @@ import {
   CHECK_SYSTEM,
   FAIL_FUNCTION,
   hideVariables,
+  PREPARE_FUNCTION,
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
 import { BUILD_MODE } from "./modes.ts";
@@ -91,6 +92,7 @@ async function sources(directory: string, deno: string): Promise<string> {
     FAIL_FUNCTION,
     CHECK_SYSTEM,
     CHECK_DIRECTORY,
+    PREPARE_FUNCTION,
     ...hideVariables(),
     `exec ${deno} run ${flags} ${main} "$@"`,
     "",
