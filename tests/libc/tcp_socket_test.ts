@@ -94,7 +94,15 @@ Deno.test("listenTcp() is EADDRINUSE during the life of another server only", as
   pair.listener.close();
   pair.near.close();
   pair.far.close();
-  using _again = listenTcp(address, 1);
+  // A program that another test starts holds a copy of the listener until its execve(2).
+  using _again = await retry(() => {
+    try {
+      return listenTcp(address, 1);
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === Errno.EADDRINUSE) return null;
+      throw error;
+    }
+  });
 });
 
 Deno.test("listenTcp() is EADDRNOTAVAIL for an address of another machine", () => {
@@ -107,11 +115,13 @@ Deno.test("connectOutcome() is ECONNREFUSED without a listener", async () => {
   const { listener, near, far, port } = await connected(host);
   for (const one of [listener, near, far]) one.close();
   const address = resolveHost(host, port)[0]!;
-  using socket = tcpSocket(address);
-  const error = connect(socket, address);
-  const outcome = error === Errno.EINPROGRESS
-    ? await retry(() => connectOutcome(socket) || null)
-    : error;
+  // A program that another test starts holds a copy of the listener until its execve(2).
+  const outcome = await retry(() => {
+    using socket = tcpSocket(address);
+    const error = connect(socket, address);
+    // On loopback the answer comes within the call.
+    return (error === Errno.EINPROGRESS ? connectOutcome(socket) : error) || null;
+  });
   assertEquals(outcome, Errno.ECONNREFUSED);
 });
 
