@@ -178,6 +178,7 @@ async function bundleRunAs(lib: string, from: Commit): Promise<void> {
 /**
  * Finishes the bundler's chunks. Adds the commit. Makes the runtime load each command's chunk when
  * it is needed: an `import()` of a literal is loaded at the start, one of an expression is not.
+ * The consoles' chunk is loaded with the server's: later the process may have no descriptor left.
  * Removes the import of the bundler's prelude, which would start Node's module system, from chunks
  * that do not use it: that start takes longer than the rest of the program's.
  */
@@ -190,7 +191,7 @@ async function finishChunks(lib: string, { hash }: Commit): Promise<void> {
   const prelude = names.find((name) => /from ?"node:module"/.test(texts.get(name)!));
   for (const [name, text] of texts) {
     const finished = withCommit(withoutProcess(text), hash)
-      .replaceAll(/\bimport\("\.\//g, 'import(""+"./')
+      .replaceAll(/\bimport\("\.\/(?!console_sessions-)/g, 'import(""+"./')
       .replaceAll(`import"./${prelude}";`, "");
     texts.set(name, finished);
   }
