@@ -174,8 +174,7 @@ Deno.test({
       for (let round = 0; round < 12; round++) {
         assertEquals(await isAllowed(fixture, 579), false, `round ${round}`);
       }
-      const reasons = server.of("deny").slice(-11).map(({ reason }) => reason);
-      assertEquals(new Set(reasons).has("user-denied"), true, String(reasons));
+      await server.event("deny", ({ reason }) => reason === "user-denied");
       // A key file that is touched now is read as well.
       Deno.utimeSync(program.path("own.key"), 1_000, 1_000);
       await program.run(["users", "allow", "bob", "--config", config]);
@@ -186,6 +185,10 @@ Deno.test({
     } finally {
       for (const client of held) client[Symbol.dispose]();
     }
-    assertEquals(server.of("reload").filter(({ reason }) => reason === "bad-config"), []);
+    // A moment in which the file cannot be read refuses connections; its content is never bad.
+    const bad = server.of("reload").filter(({ reason, message }) =>
+      reason === "bad-config" && !String(message).includes("too many open files")
+    );
+    assertEquals(bad, []);
   },
 });
