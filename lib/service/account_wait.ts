@@ -5,7 +5,6 @@
  */
 import type { CloseReason } from "../log/session_event.ts";
 import type { AccountResult } from "../names/results.ts";
-import { drainAndClose } from "../net/drain_and_close.ts";
 import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { Timer } from "../reactor/timers.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
@@ -109,9 +108,7 @@ class AccountWait implements SessionHandle {
     try {
       this.#timer.cancel();
       this.#cancelAsk();
-      const { seal, descriptor } = this.#client.take();
-      seal?.wipe();
-      if (descriptor.isOpen) drainAndClose(descriptor);
+      this.#client.close();
     } finally {
       this.#session.recordBytes({ in: 0, out: 0 });
       this.#session.end(reason);

@@ -5,6 +5,7 @@
  */
 import { Descriptor } from "../libc/descriptor.ts";
 import { BROKEN, peek } from "../libc/sockets.ts";
+import { drainAndClose } from "../net/drain_and_close.ts";
 import type { RelayCloseReason } from "../net/relay_outcome.ts";
 import {
   EPOLLET,
@@ -49,6 +50,13 @@ export class WaitingClient implements Watcher {
     if (registration === null) return this.#client;
     this.#registration = null;
     return this.#client = { ...this.#client, descriptor: new Descriptor(registration.release()) };
+  }
+
+  /** Closes the connection, unless it was taken and is closed already. */
+  close(): void {
+    const { seal, descriptor } = this.take();
+    seal?.wipe();
+    if (descriptor.isOpen) drainAndClose(descriptor);
   }
 
   onEvents(mask: number): void {

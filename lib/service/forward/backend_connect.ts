@@ -9,7 +9,6 @@ import { connect, unixSocket } from "../../libc/sockets.ts";
 import type { CloseReason } from "../../log/session_event.ts";
 import type { ConnectQueue } from "../../net/connect_queue.ts";
 import type { ConnectError, ConnectHandler } from "../../net/connector.ts";
-import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { TerminationReason } from "../../net/relay_outcome.ts";
 import { TcpConnector } from "../../net/tcp_connector.ts";
 import type { Reactor } from "../../reactor/reactor.ts";
@@ -157,10 +156,7 @@ export class BackendConnect implements SessionHandle, ConnectHandler {
     this.#settled = true;
     try {
       this.#cancelAttempts();
-      const { seal, descriptor } = this.#client.take();
-      seal?.wipe();
-      // Already closed if `#join` failed.
-      if (descriptor.isOpen) drainAndClose(descriptor);
+      this.#client.close();
     } finally {
       this.#session.recordBytes({ in: 0, out: 0 });
       this.#session.end(reason);
