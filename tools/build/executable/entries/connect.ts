@@ -1,14 +1,9 @@
 /** `connect`, and its threads. */
 import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
-import { isWorker, start, startThread, type Threads } from "./start.ts";
+import { isWorker, start, startThread } from "./start.ts";
+import { nameService, tunnel } from "./threads.ts";
 
-const THREADS: Threads = {
-  "tunnel": async () => (await import("../../../../lib/client/tunnel.ts")).runTunnelWorker,
-  "name service": async () =>
-    (await import("../../../../lib/names/lookup_worker.ts")).runLookupWorker,
-};
-
-if (isWorker) startThread(THREADS);
+if (isWorker) startThread({ "tunnel": tunnel, "name service": nameService });
 else {
   start(parseCommandLine, {
     usage: () => import("../../../../lib/cli/usage.ts"),

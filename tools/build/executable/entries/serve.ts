@@ -1,15 +1,9 @@
 /** `serve`, and its threads. */
 import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
-import { isWorker, start, startThread, type Threads } from "./start.ts";
+import { isWorker, start, startThread } from "./start.ts";
+import { dataPlane, nameService } from "./threads.ts";
 
-const THREADS: Threads = {
-  "data plane": async () =>
-    (await import("../../../../lib/dataplane/worker.ts")).runDataPlaneWorker,
-  "name service": async () =>
-    (await import("../../../../lib/names/lookup_worker.ts")).runLookupWorker,
-};
-
-if (isWorker) startThread(THREADS);
+if (isWorker) startThread({ "data plane": dataPlane, "name service": nameService });
 else {
   start(parseCommandLine, {
     usage: () => import("../../../../lib/cli/usage.ts"),

@@ -1,6 +1,7 @@
 /** Starts the program in one of the executable's scripts. */
 import { run } from "../../../../lib/cli/app.ts";
 import type { CommandModules } from "../../../../lib/cli/command_modules.ts";
+import type { Thread } from "./threads.ts";
 import type { Invocation } from "../../../../lib/cli/command_line.ts";
 
 /** The address of the script, which `scripts.ts` passes to it: Workers are started from it. */
@@ -9,11 +10,8 @@ declare const scriptUrl: string;
 /** Whether the script runs as a Worker. */
 export const isWorker = "WorkerGlobalScope" in globalThis;
 
-/** The threads that a script may be started as: what loads the code of each, by its name. */
-export type Threads = Readonly<Record<string, () => Promise<() => void>>>;
-
-/** Runs the thread that the Worker's name says. */
-export function startThread(threads: Threads): void {
+/** Runs the thread that the Worker's name says. @param threads By their names. */
+export function startThread(threads: Readonly<Record<string, Thread>>): void {
   void threads[self.name]!().then((run) => run());
 }
 
