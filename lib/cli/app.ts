@@ -29,8 +29,11 @@ const COMMIT: string | null = (manifest as { readonly commit?: string }).commit 
 /** A shell's status of a program that `SIGPIPE` ended: 128 + 13. */
 const SIGPIPE_STATUS = 141;
 
-/** The signals that a server handles. */
-const SERVER_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU"] as const;
+/**
+ * The signals that a server handles. SIGHUP is the first: with its first listener the runtime
+ * catches it, and ends the process unless there is a listener for it.
+ */
+const SERVER_SIGNALS = ["SIGHUP", "SIGTERM", "SIGINT", "SIGQUIT", "SIGXCPU"] as const;
 
 /** What the program is run with. */
 export interface AppOptions {

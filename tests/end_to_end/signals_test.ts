@@ -76,13 +76,16 @@ Deno.test("SIGHUP does not end the start of a server", async () => {
   await using program = await Program.install();
   const argv = ["ipcauth", "serve", `--unix=${program.path("s.sock")}`];
   await using server = new RunningServer(program.command(argv).spawn());
-  // From the first moment in which the runtime runs, until the server listens.
-  // An executable's stub ignores the signal, which can be seen (the lowest bit of SigIgn).
+  // From the first moment in which the runtime runs, until the server listens. An executable's stub
+  // blocks the signal, which can be seen (the lowest bit of SigBlk). A launcher can only ignore it,
+  // which the runtime ends for the moment in which it registers its first listener.
   const script = `until case $(cat /proc/$0/comm) in
-deno) ;; ipcauth) grep -q '^SigIgn:.*[13579bdf]$' /proc/$0/status;; *) false; esac; do :; done
-while kill -HUP $0 && ! [ -e "$1" ]; do sleep 0.002; done`;
+deno) ;; ipcauth) grep -q '^SigBlk:.*[13579bdf]$' /proc/$0/status;; *) false; esac; do :; done
+while kill -HUP $0 && [ $2 = compiled ] && ! [ -e "$1" ]; do sleep 0.002; done`;
   const path = program.path("s.sock");
-  await new Deno.Command("sh", { args: ["-c", script, String(server.pid), path] }).output();
+  const build = Deno.env.get("IPCAUTH_BUILD") ?? "source";
+  const args = ["-c", script, String(server.pid), path, build];
+  await new Deno.Command("sh", { args }).output();
   await server.event("listen");
   assertEquals(await server.stop(), 0);
 });

@@ -65,8 +65,8 @@ __asm__(".section .text.start,\"ax\"\n"
         "  jmp *%rax\n"
         ".text\n");
 
-enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGACTION = 13, SYS_RT_SIGPROCMASK = 14,
-       SYS_GETCWD = 79, SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
+enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGPROCMASK = 14, SYS_GETCWD = 79,
+       SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
 
 static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
   register i64 r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
@@ -102,7 +102,7 @@ __asm__(".section .text.start,\"ax\"\n"
         ".text\n");
 
 enum { SYS_GETCWD = 17, SYS_FACCESSAT = 48, SYS_WRITE = 64, SYS_EXIT_GROUP = 94,
-       SYS_RT_SIGACTION = 134, SYS_RT_SIGPROCMASK = 135, SYS_MMAP = 222, SYS_PRLIMIT64 = 261 };
+       SYS_RT_SIGPROCMASK = 135, SYS_MMAP = 222, SYS_PRLIMIT64 = 261 };
 
 static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
   register i64 x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
@@ -122,7 +122,7 @@ static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
 /* Exit codes of ipcauth: an error of the system, and the same where `run-as` was asked for. */
 enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
 enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
-enum { SIGHUP = 1, SIGUSR1 = 10, SIG_IGN = 1, SIG_BLOCK = 0 };
+enum { SIGHUP = 1, SIGUSR1 = 10, SIG_BLOCK = 0 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
 /* Bytes. V8 takes 984 KiB of the stack before it reports an overflow; the runtime's own code takes
@@ -305,16 +305,12 @@ static int is_own(const char *variable) {
          is_named(variable, FILE_LIMIT);
 }
 
-/* Ignores SIGHUP until the program handles it: by default it would end the start of a server. */
-static void ignore_hangup(void) {
-  const u64 action[4] = {SIG_IGN}; /* the kernel's struct sigaction: handler, flags, …, mask */
-  call(SYS_RT_SIGACTION, SIGHUP, (i64)action, 0, sizeof action[3], 0, 0);
-}
-
-/* Blocks SIGUSR1 in every thread of the runtime, which would open a debugger at it. That the
- * signal is ignored does not keep the runtime from catching it, half a second after its start. */
-static void block_debugger(void) {
-  const u64 signals = 1UL << (SIGUSR1 - 1);
+/* Blocks signals in every thread that the runtime will start. SIGUSR1 would open a debugger: that
+ * it is ignored does not keep the runtime from catching it, half a second after its start. SIGHUP
+ * would end the start of a server, until the program has its own handler and unblocks it: the
+ * runtime catches it some time before, and then ends the process. */
+static void block(int signal) {
+  const u64 signals = 1UL << (signal - 1);
   call(SYS_RT_SIGPROCMASK, SIG_BLOCK, (i64)&signals, 0, sizeof signals, 0, 0);
 }
 
@@ -379,9 +375,9 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
   char *limit = list + names;
   append_limit(limit);
   char *renamed = limit + sizeof FILE_LIMIT "=" + 20;
-  if (is_command(start.argc, start.argv, "serve")) ignore_hangup();
+  if (is_command(start.argc, start.argv, "serve")) block(SIGHUP);
   /* A program inherits the signals that are blocked. run-as refuses the debugger itself. */
-  if (!is_command(start.argc, start.argv, "run-as")) block_debugger();
+  if (!is_command(start.argc, start.argv, "run-as")) block(SIGUSR1);
 
   u64 *end = new + 1;
   *end++ = (u64) "ipcauth"; /* the runtime would behave as another program for some names */
