@@ -73,8 +73,14 @@ export interface ConnectCommand {
 export type Command =
   | ServeCommand
   | ConnectCommand
-  /** `who` is `USER|UID[:GROUP|GID]`. */
-  | { readonly kind: "run-as"; readonly who: string; readonly program: readonly string[] }
+  | {
+    readonly kind: "run-as";
+    /** `USER|UID[:GROUP|GID]`. */
+    readonly who: string;
+    readonly program: readonly string[];
+    /** Whether the program may type at the caller's terminal. */
+    readonly allowTtyInput: boolean;
+  }
   | {
     readonly kind: "gen-key";
     readonly file: string | null;

@@ -31,7 +31,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     "--listen",
     "--allow-remote",
   ],
-  "run-as": [],
+  "run-as": ["--allow-tty-input"],
   "gen-key": ["--force", "--show", "--user", "--listener", "--not-after"],
   "users": [
     ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],

@@ -32,6 +32,7 @@ import {
 } from "../libc/process.ts";
 import { refuseDebugger } from "../libc/signals.ts";
 import { THIS_THREAD, threadUid } from "../libc/thread_ids.ts";
+import { hasTerminal, refuseTerminalInput } from "../libc/tty_input.ts";
 import { lookUp as ask } from "../names/lookup.ts";
 import { parseId } from "../policy/id.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -42,6 +43,8 @@ export interface RunAsRequest {
   readonly who: string;
   /** The program and its arguments. */
   readonly program: readonly string[];
+  /** Whether the program may type at the caller's terminal. */
+  readonly allowTtyInput: boolean;
   /**
    * The names of the variables that a launcher has hidden, as it says; undefined where there was
    * none.
@@ -70,6 +73,8 @@ export function runAs(request: RunAsRequest): never {
   if (!isWhole) warnOfGroups(request);
   restoreDefaults(readVariable(FILE_LIMIT));
   const isOther = threadUid() !== identity.uid;
+  // As long as there is root's right to set it.
+  if (isOther && !request.allowTtyInput && hasTerminal()) guardTerminal(request);
   try {
     limitOwnInheritance(isOther);
     becomeIdentity(identity, THIS_THREAD);
@@ -79,6 +84,19 @@ export function runAs(request: RunAsRequest): never {
   prepareEnvironment(account, request.hidden, isOther);
   restoreSignal();
   return become(command, argv);
+}
+
+function guardTerminal({ who }: RunAsRequest): void {
+  try {
+    refuseTerminalInput();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw refuse(
+      `Cannot keep the program from typing at this terminal: ${error.message}`,
+      `ipcauth run-as --allow-tty-input ${shellWord(who)} -- PROGRAM, for a program that you trust`,
+      error,
+    );
+  }
 }
 
 function argumentsOf(program: readonly string[]): Uint8Array<ArrayBuffer>[] {

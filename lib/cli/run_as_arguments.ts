@@ -11,7 +11,7 @@ import { flagsOf, type ParsedCommand, usage } from "./command_line.ts";
  * @throws {Failure} 125 for every mistake: the other codes are those of the program.
  */
 export function parseRunAs(argv: readonly string[]): ParsedCommand {
-  const flags = flagsOf(argv, "run-as", { stopEarly: true });
+  const flags = flagsOf(argv, "run-as", { switches: ["allow-tty-input"], stopEarly: true });
   return {
     flags,
     command: () => {
@@ -22,7 +22,7 @@ export function parseRunAs(argv: readonly string[]): ParsedCommand {
         ? flags.rest === null ? words : [...words, "--", ...flags.rest]
         : flags.rest ?? [];
       if (program.length === 0) throw usage("run-as needs a program", "run-as", 125);
-      return { kind: "run-as", who, program };
+      return { kind: "run-as", who, program, allowTtyInput: flags.has("allow-tty-input") };
     },
   };
 }

@@ -110,7 +110,8 @@ Examples:
   ipcauth connect --tcp=db.example:4569 --key=bob.key \\
     --listen unix:/tmp/db/.s.PGSQL.5432
 `,
-  "run-as": `Usage: ipcauth run-as USER|UID[:GROUP|GID] -- PROGRAM [ARG]...
+  "run-as": `Usage: ipcauth run-as [--allow-tty-input] USER|UID[:GROUP|GID]
+                      -- PROGRAM [ARG]...
 
 Becomes another user, verifies it, and becomes the program: no parent process
 is left, so signals, terminal and status are the program's own. Needs root.
@@ -118,6 +119,9 @@ is left, so signals, terminal and status are the program's own. Needs root.
   USER   a name of the name service: its group and all its groups are taken
   UID    a number, known to the name service or not
   GROUP  this group, and no others
+
+  --allow-tty-input  let the program put input into the terminal, as if you had
+                     typed it (TIOCSTI, TIOCLINUX); as another user it may not
 
 Exit codes: the program's own; 125 run-as itself failed, 126 the program
 cannot be executed, 127 there is no such program.

@@ -136,6 +136,7 @@ const definitions = {
   signal: { parameters: ["i32", "usize"], result: "u64" },
   sigaction: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   pthread_sigmask: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
   prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

@@ -8,7 +8,7 @@ const options = { ignore: !isRoot };
 
 function failureOf(who: string, program: string[]): Failure {
   try {
-    return runAs({ who, program, warn: () => {} });
+    return runAs({ who, program, allowTtyInput: false, warn: () => {} });
   } catch (error) {
     if (error instanceof Failure) return error;
     throw error;
