@@ -8,7 +8,7 @@ import { reportLine } from "../text/report.ts";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
-import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "./answers.ts";
+import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "../client/answers.ts";
 import type { ConsoleCommand } from "./grammar.ts";
 import { renderMetrics } from "../service/metrics/open_metrics.ts";
 import { ParseError, parseLine } from "./parse.ts";

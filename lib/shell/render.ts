@@ -10,7 +10,7 @@ import type {
   UserRecord,
   Welcome,
 } from "../service/console/protocol.ts";
-import { unexpectedAnswer } from "./answers.ts";
+import { unexpectedAnswer } from "../client/answers.ts";
 import { RULES } from "./grammar.ts";
 import { table } from "../text/table.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { escapeForTerminal } from "../../lib/text/escape.ts";
-import { asAccess, asSessions, asUser, asUsers } from "../../lib/shell/answers.ts";
+import { asAccess, asSessions, asUser, asUsers } from "../../lib/client/answers.ts";
 import {
   renderAccess,
   renderBanner,
