@@ -12,6 +12,7 @@ import {
   type ParsedCommand,
   type Parser,
   parseWith,
+  unknownCommand,
   usage,
 } from "./command_line.ts";
 import { parseConfigCommand } from "./config_arguments.ts";
@@ -109,7 +110,7 @@ function parseHelp(argv: readonly string[]): ParsedCommand {
       const [topic, ...more] = operands(flags);
       if (more.length > 0) throw usage("help explains one command at a time", null);
       if (topic !== undefined && !(COMMANDS as readonly string[]).includes(topic)) {
-        throw usage(`There is no command "${topic}"`, null);
+        throw unknownCommand(topic, COMMANDS);
       }
       return help(topic ?? null);
     },

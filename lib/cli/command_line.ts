@@ -6,6 +6,7 @@
  */
 import type { ForwardIdentity, LogLevel } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { didYouMean } from "../text/nearest.ts";
 import type { ConfigAction } from "./config_action.ts";
 import { type Flags, readFlags } from "./flags.ts";
 import type { GroupsAction } from "./groups_action.ts";
@@ -150,7 +151,7 @@ export function parseWith(
   const tail = head.rest === null ? rest : [...rest, "--", ...head.rest];
   const parse = parsers[name];
   if (!Object.hasOwn(parsers, name) || parse === undefined) {
-    throw usage(`There is no command "${name}"`, null);
+    throw unknownCommand(name, Object.keys(parsers));
   }
   const { command, flags } = parse(tail);
   const globalFlags = readGlobalFlags(head, flags);
@@ -205,6 +206,18 @@ function readGlobalFlags(...levels: Flags[]): GlobalFlags {
 /** The command that prints a help text. @param topic A command, or null for the overview. */
 export function help(topic: string | null): Command {
   return { kind: "help", topic };
+}
+
+/** The failure of a command that does not exist. @param known Those that do. */
+export function unknownCommand(name: string, known: readonly string[]): Failure {
+  return usage(`There is no command "${name}"${didYouMean(name, known)}`, null);
+}
+
+/** The failure of a verb that a command does not have. @param known Those that it has. */
+export function unknownVerb(command: string, verb: string, known: readonly string[]): Failure {
+  const near = didYouMean(verb, known);
+  const more = near === "" ? `; the verbs are ${known.join(", ")}` : near;
+  return usage(`There is no "${command} ${verb}"${more}`, command);
 }
 
 /**

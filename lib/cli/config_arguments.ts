@@ -3,9 +3,12 @@
  *
  * @module
  */
-import { flagsOf, operands, type ParsedCommand, usage } from "./command_line.ts";
+import { flagsOf, operands, type ParsedCommand, unknownVerb, usage } from "./command_line.ts";
 import type { ConfigAction } from "./config_action.ts";
 import type { Flags } from "./flags.ts";
+
+/** The verbs, in the order in which help lists them. */
+export const CONFIG_VERBS = ["check", "show"] as const;
 
 /** Reads the arguments. @throws {Failure} 64 for an unknown verb or an operand out of place. */
 export function parseConfigCommand(argv: readonly string[]): ParsedCommand {
@@ -36,6 +39,6 @@ function configAction(flags: Flags): ConfigAction {
     case undefined:
       throw usage("Usage: ipcauth config check [FILE] | show", "config");
     default:
-      throw usage(`There is no "config ${verb}"`, "config");
+      throw unknownVerb("config", verb, CONFIG_VERBS);
   }
 }

@@ -6,6 +6,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { ExitCode, Failure } from "../errors.ts";
+import { didYouMean } from "../text/nearest.ts";
 
 /** The names of the flags that a command takes, without their hyphens. */
 export interface FlagNames {
@@ -83,7 +84,7 @@ export function readFlags(argv: readonly string[], names: FlagNames): Flags {
     alias: names.aliases,
     stopEarly: names.stopEarly,
     unknown: (arg: string, key: string | undefined) =>
-      key === undefined || refuse(`There is no flag ${arg.split("=")[0]}`),
+      key === undefined || refuse(unknownFlag(arg.split("=")[0]!, known)),
   });
   const valuesOf = (name: string): string[] => {
     const value = parsed[name];
@@ -118,4 +119,12 @@ export function readFlags(argv: readonly string[], names: FlagNames): Flags {
         refuse(`--${name} is one of ${choices.join(", ")}, not "${values[0]}"`);
     },
   };
+}
+
+/** @param known The names of the flags, without their hyphens. */
+function unknownFlag(flag: string, known: Iterable<string>): string {
+  const name = flag.replace(/^--?/, "");
+  // A letter alone is near to every short name.
+  const others = name.length < 2 ? [] : [...known].map((one) => `--${one}`);
+  return `There is no flag ${flag}${didYouMean(`--${name}`, others)}`;
 }

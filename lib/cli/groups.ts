@@ -10,6 +10,7 @@ import { lookUp } from "../names/lookup.ts";
 import { parseId } from "../policy/id.ts";
 import type { Group } from "../policy/types.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { table } from "../text/table.ts";
 import type { Context } from "./context.ts";
@@ -154,7 +155,8 @@ function checkGroup(
   const gid = group === undefined ? asked ?? gidOf({ name: who, gid: null }) : gidOf(group);
   if (group === undefined && gid === null) {
     throw new Failure(
-      `No group is called ${JSON.stringify(who)}, neither in the configuration nor on this machine`,
+      `No group is called ${JSON.stringify(who)}, neither in the configuration nor on this ` +
+        `machine${didYouMean(who, found.access.groups.map(({ name }) => name))}`,
       { exit: ExitCode.data, hint: `ipcauth groups list${config.flags}` },
     );
   }

@@ -3,10 +3,14 @@
  *
  * @module
  */
-import { flagsOf, operands, type ParsedCommand, usage } from "./command_line.ts";
+import { flagsOf, operands, type ParsedCommand, unknownVerb, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 import type { GroupsAction } from "./groups_action.ts";
 import { idFlag, takeOperands } from "./id_flag.ts";
+import { USERS_VERBS } from "./users_arguments.ts";
+
+/** The verbs, in the order in which help lists them. */
+export const GROUPS_VERBS = USERS_VERBS;
 
 /** Reads them. @throws {Failure} 64 for an unknown verb, or operands and flags it does not take. */
 export function parseGroups(argv: readonly string[]): ParsedCommand {
@@ -57,6 +61,6 @@ function groupsAction(flags: Flags): GroupsAction {
       return { verb, name, gid, localIpcAccess: flags.has("local-ipc-access") };
     }
     default:
-      throw usage(`There is no "groups ${verb}"`, "groups");
+      throw unknownVerb("groups", verb, GROUPS_VERBS);
   }
 }

@@ -15,6 +15,7 @@ import { newKey } from "../keys/key_writer.ts";
 import { linkStatus } from "../libc/file_status.ts";
 import { hostPortText } from "../libc/inet_address.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { table } from "../text/table.ts";
 import type { Context } from "./context.ts";
@@ -198,9 +199,11 @@ function requireKey(id: string, listener: string | null, config: UsersConfig): L
   const listed = listedKeys(config.parse(), listener, config);
   const found = listed.filter((one) => one.id === id);
   if (found.length > 0) return found;
+  const ids = listed.flatMap((one) => one.id ?? []);
   const unread = listed.find(({ problem }) => problem !== null)?.problem;
   throw new Failure(
-    `There is no key ${id}${unread === undefined ? "" : `, unless its file is this: ${unread}`}`,
+    `There is no key ${id}${didYouMean(id, ids)}` +
+      (unread === undefined ? "" : `, unless its file is this: ${unread}`),
     { exit: ExitCode.data, hint: `ipcauth keys list${config.flags}` },
   );
 }

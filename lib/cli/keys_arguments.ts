@@ -4,10 +4,13 @@
  * @module
  */
 import { parseTime } from "../config/listener_keys.ts";
-import { flagsOf, operands, type ParsedCommand, usage } from "./command_line.ts";
+import { flagsOf, operands, type ParsedCommand, unknownVerb, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 import { takeOperands } from "./id_flag.ts";
 import type { KeyEntry, KeysAction } from "./keys_action.ts";
+
+/** The verbs, in the order in which help lists them. */
+export const KEYS_VERBS = ["list", "add", "revoke", "rotate"] as const;
 
 /** The flags that describe an entry of `keys:`. */
 export const ENTRY_FLAGS = ["user", "listener", "not-after"];
@@ -59,7 +62,7 @@ function keysAction(flags: Flags): KeysAction {
       return { verb, id: keyIdOf(id), listener, notAfter };
     }
     default:
-      throw usage(`There is no "keys ${verb}"`, "keys");
+      throw unknownVerb("keys", verb, KEYS_VERBS);
   }
 }
 

@@ -3,10 +3,22 @@
  *
  * @module
  */
-import { flagsOf, operands, type ParsedCommand, usage } from "./command_line.ts";
+import { flagsOf, operands, type ParsedCommand, unknownVerb, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 import { idFlag, takeOperands } from "./id_flag.ts";
 import type { UsersAction } from "./users_action.ts";
+
+/** The verbs, in the order in which help lists them. */
+export const USERS_VERBS = [
+  "list",
+  "show",
+  "add",
+  "set",
+  "allow",
+  "deny",
+  "remove",
+  "check",
+] as const;
 
 /** Reads them. @throws {Failure} 64 for an unknown verb, or operands and flags it does not take. */
 export function parseUsers(argv: readonly string[]): ParsedCommand {
@@ -60,6 +72,6 @@ function usersAction(flags: Flags): UsersAction {
       };
     }
     default:
-      throw usage(`There is no "users ${verb}"`, "users");
+      throw unknownVerb("users", verb, USERS_VERBS);
   }
 }

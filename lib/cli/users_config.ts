@@ -17,6 +17,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { isAbsent } from "../files/system_reason.ts";
 import { fileStatus } from "../libc/file_status.ts";
 import type { HostFacts, User } from "../policy/types.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { Context } from "./context.ts";
 
@@ -72,7 +73,8 @@ export class UsersConfig {
     const user = config.access.usersByName.get(name);
     if (user !== undefined) return user;
     const where = config.path ?? this.#places.paths.join(" nor in ");
-    throw new Failure(`There is no user ${JSON.stringify(name)} in ${where}`, {
+    const near = didYouMean(name, config.access.usersByName.keys());
+    throw new Failure(`There is no user ${JSON.stringify(name)} in ${where}${near}`, {
       exit: ExitCode.data,
       hint: `ipcauth users list${this.flags}`,
     });

@@ -13,6 +13,8 @@ import { parseId } from "../policy/id.ts";
 import { userRecord } from "../service/console/show.ts";
 import { usersTable } from "../shell/users_table.ts";
 import { escapeForTerminal, escapeJson } from "../text/escape.ts";
+import { shellCommands } from "../text/hint_commands.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { UsersConfig } from "./users_config.ts";
 
@@ -59,7 +61,8 @@ export function checkUser(users: UsersConfig, who: string, json: boolean): Users
   const uid = parseId(who) ?? askNameService(who, () => uidOf(who, config));
   if (uid === null) {
     throw new Failure(
-      `No user is called ${JSON.stringify(who)}, neither in the configuration nor on this machine`,
+      `No user is called ${JSON.stringify(who)}, neither in the configuration nor on this machine` +
+        didYouMean(who, config.access.usersByName.keys()),
       { exit: ExitCode.data, hint: `ipcauth users check UID${users.flags}` },
     );
   }
@@ -70,7 +73,7 @@ export function checkUser(users: UsersConfig, who: string, json: boolean): Users
     answered(who, { kind: "account", uid }),
     ...config.namedGroups.map(({ name }) => lookUp({ kind: "group", name })),
   ]);
-  const found = explainUser(uid, config, hostFacts, names, users.flags);
+  const found = explainUser(uid, config, hostFacts, names, shellCommands(users.flags));
   return {
     text: json ? checkedJson(found) : checkedText(found),
     exit: found.decision.allow ? ExitCode.ok : ExitCode.refused,

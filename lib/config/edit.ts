@@ -5,7 +5,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { shellWord } from "../text/shell_word.ts";
+import { didYouMean } from "../text/nearest.ts";
 import type { User } from "../policy/types.ts";
 import { lookalikeOf, nameProblem, rootProblem, similarity } from "./names.ts";
 import { parseConfig } from "./schema.ts";
@@ -13,7 +13,15 @@ import { userValues } from "./config_text.ts";
 import { type EntryFields, scalarText } from "./entry_style.ts";
 import { ListText } from "./list_text.ts";
 import type { Config } from "./types.ts";
-import { type FileContext, flagValue, idValue, invalid, verified } from "./verified_edit.ts";
+import {
+  commandsOf,
+  type FileContext,
+  flagValue,
+  idValue,
+  invalid,
+  unknownField,
+  verified,
+} from "./verified_edit.ts";
 
 /** A user that is not in the file yet. */
 export type NewUser = Pick<User, "name" | "uid" | "gid" | "localIpcAccess" | "admin">;
@@ -58,7 +66,7 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
   if (before.access.usersByName.has(user.name)) {
     throw new Failure(`There is a user ${user.name} already`, {
       exit: ExitCode.exists,
-      hint: `ipcauth users show ${shellWord(user.name)}${context.flags ?? ""}`,
+      hint: commandsOf(context).show(user.name),
     });
   }
   requirePossibleName(user, before, context);
@@ -139,12 +147,13 @@ function withField(
   config: Config,
   context: EditContext,
 ): NewUser {
-  const id = () => idValue(value, "users");
+  const { help } = commandsOf(context);
+  const id = () => idValue(value, help);
   switch (field) {
     case "local_ipc_access":
-      return { ...user, localIpcAccess: flagValue(field, value, "users") };
+      return { ...user, localIpcAccess: flagValue(field, value, help) };
     case "admin":
-      return { ...user, admin: flagValue(field, value, "users") };
+      return { ...user, admin: flagValue(field, value, help) };
     case "gid":
       return { ...user, gid: value === NONE ? null : id() };
     case "uid":
@@ -153,18 +162,19 @@ function withField(
       return { ...user, uid: id() };
     default:
       throw invalid(
-        `A user has no field ${JSON.stringify(field)}; the fields are ${USER_FIELDS.join(", ")}`,
-        "ipcauth help users",
+        unknownField("user", field, USER_FIELDS),
+        help,
       );
   }
 }
 
-function requireUser(name: string, config: Config, { flags = "" }: EditContext): User {
+function requireUser(name: string, config: Config, context: EditContext): User {
   const user = config.access.usersByName.get(name);
   if (user !== undefined) return user;
-  throw new Failure(`There is no user ${JSON.stringify(name)} in ${config.path}`, {
+  const near = didYouMean(name, config.access.usersByName.keys());
+  throw new Failure(`There is no user ${JSON.stringify(name)} in ${config.path}${near}`, {
     exit: ExitCode.data,
-    hint: `ipcauth users list${flags}`,
+    hint: commandsOf(context).list,
   });
 }
 
@@ -214,8 +224,8 @@ function requireRootItself(name: string, uid: number, context: EditContext): voi
 }
 
 /** The command that adds a uid under a name that is free. */
-function otherName(uid: number, { flags = "" }: EditContext): string {
-  return `ipcauth users add NAME --uid ${uid}${flags}: the uid decides who it is, not the name`;
+function otherName(uid: number, context: EditContext): string {
+  return `${commandsOf(context).add(null, uid, false)}: the uid decides who it is, not the name`;
 }
 
 function capitalized(sentence: string): string {
@@ -226,19 +236,19 @@ function requireFreeUid(
   uid: number,
   own: string | null,
   config: Config,
-  { reserved, flags = "" }: EditContext,
+  context: EditContext,
 ): void {
-  if (uid === reserved.overflowUid) {
+  if (uid === context.reserved.overflowUid) {
     throw invalid(
       `${uid} is the overflow uid: it stands for every uid without a mapping`,
-      "ipcauth help users",
+      commandsOf(context).help,
     );
   }
   const holder = config.access.usersByUid.get(uid);
   if (holder === undefined || holder.name === own) return;
   throw new Failure(`The uid ${uid} is ${holder.name}'s already`, {
     exit: ExitCode.exists,
-    hint: `ipcauth users show ${shellWord(holder.name)}${flags}`,
+    hint: commandsOf(context).show(holder.name),
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import type { Group } from "../policy/types.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { groupValues } from "./config_text.ts";
 import { NONE } from "./edit.ts";
@@ -13,10 +14,20 @@ import { ListText } from "./list_text.ts";
 import { lookalikeOf, nameHint, nameProblem, similarity } from "./names.ts";
 import { parseConfig } from "./schema.ts";
 import type { Config } from "./types.ts";
-import { type FileContext, flagValue, idValue, invalid, verified } from "./verified_edit.ts";
+import {
+  type FileContext,
+  flagValue,
+  idValue,
+  invalid,
+  unknownField,
+  verified,
+} from "./verified_edit.ts";
 
 /** A group that is not in the file yet. */
 type NewGroup = Pick<Group, "name" | "gid" | "localIpcAccess">;
+
+/** What the hints about a value name. */
+const HELP = "ipcauth help groups";
 
 /** The fields that {@linkcode setGroupField} sets. */
 export const GROUP_FIELDS = ["gid", "local_ipc_access"] as const;
@@ -98,7 +109,8 @@ export function requireGroup(
   const index = groups.findIndex((group) => group.name === name);
   if (index >= 0) return { index, group: groups[index]! };
   throw new Failure(
-    `There is no group ${JSON.stringify(name)} in ${path ?? "the configuration"}`,
+    `There is no group ${JSON.stringify(name)} in ${path ?? "the configuration"}` +
+      didYouMean(name, groups.map((group) => group.name)),
     { exit: ExitCode.data, hint: `ipcauth groups list${flags}` },
   );
 }
@@ -117,17 +129,17 @@ function withField(
 ): NewGroup {
   switch (field) {
     case "local_ipc_access":
-      return { ...group, localIpcAccess: flagValue(field, value, "groups") };
+      return { ...group, localIpcAccess: flagValue(field, value, HELP) };
     case "gid": {
       if (value === NONE) return { ...group, gid: null };
-      const gid = idValue(value, "groups");
+      const gid = idValue(value, HELP);
       requireFreeGid(gid, group.name, access.groups, context);
       return { ...group, gid };
     }
     default:
       throw invalid(
-        `A group has no field ${JSON.stringify(field)}; the fields are ${GROUP_FIELDS.join(", ")}`,
-        "ipcauth help groups",
+        unknownField("group", field, GROUP_FIELDS),
+        HELP,
       );
   }
 }

@@ -7,6 +7,7 @@ import { normalize } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { hostPortText } from "../libc/inet_address.ts";
 import { listenerAddress, parseHostPort } from "../net/address.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { configValues, keyValues, timeText } from "./config_text.ts";
 import { scalarText } from "./entry_style.ts";
@@ -133,7 +134,9 @@ function requireTcpListener(config: Config, address: string | null): FoundListen
     );
   }
   const what = address === null ? "no TCP listener" : `no TCP listener ${address}`;
-  throw new Failure(`There is ${what} in ${config.path ?? "the configuration"}`, {
+  const others = tcpListeners(config, null).map(({ listener }) => hostPortText(listener));
+  const near = address === null ? "" : didYouMean(address.replace(/^tcp:/, ""), others);
+  throw new Failure(`There is ${what} in ${config.path ?? "the configuration"}${near}`, {
     exit: ExitCode.data,
     hint: "add to listeners: - { tcp: HOST:PORT, keys: [{ file: FILE, user: NAME }] }",
   });

@@ -17,6 +17,7 @@ import {
   type UnixPeer,
   UNLIMITED,
 } from "../policy/types.ts";
+import type { HintCommands } from "../text/hint_commands.ts";
 import type { Config } from "./types.ts";
 
 /** The decisions about a uid. */
@@ -49,14 +50,14 @@ export function uidOf(name: string, config: Config): number | null {
  * Decides about a uid, and explains the decisions.
  *
  * @param names What is known of the uid's account and of the groups that the file names.
- * @param flags The flags by which commands find the same configuration, such as ` --config FILE`.
+ * @param commands The commands that could change them.
  */
 export function explainUser(
   uid: number,
   config: Config,
   hostFacts: HostFacts,
   names: KnownNames,
-  flags: string,
+  commands: HintCommands,
 ): UserExplanation {
   const listed = config.access.usersByUid.get(uid);
   const known = names.account(uid);
@@ -69,7 +70,7 @@ export function explainUser(
     groups: known?.groups ?? null,
   };
   const name = listed?.name ?? accountName(account, config);
-  const subject = { uid, name, path: config.path, flags };
+  const subject = { uid, name, path: config.path, commands };
   const access = withGroupIds(config.access, names.gidOf);
   const ask = (list: AllowList | null) => {
     const allow = list && withAllowedIds(list, names.gidOf);

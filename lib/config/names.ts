@@ -4,6 +4,7 @@
  * @module
  */
 import type { AccessTable, HostFacts, Position } from "../policy/types.ts";
+import { didYouMean } from "../text/nearest.ts";
 import type { Place, Value } from "./document.ts";
 import {
   codePointText,
@@ -155,7 +156,9 @@ export function similarity(name: string, other: string, where = ""): string {
 export function unknownUser(name: string, { usersByName }: AccessTable): string {
   const other = lookalikeOf(name, usersByName.keys());
   return `there is no user ${JSON.stringify(name)} in users` +
-    (other === null ? "" : `; ${similarity(name, other, lineOf(usersByName.get(other)!))}`);
+    (other === null
+      ? didYouMean(name, usersByName.keys())
+      : `; ${similarity(name, other, lineOf(usersByName.get(other)!))}`);
 }
 
 function lineOf({ at }: { readonly at: Position }): string {

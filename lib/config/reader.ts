@@ -4,6 +4,7 @@
  * @module
  */
 import { MAX_ID, parseId } from "../policy/id.ts";
+import { didYouMean } from "../text/nearest.ts";
 import type { NamePlace } from "./types.ts";
 import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
 
@@ -42,11 +43,9 @@ export class Reader {
     }
     for (const [name, { key }] of value.entries) {
       if (known.includes(name)) continue;
-      const near = nearest(name, known);
       this.refuse(
         key,
-        `there is no key ${JSON.stringify(name)} here` +
-          (near === null ? "" : `; did you mean "${near}"?`),
+        `there is no key ${JSON.stringify(name)} here${didYouMean(name, known)}`,
         `the keys are ${known.join(", ")}`,
       );
     }
@@ -164,29 +163,4 @@ function described(value: Value): string {
     case "scalar":
       return value.value === null ? "nothing" : written(value);
   }
-}
-
-/** The known word with the smallest edit distance, at most 2; null when there is none. */
-function nearest(word: string, known: readonly string[]): string | null {
-  let best: string | null = null;
-  let least = 3;
-  for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase().replaceAll("-", "_"), candidate);
-    if (distance < least) [best, least] = [candidate, distance];
-  }
-  return best;
-}
-
-/** The Levenshtein distance of two words. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const substitution = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, substitution));
-    }
-    row = next;
-  }
-  return row[to.length]!;
 }

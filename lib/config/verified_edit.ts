@@ -6,6 +6,8 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import { MAX_ID, parseId } from "../policy/id.ts";
+import { type HintCommands, shellCommands } from "../text/hint_commands.ts";
+import { didYouMean } from "../text/nearest.ts";
 import { configValues } from "./config_text.ts";
 import type { ReservedId } from "./names.ts";
 import { parseConfig } from "./schema.ts";
@@ -18,6 +20,13 @@ export interface FileContext {
   readonly reserved: ReservedId;
   /** The flags by which the commands of hints find the file, such as ` --config FILE`. */
   readonly flags?: string;
+  /** The commands of its hints; left out for those of a shell with the flags. */
+  readonly commands?: HintCommands;
+}
+
+/** The commands of an edit's hints. */
+export function commandsOf({ commands, flags = "" }: FileContext): HintCommands {
+  return commands ?? shellCommands(flags);
 }
 
 /**
@@ -56,19 +65,25 @@ function meaning(values: Readonly<Record<string, unknown>>): string {
 }
 
 /** The value of a field that is true or false. @throws {Failure} 64 for any other. */
-export function flagValue(field: string, value: string, topic: string): boolean {
+export function flagValue(field: string, value: string, hint: string): boolean {
   if (value === "true" || value === "false") return value === "true";
-  throw invalid(`${field} is true or false, not ${JSON.stringify(value)}`, `ipcauth help ${topic}`);
+  throw invalid(`${field} is true or false, not ${JSON.stringify(value)}`, hint);
 }
 
 /** The value of a field that is a uid or gid. @throws {Failure} 64 for any other. */
-export function idValue(value: string, topic: string): number {
+export function idValue(value: string, hint: string): number {
   const number = parseId(value);
   if (number !== null) return number;
   throw invalid(
     `${JSON.stringify(value)} is not an id: it is a whole number from 0 to ${MAX_ID}`,
-    `ipcauth help ${topic}`,
+    hint,
   );
+}
+
+/** The message about a field that does not exist. @param what Such as `user`. */
+export function unknownField(what: string, field: string, fields: readonly string[]): string {
+  return `A ${what} has no field ${JSON.stringify(field)}` +
+    (didYouMean(field, fields) || `; the fields are ${fields.join(", ")}`);
 }
 
 /** The failure of a value that cannot be. */

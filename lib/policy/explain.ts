@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { shellWord } from "../text/shell_word.ts";
+import { type HintCommands } from "../text/hint_commands.ts";
 import type { Decision } from "./types.ts";
 
 /** The uid and the configuration that a decision was made for. */
@@ -13,8 +13,8 @@ export interface Subject {
   readonly name: string | null;
   /** The configuration file, or null for the built-in one. */
   readonly path: string | null;
-  /** The flags by which commands find the same configuration, such as ` --config FILE`, or "". */
-  readonly flags: string;
+  /** The commands that could change the decision. */
+  readonly commands: HintCommands;
 }
 
 /** A decision as text. */
@@ -40,7 +40,7 @@ export interface Explanation {
  *   uid: 578,
  *   name: "alice",
  *   path: "/etc/ipcauth/config.yaml",
- *   flags: "",
+ *   commands: shellCommands(""),
  * });
  * // sentence: uid 578 (alice) would be refused: user-denied
  * // where: /etc/ipcauth/config.yaml:3:43
@@ -61,26 +61,24 @@ export function explain(decision: Decision, subject: Subject): Explanation {
   };
 }
 
-function change(decision: Decision, { uid, name, path, flags }: Subject): string | null {
-  const word = name === null ? "NAME" : shellWord(name);
-  const newUser = `${word} --uid ${uid}`;
+function change(decision: Decision, { uid, name, path, commands }: Subject): string | null {
   if (decision.allow) {
     switch (decision.rule) {
       case "user":
-        return `ipcauth users deny ${word}${flags}`;
+        return commands.deny(name!);
       case "group":
         // An entry of the user takes precedence over every group.
-        return `ipcauth users add ${newUser}${flags}`;
+        return commands.add(name, uid, false);
       default:
         return null;
     }
   }
   switch (decision.reason) {
     case "user-denied":
-      return `ipcauth users allow ${word}${flags}`;
+      return commands.allow(name!);
     case "group-denied":
     case "unknown-uid":
-      return `ipcauth users add ${newUser} --local-ipc-access${flags}`;
+      return commands.add(name, uid, true);
     case "not-on-listener":
       return `edit ${path}, line ${decision.by?.at.line}`;
     default:

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { didYouMean } from "../text/nearest.ts";
 import { type ConsoleCommand, GRAMMAR, type Node } from "./grammar.ts";
 
 /** A line that is not a command. The message names the wrong word, as it was typed. */
@@ -60,7 +61,9 @@ export function step(
 /** The message for a word that fits nowhere. */
 function unknownWord(node: Node, word: string): string {
   const more = expected(node);
-  return more === "" ? `"${word}" is one word too many` : `"${word}" does not fit here: ${more}`;
+  if (more === "") return `"${word}" is one word too many`;
+  const near = didYouMean(word, node.keywords.keys());
+  return `"${word}" does not fit here: ${more}${node.keywords.size > 1 ? near : ""}`;
 }
 
 /** The words that may stand at a node, for a message. */

@@ -1,9 +1,15 @@
 import { assertEquals } from "@std/assert";
 import { explain, type Subject } from "../../lib/policy/explain.ts";
 import type { Decision, DenyReason, Rule, User } from "../../lib/policy/types.ts";
+import { shellCommands } from "../../lib/text/hint_commands.ts";
 
 const AT = { line: 3, column: 60 };
-const SUBJECT: Subject = { uid: 578, name: "alice", path: "/etc/ipcauth/config.yaml", flags: "" };
+const SUBJECT: Subject = {
+  uid: 578,
+  name: "alice",
+  path: "/etc/ipcauth/config.yaml",
+  commands: shellCommands(""),
+};
 const BY: Rule = { what: "user alice", at: AT };
 const ALICE: User = {
   name: "alice",
@@ -46,7 +52,7 @@ Deno.test("explain() names the command that would deny", () => {
 });
 
 Deno.test("explain() adds the flags of the configuration to the command", () => {
-  const subject = { ...SUBJECT, flags: " --config /x.yaml" };
+  const subject = { ...SUBJECT, commands: shellCommands(" --config /x.yaml") };
   assertEquals(
     explain(deny("user-denied", BY), subject).change,
     "ipcauth users allow alice --config /x.yaml",
@@ -90,7 +96,7 @@ Deno.test("explain() says what is not known", () => {
     detail: "x is not known",
   } as const;
   assertEquals(
-    explain(decision, { uid: 700, name: null, path: null, flags: "" }).sentence,
+    explain(decision, { uid: 700, name: null, path: null, commands: shellCommands("") }).sentence,
     "uid 700 would be refused: unknown-uid, x is not known",
   );
 });

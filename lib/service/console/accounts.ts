@@ -17,7 +17,9 @@ import { KnownNames } from "../../names/known_names.ts";
 import type { NameService } from "../../names/name_service.ts";
 import type { LookupRequest, LookupResult } from "../../names/results.ts";
 import { explainUser } from "../../config/explain_user.ts";
-import type { HostFacts } from "../../policy/types.ts";
+import type { AccessTable, HostFacts } from "../../policy/types.ts";
+import { CONSOLE_COMMANDS } from "../../text/hint_commands.ts";
+import { didYouMean } from "../../text/nearest.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
 
@@ -94,7 +96,7 @@ export class Accounts {
       this.#liveConfig.config,
       this.#hostFacts,
       known,
-      "",
+      CONSOLE_COMMANDS,
     );
     const { rule, where, change } = explanation;
     return { uid, user: name, allow: decision.allow, rule, where, change };
@@ -108,7 +110,7 @@ export class Accounts {
     if (found.kind === "user" && found.account !== null) {
       return await this.checkUid(found.account.uid);
     }
-    throw new RequestError(RpcCode.notFound, `There is no user "${name}"`);
+    throw unknownUser(name, this.#liveConfig.config.access);
   }
 
   /** The gid of a group that the file names without one; null where it is not known now. */
@@ -141,10 +143,20 @@ export class Accounts {
     await editConfigFile(
       path,
       this.#hostFacts,
-      (text) => edit(text, { path, reserved: this.#hostFacts, authorize }),
+      (text) =>
+        edit(text, { path, reserved: this.#hostFacts, authorize, commands: CONSOLE_COMMANDS }),
       confirm,
       // A new file would hold nothing of the one that is in force, and replace it.
       this.#liveConfig.config.path !== null,
     );
   }
+}
+
+/** The error of a name that no user has. */
+export function unknownUser(name: string, { usersByName }: AccessTable): RequestError {
+  return new RequestError(
+    RpcCode.notFound,
+    `There is no user ${JSON.stringify(name)}${didYouMean(name, usersByName.keys())}`,
+    CONSOLE_COMMANDS.list,
+  );
 }

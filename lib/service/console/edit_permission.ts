@@ -11,7 +11,7 @@ import { referenceTo, type UserGroups } from "../../config/user_references.ts";
 import type { Config, ListenerConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
 import type { AccessTable } from "../../policy/types.ts";
-import { shellWord } from "../../text/shell_word.ts";
+import { CONSOLE_COMMANDS } from "../../text/hint_commands.ts";
 import { RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
 import type { Caller } from "./session.ts";
@@ -35,11 +35,10 @@ export function authorizeWrite({ trusted, actsAs, welcome }: Caller, access: Acc
   if (user?.admin === true) return;
   throw denied(
     `${welcome.user} may read but not change anything`,
-    `root or a user with admin: true may; ${
-      user === undefined
-        ? `ipcauth users add NAME --uid UID --local-ipc-access --admin`
-        : `ipcauth users set ${shellWord(user.name)} admin true`
-    }`,
+    "root or a user with admin: true may type: " +
+      (user === undefined
+        ? "add user NAME uid UID local_ipc_access true admin true"
+        : CONSOLE_COMMANDS.set(user.name, "admin", "true")),
   );
 }
 
@@ -57,21 +56,23 @@ export function authorizeEdit(
 ): void {
   authorizeWrite(caller, config.access);
   if (caller.trusted) return;
-  const word = shellWord(user.name);
+  const commands = CONSOLE_COMMANDS;
   if (verb === "set") {
     if (field !== "uid" && field !== "gid") return;
     throw denied(
       `only a trusted peer may change a ${field}: an administrator is not root`,
-      `sudo ipcauth users set ${word} ${field} ${field.toUpperCase()}`,
+      trustedHint(commands.set(user.name, field, field.toUpperCase())),
     );
   }
-  const hint = `sudo ipcauth users ${verb} ${word}${verb === "add" ? ` --uid ${user.uid}` : ""}`;
+  const hint = trustedHint(
+    verb === "add" ? commands.add(user.name, user.uid, false) : commands.remove(user.name),
+  );
   if (user.uid === 0) {
     throw denied(`only a trusted peer may ${verb} a user with uid 0`, hint);
   }
   // Nothing may act by it now, but a key or run_as that root adds later would run in root's group.
   if (verb === "add" && user.gid === 0) {
-    throw denied("only a trusted peer may add a user with gid 0", `${hint} --gid 0`);
+    throw denied("only a trusted peer may add a user with gid 0", `${hint} gid 0`);
   }
   const listeners = [...config.listeners ?? [], ...options.listeners];
   const reference = referenceTo(user, listeners, options);
@@ -82,6 +83,11 @@ export function authorizeEdit(
       `(${config.path ?? "the command line"}:${at.line}:${at.column})`,
     hint,
   );
+}
+
+/** What a trusted peer types at the console. */
+function trustedHint(command: string): string {
+  return `a trusted peer, such as root, may type: ${command}`;
 }
 
 function denied(what: string, hint: string): RequestError {

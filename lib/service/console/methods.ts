@@ -9,13 +9,14 @@ import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
 import type { RevokeReason, User } from "../../policy/types.ts";
+import { didYouMean } from "../../text/nearest.ts";
 import { shellWord } from "../../text/shell_word.ts";
 import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
 import { configRecord, userRecord } from "./show.ts";
-import type { Accounts, EditPermission } from "./accounts.ts";
+import { type Accounts, type EditPermission, unknownUser } from "./accounts.ts";
 import { type ConfigChange, configChange } from "./config_change.ts";
 import { authorizeEdit, authorizeWrite } from "./edit_permission.ts";
 import type { EditedUser } from "../../config/edit.ts";
@@ -93,10 +94,11 @@ export class ConsoleMethods implements Methods {
       }
       const method = this.#table.get(request.method);
       if (method === undefined) {
+        const methods = ["login", ...this.#table.keys()];
         throw new RequestError(
           RpcCode.methodNotFound,
-          `There is no method "${request.method}"`,
-          `the methods are ${["login", ...this.#table.keys()].join(", ")}`,
+          `There is no method "${request.method}"${didYouMean(request.method, methods)}`,
+          `the methods are ${methods.join(", ")}`,
         );
       }
       if (method.writes) authorizeWrite(caller, this.#options.liveConfig.config.access);
@@ -271,8 +273,9 @@ export class ConsoleMethods implements Methods {
 
   /** @throws {RequestError} Not found. */
   #user(name: string): User {
-    const user = this.#options.liveConfig.config.access.usersByName.get(name);
-    if (user === undefined) throw notFound(`There is no user "${name}"`);
+    const { access } = this.#options.liveConfig.config;
+    const user = access.usersByName.get(name);
+    if (user === undefined) throw unknownUser(name, access);
     return user;
   }
 

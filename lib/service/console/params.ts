@@ -5,6 +5,7 @@
  * @module
  */
 import { MAX_ID } from "../../policy/id.ts";
+import { didYouMean } from "../../text/nearest.ts";
 import { RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
 
@@ -24,7 +25,8 @@ export class Params {
         throw invalid(
           names.length === 0
             ? `There is no parameter "${name}": the method takes none`
-            : `There is no parameter "${name}"; the method takes ${names.join(", ")}`,
+            : `There is no parameter "${name}"` +
+              (didYouMean(name, names) || `; the method takes ${names.join(", ")}`),
         );
       }
     }
