@@ -7,19 +7,25 @@ import { escapeForTerminal } from "../text/escape.ts";
 import { reportLine } from "../text/report.ts";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { RpcCode, type Welcome } from "../service/console/protocol.ts";
+import { RpcCode, type UserRecord, type Welcome } from "../service/console/protocol.ts";
 import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "../client/answers.ts";
-import type { ConsoleCommand } from "./grammar.ts";
+import { type Answer, answerText, textAnswer } from "./answer.ts";
+import type { CompletionData } from "./completion.ts";
+import { parseFilters } from "./filter.ts";
+import { type ConsoleCommand, GRAMMAR, type Grammar } from "./grammar.ts";
 import { renderMetrics } from "../service/metrics/open_metrics.ts";
 import { ParseError, parseLine } from "./parse.ts";
 import {
+  helpRows,
   renderAccess,
   renderHelp,
+  renderPrompt,
   renderRunningConfig,
-  renderSessions,
   renderTree,
+  sessionsTable,
 } from "./render.ts";
-import { usersTable } from "./users_table.ts";
+import { usersData } from "./users_table.ts";
+import type { View } from "../text/view.ts";
 
 /** The result of a line. */
 export interface LineOutcome {
@@ -30,6 +36,8 @@ export interface LineOutcome {
   readonly exit: ExitCode;
   /** Whether the line ends the session. */
   readonly ends: boolean;
+  /** Whether output may stop when the screen is full. */
+  readonly mayPage: boolean;
 }
 
 /** Runs the lines of a session. */
@@ -42,21 +50,32 @@ export class CommandRunner {
     this.#welcome = welcome;
   }
 
+  /** The commands of the next line. */
+  get grammar(): Grammar {
+    return GRAMMAR;
+  }
+
+  /** The prompt of the next line, with a blank at its end. */
+  get prompt(): string {
+    return renderPrompt(this.#welcome);
+  }
+
   /**
    * Runs a line. Its own errors are a result: exit code 64 for a line that is no command, 77 when
    * permission is denied, 71 for an internal error of the server, 65 for its other errors.
    *
    * @throws {Failure} 69 when the server has closed the session, 65 when its answer is malformed.
    */
-  async run(line: string): Promise<LineOutcome> {
+  async run(line: string, view: View): Promise<LineOutcome> {
+    const succeeded = { err: "", exit: ExitCode.ok };
     try {
-      const command = parseLine(line);
-      if (command.kind === "exit") return { out: "", err: "", exit: ExitCode.ok, ends: true };
-      return { out: await this.#execute(command), err: "", exit: ExitCode.ok, ends: false };
+      const { command, filters } = parseLine(line, this.grammar);
+      const filter = parseFilters(filters);
+      if (command.kind === "exit") return { out: "", ...succeeded, ends: true, mayPage: false };
+      const { answer, mayPage } = filter(await this.#execute(command));
+      return { out: answerText(answer, view), ...succeeded, ends: false, mayPage };
     } catch (error) {
-      if (error instanceof ParseError) {
-        return failed(error, ExitCode.usage, "help");
-      }
+      if (error instanceof ParseError) return failed(error, ExitCode.usage, error.hint);
       if (error instanceof RpcServerError) {
         return failed(error, exitOf(error.code), error.hint);
       }
@@ -64,69 +83,101 @@ export class CommandRunner {
     }
   }
 
-  /** The users' names for completion, escaped; none where the server answers with an error. */
-  async userNames(): Promise<string[]> {
-    try {
-      return asUsers(await this.#client.call("users.list")).map(({ name }) =>
-        escapeForTerminal(name)
-      );
-    } catch (error) {
-      if (error instanceof RpcServerError) return [];
-      throw error;
-    }
+  /** The server's data for completion, escaped; none where the server answers with an error. */
+  completionData(): CompletionData {
+    const data = async (method: string, read: (answer: unknown) => readonly string[]) => {
+      try {
+        return read(await this.#client.call(method)).map(escapeForTerminal);
+      } catch (error) {
+        if (error instanceof RpcServerError) return [];
+        throw error;
+      }
+    };
+    return {
+      users: () => data("users.list", (users) => asUsers(users).map(({ name }) => name)),
+      groups: () => data("config.show", groupNames),
+      sessions: () => data("sessions.list", (all) => asSessions(all).map(({ id }) => `${id}`)),
+    };
   }
 
-  async #execute({ kind, words }: ConsoleCommand): Promise<string> {
+  async #execute({ kind, words }: ConsoleCommand): Promise<Answer> {
     const call = (method: string, params?: Record<string, unknown>) =>
       this.#client.call(method, params);
     switch (kind) {
       case "running-config":
-        return renderRunningConfig(
+        return runningConfig(
           words.user === undefined
             ? asUsers(await call("users.list"))
             : [asUser(await call("users.get", { name: words.user }))],
         );
-      case "users":
-        return usersTable(asUsers(await call("users.list")));
-      case "sessions":
-        return renderSessions(asSessions(await call("sessions.list")), this.#welcome.session);
+      case "users": {
+        const users = asUsers(await call("users.list"));
+        return { value: users, content: usersData(users) };
+      }
+      case "sessions": {
+        const sessions = asSessions(await call("sessions.list"));
+        return { value: sessions, content: sessionsTable(sessions, this.#welcome.session) };
+      }
       case "config":
-        return renderTree(await call("config.show"));
+        return tree(await call("config.show"));
       case "stats":
-        return renderTree(await call("stats"));
-      case "metrics":
-        return renderMetrics(asCounts(await call("stats")));
+        return tree(await call("stats"));
+      case "metrics": {
+        const counts = asCounts(await call("stats"));
+        return textAnswer(counts, renderMetrics(counts));
+      }
       case "check": {
         const who = words.who!;
         const asked = /^[0-9]+$/.test(who) ? { uid: Number(who) } : { name: who };
-        return renderAccess(asAccess(await call("access.check", asked)));
+        const access = asAccess(await call("access.check", asked));
+        return { value: access, content: (view) => renderAccess(access, view) };
       }
       case "set":
-        return renderRunningConfig([
+        return runningConfig([
           asUser(
             await call("users.set", { name: words.user, field: words.field, value: words.value }),
           ),
         ]);
       case "add":
-        return renderRunningConfig([asUser(await call("users.add", newUser(words)))]);
-      case "remove":
-        return `removed ${
-          escapeForTerminal(asUser(await call("users.remove", { name: words.user })).name)
-        }\n`;
+        return runningConfig([asUser(await call("users.add", newUser(words)))]);
+      case "remove": {
+        const removed = asUser(await call("users.remove", { name: words.user }));
+        return textAnswer(removed, `removed ${escapeForTerminal(removed.name)}\n`);
+      }
       case "close": {
         const id = /^[0-9]{1,15}$/.test(words.session!) ? Number(words.session) : NaN;
         if (Number.isNaN(id)) throw new ParseError(`"${words.session}" is not a session's number`);
         const closed = asSession(await call("sessions.close", { id }));
-        return `closed session ${closed.id} of ${escapeForTerminal(closed.user)}\n`;
+        const user = escapeForTerminal(closed.user);
+        return textAnswer(closed, `closed session ${closed.id} of ${user}\n`);
       }
       case "reload":
-        return renderTree(await call("config.reload"));
+        return tree(await call("config.reload"));
       case "help":
-        return renderHelp(words.topic);
+        return textAnswer(
+          helpRows(words.topic, this.grammar),
+          renderHelp(words.topic, this.grammar),
+        );
       case "exit":
-        return "";
+        return textAnswer(null, "");
     }
   }
+}
+
+function runningConfig(users: readonly UserRecord[]): Answer {
+  return textAnswer(users, renderRunningConfig(users));
+}
+
+function tree(value: unknown): Answer {
+  return textAnswer(value, renderTree(value));
+}
+
+/** The names of the groups in the answer of `config.show`. */
+function groupNames(config: unknown): string[] {
+  const { groups } = config as { readonly groups?: unknown };
+  if (!Array.isArray(groups)) return [];
+  return groups.map((group: { readonly name?: unknown } | null) => group?.name)
+    .filter((name) => typeof name === "string");
 }
 
 /** The parameters of `users.add`. @throws {ParseError} When a word is not what its name says. */
@@ -157,7 +208,7 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
 /** The result of a line that failed. */
 function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
   const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
-  return { out: "", err: text, exit, ends: false };
+  return { out: "", err: text, exit, ends: false, mayPage: false };
 }
 
 /** The exit code of a JSON-RPC error code. */

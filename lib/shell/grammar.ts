@@ -1,5 +1,10 @@
 /**
- * The console's commands as a tree of words: pure. One tree parses a line and completes it.
+ * The console's commands as a tree of words: pure. One tree parses a line, completes it, and
+ * explains at `?` what may come next.
+ *
+ * A new command is one rule in {@linkcode RULES}. A keyword that begins several rules, such as
+ * `show`, has its explanation in {@linkcode KEYWORDS}; any other one has that of its only rule. A
+ * new kind of word, such as `<user>`, has its explanation in {@linkcode SLOTS}.
  *
  * @module
  */
@@ -14,6 +19,7 @@ export type Slot =
   | "gid"
   | "flag"
   | "session"
+  | "group"
   | "topic";
 
 /** A command that a line was parsed into. */
@@ -37,8 +43,18 @@ export interface ConsoleCommand {
   readonly words: Readonly<Partial<Record<Slot | "access" | "admin", string>>>;
 }
 
+/** A set of commands. */
+export interface Grammar {
+  readonly rules: readonly Rule[];
+  readonly root: Node;
+}
+
 /** A position in the tree. */
 export interface Node {
+  /** What the word that leads here means, for `?`; empty at the root. */
+  readonly explanation: string;
+  /** What the line that ends here does, for `?`; empty where it does nothing. */
+  effect: string;
   readonly keywords: Map<string, Node>;
   /** What any other word means here, or null where only keywords may follow. */
   slot:
@@ -124,8 +140,43 @@ export const RULES: readonly Rule[] = [
   { pattern: "quit", kind: "exit" },
 ];
 
-/** The tree of all rules. */
-export const GRAMMAR: Node = buildTree(RULES);
+/** What the keywords mean that begin several rules: by the words up to them, or by them alone. */
+const KEYWORDS: Readonly<Record<string, string>> = {
+  "authentication": "the part about users",
+  "users": "all users",
+  "uid": "the uid of the user's processes",
+  "gid": "the gid of the user's processes",
+  "local_ipc_access": "whether the user has access",
+  "admin": "whether the user may change the configuration",
+  "?": "the list of commands",
+  "quit": "end the session",
+  "show": "what the server knows",
+  "show running-config aaa": "the part about authentication",
+  "show running-config aaa authentication users user": "all users, or the one that is named",
+  "set": "change a field of a user",
+  "set aaa": "as configuration lines are written",
+  "set aaa authentication users user": "one user",
+  "show users": "all users, as a table",
+  "add": "add a user",
+  "add user": "add a user",
+};
+
+/** What the words in the slots are. */
+const SLOTS: Readonly<Record<Slot, string>> = {
+  user: "a user's name",
+  who: "a user's name, or a uid",
+  field: "uid, gid, local_ipc_access or admin",
+  value: "the new value",
+  uid: "a number: the uid of the user's processes",
+  gid: "a number: the gid of the user's processes",
+  flag: "true or false",
+  group: "a group's name",
+  session: "a session's number, as show sessions prints it",
+  topic: "the first word of commands",
+};
+
+/** The console's grammar. */
+export const GRAMMAR: Grammar = makeGrammar(RULES, KEYWORDS);
 
 /** A pattern with each choice of options, in their order. */
 function withOptions(pattern: string, options: readonly string[]): string[] {
@@ -135,31 +186,52 @@ function withOptions(pattern: string, options: readonly string[]): string[] {
   );
 }
 
-/** A node that nothing follows. */
-function emptyNode(): Node {
-  return { keywords: new Map(), slot: null, command: null };
+/**
+ * A grammar of some rules.
+ *
+ * @param keywords What the keywords mean that begin several rules: by the words up to them, such as
+ * `set user`, or by the last one.
+ */
+export function makeGrammar(
+  rules: readonly Rule[],
+  keywords: Readonly<Record<string, string>>,
+): Grammar {
+  const root = emptyNode("");
+  for (const { pattern, kind, implies, help } of rules) {
+    let node = root;
+    let path = "";
+    for (const word of pattern.split(" ")) {
+      path = path === "" ? word : `${path} ${word}`;
+      node = addWord(node, word, () => keywords[path] ?? keywords[word] ?? helpBelow(rules, path));
+    }
+    node.command = { kind, words: implies ?? {} };
+    node.effect = help ?? node.effect;
+  }
+  return { rules, root };
 }
 
-/** The tree of some rules. */
-function buildTree(rules: readonly Rule[]): Node {
-  const root = emptyNode();
-  for (const { pattern, kind, implies } of rules) {
-    let node = root;
-    for (const word of pattern.split(" ")) node = addWord(node, word);
-    node.command = { kind, words: implies ?? {} };
-  }
-  return root;
+/** What the first rule does that begins with some words and says so. */
+function helpBelow(rules: readonly Rule[], path: string): string {
+  const below = ({ pattern, help }: Rule) =>
+    help !== undefined && `${pattern} `.startsWith(`${path} `);
+  return rules.find(below)?.help ?? "";
+}
+
+/** A node that nothing follows. */
+function emptyNode(explanation: string): Node {
+  return { explanation, effect: "", keywords: new Map(), slot: null, command: null };
 }
 
 /** The node that follows a pattern's word, added where it is missing. */
-function addWord(node: Node, word: string): Node {
+function addWord(node: Node, word: string, explain: () => string): Node {
   const match = /^<(\w+)(?::(\w+))?>$/.exec(word);
   if (match === null) {
-    const next = node.keywords.get(word) ?? emptyNode();
+    const next = node.keywords.get(word) ?? emptyNode(explain());
     node.keywords.set(word, next);
     return next;
   }
   const name = match[1] as Slot;
-  node.slot ??= { name, kind: (match[2] ?? name) as Slot, next: emptyNode() };
+  const kind = (match[2] ?? name) as Slot;
+  node.slot ??= { name, kind, next: emptyNode(SLOTS[kind]) };
   return node.slot.next;
 }

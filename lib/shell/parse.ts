@@ -5,16 +5,25 @@
  * @module
  */
 import { didYouMean } from "../text/nearest.ts";
-import { type ConsoleCommand, GRAMMAR, type Node } from "./grammar.ts";
+import { type ConsoleCommand, GRAMMAR, type Grammar, type Node } from "./grammar.ts";
+import { splitLine } from "./line_words.ts";
 
 /** A line that is not a command. The message names the wrong word, as it was typed. */
 export class ParseError extends Error {
   override readonly name = "ParseError";
+  /** The next step. */
+  readonly hint: string;
+
+  constructor(message: string, hint = "help") {
+    super(message);
+    this.hint = hint;
+  }
 }
 
-/** The words of a line, which blanks separate. */
-export function splitWords(line: string): string[] {
-  return line.trim().split(/\s+/).filter((word) => word !== "");
+/** A line as a command, and what follows it behind each `|`. */
+export interface ParseResult {
+  readonly command: ConsoleCommand;
+  readonly filters: readonly (readonly string[])[];
 }
 
 /** Whether a line is blank, or a comment as in scripts (`#`) and in configurations (`!`). */
@@ -25,19 +34,29 @@ export function isBlankOrComment(line: string): boolean {
 /**
  * Parses a line.
  *
- * @throws {ParseError} When it is not a command.
+ * @throws {ParseError} When it is not a command, or a quote is not closed.
  */
-export function parseLine(line: string): ConsoleCommand {
+export function parseLine(line: string, grammar: Grammar = GRAMMAR): ParseResult {
+  const { parts: [words, ...filters], quote } = splitLine(line);
+  if (quote !== null) throw new ParseError(`the quote ${quote} is not closed`);
+  return { command: parseCommand(words!, grammar), filters };
+}
+
+function parseCommand(words: readonly string[], { root }: Grammar): ConsoleCommand {
   const filled: Record<string, string> = {};
-  let node = GRAMMAR;
-  for (const word of splitWords(line)) {
+  let node = root;
+  for (const word of words) {
     const next = step(node, word);
-    if (next === null) throw new ParseError(unknownWord(node, word));
+    if (next === null) throw new ParseError(unknownWord(node, word), hintFor(word));
     if (next.slot !== null) filled[next.slot] = word;
     node = next.node;
   }
   if (node.command === null) throw new ParseError(`something is missing: ${expected(node)}`);
   return { kind: node.command.kind, words: { ...filled, ...node.command.words } };
+}
+
+function hintFor(word: string): string {
+  return word.includes("|") ? "a blank stands before the | of a filter" : "help";
 }
 
 /**

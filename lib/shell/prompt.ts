@@ -6,7 +6,6 @@
 import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
 import { ExitCode, type Failure } from "../errors.ts";
-import { complete } from "./completion.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { terminalInput } from "./terminal_input.ts";
 
@@ -15,14 +14,14 @@ const SIGNAL_STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** What the prompt needs of the session. */
 export interface PromptSession {
-  /** The text of the prompt, with a blank at its end. */
-  readonly prompt: string;
+  /** The text of the prompt for the next line, with a blank at its end. */
+  prompt(): string;
   /** Resolves when the server has closed the session. */
   readonly lost: Promise<Failure>;
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
   run(line: string): Promise<boolean>;
-  /** The users' names for completion. */
-  userNames(): Promise<readonly string[]>;
+  /** The words that may complete a line, and the beginning of the word that they complete. */
+  complete(line: string): Promise<[string[], string]>;
   /** Writes text to standard output. */
   out(text: string): void;
 }
@@ -34,7 +33,7 @@ export interface PromptSession {
  * @throws {Failure} 69 when the server closes the session, 65 when its answer is malformed.
  */
 export async function runPrompt(session: PromptSession): Promise<ExitCode> {
-  return await new Prompt(session, await session.userNames()).run();
+  return await new Prompt(session).run();
 }
 
 /**
@@ -60,21 +59,20 @@ class Prompt {
   readonly #ended = Promise.withResolvers<ExitCode>();
   /** Lines that have not run yet: pasted lines arrive faster than they run. */
   readonly #typed: string[] = [];
-  #users: readonly string[];
   /** Whether a line runs. */
   #busy = false;
   /** Whether no more lines arrive. */
   #closed = false;
 
-  constructor(session: PromptSession, users: readonly string[]) {
+  constructor(session: PromptSession) {
     this.#session = session;
-    this.#users = users;
     this.#readline = createInterface({
       input: terminalInput(),
       output: process.stdout,
       terminal: true,
-      prompt: session.prompt,
-      completer: (line: string) => this.#complete(line),
+      prompt: session.prompt(),
+      completer: (line: string, done: (error: null, result: [string[], string]) => void) =>
+        void this.#complete(line).then((result) => done(null, result)),
     });
   }
 
@@ -104,10 +102,15 @@ class Prompt {
   }
 
   /** The candidates for the end of a line, in the form that `node:readline` wants. */
-  #complete(line: string): [string[], string] {
-    const [words, begun] = complete(line, { users: this.#users });
-    // A single candidate is completed with the blank that ends it.
-    return [words.length === 1 ? [`${words[0]} `] : words, begun];
+  async #complete(line: string): Promise<[string[], string]> {
+    try {
+      const [words, begun] = await this.#session.complete(line);
+      // A single candidate is completed with the blank that ends it.
+      return [words.length === 1 ? [`${words[0]} `] : words, begun];
+    } catch {
+      // The session has ended: `lost` says why.
+      return [[], ""];
+    }
   }
 
   async #runTyped(): Promise<void> {
@@ -116,11 +119,13 @@ class Prompt {
     for (let line = this.#typed.shift(); line !== undefined; line = this.#typed.shift()) {
       if (isBlankOrComment(line)) continue;
       if (await this.#session.run(line)) return this.#ended.resolve(ExitCode.ok);
-      this.#users = await this.#session.userNames();
     }
     this.#busy = false;
     if (this.#closed) this.#ended.resolve(ExitCode.ok);
-    else this.#readline.prompt();
+    else {
+      this.#readline.setPrompt(this.#session.prompt());
+      this.#readline.prompt();
+    }
   }
 
   /**

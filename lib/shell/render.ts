@@ -11,8 +11,10 @@ import type {
   Welcome,
 } from "../service/console/protocol.ts";
 import { unexpectedAnswer } from "../client/answers.ts";
-import { RULES } from "./grammar.ts";
-import { table } from "../text/table.ts";
+import { FILTERS } from "./filter.ts";
+import type { Grammar } from "./grammar.ts";
+import type { TableData } from "../text/table.ts";
+import type { View } from "../text/view.ts";
 
 /** The widest command, in columns, that shares a line with its help. */
 const MAX_PATTERN_WIDTH = 34;
@@ -40,18 +42,21 @@ export function renderRunningConfig(users: readonly UserRecord[]): string {
 }
 
 /** Sessions as a table. @param own The number of the caller's session, which is marked. */
-export function renderSessions(sessions: readonly SessionRecord[], own: number): string {
-  return table(
-    ["", "SESSION", "USER", "UID", "PID", "FROM", "SERVICE", "SINCE"],
-    sessions.map(({ id, user, uid, pid, from, service, since }) =>
+export function sessionsTable(sessions: readonly SessionRecord[], own: number): TableData {
+  return {
+    head: ["", "SESSION", "USER", "UID", "PID", "FROM", "SERVICE", "SINCE"],
+    rows: sessions.map(({ id, user, uid, pid, from, service, since }) =>
       [id === own ? "*" : "", id, user, uid, pid ?? "-", from, service, since]
         .map((cell) => escapeForTerminal(String(cell)))
     ),
-  );
+  };
 }
 
 /** Whether a uid has access, by which rule and line, and what would change it. */
-export function renderAccess({ uid, user, allow, rule, where, change }: AccessRecord): string {
+export function renderAccess(
+  { uid, user, allow, rule, where, change }: AccessRecord,
+  _view: View,
+): string {
   const lines = [
     `uid ${uid}${user === null ? "" : ` (${user})`} would be ${
       allow ? "let in" : "refused"
@@ -81,21 +86,39 @@ export function renderTree(value: unknown, path = "", depth = 0): string {
   return `${escapeForTerminal(path)} ${escapeForTerminal(value === null ? "-" : String(value))}\n`;
 }
 
-/** The list of commands. @param topic Only those that begin with this text. */
-export function renderHelp(topic: string | undefined): string {
-  const rules = RULES.filter(({ pattern, help }) =>
-    help !== undefined && (topic === undefined || pattern.startsWith(topic))
-  );
-  if (rules.length === 0) return `There is no command "${escapeForTerminal(topic ?? "")}"\n`;
-  const spelled = rules.map(({ pattern, help }) =>
-    [pattern.replaceAll(/<(\w+):\w+>/g, "<$1>"), help!] as const
-  );
+/** A line of the help: a command, and what it does. */
+interface HelpRow {
+  readonly command: string;
+  readonly help: string;
+}
+
+/** The commands. @param topic Only those that begin with this text; `|` means the filters. */
+export function helpRows(topic: string | undefined, { rules }: Grammar): readonly HelpRow[] {
+  const commands = rules.filter(({ help }) => help !== undefined)
+    .map(({ pattern, help }) => ({ command: spell(pattern), help: help! }));
+  const filters = FILTERS.map(({ name, takesPattern, help }) => ({
+    command: takesPattern ? `| ${name} <pattern>` : `| ${name}`,
+    help,
+  }));
+  return [...commands, ...filters]
+    .filter(({ command }) => topic === undefined || command.startsWith(topic));
+}
+
+/** The list of commands as text. */
+export function renderHelp(topic: string | undefined, grammar: Grammar): string {
+  const rows = helpRows(topic, grammar);
+  if (rows.length === 0) return `There is no command "${escapeForTerminal(topic ?? "")}"\n`;
   const width = Math.max(
-    ...spelled.map(([pattern]) => pattern.length).filter((size) => size <= MAX_PATTERN_WIDTH),
+    ...rows.map(({ command }) => command.length).filter((size) => size <= MAX_PATTERN_WIDTH),
   );
-  return spelled.map(([pattern, help]) =>
-    pattern.length > width
-      ? `${pattern}\n${" ".repeat(width)}  ${help}\n`
-      : `${pattern.padEnd(width)}  ${help}\n`
+  return rows.map(({ command, help }) =>
+    command.length > width
+      ? `${command}\n${" ".repeat(width)}  ${help}\n`
+      : `${command.padEnd(width)}  ${help}\n`
   ).join("");
+}
+
+/** A pattern of the grammar as help prints it. */
+function spell(pattern: string): string {
+  return pattern.replaceAll(/<(\w+):\w+>/g, "<$1>");
 }

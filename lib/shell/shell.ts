@@ -8,10 +8,13 @@ import process from "node:process";
 import type { RpcClient } from "../client/rpc_client.ts";
 import { ExitCode } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
+import { complete } from "./completion.ts";
 import { CommandRunner } from "./command_runner.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { closeWhenLost, runPrompt } from "./prompt.ts";
-import { renderBanner, renderPrompt } from "./render.ts";
+import { renderBanner } from "./render.ts";
+
+import { PLAIN } from "../text/view.ts";
 
 /** Standard output and standard error. */
 export interface ShellOutput {
@@ -65,10 +68,10 @@ export class Shell {
     this.#output.out(renderBanner(this.#welcome));
     if (!interactive) return await this.#runLines();
     return await runPrompt({
-      prompt: renderPrompt(this.#welcome),
+      prompt: () => this.#runner.prompt,
       lost: this.#client.lost,
       run: (line) => this.#run(line),
-      userNames: () => this.#runner.userNames(),
+      complete: (line) => complete(line, this.#runner.completionData(), this.#runner.grammar),
       out: (text) => this.#output.out(text),
     });
   }
@@ -87,7 +90,7 @@ export class Shell {
 
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
   async #run(line: string): Promise<boolean> {
-    const { out, err, exit, ends } = await this.#runner.run(line);
+    const { out, err, exit, ends } = await this.#runner.run(line, PLAIN);
     if (out !== "") this.#output.out(out);
     if (err !== "") this.#output.err(err);
     if (this.#exit === ExitCode.ok) this.#exit = exit;

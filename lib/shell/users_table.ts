@@ -5,19 +5,27 @@
  */
 import type { UserRecord } from "../service/console/protocol.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-import { table } from "../text/table.ts";
+import { type TableData, tableText } from "../text/table.ts";
 
 /**
- * An aligned table with a heading, a user a line; a gid that is left out is `-`.
+ * A table with a heading, a user a row; a gid that is left out is `-`.
  *
  * @param users Of the configuration or of a server, whose text is escaped here.
  */
+export function usersData(users: readonly UserRecord[]): TableData {
+  return {
+    head: ["NAME", "UID", "GID", "LOCAL_IPC_ACCESS", "ADMIN"],
+    rows: users.map(({ name, uid, gid, local_ipc_access, admin }) => [
+      escapeForTerminal(name),
+      String(uid),
+      String(gid ?? "-"),
+      local_ipc_access,
+      admin,
+    ]),
+  };
+}
+
+/** The same as aligned lines. */
 export function usersTable(users: readonly UserRecord[]): string {
-  return table(
-    ["NAME", "UID", "GID", "LOCAL_IPC_ACCESS", "ADMIN"],
-    users.map(({ name, uid, gid, local_ipc_access, admin }) =>
-      [name, uid, gid ?? "-", local_ipc_access, admin]
-        .map((cell) => escapeForTerminal(String(cell)))
-    ),
-  );
+  return tableText(usersData(users));
 }

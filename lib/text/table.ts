@@ -4,21 +4,38 @@
  * @module
  */
 
+import { PLAIN, type View } from "./view.ts";
+
+/** A table. */
+export interface TableData {
+  /** The names of the columns; null where rows alone are shown. */
+  readonly head: readonly string[] | null;
+  /**
+   * Rows with as many cells each. A text holds no newline and no control character; true and false
+   * have a mark of their own where there is colour.
+   */
+  readonly rows: readonly (readonly (string | boolean)[])[];
+}
+
 /**
  * An aligned table, its columns two blanks apart.
  *
- * @param head The names of the columns.
- * @param rows Lines with as many cells each. A cell holds no newline and no control character.
  * @returns Lines without trailing blanks, each with its newline.
  */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((name) => name.length);
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) {
-      if (cell.length > widths[column]!) widths[column] = cell.length;
+export function tableText({ head, rows }: TableData, _view: View = PLAIN): string {
+  const lines = [...head === null ? [] : [head], ...rows].map((row) => row.map(String));
+  const widths: number[] = [];
+  for (const line of lines) {
+    for (const [column, cell] of line.entries()) {
+      widths[column] = Math.max(widths[column] ?? 0, cell.length);
     }
   }
-  return [head, ...rows]
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
-    .join("\n") + "\n";
+  return lines
+    .map((line) => line.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd())
+    .map((line) => line + "\n").join("");
+}
+
+/** A table of texts. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return tableText({ head, rows });
 }

@@ -13,15 +13,17 @@ Deno.test("each command of a console hint is one that the console parses", () =>
     add: COMMANDS.add("bob", 579, true),
     remove: COMMANDS.remove("bob"),
   });
-  for (const [kind, line] of kinds) assertEquals(parseLine(line).kind as string, kind, line);
-  assertEquals(parseLine(COMMANDS.allow("bob")).words, {
+  for (const [kind, line] of kinds) {
+    assertEquals(parseLine(line).command.kind as string, kind, line);
+  }
+  assertEquals(parseLine(COMMANDS.allow("bob")).command.words, {
     user: "bob",
     field: "local_ipc_access",
     value: "true",
   });
-  assertEquals(parseLine(COMMANDS.deny("bob")).words.value, "false");
-  assertEquals(parseLine(COMMANDS.set("bob", "admin", "true")).words.field, "admin");
-  assertEquals(parseLine(COMMANDS.add(null, 5, false)).words, { user: "NAME", uid: "5" });
+  assertEquals(parseLine(COMMANDS.deny("bob")).command.words.value, "false");
+  assertEquals(parseLine(COMMANDS.set("bob", "admin", "true")).command.words.field, "admin");
+  assertEquals(parseLine(COMMANDS.add(null, 5, false)).command.words, { user: "NAME", uid: "5" });
 });
 
 Deno.test("parseLine() names the keyword that was probably meant", () => {
@@ -75,7 +77,7 @@ Deno.test({
       for (const hint of hints) {
         const line = hint.replace(/^.*may type: /, "").replace(/: the uid decides.*$/, "")
           .replace(/^give it another uid.*$/, "help");
-        const { kind } = parseLine(line);
+        const { kind } = parseLine(line).command;
         assert(kind !== "exit", hint);
       }
     }

@@ -49,6 +49,9 @@ for (
       admin: "false",
     }],
     ["remove user alice", "remove", { user: "alice" }],
+    ['remove user "eve smith"', "remove", { user: "eve smith" }],
+    ["check 'who?'", "check", { who: "who?" }],
+    ["check a|b", "check", { who: "a|b" }],
     ["close session 3", "close", { session: "3" }],
     ["reload", "reload", {}],
     ["help", "help", {}],
@@ -59,7 +62,7 @@ for (
   ] as const
 ) {
   Deno.test(`parseLine() reads "${line.trim()}"`, () => {
-    assertEquals(parseLine(line), { kind, words });
+    assertEquals(parseLine(line), { command: { kind, words }, filters: [] });
   });
 }
 
@@ -77,6 +80,8 @@ for (
     ["SHOW users", '"SHOW" does not fit here'],
     ["constructor", '"constructor" does not fit here'],
     ["__proto__", '"__proto__" does not fit here'],
+    ['check "bob', 'the quote " is not closed'],
+    ["show users|count", '"users|count" does not fit here'],
     ["", "something is missing"],
   ] as const
 ) {
@@ -88,7 +93,7 @@ for (
 Deno.test("parseLine() reads every pattern of the grammar as its own command", () => {
   for (const { pattern, kind } of RULES) {
     const line = pattern.replaceAll(/<[^>]+>/g, "1");
-    assertEquals(parseLine(line).kind, kind, pattern);
+    assertEquals(parseLine(line).command.kind, kind, pattern);
   }
 });
 
@@ -97,4 +102,19 @@ Deno.test("isBlankOrComment() recognizes blank lines and comments", () => {
     assertEquals(isBlankOrComment(line), true, line);
   }
   for (const line of ["who", "who # x", " x !"]) assertEquals(isBlankOrComment(line), false, line);
+});
+
+Deno.test("parseLine() ends the command at a | that begins a word", () => {
+  for (
+    const [line, filters] of [
+      ["who | count", [["count"]]],
+      ["who |count", [["count"]]],
+      ["who | include bob|alice | count", [["include", "bob|alice"], ["count"]]],
+      ["who | include 'a | b'", [["include", "a | b"]]],
+      ["who |", [[]]],
+    ] as const
+  ) {
+    const parsed = parseLine(line);
+    assertEquals([parsed.command.kind, parsed.filters], ["sessions", filters], line);
+  }
 });

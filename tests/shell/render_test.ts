@@ -7,12 +7,18 @@ import {
   renderHelp,
   renderPrompt,
   renderRunningConfig,
-  renderSessions,
   renderTree,
+  sessionsTable,
 } from "../../lib/shell/render.ts";
 import { usersTable } from "../../lib/shell/users_table.ts";
 import { Failure } from "../../lib/errors.ts";
+import { GRAMMAR } from "../../lib/shell/grammar.ts";
+import { tableText } from "../../lib/text/table.ts";
+import { PLAIN } from "../../lib/text/view.ts";
 import { WELCOME } from "../support/fake_console.ts";
+
+const sessionsText = (...args: Parameters<typeof sessionsTable>) =>
+  tableText(sessionsTable(...args));
 
 const ALICE = { name: "alice", uid: 578, gid: 578, local_ipc_access: false, admin: false };
 const BOB = { name: "bob", uid: 579, gid: null, local_ipc_access: true, admin: true };
@@ -55,9 +61,9 @@ bob    579  -    true              true
   );
 });
 
-Deno.test("renderSessions() marks the caller's session", () => {
+Deno.test("sessionsTable() marks the caller's session", () => {
   assertEquals(
-    renderSessions([SESSION, { ...SESSION, id: 12, user: "root", uid: 0 }], 7),
+    sessionsText([SESSION, { ...SESSION, id: 12, user: "root", uid: 0 }], 7),
     `   SESSION  USER  UID  PID   FROM       SERVICE  SINCE
 *  7        bob   579  4242  127.0.0.1  console  2026-01-02T03:04:05.678Z
    12       root  0    4242  127.0.0.1  console  2026-01-02T03:04:05.678Z
@@ -82,7 +88,7 @@ Deno.test("renderAccess() has the rule, the line and the command that changes it
       rule: "user-denied",
       where: "/etc/c:3:5",
       change: "ipcauth users allow alice",
-    }),
+    }, PLAIN),
     `uid 578 (alice) would be refused: user-denied
   decided by /etc/c:3:5
   to change it: ipcauth users allow alice
@@ -99,9 +105,9 @@ Deno.test("renderTree() has a leaf a line", () => {
 
 Deno.test("renderHelp() lists every kind of command, or those that begin with a word", () => {
   for (const word of ["show users", "who", "check", "set user", "allow", "close session", "exit"]) {
-    assertEquals(renderHelp(undefined).includes(word), true, word);
+    assertEquals(renderHelp(undefined, GRAMMAR).includes(word), true, word);
   }
-  assertEquals(renderHelp("rem"), "remove user <user>  remove a user\n");
+  assertEquals(renderHelp("rem", GRAMMAR), "remove user <user>  remove a user\n");
 });
 
 Deno.test("no text of a server reaches the terminal with a control character", () => {
@@ -109,10 +115,10 @@ Deno.test("no text of a server reaches the terminal with a control character", (
   const rendered = [
     renderRunningConfig([{ ...ALICE, name: evil }]),
     usersTable([{ ...ALICE, name: evil }]),
-    renderSessions([{ ...SESSION, user: evil, from: evil, service: evil, since: evil }], 1),
+    sessionsText([{ ...SESSION, user: evil, from: evil, service: evil, since: evil }], 1),
     renderBanner({ ...WELCOME, user: evil, from: evil, host: evil }),
     renderPrompt({ user: evil }),
-    renderAccess({ uid: 1, user: evil, allow: true, rule: evil, where: evil, change: evil }),
+    renderAccess({ uid: 1, user: evil, allow: true, rule: evil, where: evil, change: evil }, PLAIN),
     renderTree({ [evil]: [evil] }),
   ];
   for (const text of rendered) {
