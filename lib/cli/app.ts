@@ -207,6 +207,22 @@ async function execute(
         startLookups: () => startWorker(self, "name service"),
       });
     }
+    case "status": {
+      const [{ effectiveUid }, { refuseDebugger }, { status }] = await Promise.all([
+        modules.ids(),
+        modules.signals(),
+        modules.status(),
+      ]);
+      refuseDebugger([]);
+      dropPermissions("status");
+      return status(command, {
+        ...context(effectiveUid()),
+        version: VERSION,
+        self,
+        errSink: Deno.stderr,
+        startLookups: () => startWorker(self, "name service"),
+      });
+    }
     case "gen-key": {
       const [{ effectiveUid }, { refuseDebugger }, { genKey }] = await Promise.all([
         modules.ids(),

@@ -22,6 +22,7 @@ import { parseGroups } from "./groups_arguments.ts";
 import { ENTRY_FLAGS, entryOf, parseKeys } from "./keys_arguments.ts";
 import { parseRunAs } from "./run_as_arguments.ts";
 import { parseServe } from "./serve_arguments.ts";
+import { parseStatus } from "./status_arguments.ts";
 import { parseUsers } from "./users_arguments.ts";
 
 /** The subcommands, in the order in which help lists them. */
@@ -34,6 +35,7 @@ export const COMMANDS = [
   "groups",
   "keys",
   "config",
+  "status",
   "help",
   "completions",
 ] as const;
@@ -65,6 +67,7 @@ const parsers = {
   "groups": parseGroups,
   "keys": parseKeys,
   "config": parseConfigCommand,
+  "status": parseStatus,
   "help": parseHelp,
   "completions": parseCompletions,
 } satisfies Record<typeof COMMANDS[number], Parser>;

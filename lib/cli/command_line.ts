@@ -70,6 +70,12 @@ export interface ConnectCommand {
     };
 }
 
+/** `ipcauth status`. */
+export interface StatusCommand extends Pick<ConnectCommand, "to" | "serverUser"> {
+  readonly kind: "status";
+  readonly json: boolean;
+}
+
 /** What the program was asked to do. */
 export type Command =
   | ServeCommand
@@ -94,6 +100,7 @@ export type Command =
   | { readonly kind: "groups"; readonly action: GroupsAction; readonly json: boolean }
   | { readonly kind: "keys"; readonly action: KeysAction; readonly json: boolean }
   | { readonly kind: "config"; readonly action: ConfigAction; readonly json: boolean }
+  | StatusCommand
   | { readonly kind: "completions"; readonly shell: "bash" | "zsh" | "fish" }
   | { readonly kind: "help"; readonly topic: string | null }
   | { readonly kind: "version" };

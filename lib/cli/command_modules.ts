@@ -18,6 +18,7 @@ export const COMMAND_MODULES = {
   serve: () => import("./serve.ts"),
   serveCheck: () => import("./serve_check.ts"),
   connect: () => import("./connect.ts"),
+  status: () => import("./status.ts"),
   genKey: () => import("./gen_key.ts"),
   signals: () => import("../libc/signals.ts"),
   ids: () => import("../libc/ids.ts"),

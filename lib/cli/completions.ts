@@ -46,6 +46,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     ...["--user", "--listener", "--not-after", "--json"],
   ],
   "config": ["check", "show", "--json"],
+  "status": ["--json", "--unix", "--tcp", "--key", "--server-user"],
   "help": COMMANDS,
   "completions": ["bash", "zsh", "fish"],
 };

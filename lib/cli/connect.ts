@@ -115,12 +115,36 @@ async function openUnix(
   };
 }
 
-async function runConsole(
+/** An open console. */
+interface OpenConsole {
+  readonly client: RpcClient;
+  readonly welcome: Welcome;
+  /** Closes the connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the console of a server.
+ *
+ * @param console As in `findDestination`.
+ * @throws {Failure} As {@linkcode connect}.
+ */
+export async function openConsole(
+  command: ConnectCommand,
+  context: ConnectContext,
+  console = false,
+): Promise<OpenConsole> {
+  const connection = await beforeSession(async () =>
+    await open(await findDestination(command, context, console), command, context)
+  );
+  return await consoleOf(connection, command, context);
+}
+
+async function consoleOf(
   connection: Connection,
-  commands: readonly string[],
   { user }: ConnectCommand,
   context: Context,
-): Promise<ExitCode> {
+): Promise<OpenConsole> {
   const { where, service } = connection;
   if (service !== null && service !== "console") {
     connection.seal?.wipe();
@@ -137,20 +161,38 @@ async function runConsole(
   const socket = stream ?? new PolledSocket(connection.descriptor);
   const refusable = stream === null ? context.environment.uid : null;
   const { client, welcome } = await RpcClient.open(socket, where, refusable);
+  const close = async () => {
+    if (stream !== null) await endStream(stream);
+    client.close();
+  };
   try {
     // Over TCP the HELLO record has named the user already.
     const session = user === null || service !== null
       ? welcome
       : await actAs(user, client, welcome);
+    return { client, welcome: session, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function runConsole(
+  connection: Connection,
+  commands: readonly string[],
+  command: ConnectCommand,
+  context: Context,
+): Promise<ExitCode> {
+  const { client, welcome, close } = await consoleOf(connection, command, context);
+  try {
     // Loaded only now: a client that is refused does not need it.
     const { Shell } = await import("../shell/shell.ts");
-    const shell = new Shell(client, session, context);
+    const shell = new Shell(client, welcome, context);
     return commands.length > 0
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
-    if (stream !== null) await endStream(stream);
-    client.close();
+    await close();
   }
 }
 

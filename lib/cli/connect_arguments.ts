@@ -26,7 +26,7 @@ function connectCommand(flags: Flags): ConnectCommand {
   if (flags.rest !== null) {
     throw usage("connect starts no program: nothing goes behind --", "connect");
   }
-  const to = serverOf(flags);
+  const to = serverOf(flags, "connect");
   const mode = modeOf(flags);
   return {
     kind: "connect",
@@ -37,13 +37,14 @@ function connectCommand(flags: Flags): ConnectCommand {
   };
 }
 
-function serverOf(flags: Flags): ConnectCommand["to"] {
+/** The server that the flags name. @throws {Failure} 64 for flags that exclude each other. */
+export function serverOf(flags: Flags, topic: string): ConnectCommand["to"] {
   const unix = flags.one("unix");
   const tcp = flags.one("tcp");
   const key = flags.one("key");
-  if (unix !== null && tcp !== null) throw usage("--unix and --tcp exclude each other", "connect");
+  if (unix !== null && tcp !== null) throw usage("--unix and --tcp exclude each other", topic);
   if (unix !== null && key !== null) {
-    throw usage("--key is for TCP; on a Unix socket the kernel says who you are", "connect");
+    throw usage("--key is for TCP; on a Unix socket the kernel says who you are", topic);
   }
   return tcp !== null || key !== null
     ? { kind: "tcp", address: valueOrDefault(tcp ?? ""), key: valueOrDefault(key ?? "") }

@@ -29,12 +29,15 @@ export type Destination =
 /**
  * Determines the server.
  *
+ * @param console Whether only a console will do: listeners of other services are passed over, and
+ * those of a file with a mistake are tried before the default sockets.
  * @throws {Failure} 64 for an address that is none, 78 where a key is needed and there is none, or
  * a configuration that was named cannot be read.
  */
 export async function findDestination(
   { to }: Pick<ConnectCommand, "to">,
   context: Context,
+  console = false,
 ): Promise<Destination> {
   const { variables } = context.environment;
   if (to.kind === "tcp") return await toTcp(to, context);
@@ -46,11 +49,15 @@ export async function findDestination(
   if (mayBeTcp && addressFromEnvironment(context.environment) !== null) {
     return await toTcp(null, context);
   }
-  const listeners = await configured(context);
+  const found = await configured(context, console);
+  const listeners = console ? found.filter(({ service }) => service.kind === "console") : found;
   const unix = listeners.find((listener) => listener.kind === "unix");
-  if (unix !== undefined) return toUnix(unix.path);
+  const sockets = clientSockets(context.environment);
+  if (unix !== undefined) {
+    return console ? { kind: "unix", paths: [unix.path, ...sockets] } : toUnix(unix.path);
+  }
   if (mayBeTcp && listeners.length > 0) return await toTcp(null, context);
-  return { kind: "unix", paths: clientSockets(context.environment) };
+  return { kind: "unix", paths: sockets };
 }
 
 function toUnix(path: string): Destination {
@@ -77,9 +84,13 @@ async function toTcp(
  * The listeners of the configuration; none without a readable one, and none of one with a mistake
  * in its text: the server may well run with an older one, and a client is how to find out.
  *
+ * @param evenBad Whether to return what could be read of a file with a mistake.
  * @throws {Failure} 78 when other users may change it, or it was named and cannot be read.
  */
-async function configured(context: Context): Promise<readonly ListenerConfig[]> {
+async function configured(
+  context: Context,
+  evenBad = false,
+): Promise<readonly ListenerConfig[]> {
   const { config, environment } = context;
   const places = configPlaces(config, environment);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
@@ -100,7 +111,7 @@ async function configured(context: Context): Promise<readonly ListenerConfig[]> 
     `ipcauth: warning: the configuration is not used: ${place}: ${key && `${key}: `}${what}\n` +
       `hint: ipcauth config check ${shellWord(file.path)}\n`,
   );
-  return [];
+  return evenBad ? found.config.listeners ?? [] : [];
 }
 
 /** A client may lack permission to read the server's own configuration; then it does without. */

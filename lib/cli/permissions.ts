@@ -59,6 +59,7 @@ export type CommandMode =
   | "keys"
   | "keys edit"
   | "config"
+  | "status"
   | "connect"
   | "connect --listen"
   | "serve --check"
@@ -80,6 +81,7 @@ export const KEPT_PERMISSIONS: Readonly<Record<CommandMode, readonly Permission[
   "keys": ["ffi", "read"],
   "keys edit": ["ffi", "read", "write"],
   "config": ["ffi", "read"],
+  "status": ["ffi", "read"],
   "connect": ["ffi", "read"],
   // It unlinks its socket at the end.
   "connect --listen": ["ffi", "read", "write"],

@@ -15,6 +15,7 @@ Usage:
   ipcauth groups   list and edit the groups whose members have access
   ipcauth keys     list, add, revoke and rotate the keys of TCP listeners
   ipcauth config   check and show the configuration
+  ipcauth status   ask a server whether it is well
   ipcauth help COMMAND
   ipcauth completions bash|zsh|fish
 
@@ -238,6 +239,25 @@ Exit codes: 0 no problem, 78 a bad configuration.
 Examples:
   ipcauth config check && systemctl reload ipcauth
   ipcauth config check ./new.yaml --json
+`,
+  status: `Usage: ipcauth status [--json] [--unix[=PATH] | --tcp[=HOST:PORT]]
+                      [--key[=FILE]] [--server-user NAME]
+
+Asks a server on its console: version, listeners, sessions, refusals, and
+whether the configuration on disk is the one in force. Without flags it finds
+the server as "ipcauth connect" does, at a listener with the console service.
+
+  --json              print one line of JSON, also where there is no server
+  --unix[=PATH]       the socket of the console
+  --tcp[=HOST:PORT], --key[=FILE], --server-user NAME
+                      as in "ipcauth connect"
+
+Exit codes: 0 alive and the file good, 69 no server there, 77 it refuses you,
+78 the file on disk is bad and an older configuration is in force.
+
+Examples:
+  ipcauth status
+  ipcauth status --json | jq .config.good
 `,
   help: `Usage: ipcauth help [COMMAND]
 `,

@@ -5,7 +5,13 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import type { AccessRecord, SessionRecord, UserRecord } from "../service/console/protocol.ts";
+import type {
+  AccessRecord,
+  ListenerRecord,
+  ServerStatus,
+  SessionRecord,
+  UserRecord,
+} from "../service/console/protocol.ts";
 
 /** The names and types of a record's fields; `?` means that null is allowed. */
 type Shape = Readonly<Record<string, "string" | "number" | "boolean" | "string?" | "number?">>;
@@ -26,6 +32,29 @@ const SESSION: Shape = {
   listener: "string",
   service: "string",
   since: "string",
+  bytes_in: "number?",
+  bytes_out: "number?",
+};
+const LISTENER: Shape = {
+  listener: "string",
+  service: "string",
+  target: "string?",
+  state: "string",
+  problem: "string?",
+};
+const STATUS: Shape = {
+  version: "string",
+  host: "string",
+  pid: "number",
+  uptime: "number",
+};
+const STATUS_COUNTS: Shape = { sessions: "number", allowed: "number", denied: "number" };
+const STATUS_CONFIG: Shape = {
+  path: "string?",
+  good: "boolean",
+  since: "string",
+  problem: "string?",
+  hint: "string?",
 };
 const ACCESS: Shape = {
   uid: "number",
@@ -56,6 +85,31 @@ export function asSessions(value: unknown): SessionRecord[] {
   return readArray(value).map(asSession);
 }
 
+/** An array of listener records. @throws {Failure} 65 for any other value. */
+export function asListeners(value: unknown): ListenerRecord[] {
+  return readArray(value).map((one) => {
+    const record = readRecord(one, LISTENER);
+    const { allow } = one as Record<string, unknown>;
+    return {
+      ...record,
+      allow: allow === null ? null : asTexts(allow),
+    } as unknown as ListenerRecord;
+  });
+}
+
+/** The answer of `status`. @throws {Failure} 65 for any other value. */
+export function asStatus(value: unknown): ServerStatus {
+  const head = readRecord(value, STATUS);
+  const { config, listeners, refusals } = value as Record<string, unknown>;
+  return {
+    ...head,
+    config: readRecord(config, STATUS_CONFIG),
+    listeners: asListeners(listeners),
+    ...readRecord(value, STATUS_COUNTS),
+    refusals: asCounts(refusals),
+  } as unknown as ServerStatus;
+}
+
 /** The answer of `access.check`. @throws {Failure} 65 for any other value. */
 export function asAccess(value: unknown): AccessRecord {
   return readRecord(value, ACCESS) as unknown as AccessRecord;
@@ -80,7 +134,8 @@ function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
     Object.entries(shape).map(([name, type]) => {
       const field = record[name];
       const optional = type.endsWith("?");
-      if (field === null && optional) return [name, null];
+      // A server of an older version may not have the field.
+      if ((field === null || field === undefined) && optional) return [name, null];
       const found: string = typeof field;
       if (found !== type.replace("?", "")) throw unexpectedAnswer();
       return [name, field];
@@ -91,6 +146,13 @@ function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
 function readArray(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   throw unexpectedAnswer();
+}
+
+function asTexts(value: unknown): string[] {
+  return readArray(value).map((one) => {
+    if (typeof one !== "string") throw unexpectedAnswer();
+    return one;
+  });
 }
 
 /** The failure of an answer whose shape is wrong. */

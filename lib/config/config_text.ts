@@ -76,7 +76,10 @@ export function keyValues(
 }
 
 /** A list as the file has it: a gid of it came from a group of the file. */
-function allowValues({ users, gids, unknownGroups }: AllowList, { groups }: AccessTable): string[] {
+export function allowValues(
+  { users, gids, unknownGroups }: AllowList,
+  { groups }: AccessTable,
+): string[] {
   const named = groups.filter(({ gid }) => gid !== null && gids.has(gid)).map(({ name }) => name);
   return [...users, ...[...named, ...unknownGroups].map((name) => `@${name}`)];
 }

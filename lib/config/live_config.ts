@@ -53,6 +53,7 @@ export class LiveConfig {
   readonly #poll: () => WatchResult<Content>;
   #file: ConfigFile | null = null;
   #config: Config;
+  #since = Date.now();
   #problem: ConfigProblem | null = null;
   /** What was read last, and is not in force where there is a problem. */
   #content: Content = null;
@@ -98,6 +99,11 @@ export class LiveConfig {
   /** The configuration in force. */
   get config(): Config {
     return this.#config;
+  }
+
+  /** Since when it is in force, in milliseconds since the epoch. */
+  get since(): number {
+    return this.#since;
   }
 
   /** The file that an edit changes: the one in force, or the first place where one would be. */
@@ -212,7 +218,9 @@ export class LiveConfig {
     this.#problem = null;
     this.#isUnreadable = false;
     this.#file = content;
-    return same && !wasBad ? "same" : "changed";
+    if (same && !wasBad) return "same";
+    this.#since = Date.now();
+    return "changed";
   }
 
   /**

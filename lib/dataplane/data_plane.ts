@@ -39,6 +39,7 @@ import { ListenerManager } from "./listener_manager.ts";
 import { ListenerSelection } from "./listener_selection.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
 import { namesInUse } from "./names_in_use.ts";
+import { planeStatus } from "./plane_status.ts";
 import { Revocation } from "./revocation.ts";
 import { Shutdown } from "./shutdown.ts";
 
@@ -141,6 +142,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         return;
       case "names":
         this.#updateNames(command.results);
+        return;
+      case "status":
+        this.#post({ kind: "status", ...planeStatus(this.#listeners, this.#context.sessions) });
         return;
       case "ping":
         this.#post({ kind: "pong" });

@@ -14,6 +14,7 @@ import { TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import type { KeyGrant } from "../policy/types.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
+import type { ListenerStatus } from "../session/listener_status.ts";
 import type { Service } from "../session/service.ts";
 import type { Session } from "../session/session.ts";
 import { TcpEndpoint } from "../session/tcp_endpoint.ts";
@@ -176,6 +177,25 @@ export class ListenerManager {
       return endpoint.refreshKey(origin.keyId);
     }
     return 0;
+  }
+
+  /** Every listener that is configured, or open, and whether it accepts connections. */
+  get statuses(): ListenerStatus[] {
+    const configured = new Map(this.#configured.map((one) => [listenerAddress(one), one]));
+    const removed = [...this.#endpoints].filter(([address]) => !configured.has(address));
+    const status = (address: string, config: ListenerConfig): ListenerStatus => {
+      const endpoint = this.#endpoints.get(address);
+      const state = endpoint === undefined
+        ? "closed"
+        : endpoint.isAccepting
+        ? "listening"
+        : "suspended";
+      return { config, state, problem: this.#missing.get(address) ?? null };
+    };
+    return [
+      ...[...configured].map(([address, config]) => status(address, config)),
+      ...removed.map(([address, { config }]) => status(address, config)),
+    ];
   }
 
   /** Stops accepting everywhere. */

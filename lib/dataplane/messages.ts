@@ -14,6 +14,7 @@ import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { MetricsHandover } from "../service/metrics/metrics.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
+import type { PlaneStatus } from "./plane_status.ts";
 
 /** What the data plane is started with. */
 export interface WorkerOptions {
@@ -63,6 +64,8 @@ export type ToDataPlane =
   | { readonly kind: "refresh" }
   /** Answers of the name service. */
   | { readonly kind: "names"; readonly results: readonly LookupResult[] }
+  /** Answer with `status`. */
+  | { readonly kind: "status" }
   /** Answer with `pong`. */
   | { readonly kind: "ping" }
   /**
@@ -80,6 +83,7 @@ export type ToControlPlane =
   /** Every listener accepts connections. */
   | { readonly kind: "ready" }
   | { readonly kind: "pong" }
+  | { readonly kind: "status" } & PlaneStatus
   /** The data plane cannot start. */
   | {
     readonly kind: "failed";

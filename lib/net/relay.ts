@@ -77,6 +77,11 @@ export class Relay implements RelayEndOwner {
   /** When a byte last passed in either direction, in milliseconds on the reactor's clock. */
   lastActivity = performance.now();
 
+  /** How many bytes of plaintext each end has sent so far: the first one, and the second one. */
+  get bytes(): { readonly first: number; readonly second: number } {
+    return { first: this.#first.bytes, second: this.#second.bytes };
+  }
+
   /** Closes both connections at once. */
   abort(reason: TerminationReason | "error"): void {
     this.#closing.abort(reason);

@@ -6,7 +6,9 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ListenerConfig } from "../config/types.ts";
+import type { Socket } from "node:net";
 import type { ToDataPlane } from "../dataplane/messages.ts";
+import type { PlaneStatus } from "../dataplane/plane_status.ts";
 import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
@@ -20,7 +22,8 @@ import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
 import { MetricsSession, type MetricsSource } from "../service/metrics/session.ts";
 import type { MetricsHandover } from "../service/metrics/metrics.ts";
-import type { SessionRegistry } from "./session_registry.ts";
+import { PlaneLookup } from "./plane_lookup.ts";
+import type { ByteLookup, SessionRegistry } from "./session_registry.ts";
 
 /** What the console sessions share. */
 export interface ConsoleSessionsOptions {
@@ -28,6 +31,9 @@ export interface ConsoleSessionsOptions {
   readonly registry: SessionRegistry;
   readonly audit: AuditLog;
   readonly hostFacts: HostFacts;
+  readonly version: string;
+  /** The host's name. */
+  readonly host: string;
   readonly names: NameService;
   /** The listeners in force. */
   readonly listeners: () => readonly ListenerConfig[];
@@ -40,16 +46,28 @@ export class ConsoleSessions {
   readonly #options: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
   readonly #sessions = new Map<number, ConsoleSession | MetricsSession>();
+  /** The connection of each, and how many bytes the data plane has sent on it. */
+  readonly #sockets = new Map<number, { readonly socket: Socket; readonly greeted: number }>();
+  readonly #plane: PlaneLookup;
   /** The sessions whose requests wait until the data plane has confirmed them. */
   readonly #unconfirmed = new Map<number, (valid: boolean) => void>();
 
   constructor(options: ConsoleSessionsOptions) {
     this.#options = options;
     const { liveConfig, registry, hostFacts, names, post } = options;
+    this.#plane = new PlaneLookup(() => post({ kind: "status" }));
     this.#methods = new ConsoleMethods({
       liveConfig,
       accounts: new Accounts(liveConfig, hostFacts, names),
-      sessions: registry,
+      sessions: {
+        list: async () => registry.list(this.#bytesOf(await this.#plane.ask())),
+        get: async (id) => registry.get(id, this.#bytesOf(await this.#plane.ask())),
+        setUser: (id, user) => registry.setUser(id, user),
+        stats: () => registry.stats(),
+        refusals: () => registry.refusals(),
+      },
+      listenerStatuses: async () => (await this.#plane.ask()).listeners,
+      server: { version: options.version, host: options.host },
       listeners: options.listeners,
       confirm: (session) => this.#confirm(session),
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
@@ -81,12 +99,14 @@ export class ConsoleSessions {
       ? new ConsoleSession(socket, handover, this.#methods)
       : new MetricsSession(socket, this.#metricsOf(id));
     this.#sessions.set(id, session);
+    this.#sockets.set(id, { socket, greeted });
     session.run(unsent).catch((error: unknown) => {
       this.#logError(error);
       session.terminate();
       return { bytesIn: 0, bytesOut: 0, failed: true };
     }).then(({ bytesIn, bytesOut, failed }) => {
       this.#sessions.delete(id);
+      this.#sockets.delete(id);
       post({ kind: "ended", session: id, bytesIn, bytesOut: bytesOut + greeted, failed });
     });
   }
@@ -95,6 +115,25 @@ export class ConsoleSessions {
   terminate(id: number): void {
     this.#sessions.get(id)?.terminate();
     this.onConfirmed(id, false);
+  }
+
+  /** The data plane's answer to `status`. */
+  onStatus(status: PlaneStatus): void {
+    this.#plane.onStatus(status);
+  }
+
+  /** The bytes of sessions: those of the data plane, and of the connections in this one. */
+  #bytesOf({ bytes }: PlaneStatus): ByteLookup {
+    const known = new Map<number, { in: number; out: number }>();
+    for (let at = 0; at < bytes.length; at += 3) {
+      known.set(bytes[at]!, { in: bytes[at + 1]!, out: bytes[at + 2]! });
+    }
+    return (session) => {
+      const own = this.#sockets.get(session);
+      if (own === undefined) return known.get(session) ?? null;
+      const { socket, greeted } = own;
+      return { in: socket.bytesRead, out: socket.bytesWritten + greeted };
+    };
   }
 
   /** The data plane's answer to `confirm`. */

@@ -20,6 +20,9 @@ interface OpenSession {
   readonly user: string;
 }
 
+/** The bytes of a session so far; null where they are not known. */
+export type ByteLookup = (session: number) => { readonly in: number; readonly out: number } | null;
+
 /** Open sessions, and counters since the start of the server. */
 export class SessionRegistry {
   readonly #open = new Map<number, OpenSession>();
@@ -41,15 +44,20 @@ export class SessionRegistry {
     return lines;
   }
 
-  /** The open sessions, oldest first. */
-  list(): SessionRecord[] {
-    return Array.from(this.#open.values(), recordOf);
+  /** The open sessions, oldest first. @param bytes Those of each, by its number. */
+  list(bytes: ByteLookup): SessionRecord[] {
+    return Array.from(this.#open.values(), (one) => recordOf(one, bytes));
   }
 
   /** An open session. */
-  get(id: number): SessionRecord | undefined {
+  get(id: number, bytes: ByteLookup): SessionRecord | undefined {
     const session = this.#open.get(id);
-    return session && recordOf(session);
+    return session && recordOf(session, bytes);
+  }
+
+  /** How often each reason has denied a connection, since the start. */
+  refusals(): Record<string, number> {
+    return Object.fromEntries([...this.#denied].sort(([a], [b]) => a < b ? -1 : 1));
   }
 
   /** Sets the user that a trusted client acts as. */
@@ -60,13 +68,14 @@ export class SessionRegistry {
 
   /** The counters since the start, and the uptime in seconds. */
   stats(): Record<string, number> {
-    const reasons = [...this.#denied].sort(([a], [b]) => a < b ? -1 : 1);
     return {
       uptime: Math.round((Date.now() - this.#startedAt) / 1000),
       sessions: this.#open.size,
       ...this.#counts,
       ...Object.fromEntries(
-        reasons.map(([reason, count]) => [`denied_${reason.replaceAll("-", "_")}`, count]),
+        Object.entries(this.refusals()).map((
+          [reason, count],
+        ) => [`denied_${reason.replaceAll("-", "_")}`, count]),
       ),
     };
   }
@@ -135,8 +144,9 @@ export class SessionRegistry {
   }
 }
 
-function recordOf({ start, user }: OpenSession): SessionRecord {
+function recordOf({ start, user }: OpenSession, bytesOf: ByteLookup): SessionRecord {
   const { session, uid, peer, from, listener, service, time } = start;
+  const bytes = bytesOf(session);
   return {
     id: session,
     user,
@@ -146,5 +156,7 @@ function recordOf({ start, user }: OpenSession): SessionRecord {
     listener,
     service,
     since: new Date(time).toISOString(),
+    bytes_in: bytes?.in ?? null,
+    bytes_out: bytes?.out ?? null,
   };
 }

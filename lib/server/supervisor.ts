@@ -129,6 +129,9 @@ export class Supervisor {
         // Loaded now, so that the first request does not wait for it.
         this.#loadConsole();
         return;
+      case "status":
+        this.#withConsole((sessions) => sessions.onStatus(message));
+        return;
       case "pong":
         this.#options.manager.alive();
         return;
@@ -220,6 +223,8 @@ export class Supervisor {
         registry: this.#registry,
         audit,
         hostFacts: worker.hostFacts,
+        version: worker.version,
+        host: worker.host,
         names: this.#options.names,
         post: (command) => this.#dataPlane.post(command),
       })

@@ -19,7 +19,7 @@ import {
 } from "../reactor/reactor.ts";
 import { IdleTimer } from "../session/idle_timer.ts";
 import type { PlaintextPair } from "../session/plaintext_pair.ts";
-import type { Session, SessionHandle } from "../session/session.ts";
+import type { ByteCounts, Session, SessionHandle } from "../session/session.ts";
 
 /** How long a client has to take the answers of a session that is terminated, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 250;
@@ -106,6 +106,11 @@ export class UnansweredSession<Kind extends Handover> implements Watcher, Sessio
     else this.#close(reason);
     // The answer to the request that closes its own session is still on its way.
     this.#pair.closeClient(reason, ANSWER_TIMEOUT_MS);
+  }
+
+  /** Once it is handed over, the control plane counts them. */
+  bytes(): ByteCounts | null {
+    return this.#adopted ? null : { in: 0, out: this.#handover.greeted };
   }
 
   #close(reason: CloseReason): void {

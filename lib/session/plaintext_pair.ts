@@ -12,7 +12,7 @@ import type { Reactor } from "../reactor/reactor.ts";
 import type { RelayContext } from "./data_plane_context.ts";
 import { IdleTimer } from "./idle_timer.ts";
 import type { ClientConnection } from "./service.ts";
-import { byteCounts, type Session } from "./session.ts";
+import { type ByteCounts, byteCounts, type Session } from "./session.ts";
 
 /** The plaintext side of a client's connection. */
 export interface PlaintextPair {
@@ -30,6 +30,8 @@ export interface PlaintextPair {
    * where it is left out.
    */
   closeClient(reason: TerminationReason, delayMs?: number): void;
+  /** The bytes so far. On a Unix socket the owner of the descriptor alone knows them: null. */
+  bytes(): ByteCounts | null;
 }
 
 /**
@@ -48,7 +50,12 @@ export function openPlaintextPair(
   idleTimeoutMs = 0,
 ): PlaintextPair {
   if (connection.seal === null) {
-    return { descriptor: connection.descriptor, onCut: null, closeClient: () => {} };
+    return {
+      descriptor: connection.descriptor,
+      onCut: null,
+      closeClient: () => {},
+      bytes: () => null,
+    };
   }
   let pair: [Descriptor, Descriptor];
   try {
@@ -95,6 +102,11 @@ class EncryptedPair implements PlaintextPair, RelayOwner {
   closeClient(reason: TerminationReason, delayMs = 0): void {
     if (delayMs === 0) this.#relay.abort(reason);
     else this.#reactor.after(delayMs, () => this.#relay.abort(reason));
+  }
+
+  bytes(): ByteCounts {
+    const { first, second } = this.#relay.bytes;
+    return { in: first, out: second };
   }
 
   onRelayCut(): void {

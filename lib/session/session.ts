@@ -72,6 +72,8 @@ export interface SessionHandle {
   terminate(reason: TerminationReason): void;
   /** Ends at once what may outlast {@linkcode terminate}, such as a program. */
   kill?(): void;
+  /** The bytes so far; null where the connection is another process's, left out for none yet. */
+  bytes?(): ByteCounts | null;
 }
 
 /**
@@ -133,6 +135,13 @@ export class Session {
   /** Adds a reference: the session lasts until {@linkcode end} was called once more. */
   retain(): void {
     this.#references++;
+  }
+
+  /** The bytes so far; null where they are not known in this plane. */
+  get bytes(): ByteCounts | null {
+    if (this.#bytes !== null) return this.#bytes;
+    const handle = this.#handle;
+    return handle?.bytes === undefined ? { in: 0, out: 0 } : handle.bytes();
   }
 
   /** Sets the number of bytes relayed. */

@@ -33,6 +33,7 @@ Deno.test("bash completes commands, flags and values, wherever the command stand
   assertEquals(await bash("ipcauth", "keys", "ro"), ["rotate"]);
   assertEquals(await bash("ipcauth", "keys", "--no"), ["--not-after"]);
   assertEquals(await bash("ipcauth", "config", "ch"), ["check"]);
+  assertEquals(await bash("ipcauth", "status", "--j"), ["--json"]);
   assertEquals(await bash("ipcauth", "serve", "--ch"), ["--check"]);
   assertEquals(await bash("ipcauth", "--color", "never", "gen-key", "--f"), ["--force"]);
   assertEquals(await bash("ipcauth", "connect", "--li"), ["--listen"]);

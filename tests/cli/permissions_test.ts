@@ -144,6 +144,7 @@ Deno.test("each command revokes permissions it does not need, and still works", 
     ["keys edit", ["keys", "revoke", "0123456789abcdef", "--config", config], 65, /^$/],
     ["config", ["config", "check", config], 0, /no problem/],
     ["serve --check", ["serve", "--check", "--config", config], 0, /would listen/],
+    ["status", ["status", `--unix=${directory}/absent.sock`], 69, /^$/],
     ["connect", ["connect", `--unix=${directory}/absent.sock`], 69, /^$/],
     [
       "connect --listen",

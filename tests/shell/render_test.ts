@@ -31,6 +31,8 @@ const SESSION = {
   listener: "unix:/run/s",
   service: "console",
   since: "2026-01-02T03:04:05.678Z",
+  bytes_in: 10,
+  bytes_out: 2000,
 };
 
 Deno.test("renderRunningConfig() has a line for each field, and none for a missing gid", () => {

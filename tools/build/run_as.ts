@@ -23,7 +23,7 @@ Deno.exit(
       runAs: () => Promise.resolve(runAs),
       ...{ completions: absent, users: absent, serve: absent, connect: absent, genKey: absent },
       ...{ groups: absent, keys: absent },
-      ...{ config: absent, serveCheck: absent, ids: absent, signals: absent },
+      ...{ config: absent, status: absent, serveCheck: absent, ids: absent, signals: absent },
     },
   }),
 );

@@ -20,32 +20,32 @@ const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
   {
     term: SYSTEM_CONFIG,
     meaning: "the configuration of the machine",
-    of: ["serve", "connect", "users", "groups", "keys", "config"],
+    of: ["serve", "connect", "status", "users", "groups", "keys", "config"],
   },
   {
     term: "$XDG_CONFIG_HOME/ipcauth/config.yaml, ~/.config/ipcauth/config.yaml",
     meaning: "a user's own configuration, which takes precedence; not used by root",
-    of: ["serve", "connect", "users", "groups", "keys", "config"],
+    of: ["serve", "connect", "status", "users", "groups", "keys", "config"],
   },
   {
     term: SYSTEM_KEY,
     meaning: "the key of the machine, and of root",
-    of: ["serve", "connect", "gen-key"],
+    of: ["serve", "connect", "status", "gen-key"],
   },
   {
     term: "$XDG_CONFIG_HOME/ipcauth/ipc.key, ~/.config/ipcauth/ipc.key",
     meaning: "a user's own key",
-    of: ["serve", "connect", "gen-key"],
+    of: ["serve", "connect", "status", "gen-key"],
   },
   {
     term: SYSTEM_SOCKET,
     meaning: "the socket of a server that root runs",
-    of: ["serve", "connect"],
+    of: ["serve", "connect", "status"],
   },
   {
     term: "$XDG_RUNTIME_DIR/ipcauth/ipc.sock",
     meaning: "the socket of a user's own server",
-    of: ["serve", "connect"],
+    of: ["serve", "connect", "status"],
   },
 ];
 

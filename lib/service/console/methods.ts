@@ -11,6 +11,8 @@ import { actingRevocation } from "../../policy/same_identity.ts";
 import type { RevokeReason, User } from "../../policy/types.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import { shellWord } from "../../text/shell_word.ts";
+import type { ListenerStatus } from "../../session/listener_status.ts";
+import type { Method } from "./method.ts";
 import { Params } from "./params.ts";
 import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
@@ -19,6 +21,7 @@ import { configRecord, userRecord } from "./show.ts";
 import { type Accounts, type EditPermission, unknownUser } from "./accounts.ts";
 import { type ConfigChange, configChange } from "./config_change.ts";
 import { authorizeEdit, authorizeWrite } from "./edit_permission.ts";
+import { viewMethods } from "./views.ts";
 import type { EditedUser } from "../../config/edit.ts";
 
 /** What the methods read and change. */
@@ -26,11 +29,16 @@ export interface MethodsOptions {
   readonly liveConfig: LiveConfig;
   readonly accounts: Accounts;
   readonly sessions: {
-    list(): SessionRecord[];
-    get(id: number): SessionRecord | undefined;
+    list(): Promise<SessionRecord[]>;
+    get(id: number): Promise<SessionRecord | undefined>;
     setUser(id: number, user: string): void;
     stats(): Record<string, number>;
+    refusals(): Record<string, number>;
   };
+  /** The server's version, and its host's name. */
+  readonly server: { readonly version: string; readonly host: string };
+  /** The listeners, and whether each accepts connections. */
+  listenerStatuses(): Promise<readonly ListenerStatus[]>;
   /** The listeners in force. */
   listeners(): readonly ListenerConfig[];
   /** Asks the data plane whether a session may go on, by what is on disk now. */
@@ -45,15 +53,6 @@ export interface MethodsOptions {
   logChange(session: number, change: ConfigChange): void;
   /** Logs an error that is a bug of the server. */
   logError(error: unknown): void;
-}
-
-interface Method {
-  /** Whether only an administrator or a trusted peer may call it. */
-  readonly writes: boolean;
-  /** The names of its parameters. */
-  readonly params: readonly string[];
-  /** @returns The result. @throws {RequestError | Failure} The error that is answered instead. */
-  run(params: Params, caller: Caller): unknown;
 }
 
 /** Runs the requests of console sessions. */
@@ -155,9 +154,9 @@ export class ConsoleMethods implements Methods {
         return userRecord(user);
       }),
       "sessions.list": reads([], () => sessions.list()),
-      "sessions.close": writes(["id"], (params) => {
+      "sessions.close": writes(["id"], async (params) => {
         const id = params.count("id");
-        const session = sessions.get(id);
+        const session = await sessions.get(id);
         if (session === undefined) throw notFound(`There is no session ${id}`);
         this.#options.terminate(id);
         return session;
@@ -185,6 +184,7 @@ export class ConsoleMethods implements Methods {
         return { path: config.path };
       }),
       "stats": reads([], () => sessions.stats()),
+      ...viewMethods(this.#options),
     };
   }
 

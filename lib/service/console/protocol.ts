@@ -63,6 +63,52 @@ export interface SessionRecord {
   readonly service: string;
   /** When it began: RFC 3339, UTC. */
   readonly since: string;
+  /** Bytes from and to the peer so far; null where the program has the connection to itself. */
+  readonly bytes_in: number | null;
+  readonly bytes_out: number | null;
+}
+
+/** A listener, as `listeners.list` and `status` answer it. */
+export interface ListenerRecord {
+  /** `unix:PATH` or `tcp:HOST:PORT`. */
+  readonly listener: string;
+  readonly service: string;
+  /** The backend or the program of its service; null for the services that have none. */
+  readonly target: string | null;
+  readonly state: "listening" | "suspended" | "closed";
+  /** Why it accepts no connections, where that is known. */
+  readonly problem: string | null;
+  /** The users and groups (`@NAME`) that it is narrowed to, or null. */
+  readonly allow: readonly string[] | null;
+}
+
+/** What `status` answers. */
+export interface ServerStatus {
+  readonly version: string;
+  readonly host: string;
+  /** The server's process. */
+  readonly pid: number;
+  /** Seconds since the start. */
+  readonly uptime: number;
+  readonly config: {
+    /** The file in force; null for the built-in configuration. */
+    readonly path: string | null;
+    /** Whether the file on disk is the configuration in force. */
+    readonly good: boolean;
+    /** Since when that is so: RFC 3339, UTC. */
+    readonly since: string;
+    /** What is wrong with the file, and the next step; null where it is good. */
+    readonly problem: string | null;
+    readonly hint: string | null;
+  };
+  readonly listeners: readonly ListenerRecord[];
+  /** Open sessions. */
+  readonly sessions: number;
+  /** Connections that were allowed, and denied, since the start. */
+  readonly allowed: number;
+  readonly denied: number;
+  /** The denied ones by reason. */
+  readonly refusals: Readonly<Record<string, number>>;
 }
 
 /** What `access.check` answers. */

@@ -12,7 +12,7 @@ import { EPOLLIN, type Registration, type Watcher } from "../../reactor/reactor.
 import type { Timer } from "../../reactor/timers.ts";
 import type { DataPlaneContext } from "../../session/data_plane_context.ts";
 import type { PlaintextPair } from "../../session/plaintext_pair.ts";
-import type { Session, SessionHandle } from "../../session/session.ts";
+import type { ByteCounts, Session, SessionHandle } from "../../session/session.ts";
 import type { ErrorStream } from "./error_stream.ts";
 import type { ProcessGroupReaper } from "./process_group_reaper.ts";
 
@@ -108,5 +108,9 @@ export class ExecSession implements SessionHandle, Watcher {
 
   kill(): void {
     this.#child.signal(Signal.SIGKILL);
+  }
+
+  bytes(): ByteCounts | null {
+    return this.#pair.bytes();
   }
 }

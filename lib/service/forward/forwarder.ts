@@ -18,7 +18,12 @@ import { type AccountContext, openWithAccount } from "../account_wait.ts";
 import type { DataPlaneContext, RelayContext } from "../../session/data_plane_context.ts";
 import { IdleTimer } from "../../session/idle_timer.ts";
 import type { ClientConnection, Service } from "../../session/service.ts";
-import { byteCounts, type Session, type SessionHandle } from "../../session/session.ts";
+import {
+  type ByteCounts,
+  byteCounts,
+  type Session,
+  type SessionHandle,
+} from "../../session/session.ts";
 import { BackendConnect, connectUnix } from "./backend_connect.ts";
 import { type BackendIdentity, backendIdentity } from "./backend_identity.ts";
 import { BackendTrust } from "./backend_trust.ts";
@@ -149,6 +154,11 @@ class ForwardSession implements SessionHandle, RelayOwner {
 
   terminate(reason: TerminationReason): void {
     this.#relay.abort(reason);
+  }
+
+  bytes(): ByteCounts {
+    const { first, second } = this.#relay.bytes;
+    return { in: first, out: second };
   }
 
   onRelayClosed(outcome: RelayOutcome): void {

@@ -25,6 +25,7 @@ const WORDS: readonly (readonly [word: string, script: ScriptName])[] = [
   ["config", "files"],
   ["gen-key", "files"],
   ["connect", "connect"],
+  ["status", "connect"],
   ["serve", "serve"],
 ];
 

@@ -1,4 +1,4 @@
-/** `connect`, and its threads. */
+/** `connect` and `status`, and their threads. */
 import { parseCommandLine } from "../../../../lib/cli/arguments.ts";
 import { isWorker, start, startThread } from "./start.ts";
 import { nameService, tunnel } from "./threads.ts";
@@ -10,5 +10,6 @@ else {
     signals: () => import("../../../../lib/libc/signals.ts"),
     ids: () => import("../../../../lib/libc/ids.ts"),
     connect: () => import("../../../../lib/cli/connect.ts"),
+    status: () => import("../../../../lib/cli/status.ts"),
   });
 }

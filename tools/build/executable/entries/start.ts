@@ -41,6 +41,7 @@ export function start(
     serve: absent,
     serveCheck: absent,
     connect: absent,
+    status: absent,
     genKey: absent,
     signals: absent,
     ids: absent,
