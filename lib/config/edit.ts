@@ -179,7 +179,7 @@ function requireUser(name: string, config: Config, context: EditContext): User {
 }
 
 /** @throws {Failure} 78 when a listener names the user: without it the configuration were bad. */
-function requireUnnamed(name: string, { listeners, path }: Config): void {
+export function requireUnnamed(name: string, { listeners, path }: Config): void {
   for (const { allow, service, at, ...rest } of listeners ?? []) {
     const key = "keys" in rest ? rest.keys.find(({ user }) => user === name) : undefined;
     const runs = service.kind === "exec" && typeof service.runAs === "object" &&
@@ -214,7 +214,7 @@ function requirePossibleName(
 }
 
 /** @throws {Failure} 64 when root's name and uid would be parted. */
-function requireRootItself(name: string, uid: number, context: EditContext): void {
+export function requireRootItself(name: string, uid: number, context: EditContext): void {
   const problem = rootProblem(name, uid);
   if (problem === null) return;
   const hint = uid === 0
@@ -238,18 +238,22 @@ function requireFreeUid(
   config: Config,
   context: EditContext,
 ): void {
-  if (uid === context.reserved.overflowUid) {
-    throw invalid(
-      `${uid} is the overflow uid: it stands for every uid without a mapping`,
-      commandsOf(context).help,
-    );
-  }
+  requireMappedUid(uid, context);
   const holder = config.access.usersByUid.get(uid);
   if (holder === undefined || holder.name === own) return;
   throw new Failure(`The uid ${uid} is ${holder.name}'s already`, {
     exit: ExitCode.exists,
     hint: commandsOf(context).show(holder.name),
   });
+}
+
+/** @throws {Failure} 64 for the uid that stands for every other one. */
+export function requireMappedUid(uid: number, context: FileContext): void {
+  if (uid !== context.reserved.overflowUid) return;
+  throw invalid(
+    `${uid} is the overflow uid: it stands for every uid without a mapping`,
+    commandsOf(context).help,
+  );
 }
 
 function sameUser(one: NewUser, other: NewUser): boolean {

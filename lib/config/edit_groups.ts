@@ -24,7 +24,7 @@ import {
 } from "./verified_edit.ts";
 
 /** A group that is not in the file yet. */
-type NewGroup = Pick<Group, "name" | "gid" | "localIpcAccess">;
+export type NewGroup = Pick<Group, "name" | "gid" | "localIpcAccess">;
 
 /** What the hints about a value name. */
 const HELP = "ipcauth help groups";
@@ -67,7 +67,7 @@ export function addGroup(text: string, group: NewGroup, context: FileContext): s
 export function removeGroup(text: string, name: string, context: FileContext): string {
   const before = parseConfig(text, context.path, context.reserved, true);
   const { index, group } = requireGroup(name, before, context);
-  requireUnnamed(group, before);
+  requireUnnamedGroup(group, before);
   const groups = before.access.groups.toSpliced(index, 1);
   return verified(new ListText(text, "groups").remove(index), before, groupsOf(groups), context);
 }
@@ -176,7 +176,10 @@ function taken(what: string, name: string, { flags = "" }: FileContext): Failure
 }
 
 /** @throws {Failure} 78 when a list names the group: another group of that name would be meant. */
-function requireUnnamed({ name, gid }: Group, { listeners, path }: Config): void {
+export function requireUnnamedGroup(
+  { name, gid }: NewGroup,
+  { listeners, path }: Config,
+): void {
   for (const { allow } of listeners ?? []) {
     if (allow === null) continue;
     if (!allow.unknownGroups.has(name) && (gid === null || !allow.gids.has(gid))) continue;

@@ -10,7 +10,15 @@
 import { isMap, isScalar, isSeq, type Pair, parseDocument, type YAMLMap, type YAMLSeq } from "yaml";
 import { BYTE_ORDER_MARK, EditableText, type TextRange } from "./editable_text.ts";
 import { type EntryFields, EntryStyle } from "./entry_style.ts";
-import { commaOf, dashOf, keyOf, lastCharacter, lastCharacterOf, rangeOf } from "./yaml_ranges.ts";
+import {
+  commaOf,
+  dashesOf,
+  dashOf,
+  keyOf,
+  lastCharacter,
+  lastCharacterOf,
+  rangeOf,
+} from "./yaml_ranges.ts";
 
 /** A list of mappings in a configuration whose text has been parsed without problems before. */
 export class ListText {
@@ -18,6 +26,8 @@ export class ListText {
   readonly #root: YAMLMap | null;
   readonly #name: string;
   readonly #style: EntryStyle;
+  /** Whether keys are written in quotes, as in JSON: the first one is. */
+  readonly isQuoted: boolean;
 
   /**
    * @param text The content of the file.
@@ -37,7 +47,8 @@ export class ListText {
     const root = isMap(contents) ? contents : null;
     this.#root = listener === null ? root : listenerOf(root, listener);
     const first = root?.items[0]?.key;
-    this.#style = new EntryStyle(isScalar(first) && first.type === "QUOTE_DOUBLE");
+    this.isQuoted = isScalar(first) && first.type === "QUOTE_DOUBLE";
+    this.#style = new EntryStyle(this.isQuoted);
   }
 
   /**
@@ -80,19 +91,61 @@ export class ListText {
     return this.#text.cut([[start, end]]);
   }
 
+  /** How many entries the list has. */
+  get length(): number {
+    return this.#list().items.length;
+  }
+
+  /**
+   * The whole lines of each entry, with the comments behind and between its fields.
+   *
+   * @returns Null for a list in brackets, whose entries need not have lines of their own.
+   */
+  entryLines(): readonly TextRange[] | null {
+    const list = this.#list();
+    if (list.flow) return null;
+    const dashes = dashesOf(list);
+    let next = 0;
+    return list.items.map((_, index) => {
+      const item = this.#item(index);
+      // The last dash before the entry is its own.
+      while (next < dashes.length && dashes[next]! < rangeOf(item)[0]) next++;
+      const start = this.#text.lineStart(dashes[next - 1]!);
+      return [start, this.#text.nextLine(lastCharacter(item))];
+    });
+  }
+
+  /** The text with more entries at the end of the list. @param all At least one. */
+  addAll(all: readonly EntryFields[]): string {
+    const [first, ...rest] = all;
+    const pair = this.#root?.items.find((one) => keyOf(one) === this.#name);
+    const list = pair?.value;
+    if (isSeq(list) && list.items.length > 0 && !list.flow) return this.#addBlock(list, all);
+    const text = this.add(first!);
+    return rest.length === 0 ? text : new ListText(text, this.#name).addAll(rest);
+  }
+
   /** The text with one more entry at the end of the list. */
   add(fields: EntryFields): string {
     const pair = this.#root?.items.find((one) => keyOf(one) === this.#name);
     if (pair === undefined) return this.#addList(fields);
     if (!isSeq(pair.value) || pair.value.items.length === 0) return this.#fillList(pair, fields);
-    const last = pair.value.items.at(-1) as YAMLMap;
     if (pair.value.flow) return this.#addToFlow(pair.value, fields);
-    const indent = this.#text.indentOf(dashOf(pair.value, last));
-    const entry = last.flow === true
-      ? this.#style.flow(fields)
-      : this.#style.block(fields, `${this.#text.newline}${indent}  `);
+    return this.#addBlock(pair.value, [fields]);
+  }
+
+  /** Adds entries after the last one of a list in block style, written as that one is. */
+  #addBlock(list: YAMLSeq, all: readonly EntryFields[]): string {
+    const last = list.items.at(-1) as YAMLMap;
+    const indent = this.#text.indentOf(dashOf(list, last));
     const at = this.#text.lineEnd(lastCharacter(last));
-    return this.#text.replace(at, at, `${this.#text.newline}${indent}- ${entry}`);
+    const entries = all.map((fields) => {
+      const entry = last.flow === true
+        ? this.#style.flow(fields)
+        : this.#style.block(fields, `${this.#text.newline}${indent}  `);
+      return `${this.#text.newline}${indent}- ${entry}`;
+    });
+    return this.#text.replace(at, at, entries.join(""));
   }
 
   /** The text without an entry. @throws {RangeError} When there is no such entry. */

@@ -10,13 +10,18 @@ type Range = readonly [number, number, number];
 
 /** The offset of the dash before an item of a list in block style. */
 export function dashOf(list: YAMLSeq, item: YAMLMap): number {
-  const token = list.srcToken;
   const start = rangeOf(item)[0];
-  const dashes = token?.type !== "block-seq" ? [] : token.items.flatMap((one) => one.start)
-    .filter(({ type, offset }) => type === "seq-item-ind" && offset < start);
-  const last = dashes.at(-1);
+  const last = dashesOf(list).findLast((offset) => offset < start);
   if (last === undefined) throw new RangeError("an item has no dash");
-  return last.offset;
+  return last;
+}
+
+/** The offsets of all dashes of a list in block style, in their order. */
+export function dashesOf({ srcToken }: YAMLSeq): readonly number[] {
+  if (srcToken?.type !== "block-seq") return [];
+  return srcToken.items.flatMap((one) => one.start)
+    .filter(({ type }) => type === "seq-item-ind")
+    .map(({ offset }) => offset);
 }
 
 /** The offset of the comma before an item in brackets or braces; null when there is none. */
