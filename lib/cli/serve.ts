@@ -5,6 +5,7 @@
  */
 import { EventCredit } from "../log/event_credit.ts";
 import { loadHostFacts } from "../config/load.ts";
+import { findUnconfirmed } from "../config/unconfirmed_path.ts";
 import { configPlaces } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import { DEFAULT_DIRECTORY } from "../config/types.ts";
@@ -18,6 +19,7 @@ import { hostsInUse, namesOfFile } from "../dataplane/names_in_use.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import type { ProcessSignals } from "../server/process_signals.ts";
+import { rollBackEvents } from "../service/console/config_change.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
@@ -79,6 +81,11 @@ async function prepare(
   let loaded: { readonly liveConfig: LiveConfig; readonly log: ServerLog } | null = null;
   const dropTo = command.dropTo === null ? null : await identityToDropTo(command.dropTo, names);
   const hostFacts = loadHostFacts(dropTo?.uid ?? environment.uid);
+  // Before it is read: what was not confirmed must not come into force again.
+  const unconfirmed = findUnconfirmed(places);
+  const undone = unconfirmed === null
+    ? null
+    : await (await import("../config/unconfirmed_file.ts")).undoUnconfirmed(unconfirmed, hostFacts);
   const flags = listenerFlags(command);
   const absolute = withAbsolutePaths(environment);
   const inherited = inheritedSockets(environment.variables, Deno.pid);
@@ -87,6 +94,7 @@ async function prepare(
   if (dropTo !== null) refuseRootServices(selection.current);
   const log = new ServerLog(context, liveConfig, dropTo);
   loaded = { liveConfig, log };
+  if (undone !== null) log.audit.record(...rollBackEvents(undone.user, undone, {}));
   await findNames(
     [...namesOfFile(liveConfig.config), ...hostsInUse(selection.current)],
     names,

@@ -6,7 +6,6 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { shellWord } from "../text/shell_word.ts";
 import { groupValues, userValues } from "./config_text.ts";
 import {
   type EditedUser,
@@ -31,7 +30,7 @@ import { looksOf } from "./name_looks.ts";
 import { nameHint, nameProblem, similarity } from "./names.ts";
 import { parseConfig } from "./schema.ts";
 import type { Config } from "./types.ts";
-import { type FileContext, invalid, verified } from "./verified_edit.ts";
+import { commandsOf, type FileContext, invalid, verified } from "./verified_edit.ts";
 
 /** A change of one group. */
 export interface EditedGroup {
@@ -95,7 +94,7 @@ export function editEntries(
   const users = ofKind("user").map(userOf);
   const groups = ofKind("group").map(groupOf);
   checkUsers(users, changed, context);
-  checkGroups(groups, changed, context);
+  checkGroups(groups, changed);
   const listed = (kind: FieldsEntry["kind"]) => before.filter((entry) => entry.kind === kind);
   let edited = editList(text, "users", listEdit(listed("user"), changed, table, "user"));
   edited = editList(edited, "groups", listEdit(listed("group"), changed, table, "group"));
@@ -151,7 +150,7 @@ function requireFields(
     if (known.includes(field)) continue;
     throw invalid(
       `A ${kind} has no field ${JSON.stringify(field)}; the fields are ${known.join(", ")}`,
-      `ipcauth help ${kind}s`,
+      `give it one of them`,
     );
   }
   const uid = Object.hasOwn(set, "uid") ? set.uid : fields.uid;
@@ -185,7 +184,7 @@ function checkUsers(
     if (holder !== undefined) {
       throw new Failure(`The uid ${uid} is ${holder}'s already`, {
         exit: ExitCode.exists,
-        hint: `ipcauth users show ${shellWord(holder)}${context.flags ?? ""}`,
+        hint: commandsOf(context).show(holder),
       });
     }
     note(user);
@@ -196,7 +195,6 @@ function checkUsers(
 function checkGroups(
   groups: readonly NewGroup[],
   changed: ReadonlyMap<string, EntryEdit>,
-  { flags = "" }: EntriesContext,
 ): void {
   const isChanged = ({ name }: NewGroup) => changed.has(entryKey({ kind: "group", name }));
   const holders = new Map<number, string>();
@@ -212,7 +210,7 @@ function checkGroups(
     if (holder !== undefined) {
       throw new Failure(`The gid ${group.gid} is that of the group ${holder} already`, {
         exit: ExitCode.exists,
-        hint: `ipcauth groups show ${shellWord(holder)}${flags}`,
+        hint: `choose another gid, or set that of ${holder} in the same commit`,
       });
     }
     note(group);
@@ -303,10 +301,10 @@ function absent(
   kind: EntryEdit["kind"],
   name: string,
   { path }: Config,
-  { flags = "" }: EntriesContext,
+  context: EntriesContext,
 ): Failure {
   return new Failure(`There is no ${kind} ${JSON.stringify(name)} in ${path}`, {
     exit: ExitCode.data,
-    hint: `ipcauth ${kind}s list${flags}`,
+    hint: kind === "user" ? commandsOf(context).list : "show config",
   });
 }

@@ -26,14 +26,11 @@ export interface EntryEdit {
   readonly set: EntryFields | null;
 }
 
-/** The users and groups that changes are made of. */
-export interface AccessEntries {
+/** The entries of a configuration: its users, then its groups, each in the order of the file. */
+export function entriesOf({ users, groups }: {
   readonly users: readonly Omit<User, "at" | "accessAt">[];
   readonly groups: readonly Omit<Group, "at" | "accessAt">[];
-}
-
-/** The entries of a configuration: its users, then its groups, each in the order of the file. */
-export function entriesOf({ users, groups }: AccessEntries): FieldsEntry[] {
+}): FieldsEntry[] {
   return [
     ...users.map(({ name, uid, gid, localIpcAccess, admin }): FieldsEntry => ({
       kind: "user",

@@ -7,7 +7,7 @@
  * @module
  */
 import { type GroupLookup, withAllowedIds } from "../policy/group_ids.ts";
-import type { Position, User } from "../policy/types.ts";
+import type { Group, Position, User } from "../policy/types.ts";
 import type { ListenerConfig, ServiceConfig } from "./types.ts";
 
 /** What acts with the ids of a user, and where it stands in the file. */
@@ -53,6 +53,22 @@ export function referenceTo(
     }
   }
   return null;
+}
+
+/** Whether {@linkcode referenceTo} asks for the groups of users. */
+export function asksForGroups(listeners: readonly ListenerConfig[]): boolean {
+  return listeners.some(({ service, allow }) => isImpersonating(service) && allow !== null);
+}
+
+/** Whether the `allow` list of a listener names a group of the file: by its name or its gid. */
+export function listsGroup(
+  { name, gid }: Pick<Group, "name" | "gid">,
+  listeners: readonly ListenerConfig[],
+): Position | null {
+  const listener = listeners.find(({ allow }) =>
+    allow !== null && (allow.unknownGroups.has(name) || gid !== null && allow.gids.has(gid))
+  );
+  return listener?.allow?.at ?? null;
 }
 
 function isImpersonating(service: ServiceConfig): boolean {

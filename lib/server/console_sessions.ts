@@ -17,6 +17,7 @@ import { adoptSocket } from "../net/adopted_socket.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { actingRevocation } from "../policy/same_identity.ts";
 import { Accounts } from "../service/console/accounts.ts";
+import { Commits } from "../service/console/commits.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
 import { ConsoleSession } from "../service/console/session.ts";
@@ -45,6 +46,7 @@ export interface ConsoleSessionsOptions {
 export class ConsoleSessions {
   readonly #options: ConsoleSessionsOptions;
   readonly #methods: ConsoleMethods;
+  readonly #commits: Commits;
   readonly #sessions = new Map<number, ConsoleSession | MetricsSession>();
   /** The connection of each, and how many bytes the data plane has sent on it. */
   readonly #sockets = new Map<number, { readonly socket: Socket; readonly greeted: number }>();
@@ -56,8 +58,15 @@ export class ConsoleSessions {
     this.#options = options;
     const { liveConfig, registry, hostFacts, names, post } = options;
     this.#plane = new PlaneLookup(() => post({ kind: "status" }));
+    this.#commits = new Commits({
+      liveConfig,
+      hostFacts,
+      subjectOf: (session) => registry.subjectOf(session),
+      record: (...events) => options.audit.record(...events),
+    });
     this.#methods = new ConsoleMethods({
       liveConfig,
+      commits: this.#commits,
       accounts: new Accounts(liveConfig, hostFacts, names),
       sessions: {
         list: async () => registry.list(this.#bytesOf(await this.#plane.ask())),
@@ -109,6 +118,11 @@ export class ConsoleSessions {
       this.#sockets.delete(id);
       post({ kind: "ended", session: id, bytesIn, bytesOut: bytesOut + greeted, failed });
     });
+  }
+
+  /** Rolls back what is not confirmed, at the end of the server. */
+  close(): Promise<void> {
+    return this.#commits.close();
   }
 
   /** Closes the connection of a session at once. */

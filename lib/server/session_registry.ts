@@ -128,15 +128,15 @@ export class SessionRegistry {
   /** A change that a session has made, as an event. */
   changeOf(session: number, change: ConfigChange): AuditEvent {
     const event = { event: "change", time: Date.now(), session, ...change } as const;
-    return { ...event, ...this.#subjectOf(session) };
+    return { ...event, ...this.subjectOf(session) };
   }
 
   #withSession(event: SessionUpdate): AuditEvent {
-    return { ...event, ...this.#subjectOf(event.session) };
+    return { ...event, ...this.subjectOf(event.session) };
   }
 
   /** The facts of a session that all its lines repeat. */
-  #subjectOf(id: number): Partial<AuditEvent> {
+  subjectOf(id: number): Partial<AuditEvent> {
     const session = this.#open.get(id);
     if (session === undefined) return {};
     const { start: { listener, peer, remote, key }, user } = session;

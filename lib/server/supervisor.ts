@@ -89,6 +89,7 @@ export class Supervisor {
     try {
       return await this.#outcome.promise;
     } finally {
+      await this.#closeConsole();
       // Signals are handled until the log is written: a second one shortens the wait.
       await this.#waitForLog();
       signals.close();
@@ -96,6 +97,15 @@ export class Supervisor {
       manager.close();
       this.#options.names.close();
       this.#dataPlane.close();
+    }
+  }
+
+  /** Rolls back a commit that is not confirmed: no client can confirm it any more. */
+  async #closeConsole(): Promise<void> {
+    try {
+      await (await this.#console)?.close();
+    } catch (error) {
+      this.#recordError(error);
     }
   }
 
@@ -262,6 +272,8 @@ export class Supervisor {
     const forced = this.#stopSignals > 1;
     if (forced) this.#forced.resolve();
     this.#options.manager.stopping();
+    // At once, so that a process that is killed meanwhile has done it.
+    void this.#closeConsole();
     const grace = forced ? 0 : this.#options.liveConfig.config.limits.grace;
     this.#dataPlane.post({ kind: "stop", grace });
     const timer = setTimeout(

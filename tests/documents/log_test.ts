@@ -105,7 +105,8 @@ Deno.test("docs/log.md: the events are those of the code", () => {
 
 /** A change that session 1 has made. */
 function changeOf(registry: SessionRegistry): AuditEvent {
-  return registry.changeOf(1, { what: "user alice admin", old: "false", new: "true" });
+  const change = { what: "user alice admin", old: "false", new: "true" };
+  return registry.changeOf(1, { ...change, reason: "unconfirmed" });
 }
 
 Deno.test("docs/log.md: a change has the fields that its row names", () => {
@@ -134,6 +135,7 @@ Deno.test("docs/log.md: the reasons are those of the code", () => {
   assertEquals(firstColumn("Reasons of `allow`"), union("AllowRule"));
   assertEquals(firstColumn("Reasons of `deny` and `revoke`"), union("RevokeReason"));
   assertEquals(firstColumn("Reasons of `close`"), union("CloseReason"));
+  assertEquals(firstColumn("Reasons of `change`"), union("ChangeReason"));
   const outcomes = /readonly outcome: ([^;]*"bad-config"[^;]*);/.exec(SOURCE)![1]!;
   assertEquals(firstColumn("Reasons of `reload`"), names(outcomes.replaceAll('"', "`")).toSorted());
 });

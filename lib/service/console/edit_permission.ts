@@ -7,7 +7,8 @@
  * @module
  */
 import type { EditedUser } from "../../config/edit.ts";
-import { referenceTo, type UserGroups } from "../../config/user_references.ts";
+import type { EditedGroup } from "../../config/edit_entries.ts";
+import { listsGroup, referenceTo, type UserGroups } from "../../config/user_references.ts";
 import type { Config, ListenerConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
 import type { AccessTable } from "../../policy/types.ts";
@@ -88,6 +89,42 @@ export function authorizeEdit(
 /** What a trusted peer types at the console. */
 function trustedHint(command: string): string {
   return `a trusted peer, such as root, may type: ${command}`;
+}
+
+/**
+ * Checks that a caller may make a change of a group. As with users, an administrator says which
+ * groups get in, and not which gid a name means where a listener lists it.
+ *
+ * @param config The file as it is now, while no other writer can change it.
+ * @throws {RequestError} Permission denied.
+ */
+export function authorizeGroupEdit(
+  caller: Caller,
+  { verb, group, field }: EditedGroup,
+  config: Config,
+  { listeners }: Pick<EditPermissionOptions, "listeners">,
+): void {
+  authorizeWrite(caller, config.access);
+  if (caller.trusted) return;
+  const line = `aaa authentication groups group ${group.name}`;
+  if (verb === "set") {
+    if (field !== "gid") return;
+    throw denied(
+      "only a trusted peer may change a gid: an administrator is not root",
+      trustedHint(`config, ${line} gid GID, commit`),
+    );
+  }
+  const hint = trustedHint(`config, ${verb === "add" ? "" : "no "}${line}, commit`);
+  if (verb === "add" && group.gid === 0) {
+    throw denied("only a trusted peer may add a group with gid 0", hint);
+  }
+  const at = listsGroup(group, [...config.listeners ?? [], ...listeners]);
+  if (at === null) return;
+  throw denied(
+    `only a trusted peer may ${verb} the group ${group.name}, which a listener names ` +
+      `(${config.path ?? "the command line"}:${at.line}:${at.column})`,
+    hint,
+  );
 }
 
 function denied(what: string, hint: string): RequestError {

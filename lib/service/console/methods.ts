@@ -20,14 +20,18 @@ import type { Caller, Methods } from "./session.ts";
 import { configRecord, userRecord } from "./show.ts";
 import { type Accounts, type EditPermission, unknownUser } from "./accounts.ts";
 import { type ConfigChange, configChange } from "./config_change.ts";
-import { authorizeEdit, authorizeWrite } from "./edit_permission.ts";
 import { viewMethods } from "./views.ts";
+import { type CommitPermission, type Commits, lockout } from "./commits.ts";
+import { COMMIT_PARAMS, type CommitRequest, readCommit } from "./commit_params.ts";
+import { authorizeEdit, authorizeGroupEdit, authorizeWrite } from "./edit_permission.ts";
 import type { EditedUser } from "../../config/edit.ts";
+import { asksForGroups } from "../../config/user_references.ts";
 
 /** What the methods read and change. */
 export interface MethodsOptions {
   readonly liveConfig: LiveConfig;
   readonly accounts: Accounts;
+  readonly commits: Commits;
   readonly sessions: {
     list(): Promise<SessionRecord[]>;
     get(id: number): Promise<SessionRecord | undefined>;
@@ -111,7 +115,7 @@ export class ConsoleMethods implements Methods {
   }
 
   #methods(): Record<string, Method> {
-    const { liveConfig, sessions, accounts } = this.#options;
+    const { liveConfig, sessions, accounts, commits } = this.#options;
     const reads = (params: string[], run: Method["run"]): Method => ({
       writes: false,
       params,
@@ -125,11 +129,12 @@ export class ConsoleMethods implements Methods {
     return {
       "users.list": reads([], () => liveConfig.config.access.users.map(userRecord)),
       "users.get": reads(["name"], (params) => userRecord(this.#user(params.text("name")))),
-      "users.set": writes(["name", "field", "value"], async (params, caller) => {
+      "users.set": writes(["name", "field", "value", "keep_access"], async (params, caller) => {
         const { name } = this.#user(params.text("name"));
         const [field, value] = [params.text("field"), params.value("value")];
+        const keeps = params.flag("keep_access");
         const set = (permission: EditPermission) => accounts.set(name, field, value, permission);
-        await this.#edit(caller, null, set, value);
+        await this.#edit(caller, null, set, { value, keeps });
         return this.#written(name);
       }),
       "users.add": writes(
@@ -147,9 +152,11 @@ export class ConsoleMethods implements Methods {
           return this.#written(name);
         },
       ),
-      "users.remove": writes(["name"], async (params, caller) => {
+      "users.remove": writes(["name", "keep_access"], async (params, caller) => {
         const user = this.#user(params.text("name"));
-        await this.#edit(caller, user.uid, (permission) => accounts.remove(user.name, permission));
+        const keeps = params.flag("keep_access");
+        const remove = (permission: EditPermission) => accounts.remove(user.name, permission);
+        await this.#edit(caller, user.uid, remove, { value: null, keeps });
         await liveConfig.settle();
         return userRecord(user);
       }),
@@ -170,6 +177,12 @@ export class ConsoleMethods implements Methods {
           : accounts.checkName(params.text("name"));
       }),
       "config.show": reads([], () => configRecord(liveConfig, (name) => accounts.gidOf(name))),
+      "config.entries": reads([], () => commits.draft()),
+      "config.commit": writes(COMMIT_PARAMS, async (params, caller) => {
+        const request = readCommit(params);
+        return await commits.commit(request, caller, await this.#commitPermission(request, caller));
+      }),
+      "config.confirm": writes([], (_, caller) => commits.confirm(caller)),
       "config.reload": writes([], () => {
         // `call` has read the file already; what is left is to answer with the outcome.
         const { problem, config } = liveConfig;
@@ -224,12 +237,13 @@ export class ConsoleMethods implements Methods {
    *
    * @param uid The uid of the user to be added or removed; null for other edits.
    * @param value The value that a field is set to; null for other edits.
+   * @param keeps Whether an edit is refused that would refuse the caller.
    */
   async #edit(
     caller: Caller,
     uid: number | null,
     run: (permission: EditPermission) => Promise<void>,
-    value: string | null = null,
+    { value, keeps }: { readonly value: string | null; readonly keeps: boolean } = ADDED,
   ): Promise<void> {
     const { confirm, authorize } = await this.#permissionOf(caller, uid);
     const authorized: EditedUser[] = [];
@@ -237,6 +251,7 @@ export class ConsoleMethods implements Methods {
       confirm,
       authorize: (edited, config) => {
         authorize(edited, config);
+        if (keeps && refusesCaller(caller, edited, value)) throw lockout(edited.user.name);
         authorized.push(edited);
       },
     });
@@ -254,13 +269,7 @@ export class ConsoleMethods implements Methods {
     const { accounts, listeners } = this.#options;
     const groups = caller.trusted || uid === null ? null : await accounts.groupsOf(uid);
     return {
-      confirm: async () => {
-        if (await this.confirm(caller)) return;
-        throw new RequestError(
-          RpcCode.permissionDenied,
-          "Permission denied: the session has ended",
-        );
-      },
+      confirm: () => this.#requireSession(caller),
       authorize: (edited, config) =>
         authorizeEdit(caller, edited, config, {
           listeners: listeners(),
@@ -269,6 +278,40 @@ export class ConsoleMethods implements Methods {
           groups: edited.user.uid === uid ? groups : null,
         }),
     };
+  }
+
+  /** The same for a commit: the groups of a user are asked for only where a rule needs them. */
+  async #commitPermission(
+    { changes }: CommitRequest,
+    caller: Caller,
+  ): Promise<CommitPermission> {
+    const { accounts, listeners, liveConfig: { config } } = this.#options;
+    const groups = new Map<number, readonly number[] | null>();
+    if (!caller.trusted && asksForGroups([...config.listeners ?? [], ...listeners()])) {
+      const uids = changes.flatMap(({ kind, name, set }) => {
+        const uid = set?.uid ?? config.access.usersByName.get(name)?.uid;
+        return kind === "user" && typeof uid === "number" ? [uid] : [];
+      });
+      const found = await Promise.all(uids.map((uid) => accounts.groupsOf(uid)));
+      uids.forEach((uid, index) => groups.set(uid, found[index]!));
+    }
+    return {
+      confirm: () => this.#requireSession(caller),
+      authorizeUser: (edited, file) =>
+        authorizeEdit(caller, edited, file, {
+          listeners: listeners(),
+          gidOf: (name) => accounts.gidOf(name),
+          groups: groups.get(edited.user.uid) ?? null,
+        }),
+      authorizeGroup: (edited, file) =>
+        authorizeGroupEdit(caller, edited, file, { listeners: listeners() }),
+    };
+  }
+
+  /** @throws {RequestError} Permission denied, when the session of a caller has ended. */
+  async #requireSession(caller: Caller): Promise<void> {
+    if (await this.confirm(caller)) return;
+    throw new RequestError(RpcCode.permissionDenied, "Permission denied: the session has ended");
   }
 
   /** @throws {RequestError} Not found. */
@@ -284,6 +327,21 @@ export class ConsoleMethods implements Methods {
     await this.#options.liveConfig.settle();
     return userRecord(this.#user(name));
   }
+}
+
+/** An edit that sets no field and cannot refuse its author. */
+const ADDED = { value: null, keeps: false };
+
+/** Whether a change would refuse the user that its caller acts as. */
+function refusesCaller(
+  { actsAs }: Caller,
+  { verb, user, field }: EditedUser,
+  value: string | null,
+): boolean {
+  if (actsAs === null || user.name !== actsAs.name) return false;
+  if (verb === "remove") return true;
+  return field === "local_ipc_access" && value === "false" ||
+    field === "uid" && value !== String(actsAs.uid);
 }
 
 function notFound(message: string): RequestError {

@@ -63,6 +63,13 @@ export class Params {
     return value;
   }
 
+  /** An array, whose items the caller reads. */
+  list(name: string): readonly unknown[] {
+    const value = this.#values[name];
+    if (!Array.isArray(value)) throw invalid(`"${name}" is an array`);
+    return value;
+  }
+
   /** True or false; false where it is left out. */
   flag(name: string): boolean {
     const value = this.#values[name];

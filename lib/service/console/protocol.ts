@@ -21,6 +21,8 @@ export const RpcCode = {
   permissionDenied: -32001,
   invalidValue: -32002,
   notFound: -32003,
+  lockout: -32004,
+  conflict: -32005,
 } as const;
 
 /** The parameters of the notification `welcome`, the first line a console sends. */
@@ -49,6 +51,39 @@ export interface UserRecord {
   readonly gid: number | null;
   readonly local_ipc_access: boolean;
   readonly admin: boolean;
+}
+
+/** A group, as `config.entries` answers it. */
+export interface GroupRecord {
+  readonly name: string;
+  readonly gid: number | null;
+  readonly local_ipc_access: boolean;
+}
+
+/** A commit that is rolled back unless it is confirmed. */
+export interface UnconfirmedRecord {
+  /** The user that has made it. */
+  readonly user: string;
+  /** The time that is left, in seconds. */
+  readonly seconds: number;
+}
+
+/** What `config.entries` answers: what a draft of changes begins with. */
+export interface DraftRecord {
+  /** Stands for the configuration, as long as it means the same. */
+  readonly base: string;
+  readonly users: readonly UserRecord[];
+  readonly groups: readonly GroupRecord[];
+  readonly unconfirmed: UnconfirmedRecord | null;
+}
+
+/** What `config.commit` answers. */
+export interface CommitRecord {
+  /** The base of the configuration after the commit. */
+  readonly base: string;
+  /** Whether it has changed anything; of a check, whether it would. */
+  readonly changed: boolean;
+  readonly unconfirmed: UnconfirmedRecord | null;
 }
 
 /** A session, as the `sessions` methods answer it. */

@@ -8,12 +8,17 @@ import type { LiveConfig } from "../../config/live_config.ts";
 import type { ListenerConfig } from "../../config/types.ts";
 import { octalMode } from "../../files/permissions.ts";
 import type { GroupLookup } from "../../policy/group_ids.ts";
-import type { User } from "../../policy/types.ts";
-import type { UserRecord } from "./protocol.ts";
+import type { Group, User } from "../../policy/types.ts";
+import type { GroupRecord, UserRecord } from "./protocol.ts";
 
 /** A user in the shape of the API, whose names are those of the configuration file. */
 export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): UserRecord {
   return { name, uid, gid, local_ipc_access: localIpcAccess, admin };
+}
+
+/** A group in the shape of the API, as the file has it. */
+export function groupRecord({ name, gid, localIpcAccess }: Group): GroupRecord {
+  return { name, gid, local_ipc_access: localIpcAccess };
 }
 
 /**
