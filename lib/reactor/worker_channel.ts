@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MessageChannel } from "node:worker_threads";
 import { EventFd } from "../libc/event_fd.ts";
 import type { WorkerThread } from "./worker_thread.ts";
 
@@ -58,6 +57,6 @@ export class WorkerChannel<Options, Command, Event> {
       options,
       eventFd: this.#eventFd.descriptor.duplicate().release(),
     };
-    worker.postMessage(start, [this.#channel.port2 as unknown as Transferable]);
+    worker.postMessage(start, [this.#channel.port2]);
   }
 }
