@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The threads of the program, beside the main thread. */
+export type ThreadName = "data plane" | "name service" | "tunnel";
+
 /** A thread that is loading, or waiting for its options. */
 export interface WorkerThread {
   /** How messages name it. */
@@ -20,10 +23,7 @@ export interface WorkerThread {
  * @param self The program's own module, which runs the thread named so when it is started as a
  * Worker.
  */
-export function startWorker(
-  self: string,
-  name: "data plane" | "name service" | "tunnel",
-): WorkerThread {
+export function startWorker(self: string, name: ThreadName): WorkerThread {
   const worker = new Worker(self, { type: "module", name });
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();

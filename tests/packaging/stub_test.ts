@@ -22,29 +22,29 @@ const CONFIG: ProbeConfig = {
       word: "",
       needsOperand: false,
       needsProc: false,
-      flags: ["run", "--whole"],
-      script: "data:,whole",
+      argv: ["run", "--whole", "data:,load"],
+      scripts: ["whole", "thread", ""],
     },
     {
       word: "run-as",
       needsOperand: true,
       needsProc: false,
-      flags: ["run", "--run-as"],
-      script: "data:,run-as",
+      argv: ["run", "--run-as", "data:,load"],
+      scripts: ["run-as"],
     },
     {
       word: "--version",
       needsOperand: false,
       needsProc: false,
-      flags: ["run"],
-      script: "data:,version",
+      argv: ["run", "data:,load"],
+      scripts: [],
     },
     {
       word: "long",
       needsOperand: false,
       needsProc: true,
-      flags: ["run"],
-      script: `data:,${"x".repeat(300_000)}`,
+      argv: ["run", "data:,load"],
+      scripts: ["x".repeat(300_000), "thread"],
     },
   ],
 };
@@ -84,10 +84,11 @@ function expected({ argv, variables }: Start): { argv: string[]; variables: stri
     if (name !== undefined) names.push(name);
     kept.push(name === undefined ? variable : `IPCAUTH_KEEP_${variable}`);
   }
-  // The flags and the script, two variables and the settings, made an even number of words.
-  const growth = payload.flags.length + 1 + 2 + settings.length + (words.length === 0 ? 1 : 0);
+  // The arguments, two variables and the settings, made an even number of words.
+  const added = [...payload.argv, ...payload.scripts];
+  const growth = added.length + 2 + settings.length + (words.length === 0 ? 1 : 0);
   return {
-    argv: ["ipcauth", ...payload.flags, payload.script, ...words.slice(1)],
+    argv: ["ipcauth", ...added, ...words.slice(1)],
     variables: [
       ...[...kept, `IPCAUTH_KEEP=${names.join(" ")}`, `IPCAUTH_FILE_LIMIT=${SOFT_LIMIT}`],
       ...[...settings, ...(growth % 2 === 1 ? [settings[0]!] : [])],

@@ -15,7 +15,8 @@ import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import { type Commit, readCommit } from "./commit.ts";
 import denort from "./denort.json" with { type: "json" };
 import { type Machine, machineOf } from "./elf.ts";
-import { scriptModule } from "./executable/scripts.ts";
+import { loaderModule } from "./executable/loader.ts";
+import { buildScripts } from "./executable/scripts.ts";
 import { HEAP_FLAG } from "./launcher.ts";
 import { billOfMaterials, denortRuntime, sha256 } from "../packaging/sbom.ts";
 import { DIST, ROOT } from "./root.ts";
@@ -87,7 +88,8 @@ export async function compile(
   const work = await Deno.makeTempDir({ dir: dirname(output), prefix: ".compile-" });
   try {
     const script = join(work, "ipcauth.js");
-    await Deno.writeTextFile(script, await scriptModule("whole", from, work));
+    const { whole } = await buildScripts(from, work);
+    await Deno.writeTextFile(script, loaderModule(whole));
     await Deno.utime(script, from.time, from.time);
     // `deno compile` stores this name in the executable, so it is the same for every build.
     const made = join(work, basename(output));

@@ -7,7 +7,8 @@ import { RUN_AS, RUN_INFO, RUN_PROGRAM } from "../launcher.ts";
 import { RUNTIME_VARIABLES } from "../runtime_variables.ts";
 import { compileStub } from "./compile_stub.ts";
 import { graft } from "./graft.ts";
-import { scriptModule, type ScriptName, scriptUrl } from "./scripts.ts";
+import { loaderUrl } from "./loader.ts";
+import { buildScripts, type ScriptName } from "./scripts.ts";
 import type { Payload } from "./stub_config.ts";
 
 /** The first arguments that select a script. Other arguments, or none, select `whole`. */
@@ -39,22 +40,17 @@ const FLAGS: Readonly<Record<ScriptName, string>> = {
   serve: RUN_PROGRAM,
 };
 
-/** Builds all scripts. */
+/** Builds all scripts, and what selects each. */
 export async function buildPayloads(from: Commit, work: string): Promise<readonly Payload[]> {
-  const names = Object.keys(FLAGS) as ScriptName[];
-  const scripts = Object.fromEntries(
-    await Promise.all(
-      names.map(async (name) => [name, scriptUrl(await scriptModule(name, from, work))]),
-    ),
-  );
+  const scripts = await buildScripts(from, work);
   const payload = (word: string, name: ScriptName): Payload => ({
     word,
     // Without a user it is a usage error, which the whole program reports.
     needsOperand: name === "run_as",
     // These use neither Node's compatibility layer nor Workers.
     needsProc: name !== "run_as" && name !== "info" && !["users", "groups"].includes(word),
-    flags: FLAGS[name].split(" "),
-    script: scripts[name],
+    argv: [...FLAGS[name].split(" "), loaderUrl([...scripts[name].keys()])],
+    scripts: [...scripts[name].values()],
   });
   return [payload("", "whole"), ...WORDS.map(([word, name]) => payload(word, name))];
 }

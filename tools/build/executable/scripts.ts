@@ -1,59 +1,87 @@
 /**
- * The scripts of the executable: one for each group of commands, because the time to start grows
- * with the text that is read.
+ * The scripts of the executable: one for each group of commands, for each kind of thread, and for a
+ * library that few commands use. The time to start grows with the text that V8 reads (27 µs a KB).
  *
- * A script is a `data:` URL (RFC 2397) of a module with one long string, which it evaluates. The
- * runtime reads a module with a parser of its own before V8 does, which takes three times as long;
- * in the string, only V8 reads the program.
+ * A script is the text of a function, which the loader calls (`loader.ts`).
  */
 import { fromFileUrl, join } from "@std/path";
+import type { ThreadName } from "../../../lib/reactor/worker_thread.ts";
 import { type Commit, withCommit } from "../commit.ts";
 import { withoutProcess } from "../node_require.ts";
 import { runProgram } from "../run_program.ts";
 import { ROOT } from "../root.ts";
 
-/** The scripts, each named after its module in `entries/`. */
+/** The scripts of commands, each named after its module in `entries/`. */
 export type ScriptName = "whole" | "info" | "run_as" | "files" | "connect" | "serve";
 
-const ENTRIES = fromFileUrl(new URL("entries/", import.meta.url));
+/** The other scripts that one of these needs. */
+type PartName = ThreadName | "yaml";
 
-/**
- * What a script gets instead of `require`. A module of Node is loaded when a value of it is used,
- * because the start of Node's compatibility layer takes longer than the rest of the program's.
- * Functions of `process` are methods; other modules hold classes, which are passed as they are.
- */
-const LAZY_BUILTIN = `(name) => new Proxy({}, {
-  get(_, key) {
-    const module = globalThis.process.getBuiltinModule(name);
-    const value = module[key];
-    return name === "node:process" && typeof value === "function" ? value.bind(module) : value;
-  },
-})`;
+/** What the script of a command needs beside itself: those of its threads and libraries. */
+const PARTS: Readonly<Record<ScriptName, readonly PartName[]>> = {
+  whole: ["data plane", "name service", "tunnel", "yaml"],
+  info: [],
+  run_as: [],
+  files: ["yaml"],
+  connect: ["name service", "tunnel", "yaml"],
+  serve: ["data plane", "name service", "yaml"],
+};
+
+const ENTRIES = fromFileUrl(new URL("entries/", import.meta.url));
 
 /** The variables that turn on the debugging output of the package `yaml`. */
 const YAML_DEBUGGING = /(?<![\w$])[\w$]+\.env\.LOG_(?:TOKENS|STREAM)\b/g;
 
+/** The script of a command, and behind it those that it needs, by their names. */
+export type ScriptSet = ReadonlyMap<string, string>;
+
 /**
- * Builds the module of a script.
+ * Builds the scripts of all commands.
  *
  * @param work A directory for what the bundler writes.
- * @returns Its text.
  * @throws {Error} With the bundler's message.
  */
-export async function scriptModule(name: ScriptName, from: Commit, work: string): Promise<string> {
-  const output = join(work, `${name}.cjs`);
-  const argv = ["bundle", "--quiet", "--minify", "--format=cjs", "--output", output];
-  await runProgram(Deno.execPath(), [...argv, join(ENTRIES, `${name}.ts`)], ROOT);
-  const text = withCommit(withoutProcess(await Deno.readTextFile(output)), from.hash)
-    .replaceAll(YAML_DEBUGGING, "void 0");
-  if (!text.includes(`commit:"${from.hash}"`)) throw new Error("a script has no commit");
-  // Throws where the text is no JavaScript, which would be seen only when a script is run.
-  new Function("require", "scriptUrl", text);
-  const program = `(function(require,scriptUrl){${text}})`;
-  return `(0,eval)(${JSON.stringify(program)})(${LAZY_BUILTIN},import.meta.url);\n`;
+export async function buildScripts(
+  from: Commit,
+  work: string,
+): Promise<Readonly<Record<ScriptName, ScriptSet>>> {
+  const commands = Object.keys(PARTS) as ScriptName[];
+  const names = [...new Set([...commands, ...Object.values(PARTS).flat()])];
+  const texts = new Map(
+    await Promise.all(names.map(async (name) => [name, await script(name, work)] as const)),
+  );
+  const ofCommand = (name: ScriptName): ScriptSet => {
+    const text = texts.get(name)!;
+    const stamped = withCommit(text, from.hash);
+    if (!stamped.includes(`commit:"${from.hash}"`)) throw new Error("a script has no commit");
+    const parts = PARTS[name].map((part) => [part, texts.get(part)!] as const);
+    return new Map([[name, stamped], ...parts]);
+  };
+  return Object.fromEntries(commands.map((name) => [name, ofCommand(name)])) as Record<
+    ScriptName,
+    ScriptSet
+  >;
 }
 
-/** A module as a `data:` URL. */
-export function scriptUrl(module: string): string {
-  return `data:text/javascript;base64,${new TextEncoder().encode(module).toBase64()}`;
+/** Builds a script. */
+async function script(name: ScriptName | PartName, work: string): Promise<string> {
+  const file = name.replace(" ", "_");
+  const output = join(work, `${file}.cjs`);
+  const flags = ["--quiet", "--minify", "--format=cjs", ...name === "yaml" ? [] : EXTERNAL];
+  await runProgram(
+    Deno.execPath(),
+    ["bundle", ...flags, "--output", output, join(ENTRIES, `${file}.ts`)],
+    ROOT,
+  );
+  const body = withoutProcess(await Deno.readTextFile(output)).replaceAll(YAML_DEBUGGING, "void 0");
+  const text = `(function(require,scriptUrl,argv,module){${body}})`;
+  // Throws where the text is no JavaScript, which would be seen only when a script is run.
+  new Function(`return ${text}`);
+  // V8 keeps other texts with two bytes a character, and the stub ends one at a zero byte.
+  // deno-lint-ignore no-control-regex
+  if (!/^[\x01-\x7f]*$/.test(text)) throw new Error(`the script ${name} is not ASCII`);
+  return text;
 }
+
+/** Scripts get these by `require`. */
+const EXTERNAL = ["--external", "yaml"];

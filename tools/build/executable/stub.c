@@ -4,9 +4,10 @@
  * runtime its arguments and an environment in which no variable of the caller configures it, and
  * jumps to the runtime's own entry. It uses no library, writes no file, and has no state.
  *
- *   before   argv  ipcauth ARG...                      envp  caller's variables
- *   after    argv  ipcauth run FLAG... data:... ARG... envp  caller's variables, those that the
- *                                                            runtime obeys with a prefix; settings
+ *   before   argv  ipcauth ARG...
+ *            envp  caller's variables
+ *   after    argv  ipcauth run FLAG... data:... SCRIPT... ARG...
+ *            envp  caller's variables, those that the runtime obeys with a prefix; settings
  *
  * docs/executable.md explains each step. The layout of `struct config` is written by
  * stub_config.ts.
@@ -21,8 +22,8 @@ struct payload {
   i64 word;          /* string: the first argument that selects it; empty for the first payload */
   i64 needs_operand; /* 1: only where the second argument does not begin with "-" */
   i64 needs_proc;    /* 1: the runtime would panic without /proc */
-  i64 flags;         /* list: the runtime's arguments before the script */
-  i64 script;        /* string: a data: URL (RFC 2397) */
+  i64 argv;          /* list: the runtime's arguments before the scripts */
+  i64 scripts;       /* array: offsets of strings, and zero; the arguments before the caller's */
 };
 struct config {
   i64 entry;   /* the runtime's own entry point */
@@ -36,6 +37,7 @@ struct config {
 extern const struct config config __attribute__((visibility("hidden")));
 
 #define TEXT(offset) ((const char *)&config + (offset))
+#define OFFSETS(offset) ((const i64 *)TEXT(offset))
 #define PREFIX "IPCAUTH_KEEP_"
 #define LIST "IPCAUTH_KEEP"
 #define FILE_LIMIT "IPCAUTH_FILE_LIMIT"
@@ -335,8 +337,11 @@ __attribute__((used, visibility("hidden"))) u64 measure(const u64 *stack) {
   check_directory(start.argc, start.argv);
   const struct payload *payload = select_payload(start.argc, start.argv);
   check_system(start.argc, start.argv, payload);
-  /* The flags and the script; the two variables of the stub, and the settings. */
-  const u64 words = count_of(TEXT(payload->flags)) + 1 + 2 + count_of(TEXT(config.settings)) +
+  u64 scripts = 0;
+  while (OFFSETS(payload->scripts)[scripts]) scripts++;
+  /* The arguments; the two variables of the stub, and the settings. */
+  const u64 words = count_of(TEXT(payload->argv)) + scripts + 2 +
+                    count_of(TEXT(config.settings)) +
                     (start.argc == 0); /* it gets a name nevertheless */
   return (8 * words + 15) & ~15UL;
 }
@@ -381,8 +386,8 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
 
   u64 *end = new + 1;
   *end++ = (u64) "ipcauth"; /* the runtime would behave as another program for some names */
-  end = append_list(end, TEXT(payload->flags));
-  *end++ = (u64)TEXT(payload->script);
+  end = append_list(end, TEXT(payload->argv));
+  for (const i64 *one = OFFSETS(payload->scripts); *one; one++) *end++ = (u64)TEXT(*one);
   for (u64 i = 1; i < start.argc; i++) *end++ = (u64)start.argv[i];
   new[0] = (u64)(end - new - 1);
   *end++ = 0;

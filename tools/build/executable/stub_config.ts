@@ -8,10 +8,10 @@ export interface Payload {
   readonly needsOperand: boolean;
   /** Whether the runtime needs `/proc` for it. */
   readonly needsProc: boolean;
-  /** The runtime's arguments before the script. */
-  readonly flags: readonly string[];
-  /** A `data:` URL. */
-  readonly script: string;
+  /** The runtime's arguments before the scripts: its flags, and the loader. */
+  readonly argv: readonly string[];
+  /** The runtime's next arguments, before the caller's. */
+  readonly scripts: readonly string[];
 }
 
 /** Everything that the stub reads. */
@@ -40,9 +40,12 @@ const PAYLOAD_WORDS = 5;
  */
 export function encodeStubConfig(config: StubConfig, address: number): Uint8Array {
   const { payloads } = config;
-  const head = WORD_BYTES * (HEAD_WORDS + PAYLOAD_WORDS * payloads.length);
+  const tables = HEAD_WORDS + PAYLOAD_WORDS * payloads.length;
+  const head = WORD_BYTES * payloads.reduce((sum, one) => sum + one.scripts.length + 1, tables);
   const strings = new StringPool(head);
   const settings = Object.entries(config.settings).map(([name, value]) => `${name}=${value}`);
+  // For each payload, the offsets of its scripts, and zero.
+  const offsets: number[] = [];
   const words = [
     config.entry - address,
     config.environ - address,
@@ -50,13 +53,18 @@ export function encodeStubConfig(config: StubConfig, address: number): Uint8Arra
     strings.list(settings),
     strings.list(config.valued),
     payloads.length,
-    ...payloads.flatMap(({ word, needsOperand, needsProc, flags, script }) => [
-      strings.string(word),
-      needsOperand ? 1 : 0,
-      needsProc ? 1 : 0,
-      strings.list(flags),
-      strings.string(script),
-    ]),
+    ...payloads.flatMap(({ word, needsOperand, needsProc, argv, scripts }) => {
+      const table = WORD_BYTES * (tables + offsets.length);
+      offsets.push(...scripts.map((script) => strings.string(script)), 0);
+      return [
+        strings.string(word),
+        needsOperand ? 1 : 0,
+        needsProc ? 1 : 0,
+        strings.list(argv),
+        table,
+      ];
+    }),
+    ...offsets,
   ];
   const bytes = new Uint8Array(head + strings.length);
   const view = new DataView(bytes.buffer);

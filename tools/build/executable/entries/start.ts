@@ -1,19 +1,13 @@
 /** Starts the program in one of the executable's scripts. */
 import { run } from "../../../../lib/cli/app.ts";
 import type { CommandModules } from "../../../../lib/cli/command_modules.ts";
-import type { Thread } from "./threads.ts";
 import type { Invocation } from "../../../../lib/cli/command_line.ts";
 
-/** The address of the script, which `scripts.ts` passes to it: Workers are started from it. */
+/** The address of the loader (`loader.ts`), from which Workers are started. */
 declare const scriptUrl: string;
 
-/** Whether the script runs as a Worker. */
-export const isWorker = "WorkerGlobalScope" in globalThis;
-
-/** Runs the thread that the Worker's name says. @param threads By their names. */
-export function startThread(threads: Readonly<Record<string, Thread>>): void {
-  void threads[self.name]!().then((run) => run());
-}
+/** The caller's arguments. */
+declare const argv: readonly string[];
 
 /** Stands for the modules of commands that a script does not contain. */
 function absent(): never {
@@ -46,6 +40,6 @@ export function start(
     signals: absent,
     ids: absent,
   };
-  const options = { argv: Deno.args, self: scriptUrl, parse, modules: { ...others, ...modules } };
+  const options = { argv, self: scriptUrl, parse, modules: { ...others, ...modules } };
   void run(options).then((code) => Deno.exit(code));
 }

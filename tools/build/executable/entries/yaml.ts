@@ -1,0 +1,2 @@
+/** The package `yaml`, which edits configurations. */
+export * from "yaml";
