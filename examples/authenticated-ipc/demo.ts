@@ -22,13 +22,17 @@ async function prepare(demo: Demo): Promise<void> {
 
 /** Runs a console in the terminal. */
 async function runInteractive(demo: Demo): Promise<void> {
-  printHeading("You are root at the console. Lines to try:");
+  printHeading("In another terminal, as root, be alice and bob:");
+  print(
+    `  export IPCAUTH_CONFIG=${demo.path("config.yaml")}\n` +
+      `  export IPCAUTH_PATH=${demo.path("ipc.sock")} PATH=${demo.path("bin")}:$PATH\n` +
+      `  ipcauth run-as ${ALICE} -- ipcauth connect\n` +
+      `  ipcauth run-as ${BOB} -- ipcauth connect\n`,
+  );
+  printHeading("Here you are root at the console. Lines to try:");
   print(
     "  show users\n  show running-config aaa authentication users user alice\n" +
-      "  set user alice local_ipc_access true\n  who\n  help\n  exit\n" +
-      "And in another terminal, as root:\n" +
-      `  export IPCAUTH_PATH=${demo.path("ipc.sock")} PATH=${demo.path("bin")}:$PATH\n` +
-      `  ipcauth run-as ${ALICE} -- ipcauth connect\n`,
+      "  set user alice local_ipc_access true\n  who\n  help\n  exit\n",
   );
   await demo.runInTerminal(["ipcauth", "connect"]);
 }

@@ -59,6 +59,13 @@ class ReleaseFixture {
     return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
   }
 
+  /** What the installer prints when the program that prints `word` is below the prefix. */
+  printed(word: string, prefix: string): string {
+    const call = this.path(prefix, "bin", "ipcauth");
+    return `${word}\nnext: ${call} serve, and in another terminal ${call} connect; ` +
+      `see ${call} help\n`;
+  }
+
   /** All files below the prefix with their modes, hidden ones included. */
   async installed(prefix: string): Promise<string[]> {
     const names = await runProgram(
@@ -88,7 +95,7 @@ Deno.test("install.sh takes both forms of a flag, and reports a missing value", 
   ) {
     await test.step(args.join(" "), async () => {
       const { code, stdout, stderr } = await fixture.install(args);
-      assertEquals([code, stdout, stderr], [0, "one\n", ""]);
+      assertEquals([code, stdout, stderr], [0, fixture.printed("one", prefix), ""]);
       assertEquals(await fixture.installed(prefix), INSTALLED);
     });
   }
@@ -104,6 +111,14 @@ Deno.test("install.sh takes both forms of a flag, and reports a missing value", 
       assertMatch(stderr, /^install\.sh: error: .*\nhint: .*usage: install\.sh \[--prefix/);
     });
   }
+  await test.step("a program that PATH finds is called by its name", async () => {
+    const env = { PATH: `${fixture.path("a", "bin")}:/usr/bin:/bin` };
+    const { stdout } = await fixture.install(["--from=release", "--prefix=a"], env);
+    assertEquals(
+      stdout,
+      "one\nnext: ipcauth serve, and in another terminal ipcauth connect; see ipcauth help\n",
+    );
+  });
   await test.step("--help", async () => {
     const { code, stdout, stderr } = await fixture.install(["--help"]);
     assertEquals([code, stderr], [0, ""]);
@@ -206,7 +221,7 @@ Deno.test("install.sh replaces any version; the program can be started at all ti
   for (const word of ["1", "2"]) {
     await fixture.release(word);
     const { code, stdout, stderr } = await fixture.install(args);
-    assertEquals([code, stdout, stderr], [0, `${word}\n`, ""]);
+    assertEquals([code, stdout, stderr], [0, fixture.printed(word, "a"), ""]);
     assertEquals(await fixture.installed("a"), INSTALLED);
   }
   isInstalling = false;
@@ -277,7 +292,7 @@ for (const [name, shell] of Object.entries(SHELLS)) {
       for (const word of ["1", "2"]) {
         await fixture.release(word);
         const { code, stdout, stderr } = await run();
-        assertEquals([code, stdout, stderr], [0, `${word}\n`, ""]);
+        assertEquals([code, stdout, stderr], [0, fixture.printed(word, "a"), ""]);
         assertEquals(await fixture.installed("a"), INSTALLED);
       }
       await Deno.writeTextFile(fixture.path("release", NAME), "changed\n");
@@ -328,7 +343,7 @@ Deno.test("install.sh reads checksums with carriage returns, asterisks and no ne
   for (const written of [text.replaceAll("\n", "\r\n"), text.replaceAll("  ", " *"), text.trim()]) {
     await Deno.writeTextFile(sums, written);
     const { code, stdout, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
-    assertEquals([code, stdout, stderr], [0, "one\n", ""]);
+    assertEquals([code, stdout, stderr], [0, fixture.printed("one", "a"), ""]);
   }
   await Deno.writeTextFile(sums, `${"0".repeat(63)}  ${NAME}\n`);
   const { code, stderr } = await fixture.install(["--from=release", "--prefix=a"]);
@@ -387,7 +402,7 @@ Deno.test("install.sh leaves what is in its way, and nothing behind", async (tes
     await Deno.writeTextFile(old, "old\n");
     await Deno.symlink(old, fixture.path("old/bin/ipcauth"));
     const { code, stdout, stderr } = await install("old");
-    assertEquals([code, stdout], [0, "one\n"]);
+    assertEquals([code, stdout], [0, fixture.printed("one", "old")]);
     assertMatch(stderr, /^note: .*ipcauth-0\.0\.1-linux-x64 is an earlier version: .*\n$/);
     assertEquals(await Deno.readTextFile(old), "old\n");
     assertEquals((await Deno.lstat(fixture.path("old/bin/ipcauth"))).isFile, true);
@@ -401,7 +416,7 @@ Deno.test("install.sh four times at once leaves one executable that runs", async
     Array.from({ length: 4 }, () => fixture.install(["--from=release", "--prefix=a/b"])),
   );
   for (const { code, stdout, stderr } of all) {
-    assertEquals([code, stdout, stderr], [0, "one\n", ""]);
+    assertEquals([code, stdout, stderr], [0, fixture.printed("one", "a/b"), ""]);
   }
   assertEquals(await fixture.installed("a/b"), INSTALLED);
 });

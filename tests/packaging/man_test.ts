@@ -1,5 +1,5 @@
 /** The manual pages have the content of the help texts, in the sections of a manual page. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { parseHelp } from "../../tools/packaging/help.ts";
 import { manualPages } from "../../tools/packaging/man.ts";
 import { COMMANDS } from "../../lib/cli/arguments.ts";
@@ -8,12 +8,18 @@ import { VARIABLES } from "../../lib/config/default_paths.ts";
 import { isInstalled } from "../support/installed.ts";
 
 const PAGES = manualPages({ hash: "0123456789ab", time: 1_700_000_000 });
+const COMMAND_PAGES = PAGES.filter(({ name }) => name.endsWith(".1"));
 
 /** The text of a page by its sections, without roff markup. */
 function sections(page: string): Map<string, string> {
   const plain = page
-    .replaceAll(/^\.(?:TP|PP|nf|fi|nh|ad l|TH .*)\n/gm, "")
-    .replaceAll(/\\f[BR]/g, "").replaceAll("\\-", "-").replaceAll("\\(ti", "~")
+    .replaceAll(/^\.(?:TP|PP|nf|fi|nh|ad l|TH .*|IP .*|R[SE].*|br)\n/gm, "")
+    .replaceAll(/^\.SS "?([^"\n]*)"?$/gm, "$1")
+    .replaceAll(/\\f[BIR]/g, "").replaceAll("\\(ha", "^").replaceAll("\\(ga", "`")
+    .replaceAll(
+      /\\\[u([0-9A-F]+)\]/g,
+      (_, hex: string) => String.fromCodePoint(parseInt(hex, 16)),
+    ).replaceAll("\\-", "-").replaceAll("\\(ti", "~")
     .replaceAll("\\(aq", "'").replaceAll("\\&...", "…").replaceAll("\\&", "")
     .replaceAll("\\e", "\\");
   return new Map(
@@ -27,13 +33,17 @@ function sections(page: string): Map<string, string> {
 Deno.test("the program and each command have a page, with the usual sections in order", () => {
   assertEquals(
     PAGES.map(({ name }) => name),
-    ["ipcauth.1", ...COMMANDS.filter((name) => name !== "help").map((name) => `ipcauth-${name}.1`)],
+    [
+      "ipcauth.1",
+      ...COMMANDS.filter((name) => name !== "help").map((name) => `ipcauth-${name}.1`),
+      "ipcauth.yaml.5",
+    ],
   );
   const order = [
     ...["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "FILES"],
     ...["EXAMPLES", "SEE ALSO"],
   ];
-  for (const { name, text } of PAGES) {
+  for (const { name, text } of COMMAND_PAGES) {
     const titles = [...sections(text).keys()];
     assertEquals(titles, order.filter((title) => titles.includes(title)), name);
     for (const title of ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"]) {
@@ -43,7 +53,7 @@ Deno.test("the program and each command have a page, with the usual sections in 
 });
 
 Deno.test("a page contains every word of its help text", () => {
-  for (const { name, text } of PAGES) {
+  for (const { name, text } of COMMAND_PAGES) {
     const command = name === "ipcauth.1" ? null : name.slice("ipcauth-".length, -2);
     const page = [...sections(text).values()].join("\n").split(/\s+/);
     const words = usageText(command).replaceAll(
@@ -53,6 +63,33 @@ Deno.test("a page contains every word of its help text", () => {
       .split(/\s+/).filter((word) => word !== "" && word !== "ipcauth:");
     assertEquals(words.filter((word) => !page.includes(word)), [], name);
   }
+});
+
+Deno.test("ipcauth.yaml(5) contains every word of docs/configuration.md, in its order", () => {
+  const { text } = PAGES.at(-1)!;
+  const page = [...sections(text).values()].join("\n").split(/\s+/);
+  const document = Deno.readTextFileSync(new URL("../../docs/configuration.md", import.meta.url));
+  // Headings are in capitals, links are in parentheses, a table names a column before each cell.
+  const words = document.replaceAll(/^\|.*\n(?=\| ---)|^#.*$|^```.*$|^(?:-|\d\.) /gm, "")
+    .replaceAll(/\]\([^)]*\)/g, "").split(/\s+/)
+    .map((word) => word.replaceAll(/[^\p{L}\p{N}_]/gu, "")).filter((word) => word !== "");
+  const found = page.map((word) => word.replaceAll(/[^\p{L}\p{N}_]/gu, ""));
+  let at = 0;
+  for (const [index, word] of words.entries()) {
+    const next = found.indexOf(word, at);
+    // No more than a name of a column or of a document stands between two words.
+    const near = words.slice(Math.max(0, index - 8), index + 1).join(" ");
+    assert(next >= 0 && next - at < 30, `${near}: ${word} is missing`);
+    at = next + 1;
+  }
+});
+
+Deno.test("ipcauth.yaml(5): each key of the configuration is an item of its section", () => {
+  const page = sections(PAGES.at(-1)!.text);
+  for (const [title, key] of [["users[]", "uid"], ["listeners[].keys[]", "not_after"]] as const) {
+    assertMatch(page.get(title)!, new RegExp(`^${key}\ntype: .*\ndefault: .*\nmeaning: `, "m"));
+  }
+  assertStringIncludes(page.get("LIMITS") ?? page.get("limits")!, "max_connections_per_user\n");
 });
 
 Deno.test("options, exit codes and files are in their sections", () => {
@@ -115,7 +152,7 @@ Deno.test({
   async fn() {
     for (const { name, text } of PAGES) {
       const child = new Deno.Command("groff", {
-        args: ["-man", "-ww", "-z"],
+        args: ["-man", "-ww", "-z", "-Tutf8"],
         stdin: "piped",
         stdout: "null",
         stderr: "piped",

@@ -8,6 +8,7 @@ import { debFileName } from "../../tools/build/compile.ts";
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { isInstalled } from "../support/installed.ts";
+import { nextVersion } from "../support/next_version.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
@@ -42,14 +43,15 @@ dpkg --purge ipcauth >/mnt/log 2>&1 || true
 rm -rf /etc/ipcauth /run/ipcauth
 for file in passwd group shadow gshadow; do sed -i '/^ipcauth:/d' /etc/$file; done
 : > /mnt/told
-say install; run dpkg --force-depends -i /mnt/one.deb
+say install; run dpkg --force-depends -i /mnt/one.deb; grep -A 4 'is installed' /mnt/log
 ipcauth --version
 getent passwd ipcauth | cut -d: -f1,6,7
 stat -c '%a %U %G %n' /etc/ipcauth/config.yaml /usr/bin/ipcauth
 cmp /etc/ipcauth/config.yaml /usr/share/ipcauth/config.yaml
 grep ^ExecStart= /usr/lib/systemd/system/ipcauth.service
 stat -c '%a %U %G %n' /usr/lib/systemd/system/ipcauth.service
-ls /usr/share/man/man1/ipcauth*.1.gz | wc -l
+ls /usr/share/man/man?/ipcauth*.gz | wc -l
+ls -d /usr/share/doc/ipcauth/docs/tour.md /usr/share/doc/ipcauth/examples/*
 zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
 test -s /usr/share/bash-completion/completions/ipcauth
 (cd / && md5sum --quiet --check /var/lib/dpkg/info/ipcauth.md5sums)
@@ -61,7 +63,7 @@ wants=/etc/systemd/system/sockets.target.wants
 mkdir -p $wants; ln -s /usr/lib/systemd/system/ipcauth.socket $wants/ipcauth.socket
 # What the program itself has changed stays, and no question is asked (there is no terminal).
 ipcauth users add bob --uid 579 --gid 579
-run dpkg --force-depends -i /mnt/two.deb
+run dpkg --force-depends -i /mnt/two.deb; grep -c 'is installed' /mnt/log || true
 dpkg-query -W -f '\${Version} \${Status}\\n' ipcauth
 grep -c 'a new default' /etc/ipcauth/config.yaml /usr/share/ipcauth/config.yaml || true
 grep -c 'uid: 579' /etc/ipcauth/config.yaml
@@ -73,8 +75,9 @@ say remove; : > /mnt/told; run dpkg --remove ipcauth
 ls /usr/bin/ipcauth /usr/lib/ipcauth 2>&1 | grep -c 'No such file'
 tail -n 1 /etc/ipcauth/config.yaml
 told 'stop.* ipcauth.socket'; told 'stop.* ipcauth.service'
-say purge; run dpkg --purge ipcauth
-ls -d /etc/ipcauth 2>&1 | grep -c 'No such file'
+say purge; echo key > /etc/ipcauth/bob.key
+run dpkg --purge ipcauth; tail -n 3 /mnt/log
+ls /etc/ipcauth; rm /etc/ipcauth/bob.key; rmdir /etc/ipcauth
 getent passwd ipcauth | cut -d: -f1,6,7
 find /etc/systemd /var/lib/systemd -name '*ipcauth*' | wc -l
 dpkg-query -l ipcauth 2>&1 | grep -c 'no packages found' || true
@@ -91,23 +94,15 @@ say 'a person'; refused ipcauth:x:1234:1234:I:/home/i:/bin/sh ipcauth:x:1234:
 say 'a user without the group'; refused ipcauth:x:834:1:I:/:/bin/sh ''
 say 'a user of another group'; refused ipcauth:x:834:1:I:/:/bin/sh ipcauth:x:834:
 say 'a group of persons'; refused '' ipcauth:x:1234:
+say 'purge of what the package has made'
+for file in passwd group; do sed -i '/^ipcauth:/d' /etc/$file; done
+run dpkg --force-depends -i /mnt/one.deb; run dpkg --purge ipcauth
+grep -c note: /mnt/log || true; ls -d /etc/ipcauth 2>&1 | grep -c 'No such file'
 say 'a system group alone'
 for file in passwd group; do sed -i '/^ipcauth:/d' /etc/$file; done
 echo ipcauth:x:834: >> /etc/group
 run dpkg --force-depends -i /mnt/one.deb; id -gn ipcauth; id -g ipcauth
 `;
-
-/** Makes the next version of a package, with another version number and default configuration. */
-async function nextVersion(program: Program, one: string, two: string): Promise<void> {
-  const tree = program.path("next");
-  const script = `dpkg-deb --raw-extract "$1" "$3" &&
-    sed -i 's/^Version: .*/Version: 99.0/' "$3/DEBIAN/control" &&
-    echo '# a new default' >> "$3/usr/share/ipcauth/config.yaml" &&
-    dpkg-deb --root-owner-group -Zgzip -z1 --build "$3" "$2"`;
-  const { code, stderr } = await program.execute(["sh", "-c", script, "sh", one, two, tree]);
-  assertEquals(code, 0, stderr);
-  await Deno.remove(tree, { recursive: true });
-}
 
 Deno.test({
   name:
@@ -132,6 +127,11 @@ Deno.test({
     assertEquals(
       stdout,
       `== install
+ipcauth is installed, and not started. As root:
+  systemctl enable --now ipcauth.socket ipcauth.service
+  ipcauth users add NAME --local-ipc-access    # a user who may connect
+  ipcauth connect --server-user ipcauth        # the console
+See ipcauth(1), ipcauth.yaml(5) and /usr/share/doc/ipcauth/README.md.
 ipcauth ${manifest.version} (${COMMIT.hash})
 ipcauth:/nonexistent:/usr/sbin/nologin
 644 root root /etc/ipcauth/config.yaml
@@ -139,12 +139,18 @@ ipcauth:/nonexistent:/usr/sbin/nologin
 ExecStart=/usr/bin/ipcauth serve --config /etc/ipcauth/config.yaml
 644 root root /usr/lib/systemd/system/ipcauth.service
 ${manualPages(COMMIT).length}
+/usr/share/doc/ipcauth/docs/tour.md
+/usr/share/doc/ipcauth/examples/authenticated-ipc
+/usr/share/doc/ipcauth/examples/postgresql
+/usr/share/doc/ipcauth/examples/run-one-command
+/usr/share/doc/ipcauth/examples/systemd
 2
 NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
 1
 0
 == upgrade
 added bob (uid 579) to /etc/ipcauth/config.yaml; bob has no access yet: ipcauth users allow bob
+0
 99.0 install ok installed
 /etc/ipcauth/config.yaml:0
 /usr/share/ipcauth/config.yaml:1
@@ -158,7 +164,10 @@ ipcauth.socket
 1
 1
 == purge
-1
+ipcauth: note: /etc/ipcauth stays, with what this package has not made:
+  /etc/ipcauth/bob.key
+hint: rm -r /etc/ipcauth
+bob.key
 ipcauth:/nonexistent:/usr/sbin/nologin
 0
 1
@@ -178,6 +187,9 @@ hint: usermod --gid ipcauth ipcauth
 ipcauth: error: there is a group ipcauth (gid 1234) that is no system group
 hint: groupmod --new-name OTHER-NAME ipcauth
 0
+== purge of what the package has made
+0
+1
 == a system group alone
 ipcauth
 834

@@ -26,6 +26,12 @@ Deno.test("the portable build runs from any path, as any user", async (test) => 
     assertEquals([code, stderr], [0, ""]);
     assertEquals(stdout, `ipcauth ${manifest.version} (${COMMIT.hash})\n`);
   });
+  await test.step("it comes with its documents and manual pages", async () => {
+    const directory = join(prefix, PORTABLE_NAME);
+    for (const name of ["docs/tour.md", "examples/systemd/README.md", "share/man/man1/ipcauth.1"]) {
+      assert((await Deno.stat(join(directory, name))).isFile, name);
+    }
+  });
   await test.step("through a link on PATH to another link", async () => {
     const links = program.path("links");
     await Deno.mkdir(links);

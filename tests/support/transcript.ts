@@ -11,7 +11,7 @@
  *   test waits for them, or for one line where there are none.
  * - `console not-run`: commands that a test cannot run.
  * - `log`: lines that the first running command prints next. The test waits for them.
- * - `yaml PATH`: a file, written before the next block is run.
+ * - `yaml PATH`, or another word and a path: a file, written before the next block is run.
  * - `yaml`: a configuration that is only parsed.
  * - `text`: no commands.
  *

@@ -26,6 +26,8 @@ import {
 } from "./launcher.ts";
 import { withNodeRequire, withoutProcess } from "./node_require.ts";
 import { BUILD_MODE } from "./modes.ts";
+import { copyDocuments } from "../packaging/documents.ts";
+import { writeManualPages } from "../packaging/man.ts";
 import { billOfMaterials, packagedRuntime } from "../packaging/sbom.ts";
 import { singleFile } from "./single_file.ts";
 import { DIST, ROOT } from "./root.ts";
@@ -98,15 +100,6 @@ const launcher = (machine: Machine): string =>
     "",
   ].join("\n");
 
-/** The documents in every build. */
-export const DOCUMENTS = [
-  "LICENSE",
-  "THIRD-PARTY-NOTICES",
-  "README.md",
-  "CHANGELOG.md",
-  "SECURITY.md",
-] as const;
-
 /** The runtime of a portable build. */
 export interface PortableRuntime {
   readonly machine: Machine;
@@ -163,9 +156,8 @@ export async function portable(
   await Deno.writeTextFile(join(directory, "bin", "ipcauth"), script, { mode: 0o755 });
   await Deno.chmod(join(directory, "bin", "ipcauth"), 0o755);
   await Deno.writeTextFile(join(directory, "ipcauth.cdx.json"), await portableBill(from, runtime));
-  for (const name of DOCUMENTS) {
-    await Deno.copyFile(join(ROOT, name), join(directory, name));
-  }
+  await copyDocuments(directory);
+  await writeManualPages(join(directory, "share", "man"), from);
   await Deno.chmod(join(lib, "deno"), 0o755);
   await runProgram("chmod", ["-R", BUILD_MODE, directory], ROOT);
 }

@@ -1,7 +1,7 @@
 /**
  * Builds `dist/ipcauth_VERSION_ARCH.deb` with Debian's `dpkg-deb`: the executable, its units,
- * manual pages, completions, and a default configuration that allows root only. The service runs as
- * the system user `ipcauth`; root owns the files.
+ * documents, manual pages, completions, and a default configuration that allows root only. The
+ * service runs as the system user `ipcauth`; root owns the files.
  *
  *     deno task deb [x64|arm64]...
  */
@@ -12,10 +12,10 @@ import { runProgram } from "../build/run_program.ts";
 import { MAINTAINER_SCRIPTS } from "./deb_scripts.ts";
 import { changelog, control, copyright, LINTIAN_OVERRIDES } from "./deb_texts.ts";
 import { HOST_MACHINE, type Machine, machinesOf } from "../build/elf.ts";
-import { manualPages } from "./man.ts";
+import { copyDocuments } from "./documents.ts";
+import { writeManualPages } from "./man.ts";
 import { BUILD_MODE } from "../build/modes.ts";
 import { compile, debFileName, scripts } from "../build/compile.ts";
-import { DOCUMENTS } from "../build/portable.ts";
 import { DIST, ROOT } from "../build/root.ts";
 
 /** Debian's names of machines. */
@@ -46,7 +46,7 @@ export async function debianPackage(
   await compile(machine, executable, await scripts(from), from);
   const doc = (...names: string[]) => at("usr", "share", "doc", "ipcauth", ...names);
   await Deno.mkdir(doc(), { recursive: true });
-  for (const name of DOCUMENTS) await Deno.copyFile(join(ROOT, name), doc(name));
+  await copyDocuments(doc());
   await Deno.rename(`${executable}.cdx.json`, doc("ipcauth.cdx.json"));
   const license = await Deno.readTextFile(doc("LICENSE"));
   const notices = await Deno.readTextFile(doc("THIRD-PARTY-NOTICES"));
@@ -61,10 +61,8 @@ export async function debianPackage(
     await write(at("usr", "lib", "systemd", "system", unit), text);
   }
   await write(at("usr", "share", "ipcauth", "config.yaml"), await example("config.yaml"));
-  for (const { name, text } of manualPages(from)) {
-    await write(at("usr", "share", "man", "man1", name), text);
-    await runProgram("gzip", ["--no-name", "-9", at("usr", "share", "man", "man1", name)], ROOT);
-  }
+  const pages = await writeManualPages(at("usr", "share", "man"), from);
+  await runProgram("gzip", ["--no-name", "-9", ...pages], ROOT);
   const share = (...names: string[]) => at("usr", "share", ...names);
   await write(share("bash-completion", "completions", "ipcauth"), completionScript("bash"));
   await write(share("zsh", "vendor-completions", "_ipcauth"), completionScript("zsh"));

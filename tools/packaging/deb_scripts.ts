@@ -70,6 +70,13 @@ if [ -d /run/systemd/system ]; then
   systemctl --system daemon-reload >/dev/null || true
   if [ -n "$2" ]; then deb-systemd-invoke try-restart ipcauth.service >/dev/null || true; fi
 fi
+if [ "$1" = configure ] && [ -z "$2" ]; then
+  echo "ipcauth is installed, and not started. As root:"
+  echo "  systemctl enable --now ipcauth.socket ipcauth.service"
+  echo "  ipcauth users add NAME --local-ipc-access    # a user who may connect"
+  echo "  ipcauth connect --server-user ipcauth        # the console"
+  echo "See ipcauth(1), ipcauth.yaml(5) and /usr/share/doc/ipcauth/README.md."
+fi
 `;
 
 /** Stops the socket first: it would start the service again. */
@@ -81,8 +88,9 @@ fi
 `;
 
 /**
- * After a purge, removes the configuration and the keys. The system user stays: its log may be
- * there, and the next system user would get the uid that may read it.
+ * After a purge, removes the configuration. What else is there, such as keys, a person has made: it
+ * stays, and is named. The system user stays: its log may be there, and the next system user would
+ * get the uid that may read it.
  */
 const POSTRM = `#!/bin/sh
 set -e
@@ -93,7 +101,12 @@ if [ "$1" = purge ]; then
   if command -v deb-systemd-helper >/dev/null; then
     deb-systemd-helper purge ${UNITS} >/dev/null || true
   fi
-  rm -rf /etc/ipcauth
+  rm -f /etc/ipcauth/config.yaml /etc/ipcauth/config.yaml.lock
+  if [ -d /etc/ipcauth ] && ! rmdir /etc/ipcauth 2>/dev/null; then
+    echo "ipcauth: note: /etc/ipcauth stays, with what this package has not made:"
+    find /etc/ipcauth -mindepth 1 -maxdepth 1 -printf '  %p\\n' | sort
+    echo "hint: rm -r /etc/ipcauth"
+  fi
 fi
 `;
 

@@ -160,6 +160,9 @@ install_executable() {
   new='' made=''
   printf '%s\n' "$version"
   name_others
+  call=ipcauth
+  [ "$(command -v ipcauth)" = "$target" ] || call=$target
+  printf '%s\n' "next: $call serve, and in another terminal $call connect; see $call help"
 }
 
 main() {

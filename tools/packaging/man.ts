@@ -1,13 +1,18 @@
 /**
- * The manual pages, made of the help texts, so that the two cannot differ. Two sections are defined
- * here, because no help text contains them: files and environment.
+ * The manual pages. Those of the commands are made of the help texts, so that the two cannot
+ * differ; two of their sections are defined here, because no help text contains them: files and
+ * environment. The page of the configuration is made of its document.
  */
+import { join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { COMMANDS } from "../../lib/cli/arguments.ts";
 import { usageText } from "../../lib/cli/usage.ts";
 import { SYSTEM_CONFIG, SYSTEM_KEY, SYSTEM_SOCKET } from "../../lib/config/default_paths.ts";
 import type { Commit } from "../build/commit.ts";
+import { ROOT } from "../build/root.ts";
+import { configPage } from "./config_page.ts";
 import { type Item, parseHelp } from "./help.ts";
+import { escaped, section, titleLines, verbatim } from "./roff.ts";
 
 /** A page: its file name and its roff source. */
 export interface Page {
@@ -67,9 +72,37 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   XDG_RUNTIME_DIR: "where the socket of a user's own server is",
 };
 
-/** All pages: `ipcauth.1`, and one for each command. */
-export function manualPages({ time }: Commit): Page[] {
-  const date = new Date(time * 1000).toISOString().slice(0, 10);
+/** All pages: `ipcauth.1`, one for each command, and `ipcauth.yaml.5`. */
+export function manualPages(from: Commit): Page[] {
+  const commands = commandPages(from);
+  const names = commands.map(({ name }) => name.replace(/\.1$/, ""));
+  const document = Deno.readTextFileSync(join(ROOT, "docs", "configuration.md"));
+  return [...commands, configPage(document, dateOf(from), names)];
+}
+
+/**
+ * Writes the pages where `man(1)` looks for them.
+ *
+ * @param directory Such as `/usr/share/man`; it is made.
+ * @returns The paths of the files.
+ */
+export async function writeManualPages(directory: string, from: Commit): Promise<string[]> {
+  const paths: string[] = [];
+  for (const { name, text } of manualPages(from)) {
+    const chapter = join(directory, `man${name.at(-1)}`);
+    await Deno.mkdir(chapter, { recursive: true });
+    await Deno.writeTextFile(join(chapter, name), text);
+    paths.push(join(chapter, name));
+  }
+  return paths;
+}
+
+function dateOf({ time }: Commit): string {
+  return new Date(time * 1000).toISOString().slice(0, 10);
+}
+
+function commandPages(from: Commit): Page[] {
+  const date = dateOf(from);
   const overview = parseHelp(usageText(null));
   const commands = COMMANDS.filter((name) => name !== "help");
   const titles = ["ipcauth", ...commands.map((name) => `ipcauth-${name}`)];
@@ -91,9 +124,7 @@ export function manualPages({ time }: Commit): Page[] {
     return {
       name: `${title}.1`,
       text: [
-        `.TH ${title.toUpperCase()} 1 ${date} "ipcauth ${manifest.version}" "User Commands"`,
-        // No hyphenation: a name that is split over two lines cannot be found by a search.
-        ".nh\n.ad l",
+        ...titleLines(title, "1", date, `ipcauth ${manifest.version}`),
         section("NAME", [`${escaped(title)} \\- ${escaped(what)}`]),
         section("SYNOPSIS", verbatim(usage)),
         section(
@@ -115,8 +146,10 @@ export function manualPages({ time }: Commit): Page[] {
         section("FILES", list(files)),
         section("EXAMPLES", help.examples.length === 0 ? [] : verbatim(help.examples)),
         section("SEE ALSO", [
-          titles.filter((other) => other !== title)
-            .map((other) => `.BR ${escaped(other)} (1)`).join(",\n"),
+          [
+            ...titles.filter((other) => other !== title).map((other) => `${escaped(other)} (1)`),
+            "ipcauth.yaml (5)",
+          ].map((other) => `.BR ${other}`).join(",\n"),
         ]),
       ].filter((text) => text !== "").join("\n") + "\n",
     };
@@ -125,12 +158,6 @@ export function manualPages({ time }: Commit): Page[] {
     page("ipcauth", lowered(overview.description[0] as string).replace(/^ipcauth: /, ""), null),
     ...commands.map((name) => page(`ipcauth-${name}`, purpose(name), name)),
   ];
-}
-
-/** A section, or the empty string where it has no content. */
-function section(title: string, lines: readonly string[]): string {
-  return lines.length === 0 ? "" : [`.SH ${title.includes(" ") ? `"${title}"` : title}`, ...lines]
-    .join("\n");
 }
 
 function paragraph(text: string): string[] {
@@ -143,16 +170,6 @@ function list(items: readonly Item[]): string[] {
     `\\fB${escaped(term)}\\fR`,
     ...(meaning === "" ? ["\\&"] : [escaped(meaning)]),
   ]);
-}
-
-function verbatim(lines: readonly string[]): string[] {
-  return [".nf", ...lines.map(escaped), ".fi"];
-}
-
-/** Escapes the characters that are special to roff, everywhere or at the beginning of a line. */
-function escaped(text: string): string {
-  return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("~", "\\(ti")
-    .replaceAll("'", "\\(aq").replaceAll("…", "\\&...").replace(/^([.'])/, "\\&$1");
 }
 
 function lowered(text: string): string {
