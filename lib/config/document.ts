@@ -50,6 +50,8 @@ export type Value = MapValue | ListValue | ScalarValue;
 /** A mapping. */
 export interface MapValue extends Place {
   readonly kind: "map";
+  /** Whether keys may be missing that the file was meant to have: it has a merge key. */
+  readonly isPartial?: boolean;
   readonly entries: ReadonlyMap<string, { readonly key: Place; readonly value: Value }>;
 }
 
@@ -67,6 +69,8 @@ export interface ScalarValue extends Place {
   readonly source: string;
   /** Whether it is marked as a text, by quotes or as a block scalar. */
   readonly quoted: boolean;
+  /** Whether it stands for an alias, whose problem is reported already. */
+  readonly isRefused?: boolean;
 }
 
 /**
@@ -75,7 +79,8 @@ export interface ScalarValue extends Place {
  * @param text The content of the file, without a byte order mark.
  * @param problems Where problems are added.
  * @returns The root node; null for an empty document, and with a problem for a file that is none of
- * the accepted subset. Problems of single nodes are added, and the rest is returned.
+ * the accepted subset. Problems of single nodes are added, and the rest is returned: one problem
+ * for each cause, so an anchor is one, with all its aliases.
  */
 export function readDocument(text: string, problems: Problems): Value | null {
   try {
@@ -136,57 +141,105 @@ function read(text: string, problems: Problems): Value | null {
   }
   const contents = documents[0]?.contents ?? null;
   if (contents === null || isPlainNull(contents)) return null;
-  return convert(contents, "", at, problems);
+  const anchors = new Map<string, Anchor>();
+  const value = convert(contents, "", { at, problems, anchors });
+  for (const { place, lines: others } of anchors.values()) {
+    problems.add(place, anchorProblem(others));
+  }
+  return value;
+}
+
+/** An anchor, and where its aliases are. */
+interface Anchor {
+  readonly place: Place;
+  readonly lines: Set<number>;
+}
+
+function anchorProblem(lines: ReadonlySet<number>): string {
+  const more = [...lines].toSorted((one, other) => one - other);
+  const where = more.length === 0
+    ? ""
+    : ` here and in line${more.length === 1 ? "" : "s"} ${more.join(", ")}`;
+  return `anchors and aliases are not accepted: write the value out${where}`;
 }
 
 function firstLine(text: string): string {
   return text.split("\n")[0]!;
 }
 
-type Locate = (offset: number) => Position;
+/** What a conversion needs and finds. */
+interface Conversion {
+  at(offset: number): Position;
+  readonly problems: Problems;
+  readonly anchors: Map<string, Anchor>;
+}
 
-/** Converts a node of the parser. A node that is refused becomes an empty scalar. */
-function convert(node: ParsedNode, key: string, locate: Locate, problems: Problems): Value {
-  const place: Place = { at: locate(node.range[0]), key };
-  const empty: ScalarValue = { ...place, kind: "scalar", value: null, source: "", quoted: false };
-  if (isAlias(node) || node.anchor !== undefined) {
-    problems.add(place, "anchors and aliases are not accepted: write the value out");
-    return empty;
+/**
+ * Converts a node of the parser. One with an anchor or a tag is reported and read all the same, so
+ * that it has no other problem. An alias is not followed, which would multiply what a file holds.
+ */
+function convert(node: ParsedNode, key: string, context: Conversion): Value {
+  const { problems } = context;
+  const place: Place = { at: context.at(node.range[0]), key };
+  if (isAlias(node)) {
+    const anchor = context.anchors.get(node.source);
+    if (anchor !== undefined) anchor.lines.add(place.at.line);
+    else problems.add(place, anchorProblem(new Set()));
+    return { ...place, kind: "scalar", value: null, source: "", quoted: false, isRefused: true };
   }
-  if (node.tag !== undefined) {
-    problems.add(place, `the tag ${node.tag} is not accepted`);
-    return empty;
+  noteAnchor(node, place, context);
+  if (node.tag !== undefined) problems.add(place, `the tag ${node.tag} is not accepted`);
+  if (isScalar(node)) {
+    const value = scalar(node, place);
+    return isDecorated(node) && value.value === null ? { ...value, isRefused: true } : value;
   }
-  if (isScalar(node)) return scalar(node, place);
   if (isSeq(node)) {
     const items = node.items.map((item, index) =>
-      convert(item as ParsedNode, `${key}[${index}]`, locate, problems)
+      convert(item as ParsedNode, `${key}[${index}]`, context)
     );
     return { ...place, kind: "list", items };
   }
   if (isMap(node)) {
     const entries = new Map<string, { key: Place; value: Value }>();
+    let isPartial = false;
     for (const pair of node.items) {
       const name = pair.key as ParsedNode;
-      const where: Place = { at: locate(name.range[0]), key };
-      if (!isScalar(name) || typeof name.value !== "string" || isDecorated(name)) {
+      const where: Place = { at: context.at(name.range[0]), key };
+      if (!isAlias(name)) noteAnchor(name, where, context);
+      if (!isScalar(name) || typeof name.value !== "string" || name.tag !== undefined) {
         problems.add(where, "a key is a plain word");
+        isPartial = true;
+        continue;
+      }
+      if (name.value === "<<") {
+        isPartial = true;
+        const merged = pair.value as ParsedNode | null;
+        if (merged !== null && isAlias(merged)) convert(merged, key, context);
+        else problems.add(where, "a merge key is not accepted: write the values out");
         continue;
       }
       const word = /^[\w-]+$/.test(name.value) ? name.value : JSON.stringify(name.value);
       const path = key === "" ? word : `${key}.${word}`;
       const value = pair.value === null
         ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
-        : convert(pair.value as ParsedNode, path, locate, problems);
+        : convert(pair.value as ParsedNode, path, context);
       if (entries.has(name.value)) {
         problems.add(where, "this key stands here twice, and keys are unique");
       }
       entries.set(name.value, { key: { ...where, key: path }, value });
     }
-    return { ...place, kind: "map", entries };
+    return { ...place, kind: "map", entries, isPartial };
   }
   problems.add(place, "this is no value");
-  return empty;
+  return { ...place, kind: "scalar", value: null, source: "", quoted: false, isRefused: true };
+}
+
+/** Notes the anchor of a node. One of an earlier node with the same name is another one. */
+function noteAnchor(node: ParsedNode, place: Place, { anchors, problems }: Conversion): void {
+  if (isAlias(node) || node.anchor === undefined) return;
+  const before = anchors.get(node.anchor);
+  if (before !== undefined) problems.add(before.place, anchorProblem(before.lines));
+  anchors.set(node.anchor, { place, lines: new Set() });
 }
 
 function isPlainNull(node: ParsedNode): boolean {

@@ -63,7 +63,7 @@ function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig |
   const userValue = fields.get("user");
   const user = userValue === null ? null : reader.text(userValue, fields, "the user");
   if (userValue !== null && user !== null && !access.usersByName.has(user)) {
-    reader.refuse(userValue, unknownUser(user, access));
+    reader.refuseUser(userValue, user, unknownUser(user, access));
   }
   const notAfter = fields.get("not_after");
   const end = notAfter === null ? null : readTime(notAfter, reader);

@@ -112,7 +112,7 @@ function readAllow(
     if (name === null) continue;
     if (!name.startsWith("@")) {
       if (access.usersByName.has(name)) users.add(name);
-      else reader.refuse(entry, unknownUser(name, access));
+      else reader.refuseUser(entry, name, unknownUser(name, access));
       continue;
     }
     const group = name.slice(1);

@@ -10,6 +10,8 @@ import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from ".
 
 /** The entries of a mapping whose keys have been checked. */
 export interface Fields extends Place {
+  /** Whether keys may be missing that the file was meant to have. */
+  readonly isPartial: boolean;
   /** The value of a key, or null where it is absent. */
   get(name: string): Value | null;
 }
@@ -21,15 +23,30 @@ export class Reader {
   readonly namedGroups = new Map<string, NamePlace>();
   /** The accounts of the name service that the file names, each once. */
   readonly namedAccounts = new Map<string, NamePlace>();
+  /** The names of users, also of entries that are refused. */
+  readonly userNames = new Set<string>();
+  /** Whether there may be users whose names cannot be read. */
+  hasUnreadUsers = false;
 
   constructor(problems: Problems) {
     this.#problems = problems;
   }
 
-  /** Reports a problem. @returns null, for use in a return statement. */
+  /**
+   * Reports a problem, unless it follows from one that is reported already.
+   *
+   * @returns null, for use in a return statement.
+   */
   refuse(place: Place, what: string, hint?: string): null {
-    this.#problems.add(place, what, hint);
+    const { isRefused, isPartial } = place as { isRefused?: boolean; isPartial?: boolean };
+    if (!isRefused && !isPartial) this.#problems.add(place, what, hint);
     return null;
+  }
+
+  /** Reports a name that no user has, unless an entry that cannot be read may have it. */
+  refuseUser(place: Place, name: string, what: string): null {
+    if (this.hasUnreadUsers || this.userNames.has(name)) return null;
+    return this.refuse(place, what);
   }
 
   /**
@@ -49,8 +66,9 @@ export class Reader {
         `the keys are ${known.join(", ")}`,
       );
     }
-    const entries = (value as MapValue).entries;
-    return { at: value.at, key: value.key, get: (name) => entries.get(name)?.value ?? null };
+    const { entries, isPartial = false } = value as MapValue;
+    const get = (name: string) => entries.get(name)?.value ?? null;
+    return { at: value.at, key: value.key, isPartial, get };
   }
 
   /** Reads a sequence; an absent or empty value is one without items. */

@@ -115,6 +115,7 @@ function build(
 ): Config {
   const fields = document === null ? null : reader.fields(document, ROOT_KEYS);
   const get = (name: typeof ROOT_KEYS[number]): Value | null => fields?.get(name) ?? null;
+  reader.hasUnreadUsers = fields?.isPartial === true;
   const users = readUsers(get("users"), reserved, reader);
   const access: AccessTable = {
     users,

@@ -131,8 +131,9 @@ function readRunAs(
   const word = RUN_AS_WORDS.find((one) => one === name);
   if (word !== undefined) return word;
   if (access.usersByName.has(name)) return { user: name };
-  return reader.refuse(
+  return reader.refuseUser(
     value,
+    name,
     `run_as is server, peer or a listed user, and ${unknownUser(name, access)}`,
   );
 }

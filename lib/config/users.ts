@@ -25,6 +25,7 @@ export function readUsers(
   reserved: ReservedId,
   reader: Reader,
 ): readonly User[] {
+  reader.hasUnreadUsers ||= isUnread(value);
   const users = reader.list(value).map((one) => readUser(one, reserved, reader))
     .filter((user) => user !== null);
   refuseSameNames(users, "user", reader);
@@ -32,10 +33,17 @@ export function readUsers(
   return users.map(({ entry }) => entry);
 }
 
+/** Whether names may be missing of what stands there: an alias or a merge key is not followed. */
+function isUnread(value: Value | null): boolean {
+  if (value?.kind === "list") return value.items.some(isUnread);
+  return value?.kind === "scalar" ? value.isRefused === true : value?.isPartial === true;
+}
+
 function readUser(value: Value, reserved: ReservedId, reader: Reader): NamedEntry<User> | null {
   const fields = reader.fields(value, USER_KEYS);
   if (fields === null) return null;
   const name = readName(fields.get("name"), fields, "user", reader);
+  if (name !== null) reader.userNames.add(name);
   const uid = reader.id(fields.get("uid"), fields, "uid");
   if (uid === reserved.overflowUid) {
     reader.refuse(

@@ -261,6 +261,51 @@ Deno.test("parseConfig() refuses the property names of JavaScript objects as key
   }
 });
 
+const ONE_CAUSE: readonly [what: string, text: string, at: string][] = [
+  ["an anchor alone", "&a\n", "1:3"],
+  ["an anchor at a list", "users: &a\n  - { name: bob, uid: 5 }\n" + naming("bob"), "2:3"],
+  ["an anchor at a user", "users: [&a { name: bob, uid: 5 }]\n" + naming("bob"), "1:12"],
+  ["an anchor at a name", "users: [{ name: &a bob, uid: 5 }]\n" + naming("bob"), "1:20"],
+  ["an anchor at a key", "&a users: [{ name: bob, uid: 5 }]\n" + naming("bob"), "1:4"],
+  ["an alias of a user", "users: [&a { name: bob, uid: 5 }, *a]\n" + naming("eve"), "1:12"],
+  ["an alias of a uid", user("name: bob, uid: &a 5, gid: *a"), "2:26"],
+  ["an alias as users", "limits: &a { grace: 1s }\nusers: *a\n" + naming("bob"), "1:12"],
+  [
+    "a merge key of an alias",
+    "users: [&a { name: bob, uid: 5 }, { <<: *a, gid: 6 }]\n" + naming("eve"),
+    "1:12",
+  ],
+  ["a merge key of the whole file", "limits: &a { grace: 1s }\n<<: *a\n" + naming("eve"), "1:12"],
+  ["a merge key of its own", "users: [{ <<: { name: bob, uid: 5 } }]\n" + naming("bob"), "1:11"],
+  ["an alias of nothing", "users: *a\n" + naming("bob"), "1:8"],
+  ["a tag", "users: !!seq [{ name: bob, uid: 5 }]\n" + naming("bob"), "1:14"],
+  ["a wrong uid of a user", "users: [{ name: bob, uid: x }]\n" + naming("bob"), "1:27"],
+];
+
+/** Listeners that name a user. */
+function naming(user: string): string {
+  return `listeners:
+  - { unix: /a, allow: [${user}] }
+  - { tcp: "h:1", keys: [{ file: /k, user: ${user} }], service: { exec: [/b], run_as: ${user} } }
+`;
+}
+
+for (const [what, text, at] of ONE_CAUSE) {
+  Deno.test(`parseConfig() has one problem for ${what}`, () => {
+    const { lines } = refusal(text);
+    assertEquals(lines.map((line) => line.split(":").slice(1, 3).join(":")), [at], text);
+  });
+}
+
+Deno.test("parseConfig() names the lines of an anchor's aliases", () => {
+  const { message } = refusal(
+    "users:\n  - { name: bob, uid: &a 5, gid: *a }\ngroups:\n" +
+      "  - { name: x, gid: *a }\n",
+  );
+  assertStringIncludes(message, "/c.yaml:2:26: users[0].uid: anchors and aliases are not accepted");
+  assertStringIncludes(message, "write the value out here and in lines 2, 4");
+});
+
 const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a user without a name", user("uid: 5"), "users[0]: the name is missing"],
   ["a user without a uid", user("name: bob"), "users[0]: the uid is missing"],
@@ -283,7 +328,8 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["a tag", user("name: bob, uid: !!int 5"), "the tag tag:yaml.org,2002:int is not accepted"],
   ["a local tag", user("name: bob, uid: !x 5"), "/c.yaml:2:23: "],
   ["a tag on a key", "!!str users: []\n", "a key is a plain word"],
-  ["a merge key", user("<<: { name: bob }, uid: 5"), 'there is no key "<<"'],
+  ["a merge key", user("<<: { name: bob }, uid: 5"), "a merge key is not accepted"],
+  ["an alias of nothing", "users: *a\n", "anchors and aliases are not accepted"],
   ["a YAML directive", "%YAML 1.1\n---\nusers: []\n", "a %YAML directive is not accepted"],
   ["broken YAML", "users: [", "/c.yaml:1:"],
   ["a tab in the indent", "users:\n\t- { name: a, uid: 1 }\n", "/c.yaml:2:1: Tabs"],
