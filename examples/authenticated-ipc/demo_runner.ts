@@ -83,7 +83,8 @@ export class Demo {
     await writer.write(new TextEncoder().encode(input && input + "\n")).catch(() => {});
     await writer.close().catch(() => {});
     const { code, stdout, stderr } = await child.output();
-    const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    // The console's banner stands before its answers.
+    const output = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
     print(output);
     if (code !== expected.code) fail(`the exit code was ${code}, not ${expected.code}`);
     for (const part of expected.contains ?? []) {

@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { findKeyFile } from "../keys/key_reader.ts";
+import { fetchHint, findKeyFile } from "../keys/key_reader.ts";
 import type { HostPort } from "../net/address.ts";
 import {
   addressFromEnvironment,
@@ -76,7 +76,7 @@ async function toTcp(
     ? connectAddress(flags.address)
     : addressFromEnvironment(environment) ?? listener ?? DEFAULT_ADDRESS;
   const named = flags !== null && flags.key !== DEFAULT ? flags.key : null;
-  const key = findKeyFile(named, environment, listener?.keys[0]?.file ?? null);
+  const key = findKeyFile(named, environment, listener?.keys[0]?.file ?? null, fetchHint);
   return { kind: "tcp", address: { host: address.host, port: address.port }, key: resolve(key) };
 }
 

@@ -4,12 +4,14 @@
  * @module
  */
 import { resolve } from "@std/path";
+import { socketPathProblem } from "../config/addresses.ts";
 import type { Environment } from "../config/default_paths.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import type { ListenerFlags } from "../dataplane/choose_listeners.ts";
 import { ExitCode as Exit, Failure } from "../errors.ts";
 import { findInPath } from "../libc/process.ts";
 import { parseTarget } from "../net/address.ts";
+import { shellWord } from "../text/shell_word.ts";
 import { DEFAULT, type ServeCommand } from "./command_line.ts";
 import { listenAddress, socketPath } from "./typed_address.ts";
 
@@ -35,6 +37,16 @@ function serviceOf({ service }: ServeCommand): ServiceConfig | null {
       hint: "ipcauth help serve",
     });
   }
+  // As in the file. A socket that is made below the current directory is not relied on elsewhere.
+  const problem = target.kind === "unix" ? socketPathProblem(target.path) : null;
+  if (problem !== null) {
+    const path = service.target.slice("unix:".length);
+    const isRelative = /^[^/@].*[^/]$/s.test(path);
+    throw new Failure(`--forward: ${problem}`, {
+      exit: Exit.usage,
+      hint: isRelative ? `--forward ${shellWord(`unix:${resolve(path)}`)}` : "ipcauth help serve",
+    });
+  }
   if (service.identity === "impersonate" && target.kind === "tcp") {
     throw new Failure(
       "--identity impersonate goes with unix:PATH: over TCP a backend does not see who connects",
@@ -44,7 +56,7 @@ function serviceOf({ service }: ServeCommand): ServiceConfig | null {
   return {
     ...service,
     backendUser: null,
-    target: target.kind === "unix" ? { ...target, path: socketPath(target.path) } : target,
+    target,
   };
 }
 

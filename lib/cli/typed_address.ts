@@ -4,7 +4,8 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { type HostPort, parseHostPort } from "../net/address.ts";
+import { parseAddress } from "../config/default_paths.ts";
+import type { HostPort } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { shellWord } from "../text/shell_word.ts";
 
@@ -26,11 +27,11 @@ export function socketPath(typed: string): string {
 /**
  * A TCP address to connect to.
  *
- * @param typed `HOST:PORT`, an IPv6 address in brackets; the port is 1 to 65535.
+ * @param typed `HOST`, `HOST:PORT` or `:PORT`, an IPv6 address in brackets; the port is 1 to 65535.
  * @throws {Failure} 64 when it is not one.
  */
 export function connectAddress(typed: string): HostPort {
-  return parseHostPort(typed) ?? refuse(typed);
+  return parseAddress(typed) ?? refuse(typed);
 }
 
 /**
@@ -40,12 +41,19 @@ export function connectAddress(typed: string): HostPort {
  * @throws {Failure} 64 when it is not one.
  */
 export function listenAddress(typed: string): HostPort {
-  return parseHostPort(typed, true) ?? refuse(typed);
+  return parseAddress(typed, true) ?? refuse(typed);
 }
 
 function refuse(typed: string): never {
   throw new Failure(
     `${JSON.stringify(typed)} is not HOST:PORT; an IPv6 address stands in brackets`,
-    { exit: ExitCode.usage, hint: "--tcp=127.0.0.1:4569" },
+    { exit: ExitCode.usage, hint: `--tcp=${shellWord(meant(typed))}` },
   );
+}
+
+/** The address that was probably meant: of an IPv6 address without brackets, or a port alone. */
+function meant(typed: string): string {
+  const known = [typed.replace(/^(.*):([0-9]+)$/, "[$1]:$2"), `[${typed}]`, `:${typed}`]
+    .find((text) => parseAddress(text) !== null);
+  return known ?? "127.0.0.1:4569";
 }

@@ -46,7 +46,8 @@ configuration, one console on the default socket, for root and its own user.
                      listeners, or the default socket
   --tcp[=HOST:PORT]  listen on TCP, where a client proves that it holds a key;
                      alone: IPCAUTH_ADDR and IPCAUTH_PORT, the configuration's
-                     TCP listeners, or 127.0.0.1:4569
+                     TCP listeners, or 127.0.0.1:4569. HOST alone has port
+                     4569, :PORT alone the host 127.0.0.1
   --key[=FILE]       a trusted key: its clients have every permission, like
                      uid 0; may be given again. Keys of users stand in the
                      configuration. Alone: IPCAUTH_KEY_FILE, or the default
@@ -89,7 +90,8 @@ line from standard input. With --pipe or --listen it reaches any service.
   --unix[=PATH]       the socket; default: IPCAUTH_PATH, the configuration,
                       your own server's socket, the system's
   --tcp[=HOST:PORT]   a server that wants a key; alone: IPCAUTH_ADDR and
-                      IPCAUTH_PORT, the configuration, or 127.0.0.1:4569
+                      IPCAUTH_PORT, the configuration, or 127.0.0.1:4569;
+                      HOST and :PORT may stand alone
   --key[=FILE]        the key; default: IPCAUTH_KEY_FILE, the configuration,
                       or the default key. It means --tcp where there is none
   --user NAME         act as this user (trusted clients only: root, the

@@ -31,6 +31,20 @@ export async function users(
   return exit;
 }
 
+/** Says who gets in where no user is listed. */
+function noteUnlisted(config: UsersConfig, { err }: Context): void {
+  const { path, access } = config.load();
+  if (access.users.length > 0) return;
+  const why = path === null ? "there is no configuration" : "no user is listed";
+  const members = access.groups.some(({ localIpcAccess }) => localIpcAccess)
+    ? ", and the members of the groups that allow it: ipcauth groups list" + config.flags
+    : ", and no other user";
+  err(
+    `ipcauth: note: ${why}: root and the server's own user get in${members}\n` +
+      `hint: ipcauth users add NAME --local-ipc-access${config.flags}\n`,
+  );
+}
+
 async function report(
   action: UsersAction,
   config: UsersConfig,
@@ -46,6 +60,7 @@ async function report(
   }
   switch (action.verb) {
     case "list":
+      if (!json) noteUnlisted(config, context);
       return listUsers(config, json);
     case "show":
       return showUser(config, action.name, json);

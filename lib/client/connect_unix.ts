@@ -26,14 +26,7 @@ export interface Trust {
   readonly serverUid: number | null;
 }
 
-/** How long to try. */
-export interface ConnectLimit {
-  /** How long a server with a full backlog is awaited, in milliseconds; 10 s by default. */
-  readonly timeoutMs?: number | undefined;
-  /** Gives up when it is aborted. */
-  readonly signal?: AbortSignal | undefined;
-}
-
+/** How long a server with a full backlog is awaited, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Errors after which the next path is tried. A socket that exists and refuses is an answer. */
@@ -49,20 +42,20 @@ const TRY_NEXT: readonly number[] = [
  *
  * @param paths Paths of sockets, in order.
  * @param trust The users that the server may run as, beside root.
+ * @param timeoutMs How long a server with a full backlog is awaited, in milliseconds.
  * @returns The connection and its path. The caller owns it.
  * @throws {Failure} 69 when there is no server, 77 when this process may not connect or the server
  * runs as another user.
- * @throws The reason of the signal.
  */
 export async function connectUnix(
   paths: readonly string[],
   trust: Trust,
-  limit: ConnectLimit = {},
+  timeoutMs: number = CONNECT_TIMEOUT_MS,
 ): Promise<{ connection: Descriptor; path: string }> {
   let absent: Failure | null = null;
   let denied: Failure | null = null;
   for (const path of paths) {
-    const { connection, error } = await tryConnect(path, limit);
+    const { connection, error } = await tryConnect(path, timeoutMs);
     if (connection !== null) {
       try {
         requireTrusted(connection, path, trust);
@@ -84,9 +77,8 @@ export async function connectUnix(
 /** Connects; waits where the backlog is full. */
 async function tryConnect(
   path: string,
-  { timeoutMs = CONNECT_TIMEOUT_MS, signal }: ConnectLimit,
+  timeoutMs: number,
 ): Promise<{ connection: Descriptor; error: 0 } | { connection: null; error: number }> {
-  signal?.throwIfAborted();
   const address = addressOf(path);
   const attempt = (): Descriptor | number => {
     const connection = unixSocket();
@@ -98,27 +90,18 @@ async function tryConnect(
   const result = attempt();
   if (typeof result !== "number") return { connection: result, error: 0 };
   if (result !== Errno.EAGAIN) return { connection: null, error: result };
-  const outcome = Promise.withResolvers<
-    { connection: Descriptor; error: 0 } | { connection: null; error: number }
-  >();
-  const cancel = new ConnectQueue(RUNTIME_TIMERS).add(attempt, timeoutMs, {
-    onConnected: (connection) => outcome.resolve({ connection, error: 0 }),
-    onConnectError: (error) => {
-      if (error.kind === "system") return outcome.reject(error.cause);
-      const number = error.kind === "refused" ? error.errno : Errno.EAGAIN;
-      outcome.resolve({ connection: null, error: number });
-    },
+  return await new Promise((resolve, reject) => {
+    new ConnectQueue(RUNTIME_TIMERS).add(attempt, timeoutMs, {
+      onConnected: (connection) => resolve({ connection, error: 0 }),
+      onConnectError: (error) => {
+        if (error.kind === "system") reject(error.cause);
+        else {resolve({
+            connection: null,
+            error: error.kind === "refused" ? error.errno : Errno.EAGAIN,
+          });}
+      },
+    });
   });
-  const abort = () => {
-    cancel();
-    outcome.reject(signal?.reason);
-  };
-  signal?.addEventListener("abort", abort);
-  try {
-    return await outcome.promise;
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
 }
 
 function addressOf(path: string): SocketAddress {

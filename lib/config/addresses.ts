@@ -15,15 +15,20 @@ export function readSocketPath(value: Value, reader: Reader): string | null {
 }
 
 function checkSocketPath(path: string, place: Place, reader: Reader): string | null {
-  if (path.startsWith("@")) {
-    return reader.refuse(place, `"${path}" is an abstract name, which has no file permissions`);
-  }
-  if (!path.startsWith("/")) return reader.refuse(place, `the path ${path} does not begin with /`);
-  if (/\/\.{0,2}$/.test(path)) return reader.refuse(place, `${path} is the path of a directory`);
+  const problem = socketPathProblem(path);
+  return problem === null ? path : reader.refuse(place, problem);
+}
+
+/** Why a text cannot be the path of a socket; null where it can. */
+export function socketPathProblem(path: string): string | null {
+  if (path === "") return "the socket path is missing";
+  if (path.startsWith("@")) return `"${path}" is an abstract name, which has no file permissions`;
+  if (!path.startsWith("/")) return `the path ${path} does not begin with /`;
+  if (/\/\.{0,2}$/.test(path)) return `${path} is the path of a directory`;
   if (new TextEncoder().encode(path).length >= UNIX_PATH_MAX) {
-    return reader.refuse(place, `a socket path has at most ${UNIX_PATH_MAX - 1} bytes`);
+    return `a socket path has at most ${UNIX_PATH_MAX - 1} bytes`;
   }
-  return path;
+  return null;
 }
 
 /** Reads the address of a TCP listener. */

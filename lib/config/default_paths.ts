@@ -5,8 +5,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import type { HostPort } from "../libc/inet_address.ts";
-import { parseHostPort } from "../net/host_port.ts";
+import { type HostPort, parseHostPort } from "../net/address.ts";
 
 /** The default TCP port. */
 export const DEFAULT_PORT = 4569;
@@ -112,25 +111,37 @@ export function clientSockets(environment: Environment): readonly string[] {
   return own === null || own === SYSTEM_SOCKET ? [SYSTEM_SOCKET] : [own, SYSTEM_SOCKET];
 }
 
+/**
+ * Parses an address whose host or port may be left out: `HOST`, `HOST:PORT`, `:PORT`, with an IPv6
+ * address in brackets. What is left out is the default.
+ *
+ * @param anyPort Whether the port may be 0.
+ * @returns Null when the text is none of them.
+ */
+export function parseAddress(text: string, anyPort = false): HostPort | null {
+  if (/^:[0-9]/.test(text)) return parseHostPort(DEFAULT_HOST + text, anyPort);
+  const isHost = /^(\[[^\]]*\]|[^:[\]]+)$/.test(text);
+  return parseHostPort(isHost ? `${text}:${DEFAULT_PORT}` : text, anyPort);
+}
+
 /** The default TCP address. */
 export const DEFAULT_ADDRESS: HostPort = { host: DEFAULT_HOST, port: DEFAULT_PORT };
 
 /**
  * The TCP address in the environment: `IPCAUTH_ADDR` and `IPCAUTH_PORT`, each with its default.
+ * Without `IPCAUTH_PORT`, `IPCAUTH_ADDR` may hold the port, too.
  *
  * @returns Null when neither is set.
- * @throws {Failure} 64 when they are not a host and a port.
+ * @throws {Failure} 64 when they are not a host and a port, or name two ports.
  */
 export function addressFromEnvironment({ variables }: Environment): HostPort | null {
   const { IPCAUTH_ADDR, IPCAUTH_PORT } = variables;
   if (!IPCAUTH_ADDR && !IPCAUTH_PORT) return null;
   const host = IPCAUTH_ADDR || DEFAULT_HOST;
-  const port = IPCAUTH_PORT || String(DEFAULT_PORT);
-  // IPCAUTH_ADDR holds no port, so an IPv6 address needs no brackets.
-  const text = host.includes(":") && !host.startsWith("[")
-    ? `[${host}]:${port}`
-    : `${host}:${port}`;
-  const address = parseHostPort(text);
+  // With two colons it is an IPv6 address, which needs no brackets where no port follows.
+  const named = host.startsWith("[") || !/:.*:/.test(host) ? host : `[${host}]`;
+  const text = IPCAUTH_PORT ? `${named}:${IPCAUTH_PORT}` : named;
+  const address = IPCAUTH_PORT ? parseHostPort(text) : parseAddress(text);
   if (address !== null) return address;
   throw new Failure(`IPCAUTH_ADDR and IPCAUTH_PORT are no address: ${JSON.stringify(text)}`, {
     exit: ExitCode.usage,

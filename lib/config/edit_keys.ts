@@ -6,10 +6,11 @@
 import { normalize } from "@std/path";
 import { ExitCode, Failure } from "../errors.ts";
 import { hostPortText } from "../libc/inet_address.ts";
-import { listenerAddress, parseHostPort } from "../net/address.ts";
+import { listenerAddress } from "../net/address.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { configValues, keyValues, timeText } from "./config_text.ts";
+import { parseAddress } from "./default_paths.ts";
 import { scalarText } from "./entry_style.ts";
 import { ListText } from "./list_text.ts";
 import { unknownUser } from "./names.ts";
@@ -118,7 +119,7 @@ export function tcpListeners(config: Config, address: string | null): readonly F
 }
 
 function isAt(listener: TcpListenerConfig, address: string): boolean {
-  const named = parseHostPort(address.replace(/^tcp:/, ""));
+  const named = parseAddress(address.replace(/^tcp:/, ""));
   return named !== null &&
     listenerAddress(listener) === listenerAddress({ kind: "tcp", ...named });
 }

@@ -98,7 +98,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#greeter = new ConsoleGreeter(this.#context, this.#host(), options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
     this.#listeners = new ListenerManager(this.#context, inherited, serviceOf, {
-      opened: (listener) => post({ kind: "listening", listener }),
+      opened: (listener, note) => post({ kind: "listening", listener, note }),
       closed: (listener) => post({ kind: "unlistened", listener }),
       failed: ({ message }) => post({ kind: "error", message }),
     });

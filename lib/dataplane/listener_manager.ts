@@ -30,7 +30,8 @@ class UnansweredError extends NameError {}
 
 /** What a listener manager reports. */
 export interface ListenerEvents {
-  opened(name: string): void;
+  /** @param note What else was done for it, or null. */
+  opened(name: string, note: string | null): void;
   closed(name: string): void;
   /** A configured listener cannot be opened or changed now. */
   failed(failure: Failure): void;
@@ -261,7 +262,8 @@ export class ListenerManager {
     this.#endpoints.set(address, endpoint);
     if (v6Only) this.#v6Only.add(address);
     else this.#v6Only.delete(address);
-    this.#events.opened(endpoint.name);
+    const made = endpoint instanceof UnixEndpoint ? endpoint.madeDirectory : null;
+    this.#events.opened(endpoint.name, made && `made the directory ${made}`);
   }
 
   #changeOne(endpoint: Endpoint, config: ListenerConfig): void {
@@ -273,7 +275,7 @@ export class ListenerManager {
       return;
     }
     endpoint.setService(config, this.#serviceOf(config.service));
-    if (!wasAccepting) this.#events.opened(endpoint.name);
+    if (!wasAccepting) this.#events.opened(endpoint.name, null);
   }
 
   #suspendOne(endpoint: Endpoint): void {

@@ -76,8 +76,8 @@ export type ToDataPlane =
 
 /** Data plane → control plane. */
 export type ToControlPlane =
-  /** A listener accepts connections. */
-  | { readonly kind: "listening"; readonly listener: string }
+  /** A listener accepts connections. The note says what else was done for it. */
+  | { readonly kind: "listening"; readonly listener: string; readonly note: string | null }
   /** A listener accepts none any more. */
   | { readonly kind: "unlistened"; readonly listener: string }
   /** Every listener accepts connections. */

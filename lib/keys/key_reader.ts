@@ -31,12 +31,31 @@ export interface KeyFileFacts {
   readonly problem: PathProblem | null;
 }
 
+/** How a key file is read. */
+export interface KeyFileOptions {
+  /** Whether the key is read only once, so that the file may be a pipe. */
+  readonly once?: boolean;
+  /** The hint about a file that does not exist; by default, how to make it. */
+  readonly absentHint?: (path: string) => string;
+}
+
+/** The hint of a server that has no key. */
+function makeHint(path: string): string {
+  return `ipcauth gen-key ${shellWord(path)}`;
+}
+
+/** The hint of a client that has no key: another one than the server's would be refused. */
+export function fetchHint(path: string): string {
+  return `on the server: ipcauth gen-key FILE --user NAME; then copy that file to ${
+    shellWord(path)
+  }`;
+}
+
 /**
  * Reads a key file, if no other user can read, change or replace it.
  *
  * @param path The file; symbolic links are followed, and the whole path is checked each time.
  * @param ownUid The uid that may own it, beside root.
- * @param once Whether the key is read only once, so that the file may be a pipe.
  * @returns The key, 32 bytes, for the caller to wipe, and its id.
  * @throws {Failure} 78 when it is missing, or its owner, mode or path is refused; 77 when this
  * process may not read it; 65 when it holds no key; 71 when the system refuses.
@@ -44,9 +63,9 @@ export interface KeyFileFacts {
 export function readKeyFile(
   path: string,
   ownUid: number,
-  { once = false }: { readonly once?: boolean } = {},
+  { once = false, absentHint = makeHint }: KeyFileOptions = {},
 ): { key: Uint8Array; id: string } {
-  const file = open(path, ownUid, once);
+  const file = open(path, ownUid, once, absentHint);
   try {
     requireSafe(file.problem, "The key file");
     const key = parse(path, file);
@@ -64,7 +83,7 @@ export function readKeyFile(
  * @throws {Failure} As {@linkcode readKeyFile}, except for the owner, the mode and the path.
  */
 export function describeKeyFile(path: string, ownUid: number): KeyFileFacts {
-  const file = open(path, ownUid, true);
+  const file = open(path, ownUid, true, makeHint);
   try {
     const key = parse(path, file);
     const { writtenAt, uid, gid, mode } = file.status;
@@ -76,7 +95,12 @@ export function describeKeyFile(path: string, ownUid: number): KeyFileFacts {
   }
 }
 
-function open(path: string, ownUid: number, once: boolean): TrustedFile {
+function open(
+  path: string,
+  ownUid: number,
+  once: boolean,
+  absentHint: (path: string) => string,
+): TrustedFile {
   // Before the key is in memory.
   forbidMemoryDumps();
   try {
@@ -87,7 +111,7 @@ function open(path: string, ownUid: number, once: boolean): TrustedFile {
       once,
     });
   } catch (error) {
-    throw unreadable(path, ownUid, error);
+    throw unreadable(path, ownUid, error, absentHint);
   }
 }
 
@@ -103,6 +127,7 @@ function parse(path: string, { content, isTooLarge }: TrustedFile): Uint8Array {
  *
  * @param named What `--key` says, or null.
  * @param configured What the configuration says, or null.
+ * @param absentHint The hint where there is none, about the first default path.
  * @returns A path. Where it was named, it need not exist.
  * @throws {Failure} 78 when none was named and no default path exists.
  */
@@ -110,6 +135,7 @@ export function findKeyFile(
   named: string | null,
   environment: Environment,
   configured: string | null,
+  absentHint: (path: string) => string = () => "ipcauth gen-key",
 ): string {
   const path = named ?? (environment.variables.IPCAUTH_KEY_FILE || configured);
   if (path !== null) return path;
@@ -118,7 +144,7 @@ export function findKeyFile(
   if (found !== undefined) return found;
   throw new Failure(`There is no key: ${noneExists(paths)}`, {
     exit: ExitCode.config,
-    hint: "ipcauth gen-key",
+    hint: absentHint(paths[0]!),
   });
 }
 
@@ -146,11 +172,16 @@ function notAFile(path: string): Failure {
   });
 }
 
-function unreadable(path: string, ownUid: number, cause: unknown): Failure {
+function unreadable(
+  path: string,
+  ownUid: number,
+  cause: unknown,
+  absentHint: (path: string) => string,
+): Failure {
   if (isAbsent(cause)) {
     return new Failure(`There is no key file ${path}`, {
       exit: ExitCode.config,
-      hint: `ipcauth gen-key ${shellWord(path)}`,
+      hint: absentHint(path),
       cause,
     });
   }

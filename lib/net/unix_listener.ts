@@ -39,6 +39,8 @@ export class UnixListener implements ListeningSocket {
   readonly socket: Descriptor;
   /** The address as the log writes it, such as `unix:/run/ipcauth/ipc.sock`. */
   readonly name: string;
+  /** The directory that was made for the socket, or null where it was there already. */
+  readonly madeDirectory: string | null;
   readonly #path: string;
   /** Null where a service manager opened the socket and owns its file. */
   readonly #lock: LockFile | null;
@@ -50,8 +52,10 @@ export class UnixListener implements ListeningSocket {
     socket: Descriptor,
     lock: LockFile | null,
     identity: string | null,
+    madeDirectory: string | null,
   ) {
     this.#path = path;
+    this.madeDirectory = madeDirectory;
     this.name = `unix:${path}`;
     this.socket = socket;
     this.#lock = lock;
@@ -82,10 +86,10 @@ export class UnixListener implements ListeningSocket {
         inherited.close();
         throw error;
       }
-      return new UnixListener(path, inherited, null, null);
+      return new UnixListener(path, inherited, null, null, null);
     }
     const address = addressOf(path);
-    prepareDirectory(path, serverUid);
+    const made = prepareDirectory(path, serverUid);
     const lock = takeLock(path);
     try {
       removeStale(path, address);
@@ -97,8 +101,8 @@ export class UnixListener implements ListeningSocket {
         // affected.
         withUmask(0o777 & ~file.mode, () => bind(socket, address));
         isBound = true;
-        const made = linkStatus(path);
-        if (made === null || (made.mode & 0o7777) !== file.mode) {
+        const bound = linkStatus(path);
+        if (bound === null || (bound.mode & 0o7777) !== file.mode) {
           throw new Failure(
             `Cannot give ${path} the mode ${
               octalMode(file.mode)
@@ -107,7 +111,7 @@ export class UnixListener implements ListeningSocket {
           );
         }
         listen(socket, BACKLOG);
-        return new UnixListener(path, socket, lock, made.identity);
+        return new UnixListener(path, socket, lock, bound.identity, made);
       } catch (error) {
         socket.close();
         // The lock is held, so no other server has put a socket there meanwhile.
@@ -170,12 +174,15 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-function prepareDirectory(path: string, serverUid: number): void {
+/** @returns The directory where it was made; null where it was there already. */
+function prepareDirectory(path: string, serverUid: number): string | null {
   // First, so that nothing is made where the owner of a directory or link on the way leads to.
   requireSafePath(path, serverUid);
   const directory = dirname(path);
+  let made: string | null = null;
   try {
     makeDirectory(directory, 0o755);
+    made = directory;
     // After --drop-to the server must be able to remove the socket file.
     if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
   } catch (error) {
@@ -196,6 +203,7 @@ function prepareDirectory(path: string, serverUid: number): void {
     requireSafePath(path, serverUid);
   }
   requireDirectory(directory, serverUid);
+  return made;
 }
 
 /**

@@ -127,7 +127,12 @@ export class Supervisor {
     switch (message.kind) {
       case "listening":
         this.#listeners.add(message.listener);
-        audit.record({ event: "listen", time: Date.now(), listener: message.listener });
+        audit.record({
+          event: "listen",
+          time: Date.now(),
+          listener: message.listener,
+          message: message.note,
+        });
         return;
       case "unlistened":
         this.#listeners.delete(message.listener);

@@ -64,6 +64,11 @@ export class UnixEndpoint implements ConnectionHandler {
     this.#acceptor = new Acceptor(context.reactor, listener, this);
   }
 
+  /** The directory that was made for the socket, or null. */
+  get madeDirectory(): string | null {
+    return this.#listener.madeDirectory;
+  }
+
   /** The configuration in force. */
   get config(): UnixListenerConfig {
     return this.#config;

@@ -65,8 +65,13 @@ export class Shell {
    * @throws {Failure} 69 when the server closes the session, 65 when its answer is malformed.
    */
   async runInput(interactive: boolean): Promise<ExitCode> {
-    this.#output.out(renderBanner(this.#welcome));
-    if (!interactive) return await this.#runLines();
+    const banner = renderBanner(this.#welcome);
+    if (!interactive) {
+      // What reads standard output expects the answers alone.
+      this.#output.err(banner);
+      return await this.#runLines();
+    }
+    this.#output.out(banner);
     return await runPrompt({
       prompt: () => this.#runner.prompt,
       lost: this.#client.lost,

@@ -1,4 +1,6 @@
 /** `ipcauth users list`, `show` and `check`, and what is the same for every verb. */
+import { existsSync } from "node:fs";
+import { SYSTEM_CONFIG } from "../../lib/config/default_paths.ts";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { UsersAction } from "../../lib/cli/users_action.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
@@ -14,6 +16,30 @@ alice  578  578  false             false
 bob    579  -    true              true
 `,
   });
+});
+
+Deno.test("users list says who gets in where no user is listed", async () => {
+  const rootAlone = "root and the server's own user get in, and no other user\n";
+  const cases = [
+    [null, `there is no configuration: ${rootAlone}`],
+    ["users: []\n", `no user is listed: ${rootAlone}`],
+    ["groups: [{ name: x, gid: 5 }]\n", `no user is listed: ${rootAlone}`],
+    [
+      "groups: [{ name: x, gid: 5, local_ipc_access: true }]\n",
+      "no user is listed: root and the server's own user get in, and the members of the groups " +
+      "that allow it: ipcauth groups list --config FILE\n",
+    ],
+  ] as const;
+  for (const [text, sentence] of cases) {
+    if (text === null && existsSync(SYSTEM_CONFIG)) continue;
+    using fixture = new UsersFixture(text);
+    // A file that --config names has to exist.
+    const { err } = await fixture.run({ verb: "list" }, { notes: true, absent: text === null });
+    assertEquals(
+      err!.replaceAll(fixture.path, "FILE").split("hint: ")[0],
+      `ipcauth: note: ${sentence}`,
+    );
+  }
 });
 
 Deno.test("users list --json prints one array", async () => {

@@ -37,7 +37,7 @@ Deno.test("a client ends when its server acknowledges nothing for two minutes", 
   await using fixture = await consoleServer();
   const key = readKey(fixture.program.path("bob.key"));
   const to = { host: "127.0.0.1", port: fixture.port };
-  const { descriptor, channel } = await connectWithKey(to, key, { client: "test/1", user: null });
+  const { descriptor, channel } = connectWithKey(to, key, { client: "test/1", user: null });
   // IPPROTO_TCP and TCP_USER_TIMEOUT (linux/in.h, linux/tcp.h)
   assertEquals(readOption(descriptor.number, 6, 18), USER_TIMEOUT_MS);
   channel.wipe();
@@ -63,12 +63,12 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
 
   await test.step("the banner, with piped input", async () => {
     const { program, address } = fixture;
-    const { stdout, code } = await program.run(
+    const { stderr, code } = await program.run(
       ["connect", `--tcp=${address}`, `--key=${program.path("bob.key")}`],
       { input: "show users\n" },
     );
     assertEquals(code, 0);
-    assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on \S+\n/);
+    assertMatch(stderr, /^bob connected from 127\.0\.0\.1 using console on \S+\n/);
   });
 
   for (
@@ -97,7 +97,11 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
     assertEquals(code, 78);
     assertStringIncludes(stderr, "Failed to connect to server: ");
     assertStringIncludes(stderr, "none.key");
-    assertStringIncludes(stderr, "hint: ipcauth gen-key");
+    // A key that the client makes is none that the server knows.
+    assertStringIncludes(
+      stderr,
+      "hint: on the server: ipcauth gen-key FILE --user NAME; then copy",
+    );
   });
 
   await test.step("no server", async () => {

@@ -59,8 +59,8 @@ Deno.test(
     await using _server = await program.serve(["--unix"], { env });
     const line = ["run-as", "579", "--", "ipcauth", "connect"];
     const { code, stdout, stderr } = await program.run(line, { env, cwd, input: "" });
-    assertEquals([code, stderr], [0, ""]);
-    assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on /);
+    assertEquals([code, stdout], [0, ""]);
+    assertMatch(stderr, /^bob connected from 127\.0\.0\.1 using console on /);
   },
 );
 

@@ -194,10 +194,14 @@ Deno.test("a server that ends removes its own socket and lock, and no others", a
   assertEquals(await Deno.readTextFile(path), "of another program");
 });
 
-Deno.test("a missing directory is made, and others may not write to it", async () => {
+Deno.test("a missing directory is made and said, and others may not write to it", async () => {
   await using program = await Program.install();
-  await using _server = await program.serve([`--unix=${program.path("new", "ipc.sock")}`]);
-  assertEquals(Deno.statSync(program.path("new")).mode! & 0o7777, 0o755);
+  const serve = () => program.serve([`--unix=${program.path("new", "ipc.sock")}`]);
+  for (const message of [`made the directory ${program.path("new")}`, undefined]) {
+    await using server = await serve();
+    assertEquals((await server.event("listen")).message, message);
+    assertEquals(Deno.statSync(program.path("new")).mode! & 0o7777, 0o755);
+  }
 });
 
 Deno.test("SIGTERM leaves a session its grace time, and a second SIGTERM closes it", async () => {

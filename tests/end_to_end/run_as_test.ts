@@ -247,9 +247,9 @@ Deno.test(
       );
       const env = { IPCAUTH_PATH: program.path("s"), IPCAUTH_CONFIG: file };
       await using _server = await program.serve(["--unix"], { env });
-      const { code, stdout } = await run(["579", "--", "ipcauth", "connect"], { env, input: "" });
+      const { code, stderr } = await run(["579", "--", "ipcauth", "connect"], { env, input: "" });
       assertEquals(code, 0);
-      assertMatch(stdout, /^bob connected from 127\.0\.0\.1 using console on /);
+      assertMatch(stderr, /^bob connected from 127\.0\.0\.1 using console on /);
     }),
 );
 

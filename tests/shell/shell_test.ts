@@ -74,7 +74,7 @@ Deno.test({ name: "the console (needs root)", ignore: !isRoot }, async (t) => {
   await using fixture = await ConsoleFixture.open();
 
   await t.step(
-    "from a pipe it prints the banner, skips comments, and prints no prompt and no echo",
+    "from a pipe the banner goes to standard error; it skips comments, and prints no prompt and no echo",
     async () => {
       const { code, stdout, stderr } = await fixture.pipe(
         BOB,
@@ -83,11 +83,11 @@ Deno.test({ name: "the console (needs root)", ignore: !isRoot }, async (t) => {
         "! a configuration",
         "show running-config aaa authentication users user",
       );
-      assertEquals([code, stderr], [0, ""]);
-      const [banner, ...lines] = stdout.split("\n");
-      assertEquals(/^bob connected from 127\.0\.0\.1 using console on \S+$/.test(banner!), true);
+      assertEquals(code, 0);
+      const banner = /^bob connected from 127\.0\.0\.1 using console on \S+\n$/;
+      assertEquals(banner.test(stderr), true, stderr);
       assertEquals(
-        lines.slice(0, 10).join("\n"),
+        stdout.split("\n").slice(0, 10).join("\n"),
         `aaa authentication users user alice
  uid 578
  gid 578
@@ -113,7 +113,7 @@ aaa authentication users user bob
   await t.step("a write without permission is an error, and the session continues", async () => {
     const { code, stdout, stderr } = await fixture.pipe(BOB, "allow alice", "who");
     assertEquals(code, 77);
-    assertEquals(stderr.startsWith("error: Permission denied: bob may read"), true, stderr);
+    assertStringIncludes(stderr, "\nerror: Permission denied: bob may read");
     assertStringIncludes(stderr, "\nhint: root or a user with admin: true may");
     assertStringIncludes(stdout, "\n*  ");
   });
@@ -136,7 +136,7 @@ aaa authentication users user bob
 
   await t.step("exit ends the session, and the lines after it are not run", async () => {
     const { code, stdout } = await fixture.pipe(BOB, "exit", "show users");
-    assertEquals([code, stdout.split("\n").length], [0, 2]);
+    assertEquals([code, stdout], [0, ""]);
   });
 
   await t.step("an administrator adds, changes and removes a user", async () => {

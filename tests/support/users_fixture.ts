@@ -23,17 +23,28 @@ export class UsersFixture {
     if (text !== null) Deno.writeTextFileSync(this.path, text, { mode: 0o644 });
   }
 
-  /** Runs an action. The file is named by `--config`; by the environment where `flag` is false. */
-  async run(action: UsersAction, { json = false, flag = true } = {}) {
+  /** Runs an action. The file is named by `--config`; by the environment where `flag` is false.
+   * With `absent` no file is named; with `notes` standard error is returned. */
+  async run(
+    action: UsersAction,
+    { json = false, flag = true, notes = false, absent = false } = {},
+  ) {
     this.#out = "";
+    let err = "";
     const context: Context = {
-      environment: { uid: effectiveUid(), variables: flag ? {} : { IPCAUTH_CONFIG: this.path } },
-      config: flag ? this.path : null,
+      environment: {
+        // A user without a home has the configuration of the host, or none.
+        uid: effectiveUid(),
+        variables: flag || absent ? {} : { IPCAUTH_CONFIG: this.path },
+      },
+      config: flag && !absent ? this.path : null,
       color: false,
       out: (text) => this.#out += text,
-      err: (text) => assertEquals(text, "", "standard error must stay empty"),
+      err: (text) => err += text,
     };
     const exit = await users(action, json, context);
+    if (notes) return { exit, out: this.#out, err };
+    assertEquals(err, "", "standard error must stay empty");
     return { exit, out: this.#out };
   }
 
