@@ -10,9 +10,10 @@ import { KnownNames } from "../names/known_names.ts";
 import { lookUp } from "../names/lookup.ts";
 import type { LookupRequest, LookupResult } from "../names/results.ts";
 import { parseId } from "../policy/id.ts";
-import { userRecord } from "../service/console/show.ts";
+import { accessRecord, userRecord } from "../service/console/show.ts";
+import { accessText } from "../shell/access_text.ts";
 import { usersTable } from "../shell/users_table.ts";
-import { escapeForTerminal, escapeJson } from "../text/escape.ts";
+import { escapeJson } from "../text/escape.ts";
 import { shellCommands } from "../text/hint_commands.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -75,40 +76,9 @@ export function checkUser(users: UsersConfig, who: string, json: boolean): Users
   ]);
   const found = explainUser(uid, config, hostFacts, names, shellCommands(users.flags));
   return {
-    text: json ? checkedJson(found) : checkedText(found),
+    text: json ? jsonLine(accessRecord(found)) : accessText(accessRecord(found)),
     exit: found.decision.allow ? ExitCode.ok : ExitCode.refused,
   };
-}
-
-type Found = ReturnType<typeof explainUser>;
-
-function checkedJson(found: Found): string {
-  const answer = ({ decision, explanation }: Pick<Found, "decision" | "explanation">) => ({
-    allow: decision.allow,
-    rule: explanation.rule,
-    where: explanation.where,
-    change: explanation.change,
-  });
-  return jsonLine({
-    uid: found.uid,
-    user: found.name,
-    ...answer(found),
-    listeners: found.listeners.map((one) => ({ listener: one.listener, ...answer(one) })),
-  });
-}
-
-/** Listeners are named only where their own lists change the decision. */
-function checkedText({ decision, explanation, listeners }: Found): string {
-  const { sentence, what, where, change } = explanation;
-  const lines = [
-    sentence,
-    ...where === null ? [] : [`  decided by ${what}, ${where}`],
-    ...change === null ? [] : [`  to change it: ${change}`],
-    ...listeners.filter((one) => one.decision.allow !== decision.allow).map((one) =>
-      `  but not on ${one.listener}: ${one.explanation.rule}, ${one.explanation.where}`
-    ),
-  ];
-  return lines.map((line) => `${escapeForTerminal(line)}\n`).join("");
 }
 
 /** One JSON value on a line. */

@@ -61,6 +61,15 @@ const ACCESS: Shape = {
   user: "string?",
   allow: "boolean",
   rule: "string",
+  detail: "string?",
+  what: "string?",
+  where: "string?",
+  change: "string?",
+};
+const LISTENER_ACCESS: Shape = {
+  listener: "string",
+  allow: "boolean",
+  rule: "string",
   where: "string?",
   change: "string?",
 };
@@ -112,7 +121,12 @@ export function asStatus(value: unknown): ServerStatus {
 
 /** The answer of `access.check`. @throws {Failure} 65 for any other value. */
 export function asAccess(value: unknown): AccessRecord {
-  return readRecord(value, ACCESS) as unknown as AccessRecord;
+  const record = readRecord(value, ACCESS);
+  const { listeners = [] } = value as { readonly listeners?: unknown };
+  return {
+    ...record,
+    listeners: readArray(listeners).map((one) => readRecord(one, LISTENER_ACCESS)),
+  } as unknown as AccessRecord;
 }
 
 /** The counts of `stats`, by name. @throws {Failure} 65 for any other value. */

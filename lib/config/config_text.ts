@@ -6,6 +6,7 @@
 import { stringify } from "yaml";
 import { octalMode } from "../files/permissions.ts";
 import { hostPortText } from "../libc/inet_address.ts";
+import { escapeJson } from "../text/escape.ts";
 import type { AccessTable, AllowList, Group, User } from "../policy/types.ts";
 import { COUNT_KEYS, DURATION_KEYS } from "./limits.ts";
 import type { ROOT_KEYS } from "./schema.ts";
@@ -13,7 +14,23 @@ import type { Config, KeyConfig, ListenerConfig, ServiceConfig } from "./types.t
 
 /** A configuration as YAML, which reads back as the same configuration. */
 export function configText(config: Config): string {
-  return stringify(configValues(config), { version: "1.2", lineWidth: 0 });
+  return Object.entries(configValues(config)).map(([key, value]) =>
+    (key === "users" || key === "groups") && Array.isArray(value) && value.length > 0
+      ? `${key}:\n${value.map(entryText).join("")}`
+      : stringify({ [key]: value }, { version: "1.2", lineWidth: 0 })
+  ).join("");
+}
+
+/** An entry on one line, as files have it. There may be very many, so YAML is written here. */
+function entryText(entry: Readonly<Record<string, unknown>>): string {
+  const fields = Object.entries(entry).map(([name, value]) => `${name}: ${scalarText(value)}`);
+  return `  - { ${fields.join(", ")} }\n`;
+}
+
+function scalarText(value: unknown): string {
+  if (typeof value !== "string") return String(value);
+  const isPlain = /^[A-Za-z_][A-Za-z0-9_-]*$/.test(value) && !/^(true|false|null)$/i.test(value);
+  return isPlain ? value : escapeJson(JSON.stringify(value));
 }
 
 /**

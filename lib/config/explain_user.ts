@@ -18,7 +18,7 @@ import {
   UNLIMITED,
 } from "../policy/types.ts";
 import type { HintCommands } from "../text/hint_commands.ts";
-import type { Config } from "./types.ts";
+import type { Config, ListenerConfig } from "./types.ts";
 
 /** The decisions about a uid. */
 export interface UserExplanation {
@@ -51,6 +51,7 @@ export function uidOf(name: string, config: Config): number | null {
  *
  * @param names What is known of the uid's account and of the groups that the file names.
  * @param commands The commands that could change them.
+ * @param listeners Those whose decisions are wanted; by default those of the file.
  */
 export function explainUser(
   uid: number,
@@ -58,6 +59,7 @@ export function explainUser(
   hostFacts: HostFacts,
   names: KnownNames,
   commands: HintCommands,
+  listeners: readonly ListenerConfig[] = config.listeners ?? [],
 ): UserExplanation {
   const listed = config.access.usersByUid.get(uid);
   const known = names.account(uid);
@@ -81,7 +83,7 @@ export function explainUser(
     uid,
     name,
     ...ask(null),
-    listeners: (config.listeners ?? []).filter(({ allow }) => allow !== null).map((listener) => ({
+    listeners: listeners.filter(({ allow }) => allow !== null).map((listener) => ({
       listener: listener.kind === "unix"
         ? `unix:${listener.path}`
         : `tcp:${hostPortText(listener)}`,

@@ -11,7 +11,7 @@ import type { ToDataPlane } from "../dataplane/messages.ts";
 import type { PlaneStatus } from "../dataplane/plane_status.ts";
 import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { AuditLog } from "../log/audit_log.ts";
+import type { AuditFormat, AuditLog } from "../log/audit_log.ts";
 import type { NameService } from "../names/name_service.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { HostFacts } from "../policy/types.ts";
@@ -38,6 +38,8 @@ export interface ConsoleSessionsOptions {
   readonly names: NameService;
   /** The listeners in force. */
   readonly listeners: () => readonly ListenerConfig[];
+  /** The level and format of the log in force. */
+  readonly logFormat: () => AuditFormat;
   /** Sends a command to the data plane. */
   readonly post: (command: ToDataPlane) => void;
 }
@@ -67,7 +69,7 @@ export class ConsoleSessions {
     this.#methods = new ConsoleMethods({
       liveConfig,
       commits: this.#commits,
-      accounts: new Accounts(liveConfig, hostFacts, names),
+      accounts: new Accounts(liveConfig, hostFacts, names, options.listeners),
       sessions: {
         list: async () => registry.list(this.#bytesOf(await this.#plane.ask())),
         get: async (id) => registry.get(id, this.#bytesOf(await this.#plane.ask())),
@@ -78,6 +80,7 @@ export class ConsoleSessions {
       listenerStatuses: async () => (await this.#plane.ask()).listeners,
       server: { version: options.version, host: options.host },
       listeners: options.listeners,
+      logFormat: options.logFormat,
       confirm: (session) => this.#confirm(session),
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),

@@ -237,6 +237,7 @@ export class Supervisor {
         listeners,
         registry: this.#registry,
         audit,
+        logFormat: () => audit.format,
         hostFacts: worker.hostFacts,
         version: worker.version,
         host: worker.host,

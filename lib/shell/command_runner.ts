@@ -8,22 +8,24 @@ import { reportLine } from "../text/report.ts";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type UserRecord, type Welcome } from "../service/console/protocol.ts";
-import { asAccess, asCounts, asSession, asSessions, asUser, asUsers } from "../client/answers.ts";
+import {
+  asAccess,
+  asCounts,
+  asListeners,
+  asSession,
+  asSessions,
+  asUser,
+  asUsers,
+} from "../client/answers.ts";
 import { type Answer, answerText, textAnswer } from "./answer.ts";
 import type { CompletionData } from "./completion.ts";
 import { parseFilters } from "./filter.ts";
 import { type ConsoleCommand, GRAMMAR, type Grammar } from "./grammar.ts";
 import { renderMetrics } from "../service/metrics/open_metrics.ts";
 import { ParseError, parseLine } from "./parse.ts";
-import {
-  helpRows,
-  renderAccess,
-  renderHelp,
-  renderPrompt,
-  renderRunningConfig,
-  renderTree,
-  sessionsTable,
-} from "./render.ts";
+import { helpRows, renderHelp, renderPrompt, renderRunningConfig, renderTree } from "./render.ts";
+import { accessText } from "./access_text.ts";
+import { listenersData, runningConfigText, sessionsData } from "./views.ts";
 import { usersData } from "./users_table.ts";
 import type { View } from "../text/view.ts";
 
@@ -116,10 +118,16 @@ export class CommandRunner {
       }
       case "sessions": {
         const sessions = asSessions(await call("sessions.list"));
-        return { value: sessions, content: sessionsTable(sessions, this.#welcome.session) };
+        return { value: sessions, content: sessionsData(sessions, this.#welcome.session) };
       }
-      case "config":
-        return tree(await call("config.show"));
+      case "listeners": {
+        const listeners = asListeners(await call("listeners.list"));
+        return { value: listeners, content: listenersData(listeners) };
+      }
+      case "config": {
+        const config = await call("config.show");
+        return textAnswer(config, runningConfigText(config) ?? renderTree(config));
+      }
       case "stats":
         return tree(await call("stats"));
       case "metrics": {
@@ -130,7 +138,7 @@ export class CommandRunner {
         const who = words.who!;
         const asked = /^[0-9]+$/.test(who) ? { uid: Number(who) } : { name: who };
         const access = asAccess(await call("access.check", asked));
-        return { value: access, content: (view) => renderAccess(access, view) };
+        return { value: access, content: (view) => accessText(access, view) };
       }
       case "set":
         return runningConfig([

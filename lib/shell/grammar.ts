@@ -28,6 +28,7 @@ export interface ConsoleCommand {
     | "running-config"
     | "users"
     | "sessions"
+    | "listeners"
     | "config"
     | "stats"
     | "metrics"
@@ -95,11 +96,8 @@ export const RULES: readonly Rule[] = [
   },
   { pattern: "show users", kind: "users", help: "all users, as a table" },
   { pattern: "show sessions", kind: "sessions", help: "the open sessions" },
-  {
-    pattern: "show config",
-    kind: "config",
-    help: "listeners, limits, and whether the file is valid",
-  },
+  { pattern: "show listeners", kind: "listeners", help: "the listeners, and their state" },
+  { pattern: "show config", kind: "config", help: "the configuration in force, as a file" },
   { pattern: "show stats", kind: "stats", help: "counts since the server was started" },
   { pattern: "show metrics", kind: "metrics", help: "the same, as OpenMetrics text" },
   { pattern: "who", kind: "sessions", help: "the same as show sessions" },
@@ -131,7 +129,8 @@ export const RULES: readonly Rule[] = [
     help: "the same; all but the uid may be left out",
   },
   { pattern: "remove user <user>", kind: "remove", help: "remove a user" },
-  { pattern: "close session <session>", kind: "close", help: "end a session" },
+  { pattern: "clear session <session>", kind: "close", help: "end a session" },
+  { pattern: "close session <session>", kind: "close", help: "the same as clear session" },
   { pattern: "reload", kind: "reload", help: "read the configuration file now" },
   { pattern: "help", kind: "help", help: "this list" },
   { pattern: "help <topic>", kind: "help", help: "the commands that begin with a word" },

@@ -4,17 +4,10 @@
  * @module
  */
 import { escapeForTerminal } from "../text/escape.ts";
-import type {
-  AccessRecord,
-  SessionRecord,
-  UserRecord,
-  Welcome,
-} from "../service/console/protocol.ts";
+import type { UserRecord, Welcome } from "../service/console/protocol.ts";
 import { unexpectedAnswer } from "../client/answers.ts";
 import { FILTERS } from "./filter.ts";
 import type { Grammar } from "./grammar.ts";
-import type { TableData } from "../text/table.ts";
-import type { View } from "../text/view.ts";
 
 /** The widest command, in columns, that shares a line with its help. */
 const MAX_PATTERN_WIDTH = 34;
@@ -39,32 +32,6 @@ export function renderRunningConfig(users: readonly UserRecord[]): string {
       .map(([field, value]) => ` ${field} ${value}\n`);
     return `aaa authentication users user ${escapeForTerminal(name)}\n${lines.join("")}!\n`;
   }).join("");
-}
-
-/** Sessions as a table. @param own The number of the caller's session, which is marked. */
-export function sessionsTable(sessions: readonly SessionRecord[], own: number): TableData {
-  return {
-    head: ["", "SESSION", "USER", "UID", "PID", "FROM", "SERVICE", "SINCE"],
-    rows: sessions.map(({ id, user, uid, pid, from, service, since }) =>
-      [id === own ? "*" : "", id, user, uid, pid ?? "-", from, service, since]
-        .map((cell) => escapeForTerminal(String(cell)))
-    ),
-  };
-}
-
-/** Whether a uid has access, by which rule and line, and what would change it. */
-export function renderAccess(
-  { uid, user, allow, rule, where, change }: AccessRecord,
-  _view: View,
-): string {
-  const lines = [
-    `uid ${uid}${user === null ? "" : ` (${user})`} would be ${
-      allow ? "let in" : "refused"
-    }: ${rule}`,
-    ...where === null ? [] : [`  decided by ${where}`],
-    ...change === null ? [] : [`  to change it: ${change}`],
-  ];
-  return lines.map((line) => escapeForTerminal(line) + "\n").join("");
 }
 
 /**

@@ -6,7 +6,6 @@
 import type { ListenerRecord, ServerStatus } from "../service/console/protocol.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { durationOf, localTime } from "../text/local_time.ts";
-import { table } from "../text/table.ts";
 
 /** How wide the names at the beginning of the lines are, in columns. */
 const NAME_WIDTH = 15;
@@ -21,15 +20,6 @@ export function statusText(status: ServerStatus): string {
     ...paragraph("sessions", [`${sessions} open, ${allowed} allowed since the start`]),
     ...paragraph("refusals", [refusalText(denied, status.refusals)]),
   ].map((line) => `${escapeForTerminal(line)}\n`).join("");
-}
-
-/** Listeners as a table. */
-export function listenersTable(listeners: readonly ListenerRecord[]): string {
-  const rows = listeners.map((one) =>
-    [one.listener, serviceText(one), one.allow?.join(", ") ?? "-", stateText(one)]
-      .map(escapeForTerminal)
-  );
-  return table(["LISTENER", "SERVICE", "ALLOW", "STATE"], rows);
 }
 
 function configLines({ path, good, since, problem, hint }: ServerStatus["config"]): string[] {
@@ -48,11 +38,13 @@ function listenerLines(listeners: readonly ListenerRecord[]): string[] {
   return listeners.map((one) => `${one.listener}, ${serviceText(one)}: ${stateText(one)}`);
 }
 
-function serviceText({ service, target }: ListenerRecord): string {
+/** A service and what it hands connections to. */
+export function serviceText({ service, target }: ListenerRecord): string {
   return target === null ? service : `${service} ${target}`;
 }
 
-function stateText({ state, problem }: ListenerRecord): string {
+/** The state of a listener, and why. */
+export function stateText({ state, problem }: ListenerRecord): string {
   return problem === null ? state : `${state}, ${problem}`;
 }
 

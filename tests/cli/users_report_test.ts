@@ -120,6 +120,8 @@ Deno.test("users check --json prints one object", async () => {
     user: "alice",
     allow: false,
     rule: "user-denied",
+    detail: null,
+    what: "user alice",
     where: `${fixture.path}:2:58`,
     change: `ipcauth users allow alice --config ${fixture.path}`,
     listeners: [],

@@ -23,9 +23,9 @@ Deno.test("the console reloads, and shows a bad file and the counters", async (t
       "users: [{ name: bob, uid: 579 }, { name: eve, uid: 579 }]\n",
     );
     const { stdout, code } = await say("show config", "reload");
-    const [, since] = stdout.match(/^problem\.since (\S+)$/m)!;
+    const [, since] = stdout.match(/^# the file on disk is bad since (\S+), and not in force:$/m)!;
     assert(since! >= before && since! <= new Date().toISOString(), since);
-    assertMatch(stdout, /^problem\.message .*:1:\d+: /m);
+    assertMatch(stdout, /^# .*:1:\d+: /m);
     assertEquals(code, 65);
     // The running configuration is the one that was good.
     assertStringIncludes((await say("show users")).stdout, "bob");

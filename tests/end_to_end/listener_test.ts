@@ -251,7 +251,7 @@ Deno.test("a bad configuration stops a start, and leaves a running server as it 
     "show config",
   ]);
   assertStringIncludes(shown.stdout, "bob   579");
-  assertStringIncludes(shown.stdout, "problem.since");
+  assertStringIncludes(shown.stdout, "# the file on disk is bad since 20");
   refused(
     await program.run(["serve", `--unix=${program.path("other")}`, "--config", file]),
     78,

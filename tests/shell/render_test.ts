@@ -2,23 +2,22 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { escapeForTerminal } from "../../lib/text/escape.ts";
 import { asAccess, asSessions, asUser, asUsers } from "../../lib/client/answers.ts";
 import {
-  renderAccess,
   renderBanner,
   renderHelp,
   renderPrompt,
   renderRunningConfig,
   renderTree,
-  sessionsTable,
 } from "../../lib/shell/render.ts";
+import { accessText } from "../../lib/shell/access_text.ts";
+import { listenersData, runningConfigText, sessionsData } from "../../lib/shell/views.ts";
+import { statusText } from "../../lib/shell/status_text.ts";
 import { usersTable } from "../../lib/shell/users_table.ts";
 import { Failure } from "../../lib/errors.ts";
 import { GRAMMAR } from "../../lib/shell/grammar.ts";
 import { tableText } from "../../lib/text/table.ts";
-import { PLAIN } from "../../lib/text/view.ts";
 import { WELCOME } from "../support/fake_console.ts";
 
-const sessionsText = (...args: Parameters<typeof sessionsTable>) =>
-  tableText(sessionsTable(...args));
+const sessionsText = (...args: Parameters<typeof sessionsData>) => tableText(sessionsData(...args));
 
 const ALICE = { name: "alice", uid: 578, gid: 578, local_ipc_access: false, admin: false };
 const BOB = { name: "bob", uid: 579, gid: null, local_ipc_access: true, admin: true };
@@ -63,12 +62,12 @@ bob    579  -    true              true
   );
 });
 
-Deno.test("sessionsTable() marks the caller's session", () => {
+Deno.test("sessionsData() marks the caller's session", () => {
   assertEquals(
     sessionsText([SESSION, { ...SESSION, id: 12, user: "root", uid: 0 }], 7),
-    `   SESSION  USER  UID  PID   FROM       SERVICE  SINCE
-*  7        bob   579  4242  127.0.0.1  console  2026-01-02T03:04:05.678Z
-   12       root  0    4242  127.0.0.1  console  2026-01-02T03:04:05.678Z
+    `   SESSION  USER  UID  PID   FROM       LISTENER     SERVICE  IN  OUT   SINCE
+*  7        bob   579  4242  127.0.0.1  unix:/run/s  console  10  2000  2026-01-02T03:04:05.678Z
+   12       root  0    4242  127.0.0.1  unix:/run/s  console  10  2000  2026-01-02T03:04:05.678Z
 `,
   );
 });
@@ -81,21 +80,77 @@ Deno.test("the banner and the prompt name the user", () => {
   assertEquals(renderPrompt(WELCOME), "bob@ipcauth# ");
 });
 
-Deno.test("renderAccess() has the rule, the line and the command that changes it", () => {
+const ACCESS = {
+  uid: 578,
+  user: "alice",
+  allow: false,
+  rule: "user-denied",
+  detail: null,
+  what: "user alice",
+  where: "/etc/c:3:5",
+  change: "allow alice",
+  listeners: [],
+};
+
+Deno.test("accessText() has the rule, the line and the command that changes it", () => {
   assertEquals(
-    renderAccess({
-      uid: 578,
-      user: "alice",
-      allow: false,
-      rule: "user-denied",
-      where: "/etc/c:3:5",
-      change: "ipcauth users allow alice",
-    }, PLAIN),
+    accessText(ACCESS),
     `uid 578 (alice) would be refused: user-denied
-  decided by /etc/c:3:5
-  to change it: ipcauth users allow alice
+  decided by user alice, /etc/c:3:5
+  to change it: allow alice
 `,
   );
+});
+
+const NARROW = {
+  listener: "unix:/run/db.sock",
+  allow: false,
+  rule: "not-on-listener",
+  where: "/etc/c:8:12",
+  change: "edit /etc/c, line 8",
+};
+
+Deno.test("accessText() names the listeners whose own lists change the decision", () => {
+  const listeners = [NARROW, { ...NARROW, listener: "unix:/run/other.sock", allow: true }];
+  assertEquals(
+    accessText({ ...ACCESS, allow: true, rule: "group", where: null, change: null, listeners }),
+    `uid 578 (alice) would be let in: group
+  but not on unix:/run/db.sock: not-on-listener, /etc/c:8:12
+`,
+  );
+});
+
+const LISTENER = {
+  listener: "unix:/run/db.sock",
+  service: "forward",
+  target: "unix:/run/b.sock",
+  state: "suspended" as const,
+  problem: "no such program",
+  allow: ["bob", "@netops"],
+};
+
+Deno.test("listenersData() has the service, who may use it, and the state", () => {
+  assertEquals(
+    tableText(listenersData([LISTENER])),
+    `LISTENER           SERVICE                   ALLOW        STATE
+unix:/run/db.sock  forward unix:/run/b.sock  bob,@netops  suspended, no such program
+`,
+  );
+});
+
+Deno.test("runningConfigText() says what is wrong with the file on disk", () => {
+  const since = "2026-01-02T03:04:05.678Z";
+  const problem = { since, message: "/etc/c:1:1: one\n/etc/c:2:1: two" };
+  assertEquals(
+    runningConfigText({ path: "/etc/c", problem, text: "users: []\n" }),
+    `# /etc/c; in force, with every default
+# the file on disk is bad since ${since}, and not in force:
+# /etc/c:1:1: one
+# /etc/c:2:1: two
+users: []
+`,
+  );
+  assertEquals(runningConfigText({ path: "/etc/c" }), null);
 });
 
 Deno.test("renderTree() has a leaf a line", () => {
@@ -120,7 +175,19 @@ Deno.test("no text of a server reaches the terminal with a control character", (
     sessionsText([{ ...SESSION, user: evil, from: evil, service: evil, since: evil }], 1),
     renderBanner({ ...WELCOME, user: evil, from: evil, host: evil }),
     renderPrompt({ user: evil }),
-    renderAccess({ uid: 1, user: evil, allow: true, rule: evil, where: evil, change: evil }, PLAIN),
+    accessText({
+      ...ACCESS,
+      ...{ user: evil, allow: true, rule: evil, where: evil, change: evil, what: evil },
+      listeners: [{ ...NARROW, listener: evil, rule: evil, where: evil }],
+    }),
+    tableText(listenersData([{ ...LISTENER, listener: evil, target: evil, problem: evil }])),
+    runningConfigText({ path: evil, problem: { since: evil, message: evil }, text: evil })!,
+    statusText({
+      ...{ version: evil, host: evil, pid: 1, uptime: 1, sessions: 1, allowed: 1, denied: 1 },
+      config: { path: evil, good: false, since: evil, problem: evil, hint: evil },
+      listeners: [{ ...LISTENER, listener: evil, problem: evil }],
+      refusals: { [evil]: 1 },
+    }),
     renderTree({ [evil]: [evil] }),
   ];
   for (const text of rendered) {

@@ -12,6 +12,7 @@ import {
   setUserField,
 } from "../../config/edit.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
+import type { ListenerConfig } from "../../config/types.ts";
 import { editConfigFile } from "../../config/edit_file.ts";
 import { KnownNames } from "../../names/known_names.ts";
 import type { NameService } from "../../names/name_service.ts";
@@ -21,6 +22,7 @@ import type { AccessTable, HostFacts } from "../../policy/types.ts";
 import { CONSOLE_COMMANDS } from "../../text/hint_commands.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import { type AccessRecord, RpcCode } from "./protocol.ts";
+import { accessRecord } from "./show.ts";
 import { RequestError } from "./request.ts";
 
 /** How long a request waits for the name service, in milliseconds. */
@@ -38,20 +40,24 @@ export interface EditPermission {
 export class Accounts {
   readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
+  readonly #listeners: () => readonly ListenerConfig[];
   readonly #names: Pick<NameService, "find" | "gidOf">;
 
   /**
    * @param liveConfig The configuration in force, and the path of its file.
    * @param hostFacts Facts of the server by which the file's owner and mode are checked.
    * @param names The name service.
+   * @param listeners The listeners in force.
    */
   constructor(
     liveConfig: LiveConfig,
     hostFacts: HostFacts,
     names: Pick<NameService, "find" | "gidOf">,
+    listeners: () => readonly ListenerConfig[],
   ) {
     this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
+    this.#listeners = listeners;
     this.#names = names;
   }
 
@@ -91,15 +97,10 @@ export class Accounts {
     ]);
     const known = new KnownNames(() => {});
     known.update([account, ...gids]);
-    const { name, decision, explanation } = explainUser(
-      uid,
-      this.#liveConfig.config,
-      this.#hostFacts,
-      known,
-      CONSOLE_COMMANDS,
+    const { config } = this.#liveConfig;
+    return accessRecord(
+      explainUser(uid, config, this.#hostFacts, known, CONSOLE_COMMANDS, this.#listeners()),
     );
-    const { rule, where, change } = explanation;
-    return { uid, user: name, allow: decision.allow, rule, where, change };
   }
 
   /** The same for a name. @throws {RequestError} Not found, when no user has it. */

@@ -6,7 +6,7 @@
  */
 import { ExitCode, Failure } from "../../errors.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
-import type { ListenerConfig } from "../../config/types.ts";
+import type { ListenerConfig, LogConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
 import type { RevokeReason, User } from "../../policy/types.ts";
 import { didYouMean } from "../../text/nearest.ts";
@@ -43,6 +43,8 @@ export interface MethodsOptions {
   readonly server: { readonly version: string; readonly host: string };
   /** The listeners, and whether each accepts connections. */
   listenerStatuses(): Promise<readonly ListenerStatus[]>;
+  /** The level and format of the log in force. */
+  logFormat(): Pick<LogConfig, "level" | "format">;
   /** The listeners in force. */
   listeners(): readonly ListenerConfig[];
   /** Asks the data plane whether a session may go on, by what is on disk now. */
@@ -176,7 +178,10 @@ export class ConsoleMethods implements Methods {
           ? accounts.checkUid(params.id("uid"))
           : accounts.checkName(params.text("name"));
       }),
-      "config.show": reads([], () => configRecord(liveConfig, (name) => accounts.gidOf(name))),
+      "config.show": reads([], () => {
+        const inForce = { listeners: this.#options.listeners(), log: this.#options.logFormat() };
+        return configRecord(liveConfig, inForce, (name) => accounts.gidOf(name));
+      }),
       "config.entries": reads([], () => commits.draft()),
       "config.commit": writes(COMMIT_PARAMS, async (params, caller) => {
         const request = readCommit(params);

@@ -153,9 +153,24 @@ export interface AccessRecord {
   readonly allow: boolean;
   /** The rule that allows (`user`, `root`, …), or the reason of a denial (`user-denied`, …). */
   readonly rule: string;
-  /** `FILE:LINE:COLUMN` of the entry that decided, or null where none did. */
+  /** What is not known, where that may be the cause; or null. */
+  readonly detail: string | null;
+  /** The entry that decided, such as `user alice`, or null where none did. */
+  readonly what: string | null;
+  /** Its place, `FILE:LINE:COLUMN`, or null. */
   readonly where: string | null;
   /** The command that would change it, or null where none would. */
+  readonly change: string | null;
+  /** What the listeners decide that have an `allow` list. */
+  readonly listeners: readonly ListenerOutcome[];
+}
+
+/** What one listener decides. */
+export interface ListenerOutcome {
+  readonly listener: string;
+  readonly allow: boolean;
+  readonly rule: string;
+  readonly where: string | null;
   readonly change: string | null;
 }
 

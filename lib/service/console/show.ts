@@ -5,11 +5,13 @@
  */
 import { hostPortText } from "../../libc/inet_address.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
-import type { ListenerConfig } from "../../config/types.ts";
+import { configText } from "../../config/config_text.ts";
+import type { UserExplanation } from "../../config/explain_user.ts";
+import type { Config, ListenerConfig } from "../../config/types.ts";
 import { octalMode } from "../../files/permissions.ts";
 import type { GroupLookup } from "../../policy/group_ids.ts";
 import type { Group, User } from "../../policy/types.ts";
-import type { GroupRecord, UserRecord } from "./protocol.ts";
+import type { AccessRecord, GroupRecord, UserRecord } from "./protocol.ts";
 
 /** A user in the shape of the API, whose names are those of the configuration file. */
 export function userRecord({ name, uid, gid, localIpcAccess, admin }: User): UserRecord {
@@ -21,15 +23,50 @@ export function groupRecord({ name, gid, localIpcAccess }: Group): GroupRecord {
   return { name, gid, local_ipc_access: localIpcAccess };
 }
 
+/** What would be decided about a uid. */
+export function accessRecord(found: UserExplanation): AccessRecord {
+  const { decision, explanation: { rule, what, where, change } } = found;
+  return {
+    uid: found.uid,
+    user: found.name,
+    allow: decision.allow,
+    rule,
+    detail: decision.allow ? null : decision.detail ?? null,
+    what,
+    where,
+    change,
+    listeners: found.listeners.map(({ listener, decision: { allow }, explanation }) => ({
+      listener,
+      allow,
+      rule: explanation.rule,
+      where: explanation.where,
+      change: explanation.change,
+    })),
+  };
+}
+
+/** What the command line may have set, as it is in force. */
+export interface InForceValues {
+  readonly listeners: readonly ListenerConfig[];
+  readonly log: Pick<Config["log"], "level" | "format">;
+}
+
 /**
  * The result of `config.show`. A configuration holds no secret, so the record has none.
  *
+ * @param inForce What takes the place of the file's values.
  * @param gidOf The gids of groups that the file names without one.
  */
 export function configRecord(
-  { config, problem }: LiveConfig,
+  { config: file, problem }: LiveConfig,
+  inForce: InForceValues,
   gidOf: GroupLookup,
 ): Record<string, unknown> {
+  const config: Config = {
+    ...file,
+    listeners: inForce.listeners,
+    log: { ...file.log, ...inForce.log },
+  };
   const { limits } = config;
   return {
     path: config.path,
@@ -38,7 +75,7 @@ export function configRecord(
       since: new Date(problem.since).toISOString(),
       message: problem.failure.message,
     },
-    listeners: config.listeners && config.listeners.map(showListener),
+    listeners: inForce.listeners.map(showListener),
     users: config.access.users.length,
     groups: config.access.groups.map(({ name, gid, localIpcAccess }) => ({
       name,
@@ -55,6 +92,7 @@ export function configRecord(
     },
     log: config.log,
     directory: { refresh: `${config.directory.refresh}ms` },
+    text: configText(config),
   };
 }
 
