@@ -6,16 +6,35 @@
 import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
 import { ExitCode, type Failure } from "../errors.ts";
+import { stopProcess } from "../libc/stop_signal.ts";
+import { explain } from "./explain.ts";
+import type { Grammar } from "./grammar.ts";
+import type { KeyEvent } from "./key_splitter.ts";
+import { splitLine } from "./line_words.ts";
 import { isBlankOrComment } from "./parse.ts";
-import { terminalInput } from "./terminal_input.ts";
+import { setRaw, TerminalInput } from "./terminal_input.ts";
 
 /** The statuses of a program that a signal ended, as a shell reports them: 128 and its number. */
 const SIGNAL_STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+const CTRL_C = "\x03";
+const CTRL_Z = "\x1a";
+
+/** xterm's private mode 2004: the terminal marks where a paste begins and ends. */
+const PASTE_MODE = { on: "\x1b[?2004h", off: "\x1b[?2004l" } as const;
+
+/** How long completion waits for the server. */
+const COMPLETION_TIMEOUT_MS = 2_000;
+
+/** How long after a stop its SIGCONT is known to belong to it. */
+const CONTINUED_MS = 200;
 
 /** What the prompt needs of the session. */
 export interface PromptSession {
   /** The text of the prompt for the next line, with a blank at its end. */
   prompt(): string;
+  /** The commands of the next line. */
+  grammar(): Grammar;
   /** Resolves when the server has closed the session. */
   readonly lost: Promise<Failure>;
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
@@ -53,42 +72,61 @@ export function closeWhenLost(
   return state;
 }
 
+/**
+ * The prompt's screen. `prevRows` is how many rows of the line stand above the cursor: readline
+ * redraws from there. It is no documented property, and is 0 after other text has been printed.
+ */
+type Screen = Interface & { cursor: number; prevRows: number };
+
 class Prompt {
   readonly #session: PromptSession;
-  readonly #readline: Interface;
+  readonly #input: TerminalInput;
+  readonly #readline: Screen;
   readonly #ended = Promise.withResolvers<ExitCode>();
-  /** Lines that have not run yet: pasted lines arrive faster than they run. */
-  readonly #typed: string[] = [];
   /** Whether a line runs. */
   #busy = false;
   /** Whether no more lines arrive. */
   #closed = false;
+  /** Runs while a SIGCONT that comes belongs to a stop that has been handled. */
+  #continued: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: PromptSession) {
     this.#session = session;
+    // deno-lint-ignore no-this-alias -- the getter below has a `this` of its own
+    const prompt = this;
+    this.#input = new TerminalInput({
+      get holdsKeys() {
+        return prompt.#busy || prompt.#closed;
+      },
+      onTyped: (key) => this.#onTyped(key),
+      onKey: (key) => this.#onKey(key),
+    });
     this.#readline = createInterface({
-      input: terminalInput(),
+      input: this.#input.stream,
       output: process.stdout,
       terminal: true,
       prompt: session.prompt(),
       completer: (line: string, done: (error: null, result: [string[], string]) => void) =>
         void this.#complete(line).then((result) => done(null, result)),
-    });
+    }) as Screen;
   }
 
   async run(): Promise<ExitCode> {
     const lost = closeWhenLost(this.#readline, this.#session.lost);
-    this.#readline.on("line", (line) => {
-      this.#typed.push(line);
-      this.#runTyped().catch(this.#ended.reject);
-    });
+    this.#readline.on("line", (line) => void this.#runLine(line).catch(this.#ended.reject));
     this.#readline.on("SIGINT", () => this.#interrupt());
     this.#readline.on("close", () => this.#close());
     // A signal ends the program by way of `finally`, where readline restores the terminal.
-    const onSignal = (["SIGTERM", "SIGHUP"] as const)
-      .map((name) => [name, () => this.#ended.resolve(SIGNAL_STATUS[name])] as const);
+    const onSignal: readonly (readonly [Deno.Signal, () => void])[] = [
+      ["SIGTERM", () => this.#ended.resolve(SIGNAL_STATUS.SIGTERM)],
+      ["SIGHUP", () => this.#ended.resolve(SIGNAL_STATUS.SIGHUP)],
+      ["SIGTSTP", () => this.#stop(false)],
+      ["SIGCONT", () => this.#continue()],
+    ];
     for (const [signal, handler] of onSignal) Deno.addSignalListener(signal, handler);
+    process.stdout.write(PASTE_MODE.on);
     this.#readline.prompt();
+    void this.#input.read();
     try {
       const exit = await this.#ended.promise;
       if (lost.failure !== null) throw lost.failure;
@@ -98,34 +136,72 @@ class Prompt {
       this.#busy = true;
       for (const [signal, handler] of onSignal) Deno.removeSignalListener(signal, handler);
       this.#readline.close();
+      process.stdout.write(PASTE_MODE.off);
     }
+  }
+
+  /** Keys that stand for signals are obeyed at once, also while a line runs. */
+  #onTyped({ text }: KeyEvent): boolean {
+    if (text === CTRL_Z) this.#stop(true);
+    else if (text === CTRL_C && this.#busy) {
+      this.#input.clear();
+      this.#interrupt();
+    } else return false;
+    return true;
+  }
+
+  #onKey({ text, pasted }: KeyEvent): boolean {
+    if (text !== "?" || pasted) return false;
+    const before = this.#readline.line.slice(0, this.#readline.cursor);
+    // There `?` is a character like any other.
+    if (splitLine(before).quote !== null || /^\s*[#!]/.test(before)) return false;
+    this.#explain(before);
+    return true;
+  }
+
+  /** Prints what may follow, and the same line again below it. */
+  #explain(before: string): void {
+    const { cursor } = this.#readline;
+    this.#readline.write(null, { ctrl: true, name: "e" });
+    this.#session.out(`?\n${explain(before, this.#session.grammar())}`);
+    this.#readline.cursor = cursor;
+    this.#redraw();
+  }
+
+  /** Draws the prompt and the line where the cursor is, below other text. */
+  #redraw(): void {
+    this.#readline.prevRows = 0;
+    this.#readline.prompt(true);
   }
 
   /** The candidates for the end of a line, in the form that `node:readline` wants. */
   async #complete(line: string): Promise<[string[], string]> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<[string[], string]>((resolve) => {
+      timer = setTimeout(() => resolve([[], ""]), COMPLETION_TIMEOUT_MS);
+    });
     try {
-      const [words, begun] = await this.#session.complete(line);
+      const [words, begun] = await Promise.race([this.#session.complete(line), late]);
       // A single candidate is completed with the blank that ends it.
       return [words.length === 1 ? [`${words[0]} `] : words, begun];
     } catch {
       // The session has ended: `lost` says why.
       return [[], ""];
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  async #runTyped(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
-    for (let line = this.#typed.shift(); line !== undefined; line = this.#typed.shift()) {
-      if (isBlankOrComment(line)) continue;
+  async #runLine(line: string): Promise<void> {
+    if (!isBlankOrComment(line)) {
+      this.#busy = true;
       if (await this.#session.run(line)) return this.#ended.resolve(ExitCode.ok);
+      this.#busy = false;
     }
-    this.#busy = false;
-    if (this.#closed) this.#ended.resolve(ExitCode.ok);
-    else {
-      this.#readline.setPrompt(this.#session.prompt());
-      this.#readline.prompt();
-    }
+    if (this.#closed) return this.#ended.resolve(ExitCode.ok);
+    this.#readline.setPrompt(this.#session.prompt());
+    this.#readline.prompt();
+    this.#input.pass();
   }
 
   /**
@@ -138,6 +214,30 @@ class Prompt {
     this.#readline.write(null, { ctrl: true, name: "e" });
     this.#readline.write(null, { ctrl: true, name: "u" });
     this.#readline.prompt();
+  }
+
+  /**
+   * Stops the program with the terminal as it was found, and goes on where it was.
+   *
+   * @param whole Whether all processes of the group are stopped, as by the key.
+   */
+  #stop(whole: boolean): void {
+    process.stdout.write(PASTE_MODE.off);
+    this.#session.out("^Z\n");
+    setRaw(false);
+    stopProcess(whole);
+    clearTimeout(this.#continued);
+    this.#continued = undefined;
+    this.#continue();
+    this.#continued = setTimeout(() => this.#continued = undefined, CONTINUED_MS);
+  }
+
+  /** The program was stopped, by `kill -STOP` for example, and other text stands on the screen. */
+  #continue(): void {
+    if (this.#continued !== undefined || this.#closed) return;
+    setRaw(true);
+    process.stdout.write(PASTE_MODE.on);
+    if (!this.#busy) this.#redraw();
   }
 
   /** Ctrl-D, or the server has closed the session. Lines that were typed before still run. */

@@ -74,6 +74,7 @@ export class Shell {
     this.#output.out(banner);
     return await runPrompt({
       prompt: () => this.#runner.prompt,
+      grammar: () => this.#runner.grammar,
       lost: this.#client.lost,
       run: (line) => this.#run(line),
       complete: (line) => complete(line, this.#runner.completionData(), this.#runner.grammar),

@@ -1,10 +1,14 @@
 /** The console with the real program, a real server and a real terminal. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { fromFileUrl } from "@std/path";
 import { isRoot, type Outcome, Program, type RunningServer } from "../support/program.ts";
-import { type Answer, answerCalls, FakeServer, welcomeLine } from "../support/fake_console.ts";
+import {
+  atTerminal,
+  commandAtTerminal,
+  type Script,
+  withFakeServer,
+} from "../support/at_terminal.ts";
+import { answerCalls, FakeServer, welcomeLine } from "../support/fake_console.ts";
 
-const TERMINAL = fromFileUrl(new URL("../support/terminal.py", import.meta.url));
 const CONFIG = `users:
   - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
   - { name: bob, uid: 579, local_ipc_access: true }
@@ -12,8 +16,6 @@ const CONFIG = `users:
 `;
 const BOB = { uid: 579 };
 const CAROL = { uid: 580 };
-
-type Script = readonly (readonly ["expect" | "send" | "run", string])[];
 
 /** A shell command that sends a signal to the child of the terminal's shell. */
 function killChild(signal: string): string {
@@ -55,19 +57,6 @@ class ConsoleFixture implements AsyncDisposable {
     await this.server[Symbol.asyncDispose]();
     await this.program.remove();
   }
-}
-
-function atTerminal(
-  program: Program,
-  path: string,
-  script: Script,
-  who: { uid?: number } = {},
-): Promise<Outcome> {
-  const connect = ["ipcauth", "connect", `--unix=${path}`];
-  return program.execute(
-    ["/usr/bin/python3", "-c", Deno.readTextFileSync(TERMINAL), JSON.stringify(script), ...connect],
-    { ...who, env: { TERM: "xterm" } },
-  );
 }
 
 Deno.test({ name: "the console (needs root)", ignore: !isRoot }, async (t) => {
@@ -233,7 +222,7 @@ removed dave
     const places = answers.map((answer) => stdout.indexOf(answer));
     assertEquals(places.includes(-1), false, stdout);
     assertEquals(places, places.toSorted((a, b) => a - b));
-    assertEquals(stdout.endsWith("\n"), true);
+    assertEquals(stdout.endsWith("\n\x1b[?2004l"), true);
   });
 
   await t.step("at a terminal a revoked session ends at once", async () => {
@@ -276,20 +265,6 @@ removed dave
   });
 });
 
-/** Runs the real program against a fake server. */
-async function withFakeServer(
-  answer: (method: string, count: number) => Answer,
-  run: (program: Program, path: string) => Promise<void>,
-): Promise<void> {
-  await using program = await Program.install();
-  await using server = await FakeServer.open((socket) => {
-    let count = 0;
-    socket.write(welcomeLine());
-    answerCalls(socket, ({ method }) => answer(method, ++count));
-  });
-  await run(program, server.path);
-}
-
 Deno.test("Ctrl-C ends the program while a server does not answer", () =>
   withFakeServer(
     () => ({ noAnswer: true }),
@@ -312,16 +287,11 @@ for (const [signal, code] of [["TERM", 143], ["HUP", 129]] as const) {
       async (program, path) => {
         const script = `before=$(stty -g); ipcauth connect --unix=${path}; code=$?
           [ "$(stty -g)" = "$before" ] && echo same terminal; exit $code`;
-        const { code: status, stdout } = await program.execute([
-          "/usr/bin/python3",
-          "-c",
-          Deno.readTextFileSync(TERMINAL),
-          JSON.stringify([["expect", "bob@ipcauth# "], ["run", killChild(signal)], [
-            "expect",
-            "same terminal",
-          ]]),
-          ...["sh", "-c", script],
-        ], { env: { TERM: "xterm" } });
+        const { code: status, stdout } = await commandAtTerminal(program, ["sh", "-c", script], [
+          ["expect", "bob@ipcauth# "],
+          ["run", killChild(signal)],
+          ["expect", "same terminal"],
+        ]);
         assertEquals(status, code, stdout);
       },
     ));

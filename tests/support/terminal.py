@@ -1,23 +1,37 @@
 """Runs a program in a pseudo-terminal and follows a script: `terminal.py SCRIPT PROGRAM ARG...`
 
-The script is a JSON list of ["expect", text], ["send", text] and ["run", command]: a shell command
-that may use $PROGRAM, the pid of the program. Everything that the program writes is copied to
-standard output. The exit status is that of the program, or 99 when an expected text does not come.
+The script is a JSON list of ["expect", text], ["send", text], ["resize", "COLUMNSxROWS"] and
+["run", command]: a shell command that may use $PROGRAM, the pid of the program. A resize that comes
+first is the size that the program finds; it is 80x24 otherwise. Everything that the program writes
+is copied to standard output. The exit status is that of the program, or 99 when an expected text
+does not come.
 """
 
+import fcntl
 import json
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 
 READ_TIMEOUT_S = 20
 
 script, program = json.loads(sys.argv[1]), sys.argv[2:]
+
+
+def resize(fd, size):
+    columns, rows = map(int, size.split("x"))
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+first = script.pop(0)[1] if script and script[0][0] == "resize" else "80x24"
 pid, terminal = pty.fork()
 if pid == 0:
+    resize(0, first)
     os.execvp(program[0], program)
 
 
@@ -48,6 +62,9 @@ for verb, text in script:
     wanted = text.encode()
     if verb == "send":
         os.write(terminal, wanted)
+        continue
+    if verb == "resize":
+        resize(terminal, text)
         continue
     if verb == "run":
         subprocess.run(text, shell=True, check=True, env={**os.environ, "PROGRAM": str(pid)})
