@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { requireSameReading } from "../config/both_readers.ts";
 import type { Problem } from "../config/document.ts";
 import { BUILT_IN, type ConfigFile, keyFileProblems } from "../config/load.ts";
 import { inspectConfig } from "../config/schema.ts";
@@ -35,6 +36,7 @@ export function checkConfigText(file: ConfigFile | null, hostFacts: HostFacts): 
   const { config, problems } = inspectConfig(file.text, file.path, hostFacts);
   // Of a bad text, neither its keys nor its names are known for certain.
   if (problems.length > 0) return { config, problems, warnings: [] };
+  requireSameReading(file.text, file.path, null);
   const files = [...keyFileProblems(config, hostFacts)].map(({ cause: _cause, ...one }) => one);
   return {
     config,

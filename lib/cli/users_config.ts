@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { requireSameReading } from "../config/both_readers.ts";
 import { type ConfigPlaces, configPlaces } from "../config/default_paths.ts";
 import {
   BUILT_IN,
@@ -10,12 +11,14 @@ import {
   findConfig,
   loadConfig,
   loadHostFacts,
+  parseConfigFile,
 } from "../config/load.ts";
 import { parseConfig } from "../config/schema.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { isAbsent } from "../files/system_reason.ts";
 import { fileStatus } from "../libc/file_status.ts";
+import { parseId } from "../policy/id.ts";
 import type { HostFacts, User } from "../policy/types.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -66,6 +69,22 @@ export class UsersConfig {
   /** Parses it. @throws {Failure} 78 when it is bad, or others may write to it. */
   load(): Config {
     return loadConfig(this.#places, this.hostFacts);
+  }
+
+  /**
+   * The same, for an answer about a user: what is said of it is read with both parsers.
+   *
+   * @param who A name or uid of the configuration, or another one.
+   * @throws {Failure} 78 also when they read different values.
+   */
+  loadCompared(who: string): Config {
+    const file = this.read();
+    if (file === null) return BUILT_IN;
+    const config = parseConfigFile(file, this.hostFacts);
+    const { users, usersByName, usersByUid } = config.access;
+    const user = usersByName.get(who) ?? usersByUid.get(parseId(who) ?? -1);
+    requireSameReading(file.text, file.path, user === undefined ? null : users.indexOf(user));
+    return config;
   }
 
   /** A user of a configuration. @throws {Failure} 65 when it lists no user of that name. */

@@ -58,7 +58,7 @@ export function showUser(config: UsersConfig, name: string, json: boolean): User
  * configuration is bad.
  */
 export function checkUser(users: UsersConfig, who: string, json: boolean): UsersReport {
-  const config = users.load();
+  const config = users.loadCompared(who);
   const uid = parseId(who) ?? askNameService(who, () => uidOf(who, config));
   if (uid === null) {
     throw new Failure(

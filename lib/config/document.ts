@@ -1,8 +1,8 @@
 /**
  * YAML as a tree of nodes with positions: pure, text → nodes or problems.
  *
- * One parser reads the configuration for decisions, for explanations and for edits, so that all
- * three give it the same meaning. Constructs that other readers of the file could understand in
+ * This parser finds places, reads for edits, and decides what a text means where the quick one of
+ * `values.ts` is not certain. Constructs that other readers of the file could understand in
  * another sense (anchors, tags, merge keys, several documents, duplicate keys) are refused.
  *
  * @module

@@ -8,9 +8,11 @@ import { ExitCode, Failure } from "../errors.ts";
 import { didYouMean } from "../text/nearest.ts";
 import type { User } from "../policy/types.ts";
 import { lookalikeOf, nameProblem, rootProblem, similarity } from "./names.ts";
+import { MAX_WHOLE_LENGTH } from "./places.ts";
 import { parseConfig } from "./schema.ts";
 import { userValues } from "./config_text.ts";
 import { type EntryFields, scalarText } from "./entry_style.ts";
+import { extractOf } from "./list_extract.ts";
 import { ListText } from "./list_text.ts";
 import type { Config } from "./types.ts";
 import {
@@ -79,7 +81,9 @@ export function addUser(text: string, user: NewUser, context: EditContext): stri
     ...user.admin ? { admin: "true" } : {},
   };
   const users = [...before.access.users, user];
-  return verified(new ListText(text, "users").add(fields), before, usersOf(users), context);
+  const last = before.access.users.length - 1;
+  const edited = inList(text, [last], (list) => list.add(fields));
+  return verified(edited, before, usersOf(users), { ...context, user: last + 1 });
 }
 
 /**
@@ -96,8 +100,12 @@ export function removeUser(text: string, name: string, context: EditContext): st
   context.authorize?.({ verb: "remove", user: removed, field: null }, before);
   requireUnnamed(name, before);
   const users = before.access.users.filter((user) => user.name !== name);
-  const edited = new ListText(text, "users").remove(indexOf(name, before));
-  return verified(edited, before, usersOf(users), context);
+  const index = indexOf(name, before);
+  // A list that becomes empty is written in another way, so another entry is kept.
+  const other = index > 0 ? index - 1 : 1;
+  const kept = [index, other].filter((one) => one <= users.length).sort((a, b) => a - b);
+  const edited = inList(text, kept, (list, found) => list.remove(found(index)));
+  return verified(edited, before, usersOf(users), { ...context, user: 0 });
 }
 
 /**
@@ -125,10 +133,35 @@ export function setUserField(
   const changed = withField(user, field, value, before, context);
   if (sameUser(user, changed)) return text;
   const users = before.access.users.map((one) => one.name === name ? changed : one);
-  const list = new ListText(text, "users");
   const index = indexOf(name, before);
-  const edited = value === NONE ? list.unset(index, field) : list.set(index, field, value);
-  return verified(edited, before, usersOf(users), context);
+  const edited = inList(
+    text,
+    [index],
+    (list, found) =>
+      value === NONE ? list.unset(found(index), field) : list.set(found(index), field, value),
+  );
+  return verified(edited, before, usersOf(users), { ...context, user: index });
+}
+
+/**
+ * Edits the list of users: of a long text, in an extract with a few of them.
+ *
+ * @param kept The indexes of the entries that the edit looks at, in ascending order.
+ * @param edit Gets the index of an entry in the list that it edits.
+ */
+function inList(
+  text: string,
+  kept: readonly number[],
+  edit: (list: ListText, found: (index: number) => number) => string,
+): string {
+  if (text.length > MAX_WHOLE_LENGTH) {
+    const extract = extractOf(text, "users", kept);
+    const edited = extract &&
+      edit(new ListText(extract.text, "users"), (one) => extract.indexOf(one));
+    const whole = edited && extract.expand(edited);
+    if (whole) return whole;
+  }
+  return edit(new ListText(text, "users"), (index) => index);
 }
 
 function usersOf(users: readonly NewUser[]): { readonly users: unknown } {

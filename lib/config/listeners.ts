@@ -4,7 +4,7 @@
  * @module
  */
 import { listenerAddress } from "../net/address.ts";
-import type { AccessTable, AllowList, Group } from "../policy/types.ts";
+import type { AccessTable, AllowList, Group, Position } from "../policy/types.ts";
 import { readHostPort, readSocketPath } from "./addresses.ts";
 import type { Value } from "./document.ts";
 import { readKeys } from "./listener_keys.ts";
@@ -33,15 +33,15 @@ export function readListeners(
   if (values.length === 0) return reader.refuse(value, "there is no listener in this list");
   const listeners = values.map((one) => readListener(one, access, reader))
     .filter((listener) => listener !== null);
-  const seen = new Map<string, number>();
+  const seen = new Map<string, Position>();
   for (const listener of listeners) {
     const address = listenerAddress(listener);
-    const line = seen.get(address);
-    if (line === undefined) seen.set(address, listener.at.line);
+    const before = seen.get(address);
+    if (before === undefined) seen.set(address, listener.at);
     else {
       reader.refuse(
         { at: listener.at, key: "listeners" },
-        `${address.replace(/^(unix|tcp):/, "")} is listened on already by line ${line}`,
+        `${address.replace(/^(unix|tcp):/, "")} is listened on already by line ${before.line}`,
       );
     }
   }

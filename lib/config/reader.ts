@@ -6,7 +6,7 @@
 import { MAX_ID, parseId } from "../policy/id.ts";
 import { didYouMean } from "../text/nearest.ts";
 import type { NamePlace } from "./types.ts";
-import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
+import type { ListValue, Place, Problems, ScalarValue, Value } from "./document.ts";
 
 /** The entries of a mapping whose keys have been checked. */
 export interface Fields extends Place {
@@ -58,7 +58,8 @@ export class Reader {
     if (value.kind !== "map") {
       return this.refuse(value, `this is ${described(value)}, not a mapping`);
     }
-    for (const [name, { key }] of value.entries) {
+    const { entries } = value;
+    for (const [name, { key }] of entries) {
       if (known.includes(name)) continue;
       this.refuse(
         key,
@@ -66,7 +67,7 @@ export class Reader {
         `the keys are ${known.join(", ")}`,
       );
     }
-    const { entries, isPartial = false } = value as MapValue;
+    const { isPartial = false } = value;
     const get = (name: string) => entries.get(name)?.value ?? null;
     return { at: value.at, key: value.key, isPartial, get };
   }

@@ -14,9 +14,12 @@ import { readLimits } from "./limits.ts";
 import { readListeners } from "./listeners.ts";
 import { readLog } from "./log.ts";
 import type { ReservedId } from "./names.ts";
+import { MAX_PARSED_LENGTH, placeFinder } from "./places.ts";
+import { UncertainError } from "./quoting.ts";
 import { Reader } from "./reader.ts";
 import type { Config } from "./types.ts";
 import { readUsers } from "./users.ts";
+import { readValues, requireCertain } from "./values.ts";
 
 /** The keys of the whole file. */
 export const ROOT_KEYS = ["listeners", "users", "groups", "limits", "log", "directory"] as const;
@@ -25,7 +28,7 @@ export const ROOT_KEYS = ["listeners", "users", "groups", "limits", "log", "dire
 const MAX_REPORTED_PROBLEMS = 20;
 
 /** The largest configuration, in bytes. It bounds the time that a reload may take. */
-export const MAX_CONFIG_BYTES = 4 << 20;
+export const MAX_CONFIG_BYTES = 64 << 20;
 
 /**
  * Parses a configuration. It is accepted whole or not at all. An empty document is none: a file is
@@ -74,9 +77,16 @@ export function inspectConfig(
   const tooLarge = text.length > MAX_CONFIG_BYTES;
   if (tooLarge) problems.add(root, `the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`);
   else refuseControls(text, problems);
+  const content = text.replace(/^\ufeff/, "");
+  if (problems.all.length === 0) {
+    const quick = quickConfig(content, path, reserved);
+    if (quick !== null) return { config: quick, problems: [] };
+  }
   const document = problems.all.length > 0
     ? null
-    : readDocument(text.replace(/^\ufeff/, ""), problems);
+    : content.length > MAX_PARSED_LENGTH
+    ? readLong(content, problems)
+    : readDocument(content, problems);
   if (document === null && problems.all.length === 0 && !mayBeEmpty) {
     problems.add(
       root,
@@ -93,10 +103,51 @@ export function inspectConfig(
 }
 
 /**
+ * Reads a text that has a problem, or may have, and is too long for the parser that says what it
+ * is.
+ */
+function readLong(text: string, problems: Problems): Value | null {
+  try {
+    const document = readValues(text, placeFinder(text), problems);
+    if (document !== null) requireCertain(document);
+    if (document !== null || problems.all.length > 0) return document;
+  } catch (error) {
+    if (!(error instanceof UncertainError)) throw error;
+  }
+  problems.add(
+    { at: { line: 1, column: 1 }, key: "" },
+    `a file of more than ${MAX_PARSED_LENGTH >> 20} MiB has no empty values, escapes, block ` +
+      "scalars, tags, tabs before a value or other YAML than plain lists and mappings",
+    "write each user in a line of its own: - { name: NAME, uid: N }",
+  );
+  return null;
+}
+
+/**
+ * A configuration by the quick reader. Its places are found when they are asked for.
+ *
+ * @returns Null where it has a problem, or may have: the other reader says what and where.
+ */
+function quickConfig(text: string, path: string, reserved: ReservedId): Config | null {
+  const document = readValues(text, placeFinder(text));
+  if (document === null) return null;
+  const problems = new Problems();
+  try {
+    const config = build(document, path, reserved, new Reader(problems));
+    return problems.all.length === 0 ? config : null;
+  } catch (error) {
+    if (error instanceof UncertainError) return null;
+    throw error;
+  }
+}
+
+/**
  * Reports control characters. YAML excludes them but its parser accepts some, and a terminal that
  * shows the file would execute them.
  */
 function refuseControls(text: string, problems: Problems): void {
+  // deno-lint-ignore no-control-regex -- that is what is searched for
+  if (!/[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]|\r(?!\n)/.test(text)) return;
   const lines = text.replace(/^\ufeff/, "").split("\n");
   for (const [index, line] of lines.entries()) {
     // deno-lint-ignore no-control-regex -- that is what is searched for

@@ -8,6 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { MAX_ID, parseId } from "../policy/id.ts";
 import { type HintCommands, shellCommands } from "../text/hint_commands.ts";
 import { didYouMean } from "../text/nearest.ts";
+import { requireSameReading } from "./both_readers.ts";
 import { configValues } from "./config_text.ts";
 import type { ReservedId } from "./names.ts";
 import { parseConfig } from "./schema.ts";
@@ -22,6 +23,8 @@ export interface FileContext {
   readonly flags?: string;
   /** The commands of its hints; left out for those of a shell with the flags. */
   readonly commands?: HintCommands;
+  /** The index of the user that was edited, where it was one. */
+  readonly user?: number;
 }
 
 /** The commands of an edit's hints. */
@@ -37,13 +40,14 @@ export function commandsOf({ commands, flags = "" }: FileContext): HintCommands 
  * @param intended The values that the edit changes, by the keys of the whole file, as they have to
  * be now.
  * @returns The edited text.
- * @throws {Failure} 70 when it has other values, or differs in anything else.
+ * @throws {Failure} 70 when it has other values, or differs in anything else; 78 when two parsers
+ * read it in different ways.
  */
 export function verified(
   text: string,
   before: Config,
   intended: Readonly<Record<string, unknown>>,
-  { path, reserved }: FileContext,
+  { path, reserved, user }: FileContext,
 ): string {
   let after: Config;
   try {
@@ -53,6 +57,7 @@ export function verified(
   }
   const expected = { ...configValues(before), ...intended };
   if (meaning(configValues(after)) !== meaning(expected)) throw unedited(path, undefined);
+  requireSameReading(text, path, user ?? null);
   return text;
 }
 

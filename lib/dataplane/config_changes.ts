@@ -119,7 +119,7 @@ function isSame(one: unknown, other: unknown): boolean {
 
 function text(value: unknown): string {
   return JSON.stringify(value, (key, part) => {
-    if (key === "at") return undefined;
+    if (key === "at" || key === "accessAt") return undefined;
     return part instanceof Set ? [...part] : part;
   });
 }

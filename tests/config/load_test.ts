@@ -205,16 +205,18 @@ Deno.test("loadConfig() refuses a file that is not UTF-8", () => {
   );
 });
 
-Deno.test("loadConfig() refuses a file larger than 4 MiB, without reading terabytes", () => {
+Deno.test("loadConfig() refuses a file larger than 64 MiB, without reading terabytes", () => {
   using place = new Place();
-  for (const size of [(4 << 20) + 1, 2 ** 42]) {
+  for (const size of [(64 << 20) + 1, 2 ** 42]) {
     Deno.truncateSync(place.path, size);
-    place.refused("the file is larger than 4 MiB", `ls -lh ${place.path}`);
+    place.refused("the file is larger than 64 MiB", `ls -lh ${place.path}`);
   }
 });
 
-Deno.test("loadConfig() reads a file of exactly 4 MiB", () => {
-  using place = new Place("#".repeat((4 << 20) - USER.length - 1) + "\n" + USER);
+Deno.test("loadConfig() reads a file of exactly 64 MiB", () => {
+  using place = new Place(
+    "# line\n".repeat(10 << 20).slice(0, (64 << 20) - USER.length - 1) + "\n" + USER,
+  );
   assertEquals(place.load().access.users.length, 1);
 });
 

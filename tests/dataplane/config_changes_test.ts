@@ -35,6 +35,7 @@ Deno.test("configChanges() names groups, sections and listeners", () => {
     ),
     "group b changed, group c added, group a removed, limits changed",
   );
+  assertEquals(changes(`${base}groups: [{ name: a }]\n`, `${base}groups:\n- { name: a }\n`), null);
   assertEquals(
     changes(
       base + listeners("unix: /a", "unix: /b, allow: [bob]", "unix: /c"),
