@@ -110,7 +110,11 @@ async function prepare(
     manager: new ServiceManager(environment.variables, Deno.pid),
     worker: {
       flags,
-      logLevel: context.logLevel,
+      logSettings: {
+        logLevel: context.logLevel,
+        logFormat: context.logFormat,
+        logIsTerminal: context.logIsTerminal,
+      },
       environment: absolute,
       inherited,
       dropTo,

@@ -115,11 +115,11 @@ class RunningTunnel {
   #handle(event: TunnelEvent): void {
     switch (event.kind) {
       case "listening":
-        this.#messages.write(`listening on ${escapeForTerminal(event.where)}\n`);
-        if (this.#listen.kind === "tcp") this.#messages.write(warningFor(this.#listen));
+        this.#messages.writeText(`listening on ${escapeForTerminal(event.where)}\n`);
+        if (this.#listen.kind === "tcp") this.#messages.writeText(warningFor(this.#listen));
         return;
       case "warning":
-        this.#messages.write(report(asFailure(event), this.#context.color).text);
+        this.#messages.writeText(report(asFailure(event), this.#context.color).text);
         return;
       case "failed":
         this.#outcome.reject(asFailure(event));

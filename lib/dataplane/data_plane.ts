@@ -10,6 +10,8 @@ import { LiveConfig } from "../config/live_config.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { maxOpenFiles } from "../libc/process.ts";
 import { hasStderr } from "../log/audit_event.ts";
+import { LineFormatter } from "../log/line_formatter.ts";
+import { auditFormat, type LogSettings } from "../log/log_settings.ts";
 import { EventBuffer } from "../log/event_buffer.ts";
 import { EventCredit } from "../log/event_credit.ts";
 import { ConnectQueues } from "../net/connect_queues.ts";
@@ -30,6 +32,7 @@ import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import { HandshakeQueue } from "../session/handshake_queue.ts";
 import { ExecutableLookup } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
+import { SessionLog } from "../session/session_log.ts";
 import { SessionTable } from "../session/session_table.ts";
 import { UserNames } from "../session/user_names.ts";
 import { configChanges } from "./config_changes.ts";
@@ -56,6 +59,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   readonly #context: DataPlaneContext;
   readonly #greeter: ConsoleGreeter;
   readonly #reaper: ProcessGroupReaper;
+  readonly #logSettings: LogSettings;
+  readonly #lines: LineFormatter;
   readonly #clock = new ExpiryClock();
   readonly #stderrBudget: StderrBudget;
   readonly #environmentBlock: Uint8Array<ArrayBuffer>;
@@ -84,16 +89,20 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#environmentBlock = options.environmentBlock;
     const { flags, environment, inherited, places, hostFacts, dropTo } = options;
     this.#selection = new ListenerSelection(flags, environment, inherited);
-    this.#context = this.#createContext(
-      options,
-      new LiveConfig(places, hostFacts, (config) => this.#selection.select(config)),
+    const liveConfig = new LiveConfig(
+      places,
+      hostFacts,
+      (config) => this.#selection.select(config),
     );
-    const { liveConfig, reactor } = this.#context;
+    this.#logSettings = options.logSettings;
+    this.#lines = new LineFormatter(auditFormat(liveConfig.config.log, options.logSettings));
+    this.#context = this.#createContext(options, liveConfig);
+    const { reactor } = this.#context;
     this.#reaper = new ProcessGroupReaper(reactor, () => liveConfig.config.limits.grace);
     this.#stderrBudget = new StderrBudget(
       reactor,
       () => this.#context.events.isBehind,
-      () => hasStderr(options.logLevel ?? liveConfig.config.log.level),
+      () => hasStderr(this.#lines.format.level),
     );
     this.#greeter = new ConsoleGreeter(this.#context, this.#host(), options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
@@ -136,6 +145,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "confirm":
         this.#confirm(command.session);
         return;
+      case "setUser":
+        this.#setUser(command);
+        return;
       case "refresh":
         this.#refreshAndReport();
         if (!this.#shutdown.started) this.#listeners.restore();
@@ -146,6 +158,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "status":
         this.#post({ kind: "status", ...planeStatus(this.#listeners, this.#context.sessions) });
         return;
+      case "counts": {
+        const { events, sessions } = this.#context;
+        this.#post({ kind: "counts", ...events.counts(sessions.size) });
+        return;
+      }
       case "ping":
         this.#post({ kind: "pong" });
         return;
@@ -170,11 +187,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     );
     names.update(known);
     const reactor = new Reactor((error) => events.logError(error));
-    const events = new EventBuffer(reactor, new EventCredit(creditMemory), {
-      events: (batch, bytes) => post({ kind: "events", batch, bytes }),
+    const buffer = new EventBuffer(reactor, new EventCredit(creditMemory), this.#lines, {
+      lines: (lines, marks) => post({ kind: "lines", lines, marks }),
     });
+    const events = new SessionLog(buffer);
     const sessions = new SessionTable((session) => {
-      events.logClose(session.closeRecord());
+      events.logClose(session);
       this.#shutdown.onSessionEnd();
     }, (error) => events.logError(error));
     const userNames = new UserNames({
@@ -216,11 +234,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
 
   /** The control plane, as the services see it that it answers. */
   #host(): HandoverHost<ConsoleHandover | MetricsHandover> {
-    const { liveConfig, events } = this.#context;
+    const { liveConfig, events, sessions } = this.#context;
     return {
       adopt: (descriptor, handover) => {
-        // The control plane must know the session before it owns its connection.
-        events.inOrder(() => this.#post({ kind: "adopt", descriptor, handover }));
+        const subject = sessions.get(handover.session)!.subject();
+        // What the control plane logs of the session follows its start.
+        events.inOrder(() => this.#post({ kind: "adopt", descriptor, handover, subject }));
       },
       terminate: (session) => events.inOrder(() => this.#post({ kind: "terminate", session })),
       idleTimeout: () => liveConfig.config.limits.idleTimeout,
@@ -259,6 +278,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   #terminate({ session: id, reason }: ToDataPlane & { kind: "terminate" }): void {
     const session = this.#context.sessions.get(id);
     session?.terminate(reason);
+  }
+
+  /** The client of a session, which is trusted, acts as another user. */
+  #setUser({ session: id, user }: ToDataPlane & { kind: "setUser" }): void {
+    const session = this.#context.sessions.get(id);
+    if (session !== undefined) session.actsAs = user;
   }
 
   /** The user that a trusted client acts as is reauthorized by the control plane. */
@@ -336,6 +361,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#checkAfter(liveConfig.wait);
     if (outcome === "same") return false;
     if (outcome === "changed") {
+      this.#lines.format = auditFormat(liveConfig.config.log, this.#logSettings);
       const what = configChanges(before, liveConfig.config, (file) => this.#keyId(file));
       this.#post({ kind: "reloaded", outcome, what, problem: null });
       try {

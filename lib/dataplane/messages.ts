@@ -4,15 +4,16 @@
  * @module
  */
 import type { ConfigPlaces, Environment } from "../config/default_paths.ts";
-import type { LogLevel } from "../config/types.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
-import type { DataPlaneEvent } from "../log/session_event.ts";
+import type { LogSettings } from "../log/log_settings.ts";
 import type { LookupRequest, LookupResult } from "../names/results.ts";
 import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { MetricsHandover } from "../service/metrics/metrics.ts";
+import type { SessionCounts } from "../session/session_log.ts";
+import type { SessionSubject } from "../session/session.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
 import type { PlaneStatus } from "./plane_status.ts";
 
@@ -32,8 +33,8 @@ export interface WorkerOptions {
   readonly version: string;
   /** Counts the events that the control plane has handled: {@linkcode EventCredit}. */
   readonly creditMemory: SharedArrayBuffer;
-  /** The level of the log that the command line has given; null for that of the file. */
-  readonly logLevel: LogLevel | null;
+  /** What the command line says of the log. */
+  readonly logSettings: LogSettings;
   /** The server's environment as in `/proc/PID/environ`, for the programs that it starts. */
   readonly environmentBlock: Uint8Array<ArrayBuffer>;
   /** What is known of the name service. */
@@ -58,14 +59,17 @@ export type ToDataPlane =
   }
   /** Log the revocation of a console session, and terminate it. */
   | { readonly kind: "revoke"; readonly session: number; readonly reason: RevokeReason }
+  /** The client of a session, which is trusted, acts as a user from now on. */
+  | { readonly kind: "setUser"; readonly session: number; readonly user: string }
   /** Answer with `confirmed`: a console session has a request to be answered. */
   | { readonly kind: "confirm"; readonly session: number }
   /** Check whether the configuration has changed, and report the result in any case. */
   | { readonly kind: "refresh" }
   /** Answers of the name service. */
   | { readonly kind: "names"; readonly results: readonly LookupResult[] }
-  /** Answer with `status`. */
+  /** Answer with a message of the same kind. */
   | { readonly kind: "status" }
+  | { readonly kind: "counts" }
   /** Answer with `pong`. */
   | { readonly kind: "ping" }
   /**
@@ -84,6 +88,7 @@ export type ToControlPlane =
   | { readonly kind: "ready" }
   | { readonly kind: "pong" }
   | { readonly kind: "status" } & PlaneStatus
+  | { readonly kind: "counts" } & SessionCounts
   /** The data plane cannot start. */
   | {
     readonly kind: "failed";
@@ -92,12 +97,8 @@ export type ToControlPlane =
     readonly exit: number;
     readonly hint: string | undefined;
   }
-  | {
-    readonly kind: "events";
-    readonly batch: readonly DataPlaneEvent[];
-    /** What the batch counts for, in the credit of {@linkcode WorkerOptions}. */
-    readonly bytes: number;
-  }
+  /** Lines of the log, and their marks (`line_mark.ts`). */
+  | { readonly kind: "lines"; readonly lines: Uint8Array<ArrayBuffer>; readonly marks: string }
   /** An internal or system error, unrelated to an access decision. */
   | { readonly kind: "error"; readonly message: string }
   /** A console session and its connection. The descriptor is owned by the control plane. */
@@ -105,6 +106,8 @@ export type ToControlPlane =
     readonly kind: "adopt";
     readonly descriptor: number;
     readonly handover: ConsoleHandover | MetricsHandover;
+    /** What lines of the log about the session repeat. */
+    readonly subject: SessionSubject;
   }
   /** Close the connection of a console session that was adopted. */
   | { readonly kind: "terminate"; readonly session: number }

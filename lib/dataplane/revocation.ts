@@ -51,7 +51,7 @@ export class Revocation {
   /** Logs the revocation and terminates the session. */
   revoke(session: Session, reason: RevokeReason): void {
     if (session.terminating) return;
-    this.#context.events.logRevoke(session.id, session.facts.user, reason);
+    this.#context.events.logRevoke(session, reason);
     session.terminate("revoked");
   }
 

@@ -3,62 +3,50 @@
  *
  * @module
  */
-import type { LogLevel } from "../config/types.ts";
-import { type AuditEvent, LEVEL_RANK, rankOf } from "./audit_event.ts";
-import { formatJson, formatText } from "./format.ts";
+import type { AuditEvent } from "./audit_event.ts";
+import { type AuditFormat, LineFormatter } from "./line_formatter.ts";
+import { MarkList } from "./line_mark.ts";
 
-/** The level and format of a log. */
-export interface AuditFormat {
-  readonly level: LogLevel;
-  readonly format: "text" | "json";
-}
+/** Receives whole lines in UTF-8, and their marks: {@linkcode MarkList}. */
+type LineWriter = (lines: Uint8Array<ArrayBuffer>, marks: string) => void;
 
 /**
  * Writes the audit log.
  *
  * @example
  * ```ts
- * const audit = new AuditLog({ level: "info", format: "json" }, (text) => stream.write(text));
+ * const audit = new AuditLog({ level: "info", format: "json" }, (lines) => stream.write(lines));
  * audit.record({ event: "stop", time: Date.now() });
  * ```
  */
 export class AuditLog {
-  readonly #write: (text: string, events: readonly AuditEvent[]) => void;
-  readonly #timestamps = new TimestampCache();
-  format: AuditFormat;
+  /** Writes lines that were made elsewhere. */
+  readonly write: LineWriter;
+  readonly #formatter: LineFormatter;
 
-  /** @param write Receives whole lines, and the event of each. */
-  constructor(
-    format: AuditFormat,
-    write: (text: string, events: readonly AuditEvent[]) => void,
-  ) {
-    this.format = format;
-    this.#write = write;
+  constructor(format: AuditFormat, write: LineWriter) {
+    this.#formatter = new LineFormatter(format);
+    this.write = write;
+  }
+
+  get format(): AuditFormat {
+    return this.#formatter.format;
+  }
+
+  set format(format: AuditFormat) {
+    this.#formatter.format = format;
   }
 
   /** Writes the lines of events, in one call. */
   record(...events: AuditEvent[]): void {
-    const { level, format } = this.format;
-    const render = format === "json" ? formatJson : formatText;
-    const written = events.filter((event) => rankOf(event) >= LEVEL_RANK[level]);
     let text = "";
-    for (const event of written) text += render(event, this.#timestamps.of(event.time)) + "\n";
-    if (text !== "") this.#write(text, written);
-  }
-}
-
-/**
- * Formats times. Many events share a millisecond, and formatting it is the dearest part of a line.
- */
-class TimestampCache {
-  #time = NaN;
-  #text = "";
-
-  of(time: number): string {
-    if (time !== this.#time) {
-      this.#time = time;
-      this.#text = new Date(time).toISOString();
+    const marks = new MarkList();
+    for (const event of events) {
+      const line = this.#formatter.lineOf(event);
+      if (line === null) continue;
+      text += line;
+      marks.add(event);
     }
-    return this.#text;
+    if (text !== "") this.write(new TextEncoder().encode(text), marks.take());
   }
 }

@@ -1,175 +1,144 @@
 /**
- * The data plane's events on their way to the audit log.
+ * The lines of the data plane's events on their way to the control plane, which writes them.
  *
- * Events are handed on in batches: one message for each connection would cost more than its
+ * The data plane makes the lines itself: to hand on their bytes costs less than to hand on what is
+ * in them. Lines are handed on in batches: one message for each connection would cost more than its
  * decision. They leave in order, at most {@linkcode FLUSH_DELAY_MS} after they were recorded, as
  * long as the control plane keeps up. Where it does not, they wait here, in a bounded amount that
  * is shared out between the users that they are about. What does not fit is counted in its place.
  *
  * @module
  */
-import { messageOf } from "../errors.ts";
 import type { Reactor } from "../reactor/reactor.ts";
+import type { AuditEvent } from "./audit_event.ts";
+import type { LineFormatter } from "./line_formatter.ts";
 import type { EventCredit } from "./event_credit.ts";
+import { lineMark, MarkList, subjectsOf } from "./line_mark.ts";
 import { LineShares } from "./line_shares.ts";
-import { subjectsOf } from "./log_subjects.ts";
-import type {
-  AllowRecord,
-  CloseRecord,
-  DataPlaneEvent,
-  DenyRecord,
-  ErrorEvent,
-  SessionEvent,
-} from "./session_event.ts";
-import { UnloggedEvents } from "./unlogged_events.ts";
+import { lossText } from "./loss_text.ts";
 
-/** How long an event may wait for others, in milliseconds. */
+/** How long a line may wait for others, in milliseconds. */
 const FLUSH_DELAY_MS = 5;
-/** How many events make a batch that is handed on at once. */
+/** How many lines make a batch that is handed on at once. */
 const MAX_BATCH = 256;
-/** How many bytes of events may wait, whatever they are about. */
-const OPEN_CAPACITY_BYTES = 256 * 1024;
+/** How many bytes of lines may wait, whatever they are about. */
+const OPEN_CAPACITY = 256 * 1024;
 /** How many bytes more, shared out between the users that they are about. */
-const SHARED_CAPACITY_BYTES = 4 * 1024 * 1024;
-/** What an event takes beside its texts, in bytes: about that of its line. */
-const EVENT_BYTES = 256;
+const SHARED_CAPACITY = 4 * 1024 * 1024;
+/** The most bytes of UTF-8 for a UTF-16 code unit. */
+const MAX_UTF8 = 3;
 
-/** Receives batches of events. */
+/** Receives batches of lines. */
 export interface EventSink {
-  /** @param bytes What they count for in the credit. */
-  events(batch: readonly DataPlaneEvent[], bytes: number): void;
+  /**
+   * @param lines In UTF-8.
+   * @param marks As of {@linkcode MarkList}.
+   */
+  lines(lines: Uint8Array<ArrayBuffer>, marks: string): void;
 }
 
-/** An event, or a step that must not overtake one. */
-interface Waiting {
-  readonly event: DataPlaneEvent | null;
-  readonly run: (() => void) | null;
-  readonly bytes: number;
-  /** Whose share it takes, if any. */
-  readonly subjects: readonly string[] | null;
-}
+/** What waits behind the open batch: a line, a step, or so many lines that are lost. */
+type Waiting =
+  | {
+    readonly kind: "line";
+    readonly bytes: Uint8Array<ArrayBuffer>;
+    readonly mark: string;
+    /** Whose share it takes. */
+    readonly subjects: readonly string[];
+  }
+  | { readonly kind: "step"; readonly run: () => void }
+  | { readonly kind: "loss"; readonly time: number; lines: number };
 
 /**
- * Collects events and hands them on in batches.
+ * Collects the lines of events and hands them on in batches.
  *
  * @example
  * ```ts
- * const events = new EventBuffer(reactor, credit, {
- *   events: (batch, bytes) => postMessage({ kind: "events", batch, bytes }),
+ * const events = new EventBuffer(reactor, credit, formatter, {
+ *   lines: (lines, marks) => postMessage({ kind: "lines", lines, marks }),
  * });
- * events.logDeny({ listener, peer, user: null, reason: "unknown-uid" });
+ * events.add({ event: "deny", time, listener, peer, user: null, reason: "unknown-uid" });
  * ```
  */
 export class EventBuffer {
   readonly #reactor: Reactor;
   readonly #credit: EventCredit;
+  readonly #formatter: LineFormatter;
   readonly #sink: EventSink;
-  #waiting: Waiting[] = [];
-  /** How many bytes wait. */
+  readonly #encoder = new TextEncoder();
+  /** The open batch: lines that wait for others. */
+  readonly #open = new Uint8Array(OPEN_CAPACITY);
   #size = 0;
-  readonly #shared = new LineShares(SHARED_CAPACITY_BYTES);
-  #unlogged: UnloggedEvents | null = null;
+  #count = 0;
+  readonly #marks = new MarkList();
+  /** What waits behind it, where the receiver does not keep up. */
+  #waiting: Waiting[] = [];
+  readonly #shared = new LineShares(SHARED_CAPACITY);
   #scheduled = false;
 
-  constructor(reactor: Reactor, credit: EventCredit, sink: EventSink) {
+  constructor(reactor: Reactor, credit: EventCredit, formatter: LineFormatter, sink: EventSink) {
     this.#reactor = reactor;
     this.#credit = credit;
+    this.#formatter = formatter;
     this.#sink = sink;
   }
 
   /** Whether the control plane is so far behind that no line of a program is taken. */
   get isBehind(): boolean {
-    return !this.#credit.isLeft || this.#size > OPEN_CAPACITY_BYTES;
+    return !this.#credit.isLeft || this.#waiting.length > 0;
   }
 
-  /** Records that a session has started. */
-  logAllow(record: AllowRecord): void {
-    this.#add({ ...record, event: "allow" });
+  /** Adds the line of an event. */
+  add(event: AuditEvent): void {
+    const line = this.#formatter.lineOf(event);
+    if (line === null) return;
+    // What waits for the next batch alone does not wait for the receiver.
+    if (!this.#isOpenFor(line)) this.flush();
+    if (!this.#isOpenFor(line)) return this.#addShared(line, event);
+    const { written } = this.#encoder.encodeInto(line, this.#open.subarray(this.#size));
+    this.#size += written;
+    this.#marks.add(event);
+    this.#schedule();
+    if (++this.#count >= MAX_BATCH) this.flush();
   }
 
-  /** Records that a connection was denied. */
-  logDeny(record: DenyRecord): void {
-    this.#add({ ...record, time: Date.now(), event: "deny" });
-  }
-
-  /** Records that an open session would be denied now; its `close` follows. */
-  logRevoke(session: number, user: string, reason: string): void {
-    this.#add({ event: "revoke", time: Date.now(), session, user, reason });
-  }
-
-  /** Records a line that a session's program wrote to its standard error. */
-  logStderr(session: number, user: string, message: string): void {
-    this.#add({ event: "stderr", time: Date.now(), session, user, message });
-  }
-
-  /** Records that lines of a session's program are left out here. */
-  logLostStderr(session: number, user: string, lost: number): void {
-    this.#add({ event: "stderr", time: Date.now(), session, user, lost });
-  }
-
-  /** Records that a session has ended. */
-  logClose(record: CloseRecord): void {
-    this.#add({ ...record, event: "close", time: Date.now() });
-  }
-
-  /** Records an internal or system error, unrelated to an access decision. */
-  logError(error: unknown): void {
-    this.#add({ event: "error", time: Date.now(), message: messageOf(error) });
-    this.flush();
-  }
-
-  /** Runs a step after the events so far were handed on: at once, where the receiver keeps up. */
+  /** Runs a step after the lines so far were handed on: at once, where the receiver keeps up. */
   inOrder(run: () => void): void {
     this.flush();
-    if (this.#waiting.length === 0) run();
-    else this.#wait({ event: null, run, bytes: 0, subjects: null });
+    if (this.#isEmpty) run();
+    else this.#wait({ kind: "step", run });
   }
 
   /** Hands on what the receiver takes now. */
   flush(): void {
-    while (this.#waiting.length > 0 && this.#credit.isLeft) this.#handOn();
-    if (this.#waiting.length === 0) this.#handOnUnlogged();
+    while (!this.#isEmpty && this.#credit.isLeft) this.#handOn();
   }
 
   /** Hands everything on, whether the receiver keeps up or not: the thread ends. */
   flushAll(): void {
-    while (this.#waiting.length > 0) this.#handOn();
-    this.#handOnUnlogged();
+    while (!this.#isEmpty) this.#handOn();
   }
 
-  #add(event: SessionEvent | ErrorEvent): void {
-    const bytes = bytesOf(event);
-    // What waits for the next batch alone does not wait for the receiver.
-    if (this.#size + bytes > OPEN_CAPACITY_BYTES) this.flush();
-    if (this.#size + bytes <= OPEN_CAPACITY_BYTES && !this.#isUnlogged(event)) {
-      this.#wait({ event, run: null, bytes, subjects: null });
-    } else this.#addShared(event, bytes);
-    if (this.#waiting.length >= MAX_BATCH) this.flush();
+  get #isEmpty(): boolean {
+    return this.#count === 0 && this.#waiting.length === 0;
   }
 
-  #addShared(event: SessionEvent | ErrorEvent, bytes: number): void {
-    const subjects = subjectsOf(event.event === "error" ? {} : event);
-    if (!this.#isUnlogged(event) && this.#shared.take(subjects, bytes)) {
-      this.#wait({ event, run: null, bytes, subjects });
-      return;
-    }
-    const last = this.#waiting.at(-1)?.event;
-    if (last?.event === "lost") last.lines++;
-    else {
-      const lost: DataPlaneEvent = { event: "lost", time: event.time, lines: 1 };
-      this.#wait({ event: lost, run: null, bytes: 0, subjects: null });
-    }
-    if (event.event !== "error") (this.#unlogged ??= new UnloggedEvents()).add(event);
+  #isOpenFor(line: string): boolean {
+    return this.#waiting.length === 0 && this.#size + MAX_UTF8 * line.length <= OPEN_CAPACITY;
   }
 
-  /** Whether the start of the event's session has not been logged. */
-  #isUnlogged(event: SessionEvent | ErrorEvent): boolean {
-    return this.#unlogged !== null && "session" in event && this.#unlogged.has(event.session);
+  #addShared(line: string, event: AuditEvent): void {
+    const bytes = this.#encoder.encode(line);
+    const subjects = subjectsOf(event);
+    const last = this.#waiting.at(-1);
+    if (this.#shared.take(subjects, bytes.length)) {
+      this.#wait({ kind: "line", bytes, mark: lineMark(event), subjects });
+    } else if (last?.kind === "loss") last.lines++;
+    else this.#wait({ kind: "loss", time: event.time, lines: 1 });
   }
 
   #wait(waiting: Waiting): void {
     this.#waiting.push(waiting);
-    this.#size += waiting.bytes;
     this.#schedule();
   }
 
@@ -179,44 +148,38 @@ export class EventBuffer {
     this.#reactor.after(FLUSH_DELAY_MS, () => {
       this.#scheduled = false;
       this.flush();
-      if (this.#waiting.length > 0) this.#schedule();
+      if (!this.#isEmpty) this.#schedule();
     });
   }
 
   /** Hands one batch on, or runs one step. */
   #handOn(): void {
-    const step = this.#waiting[0]!.run;
-    if (step !== null) {
-      this.#waiting.shift();
-      step();
+    if (this.#count > 0) {
+      const lines = this.#open.slice(0, this.#size);
+      this.#size = this.#count = 0;
+      this.#send(lines, this.#marks.take());
       return;
     }
-    const next = this.#waiting.findIndex(({ run }) => run !== null);
-    const end = Math.min(next < 0 ? this.#waiting.length : next, MAX_BATCH);
-    const batch = this.#waiting.slice(0, end);
-    this.#waiting = this.#waiting.slice(end);
-    let size = 0;
-    for (const { bytes, subjects } of batch) {
-      size += bytes;
-      if (subjects !== null) this.#shared.release(subjects, bytes);
+    const next = this.#waiting.shift()!;
+    switch (next.kind) {
+      case "step":
+        next.run();
+        return;
+      case "line":
+        this.#shared.release(next.subjects, next.bytes.length);
+        this.#send(next.bytes, next.mark);
+        return;
+      case "loss": {
+        const { time, lines } = next;
+        const event = { event: "error", time, message: lossText(lines) } as const;
+        // Errors are logged at every level.
+        this.#send(this.#encoder.encode(this.#formatter.lineOf(event)!), lineMark(event));
+      }
     }
-    this.#size -= size;
-    this.#credit.send(size);
-    this.#sink.events(batch.map(({ event }) => event!), size);
   }
 
-  #handOnUnlogged(): void {
-    const unlogged = this.#unlogged;
-    if (unlogged === null) return;
-    this.#unlogged = null;
-    this.#sink.events([unlogged.toEvent()], 0);
+  #send(lines: Uint8Array<ArrayBuffer>, marks: string): void {
+    this.#credit.send(lines.length);
+    this.#sink.lines(lines, marks);
   }
-}
-
-/** About the length of the event's line, in bytes. */
-function bytesOf(event: SessionEvent | ErrorEvent): number {
-  if (event.event === "allow" || event.event === "deny") {
-    return EVENT_BYTES + event.listener.length + (event.peer?.exe?.length ?? 0);
-  }
-  return "message" in event ? EVENT_BYTES + (event.message?.length ?? 0) : EVENT_BYTES;
 }

@@ -6,10 +6,10 @@
 
 const NEWLINE = 0x0a;
 
-/** The number of lines of a text of whole lines. */
-function countLines(text: string): number {
+/** The number of lines that end in some bytes. */
+function countLines(bytes: Uint8Array): number {
   let count = 0;
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) count++;
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
   return count;
 }
 
@@ -18,19 +18,17 @@ export class LogChunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #missing: number;
   readonly #noticeLength: number;
-  readonly #lines: number;
 
   /**
    * @param missing How many lines are missing before.
    * @param notice The line that says so; empty where none are.
-   * @param text The lines.
+   * @param lines Whole lines.
    */
-  constructor(missing: number, notice: string, text: string) {
-    const encoder = new TextEncoder();
-    this.bytes = encoder.encode(notice + text);
+  constructor(missing: number, notice: string, lines: readonly Uint8Array<ArrayBuffer>[]) {
+    const parts = notice === "" ? lines : [new TextEncoder().encode(notice), ...lines];
+    this.bytes = parts.length === 1 ? parts[0]! : joined(parts);
     this.#missing = missing;
-    this.#noticeLength = encoder.encode(notice).length;
-    this.#lines = countLines(text);
+    this.#noticeLength = notice === "" ? 0 : parts[0]!.length;
   }
 
   /**
@@ -38,12 +36,23 @@ export class LogChunk {
    * more.
    */
   missingAfter(written: number): number {
-    if (written < this.#noticeLength) return this.#missing + this.#lines;
-    return this.bytes.subarray(written).filter((byte) => byte === NEWLINE).length;
+    const isNoticed = written >= this.#noticeLength;
+    const lines = countLines(this.bytes.subarray(isNoticed ? written : this.#noticeLength));
+    return isNoticed ? lines : this.#missing + lines;
   }
 
   /** How many of the written bytes are the beginning of a line without its end. */
   tornAfter(written: number): number {
     return written - 1 - this.bytes.subarray(0, written).lastIndexOf(NEWLINE);
   }
+}
+
+function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }

@@ -66,10 +66,10 @@ export class LogFile {
    *
    * @throws {Failure} 71 when they cannot be written, for example because the disk is full.
    */
-  write(text: string): void {
+  write(lines: Uint8Array<ArrayBuffer>): void {
     const missing = this.#missing;
     const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#options.notice(missing);
-    const chunk = new LogChunk(missing, notice, text);
+    const chunk = new LogChunk(missing, notice, [lines]);
     let written = 0;
     try {
       while (written < chunk.bytes.length) {

@@ -7,21 +7,21 @@
  *
  * @module
  */
-import type { AuditEvent } from "./audit_event.ts";
 import { LineShares } from "./line_shares.ts";
 import { LogChunk } from "./log_chunk.ts";
-import { subjectsOf } from "./log_subjects.ts";
+import { type LineMark, readMarks, UNMARKED } from "./line_mark.ts";
 
-/** How many characters may wait, whatever they are about. */
+/** How many bytes may wait, whatever they are about. */
 const OPEN_CAPACITY = 1024 * 1024;
-/** How many characters more, shared out between the clients that they are about. */
+/** How many bytes more, shared out between the clients that they are about. */
 const SHARED_CAPACITY = 4 * 1024 * 1024;
-/** How many characters more of standard error of programs, which takes nothing of the above. */
+/** How many bytes more of standard error of programs, which takes nothing of the above. */
 const STDERR_CAPACITY = 1024 * 1024;
-/** How much is written at once, in characters: the capacity of a pipe (`pipe(7)`). */
+/** How much is written at once, in bytes: the capacity of a pipe (`pipe(7)`). */
 const CHUNK_LENGTH = 64 * 1024;
 /** How often a full pipe that was made non-blocking is tried again, in milliseconds. */
 const RETRY_INTERVAL_MS = 10;
+const NEWLINE = 0x0a;
 
 /** The destination of the log: `Deno.stderr`. */
 export interface LogSink {
@@ -30,7 +30,7 @@ export interface LogSink {
 
 /** Lines that wait. */
 interface Piece {
-  readonly text: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Where the lines take a share: of which space, and whose. */
   readonly share: { readonly of: LineShares; readonly subjects: readonly string[] } | null;
 }
@@ -48,7 +48,7 @@ export class LogStream {
   readonly #notice: (lost: number, stderr: number) => string;
   /** What is to be written. Losses are never adjacent. */
   readonly #queue: (Piece | Loss)[] = [];
-  /** How many characters wait or are being written. */
+  /** How many bytes wait or are being written. */
   #size = 0;
   readonly #shared = new LineShares(SHARED_CAPACITY);
   readonly #stderr = new LineShares(STDERR_CAPACITY);
@@ -74,17 +74,26 @@ export class LogStream {
   /**
    * Queues whole lines.
    *
-   * @param events The event of each line, where it has one.
+   * @param marks Their marks (`line_mark.ts`), where they have some.
    */
-  write(text: string, events: readonly AuditEvent[] = []): void {
-    // A text longer than the capacity is in memory already.
-    if (this.#size === 0 || this.#size + text.length <= OPEN_CAPACITY) {
-      this.#push({ text, share: null });
+  write(lines: Uint8Array<ArrayBuffer>, marks = ""): void {
+    // What is longer than the capacity is in memory already.
+    if (this.#size === 0 || this.#size + lines.length <= OPEN_CAPACITY) {
+      this.#push({ bytes: lines, share: null });
     } else {
-      const lines = text.split("\n").slice(0, -1);
-      lines.forEach((line, index) => this.#writeLine(line + "\n", events[index] ?? null));
+      const read = readMarks(marks);
+      for (let at = 0, index = 0; at < lines.length; index++) {
+        const end = lines.indexOf(NEWLINE, at) + 1;
+        this.#writeLine(lines.subarray(at, end), read[index] ?? UNMARKED);
+        at = end;
+      }
     }
     this.#writing ??= this.#writeAll();
+  }
+
+  /** Queues whole lines. */
+  writeText(text: string): void {
+    this.write(new TextEncoder().encode(text));
   }
 
   /** Settles when everything was written. */
@@ -92,20 +101,18 @@ export class LogStream {
     await this.#writing;
   }
 
-  #writeLine(text: string, event: AuditEvent | null): void {
-    const isStderr = event?.event === "stderr";
+  #writeLine(bytes: Uint8Array<ArrayBuffer>, { isStderr, subjects }: LineMark): void {
     const of = isStderr ? this.#stderr : this.#shared;
-    const subjects = subjectsOf(event ?? {});
     const last = this.#queue.at(-1);
     // After a loss, space for more than a line is needed, or every second line would be a notice.
     const reserve = last !== undefined && "lines" in last ? CHUNK_LENGTH : 0;
-    if (of.take(subjects, text.length, reserve)) this.#push({ text, share: { of, subjects } });
+    if (of.take(subjects, bytes.length, reserve)) this.#push({ bytes, share: { of, subjects } });
     else this.#lose(1, isStderr ? 1 : 0);
   }
 
   #push(piece: Piece): void {
     this.#queue.push(piece);
-    this.#size += piece.text.length;
+    this.#size += piece.bytes.length;
   }
 
   #lose(lines: number, stderr: number): void {
@@ -120,7 +127,7 @@ export class LogStream {
   async #writeAll(): Promise<void> {
     let works = true;
     // After a failed write, a loss alone is not tried again: the next line is.
-    while (this.#queue.some((one) => "text" in one) || works && this.#queue.length > 0) {
+    while (this.#queue.some((one) => "bytes" in one) || works && this.#queue.length > 0) {
       works = await this.#writeChunk();
     }
     this.#writing = null;
@@ -130,9 +137,8 @@ export class LogStream {
   async #writeChunk(): Promise<boolean> {
     const { lines: lost, stderr } = this.#takeLoss();
     const pieces = this.#takePieces();
-    const text = pieces.map((piece) => piece.text).join("");
     const notice = lost === 0 ? "" : (this.#torn ? "\n" : "") + this.#notice(lost, stderr);
-    const chunk = new LogChunk(lost, notice, text);
+    const chunk = new LogChunk(lost, notice, pieces.map(({ bytes }) => bytes));
     let written = 0;
     try {
       while (written < chunk.bytes.length) {
@@ -149,8 +155,10 @@ export class LogStream {
       });
       return false;
     } finally {
-      this.#size -= text.length;
-      for (const { share, text } of pieces) share?.of.release(share.subjects, text.length);
+      for (const { share, bytes } of pieces) {
+        this.#size -= bytes.length;
+        share?.of.release(share.subjects, bytes.length);
+      }
       if (written > 0) this.#torn = chunk.tornAfter(written) > 0;
     }
   }
@@ -163,16 +171,16 @@ export class LogStream {
     return first;
   }
 
-  /** The texts at the front of the queue. */
+  /** The lines at the front of the queue. */
   #takePieces(): Piece[] {
     const pieces: Piece[] = [];
     let length = 0;
     for (;;) {
       const next = this.#queue[0];
-      if (next === undefined || !("text" in next)) return pieces;
-      if (length > 0 && length + next.text.length > CHUNK_LENGTH) return pieces;
+      if (next === undefined || !("bytes" in next)) return pieces;
+      if (length > 0 && length + next.bytes.length > CHUNK_LENGTH) return pieces;
       pieces.push(next);
-      length += next.text.length;
+      length += next.bytes.length;
       this.#queue.shift();
     }
   }

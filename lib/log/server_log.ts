@@ -1,44 +1,30 @@
 /**
- * Destination, level and format of a server's log: from the flags, then the configuration, then the
- * type of standard error.
+ * The log of a server, which follows its configuration.
  *
  * @module
  */
 import type { LiveConfig } from "../config/live_config.ts";
-import type { LogLevel } from "../config/types.ts";
 import { Failure, messageOf } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-import type { AuditEvent } from "./audit_event.ts";
-import { type AuditFormat, AuditLog } from "./audit_log.ts";
+import { AuditLog } from "./audit_log.ts";
+import { type AuditFormat, LineFormatter } from "./line_formatter.ts";
 import { LogFile } from "./log_file.ts";
 import { requireAppendable } from "./log_owner.ts";
 import { type LogSink, LogStream } from "./log_stream.ts";
+import {
+  auditFormat,
+  logPath,
+  type LogSettings,
+  logStream,
+  type LogStreamName,
+} from "./log_settings.ts";
+import { lineCount, lossText } from "./loss_text.ts";
 
-/** A stream that the log may go to instead of a file. */
-type StandardStream = "stderr" | "stdout";
-
-/**
- * The paths that mean a stream. They are not opened: a socket, such as that of journald, cannot be,
- * and a pipe could block the server.
- */
-const STREAM_PATHS: ReadonlyMap<string, StandardStream> = new Map([
-  ["/dev/stderr", "stderr"],
-  ["/dev/fd/2", "stderr"],
-  ["/proc/self/fd/2", "stderr"],
-  ["/dev/stdout", "stdout"],
-  ["/dev/fd/1", "stdout"],
-  ["/proc/self/fd/1", "stdout"],
-]);
-
-/** The settings that do not come from the configuration. */
-export interface LogOptions {
-  readonly logLevel: LogLevel | null;
-  readonly logFormat: "text" | "json" | null;
-  /** Whether standard error is a terminal. */
-  readonly logIsTerminal: boolean;
+/** What a log is opened with. */
+export interface LogOptions extends LogSettings {
   /** Standard error, and standard output. */
-  readonly logSinks: Readonly<Record<StandardStream, LogSink>>;
+  readonly logSinks: Readonly<Record<LogStreamName, LogSink>>;
 }
 
 /** The log of a server, with the settings in force. */
@@ -47,7 +33,7 @@ export class ServerLog {
   readonly #options: LogOptions;
   readonly #liveConfig: LiveConfig;
   readonly #owner: ProcessIdentity | null;
-  readonly #streams: Readonly<Record<StandardStream, LogStream>>;
+  readonly #streams: Readonly<Record<LogStreamName, LogStream>>;
   #file: LogFile | null = null;
 
   /**
@@ -67,7 +53,7 @@ export class ServerLog {
     const file = this.#path();
     if (file !== null) this.#file = this.#open(file);
     if (file !== null && owner !== null) requireAppendable(owner, file);
-    this.audit = new AuditLog(this.#format(), (text, events) => this.#write(text, events));
+    this.audit = new AuditLog(this.#format(), (lines, marks) => this.#write(lines, marks));
   }
 
   /**
@@ -79,7 +65,7 @@ export class ServerLog {
     this.audit.record({ event: "error", time: Date.now(), message: message + hintText });
     if (this.#file === null && this.#stream() === "stderr") return;
     const hintLine = hint === null ? "" : `hint: ${escapeForTerminal(hint)}\n`;
-    this.#streams.stderr.write(`ipcauth: warning: ${escapeForTerminal(message)}\n${hintLine}`);
+    this.#streams.stderr.writeText(`ipcauth: warning: ${escapeForTerminal(message)}\n${hintLine}`);
   }
 
   /** Applies a changed configuration. */
@@ -110,15 +96,12 @@ export class ServerLog {
     await Promise.all([this.#streams.stderr.written(), this.#streams.stdout.written()]);
   }
 
-  /** The path of the log file, or null where the log goes to a stream. */
   #path(): string | null {
-    const { file } = this.#liveConfig.config.log;
-    return file === null || STREAM_PATHS.has(file) ? null : file;
+    return logPath(this.#liveConfig.config.log);
   }
 
-  #stream(): StandardStream {
-    const { file } = this.#liveConfig.config.log;
-    return file === null ? "stderr" : STREAM_PATHS.get(file) ?? "stderr";
+  #stream(): LogStreamName {
+    return logStream(this.#liveConfig.config.log);
   }
 
   #open(path: string): LogFile {
@@ -126,7 +109,7 @@ export class ServerLog {
       owner: this.#owner,
       notice: (missing) =>
         this.#line(
-          `${lines(missing)} of the log ${
+          `${lineCount(missing)} of the log ${
             missing === 1 ? "is" : "are"
           } missing here, and went to standard error`,
         ),
@@ -134,35 +117,28 @@ export class ServerLog {
   }
 
   #format(): AuditFormat {
-    const { level, format } = this.#liveConfig.config.log;
-    const { logLevel, logFormat, logIsTerminal } = this.#options;
-    const toTerminal = logIsTerminal && this.#file === null && this.#stream() === "stderr";
-    return {
-      level: logLevel ?? level,
-      format: logFormat ?? format ?? (toTerminal ? "text" : "json"),
-    };
+    return auditFormat(this.#liveConfig.config.log, this.#options);
   }
 
-  #write(text: string, events: readonly AuditEvent[]): void {
+  #write(lines: Uint8Array<ArrayBuffer>, marks: string): void {
     if (this.#file === null) {
-      this.#streams[this.#stream()].write(text, events);
+      this.#streams[this.#stream()].write(lines, marks);
       return;
     }
     try {
-      this.#file.write(text);
+      this.#file.write(lines);
     } catch (error) {
       // Events must not be lost because a disk is full: they go to standard error.
-      this.#streams.stderr.write(`ipcauth: error: ${messageOf(error)}\n`);
-      this.#streams.stderr.write(text, events);
+      this.#streams.stderr.writeText(`ipcauth: error: ${messageOf(error)}\n`);
+      this.#streams.stderr.write(lines, marks);
     }
   }
 
   /** A line about the log, in the log's own format. */
   #line(message: string): string {
-    let line = "";
-    new AuditLog(this.audit.format, (text) => line += text)
-      .record({ event: "error", time: Date.now(), message });
-    return line;
+    const formatter = new LineFormatter(this.audit.format);
+    // Errors are logged at every level.
+    return formatter.lineOf({ event: "error", time: Date.now(), message })!;
   }
 
   #attempt(action: () => void): void {
@@ -173,14 +149,4 @@ export class ServerLog {
       this.audit.record({ event: "error", time: Date.now(), message: error.message });
     }
   }
-}
-
-/** The message about lines that are lost, such as `3 lines of the log were lost`. */
-export function lossText(lost: number, stderr = 0): string {
-  const all = `${lines(lost)} of the log ${lost === 1 ? "was" : "were"} lost`;
-  return stderr === 0 ? all : `${all}, ${stderr} of them standard error of programs`;
-}
-
-function lines(count: number): string {
-  return count === 1 ? "1 line" : `${count} lines`;
 }

@@ -7,29 +7,30 @@
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import type { Socket } from "node:net";
-import type { ToDataPlane } from "../dataplane/messages.ts";
+import type { ToControlPlane, ToDataPlane } from "../dataplane/messages.ts";
 import type { PlaneStatus } from "../dataplane/plane_status.ts";
 import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
-import type { AuditFormat, AuditLog } from "../log/audit_log.ts";
+import type { AuditLog } from "../log/audit_log.ts";
+import type { AuditFormat } from "../log/line_formatter.ts";
 import type { NameService } from "../names/name_service.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { actingRevocation } from "../policy/same_identity.ts";
 import { Accounts } from "../service/console/accounts.ts";
 import { Commits } from "../service/console/commits.ts";
-import type { ConsoleHandover } from "../service/console/greeting.ts";
+import type { ConfigChange } from "../service/console/config_change.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
+import type { SessionRecord } from "../service/console/protocol.ts";
 import { ConsoleSession } from "../service/console/session.ts";
 import { MetricsSession, type MetricsSource } from "../service/metrics/session.ts";
-import type { MetricsHandover } from "../service/metrics/metrics.ts";
+import type { SessionSubject } from "../session/session.ts";
+import type { SessionCounts } from "../session/session_log.ts";
 import { PlaneLookup } from "./plane_lookup.ts";
-import type { ByteLookup, SessionRegistry } from "./session_registry.ts";
 
 /** What the console sessions share. */
 export interface ConsoleSessionsOptions {
   readonly liveConfig: LiveConfig;
-  readonly registry: SessionRegistry;
   readonly audit: AuditLog;
   readonly hostFacts: HostFacts;
   readonly version: string;
@@ -44,6 +45,9 @@ export interface ConsoleSessionsOptions {
   readonly post: (command: ToDataPlane) => void;
 }
 
+/** A session that the data plane hands over. */
+type Adoption = Pick<ToControlPlane & { kind: "adopt" }, "handover" | "subject">;
+
 /** The open console sessions that have sent a request. */
 export class ConsoleSessions {
   readonly #options: ConsoleSessionsOptions;
@@ -52,18 +56,22 @@ export class ConsoleSessions {
   readonly #sessions = new Map<number, ConsoleSession | MetricsSession>();
   /** The connection of each, and how many bytes the data plane has sent on it. */
   readonly #sockets = new Map<number, { readonly socket: Socket; readonly greeted: number }>();
-  readonly #plane: PlaneLookup;
+  /** What lines of the log about each session repeat. */
+  readonly #subjects = new Map<number, SessionSubject>();
+  readonly #plane: PlaneLookup<PlaneStatus>;
+  readonly #counts: PlaneLookup<SessionCounts>;
   /** The sessions whose requests wait until the data plane has confirmed them. */
   readonly #unconfirmed = new Map<number, (valid: boolean) => void>();
 
   constructor(options: ConsoleSessionsOptions) {
     this.#options = options;
-    const { liveConfig, registry, hostFacts, names, post } = options;
+    const { liveConfig, hostFacts, names, post } = options;
     this.#plane = new PlaneLookup(() => post({ kind: "status" }));
+    this.#counts = new PlaneLookup(() => post({ kind: "counts" }));
     this.#commits = new Commits({
       liveConfig,
       hostFacts,
-      subjectOf: (session) => registry.subjectOf(session),
+      subjectOf: (session) => this.#subjectOf(session),
       record: (...events) => options.audit.record(...events),
     });
     this.#methods = new ConsoleMethods({
@@ -71,11 +79,10 @@ export class ConsoleSessions {
       commits: this.#commits,
       accounts: new Accounts(liveConfig, hostFacts, names, options.listeners),
       sessions: {
-        list: async () => registry.list(this.#bytesOf(await this.#plane.ask())),
-        get: async (id) => registry.get(id, this.#bytesOf(await this.#plane.ask())),
-        setUser: (id, user) => registry.setUser(id, user),
-        stats: () => registry.stats(),
-        refusals: () => registry.refusals(),
+        list: () => this.#list(),
+        get: async (id) => (await this.#list()).find((one) => one.id === id),
+        setUser: (session, user) => post({ kind: "setUser", session, user }),
+        counts: () => this.#counts.ask(),
       },
       listenerStatuses: async () => (await this.#plane.ask()).listeners,
       server: { version: options.version, host: options.host },
@@ -85,15 +92,15 @@ export class ConsoleSessions {
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),
       reload: () => post({ kind: "refresh" }),
-      logChange: (session, change) => options.audit.record(registry.changeOf(session, change)),
+      logChange: (session, change) => this.#logChange(session, change),
       logError: (error) => this.#logError(error),
     });
   }
 
   /** Adds a session. @param connection Owned by the session, also when it cannot begin. */
-  add(connection: Descriptor, handover: ConsoleHandover | MetricsHandover): void {
+  add(connection: Descriptor, { handover, subject }: Adoption): void {
     try {
-      this.#start(connection, handover);
+      this.#start(connection, handover, subject);
     } catch (error) {
       this.#logError(error);
       connection.close();
@@ -102,7 +109,7 @@ export class ConsoleSessions {
     }
   }
 
-  #start(connection: Descriptor, handover: ConsoleHandover | MetricsHandover): void {
+  #start(connection: Descriptor, handover: Adoption["handover"], subject: SessionSubject): void {
     const { post } = this.#options;
     const { session: id, greeted, unsent, idleTimeout } = handover;
     const socket = adoptSocket(connection.release());
@@ -112,6 +119,7 @@ export class ConsoleSessions {
       : new MetricsSession(socket, this.#metricsOf(id));
     this.#sessions.set(id, session);
     this.#sockets.set(id, { socket, greeted });
+    this.#subjects.set(id, subject);
     session.run(unsent).catch((error: unknown) => {
       this.#logError(error);
       session.terminate();
@@ -119,6 +127,7 @@ export class ConsoleSessions {
     }).then(({ bytesIn, bytesOut, failed }) => {
       this.#sessions.delete(id);
       this.#sockets.delete(id);
+      this.#subjects.delete(id);
       post({ kind: "ended", session: id, bytesIn, bytesOut: bytesOut + greeted, failed });
     });
   }
@@ -134,23 +143,21 @@ export class ConsoleSessions {
     this.onConfirmed(id, false);
   }
 
-  /** The data plane's answer to `status`. */
-  onStatus(status: PlaneStatus): void {
-    this.#plane.onStatus(status);
+  /** An answer of the data plane. */
+  onAnswer(answer: ToControlPlane & { kind: "status" | "counts" }): void {
+    if (answer.kind === "status") this.#plane.onAnswer(answer);
+    else this.#counts.onAnswer(answer);
   }
 
-  /** The bytes of sessions: those of the data plane, and of the connections in this one. */
-  #bytesOf({ bytes }: PlaneStatus): ByteLookup {
-    const known = new Map<number, { in: number; out: number }>();
-    for (let at = 0; at < bytes.length; at += 3) {
-      known.set(bytes[at]!, { in: bytes[at + 1]!, out: bytes[at + 2]! });
-    }
-    return (session) => {
-      const own = this.#sockets.get(session);
-      if (own === undefined) return known.get(session) ?? null;
-      const { socket, greeted } = own;
-      return { in: socket.bytesRead, out: socket.bytesWritten + greeted };
-    };
+  /** The open sessions. The bytes of connections that are in this plane are counted here. */
+  async #list(): Promise<SessionRecord[]> {
+    const { sessions } = await this.#plane.ask();
+    return sessions.map((session) => {
+      const own = this.#sockets.get(session.id);
+      if (own === undefined) return session;
+      const { socket: { bytesRead, bytesWritten }, greeted } = own;
+      return { ...session, bytes_in: bytesRead, bytes_out: bytesWritten + greeted };
+    });
   }
 
   /** The data plane's answer to `confirm`. */
@@ -183,10 +190,10 @@ export class ConsoleSessions {
   }
 
   #metricsOf(session: number): MetricsSource {
-    const { liveConfig, registry } = this.#options;
+    const { liveConfig } = this.#options;
     return {
       confirm: () => this.#confirm(session),
-      stats: () => registry.stats(),
+      stats: async () => (await this.#counts.ask()).stats,
       problem: async () => {
         try {
           await liveConfig.settle();
@@ -197,6 +204,20 @@ export class ConsoleSessions {
         return problem && `the file is not in force: ${problem.failure.message}`;
       },
     };
+  }
+
+  /** What a line about a session repeats, with the user that its client acts as now. */
+  #subjectOf(id: number): Partial<SessionSubject> {
+    const session = this.#sessions.get(id);
+    const subject = this.#subjects.get(id);
+    if (!(session instanceof ConsoleSession) || subject === undefined) return {};
+    return { ...subject, user: session.caller.welcome.user };
+  }
+
+  /** Logs a change that the client of a session has made. */
+  #logChange(session: number, change: ConfigChange): void {
+    const event = { event: "change", time: Date.now(), session, ...change } as const;
+    this.#options.audit.record({ ...event, ...this.#subjectOf(session) });
   }
 
   #logError(error: unknown): void {

@@ -3,28 +3,27 @@
  *
  * @module
  */
-import type { PlaneStatus } from "../dataplane/plane_status.ts";
 import { ExitCode, Failure } from "../errors.ts";
 
 /** How long the data plane may take to answer, in milliseconds. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
 /** A question that has not been answered. */
-interface Question {
-  readonly answer: Promise<PlaneStatus>;
-  resolve(status: PlaneStatus): void;
+interface Question<Answer> {
+  readonly answer: Promise<Answer>;
+  resolve(answer: Answer): void;
   reject(error: Failure): void;
 }
 
 /**
- * Asks for the state of the data plane. However many sessions ask, one question is on its way, and
+ * Asks one question. However many sessions ask, one question is on its way, and
  * one waits: an answer is never older than the question, and a client cannot keep the data plane
  * busy with its listing.
  */
-export class PlaneLookup {
+export class PlaneLookup<Answer> {
   readonly #post: () => void;
-  #asked: Question | null = null;
-  #next: Question | null = null;
+  #asked: Question<Answer> | null = null;
+  #next: Question<Answer> | null = null;
 
   /** @param post Sends the question. */
   constructor(post: () => void) {
@@ -32,7 +31,7 @@ export class PlaneLookup {
   }
 
   /** @throws {Failure} 71 when the data plane does not answer in time. */
-  ask(): Promise<PlaneStatus> {
+  ask(): Promise<Answer> {
     this.#next ??= question();
     const { answer } = this.#next;
     if (this.#asked === null) this.#send();
@@ -40,10 +39,10 @@ export class PlaneLookup {
   }
 
   /** The answer. */
-  onStatus(status: PlaneStatus): void {
+  onAnswer(answer: Answer): void {
     const asked = this.#asked;
     this.#asked = null;
-    asked?.resolve(status);
+    asked?.resolve(answer);
     this.#send();
   }
 
@@ -64,7 +63,7 @@ export class PlaneLookup {
   }
 }
 
-function question(): Question {
-  const { promise, resolve, reject } = Promise.withResolvers<PlaneStatus>();
+function question<Answer>(): Question<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   return { answer: promise, resolve, reject };
 }

@@ -16,7 +16,6 @@ import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
-import { SessionRegistry } from "./session_registry.ts";
 import type { ProcessSignals } from "./process_signals.ts";
 import type { ServiceManager } from "./systemd.ts";
 
@@ -54,7 +53,6 @@ const FORCED_LOG_TIMEOUT_MS = 100;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #dataPlane: WorkerChannel<WorkerOptions, ToDataPlane, ToControlPlane>;
-  readonly #registry = new SessionRegistry();
   readonly #credit: EventCredit;
   #console: Promise<ConsoleSessions> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
@@ -145,7 +143,8 @@ export class Supervisor {
         this.#loadConsole();
         return;
       case "status":
-        this.#withConsole((sessions) => sessions.onStatus(message));
+      case "counts":
+        this.#withConsole((sessions) => sessions.onAnswer(message));
         return;
       case "pong":
         this.#options.manager.alive();
@@ -155,11 +154,11 @@ export class Supervisor {
           new Failure(message.lines, { exit: message.exit, hint: message.hint }),
         );
         return;
-      case "events":
+      case "lines":
         try {
-          audit.record(...this.#registry.record(message.batch));
+          audit.write(message.lines, message.marks);
         } finally {
-          this.#credit.handle(message.bytes);
+          this.#credit.handle(message.lines.length);
         }
         return;
       case "error":
@@ -168,7 +167,7 @@ export class Supervisor {
       case "adopt": {
         // Owned by this object until the console session adopts it.
         const connection = new Descriptor(message.descriptor);
-        this.#withConsole((sessions) => sessions.add(connection, message.handover));
+        this.#withConsole((sessions) => sessions.add(connection, message));
         return;
       }
       case "terminate":
@@ -235,7 +234,6 @@ export class Supervisor {
       new ConsoleSessions({
         liveConfig,
         listeners,
-        registry: this.#registry,
         audit,
         logFormat: () => audit.format,
         hostFacts: worker.hostFacts,

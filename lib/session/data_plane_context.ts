@@ -5,7 +5,6 @@
  */
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Failure } from "../errors.ts";
-import type { EventBuffer } from "../log/event_buffer.ts";
 import type { KnownNames } from "../names/known_names.ts";
 import type { ConnectQueues } from "../net/connect_queues.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
@@ -14,6 +13,7 @@ import type { Reactor } from "../reactor/reactor.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
 import type { ExecutableLookup } from "./peer.ts";
+import type { SessionLog } from "./session_log.ts";
 import type { SessionTable } from "./session_table.ts";
 
 /** What a relayed or encrypted connection needs. */
@@ -26,7 +26,7 @@ export interface RelayContext {
 export interface HandshakeContext extends RelayContext {
   readonly liveConfig: LiveConfig;
   readonly handshakes: HandshakeQueue;
-  readonly events: EventBuffer;
+  readonly events: SessionLog;
 }
 
 /** What the endpoints of a data plane share. */

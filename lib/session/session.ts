@@ -7,7 +7,8 @@ import type { ListenerConfig } from "../config/types.ts";
 import type { KeyRing } from "../keys/key_ring.ts";
 import { type HostPort, hostPortText } from "../libc/inet_address.ts";
 import { type ExitStatus, signalName } from "../libc/spawn.ts";
-import type { AllowRecord, CloseReason, CloseRecord } from "../log/session_event.ts";
+import type { AuditEvent } from "../log/audit_event.ts";
+import type { CloseReason, EventSubject } from "../log/session_event.ts";
 import type { RelayOutcome, TerminationReason } from "../net/relay_outcome.ts";
 import type { AllowRule, Identity, PeerCredentials } from "../policy/types.ts";
 
@@ -30,6 +31,11 @@ export type PeerOrigin =
     /** The user that the client asked to act as, or null. */
     readonly actsAs: string | null;
   };
+
+/** What every line of the log about a session repeats. */
+export interface SessionSubject extends EventSubject {
+  readonly session: number;
+}
 
 /** The facts of a session that never change. */
 export interface SessionFacts {
@@ -92,6 +98,8 @@ export class Session {
   readonly facts: SessionFacts;
   /** The program that the peer ran when it connected, where known. For the log only. */
   executable: string | null = null;
+  /** The user that its trusted client has become; null where it is still {@linkcode facts}'. */
+  actsAs: string | null = null;
   /** How the session's program ended, where it had one. */
   ending: ExitStatus | null = null;
   readonly #onEnd: (session: Session) => void;
@@ -189,30 +197,49 @@ export class Session {
     this.#handle?.kill?.();
   }
 
+  /** What every line about the session repeats. */
+  subject(): SessionSubject {
+    const { origin, listener } = this.facts;
+    const user = this.actsAs ?? this.facts.user;
+    if (origin.kind === "unix") {
+      const { pid, uid, gid } = origin.credentials;
+      const peer = { pid, uid, gid, exe: this.executable };
+      return { listener, session: this.id, peer, remote: undefined, key: undefined, user };
+    }
+    const remote = hostPortText(origin.remote);
+    return { listener, session: this.id, peer: null, remote, key: origin.keyId, user };
+  }
+
   /** The session's start as an event. @param rule The rule that allowed it. */
-  allowRecord(rule: AllowRule): AllowRecord {
-    const { origin, listener, user, service, identity, since } = this.facts;
-    const isUnix = origin.kind === "unix";
+  allowEvent(rule: AllowRule): AuditEvent {
+    const { service, since } = this.facts;
+    const { listener, session, peer, remote, key, user } = this.subject();
     return {
+      event: "allow",
       time: since,
       listener,
-      session: this.id,
-      peer: isUnix ? { ...origin.credentials, exe: this.executable } : null,
-      remote: isUnix ? undefined : hostPortText(origin.remote),
-      key: isUnix ? undefined : origin.keyId,
+      session,
+      peer,
+      remote,
+      key,
       user,
       service,
       reason: rule,
-      uid: identity.uid,
-      from: this.from,
     };
   }
 
   /** The session's end as an event. */
-  closeRecord(): CloseRecord {
+  closeEvent(): AuditEvent {
+    const { listener, session, peer, remote, key, user } = this.subject();
     return {
-      session: this.id,
-      user: this.facts.user,
+      event: "close",
+      time: Date.now(),
+      listener,
+      session,
+      peer,
+      remote,
+      key,
+      user,
       reason: this.#reason,
       bytesIn: this.#bytes?.in,
       bytesOut: this.#bytes?.out,

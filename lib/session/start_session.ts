@@ -47,7 +47,7 @@ export function startSession(context: DataPlaneContext, start: SessionStart): vo
   } finally {
     // The service has sent its first byte; the lookup for the log comes after it.
     session.executable = executableOf(context, session, connection);
-    context.events.logAllow(session.allowRecord(decision.rule));
+    context.events.logAllow(session, decision.rule);
     if (handle === null) session.end("error");
     else session.attach(handle);
   }

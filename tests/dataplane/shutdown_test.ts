@@ -12,7 +12,7 @@ Deno.test("a server that stops logs the end of each session, also of one that do
   const reactor = new Reactor();
   const log: string[] = [];
   const sessions = new SessionTable((session) => {
-    log.push(`${session.id} ${session.closeRecord().reason}`);
+    log.push(`${session.id} ${session.closeEvent().reason}`);
     shutdown.onSessionEnd();
   }, (error) => log.push(String(error)));
   const context = {

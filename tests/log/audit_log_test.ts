@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
 import type { AuditEvent } from "../../lib/log/audit_event.ts";
 import { AuditLog } from "../../lib/log/audit_log.ts";
 
@@ -8,7 +9,8 @@ function written(
   ...lines: AuditEvent[]
 ): string {
   let text = "";
-  new AuditLog({ level, format }, (more) => text += more).record(...lines);
+  new AuditLog({ level, format }, (bytes) => text += new TextDecoder().decode(bytes))
+    .record(...lines);
   return text;
 }
 
@@ -88,4 +90,70 @@ Deno.test("Audit writes events of its level and above", () => {
   assertEquals(events("info"), ["allow", "deny", "reload"]);
   assertEquals(events("warn"), ["deny", "reload"]);
   assertEquals(events("error"), ["reload"]);
+});
+
+/** The fields under their public names, in order: what a line of JSON says of an event. */
+function fieldsOf({ peer, ...event }: AuditEvent): Record<string, unknown> {
+  const { time, listener, session, remote, key, user, service, reason, status, lost, what } = event;
+  return {
+    time: new Date(time).toISOString(),
+    event: event.event,
+    listener: listener ?? undefined,
+    session,
+    peer: peer ? { ...peer, exe: peer.exe ?? undefined } : undefined,
+    remote,
+    key,
+    user: user ?? undefined,
+    service,
+    reason: reason ?? undefined,
+    bytes_in: event.bytesIn,
+    bytes_out: event.bytesOut,
+    unconfirmed_in: event.unconfirmedIn,
+    unconfirmed_out: event.unconfirmedOut,
+    duration_ms: event.duration,
+    status,
+    lost,
+    what: what ?? undefined,
+    old: event.old,
+    new: event.new,
+    message: event.message ?? undefined,
+  };
+}
+
+const text = fc.string({ unit: "binary" });
+const count = fc.nat();
+const anyEvent: fc.Arbitrary<AuditEvent> = fc.record({
+  event: fc.constantFrom("allow", "deny", "close", "reload", "change", "stderr", "error"),
+  time: fc.constantFrom(0, 1_700_000_000_123),
+  listener: fc.option(text),
+  session: count,
+  peer: fc.option(fc.record({ pid: count, uid: count, gid: count, exe: fc.option(text) })),
+  remote: text,
+  key: text,
+  user: fc.option(text),
+  service: fc.constantFrom("console", "forward"),
+  reason: fc.constantFrom("user", "bad-key"),
+  bytesIn: count,
+  bytesOut: count,
+  unconfirmedIn: count,
+  unconfirmedOut: count,
+  duration: count,
+  status: fc.oneof(count, fc.constant("SIGTERM")),
+  lost: count,
+  what: text,
+  old: text,
+  new: text,
+  message: text,
+}, { requiredKeys: ["event", "time"] });
+
+Deno.test("any event is one line of JSON with its fields, in order, and no control character", () => {
+  fc.assert(
+    fc.property(anyEvent, (event) => {
+      const line = written("json", "debug", event);
+      assertEquals(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(line.slice(0, -1)), false, line);
+      // A lone surrogate cannot be written in UTF-8; JSON escapes it.
+      assertEquals(JSON.stringify(JSON.parse(line)), JSON.stringify(fieldsOf(event)));
+    }),
+    { numRuns: 2_000 },
+  );
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { LineShares } from "../../lib/log/line_shares.ts";
-import { subjectsOf } from "../../lib/log/log_subjects.ts";
+import { subjectsOf } from "../../lib/log/line_mark.ts";
 
 /** How much a subject gets that takes lines of 1 until it is refused. */
 function fill(shares: LineShares, ...subjects: string[]): number {

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { lineMark } from "../../lib/log/line_mark.ts";
 import type { AuditEvent } from "../../lib/log/audit_event.ts";
 import { type LogSink, LogStream } from "../../lib/log/log_stream.ts";
 
@@ -40,7 +41,7 @@ Deno.test("LogStream writes lines that arrive during a write in one piece", asyn
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   reader.hold();
-  for (const line of ["a\n", "b\n", "c\n"]) stream.write(line);
+  for (const line of ["a\n", "b\n", "c\n"]) stream.writeText(line);
   assertEquals(stream.isWritten, false);
   reader.release();
   await stream.written();
@@ -52,8 +53,8 @@ Deno.test("LogStream goes on after a partial write, and after EAGAIN", async () 
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   reader.answers.push(2, new Deno.errors.WouldBlock(), 1);
-  stream.write("abc\n");
-  stream.write("def\n");
+  stream.writeText("abc\n");
+  stream.writeText("def\n");
   await stream.written();
   assertEquals(reader.text, "abc\ndef\n");
 });
@@ -64,11 +65,11 @@ Deno.test("LogStream counts lost lines, and reports them once, before the next l
   const gone = () => new Deno.errors.BrokenPipe();
   reader.answers.push(gone(), gone(), gone());
   for (const line of ["a\nb\n", "c\n", "d\n"]) {
-    stream.write(line);
+    stream.writeText(line);
     await stream.written();
   }
-  stream.write("e\n");
-  stream.write("f\n");
+  stream.writeText("e\n");
+  stream.writeText("f\n");
   await stream.written();
   assertEquals(reader.text, "lost 4\ne\nf\n");
 });
@@ -77,13 +78,13 @@ Deno.test("LogStream ends an incomplete line, and counts it as lost", async () =
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   reader.answers.push(5, new Error("full"));
-  stream.write("abc\ndef\nghi\n");
+  stream.writeText("abc\ndef\nghi\n");
   await stream.written();
   // The report itself is not left incomplete, either.
   reader.answers.push(3, new Error("full"));
-  stream.write("jkl\n");
+  stream.writeText("jkl\n");
   await stream.written();
-  stream.write("mno\n");
+  stream.writeText("mno\n");
   await stream.written();
   assertEquals(reader.text, "abc\nd\nlo\nlost 3\nmno\n");
 });
@@ -93,8 +94,16 @@ const MIB = 1024 * 1024;
 const BOUND = 6 * MIB;
 
 /** An event of a kind, and a line of 1 KiB that stands for it. */
-function lineOf(event: AuditEvent["event"], user: string, letter = "x"): [string, AuditEvent[]] {
-  return [letter.repeat(1023) + "\n", [{ event, time: 0, user }]];
+function lineOf(
+  event: AuditEvent["event"],
+  user: string,
+  letter = "x",
+): [Uint8Array<ArrayBuffer>, string] {
+  return [bytesOf(letter.repeat(1023) + "\n"), lineMark({ event, time: 0, user })];
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
 }
 
 /** The numbers of the notices in a text. */
@@ -110,11 +119,11 @@ Deno.test("LogStream keeps some MiB, and reports in its place what did not fit",
   const reader = new Reader();
   const stream = new LogStream(reader, detailed);
   reader.hold();
-  stream.write("first\n");
+  stream.writeText("first\n");
   for (let count = 0; count < 20_000; count++) stream.write(...lineOf("deny", "bob"));
   reader.release();
   await stream.written();
-  stream.write("next\n");
+  stream.writeText("next\n");
   await stream.written();
   const kept = reader.text.match(/^x+$/gm)!.length;
   // One user gets what is open to all, and half of what is shared out.
@@ -134,7 +143,7 @@ Deno.test("LogStream keeps lines of others while one user fills it", async () =>
   // As do clients that are no users, from any number of addresses.
   for (let host = 0; host < 20_000; host++) {
     const event: AuditEvent = { event: "deny", time: 0, remote: `[2001:db8:${host}::1]:7` };
-    stream.write("y".repeat(1023) + "\n", [event]);
+    stream.write(bytesOf("y".repeat(1023) + "\n"), lineMark(event));
   }
   stream.write(...lineOf("revoke", "carol", "c"));
   stream.write(...lineOf("close", "alice", "a"));
@@ -181,7 +190,7 @@ Deno.test("LogStream shares a batch of several lines out line by line", async ()
     { event: "deny", time: 0, user: "alice" },
     { event: "stderr", time: 0, user: "bob" },
   ];
-  stream.write("bob\nalice\nstderr\n", events);
+  stream.write(bytesOf("bob\nalice\nstderr\n"), events.map(lineMark).join(""));
   reader.release();
   await stream.written();
   assert(/^lost \d+ 0\nalice\nstderr\n$/m.test(reader.text), reader.text.slice(-100));
@@ -191,7 +200,7 @@ Deno.test("LogStream accepts a piece above its bound when its buffer is empty", 
   const reader = new Reader();
   const stream = new LogStream(reader, notice);
   const long = "x".repeat(5 * 1024 * 1024) + "\n";
-  stream.write(long);
+  stream.writeText(long);
   await stream.written();
   assertEquals(reader.text, long);
 });

@@ -11,6 +11,7 @@ import { actingRevocation } from "../../policy/same_identity.ts";
 import type { RevokeReason, User } from "../../policy/types.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import { shellWord } from "../../text/shell_word.ts";
+import type { SessionCounts } from "../../session/session_log.ts";
 import type { ListenerStatus } from "../../session/listener_status.ts";
 import type { Method } from "./method.ts";
 import { Params } from "./params.ts";
@@ -36,8 +37,8 @@ export interface MethodsOptions {
     list(): Promise<SessionRecord[]>;
     get(id: number): Promise<SessionRecord | undefined>;
     setUser(id: number, user: string): void;
-    stats(): Record<string, number>;
-    refusals(): Record<string, number>;
+    /** How often something has happened since the start. */
+    counts(): Promise<SessionCounts>;
   };
   /** The server's version, and its host's name. */
   readonly server: { readonly version: string; readonly host: string };
@@ -201,7 +202,7 @@ export class ConsoleMethods implements Methods {
         }
         return { path: config.path };
       }),
-      "stats": reads([], () => sessions.stats()),
+      "stats": reads([], async () => (await sessions.counts()).stats),
       ...viewMethods(this.#options),
     };
   }

@@ -9,13 +9,14 @@ import type { AccessTable } from "../../policy/types.ts";
 import type { ServiceConfig } from "../../config/types.ts";
 import { hostPortText } from "../../libc/inet_address.ts";
 import type { ListenerStatus } from "../../session/listener_status.ts";
+import type { SessionCounts } from "../../session/session_log.ts";
 import type { Method } from "./method.ts";
 import type { ListenerRecord, ServerStatus } from "./protocol.ts";
 
 /** What the methods read. */
 export interface ViewsOptions {
   readonly liveConfig: LiveConfig;
-  readonly sessions: { stats(): Record<string, number>; refusals(): Record<string, number> };
+  readonly sessions: { counts(): Promise<SessionCounts> };
   /** The server's version, and its host's name. */
   readonly server: { readonly version: string; readonly host: string };
   /** The listeners, and whether each accepts connections. */
@@ -29,7 +30,11 @@ export function viewMethods(options: ViewsOptions): Record<string, Method> {
     (await options.listenerStatuses()).map((one) => listenerRecord(one, liveConfig.config.access));
   return {
     "listeners.list": { writes: false, params: [], run: listeners },
-    "status": { writes: false, params: [], run: async () => statusOf(options, await listeners()) },
+    "status": {
+      writes: false,
+      params: [],
+      run: async () => statusOf(options, await listeners(), await options.sessions.counts()),
+    },
   };
 }
 
@@ -62,10 +67,11 @@ function targetOf(service: ServiceConfig): string | null {
 }
 
 function statusOf(
-  { liveConfig, sessions, server }: ViewsOptions,
+  { liveConfig, server }: ViewsOptions,
   listeners: readonly ListenerRecord[],
+  { stats, refusals }: SessionCounts,
 ): ServerStatus {
-  const { uptime, sessions: open, allowed, denied } = sessions.stats();
+  const { uptime, sessions: open, allowed, denied } = stats;
   const { problem, config, since } = liveConfig;
   return {
     ...server,
@@ -82,6 +88,6 @@ function statusOf(
     sessions: open!,
     allowed: allowed!,
     denied: denied!,
-    refusals: sessions.refusals(),
+    refusals,
   };
 }

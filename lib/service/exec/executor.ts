@@ -155,14 +155,14 @@ export class Executor implements Service {
   }
 
   /** Opens the standard error of a program: nowhere, where the log would not show it. */
-  #openErrors({ id, facts: { user } }: Session) {
+  #openErrors(session: Session) {
     if (!this.#budget.isLogged) return { errors: null, writer: openNull() };
     const { reactor, events } = this.#context;
     const { reader, writer } = pipe();
     try {
-      const errors = new ErrorStream(reactor, reader, user, this.#budget, {
-        line: (text) => events.logStderr(id, user, text),
-        lost: (count) => events.logLostStderr(id, user, count),
+      const errors = new ErrorStream(reactor, reader, session.facts.user, this.#budget, {
+        line: (text) => events.logStderr(session, text),
+        lost: (count) => events.logLostStderr(session, count),
       });
       return { errors, writer };
     } catch (error) {

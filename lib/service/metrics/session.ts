@@ -21,7 +21,7 @@ export interface MetricsSource {
   /** Whether the session may have an answer now; where not, it is being terminated. */
   confirm(): Promise<boolean>;
   /** Counts by name. */
-  stats(): Readonly<Record<string, number>>;
+  stats(): Promise<Readonly<Record<string, number>>>;
   /** Why the server is not healthy; null where it is. */
   problem(): Promise<string | null>;
 }
@@ -92,7 +92,7 @@ export class MetricsSession {
         received = received.slice(end + 4);
         if (!await this.#source.confirm()) return;
         const problem = await this.#source.problem();
-        const answer = answerTo(head, { stats: this.#source.stats(), problem });
+        const answer = answerTo(head, { stats: await this.#source.stats(), problem });
         await this.#write(answer);
         if (!answer.keepAlive) return;
       }
