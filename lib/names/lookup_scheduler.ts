@@ -93,7 +93,13 @@ export class LookupScheduler {
 
   /** Starts a thread. It takes questions once it is ready. */
   #add(): void {
-    const { worker, ready } = this.#start();
+    let started: WorkerThread;
+    try {
+      started = this.#start();
+    } catch (error) {
+      return this.#onNoThread((error as Error).message);
+    }
+    const { worker, ready } = started;
     const thread: LookupThread = { worker, busySince: performance.now(), request: null };
     this.#threads.push(thread);
     const end = (): void => this.#onEnd(thread);
@@ -119,6 +125,16 @@ export class LookupScheduler {
     }
     this.#onResult(result);
     this.#dispatch();
+  }
+
+  /** The system starts no more threads. Without any, no question has an answer. */
+  #onNoThread(problem: string): void {
+    if (this.#threads.length > 0) return;
+    const requests = this.#queue;
+    this.#queue = [];
+    queueMicrotask(() => {
+      for (const request of requests) this.#onResult(unknown(request, problem));
+    });
   }
 
   /** The thread has failed: its question has no answer, and the others go to another thread. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ExitCode, Failure } from "../errors.ts";
 
 /** The threads of the program, beside the main thread. */
 export type ThreadName = "data plane" | "name service" | "tunnel";
@@ -22,9 +23,10 @@ export interface WorkerThread {
  *
  * @param self The program's own module, which runs the thread named so when it is started as a
  * Worker.
+ * @throws {Failure} 71 where the system starts no more threads.
  */
 export function startWorker(self: string, name: ThreadName): WorkerThread {
-  const worker = new Worker(self, { type: "module", name });
+  const worker = create(self, name);
   const ready = new Promise<void>((resolve, reject) => {
     worker.onmessage = () => resolve();
     worker.onerror = (event) => {
@@ -35,4 +37,16 @@ export function startWorker(self: string, name: ThreadName): WorkerThread {
   // A command that fails before it uses the thread reports its own error.
   ready.catch(() => {});
   return { name, worker, ready };
+}
+
+function create(self: string, name: ThreadName): Worker {
+  try {
+    return new Worker(self, { type: "module", name });
+  } catch (cause) {
+    throw new Failure(`The ${name} cannot be started: the system starts no more threads`, {
+      exit: ExitCode.os,
+      hint: "ulimit -u unlimited, or a higher limit of processes for the container",
+      cause,
+    });
+  }
 }

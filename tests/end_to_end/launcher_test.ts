@@ -302,6 +302,63 @@ Deno.test("too few descriptors are reported with the exit code of the command", 
   assertEquals([soft.code, soft.stderr], [0, ""]);
 });
 
+Deno.test("limits that are too low are reported with the exit code of the command", async () => {
+  await using program = await Program.install();
+  for (const [command, status] of [["users list", 71], ["run-as 5 -- true", 125]] as const) {
+    for (
+      const [limit, error] of [
+        [
+          "-Ss 2047",
+          "The stack of a process is too small here: 2047 KiB, and 2048 are needed\n" +
+          "hint: ulimit -s 8192\n",
+        ],
+        [
+          "-Sv 35651583",
+          "A process may have too few addresses here: 35651583 KiB, and 35651584 are needed\n" +
+          "hint: ulimit -v unlimited\n",
+        ],
+      ] as const
+    ) {
+      const line = `ulimit ${limit}; exec ipcauth ${command}`;
+      const { code, stdout, stderr } = await program.execute(["sh", "-c", line]);
+      assertEquals([code, stdout, stderr], [status, "", `ipcauth: error: ${error}`]);
+    }
+  }
+  const enough = await program.execute([
+    ...["sh", "-c", "ulimit -Ss 2048; ulimit -Sv 35651584; exec ipcauth --version"],
+  ]);
+  assertEquals([enough.code, enough.stderr], [0, ""]);
+});
+
+Deno.test("a limit of processes that is too low is reported by every command (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using program = await Program.install();
+  // A user without other processes; those of root have no limit.
+  const user = 60_000 + Deno.pid % 5_000;
+  const run = (uid: number, limit: number, command: string) =>
+    program.execute([
+      ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
+      ...["prlimit", `--nproc=${limit}`, "ipcauth", ...command.split(" ")],
+    ]);
+  const error = "ipcauth: error: Too few threads may be started here, and 8 are needed\n" +
+    "hint: ulimit -u unlimited, or a higher limit of processes for the container\n";
+  const commands = [
+    ...["--version", "help", "users list", "groups list", "keys list", "config show", "gen-key"],
+    ...["connect -c who", "connect --listen unix:x.sock", "serve --unix=x.sock", "status"],
+    ...["completions bash", "--color never run-as 5 -- true"],
+  ];
+  for (const command of commands) {
+    const { code, stdout, stderr } = await run(user, 1 + commands.indexOf(command) % 8, command);
+    const status = command.includes("run-as") ? 125 : 71;
+    assertEquals([command, code, stdout, stderr], [command, status, "", error]);
+  }
+  for (const [uid, limit] of [[user, 9], [0, 3]] as const) {
+    const { code, stderr } = await run(uid, limit, "--version");
+    assertEquals([code, stderr], [0, ""]);
+  }
+});
+
 Deno.test("64 descriptors are enough to serve a connection", async () => {
   await using program = await Program.install();
   const path = program.path("a.sock");

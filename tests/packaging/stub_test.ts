@@ -310,6 +310,39 @@ Deno.test(
 );
 
 Deno.test(
+  "the stub reports that too few threads may be started (needs root and gcc)",
+  { ignore: !hasCompiler || Deno.uid() !== 0 },
+  async () => {
+    using directory = await temporaryDirectory();
+    await Deno.chmod(directory.path, 0o755);
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    // A user without other processes; those of root have no limit.
+    const user = 60_000 + Deno.pid % 5_000;
+    const run = async (uid: number, limit: number, ...argv: string[]) => {
+      const { code, stderr } = await new Deno.Command("setpriv", {
+        args: [
+          ...[`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
+          ...["prlimit", `--nproc=${limit}`, probe, ...argv],
+        ],
+      }).output();
+      return [code, new TextDecoder().decode(stderr)];
+    };
+    const error = "ipcauth: error: Too few threads may be started here, and 8 are needed\n" +
+      "hint: ulimit -u unlimited, or a higher limit of processes for the container\n";
+    for (const limit of [1, 2, 8]) {
+      assertEquals(await run(user, limit, "long"), [71, error]);
+      assertEquals(await run(user, limit, "run-as", "579", "--", "true"), [125, error]);
+    }
+    // The process itself counts, too.
+    assertEquals(await run(user, 9, "long"), [0, ""]);
+    assertEquals(await run(0, 1, "long"), [0, ""]);
+    // The processes that were tried are waited for, also where a parent ignores SIGCHLD.
+    const ignoring = new Deno.Command("sh", { args: ["-c", `trap "" CHLD; exec ${probe} long`] });
+    assertEquals((await ignoring.output()).code, 0);
+  },
+);
+
+Deno.test(
   "the stub refuses to run with the rights of another user (needs root and gcc)",
   { ignore: !hasCompiler || Deno.uid() !== 0 },
   async () => {

@@ -16,8 +16,11 @@ import { Acceptor } from "../../lib/net/acceptor.ts";
 import { TcpListener } from "../../lib/net/tcp_listener.ts";
 import { UnixListener } from "../../lib/net/unix_listener.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
+import { startWorker } from "../../lib/reactor/worker_thread.ts";
+import { Failure } from "../../lib/errors.ts";
 
 // asm-generic/resource.h
+const RLIMIT_NPROC = 6;
 const RLIMIT_NOFILE = 7;
 
 const [verb, ...args] = Deno.args;
@@ -126,6 +129,19 @@ const verbs: Record<string, () => void | Promise<void>> = {
     setFileLimit(0, limit);
     const again = open(Number(listener.name.split(":").pop()));
     console.log(JSON.stringify([error, listener.socket.isOpen, again.socket.isOpen]));
+  },
+
+  /** `start-worker IDENTITY`: prints how it fails for a user who may have one process. */
+  "start-worker"() {
+    changeIds(JSON.parse(args[0]!));
+    const limit = new Uint8Array(BigUint64Array.of(1n, 1n).buffer);
+    check("setrlimit", libc.prlimit(0, RLIMIT_NPROC, limit, null));
+    try {
+      startWorker("data:text/javascript,", "data plane");
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      console.log(JSON.stringify([error.exit, error.message, error.hint]));
+    }
   },
 
   /** `exec PROGRAM ARG...`: executes the program, or prints the error. */

@@ -31,37 +31,73 @@ export const CHECK_DIRECTORY = `[ . -ef "$PWD" ] || { ` +
 
 /** The fewest descriptors that a server needs: its threads open 31, and each session some more. */
 const MIN_DESCRIPTORS = 64;
+/** KiB. V8 takes 984 of the stack before it reports an overflow, the runtime's own code 450. */
+const MIN_STACK_KIB = 2048;
+/** KiB. V8 reserves 32 GiB of addresses, and the threads and libraries some more. */
+const MIN_ADDRESSES_KIB = 34 * 1024 * 1024;
+/** The most threads that the runtime and a server start before the first event (`stub.c`). */
+const THREADS = 8;
+/** Where the limit of processes is less, it is found out whether as many may be started. */
+const FEW_PROCESSES = 1000;
+
+const failKib = (what: string, variable: string, least: number, hint: string): string =>
+  `ipcauth_fail "${what} here: $(($${variable} / 1024)) KiB, ` +
+  `and ${least} are needed" "${hint}" "$@"`;
 
 /**
- * Fails where the runtime would end with a stack trace: without `/proc`, and where a process may
- * open too few files. It raises the soft limit to the hard one, so that one counts. The command
- * substitution forks the shell once, which takes less than a millisecond.
+ * What is done with a limit of `proc(5)`. The variable with its soft value depends on the number of
+ * words in its name.
+ *
+ * The limit of processes counts all threads of a user, and root has none. No file says how many
+ * there are, so the threads are tried as nested subshells. A shell that cannot start one ends, and
+ * runs its trap.
+ */
+const LIMITS: Readonly<Record<string, string>> = {
+  "Max stack": `ipcauth_least "$ipcauth_soft" ${MIN_STACK_KIB * 1024} || ` +
+    failKib("The stack of a process is too small", "ipcauth_soft", MIN_STACK_KIB, "ulimit -s 8192"),
+  "Max processes": `ipcauth_least "$ipcauth_cache" ${FEW_PROCESSES} || { ` +
+    `trap 'ipcauth_fail "Too few threads may be started here, and ${THREADS} are needed" ` +
+    `"ulimit -u unlimited, or a higher limit of processes for the container" "$@"' EXIT; ` +
+    `ipcauth_threads ${THREADS} 2>/dev/null || exit; trap - EXIT; }`,
+  "Max open": `export ${FILE_LIMIT}="$ipcauth_soft"; ipcauth_rest=\${ipcauth_rest%% *}; ` +
+    `ipcauth_least "$ipcauth_rest" ${MIN_DESCRIPTORS} || ` +
+    `ipcauth_fail "A process may open too few files here: $ipcauth_rest, ` +
+    `and ${MIN_DESCRIPTORS} are needed" "ulimit -n 1024" "$@"`,
+  "Max address": `ipcauth_least "$ipcauth_soft" ${MIN_ADDRESSES_KIB * 1024} || ` +
+    failKib(
+      "A process may have too few addresses",
+      "ipcauth_soft",
+      MIN_ADDRESSES_KIB,
+      "ulimit -v unlimited",
+    ),
+};
+
+/**
+ * Fails where the runtime would end with a stack trace or abort: without `/proc`, and where limits
+ * are too low. Of the open files the hard limit counts, because the runtime raises the soft one to
+ * it; the program is told the soft one, for the programs that it starts.
  */
 export const CHECK_SYSTEM =
   `[ -d /proc/self/fd ] || ipcauth_fail "There is no /proc, and the program cannot run without it" ` +
   `"mount -t proc proc /proc" "$@"; ` +
-  `case $(ulimit -Hn) in [0-9] | [1-5][0-9] | 6[0-3]) ipcauth_fail ` +
-  `"A process may open too few files here: $(ulimit -Hn), and ${MIN_DESCRIPTORS} are needed" ` +
-  `"ulimit -n 1024" "$@" ;; esac`;
+  'ipcauth_least() { case $1 in unlimited) ;; *) [ "$1" -ge "$2" ] ;; esac; }; ' +
+  'ipcauth_threads() { [ "$1" = 0 ] || ( ipcauth_threads $(($1 - 1)) && : ); }; ' +
+  "ipcauth_limits() { while read -r ipcauth_place ipcauth_name ipcauth_cache ipcauth_soft " +
+  'ipcauth_rest; do case "$ipcauth_place $ipcauth_name" in ' +
+  Object.entries(LIMITS).map(([name, action]) => `"${name}") ${action} ;; `).join("") +
+  'esac; done < /proc/self/limits; }; ipcauth_limits "$@"';
 
 /** Without this, a caller's exported variable of such a name would reach the program, changed. */
 export const UNSET_OWN_VARIABLES =
   "unset ipcauth_place ipcauth_name ipcauth_cache ipcauth_self ipcauth_soft ipcauth_rest " +
   FILE_LIMIT;
 
-/** Reads the soft limit of open files, without another process (`proc(5)`). */
-const READ_FILE_LIMIT = "while read -r ipcauth_place ipcauth_name ipcauth_cache ipcauth_soft " +
-  'ipcauth_rest; do case "$ipcauth_place $ipcauth_name $ipcauth_cache" in "Max open files") ' +
-  `export ${FILE_LIMIT}="$ipcauth_soft"; return ;; esac; done 2>/dev/null < /proc/self/limits`;
-
 /**
  * Defines `ipcauth_prepare "$@"`. For `serve`, SIGHUP is ignored until the program handles it; by
- * default it would end the start. For `serve` and `run-as`, the program is told the limit of open
- * files, which the runtime raises.
+ * default it would end the start.
  */
-export const PREPARE_FUNCTION =
-  `ipcauth_limit() { ${READ_FILE_LIMIT}; }; ipcauth_prepare() { while [ $# -gt 0 ]; do ` +
-  `case $1 in serve) trap '' HUP; ipcauth_limit; return ;; run-as) ipcauth_limit; return ;; ` +
+export const PREPARE_FUNCTION = `ipcauth_prepare() { while [ $# -gt 0 ]; do ` +
+  `case $1 in serve) trap '' HUP; return ;; ` +
   `${FLAGS_WITH_VALUES}) [ $# -lt 2 ] || shift ;; -*) ;; *) return ;; esac; shift; done; }; ` +
   `ipcauth_prepare "$@"`;
 

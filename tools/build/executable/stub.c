@@ -67,10 +67,12 @@ __asm__(".section .text.start,\"ax\"\n"
         "  jmp *%rax\n"
         ".text\n");
 
-enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGPROCMASK = 14, SYS_GETCWD = 79,
-       SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
+enum { SYS_WRITE = 1, SYS_MMAP = 9, SYS_RT_SIGPROCMASK = 14, SYS_CLONE = 56, SYS_WAIT4 = 61,
+       SYS_GETCWD = 79, SYS_EXIT_GROUP = 231, SYS_FACCESSAT = 269, SYS_PRLIMIT64 = 302 };
 
-static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
+/* Inline, because a process that shares its stack with another must not return (start_process). */
+__attribute__((always_inline)) static inline i64 call(i64 number, i64 a, i64 b, i64 c, i64 d,
+                                                      i64 e, i64 f) {
   register i64 r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
   i64 result;
   __asm__ volatile("syscall"
@@ -104,9 +106,12 @@ __asm__(".section .text.start,\"ax\"\n"
         ".text\n");
 
 enum { SYS_GETCWD = 17, SYS_FACCESSAT = 48, SYS_WRITE = 64, SYS_EXIT_GROUP = 94,
-       SYS_RT_SIGPROCMASK = 135, SYS_MMAP = 222, SYS_PRLIMIT64 = 261 };
+       SYS_RT_SIGPROCMASK = 135, SYS_CLONE = 220, SYS_MMAP = 222, SYS_WAIT4 = 260,
+       SYS_PRLIMIT64 = 261 };
 
-static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
+/* Inline, because a process that shares its stack with another must not return (start_process). */
+__attribute__((always_inline)) static inline i64 call(i64 number, i64 a, i64 b, i64 c, i64 d,
+                                                      i64 e, i64 f) {
   register i64 x8 __asm__("x8") = number, x0 __asm__("x0") = a, x1 __asm__("x1") = b,
                x2 __asm__("x2") = c, x3 __asm__("x3") = d, x4 __asm__("x4") = e,
                x5 __asm__("x5") = f;
@@ -123,7 +128,8 @@ static i64 call(i64 number, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
 
 /* Exit codes of ipcauth: an error of the system, and the same where `run-as` was asked for. */
 enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
-enum { ENOENT = 2, AT_FDCWD = -100, RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
+enum { ENOENT = 2, EINTR = 4, EAGAIN = 11, AT_FDCWD = -100 };
+enum { RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
 enum { SIGHUP = 1, SIGUSR1 = 10, SIG_BLOCK = 0 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
@@ -131,6 +137,11 @@ enum { MIN_DESCRIPTORS = 64 };
  * 450. V8 reserves 32 GiB of addresses, and the threads and libraries some more. */
 #define MIN_STACK (2048UL << 10)
 #define MIN_ADDRESSES (34UL << 30)
+/* The most threads that the runtime and a server start before the first event: four of V8's, where
+ * there are as many processors, two for calls that block, one for signals, the data plane. */
+enum { THREADS = 8 };
+/* Flags of clone(2) and wait4(2). */
+enum { CLONE_VM = 0x100, CLONE_VFORK = 0x4000, WAIT_ALL = 0x40000000 };
 /* Keys of the auxiliary vector: getauxval(3). */
 enum { AT_UID = 11, AT_EUID = 12, AT_GID = 13, AT_EGID = 14 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, PATH_MAX = 4096 };
@@ -276,6 +287,40 @@ static void check_system(u64 argc, char **argv, const struct payload *payload) {
                              " KiB, and 35651584 are needed\nhint: ulimit -v unlimited\n"});
 }
 
+static i64 start_process(u64 more);
+
+/* Is the process that start_process() has started, and ends it. */
+__attribute__((noinline, noreturn)) static void nested_process(u64 more) {
+  const i64 code = more ? start_process(more - 1) : 0;
+  for (;;) call(SYS_EXIT_GROUP, code, 0, 0, 0, 0, 0);
+}
+
+/*
+ * Starts a process, which starts a process, and so on, and waits for its end. Like that of vfork(2)
+ * it uses this stack, while its parent waits. It sends no signal at its end, so that it can be
+ * waited for also where SIGCHLD is ignored.
+ *
+ * @param more The number of the others.
+ * @returns 1 where one could not be started because of a limit, otherwise 0.
+ */
+__attribute__((noinline)) static i64 start_process(u64 more) {
+  const i64 pid = call(SYS_CLONE, CLONE_VM | CLONE_VFORK, 0, 0, 0, 0, 0);
+  if (pid == 0) nested_process(more);
+  if (pid < 0) return pid == -EAGAIN; /* for another error, the runtime may find another way */
+  int status = 0;
+  while (call(SYS_WAIT4, pid, (i64)&status, WAIT_ALL, 0, 0, 0) == -EINTR) {}
+  return status >> 8 & 0xff;
+}
+
+/* The limit of processes (ulimit -u) counts all threads of a user, that of a cgroup (pids.max) all
+ * of a container. How many there are is not said by any call, so they are started. */
+static void check_threads(u64 argc, char **argv) {
+  if (start_process(THREADS - 1))
+    fail(argc, argv,
+         "ipcauth: error: Too few threads may be started here, and 8 are needed\n"
+         "hint: ulimit -u unlimited, or a higher limit of processes for the container\n");
+}
+
 /* Looks a key up in the auxiliary vector. @returns 0 where it is missing. */
 static u64 auxiliary(const struct start *start, u64 key) {
   const u64 *entry = start->auxiliary;
@@ -337,6 +382,7 @@ __attribute__((used, visibility("hidden"))) u64 measure(const u64 *stack) {
   check_directory(start.argc, start.argv);
   const struct payload *payload = select_payload(start.argc, start.argv);
   check_system(start.argc, start.argv, payload);
+  check_threads(start.argc, start.argv);
   u64 scripts = 0;
   while (OFFSETS(payload->scripts)[scripts]) scripts++;
   /* The arguments; the two variables of the stub, and the settings. */
