@@ -14,7 +14,7 @@ import { writeAll } from "./output.ts";
 import { dropPermissions } from "./permissions.ts";
 import { isGroupsEdit } from "./groups_action.ts";
 import { isEdit } from "./users_action.ts";
-import { escapeLines } from "../text/escape.ts";
+import { escapeLines, escapePainted } from "../text/escape.ts";
 import { report } from "../text/report.ts";
 import type { CommandModules } from "./command_modules.ts";
 import { ProcessSignals } from "../server/process_signals.ts";
@@ -91,7 +91,8 @@ async function execute(
     config: globalFlags.config,
     color,
     // Texts hold names of the command line and of files.
-    out: (text) => writeAll(Deno.stdout, escapeLines(text)),
+    out: (text) => writeAll(Deno.stdout, color ? escapePainted(text) : escapeLines(text)),
+    view: () => ({ columns: terminalColumns(), color }),
     err: (text) => writeAll(Deno.stderr, escapeLines(text)),
   });
   switch (command.kind) {
@@ -289,6 +290,16 @@ function variable(name: string, own: string = name): string | undefined {
 function mayColor(choice: "auto" | "always" | "never"): boolean {
   if (choice !== "auto") return choice === "always";
   return !hasNoColor() && Deno.stderr.isTerminal() && Deno.stdout.isTerminal();
+}
+
+/** The width of the terminal that standard output is; null where it is none, or has no size. */
+function terminalColumns(): number | null {
+  if (!Deno.stdout.isTerminal()) return null;
+  try {
+    return Deno.consoleSize().columns || null;
+  } catch {
+    return null;
+  }
 }
 
 function hasNoColor(): boolean {

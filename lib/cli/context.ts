@@ -7,6 +7,7 @@
  */
 import type { LogSink } from "../log/log_stream.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
+import type { View } from "../text/view.ts";
 import type { Environment } from "../config/default_paths.ts";
 
 /** One run of the program. */
@@ -17,6 +18,8 @@ export interface Context {
   readonly config: string | null;
   /** Whether output may be coloured, by `--color`, `NO_COLOR` and the terminal. */
   readonly color: boolean;
+  /** How standard output is shown at this moment. */
+  view(): View;
   /** Writes text to standard output; the text includes its newlines. */
   out(text: string): void;
   /** Writes text to standard error; the text includes its newlines. */

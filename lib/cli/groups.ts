@@ -12,7 +12,8 @@ import type { Group } from "../policy/types.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
-import { table } from "../text/table.ts";
+import { tableText } from "../text/table.ts";
+import type { View } from "../text/view.ts";
 import type { Context } from "./context.ts";
 import { writeEdit } from "./file_edit.ts";
 import {
@@ -46,7 +47,7 @@ export async function groups(
   switch (action.verb) {
     case "list": {
       const { groups } = config.load().access;
-      context.out(json ? jsonLine(groups.map(record)) : groupsTable(groups));
+      context.out(json ? jsonLine(groups.map(record)) : groupsTable(groups, context.view()));
       return ExitCode.ok;
     }
     case "show": {
@@ -66,15 +67,13 @@ function record({ name, gid, localIpcAccess }: Group): Record<string, unknown> {
   return { name, gid, local_ipc_access: localIpcAccess };
 }
 
-function groupsTable(groups: readonly Group[]): string {
-  return table(
-    ["NAME", "GID", "LOCAL_IPC_ACCESS"],
-    groups.map(({ name, gid, localIpcAccess }) => [
-      escapeForTerminal(name),
-      String(gid ?? "-"),
-      String(localIpcAccess),
-    ]),
-  );
+function groupsTable(groups: readonly Group[], view: View): string {
+  const rows = groups.map(({ name, gid, localIpcAccess }) => [
+    escapeForTerminal(name),
+    String(gid ?? "-"),
+    localIpcAccess,
+  ]);
+  return tableText({ head: ["NAME", "GID", "LOCAL_IPC_ACCESS"], rows }, view);
 }
 
 /** Edits a group. @returns The group after the edit; a removed one as it was before. */

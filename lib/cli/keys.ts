@@ -17,7 +17,7 @@ import { hostPortText } from "../libc/inet_address.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
-import { table } from "../text/table.ts";
+import { tableText } from "../text/table.ts";
 import type { Context } from "./context.ts";
 import { writeEdit } from "./file_edit.ts";
 import type { KeysAction } from "./keys_action.ts";
@@ -80,7 +80,7 @@ function idOf(file: string, ownUid: number): Pick<ListedKey, "id" | "problem"> {
   }
 }
 
-function list(config: UsersConfig, json: boolean, { out, err }: Context): ExitCode {
+function list(config: UsersConfig, json: boolean, { out, err, view }: Context): ExitCode {
   // A key file that is missing is what the list may be asked about, so it keeps none from it.
   const listed = listedKeys(config.parse(), null, config);
   const time = ({ notAfter }: KeyConfig) => notAfter === null ? null : timeText(notAfter);
@@ -95,13 +95,11 @@ function list(config: UsersConfig, json: boolean, { out, err }: Context): ExitCo
     }))));
     return ExitCode.ok;
   }
-  out(table(
-    ["ID", "USER", "NOT_AFTER", "LISTENER", "FILE"],
-    listed.map(({ id, entry, listener }) =>
-      [id ?? "-", entry.user ?? "(trusted)", time(entry) ?? "-", listener, entry.file]
-        .map(escapeForTerminal)
-    ),
-  ));
+  const rows = listed.map(({ id, entry, listener }) =>
+    [id ?? "-", entry.user ?? "(trusted)", time(entry) ?? "-", listener, entry.file]
+      .map(escapeForTerminal)
+  );
+  out(tableText({ head: ["ID", "USER", "NOT_AFTER", "LISTENER", "FILE"], rows }, view()));
   for (const { problem } of listed) {
     if (problem !== null) err(`ipcauth: warning: ${problem}\n`);
   }

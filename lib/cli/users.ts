@@ -61,10 +61,10 @@ async function report(
   switch (action.verb) {
     case "list":
       if (!json) noteUnlisted(config, context);
-      return listUsers(config, json);
+      return listUsers(config, json, context.view());
     case "show":
       return showUser(config, action.name, json);
     case "check":
-      return checkUser(config, action.who, json);
+      return checkUser(config, action.who, json, context.view());
   }
 }

@@ -16,6 +16,7 @@ import { usersTable } from "../shell/users_table.ts";
 import { escapeJson } from "../text/escape.ts";
 import { shellCommands } from "../text/hint_commands.ts";
 import { didYouMean } from "../text/nearest.ts";
+import type { View } from "../text/view.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { UsersConfig } from "./users_config.ts";
 
@@ -31,9 +32,9 @@ export interface UsersReport {
  *
  * @throws {Failure} 78 when the configuration is bad.
  */
-export function listUsers(config: UsersConfig, json: boolean): UsersReport {
+export function listUsers(config: UsersConfig, json: boolean, view: View): UsersReport {
   const records = config.load().access.users.map(userRecord);
-  return { text: json ? jsonLine(records) : usersTable(records), exit: ExitCode.ok };
+  return { text: json ? jsonLine(records) : usersTable(records, view), exit: ExitCode.ok };
 }
 
 /**
@@ -57,7 +58,7 @@ export function showUser(config: UsersConfig, name: string, json: boolean): User
  * @throws {Failure} 65 when no user has that name, 71 when the name service fails, 78 when the
  * configuration is bad.
  */
-export function checkUser(users: UsersConfig, who: string, json: boolean): UsersReport {
+export function checkUser(users: UsersConfig, who: string, json: boolean, view: View): UsersReport {
   const config = users.loadCompared(who);
   const uid = parseId(who) ?? askNameService(who, () => uidOf(who, config));
   if (uid === null) {
@@ -76,7 +77,7 @@ export function checkUser(users: UsersConfig, who: string, json: boolean): Users
   ]);
   const found = explainUser(uid, config, hostFacts, names, shellCommands(users.flags));
   return {
-    text: json ? jsonLine(accessRecord(found)) : accessText(accessRecord(found)),
+    text: json ? jsonLine(accessRecord(found)) : accessText(accessRecord(found), view),
     exit: found.decision.allow ? ExitCode.ok : ExitCode.refused,
   };
 }

@@ -162,10 +162,10 @@ export class CommandRunner {
       case "reload":
         return tree(await call("config.reload"));
       case "help":
-        return textAnswer(
-          helpRows(words.topic, this.grammar),
-          renderHelp(words.topic, this.grammar),
-        );
+        return {
+          value: helpRows(words.topic, this.grammar),
+          content: (view) => renderHelp(words.topic, this.grammar, view),
+        };
       case "exit":
         return textAnswer(null, "");
     }

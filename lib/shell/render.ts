@@ -5,6 +5,8 @@
  */
 import { escapeForTerminal } from "../text/escape.ts";
 import type { UserRecord, Welcome } from "../service/console/protocol.ts";
+import { wrapWords } from "../text/cell_width.ts";
+import { PLAIN, type View } from "../text/view.ts";
 import { unexpectedAnswer } from "../client/answers.ts";
 import { FILTERS } from "./filter.ts";
 import type { Grammar } from "./grammar.ts";
@@ -72,17 +74,25 @@ export function helpRows(topic: string | undefined, { rules }: Grammar): readonl
 }
 
 /** The list of commands as text. */
-export function renderHelp(topic: string | undefined, grammar: Grammar): string {
+export function renderHelp(
+  topic: string | undefined,
+  grammar: Grammar,
+  { columns }: View = PLAIN,
+): string {
   const rows = helpRows(topic, grammar);
   if (rows.length === 0) return `There is no command "${escapeForTerminal(topic ?? "")}"\n`;
   const width = Math.max(
     ...rows.map(({ command }) => command.length).filter((size) => size <= MAX_PATTERN_WIDTH),
   );
-  return rows.map(({ command, help }) =>
-    command.length > width
-      ? `${command}\n${" ".repeat(width)}  ${help}\n`
-      : `${command.padEnd(width)}  ${help}\n`
-  ).join("");
+  const isNarrow = columns !== null && columns < 2 * width;
+  const indent = " ".repeat(isNarrow ? 4 : width + 2);
+  return rows.map(({ command, help }) => {
+    // Where the help would have no space, it stands below.
+    const lines = isNarrow || command.length > width
+      ? [command, indent + help]
+      : [`${command.padEnd(width)}  ${help}`];
+    return lines.map((line) => wrapWords(line, columns, indent) + "\n").join("");
+  }).join("");
 }
 
 /** A pattern of the grammar as help prints it. */

@@ -14,10 +14,12 @@ import { isBlankOrComment } from "./parse.ts";
 import { closeWhenLost, runPrompt } from "./prompt.ts";
 import { renderBanner } from "./render.ts";
 
-import { PLAIN } from "../text/view.ts";
+import type { View } from "../text/view.ts";
 
 /** Standard output and standard error. */
 export interface ShellOutput {
+  /** How standard output is shown at this moment. */
+  view(): View;
   out(text: string): void;
   err(text: string): void;
 }
@@ -96,7 +98,7 @@ export class Shell {
 
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
   async #run(line: string): Promise<boolean> {
-    const { out, err, exit, ends } = await this.#runner.run(line, PLAIN);
+    const { out, err, exit, ends } = await this.#runner.run(line, this.#output.view());
     if (out !== "") this.#output.out(out);
     if (err !== "") this.#output.err(err);
     if (this.#exit === ExitCode.ok) this.#exit = exit;

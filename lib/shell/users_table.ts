@@ -5,6 +5,7 @@
  */
 import type { UserRecord } from "../service/console/protocol.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+import { PLAIN, type View } from "../text/view.ts";
 import { type TableData, tableText } from "../text/table.ts";
 
 /**
@@ -26,6 +27,6 @@ export function usersData(users: readonly UserRecord[]): TableData {
 }
 
 /** The same as aligned lines. */
-export function usersTable(users: readonly UserRecord[]): string {
-  return tableText(usersData(users));
+export function usersTable(users: readonly UserRecord[], view: View = PLAIN): string {
+  return tableText(usersData(users), view);
 }

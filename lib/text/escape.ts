@@ -14,6 +14,10 @@ export const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** The same, without the newline and the tab. */
 const UNSAFE_IN_LINES = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
+/** What `paint.ts` writes. */
+// deno-lint-ignore no-control-regex -- ESC begins it
+const PAINT = /(\x1b\[(?:0|31|32|36)m)/;
+
 /**
  * Escapes every {@linkcode UNSAFE} character.
  *
@@ -31,6 +35,11 @@ export function escapeForTerminal(text: string): string {
 /** The same for a text of several lines, which keeps its newlines and tabs. */
 export function escapeLines(text: string): string {
   return text.replaceAll(UNSAFE_IN_LINES, escapeOne);
+}
+
+/** The same, but for the colours of {@linkcode paint}. */
+export function escapePainted(text: string): string {
+  return text.split(PAINT).map((part, at) => at % 2 === 1 ? part : escapeLines(part)).join("");
 }
 
 function escapeOne(character: string): string {

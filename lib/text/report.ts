@@ -6,6 +6,7 @@
  */
 import { bugText, ExitCode, Failure } from "../errors.ts";
 import { escapeForTerminal } from "./escape.ts";
+import { paint } from "./paint.ts";
 
 /** What is printed to standard error, and how the process ends. */
 export interface Report {
@@ -34,7 +35,7 @@ export function report(error: unknown, color: boolean): Report {
   // Scripts search for this beginning, so no other word stands before it.
   const prefix = failure.message.startsWith("Failed to connect to server")
     ? ""
-    : `ipcauth: ${paint("error:", RED, color)} `;
+    : `ipcauth: ${paint("error:", "red", color)} `;
   return { text: lines(prefix, failure, color), exit: failure.exit };
 }
 
@@ -53,9 +54,6 @@ export function reportLine({ message, hint, exit }: Failure): Report {
   return { text: lines("error: ", { lines: [message], hint }, false), exit };
 }
 
-const RED = 31;
-const CYAN = 36;
-
 /** A failure as it is; any other error as the failure that a bug is, exit code 70. */
 function asFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
@@ -72,12 +70,8 @@ function lines(
 ) {
   const next = hint === undefined
     ? ""
-    : `${paint("hint:", CYAN, color)} ${escapeForTerminal(hint)}\n`;
+    : `${paint("hint:", "cyan", color)} ${escapeForTerminal(hint)}\n`;
   return `${prefix}${messageLines.map(escapeForTerminal).join("\n")}\n${next}`;
-}
-
-function paint(text: string, code: number, color: boolean): string {
-  return color ? `\x1b[${code}m${text}\x1b[0m` : text;
 }
 
 function oneLine(text: string): string {

@@ -38,6 +38,7 @@ class TestContext implements ConnectContext {
   readonly self = "";
   readonly config: string | null;
   readonly color = false;
+  readonly view = () => ({ columns: null, color: false });
   readonly errSink = Deno.stderr;
   readonly startLookups = () => {
     throw new Error("a console asks in its own thread");

@@ -1,4 +1,5 @@
 /** What is not known is refused with the word that was probably meant, everywhere alike. */
+import { PLAIN } from "../../lib/text/view.ts";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../../lib/cli/arguments.ts";
 import type { Context } from "../../lib/cli/context.ts";
@@ -61,6 +62,7 @@ groups: [{ name: netops, gid: 2000 }]
       environment: { uid: effectiveUid(), variables: {} },
       config,
       color: false,
+      view: () => PLAIN,
       out: () => {},
       err: () => {},
     };

@@ -1,4 +1,5 @@
 /** `ipcauth status` where a server does not answer as it should. */
+import { PLAIN } from "../../lib/text/view.ts";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parseCommandLine } from "../../lib/cli/arguments.ts";
 import { status } from "../../lib/cli/status.ts";
@@ -15,6 +16,7 @@ async function ask(path: string) {
     environment: { uid: effectiveUid(), variables: {} },
     config: null,
     color: false,
+    view: () => PLAIN,
     out: (text) => out += text,
     err: () => {},
     version: "0.1.0",

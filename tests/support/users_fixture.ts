@@ -1,4 +1,5 @@
 /** `ipcauth users` for tests: a configuration file, and actions run on it. */
+import { PLAIN } from "../../lib/text/view.ts";
 import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
 import type { Context } from "../../lib/cli/context.ts";
@@ -39,6 +40,7 @@ export class UsersFixture {
       },
       config: flag && !absent ? this.path : null,
       color: false,
+      view: () => PLAIN,
       out: (text) => this.#out += text,
       err: (text) => err += text,
     };
