@@ -48,8 +48,11 @@ export function jsonSchema(): JsonSchema {
         minItems: 1,
         items: LISTENER,
       },
-      users: listOf("who has access, by uid; root and the server's own user always have", USER),
-      groups: listOf("who has access, by a group of theirs", GROUP),
+      users: listOf(
+        "the users, by uid; root and the server's own user have access without an entry",
+        USER,
+      ),
+      groups: listOf("the groups whose members have access, or have none", GROUP),
       limits: LIMITS,
       log: LOG,
       directory: mapping(DIRECTORY_KEYS, {
