@@ -106,6 +106,8 @@ async function prepare(
     liveConfig,
     listeners: () => selection.current,
     audit: log.audit,
+    logFormat: () => log.format,
+    recent: log.recent,
     names,
     manager: new ServiceManager(environment.variables, Deno.pid),
     worker: {

@@ -8,6 +8,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import type {
   AccessRecord,
   ListenerRecord,
+  LogResult,
   ServerStatus,
   SessionRecord,
   UserRecord,
@@ -117,6 +118,16 @@ export function asStatus(value: unknown): ServerStatus {
     ...readRecord(value, STATUS_COUNTS),
     refusals: asCounts(refusals),
   } as unknown as ServerStatus;
+}
+
+/** The answer of `log.list`. @throws {Failure} 65 for any other value. */
+export function asLogResult(value: unknown): LogResult {
+  const counts = readRecord(value, { next: "number", dropped: "number" });
+  const lines = readArray((value as Record<string, unknown>).lines).map((line) => {
+    if (typeof line !== "object" || line === null) throw unexpectedAnswer();
+    return line as Record<string, unknown>;
+  });
+  return { ...counts, lines } as unknown as LogResult;
 }
 
 /** The answer of `access.check`. @throws {Failure} 65 for any other value. */

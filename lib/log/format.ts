@@ -94,7 +94,8 @@ export function formatText(event: AuditEvent, time: string): string {
   return [time, event.event.padEnd(6), ...pairs].join(" ");
 }
 
-function pairOf([name, value]: [string, unknown]): string {
+/** A field and its value, which is quoted where it is not one plain word. */
+export function pairOf([name, value]: [string, unknown]): string {
   const text = String(value);
   const isPlain = /^[\p{L}\p{N}_.,:;/@+()*-]+$/u.test(text);
   return `${name}=${isPlain ? text : escapeJson(JSON.stringify(text))}`;

@@ -100,3 +100,12 @@ export function readMarks(marks: string): LineMark[] {
     return Array<LineMark>(Number(count)).fill(mark);
   });
 }
+
+/** How many lines the marks are of. */
+export function countMarks(marks: string): number {
+  let count = 0;
+  for (let at = 0; at < marks.length; at = marks.indexOf("\n", at) + 1) {
+    count += Number.parseInt(marks.slice(at, at + 16), 10);
+  }
+  return count;
+}

@@ -9,6 +9,8 @@ import type { ProcessIdentity } from "../libc/identity.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { AuditLog } from "./audit_log.ts";
 import { type AuditFormat, LineFormatter } from "./line_formatter.ts";
+import { countMarks } from "./line_mark.ts";
+import { RecentLog } from "./recent_log.ts";
 import { LogFile } from "./log_file.ts";
 import { requireAppendable } from "./log_owner.ts";
 import { type LogSink, LogStream } from "./log_stream.ts";
@@ -30,6 +32,8 @@ export interface LogOptions extends LogSettings {
 /** The log of a server, with the settings in force. */
 export class ServerLog {
   readonly audit: AuditLog;
+  /** The last lines, for the console. */
+  readonly recent = new RecentLog();
   readonly #options: LogOptions;
   readonly #liveConfig: LiveConfig;
   readonly #owner: ProcessIdentity | null;
@@ -66,6 +70,11 @@ export class ServerLog {
     if (this.#file === null && this.#stream() === "stderr") return;
     const hintLine = hint === null ? "" : `hint: ${escapeForTerminal(hint)}\n`;
     this.#streams.stderr.writeText(`ipcauth: warning: ${escapeForTerminal(message)}\n${hintLine}`);
+  }
+
+  /** The level and the format, as a reader sees it. */
+  get format(): AuditFormat {
+    return this.#format();
   }
 
   /** Applies a changed configuration. */
@@ -121,6 +130,7 @@ export class ServerLog {
   }
 
   #write(lines: Uint8Array<ArrayBuffer>, marks: string): void {
+    this.recent.add(lines, countMarks(marks));
     if (this.#file === null) {
       this.#streams[this.#stream()].write(lines, marks);
       return;

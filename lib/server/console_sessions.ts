@@ -13,6 +13,7 @@ import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import type { AuditFormat } from "../log/line_formatter.ts";
+import type { RecentLog } from "../log/recent_log.ts";
 import type { NameService } from "../names/name_service.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
 import type { HostFacts } from "../policy/types.ts";
@@ -41,6 +42,8 @@ export interface ConsoleSessionsOptions {
   readonly listeners: () => readonly ListenerConfig[];
   /** The level and format of the log in force. */
   readonly logFormat: () => AuditFormat;
+  /** The last lines of the log. */
+  readonly recent: RecentLog;
   /** Sends a command to the data plane. */
   readonly post: (command: ToDataPlane) => void;
 }
@@ -88,6 +91,7 @@ export class ConsoleSessions {
       server: { version: options.version, host: options.host },
       listeners: options.listeners,
       logFormat: options.logFormat,
+      recentLog: (after) => options.recent.read(after),
       confirm: (session) => this.#confirm(session),
       revoke: (session, reason) => post({ kind: "revoke", session, reason }),
       terminate: (session) => post({ kind: "terminate", session, reason: "closed" }),

@@ -10,6 +10,8 @@ import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { SignalName } from "../libc/signals.ts";
 import type { AuditLog } from "../log/audit_log.ts";
+import type { AuditFormat } from "../log/line_formatter.ts";
+import type { RecentLog } from "../log/recent_log.ts";
 import { EventCredit } from "../log/event_credit.ts";
 import { boundedDelay } from "../reactor/timers.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
@@ -27,6 +29,10 @@ export interface SupervisorOptions {
   /** The listeners in force. */
   readonly listeners: () => readonly ListenerConfig[];
   readonly audit: AuditLog;
+  /** The level and the format of the log, as a reader sees it. */
+  readonly logFormat: () => AuditFormat;
+  /** The last lines of the log. */
+  readonly recent: RecentLog;
   readonly manager: ServiceManager;
   /** SIGTERM, SIGINT, SIGQUIT and SIGXCPU stop the server; SIGHUP reloads. */
   readonly signals: ProcessSignals;
@@ -235,7 +241,8 @@ export class Supervisor {
         liveConfig,
         listeners,
         audit,
-        logFormat: () => audit.format,
+        logFormat: this.#options.logFormat,
+        recent: this.#options.recent,
         hostFacts: worker.hostFacts,
         version: worker.version,
         host: worker.host,

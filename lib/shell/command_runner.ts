@@ -12,6 +12,7 @@ import {
   asAccess,
   asCounts,
   asListeners,
+  asLogResult,
   asSession,
   asSessions,
   asUser,
@@ -22,6 +23,7 @@ import type { CompletionData } from "./completion.ts";
 import { parseFilters } from "./filter.ts";
 import { type ConsoleCommand, GRAMMAR, type Grammar } from "./grammar.ts";
 import { renderMetrics } from "../service/metrics/open_metrics.ts";
+import { followLog, type FollowOptions, logParams, logText } from "./log_lines.ts";
 import { ParseError, parseLine } from "./parse.ts";
 import { helpRows, renderHelp, renderPrompt, renderRunningConfig, renderTree } from "./render.ts";
 import { accessText } from "./access_text.ts";
@@ -40,6 +42,8 @@ export interface LineOutcome {
   readonly ends: boolean;
   /** Whether output may stop when the screen is full. */
   readonly mayPage: boolean;
+  /** Prints more, until it is stopped; left out for most lines. */
+  readonly follow?: (follower: FollowOptions) => Promise<void>;
 }
 
 /** Runs the lines of a session. */
@@ -74,6 +78,11 @@ export class CommandRunner {
       const { command, filters } = parseLine(line, this.grammar);
       const filter = parseFilters(filters);
       if (command.kind === "exit") return { out: "", ...succeeded, ends: true, mayPage: false };
+      if (command.kind === "monitor") {
+        if (filters.length > 0) throw new ParseError("monitor takes no filter", "help monitor");
+        const follow = this.#follow(logParams(command.words));
+        return { out: "", ...succeeded, ends: false, mayPage: false, follow };
+      }
       const { answer, mayPage } = filter(await this.#execute(command));
       return { out: answerText(answer, view), ...succeeded, ends: false, mayPage };
     } catch (error) {
@@ -83,6 +92,10 @@ export class CommandRunner {
       }
       throw error;
     }
+  }
+
+  #follow(params: Record<string, unknown>): (follower: FollowOptions) => Promise<void> {
+    return (follower) => followLog(this.#client, params, follower);
   }
 
   /** The server's data for completion, escaped; none where the server answers with an error. */
@@ -134,6 +147,13 @@ export class CommandRunner {
         const counts = asCounts(await call("stats"));
         return textAnswer(counts, renderMetrics(counts));
       }
+      case "log": {
+        const params = logParams(words);
+        const { lines } = asLogResult(await call("log.list", params));
+        return { value: lines, content: ({ color }) => logText(lines, color) };
+      }
+      case "monitor":
+        return textAnswer(null, "");
       case "check": {
         const who = words.who!;
         const asked = /^[0-9]+$/.test(who) ? { uid: Number(who) } : { name: who };

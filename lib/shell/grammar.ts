@@ -20,6 +20,7 @@ export type Slot =
   | "flag"
   | "session"
   | "group"
+  | "count"
   | "topic";
 
 /** A command that a line was parsed into. */
@@ -32,6 +33,8 @@ export interface ConsoleCommand {
     | "config"
     | "stats"
     | "metrics"
+    | "log"
+    | "monitor"
     | "check"
     | "set"
     | "add"
@@ -41,7 +44,7 @@ export interface ConsoleCommand {
     | "help"
     | "exit";
   /** The words in the slots, by the slots' names. */
-  readonly words: Readonly<Partial<Record<Slot | "access" | "admin", string>>>;
+  readonly words: Readonly<Partial<Record<Slot | "access" | "admin" | "denied", string>>>;
 }
 
 /** A set of commands. */
@@ -100,6 +103,16 @@ export const RULES: readonly Rule[] = [
   { pattern: "show config", kind: "config", help: "the configuration in force, as a file" },
   { pattern: "show stats", kind: "stats", help: "counts since the server was started" },
   { pattern: "show metrics", kind: "metrics", help: "the same, as OpenMetrics text" },
+  { pattern: "show log", kind: "log", help: "the last lines of the log" },
+  {
+    pattern: "show log user <user> denied last <count>",
+    kind: "log",
+    implies: { denied: "true" },
+    help: "only some of them; each part may be left out",
+  },
+  ...logRules("show log", "log", ["user <user>", "denied", "last <count>"]),
+  { pattern: "monitor", kind: "monitor", help: "the log as it goes on, until Ctrl-C" },
+  ...logRules("monitor", "monitor", ["user <user>", "denied"]),
   { pattern: "who", kind: "sessions", help: "the same as show sessions" },
   { pattern: "check <who>", kind: "check", help: "whether a user or uid has access, and why" },
   {
@@ -150,6 +163,10 @@ const KEYWORDS: Readonly<Record<string, string>> = {
   "?": "the list of commands",
   "quit": "end the session",
   "show": "what the server knows",
+  "log": "the last lines of the log",
+  "user": "only about one user",
+  "denied": "only refusals",
+  "last": "only so many lines",
   "show running-config aaa": "the part about authentication",
   "show running-config aaa authentication users user": "all users, or the one that is named",
   "set": "change a field of a user",
@@ -170,6 +187,7 @@ const SLOTS: Readonly<Record<Slot, string>> = {
   gid: "a number: the gid of the user's processes",
   flag: "true or false",
   group: "a group's name",
+  count: "how many lines",
   session: "a session's number, as show sessions prints it",
   topic: "the first word of commands",
 };
@@ -183,6 +201,22 @@ function withOptions(pattern: string, options: readonly string[]): string[] {
     (patterns, option) => [...patterns, ...patterns.map((begun) => `${begun} ${option}`)],
     [pattern],
   );
+}
+
+/** The rules of a command with any choice of options, in any order. */
+function logRules(
+  pattern: string,
+  kind: ConsoleCommand["kind"],
+  options: readonly string[],
+): Rule[] {
+  return options.flatMap((option) => {
+    const next = `${pattern} ${option}`;
+    const implies = / denied( |$)/.test(next) ? { denied: "true" } : {};
+    return [
+      { pattern: next, kind, implies },
+      ...logRules(next, kind, options.filter((one) => one !== option)),
+    ];
+  });
 }
 
 /**

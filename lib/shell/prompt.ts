@@ -39,6 +39,8 @@ export interface PromptSession {
   readonly lost: Promise<Failure>;
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
   run(line: string): Promise<boolean>;
+  /** Ends what a line goes on to print. @returns Whether a line did. */
+  interrupt(): boolean;
   /** The words that may complete a line, and the beginning of the word that they complete. */
   complete(line: string): Promise<[string[], string]>;
   /** Writes text to standard output. */
@@ -210,7 +212,11 @@ class Prompt {
    */
   #interrupt(): void {
     this.#session.out("^C\n");
-    if (this.#busy) return this.#ended.resolve(SIGNAL_STATUS.SIGINT);
+    if (this.#busy) {
+      // A line that goes on until Ctrl-C has been ended by it.
+      if (this.#session.interrupt()) return;
+      return this.#ended.resolve(SIGNAL_STATUS.SIGINT);
+    }
     this.#readline.write(null, { ctrl: true, name: "e" });
     this.#readline.write(null, { ctrl: true, name: "u" });
     this.#readline.prompt();

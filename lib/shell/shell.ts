@@ -5,15 +5,16 @@
  */
 import { createInterface } from "node:readline";
 import process from "node:process";
-import type { RpcClient } from "../client/rpc_client.ts";
-import { ExitCode } from "../errors.ts";
+import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import { complete } from "./completion.ts";
-import { CommandRunner } from "./command_runner.ts";
+import { CommandRunner, type LineOutcome } from "./command_runner.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { closeWhenLost, runPrompt } from "./prompt.ts";
 import { renderBanner } from "./render.ts";
 
+import { reportLine } from "../text/report.ts";
 import type { View } from "../text/view.ts";
 
 /** Standard output and standard error. */
@@ -30,6 +31,8 @@ export class Shell {
   readonly #welcome: Welcome;
   readonly #output: ShellOutput;
   readonly #runner: CommandRunner;
+  /** Stops what a line goes on to print; null where none does. */
+  #stop: AbortController | null = null;
   /** The exit code of the first line that failed. The others still run. */
   #exit: ExitCode = ExitCode.ok;
 
@@ -79,6 +82,7 @@ export class Shell {
       grammar: () => this.#runner.grammar,
       lost: this.#client.lost,
       run: (line) => this.#run(line),
+      interrupt: () => this.#interrupt(),
       complete: (line) => complete(line, this.#runner.completionData(), this.#runner.grammar),
       out: (text) => this.#output.out(text),
     });
@@ -96,11 +100,34 @@ export class Shell {
     return this.#exit;
   }
 
+  /** Prints what a line goes on to print, until it is interrupted. */
+  async #follow(follow: NonNullable<LineOutcome["follow"]>): Promise<void> {
+    const stop = this.#stop = new AbortController();
+    try {
+      const { color } = this.#output.view();
+      await follow({ out: (text) => this.#output.out(text), color, stopped: stop.signal });
+    } catch (error) {
+      if (!(error instanceof RpcServerError)) throw error;
+      this.#output.err(reportLine(new Failure(error.message, { exit: ExitCode.data })).text);
+    } finally {
+      this.#stop = null;
+    }
+  }
+
+  /** Stops what a line goes on to print. @returns Whether there was something to stop. */
+  #interrupt(): boolean {
+    const running = this.#stop !== null;
+    this.#stop?.abort();
+    return running;
+  }
+
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
   async #run(line: string): Promise<boolean> {
-    const { out, err, exit, ends } = await this.#runner.run(line, this.#output.view());
+    const view = this.#output.view();
+    const { out, err, exit, ends, follow } = await this.#runner.run(line, view);
     if (out !== "") this.#output.out(out);
     if (err !== "") this.#output.err(err);
+    if (follow !== undefined) await this.#follow(follow);
     if (this.#exit === ExitCode.ok) this.#exit = exit;
     return ends;
   }

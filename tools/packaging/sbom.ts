@@ -86,36 +86,11 @@ export interface BuildDescription {
   readonly runtime: Runtime | null;
 }
 
-/** What the tests alone import. */
-export const TEST_DEPENDENCIES = ["ajv", "fast-check"];
-
-/** A package in the lock file. */
-interface LockedPackage {
-  readonly integrity: string;
-  /** Their names; with the version where the file has several. */
-  readonly dependencies?: readonly string[];
-}
-
-/** The dependencies of the program in the lock file, in the order of their names. */
+/** The dependencies in the lock file, in the order of their names. */
 export function dependencies(): Component[] {
   const lock = JSON.parse(Deno.readTextFileSync(new URL("../../deno.lock", import.meta.url)));
-  const locked: Readonly<Record<string, LockedPackage>> = lock.npm;
-  const idOf = (name: string) =>
-    Object.keys(locked).find((id) => id === name || id.startsWith(`${name}@`))!;
-  const needed = new Set<string>();
-  const add = (id: string): void => {
-    if (needed.has(id)) return;
-    needed.add(id);
-    locked[id]?.dependencies?.forEach((name) => add(idOf(name)));
-  };
-  Object.keys(lock.specifiers as Record<string, string>)
-    .map((specifier) => specifier.replace(/^npm:/, ""))
-    .filter((specifier) =>
-      !TEST_DEPENDENCIES.includes(specifier.slice(0, specifier.lastIndexOf("@")))
-    )
-    .forEach((specifier) => add(idOf(specifier)));
-  return [...needed].map((id): Component => {
-    const { integrity } = locked[id]!;
+  const locked: Readonly<Record<string, { readonly integrity: string }>> = lock.npm;
+  return Object.entries(locked).map(([id, { integrity }]): Component => {
     const at = id.lastIndexOf("@");
     const [name, version] = [id.slice(0, at), id.slice(at + 1)];
     const [algorithm, hash] = integrity.split("-") as [string, string];

@@ -11,7 +11,7 @@ import type { EditedGroup } from "../../config/edit_entries.ts";
 import { listsGroup, referenceTo, type UserGroups } from "../../config/user_references.ts";
 import type { Config, ListenerConfig } from "../../config/types.ts";
 import { actingRevocation } from "../../policy/same_identity.ts";
-import type { AccessTable } from "../../policy/types.ts";
+import type { AccessTable, User } from "../../policy/types.ts";
 import { CONSOLE_COMMANDS } from "../../text/hint_commands.ts";
 import { RpcCode } from "./protocol.ts";
 import { RequestError } from "./request.ts";
@@ -29,11 +29,10 @@ export interface EditPermissionOptions extends UserGroups {
  *
  * @throws {RequestError} Permission denied.
  */
-export function authorizeWrite({ trusted, actsAs, welcome }: Caller, access: AccessTable): void {
-  if (trusted) return;
-  const isCurrent = actsAs !== null && actingRevocation(actsAs, access) === null;
-  const user = isCurrent ? access.usersByName.get(actsAs.name) : undefined;
-  if (user?.admin === true) return;
+export function authorizeWrite(caller: Caller, access: AccessTable): void {
+  const { trusted, welcome } = caller;
+  if (trusted || isAdministrator(caller, access)) return;
+  const user = userOf(caller, access);
   throw denied(
     `${welcome.user} may read but not change anything`,
     "root or a user with admin: true may type: " +
@@ -41,6 +40,17 @@ export function authorizeWrite({ trusted, actsAs, welcome }: Caller, access: Acc
         ? "add user NAME uid UID local_ipc_access true admin true"
         : CONSOLE_COMMANDS.set(user.name, "admin", "true")),
   );
+}
+
+/** Whether a caller acts as a user with `admin: true`, by that user's entry as it is now. */
+export function isAdministrator(caller: Caller, access: AccessTable): boolean {
+  return userOf(caller, access)?.admin === true;
+}
+
+/** The entry of the user that a caller acts as, where it is still the same by name and uid. */
+function userOf({ actsAs }: Caller, access: AccessTable): User | undefined {
+  const isCurrent = actsAs !== null && actingRevocation(actsAs, access) === null;
+  return isCurrent ? access.usersByName.get(actsAs.name) : undefined;
 }
 
 /**

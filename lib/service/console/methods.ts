@@ -12,6 +12,7 @@ import type { RevokeReason, User } from "../../policy/types.ts";
 import { didYouMean } from "../../text/nearest.ts";
 import { shellWord } from "../../text/shell_word.ts";
 import type { SessionCounts } from "../../session/session_log.ts";
+import type { RecentResult } from "../../log/recent_log.ts";
 import type { ListenerStatus } from "../../session/listener_status.ts";
 import type { Method } from "./method.ts";
 import { Params } from "./params.ts";
@@ -42,6 +43,8 @@ export interface MethodsOptions {
   };
   /** The server's version, and its host's name. */
   readonly server: { readonly version: string; readonly host: string };
+  /** The last lines of the log, from a position on. */
+  recentLog(after: number): RecentResult;
   /** The listeners, and whether each accepts connections. */
   listenerStatuses(): Promise<readonly ListenerStatus[]>;
   /** The level and format of the log in force. */

@@ -70,6 +70,15 @@ export class Params {
     return value;
   }
 
+  /** A whole number from 0. */
+  whole(name: string): number {
+    const value = this.#values[name];
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+      throw invalid(`"${name}" is a whole number from 0`);
+    }
+    return value;
+  }
+
   /** True or false; false where it is left out. */
   flag(name: string): boolean {
     const value = this.#values[name];

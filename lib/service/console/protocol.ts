@@ -174,6 +174,16 @@ export interface ListenerOutcome {
   readonly change: string | null;
 }
 
+/** What `log.list` answers. */
+export interface LogResult {
+  /** The fields of each line, as in the log in JSON; oldest first. */
+  readonly lines: readonly Readonly<Record<string, unknown>>[];
+  /** The position to go on from. */
+  readonly next: number;
+  /** How many lines from the asked position on are kept no more. */
+  readonly dropped: number;
+}
+
 /** A JSON-RPC error object. */
 export interface RpcError {
   readonly code: number;

@@ -7,9 +7,11 @@ import { allowValues } from "../../config/config_text.ts";
 import type { LiveConfig } from "../../config/live_config.ts";
 import type { AccessTable } from "../../policy/types.ts";
 import type { ServiceConfig } from "../../config/types.ts";
+import type { RecentResult } from "../../log/recent_log.ts";
 import { hostPortText } from "../../libc/inet_address.ts";
 import type { ListenerStatus } from "../../session/listener_status.ts";
 import type { SessionCounts } from "../../session/session_log.ts";
+import { logMethod } from "./log_view.ts";
 import type { Method } from "./method.ts";
 import type { ListenerRecord, ServerStatus } from "./protocol.ts";
 
@@ -19,6 +21,8 @@ export interface ViewsOptions {
   readonly sessions: { counts(): Promise<SessionCounts> };
   /** The server's version, and its host's name. */
   readonly server: { readonly version: string; readonly host: string };
+  /** The last lines of the log, from a position on. */
+  recentLog(after: number): RecentResult;
   /** The listeners, and whether each accepts connections. */
   listenerStatuses(): Promise<readonly ListenerStatus[]>;
 }
@@ -30,6 +34,10 @@ export function viewMethods(options: ViewsOptions): Record<string, Method> {
     (await options.listenerStatuses()).map((one) => listenerRecord(one, liveConfig.config.access));
   return {
     "listeners.list": { writes: false, params: [], run: listeners },
+    "log.list": logMethod({
+      recentLog: (after) => options.recentLog(after),
+      access: () => liveConfig.config.access,
+    }),
     "status": {
       writes: false,
       params: [],
