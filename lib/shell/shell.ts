@@ -11,7 +11,6 @@ import type { Welcome } from "../service/console/protocol.ts";
 import { complete } from "./completion.ts";
 import { CommandRunner, type LineOutcome } from "./command_runner.ts";
 import { isBlankOrComment } from "./parse.ts";
-import { closeWhenLost, runPrompt } from "./prompt.ts";
 import { renderBanner } from "./render.ts";
 
 import { reportLine } from "../text/report.ts";
@@ -77,6 +76,8 @@ export class Shell {
       return await this.#runLines();
     }
     this.#output.out(banner);
+    // Node's modules, which the prompt needs, take longer than a command of `-c`.
+    const { runPrompt } = await import("./prompt.ts");
     return await runPrompt({
       prompt: () => this.#runner.prompt,
       grammar: () => this.#runner.grammar,
@@ -89,6 +90,7 @@ export class Shell {
   }
 
   async #runLines(): Promise<ExitCode> {
+    const { closeWhenLost } = await import("./prompt.ts");
     const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
     const lost = closeWhenLost(lines, this.#client.lost);
     for await (const line of lines) {

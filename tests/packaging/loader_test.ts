@@ -1,5 +1,6 @@
 /** The loader of the executable: which script it evaluates, and when. */
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { Program, RunningServer } from "../support/program.ts";
 import { loaderModule, loaderUrl } from "../../tools/build/executable/loader.ts";
 import { buildScripts } from "../../tools/build/executable/scripts.ts";
 
@@ -67,5 +68,42 @@ Deno.test("a command's script holds no thread and no library, and the loader is 
     }
   } finally {
     await Deno.remove(work, { recursive: true });
+  }
+});
+
+Deno.test("commands that need no module of Node start without its compatibility layer", async () => {
+  await using program = await Program.install();
+  const work = program.path("work");
+  await Deno.mkdir(work);
+  const scripts = await buildScripts({ hash: "0123456789ab", time: 0 }, work);
+  const socket = program.path("a.sock");
+  // A getter that is used ends the program, in each of its threads.
+  const guard = `Object.defineProperty(globalThis, "process", {
+    get() {
+      console.error(new Error("Node is loaded").stack);
+      Deno.exit(99);
+    },
+  });\n`;
+  const command = async (name: keyof typeof scripts, ...argv: string[]) => {
+    const path = await program.write(`${name}.js`, guard + loaderModule(scripts[name]));
+    const flags = ["--quiet", "--no-config", "--no-lock", "--allow-all"];
+    return program.command([Deno.execPath(), "run", ...flags, path, ...argv]);
+  };
+  await using _server = await program.serve([`--unix=${socket}`]);
+  const guarded = await command("serve", "serve", `--unix=${program.path("b.sock")}`);
+  await using server = new RunningServer(guarded.spawn());
+  // It loads a module of Node with the first message to its data plane.
+  await server.event("listen");
+  for (
+    const [name, ...argv] of [
+      ["info", "--version"],
+      ["files", "users", "list"],
+      ["files", "groups", "list"],
+      ["connect", "connect", `--unix=${socket}`, "-c", "show users"],
+      ["connect", "status", `--unix=${socket}`],
+    ] as const
+  ) {
+    const { code, stderr } = await (await command(name, ...argv)).output();
+    assertEquals([argv, code], [argv, 0], new TextDecoder().decode(stderr));
   }
 });
