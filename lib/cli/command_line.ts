@@ -60,7 +60,12 @@ export interface ConnectCommand {
   readonly serverUser: string | null;
   readonly mode:
     /** With no commands it reads them from standard input. */
-    | { readonly kind: "console"; readonly commands: readonly string[] }
+    | {
+      readonly kind: "console";
+      readonly commands: readonly string[];
+      /** Whether a command is run without the question that it would ask. */
+      readonly assumeYes: boolean;
+    }
     | { readonly kind: "pipe" }
     | {
       readonly kind: "listen";

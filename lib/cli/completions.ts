@@ -27,6 +27,7 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
     "--user",
     "--server-user",
     "-c",
+    "--yes",
     "--pipe",
     "--listen",
     "--allow-remote",

@@ -51,7 +51,7 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
   const connection = await beforeSession(async () =>
     await open(await findDestination(command, context), command, context)
   );
-  if (mode.kind === "console") return await runConsole(connection, mode.commands, command, context);
+  if (mode.kind === "console") return await runConsole(connection, mode, command, context);
   const { pipe } = await import("../client/pipe.ts");
   const { service, where } = connection;
   pipe(connection, service === null ? closedWithoutData(where, context) : null);
@@ -182,7 +182,7 @@ async function consoleOf(
 
 async function runConsole(
   connection: Connection,
-  commands: readonly string[],
+  { commands, assumeYes }: ConnectCommand["mode"] & { readonly kind: "console" },
   command: ConnectCommand,
   context: Context,
 ): Promise<ExitCode> {
@@ -190,7 +190,7 @@ async function runConsole(
   try {
     // Loaded only now: a client that is refused does not need it.
     const { Shell } = await import("../shell/shell.ts");
-    const shell = new Shell(client, welcome, context);
+    const shell = new Shell(client, welcome, context, assumeYes);
     return commands.length > 0
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());

@@ -16,7 +16,7 @@ export function parseConnect(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "connect", {
     optional: ADDRESS_FLAGS,
     values: ["user", "server-user", "listen", "command"],
-    switches: ["pipe", "allow-remote"],
+    switches: ["pipe", "allow-remote", "yes"],
   });
   return { flags, command: () => connectCommand(flags) };
 }
@@ -64,6 +64,10 @@ function modeOf(flags: Flags): ConnectCommand["mode"] {
   if (allowRemote && !listen?.startsWith("tcp:")) {
     throw usage("--allow-remote goes with --listen tcp:HOST:PORT", "connect");
   }
+  const assumeYes = flags.has("yes");
+  if (assumeYes && (listen !== null || flags.has("pipe"))) {
+    throw usage("--yes goes with the console", "connect");
+  }
   if (listen !== null) return { kind: "listen", address: listen, allowRemote };
-  return flags.has("pipe") ? { kind: "pipe" } : { kind: "console", commands };
+  return flags.has("pipe") ? { kind: "pipe" } : { kind: "console", commands, assumeYes };
 }

@@ -47,7 +47,7 @@ async function ask(command: StatusCommand, context: ConnectContext): Promise<Ser
       to,
       serverUser,
       user: null,
-      mode: { kind: "console", commands: [] },
+      mode: { kind: "console", commands: [], assumeYes: false },
     },
     context,
     true,

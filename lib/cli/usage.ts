@@ -99,6 +99,8 @@ line from standard input. With --pipe or --listen it reaches any service.
   --server-user NAME  the server may run as this user; otherwise it must be
                       root or you (Unix sockets only)
   -c COMMAND          run a command and exit; may be given again
+  --yes               do what a command would ask about, such as a change
+                      that refuses you
   --pipe              connect standard input and output to the service
   --listen ADDRESS    open a local socket (a Unix one with mode 0600), and
                       forward every connection on it to the server. All who

@@ -21,13 +21,16 @@ import {
 import { type Answer, answerText, textAnswer } from "./answer.ts";
 import type { CompletionData } from "./completion.ts";
 import { parseFilters } from "./filter.ts";
-import { type ConsoleCommand, GRAMMAR, type Grammar } from "./grammar.ts";
+import { type ConsoleCommand, GRAMMAR, type Grammar, type ModeCommand } from "./grammar.ts";
 import { renderMetrics } from "../service/metrics/open_metrics.ts";
 import { followLog, type FollowOptions, logParams, logText } from "./log_lines.ts";
 import { ParseError, parseLine } from "./parse.ts";
 import { helpRows, renderHelp, renderPrompt, renderRunningConfig, renderTree } from "./render.ts";
 import { accessText } from "./access_text.ts";
 import { listenersData, runningConfigText, sessionsData } from "./views.ts";
+import { CommitError } from "./commit_error.ts";
+import type { ConfigMode } from "./config_mode.ts";
+import { Question, QUESTION_GRAMMAR } from "./question.ts";
 import { usersData } from "./users_table.ts";
 import type { View } from "../text/view.ts";
 
@@ -50,20 +53,47 @@ export interface LineOutcome {
 export class CommandRunner {
   readonly #client: RpcClient;
   readonly #welcome: Welcome;
+  readonly #assumeYes: boolean;
+  /** Null in the operational mode. */
+  #mode: ConfigMode | null = null;
+  /** What the next line answers. */
+  #question: Question | null = null;
+  /** Whether a line can be asked about: a person types it. */
+  isInteractive = false;
 
-  constructor(client: RpcClient, welcome: Welcome) {
+  /** @param assumeYes Whether what a question is about is done without asking. */
+  constructor(client: RpcClient, welcome: Welcome, assumeYes = false) {
     this.#client = client;
     this.#welcome = welcome;
+    this.#assumeYes = assumeYes;
   }
 
   /** The commands of the next line. */
   get grammar(): Grammar {
-    return GRAMMAR;
+    if (this.#question !== null) return QUESTION_GRAMMAR;
+    return this.#mode?.grammar ?? GRAMMAR;
   }
 
   /** The prompt of the next line, with a blank at its end. */
   get prompt(): string {
-    return renderPrompt(this.#welcome);
+    if (this.#question !== null) return `${this.#question.message}. Go on? [yes, no] `;
+    return renderPrompt(this.#welcome, this.#mode?.prompt);
+  }
+
+  /** The line that stands for Ctrl-D: it leaves a question and a mode, and null the session. */
+  get endLine(): string | null {
+    if (this.#question !== null) return "no";
+    return this.#mode === null ? null : "exit";
+  }
+
+  /**
+   * Ends the session without an `exit`.
+   *
+   * @returns What to say about changes that are lost with it; null where there are none.
+   */
+  close(): LineOutcome | null {
+    const unsaved = this.#mode?.unsaved ?? null;
+    return unsaved === null ? null : failed(new Error(unsaved), ExitCode.data, "commit");
   }
 
   /**
@@ -77,15 +107,24 @@ export class CommandRunner {
     try {
       const { command, filters } = parseLine(line, this.grammar);
       const filter = parseFilters(filters);
-      if (command.kind === "exit") return { out: "", ...succeeded, ends: true, mayPage: false };
       if (command.kind === "monitor") {
         if (filters.length > 0) throw new ParseError("monitor takes no filter", "help monitor");
         const follow = this.#follow(logParams(command.words));
         return { out: "", ...succeeded, ends: false, mayPage: false, follow };
       }
-      const { answer, mayPage } = filter(await this.#execute(command));
+      const result = await this.#runCommand(command);
+      if (result === null) return { out: "", ...succeeded, ends: true, mayPage: false };
+      const { answer, mayPage } = filter(result);
       return { out: answerText(answer, view), ...succeeded, ends: false, mayPage };
     } catch (error) {
+      if (error instanceof Question) {
+        if (!this.isInteractive) return failed(error, ExitCode.data, error.hint);
+        this.#question = error;
+        return { out: "", ...succeeded, ends: false, mayPage: false };
+      }
+      if (error instanceof CommitError) {
+        return { ...failed(error, ExitCode.data, error.hint), out: error.difference };
+      }
       if (error instanceof ParseError) return failed(error, ExitCode.usage, error.hint);
       if (error instanceof RpcServerError) {
         return failed(error, exitOf(error.code), error.hint);
@@ -108,14 +147,96 @@ export class CommandRunner {
         throw error;
       }
     };
-    return {
+    const all: CompletionData = {
       users: () => data("users.list", (users) => asUsers(users).map(({ name }) => name)),
       groups: () => data("config.show", groupNames),
       sessions: () => data("sessions.list", (all) => asSessions(all).map(({ id }) => `${id}`)),
     };
+    return this.#mode?.completionData(all) ?? all;
   }
 
-  async #execute({ kind, words }: ConsoleCommand): Promise<Answer> {
+  /** @returns Null where the command ends the session. */
+  async #runCommand(command: ConsoleCommand): Promise<Answer | null> {
+    try {
+      return await this.#runInMode(command);
+    } catch (error) {
+      if (error instanceof Question && this.#assumeYes) return await error.onYes();
+      throw error;
+    }
+  }
+
+  async #runInMode(command: ConsoleCommand): Promise<Answer | null> {
+    const nothing = textAnswer(null, "");
+    switch (command.kind) {
+      case "yes":
+      case "no": {
+        const question = this.#question!;
+        this.#question = null;
+        return command.kind === "yes" ? await question.onYes() : nothing;
+      }
+      case "configure": {
+        // Loaded only now: most sessions do not need it.
+        const { ConfigMode } = await import("./config_mode.ts");
+        this.#mode = await ConfigMode.enter(this.#client, this.#welcome);
+        return nothing;
+      }
+      case "exit":
+        if (this.#mode === null) return null;
+        return this.#mode.leaveEntry() ? nothing : this.#leaveMode(this.#mode);
+      case "end":
+        return this.#leaveMode(this.#mode!);
+      case "assign":
+      case "unset":
+      case "difference":
+      case "commit":
+      case "commit-check":
+      case "commit-confirmed":
+      case "confirm":
+      case "revert":
+      case "rebase":
+      case "top":
+        return await this.#mode!.run(command);
+      default:
+        return await this.#execute(command.kind, command.words);
+    }
+  }
+
+  /** @throws {Question} Where changes would be lost. */
+  #leaveMode(mode: ConfigMode): Answer {
+    const leave = () => {
+      this.#mode = null;
+      return textAnswer(null, "");
+    };
+    const { unsaved } = mode;
+    if (unsaved === null) return leave();
+    const message = `${unsaved}, and would be dropped`;
+    throw new Question(message, "commit, or revert", () => Promise.resolve(leave()));
+  }
+
+  /**
+   * Calls a method that changes a user.
+   *
+   * @throws {Question} Where the caller would lose access.
+   */
+  async #change(
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    render: (user: UserRecord) => Answer,
+  ): Promise<Answer> {
+    const change = async (more: Readonly<Record<string, unknown>>) =>
+      render(asUser(await this.#client.call(method, { ...params, ...more })));
+    try {
+      return await change({ keep_access: true });
+    } catch (error) {
+      if (!(error instanceof RpcServerError) || error.code !== RpcCode.lockout) throw error;
+      throw new Question(error.message, "ipcauth connect --yes", () => change({}));
+    }
+  }
+
+  async #execute(
+    kind: Exclude<ConsoleCommand["kind"], ModeCommand>,
+    words: ConsoleCommand["words"],
+  ): Promise<Answer> {
     const call = (method: string, params?: Record<string, unknown>) =>
       this.#client.call(method, params);
     switch (kind) {
@@ -160,17 +281,20 @@ export class CommandRunner {
         const access = asAccess(await call("access.check", asked));
         return { value: access, content: (view) => accessText(access, view) };
       }
-      case "set":
-        return runningConfig([
-          asUser(
-            await call("users.set", { name: words.user, field: words.field, value: words.value }),
-          ),
-        ]);
+      case "set": {
+        const { user: name, field, value } = words;
+        return await this.#change(
+          "users.set",
+          { name, field, value },
+          (user) => runningConfig([user]),
+        );
+      }
       case "add":
         return runningConfig([asUser(await call("users.add", newUser(words)))]);
       case "remove": {
-        const removed = asUser(await call("users.remove", { name: words.user }));
-        return textAnswer(removed, `removed ${escapeForTerminal(removed.name)}\n`);
+        const removed = (user: UserRecord) =>
+          textAnswer(user, `removed ${escapeForTerminal(user.name)}\n`);
+        return await this.#change("users.remove", { name: words.user }, removed);
       }
       case "close": {
         const id = /^[0-9]{1,15}$/.test(words.session!) ? Number(words.session) : NaN;
@@ -186,8 +310,6 @@ export class CommandRunner {
           value: helpRows(words.topic, this.grammar),
           content: (view) => renderHelp(words.topic, this.grammar, view),
         };
-      case "exit":
-        return textAnswer(null, "");
     }
   }
 }

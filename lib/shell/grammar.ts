@@ -21,6 +21,7 @@ export type Slot =
   | "session"
   | "group"
   | "count"
+  | "seconds"
   | "topic";
 
 /** A command that a line was parsed into. */
@@ -42,10 +43,30 @@ export interface ConsoleCommand {
     | "close"
     | "reload"
     | "help"
-    | "exit";
+    | ModeCommand;
   /** The words in the slots, by the slots' names. */
-  readonly words: Readonly<Partial<Record<Slot | "access" | "admin" | "denied", string>>>;
+  readonly words: Readonly<
+    Partial<Record<Slot | "access" | "admin" | "denied" | "force", string>>
+  >;
 }
+
+/** The commands of the configuration mode, those that lead to it and from it, and answers. */
+export type ModeCommand =
+  | "configure"
+  | "exit"
+  | "end"
+  | "yes"
+  | "no"
+  | "assign"
+  | "unset"
+  | "difference"
+  | "commit"
+  | "commit-check"
+  | "commit-confirmed"
+  | "confirm"
+  | "revert"
+  | "rebase"
+  | "top";
 
 /** A set of commands. */
 export interface Grammar {
@@ -144,6 +165,8 @@ export const RULES: readonly Rule[] = [
   { pattern: "remove user <user>", kind: "remove", help: "remove a user" },
   { pattern: "clear session <session>", kind: "close", help: "end a session" },
   { pattern: "close session <session>", kind: "close", help: "the same as clear session" },
+  { pattern: "config", kind: "configure", help: "change several users and groups in one commit" },
+  { pattern: "config terminal", kind: "configure" },
   { pattern: "reload", kind: "reload", help: "read the configuration file now" },
   { pattern: "help", kind: "help", help: "this list" },
   { pattern: "help <topic>", kind: "help", help: "the commands that begin with a word" },
@@ -162,6 +185,8 @@ const KEYWORDS: Readonly<Record<string, string>> = {
   "admin": "whether the user may change the configuration",
   "?": "the list of commands",
   "quit": "end the session",
+  "config": "change several users and groups in one commit",
+  "config terminal": "the same",
   "show": "what the server knows",
   "log": "the last lines of the log",
   "user": "only about one user",
@@ -189,6 +214,7 @@ const SLOTS: Readonly<Record<Slot, string>> = {
   group: "a group's name",
   count: "how many lines",
   session: "a session's number, as show sessions prints it",
+  seconds: "a number of seconds, at most 86400",
   topic: "the first word of commands",
 };
 
@@ -196,7 +222,7 @@ const SLOTS: Readonly<Record<Slot, string>> = {
 export const GRAMMAR: Grammar = makeGrammar(RULES, KEYWORDS);
 
 /** A pattern with each choice of options, in their order. */
-function withOptions(pattern: string, options: readonly string[]): string[] {
+export function withOptions(pattern: string, options: readonly string[]): string[] {
   return options.reduce(
     (patterns, option) => [...patterns, ...patterns.map((begun) => `${begun} ${option}`)],
     [pattern],

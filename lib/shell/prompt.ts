@@ -18,6 +18,7 @@ import { setRaw, TerminalInput } from "./terminal_input.ts";
 const SIGNAL_STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 const CTRL_C = "\x03";
+const CTRL_D = "\x04";
 const CTRL_Z = "\x1a";
 
 /** xterm's private mode 2004: the terminal marks where a paste begins and ends. */
@@ -37,6 +38,8 @@ export interface PromptSession {
   grammar(): Grammar;
   /** Resolves when the server has closed the session. */
   readonly lost: Promise<Failure>;
+  /** The line that Ctrl-D stands for; null where it ends the session. */
+  endLine(): string | null;
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
   run(line: string): Promise<boolean>;
   /** Ends what a line goes on to print. @returns Whether a line did. */
@@ -153,6 +156,11 @@ class Prompt {
   }
 
   #onKey({ text, pasted }: KeyEvent): boolean {
+    const end = text === CTRL_D && this.#readline.line === "" ? this.#session.endLine() : null;
+    if (end !== null) {
+      this.#readline.write(`${end}\n`);
+      return true;
+    }
     if (text !== "?" || pasted) return false;
     const before = this.#readline.line.slice(0, this.#readline.cursor);
     // There `?` is a character like any other.

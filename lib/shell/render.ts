@@ -21,9 +21,9 @@ export function renderBanner({ user, from, host }: Welcome): string {
   return escapeForTerminal(`${user} connected from ${from} using console on ${host}`) + "\n";
 }
 
-/** The prompt, with a blank at its end. */
-export function renderPrompt({ user }: Pick<Welcome, "user">): string {
-  return `${escapeForTerminal(user)}@ipcauth# `;
+/** The prompt, with a blank at its end. @param mode Such as `(config)`. */
+export function renderPrompt({ user }: Pick<Welcome, "user">, mode = ""): string {
+  return `${escapeForTerminal(user)}@ipcauth${mode}# `;
 }
 
 /** Users as lines of a network device's configuration; a gid that is left out has no line. */

@@ -38,12 +38,13 @@ export class Shell {
   /**
    * @param client An open console.
    * @param welcome Its welcome, with the user the session acts as.
+   * @param assumeYes Whether what a question is about is done without asking.
    */
-  constructor(client: RpcClient, welcome: Welcome, output: ShellOutput) {
+  constructor(client: RpcClient, welcome: Welcome, output: ShellOutput, assumeYes = false) {
     this.#client = client;
     this.#welcome = welcome;
     this.#output = output;
-    this.#runner = new CommandRunner(client, welcome);
+    this.#runner = new CommandRunner(client, welcome, assumeYes);
   }
 
   /**
@@ -57,7 +58,7 @@ export class Shell {
       if (isBlankOrComment(command)) continue;
       if (await this.#run(command)) break;
     }
-    return this.#exit;
+    return this.#close();
   }
 
   /**
@@ -78,15 +79,18 @@ export class Shell {
     this.#output.out(banner);
     // Node's modules, which the prompt needs, take longer than a command of `-c`.
     const { runPrompt } = await import("./prompt.ts");
-    return await runPrompt({
+    this.#runner.isInteractive = true;
+    const exit = await runPrompt({
       prompt: () => this.#runner.prompt,
       grammar: () => this.#runner.grammar,
       lost: this.#client.lost,
+      endLine: () => this.#runner.endLine,
       run: (line) => this.#run(line),
       interrupt: () => this.#interrupt(),
       complete: (line) => complete(line, this.#runner.completionData(), this.#runner.grammar),
       out: (text) => this.#output.out(text),
     });
+    return exit === ExitCode.ok ? this.#close(exit) : exit;
   }
 
   async #runLines(): Promise<ExitCode> {
@@ -99,7 +103,15 @@ export class Shell {
     }
     lines.close();
     if (lost.failure !== null) throw lost.failure;
-    return this.#exit;
+    return this.#close();
+  }
+
+  /** Says what is lost at the end of the input. @param exit The exit code where nothing is. */
+  #close(exit: ExitCode = this.#exit): ExitCode {
+    const lost = this.#runner.close();
+    if (lost === null) return exit;
+    this.#output.err(lost.err);
+    return exit === ExitCode.ok ? lost.exit : exit;
   }
 
   /** Prints what a line goes on to print, until it is interrupted. */

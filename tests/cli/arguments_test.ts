@@ -42,7 +42,17 @@ Deno.test("parseCommandLine() collects every -c", () => {
   assertEquals((command as Command & { kind: "connect" }).mode, {
     kind: "console",
     commands: ["show users", "who"],
+    assumeYes: false,
   });
+});
+
+Deno.test("parseCommandLine() takes --yes for the console alone", () => {
+  const { command } = parseCommandLine(["connect", "--yes", "-c", "who"]);
+  const { mode } = command as Command & { kind: "connect" };
+  assertEquals(mode, { kind: "console", commands: ["who"], assumeYes: true });
+  for (const flag of ["--pipe", "--listen=unix:/run/a.sock"]) {
+    assertThrows(() => parseCommandLine(["connect", "--yes", flag]), Failure, "--yes");
+  }
 });
 
 Deno.test("parseCommandLine() passes everything after the user to the program", () => {

@@ -28,7 +28,12 @@ function connect(
   context: TestContext,
 ): Promise<ExitCode> {
   const to = { kind: "unix", path: unix } as const;
-  return run({ ...request, kind: "connect", to, mode: { kind: "console", commands } }, context);
+  return run({
+    ...request,
+    kind: "connect",
+    to,
+    mode: { kind: "console", commands, assumeYes: false },
+  }, context);
 }
 
 /** The context of a client, with what it has printed. */

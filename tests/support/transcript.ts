@@ -5,8 +5,8 @@
  *
  * - `console`: lines `# command` (root), `$ command` (the unlisted user `visitor`), and
  *   `alice$ command` or `bob$ command`, each followed by what the command prints to standard output
- *   and standard error. A line `NAME@ipcauth# …` is typed at the console's prompt; such a command
- *   runs in a terminal.
+ *   and standard error. A line `NAME@ipcauth# …`, also with a mode as in
+ *   `NAME@ipcauth(config)# …`, is typed at the console's prompt; such a command runs in a terminal.
  * - `console running`: one command that goes on running, and the first lines that it prints. The
  *   test waits for them, or for one line where there are none.
  * - `console not-run`: commands that a test cannot run.
@@ -91,7 +91,7 @@ export function stepsOf(block: Block): Step[] {
     if (last === undefined) {
       throw new Error(`the block of line ${block.line} begins without a command`);
     }
-    const typed = /^([a-z]+@ipcauth# )(.*)$/.exec(line);
+    const typed = /^([a-z]+@ipcauth(?:\([a-z-]+\))?# )(.*)$/.exec(line);
     if (typed !== null) last.typed.push({ prompt: typed[1]!, text: typed[2]! });
     last.expected += `${line}\n`;
   }
