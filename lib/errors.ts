@@ -47,7 +47,7 @@ export interface FailureOptions {
  * program and is reported as one.
  */
 export class Failure extends Error {
-  override readonly name = "Failure";
+  override readonly name: string = "Failure";
   readonly exit: ExitCode;
   readonly hint: string | undefined;
   /** The lines of the message. A newline within one of them is part of a name. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { describe, SystemError } from "../libc/errno.ts";
 
 /** The beginning of every message of this kind; a part of the program's contract. */
 const PREFIX = "Failed to connect to server";
@@ -27,15 +28,19 @@ export function connectFailure(
 }
 
 /**
- * Runs a step that comes before the session. Every {@linkcode Failure} of it is a failure to
- * connect.
+ * Runs a step that comes before the session. Every {@linkcode Failure} of it, and of a system call,
+ * is a failure to connect.
  *
- * @throws {Failure} The step's own failure with its exit code and hint, and the common beginning.
+ * @throws {Failure} The step's own failure with its exit code and hint, and the common beginning;
+ * 71 where the system refuses, as without free descriptors.
  */
 export async function beforeSession<T>(step: () => Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {
+    if (error instanceof SystemError) {
+      throw connectFailure(describe(error.errno), ExitCode.os, undefined, error);
+    }
     if (!(error instanceof Failure) || error.message.startsWith(PREFIX)) throw error;
     throw connectFailure(error.lines, error.exit, error.hint, error);
   }

@@ -26,7 +26,14 @@ export interface Trust {
   readonly serverUid: number | null;
 }
 
-/** How long a server with a full backlog is awaited, in milliseconds. */
+/** How long to try. */
+export interface ConnectLimit {
+  /** How long a server with a full backlog is awaited, in milliseconds; 10 s by default. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives up when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Errors after which the next path is tried. A socket that exists and refuses is an answer. */
@@ -42,20 +49,20 @@ const TRY_NEXT: readonly number[] = [
  *
  * @param paths Paths of sockets, in order.
  * @param trust The users that the server may run as, beside root.
- * @param timeoutMs How long a server with a full backlog is awaited, in milliseconds.
  * @returns The connection and its path. The caller owns it.
  * @throws {Failure} 69 when there is no server, 77 when this process may not connect or the server
  * runs as another user.
+ * @throws The reason of the signal.
  */
 export async function connectUnix(
   paths: readonly string[],
   trust: Trust,
-  timeoutMs: number = CONNECT_TIMEOUT_MS,
+  limit: ConnectLimit = {},
 ): Promise<{ connection: Descriptor; path: string }> {
   let absent: Failure | null = null;
   let denied: Failure | null = null;
   for (const path of paths) {
-    const { connection, error } = await tryConnect(path, timeoutMs);
+    const { connection, error } = await tryConnect(path, limit);
     if (connection !== null) {
       try {
         requireTrusted(connection, path, trust);
@@ -77,8 +84,9 @@ export async function connectUnix(
 /** Connects; waits where the backlog is full. */
 async function tryConnect(
   path: string,
-  timeoutMs: number,
+  { timeoutMs = CONNECT_TIMEOUT_MS, signal }: ConnectLimit,
 ): Promise<{ connection: Descriptor; error: 0 } | { connection: null; error: number }> {
+  signal?.throwIfAborted();
   const address = addressOf(path);
   const attempt = (): Descriptor | number => {
     const connection = unixSocket();
@@ -90,18 +98,27 @@ async function tryConnect(
   const result = attempt();
   if (typeof result !== "number") return { connection: result, error: 0 };
   if (result !== Errno.EAGAIN) return { connection: null, error: result };
-  return await new Promise((resolve, reject) => {
-    new ConnectQueue(RUNTIME_TIMERS).add(attempt, timeoutMs, {
-      onConnected: (connection) => resolve({ connection, error: 0 }),
-      onConnectError: (error) => {
-        if (error.kind === "system") reject(error.cause);
-        else {resolve({
-            connection: null,
-            error: error.kind === "refused" ? error.errno : Errno.EAGAIN,
-          });}
-      },
-    });
+  const outcome = Promise.withResolvers<
+    { connection: Descriptor; error: 0 } | { connection: null; error: number }
+  >();
+  const cancel = new ConnectQueue(RUNTIME_TIMERS).add(attempt, timeoutMs, {
+    onConnected: (connection) => outcome.resolve({ connection, error: 0 }),
+    onConnectError: (error) => {
+      if (error.kind === "system") return outcome.reject(error.cause);
+      const number = error.kind === "refused" ? error.errno : Errno.EAGAIN;
+      outcome.resolve({ connection: null, error: number });
+    },
   });
+  const abort = () => {
+    cancel();
+    outcome.reject(signal?.reason);
+  };
+  signal?.addEventListener("abort", abort);
+  try {
+    return await outcome.promise;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 function addressOf(path: string): SocketAddress {

@@ -22,6 +22,7 @@ import { setUserTimeout, unacknowledgedBytes, USER_TIMEOUT_MS } from "../libc/tc
 import { peerState } from "../net/peer_watch.ts";
 import type { Seal } from "../net/relay_end.ts";
 import type { RecordError } from "../net/relay_outcome.ts";
+import { StreamError } from "./stream_error.ts";
 
 /** How much is read at once, in bytes: the capacity of a pipe (pipe(7)). */
 const CHUNK_BYTES = 64 * 1024;
@@ -172,7 +173,7 @@ class Pipe {
     if (now >= this.#nextCheck) {
       this.#nextCheck = now + this.#peerTimeoutMs / CHECKS_PER_TIMEOUT;
       if (peerState(this.#socket, this.#peerTimeoutMs) === "lost") {
-        this.#fail("the server acknowledges nothing: it, or the network to it, is gone");
+        this.#end(StreamError.lost());
         return 0;
       }
     }
@@ -236,13 +237,13 @@ class Pipe {
     if (count === WOULD_BLOCK) return;
     if (count > 0) {
       if (!this.#answerEnded) this.#take(this.#answer.subarray(0, count));
-      else this.#fail(SENTENCES.unexpected);
+      else this.#fail("unexpected");
       return;
     }
     this.#receivingEnded = true;
     // unix(7): the peer has closed and left input unread. What it sent before has been received.
     if (count === BROKEN) this.#breakSending();
-    if (this.#seal !== null && !this.#answerEnded) this.#fail(SENTENCES.truncated);
+    if (this.#seal !== null && !this.#answerEnded) this.#fail("truncated");
     this.#answerEnded = true;
   }
 
@@ -257,11 +258,11 @@ class Pipe {
     const { length, ended, error } = this.#seal.open(chunk, out);
     this.#unwritten = out.subarray(0, length);
     if (ended) this.#answerEnded = true;
-    if (error !== null) this.#fail(SENTENCES[error]);
+    if (error !== null) this.#fail(error);
   }
 
-  #fail(why: string): void {
-    this.#end(new Failure(`The stream is incomplete: ${why}`, { exit: ExitCode.data }));
+  #fail(error: RecordError): void {
+    this.#end(StreamError.ofRecord(error));
   }
 
   /** Ends both directions with a failure. */
@@ -283,15 +284,6 @@ class Pipe {
     }
   }
 }
-
-const SENTENCES: Readonly<Record<RecordError, string>> = {
-  truncated: "the connection was cut",
-  corrupt: "a record was changed on its way",
-  malformed: "a record is malformed",
-  oversized: "a record is too long",
-  unexpected: "the server sent data after its end, or a record out of order",
-  exhausted: "it is longer than one key may encrypt",
-};
 
 /** The failure of a call on this side's files. @throws What is no {@linkcode SystemError}. */
 function localFailure(what: string, cause: unknown): Failure {

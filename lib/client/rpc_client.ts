@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ExitCode, Failure } from "../errors.ts";
+import { asFailure, ExitCode, Failure } from "../errors.ts";
 import { LineError, LineSplitter } from "../service/console/lines.ts";
 import {
   MAX_ANSWER_BYTES,
@@ -12,23 +12,42 @@ import {
   type Welcome,
 } from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
-import type { ConsoleSocket } from "./polled_socket.ts";
+import type { ServerStream } from "./server_stream.ts";
 import { StreamError } from "./stream_error.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 
-/** The error object that a server answered a call with. */
-export class RpcServerError extends Error {
+/**
+ * The error object that a server answered a call with. Its exit code is 77 when permission is
+ * denied, 71 for an internal error of the server, 65 for its other errors.
+ */
+export class RpcServerError extends Failure {
   override readonly name = "RpcServerError";
-  /** A JSON-RPC error code. */
+  /** A JSON-RPC error code, one of `RpcCode`. */
   readonly code: number;
-  /** The next step, where the server names one. */
-  readonly hint: string | undefined;
 
-  /** The message and the hint are text of the server, so both are escaped for a terminal here. */
+  /**
+   * The message and the hint are text of the server, so both are escaped for a terminal here.
+   *
+   * @param hint The next step, where the server names one.
+   */
   constructor(code: number, message: string, hint: string | undefined) {
-    super(escapeForTerminal(message));
+    super(escapeForTerminal(message), {
+      exit: exitOf(code),
+      hint: hint === undefined ? undefined : escapeForTerminal(hint),
+    });
     this.code = code;
-    this.hint = hint === undefined ? undefined : escapeForTerminal(hint);
+  }
+}
+
+/** The exit code of a JSON-RPC error code. */
+function exitOf(code: number): ExitCode {
+  switch (code) {
+    case RpcCode.permissionDenied:
+      return ExitCode.refused;
+    case RpcCode.internalError:
+      return ExitCode.os;
+    default:
+      return ExitCode.data;
   }
 }
 
@@ -44,7 +63,7 @@ const MAX_NOTIFICATIONS = 64;
 /** A call whose answer has not arrived. */
 interface PendingCall {
   resolve(value: unknown): void;
-  reject(error: Error): void;
+  reject(error: unknown): void;
 }
 
 /**
@@ -52,41 +71,40 @@ interface PendingCall {
  *
  * @example
  * ```ts
- * const { client, welcome } = await RpcClient.open(socket, "/run/ipcauth/ipc.sock", 579);
+ * const { client, welcome } = await RpcClient.open(stream, "/run/ipcauth/ipc.sock", 579);
  * console.log(welcome.user, await client.call("users.get", { name: "bob" }));
  * client.close();
  * ```
  */
 export class RpcClient {
-  readonly #socket: ConsoleSocket;
+  readonly #stream: ServerStream;
   readonly #splitter = new LineSplitter(MAX_ANSWER_BYTES);
   readonly #calls = new Map<number, PendingCall>();
   readonly #welcome = Promise.withResolvers<Welcome>();
   readonly #lost = Promise.withResolvers<Failure | null>();
+  /** Receives the notifications behind the welcome; without it, only a few are passed over. */
+  onNotification: ((method: string, params: unknown) => void) | null = null;
   #isWelcomed = false;
-  #closing = false;
+  /** Why later calls fail, once the session has ended. */
+  #over: unknown = null;
   #lastId = 0;
   /** Since the last answer. */
   #notifications = 0;
+  /** The requests before have been sent. */
+  #sent: Promise<void> = Promise.resolve();
 
-  private constructor(socket: ConsoleSocket) {
-    this.#socket = socket;
-    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
-    socket.on("end", () => this.#end());
-    socket.on("close", () => this.#end());
-    // A reset is handled like end-of-file: the server has closed the session.
-    socket.on("error", (error) => this.#end(error));
+  private constructor(stream: ServerStream) {
+    this.#stream = stream;
     // Nothing awaits it once the race in `open` is over, and an unhandled rejection would end the
     // program.
     this.#welcome.promise.catch(() => {});
-    // The connection may have broken before: none of the events above comes then.
-    if (socket.destroyed) this.#end(socket.errored);
+    void this.#run();
   }
 
   /**
    * Waits for the notification `welcome`.
    *
-   * @param socket A connection to a server. It belongs to the client, and is destroyed on failure.
+   * @param stream A connection to a server. It belongs to the client, and is closed on failure.
    * @param where The server's path or address, for messages.
    * @param uid The caller's uid, for the message and the hint of a refusal; null where the access
    * check has accepted the caller before, so that an end is no refusal.
@@ -95,12 +113,12 @@ export class RpcClient {
    * the access check, 65 when it is not a console.
    */
   static async open(
-    socket: ConsoleSocket,
+    stream: ServerStream,
     where: string,
     uid: number | null,
     timeoutMs: number = WELCOME_TIMEOUT_MS,
   ): Promise<{ client: RpcClient; welcome: Welcome }> {
-    const client = new RpcClient(socket);
+    const client = new RpcClient(stream);
     const timer = setTimeout(() => {
       const what = client.#splitter.partial ? "its first line does not end" : "it sends nothing";
       client.#welcome.reject(notAConsole(where, what));
@@ -109,8 +127,8 @@ export class RpcClient {
       const welcome = await Promise.race([
         client.#welcome.promise,
         client.#lost.promise.then((failure) => {
-          if (failure?.cause instanceof StreamError) {
-            throw connectFailure(`${where}: ${failure.cause.message}`, failure.exit);
+          if (failure instanceof StreamError) {
+            throw connectFailure(`${where}: ${failure.why}`, failure.exit, undefined, failure);
           }
           if (failure !== null) throw notAConsole(where, failure.message);
           throw uid === null ? endedAtOnce(where) : refused(where, uid);
@@ -118,7 +136,7 @@ export class RpcClient {
       ]);
       return { client, welcome };
     } catch (error) {
-      socket.destroy();
+      client.close();
       if (error instanceof WelcomeError) throw notAConsole(where, error.message);
       throw error;
     } finally {
@@ -146,8 +164,8 @@ export class RpcClient {
     const line = JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n";
     const request = new TextEncoder().encode(line);
     return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed || this.#socket.readableEnded) {
-        reject(serverGone());
+      if (this.#over !== null) {
+        reject(this.#over);
         return;
       }
       // The server ends the session on a longer line.
@@ -158,14 +176,53 @@ export class RpcClient {
         return;
       }
       this.#calls.set(id, { resolve, reject });
-      this.#socket.write(request);
+      this.#sent = this.#sent.then(() => this.#stream.write(request)).catch(() => {
+        // A server that reads no more may stay connected. What it has sent is still read.
+        this.#stream.shutdown();
+      });
     });
   }
 
-  /** Closes the connection. Pending calls are not answered. */
-  close(): void {
-    this.#closing = true;
-    this.#socket.destroy();
+  /**
+   * Ends what is sent, so that over TCP the end of the session is no truncation to the server.
+   * Where a call waits for its answer, the server may not read, and nothing is ended.
+   */
+  async end(): Promise<void> {
+    if (this.#over !== null || this.#calls.size > 0) return;
+    await this.#stream.end().catch(() => {});
+  }
+
+  /**
+   * Closes the connection.
+   *
+   * @param reason What pending and later calls reject with; by default, that the session is closed.
+   */
+  close(reason: unknown = sessionClosed()): void {
+    this.#welcome.reject(reason);
+    this.#finish(reason);
+  }
+
+  #finish(reason: unknown): void {
+    this.#over ??= reason;
+    this.#stream.close(reason);
+    for (const call of this.#calls.values()) call.reject(reason);
+    this.#calls.clear();
+  }
+
+  /** Reads until the connection ends. */
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        const chunk = await this.#stream.read();
+        if (chunk === null) break;
+        this.#receive(chunk);
+        if (this.#over !== null) return;
+      }
+    } catch (error) {
+      this.#end(error);
+      return;
+    }
+    this.#end(null);
   }
 
   #receive(chunk: Uint8Array): void {
@@ -193,6 +250,14 @@ export class RpcClient {
     }
     if (message === null) throw new LineError("a line is not JSON");
     if (!Object.hasOwn(message, "id")) {
+      if (this.onNotification !== null) {
+        const { method, params } = message;
+        const receive = this.onNotification;
+        if (typeof method !== "string") throw new LineError("a notification without a method");
+        // What the receiver throws is no error of the session.
+        queueMicrotask(() => receive(method, params));
+        return;
+      }
       if (++this.#notifications <= MAX_NOTIFICATIONS) return;
       throw new LineError(`more than ${MAX_NOTIFICATIONS} notifications and no answer`);
     }
@@ -207,13 +272,11 @@ export class RpcClient {
   }
 
   /** The server has closed the connection. @param error Why, where it was no end-of-file. */
-  #end(error: Error | null = null): void {
-    if (this.#closing) return;
-    if (error instanceof StreamError) {
-      const failure = `The stream is incomplete: ${error.message}`;
-      this.#fail(new Failure(failure, { exit: ExitCode.data, cause: error }));
-      return;
-    }
+  #end(error: unknown): void {
+    if (this.#over !== null) return;
+    if (error instanceof StreamError) return this.#fail(error);
+    // The stream throws nothing else that is not a bug.
+    if (error !== null) return this.#fail(asFailure(error, "an internal error", ExitCode.software));
     if (!this.#isWelcomed && this.#splitter.partial) {
       this.#welcome.reject(new WelcomeError("its first line is not a welcome"));
     }
@@ -222,11 +285,8 @@ export class RpcClient {
 
   /** Ends the session. @param failure Null when the server closed before the welcome. */
   #fail(failure: Failure | null): void {
-    this.#closing = true;
     this.#lost.resolve(failure);
-    for (const call of this.#calls.values()) call.reject(failure ?? serverGone());
-    this.#calls.clear();
-    this.#socket.destroy();
+    this.#finish(failure ?? serverGone());
   }
 }
 
@@ -255,6 +315,10 @@ function notAConsole(where: string, why: string): Failure {
     ExitCode.data,
     "is another program listening there?",
   );
+}
+
+function sessionClosed(): Failure {
+  return new Failure("The session is closed", { exit: ExitCode.unavailable });
 }
 
 function serverGone(): Failure {

@@ -1,10 +1,42 @@
 /**
- * The end of an encrypted stream that is no end.
+ * The end of a stream that is no end.
  *
  * @module
  */
+import { ExitCode, Failure } from "../errors.ts";
+import type { RecordError } from "../net/relay_outcome.ts";
 
-/** The other end broke the protocol, or the connection ended without FIN. The stream has ended. */
-export class StreamError extends Error {
+const SENTENCES: Readonly<Record<RecordError, string>> = {
+  truncated: "the connection was cut",
+  corrupt: "a record was changed on its way",
+  malformed: "a record is malformed",
+  oversized: "a record is too long",
+  unexpected: "the server sent data after its end, or a record out of order",
+  exhausted: "it is longer than one key may encrypt",
+};
+
+/**
+ * The server broke the protocol, or the connection ended without FIN. All bytes that were read
+ * before are authentic, and some are missing.
+ */
+export class StreamError extends Failure {
   override readonly name = "StreamError";
+  /** What has happened, without the words that the message begins with. */
+  readonly why: string;
+
+  /** @param why A sentence without a full stop, or the error of a record. */
+  constructor(why: string) {
+    super(`The stream is incomplete: ${why}`, { exit: ExitCode.data });
+    this.why = why;
+  }
+
+  /** The error of a record that cannot be used. */
+  static ofRecord(error: RecordError): StreamError {
+    return new StreamError(SENTENCES[error]);
+  }
+
+  /** The error of a server on TCP that answers nothing any more. */
+  static lost(): StreamError {
+    return new StreamError("the server acknowledges nothing: it, or the network to it, is gone");
+  }
 }

@@ -5,7 +5,8 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { type HostPort, parseHostPort } from "../net/address.ts";
+import type { HostPort } from "../libc/inet_address.ts";
+import { parseHostPort } from "../net/host_port.ts";
 
 /** The default TCP port. */
 export const DEFAULT_PORT = 4569;

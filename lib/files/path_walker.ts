@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { dirname, join } from "@std/path";
-
 /** How many symbolic links are followed, as by the kernel. */
 const MAX_LINKS = 40;
 
@@ -37,7 +35,9 @@ export class PathWalker {
     }
     const component = this.#rest.shift();
     if (component === undefined) return null;
-    this.#current = join(this.#current, component);
+    this.#current = component === ".."
+      ? parentOf(this.#current)
+      : `${this.#current === "/" ? "" : this.#current}/${component}`;
     return this.#current;
   }
 
@@ -48,9 +48,14 @@ export class PathWalker {
    */
   follow(link: string, target: string): void {
     if (++this.#links > MAX_LINKS) throw new Error(`there are too many links at ${link}`);
-    this.#current = target.startsWith("/") ? "/" : dirname(link);
+    this.#current = target.startsWith("/") ? "/" : parentOf(link);
     this.#rest.unshift(...componentsOf(target));
   }
+}
+
+/** @param path A prefix that the walker has yielded. */
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 function componentsOf(path: string): string[] {

@@ -6,6 +6,7 @@
 import { O_CLOEXEC } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
 import { check, Errno, errno, SystemError } from "./errno.ts";
+import { POLLIN, waitInBackground } from "./poll.ts";
 import { libc } from "./symbols.ts";
 
 // linux/eventpoll.h
@@ -14,6 +15,8 @@ export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
+/** No event comes after the first, until the descriptor's entry is modified. */
+export const EPOLLONESHOT = 0x4000_0000;
 /** Edge-triggered: an event comes once for each change, and not for as long as the state lasts. */
 export const EPOLLET = 0x8000_0000;
 
@@ -126,6 +129,16 @@ export class Epoll {
     const error = errno();
     if (error === Errno.EINTR) return 0;
     throw new SystemError("epoll_wait", error);
+  }
+
+  /**
+   * Waits until there may be events for {@linkcode wait}. The runtime waits in a thread of its own;
+   * meanwhile descriptors may be added, modified and removed. A signal may end it early.
+   *
+   * @param timeout In milliseconds; −1 for none.
+   */
+  waitInBackground(timeout: number): Promise<void> {
+    return waitInBackground(this.#descriptor, POLLIN, timeout);
   }
 
   /**

@@ -25,6 +25,8 @@ const INET6_ADDRSTRLEN = 46;
 /** The longest name of a network interface, its NUL included (linux/if.h). */
 const IF_NAMESIZE = 16;
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 /** A `struct sockaddr_in` (16 bytes) or `sockaddr_in6` (28 bytes). */
 export type SocketAddress = Uint8Array<ArrayBuffer>;
 
@@ -58,9 +60,31 @@ export class NameError extends Error {
  * @throws {SystemError} When the name service could not be asked.
  */
 export function resolveHost(host: string, port: number, passive = false): SocketAddress[] {
-  // RFC 6761, section 6.3: the name is the same with its dot, which a hosts file does not list.
-  const name = host.toLowerCase() === "localhost." ? "localhost" : host;
-  const addresses = ask(name, port, passive ? AI_PASSIVE : 0);
+  return found(host, ask(queriedName(host), port, passive ? AI_PASSIVE : 0));
+}
+
+/**
+ * As {@linkcode resolveHost} for a client, in a thread of the runtime.
+ *
+ * @throws {NameError} When the host has no address, or the name service could not be asked.
+ */
+export async function resolveHostInBackground(
+  host: string,
+  port: number,
+): Promise<SocketAddress[]> {
+  const query = new AddressQuery(queriedName(host), port, 0);
+  const code = await libc.getaddrinfo_in_background(...query.parameters);
+  // Another thread's errno cannot be read.
+  return found(host, code === EAI_SYSTEM ? EAI_FAIL : query.answer(code));
+}
+
+/** RFC 6761, section 6.3: the name is the same with its dot, which a hosts file does not list. */
+function queriedName(host: string): string {
+  return host.toLowerCase() === "localhost." ? "localhost" : host;
+}
+
+/** @param addresses The addresses, or the error number of `getaddrinfo(3)`. */
+function found(host: string, addresses: SocketAddress[] | number): SocketAddress[] {
   if (addresses === EAI_AGAIN || addresses === EAI_FAIL) {
     throw new NameError(`the name service does not answer for the host "${host}"`, true);
   }
@@ -90,31 +114,47 @@ export function unknownHost(host: string): string {
 
 /** @returns The addresses, or the error number of `getaddrinfo(3)`. */
 function ask(host: string, port: number, flags: number): SocketAddress[] | number {
-  const hints = new Uint8Array(SIZEOF_ADDRINFO);
-  const words = new Int32Array(hints.buffer);
-  words[0] = AI_NUMERICSERV | flags;
-  words[2] = SOCK_STREAM;
-  const result = new BigUint64Array(1);
-  const bytes = new Uint8Array(result.buffer);
-  const code = libc.getaddrinfo(cString(host), cString(String(port)), hints, bytes);
+  const query = new AddressQuery(host, port, flags);
+  const code = libc.getaddrinfo(...query.parameters);
   if (code === EAI_SYSTEM) throw new SystemError("getaddrinfo");
-  if (code !== 0) return code;
-  const addresses: SocketAddress[] = [];
-  const entry = new Uint8Array(SIZEOF_ADDRINFO);
-  const view = new DataView(entry.buffer);
-  // struct addrinfo (netdb.h, LP64): family 4, address length 16, address 24, next entry 40
-  for (let at = result[0]!; at !== 0n; at = view.getBigUint64(40, true)) {
-    libc.memory_copy(entry, at, BigInt(SIZEOF_ADDRINFO));
-    const family = view.getInt32(4, true);
-    const length = view.getUint32(16, true);
-    if ((family !== AF_INET && family !== AF_INET6) || length > SIZEOF_SOCKADDR) continue;
-    const address = new Uint8Array(length);
-    libc.memory_copy(address, view.getBigUint64(24, true), BigInt(length));
-    // A hosts file may list an address twice.
-    if (!addresses.some((one) => String(one) === String(address))) addresses.push(address);
+  return query.answer(code);
+}
+
+/** The memory of one call of `getaddrinfo(3)`, which must live as long as the call. */
+class AddressQuery {
+  readonly parameters: readonly [Bytes, Bytes, Bytes, Bytes];
+  readonly #result = new BigUint64Array(1);
+
+  constructor(host: string, port: number, flags: number) {
+    const hints = new Uint8Array(SIZEOF_ADDRINFO);
+    const words = new Int32Array(hints.buffer);
+    words[0] = AI_NUMERICSERV | flags;
+    words[2] = SOCK_STREAM;
+    const result = new Uint8Array(this.#result.buffer);
+    this.parameters = [cString(host), cString(String(port)), hints, result];
   }
-  libc.freeaddrinfo(result[0]!);
-  return addresses;
+
+  /** @returns The addresses, which are freed in the C library; or the code, unless it is 0. */
+  answer(code: number): SocketAddress[] | number {
+    if (code !== 0) return code;
+    const addresses: SocketAddress[] = [];
+    const entry = new Uint8Array(SIZEOF_ADDRINFO);
+    const view = new DataView(entry.buffer);
+    const first = this.#result[0]!;
+    // struct addrinfo (netdb.h, LP64): family 4, address length 16, address 24, next entry 40
+    for (let at = first; at !== 0n; at = view.getBigUint64(40, true)) {
+      libc.memory_copy(entry, at, BigInt(SIZEOF_ADDRINFO));
+      const family = view.getInt32(4, true);
+      const length = view.getUint32(16, true);
+      if ((family !== AF_INET && family !== AF_INET6) || length > SIZEOF_SOCKADDR) continue;
+      const address = new Uint8Array(length);
+      libc.memory_copy(address, view.getBigUint64(24, true), BigInt(length));
+      // A hosts file may list an address twice.
+      if (!addresses.some((one) => String(one) === String(address))) addresses.push(address);
+    }
+    libc.freeaddrinfo(first);
+    return addresses;
+  }
 }
 
 /** The address family of a `struct sockaddr`: `AF_INET` or `AF_INET6`. */

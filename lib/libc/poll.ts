@@ -46,15 +46,23 @@ export function waitFor(
 
 /**
  * Waits until a descriptor can be read or written without blocking, or has an error or been shut
- * down. The runtime waits in a thread of its own. A signal may end the wait early.
+ * down. The runtime waits in a thread of its own, of which it has 32 in all: no program may have
+ * many such waits at once. A signal may end the wait early.
  *
  * @param descriptor Must stay open until the wait has ended.
  * @param events {@linkcode POLLIN} or {@linkcode POLLOUT}.
+ * @param timeout In milliseconds; −1 waits for ever.
  */
-export async function waitInBackground(descriptor: Descriptor, events: number): Promise<void> {
+export async function waitInBackground(
+  descriptor: Descriptor,
+  events: number,
+  timeout = -1,
+): Promise<void> {
   const entry = new Uint8Array(SIZEOF_POLLFD);
   const view = new DataView(entry.buffer);
   view.setInt32(0, descriptor.number, true);
   view.setInt16(4, events, true);
-  await libc.poll_in_background(entry, 1n, -1);
+  await libc.poll_in_background(entry, 1n, timeout);
+  // The kernel writes into the entry, so it has to be in use until the wait has ended.
+  view.setInt16(6, 0);
 }

@@ -35,6 +35,12 @@ const definitions = {
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   getaddrinfo: { parameters: ["buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  getaddrinfo_in_background: {
+    name: "getaddrinfo",
+    parameters: ["buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
   freeaddrinfo: { parameters: ["u64"], result: "void" },
   if_indextoname: { parameters: ["u32", "buffer"], result: "u64" },
   inet_ntop: { parameters: ["i32", "buffer", "buffer", "u32"], result: "u64" },

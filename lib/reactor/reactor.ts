@@ -11,7 +11,15 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { Epoll } from "../libc/epoll.ts";
 import { type Timer, Timers } from "./timers.ts";
 
-export { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../libc/epoll.ts";
+export {
+  EPOLLERR,
+  EPOLLET,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  EPOLLRDHUP,
+} from "../libc/epoll.ts";
 
 /** Receives the events of a descriptor. */
 export interface Watcher {
@@ -218,6 +226,15 @@ export class Reactor {
   /** Closes the epoll instance of a reactor that is not run. */
   close(): void {
     this.#epoll.close();
+  }
+
+  /**
+   * Waits until a turn is due: in a thread of the runtime, so that this one does other work. What
+   * is requested or added to the timers meanwhile does not end the wait.
+   */
+  untilDue(): Promise<void> {
+    const timeout = this.#requested.length > 0 ? 0 : this.#timers.timeout(this.now());
+    return this.#epoll.waitInBackground(timeout);
   }
 
   /**

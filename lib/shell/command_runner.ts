@@ -7,7 +7,7 @@ import { escapeForTerminal } from "../text/escape.ts";
 import { reportLine } from "../text/report.ts";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { RpcCode, type UserRecord, type Welcome } from "../service/console/protocol.ts";
+import type { UserRecord, Welcome } from "../service/console/protocol.ts";
 import {
   asAccess,
   asCounts,
@@ -127,7 +127,7 @@ export class CommandRunner {
       }
       if (error instanceof ParseError) return failed(error, ExitCode.usage, error.hint);
       if (error instanceof RpcServerError) {
-        return failed(error, exitOf(error.code), error.hint);
+        return failed(error, error.exit, error.hint);
       }
       throw error;
     }
@@ -359,16 +359,4 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
 function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
   const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
   return { out: "", err: text, exit, ends: false, mayPage: false };
-}
-
-/** The exit code of a JSON-RPC error code. */
-function exitOf(code: number): ExitCode {
-  switch (code) {
-    case RpcCode.permissionDenied:
-      return ExitCode.refused;
-    case RpcCode.internalError:
-      return ExitCode.os;
-    default:
-      return ExitCode.data;
-  }
 }

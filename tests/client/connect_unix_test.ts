@@ -31,7 +31,7 @@ function listenOn(path: string, backlog = 8): Descriptor {
 }
 
 function refusal(paths: string[], trust = SELF, timeoutMs?: number): Promise<Failure> {
-  return assertRejects(() => connectUnix(paths, trust, timeoutMs), Failure);
+  return assertRejects(() => connectUnix(paths, trust, { timeoutMs }), Failure);
 }
 
 Deno.test("connectUnix() connects to a server of the same user", () =>

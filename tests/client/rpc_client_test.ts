@@ -63,7 +63,7 @@ Deno.test("a server that resets the connection has refused the caller", async ()
   await using pair = socketPair();
   const opening = assertRejects(() => RpcClient.open(pair.client, WHERE, 578), Failure);
   // Closing with unread data is a reset to the peer (unix(7), ECONNRESET).
-  await new Promise((resolve) => pair.client.write("x", resolve));
+  await pair.client.write(new TextEncoder().encode("x"));
   pair.server.destroy();
   assertEquals((await opening).exit, ExitCode.refused);
 });
@@ -103,7 +103,7 @@ Deno.test("a server that sends nothing is not a console", async () => {
     `Failed to connect to server: ${WHERE} is not an ipcauth console: it sends nothing`,
   );
   assertEquals(exit, ExitCode.data);
-  assertEquals(pair.client.destroyed, true);
+  assertEquals(pair.client.isOpen, false);
 });
 
 Deno.test("a server whose first line does not end in time is not a console", async () => {
@@ -255,12 +255,28 @@ Deno.test("a few notifications are passed over, and many end the session", async
   assertStringIncludes(message, "more than 64 notifications");
 });
 
-Deno.test("a connection that has ended before the client listens is a failure", async () => {
+Deno.test("a connection that is cut before the welcome is a failure", async () => {
   await using pair = socketPair();
-  // As an encrypted stream does where the server cuts the connection right after ACCEPT.
-  pair.client.destroy(new StreamError("the connection was cut"));
+  // As a stream with records does where the server cuts the connection right after ACCEPT.
+  pair.client.close(StreamError.ofRecord("truncated"));
   const opening = RpcClient.open(pair.client, WHERE, 578);
   const { exit, message } = await assertRejects(() => opening, Failure);
   assertEquals(exit, ExitCode.data);
   assertEquals(message, `Failed to connect to server: ${WHERE}: the connection was cut`);
+});
+
+Deno.test("a receiver gets every notification behind the welcome", async () => {
+  await using pair = socketPair();
+  pair.server.write(welcomeLine());
+  const { client } = await RpcClient.open(pair.client, WHERE, 578);
+  const got: unknown[] = [];
+  client.onNotification = (method, params) => got.push([method, params]);
+  const call = client.call("stats");
+  pair.server.write(
+    '{"jsonrpc":"2.0","method":"news","params":{"n":1}}\n'.repeat(65) +
+      '{"jsonrpc":"2.0","id":1,"result":7}\n',
+  );
+  assertEquals(await call, 7);
+  assertEquals(got, Array.from({ length: 65 }, () => ["news", { n: 1 }]));
+  client.close();
 });

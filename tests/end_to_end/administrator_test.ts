@@ -162,7 +162,7 @@ Deno.test("no edit of a revoked session is written, wherever it was when it was 
   const file = () => Deno.readTextFile(config);
 
   // An administrator with many edits on their way.
-  using boss = await Console.of(TestClient.tcp(port, readKey(keys[0])));
+  using boss = await Console.of(await TestClient.tcp(port, readKey(keys[0])));
   const edits = Array.from({ length: 2_000 }, (_, index) => set("other", "admin", index % 2 === 0));
   boss.send(...edits);
   assertEquals(await boss.answer(), 0);
@@ -176,7 +176,7 @@ Deno.test("no edit of a revoked session is written, wherever it was when it was 
   assertEquals(await file(), denied);
 
   // The holder of a trusted key whose edit waits for another writer.
-  using trusted = await Console.of(TestClient.tcp(port, readKey(keys[1])));
+  using trusted = await Console.of(await TestClient.tcp(port, readKey(keys[1])));
   using lock = LockFile.tryAcquire(`${config}.lock`)!;
   const watcher = Deno.watchFs(`${config}.lock`);
   trusted.send(set("other", "uid", 700));

@@ -68,7 +68,7 @@ users:
     };
     const holdsKey = async (secret: Uint8Array) => {
       try {
-        using client = TestClient.tcp(port, secret);
+        using client = await TestClient.tcp(port, secret);
         return await client.line() !== null;
       } catch (error) {
         assert(String(error).includes("does not know this key"), String(error));
@@ -86,7 +86,7 @@ users:
       assertEquals(await isAllowed(), true);
 
       const old = readKey(keyFile);
-      using keyed = TestClient.tcp(port, old);
+      using keyed = await TestClient.tcp(port, old);
       assert(await keyed.line() !== null);
       const next = newKey();
       await overwrite(keyFile, key, next, async () => assert(await holdsKey(old)));

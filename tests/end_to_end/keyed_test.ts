@@ -37,7 +37,7 @@ Deno.test("a client ends when its server acknowledges nothing for two minutes", 
   await using fixture = await consoleServer();
   const key = readKey(fixture.program.path("bob.key"));
   const to = { host: "127.0.0.1", port: fixture.port };
-  const { descriptor, channel } = connectWithKey(to, key, { client: "test/1", user: null });
+  const { descriptor, channel } = await connectWithKey(to, key, { client: "test/1", user: null });
   // IPPROTO_TCP and TCP_USER_TIMEOUT (linux/in.h, linux/tcp.h)
   assertEquals(readOption(descriptor.number, 6, 18), USER_TIMEOUT_MS);
   channel.wipe();

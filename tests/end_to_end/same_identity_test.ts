@@ -174,12 +174,16 @@ class Matrix implements AsyncDisposable {
     }
   }
 
-  connect(index: number, transport: "unix" | "tcp", service: Service): TestClient {
+  async connect(
+    index: number,
+    transport: "unix" | "tcp",
+    service: Service,
+  ): Promise<TestClient> {
     const { uid, groups, actsAs } = CHANGES[index]!;
     const name = service === "idle console" ? "console" : service;
     return transport === "unix"
       ? TestClient.unix(this.program.path(`${name}.sock`), uid, groups)
-      : TestClient.tcp(this.ports.get(name)!, this.keys[index]!, actsAs ?? null);
+      : await TestClient.tcp(this.ports.get(name)!, this.keys[index]!, actsAs ?? null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -224,7 +228,7 @@ Deno.test({
     for (const [index, change] of CHANGES.entries()) {
       for (const transport of ["unix", "tcp"] as const) {
         for (const service of SERVICES) {
-          const client = clients.use(matrix.connect(index, transport, service));
+          const client = clients.use(await matrix.connect(index, transport, service));
           if (service.endsWith("console")) await client.line();
           if (service !== "idle console") {
             assertEquals(await ask(client, service), expected(service));
@@ -274,8 +278,8 @@ Deno.test({
     const text = (...listeners: string[]) => `listeners: [${listeners.join(", ")}]\n${users}`;
     const config = await program.write("config.yaml", text(listener(first, `${a}, ${b}`)));
     await using server = await program.serve(["--config", config]);
-    using moved = TestClient.tcp(first, readKey(files[0]!), null);
-    using kept = TestClient.tcp(first, readKey(files[1]!), null);
+    using moved = await TestClient.tcp(first, readKey(files[0]!), null);
+    using kept = await TestClient.tcp(first, readKey(files[1]!), null);
     const expected = '{"jsonrpc":"2.0","result';
     for (const client of [moved, kept]) await client.line();
     await program.write("config.yaml", text(listener(second, b!)));

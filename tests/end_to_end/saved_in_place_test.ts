@@ -164,7 +164,7 @@ for (const [how, save] of Object.entries(SAVES)) {
       await using fixture = await serve();
       const { program, server, socket, port, text } = fixture;
       using unix = TestClient.unix(socket, 579);
-      using tcp = TestClient.tcp(port, readKey(program.path("bob.key")));
+      using tcp = await TestClient.tcp(port, readKey(program.path("bob.key")));
       for (const client of [unix, tcp]) assert((await client.line())?.includes("welcome"));
       const { ino } = Deno.statSync(socket);
       const options = { uid: 578, input: "" };
@@ -212,13 +212,13 @@ for (const [how, save] of Object.entries(SAVES)) {
         await save(fixture, text(false));
         let refused = "";
         try {
-          TestClient.tcp(port, readKey(program.path("bob.key"))).send("");
+          (await TestClient.tcp(port, readKey(program.path("bob.key")))).send("");
         } catch (error) {
           refused = String(error);
         }
         assert(refused.includes("user-denied"), refused);
         await save(fixture, text(true));
-        using again = TestClient.tcp(port, readKey(program.path("bob.key")));
+        using again = await TestClient.tcp(port, readKey(program.path("bob.key")));
         assert((await again.line())?.includes("welcome"));
       }
       assertEquals(await open.line(), null);
@@ -325,7 +325,7 @@ Deno.test("a key file that is saved in place by its own content ends no session"
   const { server, port, program } = fixture;
   const path = program.path("bob.key");
   const [key, content] = [readKey(path), Deno.readTextFileSync(path)];
-  using client = TestClient.tcp(port, key);
+  using client = await TestClient.tcp(port, key);
   assert((await client.line())?.includes("welcome"));
   for (let round = 0; round < 3; round++) {
     Deno.writeTextFileSync(path, "");
@@ -336,7 +336,7 @@ Deno.test("a key file that is saved in place by its own content ends no session"
     await pause(20);
     Deno.writeTextFileSync(path, content);
     assert(await answered);
-    using other = TestClient.tcp(port, key);
+    using other = await TestClient.tcp(port, key);
     assert((await other.line())?.includes("welcome"));
   }
   assertEquals([server.of("revoke"), server.of("reload")], [[], []]);
@@ -345,12 +345,12 @@ Deno.test("a key file that is saved in place by its own content ends no session"
   // The access check waits for the file: the old key is refused, the new one is known.
   let refused = "";
   try {
-    TestClient.tcp(port, key).send("");
+    (await TestClient.tcp(port, key)).send("");
   } catch (error) {
     refused = String(error);
   }
   assert(refused.includes("does not know this key"), refused);
-  using renewed = TestClient.tcp(port, readKey(path));
+  using renewed = await TestClient.tcp(port, readKey(path));
   assert((await renewed.line())?.includes("welcome"));
   assertEquals(await client.line(), null);
 });

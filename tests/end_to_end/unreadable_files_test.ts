@@ -61,7 +61,7 @@ async function isAllowed({ socket }: Fixture, uid = OWN): Promise<boolean> {
 /** Connects with bob's key. @returns Null when it got in, else the error. */
 async function refusal({ port, program }: Fixture): Promise<string | null> {
   try {
-    using client = TestClient.tcp(port, readKey(program.path("own.key")));
+    using client = await TestClient.tcp(port, readKey(program.path("own.key")));
     return await client.line() === null ? "closed" : null;
   } catch (error) {
     return String(error);
@@ -72,7 +72,7 @@ Deno.test("while the configuration cannot be read, new connections are denied", 
   await using fixture = await serve();
   const { server, socket, config, program, port } = fixture;
   using unix = TestClient.unix(socket, OWN);
-  using tcp = TestClient.tcp(port, readKey(program.path("own.key")));
+  using tcp = await TestClient.tcp(port, readKey(program.path("own.key")));
   for (const client of [unix, tcp]) assert(await client.line() !== null);
   point(config, UNREADABLE);
   for (let round = 0; round < 3; round++) {
@@ -103,7 +103,7 @@ Deno.test("while the configuration cannot be read, new connections are denied", 
 Deno.test("while a key file cannot be read, its key admits no one, and no session ends", async () => {
   await using fixture = await serve();
   const { server, port, program } = fixture;
-  using tcp = TestClient.tcp(port, readKey(program.path("own.key")));
+  using tcp = await TestClient.tcp(port, readKey(program.path("own.key")));
   assert(await tcp.line() !== null);
   point(program.path("bob.key"), UNREADABLE);
   for (let round = 0; round < 3; round++) assert(await refusal(fixture) !== null);

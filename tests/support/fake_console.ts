@@ -1,6 +1,7 @@
 /** The server side of a console, for tests of the client: real sockets, and answers of the test. */
 import { createServer, type Socket } from "node:net";
 import { join } from "@std/path";
+import { ServerStream } from "../../lib/client/server_stream.ts";
 import { bind, listen, unixSocket, unixSocketPair } from "../../lib/libc/sockets.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { adoptSocket } from "../../lib/net/adopted_socket.ts";
@@ -61,7 +62,7 @@ export function answerCalls(socket: Socket, answer: (call: Call) => Answer): Cal
 
 /** The two ends of a socket pair. */
 export interface Pair {
-  readonly client: Socket;
+  readonly client: ServerStream;
   readonly server: Socket;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -69,14 +70,20 @@ export interface Pair {
 /** Opens a socket pair. */
 export function socketPair(): Pair {
   const [one, other] = unixSocketPair();
-  const client = adoptSocket(one.release());
+  const client = new ServerStream({
+    descriptor: one,
+    seal: null,
+    received: new Uint8Array(0),
+    isLost: null,
+  });
   const server = adoptSocket(other.release());
   server.on("error", () => {});
   return {
     client,
     server,
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([client, server].map(destroyed));
+      client.close();
+      await destroyed(server);
     },
   };
 }

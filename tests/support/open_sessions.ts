@@ -134,7 +134,9 @@ export class OpenSessions implements AsyncDisposable {
   }
 
   async #open(service: Service, transport: Transport, state: State): Promise<void> {
-    const peer = transport === "unix" ? this.#connectUnix(service) : this.#connectTcp(service);
+    const peer = transport === "unix"
+      ? this.#connectUnix(service)
+      : await this.#connectTcp(service);
     const { session } = (await this.server.events("allow", this.sessions.length + 1)).at(-1)!;
     if (state === "reads" || (state === "pipelined" && service === "console")) {
       this.readers.add(peer);
@@ -155,11 +157,11 @@ export class OpenSessions implements AsyncDisposable {
     return new TestPeer(socket, null);
   }
 
-  #connectTcp(service: Service): TestPeer {
+  async #connectTcp(service: Service): Promise<TestPeer> {
     const address = { host: "127.0.0.1", port: this.#ports[service] };
     const key = readKey(this.program.path("bob.key"));
     const hello = { client: "test/1", user: null };
-    const { descriptor, channel, rest } = connectWithKey(address, key, hello);
+    const { descriptor, channel, rest } = await connectWithKey(address, key, hello);
     const peer = new TestPeer(descriptor, channel);
     if (rest.length > 0) peer.take(rest);
     return peer;

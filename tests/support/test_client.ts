@@ -1,32 +1,21 @@
 /** Clients of a server in the test's own process, as any uid or with any key. */
-import type { Duplex } from "node:stream";
 import { connectWithKey } from "../../lib/client/connect_tcp.ts";
-import { EncryptedStream } from "../../lib/client/encrypted_stream.ts";
+import { ServerStream } from "../../lib/client/server_stream.ts";
 import { connect, unixSocket } from "../../lib/libc/sockets.ts";
 import { ThreadImpersonation } from "../../lib/libc/thread_impersonation.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
-import { adoptSocket } from "../../lib/net/adopted_socket.ts";
 
 /** A connection to a server, line by line. */
 export class TestClient {
-  readonly #stream: Duplex;
+  readonly #stream: ServerStream;
   #text = "";
   #isOver = false;
   #wake = () => {};
+  #sent = Promise.resolve();
 
-  private constructor(stream: Duplex) {
+  private constructor(stream: ServerStream) {
     this.#stream = stream;
-    const decoder = new TextDecoder();
-    stream.on("data", (chunk: Uint8Array) => {
-      this.#text += decoder.decode(chunk, { stream: true });
-      this.#wake();
-    });
-    for (const event of ["end", "error", "close"]) {
-      stream.on(event, () => {
-        this.#isOver = true;
-        this.#wake();
-      });
-    }
+    void this.#read();
   }
 
   /**
@@ -41,18 +30,29 @@ export class TestClient {
       ? open()
       : new ThreadImpersonation().run({ uid, gid: uid, groups }, open);
     if (result !== 0) throw new Error(`connect() to ${path}: error ${result}`);
-    return new TestClient(adoptSocket(socket.release()));
+    const received = new Uint8Array(0);
+    return new TestClient(
+      new ServerStream({ descriptor: socket, seal: null, received, isLost: null }),
+    );
   }
 
-  /** Passes the access check of a server on 127.0.0.1. Blocks this thread meanwhile. */
-  static tcp(port: number, key: Uint8Array, user: string | null = null): TestClient {
+  /** Passes the access check of a server on 127.0.0.1. */
+  static async tcp(
+    port: number,
+    key: Uint8Array,
+    user: string | null = null,
+  ): Promise<TestClient> {
     const to = { host: "127.0.0.1", port };
-    const { descriptor, channel, rest } = connectWithKey(to, key, { client: "test/1", user });
-    return new TestClient(new EncryptedStream(adoptSocket(descriptor.release()), channel, rest));
+    const connection = await connectWithKey(to, key, { client: "test/1", user });
+    const { descriptor, channel, rest } = connection;
+    return new TestClient(
+      new ServerStream({ descriptor, seal: channel, received: rest.slice(), isLost: null }),
+    );
   }
 
   send(bytes: string | Uint8Array): void {
-    this.#stream.write(bytes);
+    const sent = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes.slice();
+    this.#sent = this.#sent.then(() => this.#stream.write(sent)).catch(() => {});
   }
 
   /** The next line; null at the end of the connection, however it ended. */
@@ -69,7 +69,23 @@ export class TestClient {
     }
   }
 
+  async #read(): Promise<void> {
+    const decoder = new TextDecoder();
+    try {
+      for (;;) {
+        const chunk = await this.#stream.read();
+        if (chunk === null) break;
+        this.#text += decoder.decode(chunk, { stream: true });
+        this.#wake();
+      }
+    } catch {
+      // However it ends.
+    }
+    this.#isOver = true;
+    this.#wake();
+  }
+
   [Symbol.dispose](): void {
-    this.#stream.destroy();
+    this.#stream.close();
   }
 }
