@@ -47,13 +47,18 @@ export interface FailureOptions {
  * program and is reported as one.
  */
 export class Failure extends Error {
+  /** The name of the class. */
   override readonly name: string = "Failure";
+  /** The exit code of the process, one of the constants. */
   readonly exit: ExitCode;
+  /** The next step, without the word `hint:`; undefined where there is none. */
   readonly hint: string | undefined;
   /** The lines of the message. A newline within one of them is part of a name. */
   readonly lines: readonly string[];
 
   /**
+   * Makes a failure.
+   *
    * @param message One sentence without a full stop: what was wrong, and where. Several problems
    * have a line each.
    * @param options The exit code, the hint and the cause.

@@ -5,7 +5,7 @@
  */
 import { asStatus } from "../client/answers.ts";
 import { connectFailure } from "../client/connect_failure.ts";
-import { RpcServerError } from "../client/rpc_client.ts";
+import { RpcServerError } from "../client/rpc_error.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type ServerStatus } from "../service/console/protocol.ts";
 import { statusText } from "../shell/status_text.ts";

@@ -151,8 +151,12 @@ export function asCounts(value: unknown): Readonly<Record<string, number>> {
   );
 }
 
-/** The fields of a shape, in its order. Other fields of the value are left out. */
-function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
+/**
+ * The fields of a shape, in its order. Other fields of the value are left out.
+ *
+ * @throws {Failure} 65 where a field is missing or of another type.
+ */
+export function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
   if (typeof value !== "object" || value === null) throw unexpectedAnswer();
   const record = value as Record<string, unknown>;
   return Object.fromEntries(
@@ -168,7 +172,8 @@ function readRecord(value: unknown, shape: Shape): Record<string, unknown> {
   );
 }
 
-function readArray(value: unknown): unknown[] {
+/** @throws {Failure} 65 for any other value. */
+export function readArray(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   throw unexpectedAnswer();
 }

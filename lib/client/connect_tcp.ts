@@ -17,7 +17,7 @@ import {
 import { setUserTimeout, USER_TIMEOUT_MS } from "../libc/tcp_socket.ts";
 import { peerState } from "../net/peer_watch.ts";
 import { ClientHandshake } from "../protocol/client_handshake.ts";
-import type { Hello } from "../protocol/greetings.ts";
+import { encodeHello, type Hello } from "../protocol/greetings.ts";
 import { BackgroundReactor } from "../reactor/background_reactor.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { silent, unreachable } from "./access_failure.ts";
@@ -34,7 +34,7 @@ const READ_BYTES = 4096;
  *
  * @param key 32 bytes; not changed. It must stay as it is until the result is there.
  * @throws {Failure} 69 when there is no server, 77 when it refuses, 65 when it is not an ipcauth
- * server.
+ * server, 64 for a user that cannot be sent.
  * @throws The reason of the signal.
  */
 export async function connectWithKey(
@@ -44,6 +44,8 @@ export async function connectWithKey(
   { timeoutMs = ACCEPT_TIMEOUT_MS, signal }: ConnectLimit = {},
 ): Promise<KeyedServerConnection> {
   const where = hostPortText(to);
+  // A name that cannot be sent is refused before a server is looked for.
+  encodeHello(hello);
   const until = performance.now() + timeoutMs;
   const addresses = await withinTime(addressesOf(to), {
     timeoutMs,

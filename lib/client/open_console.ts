@@ -8,8 +8,13 @@ import type { Welcome } from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
 import type { ConnectLimit } from "./connect_unix.ts";
 import type { ServerConnection } from "./open.ts";
-import { RpcClient, RpcServerError } from "./rpc_client.ts";
+import { RpcClient } from "./rpc_client.ts";
+import { RpcServerError } from "./rpc_error.ts";
 import { ServerStream } from "./server_stream.ts";
+import { withinTime } from "./time_limit.ts";
+
+/** How long a server may take to let the session act as another user, in milliseconds. */
+const LOGIN_TIMEOUT_MS = 10_000;
 
 /** Who opens a console. */
 export interface ConsoleOptions extends ConnectLimit {
@@ -62,8 +67,14 @@ export async function openConsole(
       client.close();
     };
     // Over TCP the HELLO record has named the user already.
+    const login = (user: string) =>
+      withinTime(actAs(user, client, welcome), {
+        timeoutMs: timeoutMs ?? LOGIN_TIMEOUT_MS,
+        signal,
+        onTimeout: () => connectFailure(`${where} does not answer`, ExitCode.unavailable),
+      });
     const actsAlready = user === null || accepted !== null;
-    return { client, welcome: actsAlready ? welcome : await actAs(user, client, welcome), close };
+    return { client, welcome: actsAlready ? welcome : await login(user), close };
   } catch (error) {
     stream.close();
     throw signal?.aborted ? signal.reason : error;

@@ -12,44 +12,11 @@ import {
   type Welcome,
 } from "../service/console/protocol.ts";
 import { connectFailure } from "./connect_failure.ts";
+import { RpcServerError } from "./rpc_error.ts";
 import type { ServerStream } from "./server_stream.ts";
 import { StreamError } from "./stream_error.ts";
-import { escapeForTerminal } from "../text/escape.ts";
 
-/**
- * The error object that a server answered a call with. Its exit code is 77 when permission is
- * denied, 71 for an internal error of the server, 65 for its other errors.
- */
-export class RpcServerError extends Failure {
-  override readonly name = "RpcServerError";
-  /** A JSON-RPC error code, one of `RpcCode`. */
-  readonly code: number;
-
-  /**
-   * The message and the hint are text of the server, so both are escaped for a terminal here.
-   *
-   * @param hint The next step, where the server names one.
-   */
-  constructor(code: number, message: string, hint: string | undefined) {
-    super(escapeForTerminal(message), {
-      exit: exitOf(code),
-      hint: hint === undefined ? undefined : escapeForTerminal(hint),
-    });
-    this.code = code;
-  }
-}
-
-/** The exit code of a JSON-RPC error code. */
-function exitOf(code: number): ExitCode {
-  switch (code) {
-    case RpcCode.permissionDenied:
-      return ExitCode.refused;
-    case RpcCode.internalError:
-      return ExitCode.os;
-    default:
-      return ExitCode.data;
-  }
-}
+export { RpcServerError };
 
 /** How long a server may take to send its welcome. */
 const WELCOME_TIMEOUT_MS = 5_000;
@@ -84,6 +51,7 @@ export class RpcClient {
   readonly #lost = Promise.withResolvers<Failure | null>();
   /** Receives the notifications behind the welcome; without it, only a few are passed over. */
   onNotification: ((method: string, params: unknown) => void) | null = null;
+  readonly #closed = Promise.withResolvers<void>();
   #isWelcomed = false;
   /** Why later calls fail, once the session has ended. */
   #over: unknown = null;
@@ -142,6 +110,11 @@ export class RpcClient {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Resolves when the connection has ended, or was closed. Never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
   }
 
   /** Resolves when the connection ends without {@linkcode RpcClient.close}. Never rejects. */
@@ -204,6 +177,7 @@ export class RpcClient {
 
   #finish(reason: unknown): void {
     this.#over ??= reason;
+    this.#closed.resolve();
     this.#stream.close(reason);
     for (const call of this.#calls.values()) call.reject(reason);
     this.#calls.clear();
@@ -334,7 +308,8 @@ function parseMessage(line: string): Record<string, unknown> | null {
   }
 }
 
-function asWelcome(params: unknown): Welcome | null {
+/** The parameters of the notification `welcome`; null for anything else. */
+export function asWelcome(params: unknown): Welcome | null {
   if (!isRecord(params) || params.server !== "ipcauth") return null;
   const { version, user, admin, trusted, from, host, session } = params;
   const texts = [version, user, from, host].every((value) => typeof value === "string");

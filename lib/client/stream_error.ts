@@ -20,11 +20,16 @@ const SENTENCES: Readonly<Record<RecordError, string>> = {
  * before are authentic, and some are missing.
  */
 export class StreamError extends Failure {
+  /** The name of the class. */
   override readonly name = "StreamError";
   /** What has happened, without the words that the message begins with. */
   readonly why: string;
 
-  /** @param why A sentence without a full stop, or the error of a record. */
+  /**
+   * Makes the error.
+   *
+   * @param why A sentence without a full stop.
+   */
   constructor(why: string) {
     super(`The stream is incomplete: ${why}`, { exit: ExitCode.data });
     this.why = why;

@@ -174,6 +174,13 @@ function open<Name extends keyof typeof definitions>(
       cause = error;
     }
   }
+  if (cause instanceof Deno.errors.NotCapable) {
+    throw new Failure("The permission to call the C library is missing", {
+      exit: ExitCode.os,
+      hint: `deno run --allow-ffi=${paths.join(",")}`,
+      cause,
+    });
+  }
   throw new Failure(
     `Cannot load the GNU C library on ${Deno.build.arch}: it is at none of its known paths`,
     {

@@ -5,9 +5,10 @@
  */
 import { escapeForTerminal } from "../text/escape.ts";
 import { reportLine } from "../text/report.ts";
-import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
+import type { RpcClient } from "../client/rpc_client.ts";
+import { RpcServerError } from "../client/rpc_error.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import type { UserRecord, Welcome } from "../service/console/protocol.ts";
+import { RpcCode, type UserRecord, type Welcome } from "../service/console/protocol.ts";
 import {
   asAccess,
   asCounts,

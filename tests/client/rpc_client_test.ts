@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { RpcClient, RpcServerError } from "../../lib/client/rpc_client.ts";
+import { RpcClient } from "../../lib/client/rpc_client.ts";
+import { RpcServerError } from "../../lib/client/rpc_error.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { StreamError } from "../../lib/client/stream_error.ts";
 import { MAX_REQUEST_BYTES } from "../../lib/service/console/protocol.ts";

@@ -29,6 +29,7 @@ export const RpcCode = {
 export interface Welcome {
   /** Always `ipcauth`. */
   readonly server: string;
+  /** The server's version. */
   readonly version: string;
   /** The user the session acts as. */
   readonly user: string;
@@ -46,17 +47,25 @@ export interface Welcome {
 
 /** A user, as the `users` methods answer it. */
 export interface UserRecord {
+  /** The name that the configuration gives it. */
   readonly name: string;
+  /** The uid of its processes. */
   readonly uid: number;
+  /** Null where the file has none. */
   readonly gid: number | null;
+  /** Whether it has access. */
   readonly local_ipc_access: boolean;
+  /** Whether its sessions may call methods that write. */
   readonly admin: boolean;
 }
 
 /** A group, as `config.entries` answers it. */
 export interface GroupRecord {
+  /** The group's name. */
   readonly name: string;
+  /** Null where the file has none. */
   readonly gid: number | null;
+  /** Whether its members have access; `false` denies them. */
   readonly local_ipc_access: boolean;
 }
 
@@ -72,8 +81,11 @@ export interface UnconfirmedRecord {
 export interface DraftRecord {
   /** Stands for the configuration, as long as it means the same. */
   readonly base: string;
+  /** In the file's order. */
   readonly users: readonly UserRecord[];
+  /** In the file's order. */
   readonly groups: readonly GroupRecord[];
+  /** Null where no commit waits to be confirmed. */
   readonly unconfirmed: UnconfirmedRecord | null;
 }
 
@@ -83,23 +95,51 @@ export interface CommitRecord {
   readonly base: string;
   /** Whether it has changed anything; of a check, whether it would. */
   readonly changed: boolean;
+  /** Null where the commit stays. */
   readonly unconfirmed: UnconfirmedRecord | null;
+}
+
+/** What `config.show` answers: the configuration in force. */
+export interface ConfigRecord {
+  /** The file; null for the built-in configuration. */
+  readonly path: string | null;
+  /** Set where the file on disk is bad or gone, and an older configuration is in force. */
+  readonly problem: { readonly since: string; readonly message: string } | null;
+  /** Those of the file, each with `unix` and `mode` or with `tcp`; null where it has none. */
+  readonly listeners: readonly Readonly<Record<string, unknown>>[] | null;
+  /** How many users there are. */
+  readonly users: number;
+  /** In the file's order. */
+  readonly groups: readonly GroupRecord[];
+  /** By name; times are texts such as `5000ms`. */
+  readonly limits: Readonly<Record<string, unknown>>;
+  /** `level`, `format` and `file`. */
+  readonly log: Readonly<Record<string, unknown>>;
+  /** `refresh`, a time as in `limits`. */
+  readonly directory: Readonly<Record<string, unknown>>;
 }
 
 /** A session, as the `sessions` methods answer it. */
 export interface SessionRecord {
+  /** The session's number. */
   readonly id: number;
+  /** The user that it acts as. */
   readonly user: string;
+  /** The peer's uid; on TCP that of the key's user. */
   readonly uid: number;
   /** Null on TCP. */
   readonly pid: number | null;
+  /** The peer's IP address; `127.0.0.1` for a Unix socket. */
   readonly from: string;
+  /** `unix:PATH` or `tcp:HOST:PORT`. */
   readonly listener: string;
+  /** `console`, `metrics`, `forward` or `exec`. */
   readonly service: string;
   /** When it began: RFC 3339, UTC. */
   readonly since: string;
   /** Bytes from and to the peer so far; null where the program has the connection to itself. */
   readonly bytes_in: number | null;
+  /** As `bytes_in`. */
   readonly bytes_out: number | null;
 }
 
@@ -107,9 +147,11 @@ export interface SessionRecord {
 export interface ListenerRecord {
   /** `unix:PATH` or `tcp:HOST:PORT`. */
   readonly listener: string;
+  /** `console`, `metrics`, `forward` or `exec`. */
   readonly service: string;
   /** The backend or the program of its service; null for the services that have none. */
   readonly target: string | null;
+  /** Whether it accepts connections, denies all, or could not be opened. */
   readonly state: "listening" | "suspended" | "closed";
   /** Why it accepts no connections, where that is known. */
   readonly problem: string | null;
@@ -119,12 +161,15 @@ export interface ListenerRecord {
 
 /** What `status` answers. */
 export interface ServerStatus {
+  /** The server's version. */
   readonly version: string;
+  /** The host's name. */
   readonly host: string;
   /** The server's process. */
   readonly pid: number;
   /** Seconds since the start. */
   readonly uptime: number;
+  /** The file in force, and what is wrong with that on disk. */
   readonly config: {
     /** The file in force; null for the built-in configuration. */
     readonly path: string | null;
@@ -136,11 +181,13 @@ export interface ServerStatus {
     readonly problem: string | null;
     readonly hint: string | null;
   };
+  /** The listeners in force. */
   readonly listeners: readonly ListenerRecord[];
   /** Open sessions. */
   readonly sessions: number;
   /** Connections that were allowed, and denied, since the start. */
   readonly allowed: number;
+  /** As `allowed`. */
   readonly denied: number;
   /** The denied ones by reason. */
   readonly refusals: Readonly<Record<string, number>>;
@@ -148,8 +195,11 @@ export interface ServerStatus {
 
 /** What `access.check` answers. */
 export interface AccessRecord {
+  /** The uid that was asked for. */
   readonly uid: number;
+  /** Its name, or null where it has none. */
   readonly user: string | null;
+  /** The decision. */
   readonly allow: boolean;
   /** The rule that allows (`user`, `root`, …), or the reason of a denial (`user-denied`, …). */
   readonly rule: string;
@@ -167,10 +217,15 @@ export interface AccessRecord {
 
 /** What one listener decides. */
 export interface ListenerOutcome {
+  /** `unix:PATH` or `tcp:HOST:PORT`. */
   readonly listener: string;
+  /** The decision. */
   readonly allow: boolean;
+  /** The rule that allows, or the reason of a denial. */
   readonly rule: string;
+  /** The place of the entry that decided, or null. */
   readonly where: string | null;
+  /** The command that would change it, or null where none would. */
   readonly change: string | null;
 }
 
