@@ -139,6 +139,14 @@ export class FileWatch<Content> {
     return this.#read();
   }
 
+  /**
+   * Whether the stats alone say so when the content changes: no change is waited for, and a later
+   * one would have other time stamps.
+   */
+  get isTrusted(): boolean {
+    return this.#isTrusted && this.#change === null && this.#unread === "none";
+  }
+
   #read(): WatchResult<Content> {
     for (let attempt = 1;; attempt++) {
       const now = this.#now();

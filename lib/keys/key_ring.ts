@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { KeyDirectories } from "./key_directories.ts";
 import { WatchedKey } from "./watched_key.ts";
 import { listenerAddress } from "../net/address.ts";
 import type { LiveConfig } from "../config/live_config.ts";
@@ -32,6 +33,9 @@ export class KeyRing {
   #lastConfig: Config | null = null;
   readonly #ownUid: number;
   readonly #files = new Map<string, WatchedKey>();
+  readonly #directories = new KeyDirectories();
+  /** The files that each refresh looks at. */
+  #restless: readonly WatchedKey[] = [];
   #keys: readonly KeyConfig[] = [];
   #wait = 0;
   #elsewhere: (id: string) => KeyGrant | null = () => null;
@@ -72,7 +76,11 @@ export class KeyRing {
     const keys = this.#configured;
     let stale = keys !== this.#keys;
     this.#keys = keys;
-    if (stale) this.#forgetOthers(new Set(keys.map(({ file }) => file)));
+    if (stale) {
+      const paths = new Set(keys.map(({ file }) => file));
+      this.#forgetOthers(paths);
+      this.#directories.set([...paths]);
+    }
     const failures: Failure[] = [];
     this.#wait = 0;
     for (const { file: path } of keys) {
@@ -83,7 +91,46 @@ export class KeyRing {
       this.#wait = Math.max(this.#wait, file.wait);
       stale ||= file.key !== before;
     }
+    this.#restless = [...this.#files.values()].filter((file) => file.isRestless);
     return stale ? failures.concat(this.#index()) : failures;
+  }
+
+  /**
+   * The same for a client that claims the key of an id, at a cost that does not grow with the
+   * number of keys: that key's file is looked at, or another one where no file has the id, and the
+   * directories of all. All files are read where one of those has changed.
+   *
+   * A key that is no longer in its file is refused at once on every file system. A key that is put
+   * into a file in place, where the kernel does not say so, is found by the next {@linkcode
+   * refresh}.
+   */
+  refreshClaimed(id: string): readonly Failure[] {
+    this.#updateConfigured();
+    if (this.#configured !== this.#keys || this.#directories.hasChanged()) return this.refresh();
+    const claimed = this.#byId.get(id)?.file ?? this.#anyFile(id);
+    const isRestless = claimed !== undefined && this.#restless.includes(claimed);
+    this.#wait = 0;
+    const failures: Failure[] = [];
+    let isStale = false;
+    const look = (file: WatchedKey): void => {
+      const before = file.key;
+      const failure = file.refresh();
+      if (failure !== null) failures.push(failure);
+      this.#wait = Math.max(this.#wait, file.wait);
+      isStale ||= file.key !== before;
+    };
+    this.#restless.forEach(look);
+    if (claimed !== undefined && !isRestless) {
+      look(claimed);
+      if (claimed.isRestless) this.#restless = [...this.#restless, claimed];
+    }
+    return isStale ? failures.concat(this.#index()) : failures;
+  }
+
+  /** A file for an id that none has: an unknown id costs what a known one does. */
+  #anyFile(id: string): WatchedKey | undefined {
+    const { file } = this.#keys[parseInt(id.slice(0, 8), 16) % this.#keys.length] ?? {};
+    return file === undefined ? undefined : this.#files.get(file);
   }
 
   /**
@@ -98,6 +145,9 @@ export class KeyRing {
     const before = known.key;
     const failure = known.refresh();
     this.#wait = known.wait;
+    if (known.isRestless && !this.#restless.includes(known)) {
+      this.#restless = [...this.#restless, known];
+    }
     const failures = failure === null ? [] : [failure];
     return known.key === before ? failures : [...failures, ...this.#index()];
   }
@@ -126,7 +176,7 @@ export class KeyRing {
 
   /** Whether any key file cannot be read at the moment. */
   get hasUnreadable(): boolean {
-    return this.#files.values().some((file) => file.isUnreadable);
+    return this.#restless.some((file) => file.isUnreadable);
   }
 
   /** The user and the end of the key of an id, or null when the configuration names no such key. */
@@ -146,6 +196,7 @@ export class KeyRing {
   /** Overwrites and forgets all keys. */
   wipe(): void {
     for (const file of this.#files.values()) file.wipe();
+    this.#directories.close();
     this.#byId.clear();
   }
 

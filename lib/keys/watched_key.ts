@@ -74,6 +74,15 @@ export class WatchedKey {
   }
 
   /**
+   * Whether the file has to be looked at before each decision that could rest on it: it is being
+   * written, cannot be used or read, or was changed so shortly before that a later change may have
+   * the same time stamps.
+   */
+  get isRestless(): boolean {
+    return this.#key === null || this.#isUnreadable || this.#wait > 0 || !this.#watch.isTrusted;
+  }
+
+  /**
    * Reads the file where it may have changed. An unchanged file costs one `statx(2)`.
    *
    * @returns Why there is no key, once for each state of the file; else null.

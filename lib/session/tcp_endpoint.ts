@@ -87,11 +87,12 @@ export class TcpEndpoint implements ConnectionHandler {
     this.#service = service;
     this.#config = config;
     this.name = listenersName(config, listeners);
+    this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
     try {
-      this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
       const [failure] = this.#ring.refresh();
       if (failure !== undefined) throw failure;
     } catch (error) {
+      this.#ring.wipe();
       listeners.forEach(closeListeningSocket);
       throw error;
     }
@@ -144,6 +145,13 @@ export class TcpEndpoint implements ConnectionHandler {
   refreshKey(id: string): number {
     const wait = this.#context.refreshConfig();
     this.#report(this.#ring.refreshKey(id));
+    return Math.max(wait, this.#ring.wait);
+  }
+
+  /** The same for what can be decided about a client that claims the key of an id. */
+  #refreshClaimed(id: string): number {
+    const wait = this.#context.refreshConfig();
+    this.#report(this.#ring.refreshClaimed(id));
     return Math.max(wait, this.#ring.wait);
   }
 
@@ -216,7 +224,7 @@ export class TcpEndpoint implements ConnectionHandler {
   }
 
   #keyOf(id: string): KeyLookupResult {
-    const wait = this.refreshKeys();
+    const wait = this.#refreshClaimed(id);
     if (wait > 0) return { wait };
     return this.#isUnreadable(id) ? null : this.#ring.key(id);
   }
@@ -243,7 +251,7 @@ export class TcpEndpoint implements ConnectionHandler {
    * decided; else 0.
    */
   #authorize(connection: AuthenticatedConnection): number {
-    const wait = this.refreshKeys();
+    const wait = this.#refreshClaimed(connection.keyId);
     // A suspended endpoint, such as one that is closed, decides nothing by the files.
     if (wait > 0 && this.isAccepting) return wait;
     return this.#answer(connection);

@@ -1,0 +1,176 @@
+/** The keys of a listener, as a client that claims one of them finds them. */
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { LiveConfig } from "../../lib/config/live_config.ts";
+import { BUILT_IN } from "../../lib/config/load.ts";
+import type { Config, TcpListenerConfig } from "../../lib/config/types.ts";
+import { DescriptorReserve } from "../../lib/files/descriptor_reserve.ts";
+import { formatKey, generateKey } from "../../lib/keys/key_format.ts";
+import { keyId } from "../../lib/keys/key_id.ts";
+import { KeyRing } from "../../lib/keys/key_ring.ts";
+import { PathStat } from "../../lib/libc/path_stat.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+/** More than the files and directories that one client's claim is looked up with. */
+const MANY = 100;
+
+/** A ring whose keys are those of a directory. */
+class RingPlace extends TemporaryDirectory {
+  readonly ids: string[] = [];
+  ring!: KeyRing;
+  readonly #reserve = new DescriptorReserve();
+
+  /** Writes a new key. @returns Its id. */
+  writeKey(name: string): string {
+    const key = generateKey();
+    this.write(name, new TextDecoder().decode(formatKey(key)), 0o600);
+    return keyId(key);
+  }
+
+  /** Begins with key files that are at rest: no refresh has to look at all of them. */
+  async open(names: readonly string[]): Promise<void> {
+    const at = { line: 1, column: 1 };
+    const keys = names.map((name) => ({ file: this.at(name), user: null, notAfter: null, at }));
+    const listener: TcpListenerConfig = {
+      kind: "tcp",
+      host: "127.0.0.1",
+      port: 1,
+      keys,
+      allow: null,
+      service: { kind: "console" },
+      at,
+    };
+    const config: Config = { ...BUILT_IN, listeners: [listener] };
+    const live = { config, reserve: this.#reserve } as unknown as LiveConfig;
+    this.ring = new KeyRing(live, listener, Deno.uid()!);
+    assertEquals(this.ring.refresh(), []);
+    await this.settle();
+  }
+
+  /** Waits until an equal stat means an unchanged file, as the checks twice a second do. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      this.ring.refresh();
+    }
+  }
+
+  /** The key of an id as the next client gets it, after what it has to wait for. */
+  async claim(id: string): Promise<Uint8Array | null> {
+    this.ring.refreshClaimed(id);
+    while (this.ring.wait > 0) {
+      await new Promise((resolve) => setTimeout(resolve, this.ring.wait));
+      this.ring.refreshClaimed(id);
+    }
+    return this.ring.key(id);
+  }
+
+  override [Symbol.dispose](): void {
+    this.ring.wipe();
+    this.#reserve.close?.();
+    super[Symbol.dispose]();
+  }
+}
+
+const names = (count: number) => Array.from({ length: count }, (_, index) => `${index}.key`);
+
+async function manyKeys(): Promise<RingPlace & { readonly first: string }> {
+  const place = new RingPlace();
+  const ids = names(MANY).map((name) => place.writeKey(name));
+  await place.open(names(MANY));
+  return Object.assign(place, { first: ids[0]! });
+}
+
+Deno.test("a claim looks at a few files, however many keys there are, also of an unknown id", async () => {
+  using place = await manyKeys();
+  let stats = 0;
+  const { update } = PathStat.prototype;
+  PathStat.prototype.update = function () {
+    stats++;
+    return update.call(this);
+  };
+  try {
+    const cost = (id: string) => {
+      stats = 0;
+      place.ring.refreshClaimed(id);
+      return stats;
+    };
+    assertNotEquals(place.ring.key(place.first), null);
+    const known = cost(place.first);
+    assertEquals(known, 2);
+    assertEquals(cost("0123456789abcdef"), known);
+  } finally {
+    PathStat.prototype.update = update;
+  }
+});
+
+for (
+  const [what, replace] of [
+    ["a file renamed over it", (place: RingPlace) => {
+      const id = place.writeKey("new");
+      Deno.renameSync(place.at("new"), place.at("7.key"));
+      return id;
+    }],
+    ["a file written in place", (place: RingPlace) => place.writeKey("7.key")],
+    ["a link to another file", (place: RingPlace) => {
+      const id = place.writeKey("other");
+      Deno.removeSync(place.at("7.key"));
+      Deno.symlinkSync(place.at("other"), place.at("7.key"));
+      return id;
+    }],
+  ] as const
+) {
+  Deno.test(`a key counts at the next claim after it was replaced by ${what}`, async () => {
+    using place = await manyKeys();
+    const old = keyId(Uint8Array.fromBase64(
+      Deno.readTextFileSync(place.at("7.key")).trim(),
+      { alphabet: "base64url" },
+    ));
+    assertNotEquals(await place.claim(old), null);
+    const id = replace(place);
+    assertNotEquals(await place.claim(id), null);
+    assertEquals(await place.claim(old), null);
+  });
+}
+
+Deno.test("a key whose file is replaced is refused at the next claim of it", async () => {
+  using place = await manyKeys();
+  const next = place.writeKey("0.key");
+  assertEquals(await place.claim(place.first), null);
+  assertNotEquals(await place.claim(next), null);
+  Deno.removeSync(place.at("0.key"));
+  assertEquals(await place.claim(next), null);
+});
+
+Deno.test("a claim finds a key behind links whose directory was exchanged", async () => {
+  using place = new RingPlace();
+  for (const version of ["one", "two"]) Deno.mkdirSync(place.at(version));
+  const [old, next] = ["one/a.key", "two/a.key"].map((name) => place.writeKey(name));
+  Deno.symlinkSync("one", place.at("data"));
+  Deno.mkdirSync(place.at("keys"));
+  Deno.symlinkSync("../data/a.key", place.at("keys/a.key"));
+  await place.open(["keys/a.key"]);
+  assertNotEquals(await place.claim(old!), null);
+  Deno.symlinkSync("two", place.at("data.new"));
+  Deno.renameSync(place.at("data.new"), place.at("data"));
+  assertNotEquals(await place.claim(next!), null);
+  assertEquals(await place.claim(old!), null);
+  // The link leads there now, so a file of that directory counts, too.
+  await place.settle();
+  const last = place.writeKey("two/b");
+  Deno.renameSync(place.at("two/b"), place.at("two/a.key"));
+  assertNotEquals(await place.claim(last), null);
+});
+
+Deno.test("a ring that is wiped leaves no descriptor open", async () => {
+  // Deno reads no directory of /proc without --allow-all.
+  const count = () =>
+    new Deno.Command("ls", { args: [`/proc/${Deno.pid}/fd`] }).outputSync().stdout.length;
+  count();
+  const before = count();
+  {
+    using place = await manyKeys();
+    assert(count() > before);
+    assertNotEquals(place.ring.key(place.first), null);
+  }
+  assertEquals(count(), before);
+});
