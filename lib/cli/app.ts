@@ -53,19 +53,19 @@ export interface AppOptions {
  * @returns The exit code. Nothing is thrown.
  */
 export async function run({ argv, self, parse, modules }: AppOptions): Promise<ExitCode> {
-  let color = false;
+  let color: ColorChoice = { out: false, err: false };
   try {
     const invocation = parse(argv);
     // The arguments of a program that `run-as` becomes may hold any byte, and are handed on so.
     if (invocation.command.kind !== "run-as" && argv.some((one) => one.includes("\ufffd"))) {
       (await import("./utf8_arguments.ts")).requireUtf8(argv);
     }
-    color = mayColor(invocation.globalFlags.color);
+    color = colorsOf(invocation.globalFlags.color);
     return await execute(invocation, color, self, modules);
   } catch (error) {
     // The reader of standard output has closed it, as in `… | head -1`. That is not an error.
     if (error instanceof Deno.errors.BrokenPipe) return SIGPIPE_STATUS;
-    const { text, exit } = report(withNames(error), color);
+    const { text, exit } = report(withNames(error), color.err);
     try {
       writeAll(Deno.stderr, text);
     } catch {
@@ -78,7 +78,7 @@ export async function run({ argv, self, parse, modules }: AppOptions): Promise<E
 /** Loads the modules of a command, drops the permissions it does not need, and runs it. */
 async function execute(
   { command, globalFlags }: Invocation,
-  color: boolean,
+  color: ColorChoice,
   self: string,
   modules: CommandModules,
 ): Promise<ExitCode> {
@@ -89,10 +89,10 @@ async function execute(
   const context = (uid: number): Context => ({
     environment: { uid, variables },
     config: globalFlags.config,
-    color,
+    color: color.err,
     // Texts hold names of the command line and of files.
-    out: (text) => writeAll(Deno.stdout, color ? escapePainted(text) : escapeLines(text)),
-    view: () => ({ columns: terminalColumns(), color }),
+    out: (text) => writeAll(Deno.stdout, color.out ? escapePainted(text) : escapeLines(text)),
+    view: () => ({ columns: terminalColumns(), color: color.out }),
     err: (text) => writeAll(Deno.stderr, escapeLines(text)),
   });
   switch (command.kind) {
@@ -103,7 +103,7 @@ async function execute(
     case "help": {
       const { usageText } = await modules.usage();
       dropPermissions("help");
-      writeAll(Deno.stdout, usageText(command.topic));
+      writeAll(Deno.stdout, usageText(command.topic, color.out));
       return ExitCode.ok;
     }
     case "completions": {
@@ -185,6 +185,7 @@ async function execute(
         logLevel: globalFlags.logLevel,
         logFormat: globalFlags.logFormat,
         logIsTerminal: Deno.stderr.isTerminal(),
+        logColor: color.err,
         logSinks: { stderr: Deno.stderr, stdout: Deno.stdout },
         version: VERSION,
         signals,
@@ -286,10 +287,17 @@ function variable(name: string, own: string = name): string | undefined {
   }
 }
 
-/** Whether text may be coloured; `auto` means on a terminal without `NO_COLOR` (no-color.org). */
-function mayColor(choice: "auto" | "always" | "never"): boolean {
-  if (choice !== "auto") return choice === "always";
-  return !hasNoColor() && Deno.stderr.isTerminal() && Deno.stdout.isTerminal();
+/** Whether text on standard output, and on standard error, may be coloured. */
+interface ColorChoice {
+  readonly out: boolean;
+  readonly err: boolean;
+}
+
+/** The one rule; `auto` means on a terminal without `NO_COLOR` (no-color.org). */
+function colorsOf(choice: "auto" | "always" | "never"): ColorChoice {
+  if (choice !== "auto") return { out: choice === "always", err: choice === "always" };
+  if (hasNoColor()) return { out: false, err: false };
+  return { out: Deno.stdout.isTerminal(), err: Deno.stderr.isTerminal() };
 }
 
 /** The width of the terminal that standard output is; null where it is none, or has no size. */

@@ -9,6 +9,7 @@ import { badConfig } from "../config/schema.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+import { paint } from "../text/paint.ts";
 import type { ConfigAction } from "./config_action.ts";
 import { asProblem, checkConfigText } from "./config_check.ts";
 import type { Context } from "./context.ts";
@@ -38,7 +39,9 @@ function check(context: Context): ExitCode {
   context.out(
     file === null
       ? "there is no configuration: the server's own user and root get in, and no other user\n"
-      : `${escapeForTerminal(file.path)}: no problem found\n`,
+      : `${escapeForTerminal(file.path)}: ${
+        paint("no problem found", "green", context.view().color)
+      }\n`,
   );
   return ExitCode.ok;
 }
@@ -72,12 +75,19 @@ function checkAsJson(context: Context): ExitCode {
 function show(json: boolean, context: Context): ExitCode {
   const found = new UsersConfig(context).parse();
   context.out(
-    json
-      ? jsonLine({ path: found.path, ...configValues(found) })
-      : `# ${found.path ?? "there is no configuration file"}; with every default\n` +
-        `${listenerNote(found, context)}${configText(found)}`,
+    json ? jsonLine({ path: found.path, ...configValues(found) }) : commentsPainted(
+      `# ${found.path ?? "there is no configuration file"}; with every default\n` +
+        listenerNote(found, context),
+      context,
+    ) + configText(found),
   );
   return ExitCode.ok;
+}
+
+/** Comments in their colour. */
+function commentsPainted(lines: string, context: Context): string {
+  const { color } = context.view();
+  return lines.replaceAll(/^.+$/gm, (line) => paint(escapeForTerminal(line), "cyan", color));
 }
 
 /** What is served where the file names no listener. */

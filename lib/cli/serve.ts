@@ -116,6 +116,7 @@ async function prepare(
         logLevel: context.logLevel,
         logFormat: context.logFormat,
         logIsTerminal: context.logIsTerminal,
+        logColor: context.logColor,
       },
       environment: absolute,
       inherited,

@@ -35,7 +35,9 @@ export async function status(command: StatusCommand, context: ConnectContext): P
     context.out(jsonLine({ alive: false, problem: message, hint: hint ?? null }));
     return exit;
   }
-  context.out(command.json ? jsonLine({ alive: true, ...found }) : statusText(found));
+  context.out(
+    command.json ? jsonLine({ alive: true, ...found }) : statusText(found, context.view()),
+  );
   return found.config.good ? ExitCode.ok : ExitCode.config;
 }
 

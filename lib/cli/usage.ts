@@ -4,6 +4,8 @@
  * @module
  */
 
+import { paint } from "../text/paint.ts";
+
 const OVERVIEW = `ipcauth: an authenticated front door for inter-process communication
 
 Usage:
@@ -23,7 +25,7 @@ Global flags:
   --config FILE                    the configuration
   --log-level debug|info|warn|error
   --log-format text|json           default: text on a terminal, JSON elsewhere
-  --color auto|always|never        NO_COLOR is respected
+  --color auto|always|never        auto: on a terminal, unless NO_COLOR is set
   -h, --help   --version
 
 Exit codes:
@@ -280,7 +282,12 @@ Examples:
  * The help text.
  *
  * @param topic A command, or null for the overview, which any other text gets, too.
+ * @param color Whether its headings are coloured.
  */
-export function usageText(topic: string | null): string {
-  return topic === null ? OVERVIEW : TOPICS[topic] ?? OVERVIEW;
+export function usageText(topic: string | null, color = false): string {
+  const text = topic === null ? OVERVIEW : TOPICS[topic] ?? OVERVIEW;
+  return color ? text.replaceAll(HEADING, (heading) => paint(heading, "cyan", true)) : text;
 }
+
+/** The headings of a text. */
+const HEADING = /^(Usage|Global flags|Exit codes|Examples)(?=:)/gm;

@@ -22,7 +22,9 @@ export function formatJson(event: AuditEvent, time: string): string {
   if (event.session !== undefined) line += `,"session":${event.session}`;
   if (peer != null) {
     line += `,"peer":{"pid":${peer.pid},"uid":${peer.uid},"gid":${peer.gid}`;
-    line += peer.exe === null ? "}" : `,"exe":${quotedAgain(peer.exe)}}`;
+    if (peer.exe !== null) line += `,"exe":${quotedAgain(peer.exe)}`;
+    if (peer.program != null) line += `,"program":${quotedAgain(peer.program)}`;
+    line += "}";
   }
   if (event.remote !== undefined) line += `,"remote":${quoted(event.remote)}`;
   if (event.key !== undefined) line += `,"key":${quoted(event.key)}`;
@@ -73,6 +75,7 @@ export function formatText(event: AuditEvent, time: string): string {
     listener: event.listener,
     session: event.session,
     ...peer == null ? {} : { pid: peer.pid, uid: peer.uid, gid: peer.gid, exe: peer.exe },
+    program: peer?.program,
     remote: event.remote,
     key: event.key,
     user: event.user,

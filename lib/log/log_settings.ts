@@ -13,6 +13,8 @@ export interface LogSettings {
   readonly logFormat: "text" | "json" | null;
   /** Whether standard error is a terminal. */
   readonly logIsTerminal: boolean;
+  /** Whether text on standard error may be coloured. */
+  readonly logColor: boolean;
 }
 
 /** A stream that the log may go to instead of a file. */
@@ -39,6 +41,13 @@ export function logPath({ file }: LogConfig): string | null {
 /** The stream that the log goes to, where it goes to none of its own. */
 export function logStream({ file }: LogConfig): LogStreamName {
   return file === null ? "stderr" : STREAM_PATHS.get(file) ?? "stderr";
+}
+
+/** Whether the log is text on standard error, for a person who reads it there. */
+export function isForPerson(config: LogConfig, settings: LogSettings): boolean {
+  const { logIsTerminal, logColor } = settings;
+  return logPath(config) === null && logStream(config) === "stderr" &&
+    (logIsTerminal || logColor) && auditFormat(config, settings).format === "text";
 }
 
 /** The level and the format. */

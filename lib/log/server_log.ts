@@ -10,12 +10,15 @@ import { escapeForTerminal } from "../text/escape.ts";
 import { AuditLog } from "./audit_log.ts";
 import { type AuditFormat, LineFormatter } from "./line_formatter.ts";
 import { countMarks } from "./line_mark.ts";
+import { fieldsOfLine } from "./line_fields.ts";
 import { RecentLog } from "./recent_log.ts";
+import { terminalLine } from "./terminal_line.ts";
 import { LogFile } from "./log_file.ts";
 import { requireAppendable } from "./log_owner.ts";
 import { type LogSink, LogStream } from "./log_stream.ts";
 import {
   auditFormat,
+  isForPerson,
   logPath,
   type LogSettings,
   logStream,
@@ -132,7 +135,7 @@ export class ServerLog {
   #write(lines: Uint8Array<ArrayBuffer>, marks: string): void {
     this.recent.add(lines, countMarks(marks));
     if (this.#file === null) {
-      this.#streams[this.#stream()].write(lines, marks);
+      this.#streams[this.#stream()].write(this.#forReader(lines), marks);
       return;
     }
     try {
@@ -144,11 +147,27 @@ export class ServerLog {
     }
   }
 
+  /** Lines as they are written to a stream: with local time and colour where a person reads. */
+  #forReader(lines: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    if (!isForPerson(this.#liveConfig.config.log, this.#options)) return lines;
+    return new TextEncoder().encode(this.#terminalText(new TextDecoder().decode(lines)));
+  }
+
+  #terminalText(text: string): string {
+    return text.split("\n").slice(0, -1).map((line) => {
+      const fields = fieldsOfLine(line);
+      return `${fields === null ? line : terminalLine(fields, this.#options.logColor)}\n`;
+    }).join("");
+  }
+
   /** A line about the log, in the log's own format. */
   #line(message: string): string {
     const formatter = new LineFormatter(this.audit.format);
     // Errors are logged at every level.
-    return formatter.lineOf({ event: "error", time: Date.now(), message })!;
+    const line = formatter.lineOf({ event: "error", time: Date.now(), message })!;
+    const isForTerminal = this.#file === null &&
+      isForPerson(this.#liveConfig.config.log, this.#options);
+    return isForTerminal ? this.#terminalText(line) : line;
   }
 
   #attempt(action: () => void): void {

@@ -28,6 +28,11 @@ export interface EventPeer {
   readonly gid: number;
   /** The path of its program, or null where the kernel does not say. */
   readonly exe: string | null;
+  /**
+   * Where that is a runtime of programs, the one that the process says it runs; left out where it
+   * says none.
+   */
+  readonly program?: string | null;
 }
 
 /** The client of an event, as far as it is known, and the listener it connected to. */

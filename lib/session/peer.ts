@@ -4,9 +4,11 @@
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
-import { executableOf } from "../libc/pidfd.ts";
+import { commandLineOf, executableOf } from "../libc/pidfd.ts";
+import type { EventPeer } from "../log/session_event.ts";
 import { peerCredentials, peerGroups, peerProcess, ucred } from "../libc/peer_credentials.ts";
 import type { PeerCredentials, UnixPeer } from "../policy/types.ts";
+import { isRuntime, runtimeProgram } from "./runtime_program.ts";
 
 /**
  * Reads the credentials that the kernel recorded at `connect()` (`unix(7)`, `SO_PEERCRED` and
@@ -33,6 +35,19 @@ const CACHE_MS = 10;
 /** How many programs are cached. */
 const MAX_CACHED = 256;
 
+/** The program of a peer. */
+export type ExecutableFacts = Pick<EventPeer, "exe" | "program">;
+
+/** What is said where the kernel does not say. */
+export const UNKNOWN: ExecutableFacts = { exe: null };
+
+function lookUp(process: Descriptor, pid: number): ExecutableFacts {
+  const exe = executableOf(process, pid);
+  if (exe === null || !isRuntime(exe)) return { exe };
+  const line = commandLineOf(process, pid);
+  return { exe, program: line === null ? null : runtimeProgram(line) };
+}
+
 /**
  * Looks up the programs of peers, for the log only: by then the process may have executed another
  * program. The pidfd makes sure that it is the same *process* (`SO_PEERPIDFD`, Linux 6.5).
@@ -40,18 +55,18 @@ const MAX_CACHED = 256;
 export class ExecutableLookup {
   readonly #cache = new Map<
     number,
-    { readonly uid: number; readonly until: number; readonly path: string | null }
+    { readonly uid: number; readonly until: number; readonly found: ExecutableFacts }
   >();
 
-  /** @returns The path of the program, or null where the kernel does not say. */
-  of(connection: Descriptor, { pid, uid }: PeerCredentials): string | null {
+  /** Looks up the program of a peer. One that runs programs of others costs four calls more. */
+  of(connection: Descriptor, { pid, uid }: PeerCredentials): ExecutableFacts {
     const now = performance.now();
     const cached = this.#cache.get(pid);
-    if (cached !== undefined && cached.uid === uid && now < cached.until) return cached.path;
+    if (cached !== undefined && cached.uid === uid && now < cached.until) return cached.found;
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
     using process = peerProcess(connection);
-    const path = process === null ? null : executableOf(process, pid);
-    this.#cache.set(pid, { uid, until: now + CACHE_MS, path });
-    return path;
+    const found = process === null ? UNKNOWN : lookUp(process, pid);
+    this.#cache.set(pid, { uid, until: now + CACHE_MS, found });
+    return found;
   }
 }

@@ -11,6 +11,7 @@ import type { AuditEvent } from "../log/audit_event.ts";
 import type { CloseReason, EventSubject } from "../log/session_event.ts";
 import type { RelayOutcome, TerminationReason } from "../net/relay_outcome.ts";
 import type { AllowRule, Identity, PeerCredentials } from "../policy/types.ts";
+import { type ExecutableFacts, UNKNOWN } from "./peer.ts";
 
 /** How the client's identity was established. */
 export type PeerOrigin =
@@ -97,7 +98,7 @@ export class Session {
   readonly id: number;
   readonly facts: SessionFacts;
   /** The program that the peer ran when it connected, where known. For the log only. */
-  executable: string | null = null;
+  executable: ExecutableFacts = UNKNOWN;
   /** The user that its trusted client has become; null where it is still {@linkcode facts}'. */
   actsAs: string | null = null;
   /** How the session's program ended, where it had one. */
@@ -203,7 +204,7 @@ export class Session {
     const user = this.actsAs ?? this.facts.user;
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
-      const peer = { pid, uid, gid, exe: this.executable };
+      const peer = { pid, uid, gid, ...this.executable };
       return { listener, session: this.id, peer, remote: undefined, key: undefined, user };
     }
     const remote = hostPortText(origin.remote);

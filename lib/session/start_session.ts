@@ -7,6 +7,7 @@ import type { AllowDecision } from "../policy/types.ts";
 import type { DataPlaneContext } from "./data_plane_context.ts";
 import type { ClientConnection, Service } from "./service.ts";
 import type { Session, SessionFacts, SessionHandle } from "./session.ts";
+import { type ExecutableFacts, UNKNOWN } from "./peer.ts";
 
 /** An authorized connection. */
 export interface SessionStart extends Pick<SessionFacts, "listener" | "config" | "origin"> {
@@ -57,7 +58,7 @@ function executableOf(
   { executables }: DataPlaneContext,
   { facts: { origin } }: Session,
   { descriptor }: ClientConnection,
-): string | null {
-  if (origin.kind !== "unix" || !descriptor.isOpen) return null;
+): ExecutableFacts {
+  if (origin.kind !== "unix" || !descriptor.isOpen) return UNKNOWN;
   return executables.of(descriptor, origin.credentials);
 }

@@ -15,7 +15,7 @@ import {
   RESOURCES_EXHAUSTED,
   UNREADABLE,
 } from "./data_plane_context.ts";
-import { readPeer } from "./peer.ts";
+import { readPeer, UNKNOWN } from "./peer.ts";
 import { plaintextConnection, type Service } from "./service.ts";
 import { startSession } from "./start_session.ts";
 
@@ -229,11 +229,12 @@ export class UnixEndpoint implements ConnectionHandler {
 
   /** @param connection For the peer's program; null where the connection is closed already. */
   #logDeny(connection: Descriptor | null, { credentials }: UnixPeer, decision: DenyDecision): void {
-    const exe = connection && credentials &&
-      this.#context.executables.of(connection, credentials);
+    const program = connection && credentials
+      ? this.#context.executables.of(connection, credentials)
+      : UNKNOWN;
     this.#context.events.logDeny({
       listener: this.name,
-      peer: credentials && { ...credentials, exe },
+      peer: credentials && { ...credentials, ...program },
       user: this.#configuredName(credentials),
       reason: decision.reason,
       message: decision.detail,

@@ -6,36 +6,46 @@
 import type { ListenerRecord, ServerStatus } from "../service/console/protocol.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { durationOf, localTime } from "../text/local_time.ts";
+import { paint } from "../text/paint.ts";
+import { PLAIN, type View } from "../text/view.ts";
 
 /** How wide the names at the beginning of the lines are, in columns. */
 const NAME_WIDTH = 15;
 
 /** The answer of `status`, a fact a line. */
-export function statusText(status: ServerStatus): string {
+export function statusText(status: ServerStatus, { color }: View = PLAIN): string {
   const { version, host, pid, uptime, config, listeners, sessions, allowed, denied } = status;
+  const server = escapeForTerminal(`ipcauth ${version} on ${host}`);
+  const alive = paint("alive", "green", color);
   return [
-    `ipcauth ${version} on ${host} is alive: pid ${pid}, up ${durationOf(uptime)}`,
-    ...paragraph("configuration", configLines(config)),
-    ...paragraph("listeners", listenerLines(listeners)),
+    `${server} is ${alive}: pid ${pid}, up ${durationOf(uptime)}`,
+    ...paragraph("configuration", configLines(config, color)),
+    ...paragraph("listeners", listenerLines(listeners, color)),
     ...paragraph("sessions", [`${sessions} open, ${allowed} allowed since the start`]),
-    ...paragraph("refusals", [refusalText(denied, status.refusals)]),
-  ].map((line) => `${escapeForTerminal(line)}\n`).join("");
+    ...paragraph("refusals", [escapeForTerminal(refusalText(denied, status.refusals))]),
+  ].map((line) => `${line}\n`).join("");
 }
 
-function configLines({ path, good, since, problem, hint }: ServerStatus["config"]): string[] {
-  const name = path ?? "built in";
+function configLines(config: ServerStatus["config"], color: boolean): string[] {
+  const { path, good, since, problem, hint } = config;
+  const name = escapeForTerminal(path ?? "built in");
   const time = localTime(Date.parse(since));
-  if (good) return [`${name}, good since ${time}`];
+  if (good) return [`${name}, ${paint("good", "green", color)} since ${time}`];
   return [
-    `${name}, bad on disk since ${time}: an older one is in force`,
-    ...(problem ?? "").split("\n").filter((line) => line !== ""),
-    ...hint === null ? [] : [`hint: ${hint}`],
+    `${name}, ${paint("bad", "red", color)} on disk since ${time}: an older one is in force`,
+    ...(problem ?? "").split("\n").filter((line) => line !== "").map(escapeForTerminal),
+    ...hint === null ? [] : [`${paint("hint", "cyan", color)}: ${escapeForTerminal(hint)}`],
   ];
 }
 
-function listenerLines(listeners: readonly ListenerRecord[]): string[] {
+function listenerLines(listeners: readonly ListenerRecord[], color: boolean): string[] {
   if (listeners.length === 0) return ["none"];
-  return listeners.map((one) => `${one.listener}, ${serviceText(one)}: ${stateText(one)}`);
+  return listeners.map((one) => {
+    const { state } = one;
+    const text = escapeForTerminal(stateText(one));
+    const shown = state === "listening" ? text : paint(text, "red", color);
+    return `${escapeForTerminal(`${one.listener}, ${serviceText(one)}`)}: ${shown}`;
+  });
 }
 
 /** A service and what it hands connections to. */

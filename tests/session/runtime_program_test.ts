@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import { isRuntime, runtimeProgram } from "../../lib/session/runtime_program.ts";
+
+Deno.test("isRuntime() knows interpreters, shells and the dynamic loader, and no other", () => {
+  for (
+    const path of [
+      ...["/usr/bin/deno", "/usr/bin/python3.11", "/usr/local/bin/node", "/usr/bin/dash"],
+      ...["/lib64/ld-linux-x86-64.so.2", "/usr/bin/perl", "/usr/bin/python3.11 (deleted)"],
+    ]
+  ) assertEquals(isRuntime(path), true, path);
+  for (const path of ["/usr/bin/ipcauth", "/usr/bin/psql", "/usr/bin/denoise", "/opt/sh/x", ""]) {
+    assertEquals(isRuntime(path), false, path);
+  }
+});
+
+Deno.test("runtimeProgram() is the program that a command line names", () => {
+  const of = (...words: string[]) => runtimeProgram(words.map((word) => `${word}\0`).join(""));
+  const cases: [string[], string | null][] = [
+    [["deno", "run", "--quiet", "--allow-read", "/usr/bin/ipcauth", "connect"], "ipcauth"],
+    [["python3", "-u", "/home/bob/client.py", "--fast"], "client.py"],
+    [["python3", "-m", "http.server", "80"], "http.server"],
+    [["python3", "-c", "import socket"], null],
+    [["/bin/sh", "-e", "x"], null],
+    [["/bin/sh", "/usr/bin/report"], "report"],
+    [["/lib64/ld-linux-x86-64.so.2", "/opt/x/deno", "run", "--", "main.ts"], "main.ts"],
+    [["deno", "run", "data:text/javascript,1"], null],
+    [["node"], null],
+    [[], null],
+  ];
+  for (const [words, expected] of cases) assertEquals(of(...words), expected, words.join(" "));
+  // The process may have written anything.
+  assertEquals(runtimeProgram("deno\0run\0" + "x".repeat(5_000)), "x".repeat(64));
+  assertEquals(runtimeProgram("\0\0\0"), null);
+  assertEquals(runtimeProgram("python3\0/a/\x1b[2J\nb"), "\x1b[2J\nb");
+});
