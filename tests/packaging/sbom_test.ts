@@ -9,14 +9,31 @@ import {
   denortRuntime,
   dependencies,
   packagedRuntime,
+  TEST_DEPENDENCIES,
 } from "../../tools/packaging/sbom.ts";
 
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 const PACKAGE = runtimePackage(HOST_MACHINE);
 
+/** The modules that are in a build: those of the program, and those that `exports` names. */
+function* shippedModules(directory: URL): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(directory)) {
+    const path = new URL(isDirectory ? `${name}/` : name, directory);
+    if (isDirectory) yield* shippedModules(path);
+    else if (name.endsWith(".ts")) yield Deno.readTextFileSync(path);
+  }
+}
+
+Deno.test("no module of the program imports what is for the tests alone", () => {
+  for (const text of shippedModules(new URL("../../lib/", import.meta.url))) {
+    for (const name of TEST_DEPENDENCIES) assert(!text.includes(`from "${name}"`));
+  }
+});
+
 Deno.test("the bill of materials has every imported dependency, with hash and license", () => {
   const imported = Object.values(manifest.imports)
     .map((specifier) => /^npm:([^/]+?)@([^/]+)/.exec(specifier)!)
+    .filter(([, name]) => !TEST_DEPENDENCIES.includes(name!))
     .map(([, name, version]) => `${name}@${version}`);
   const listed = dependencies().map(({ name, version }) => `${name}@${version}`);
   assertEquals([...new Set(imported)].sort(), listed);

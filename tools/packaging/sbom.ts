@@ -49,6 +49,9 @@ const ANCESTORS: Readonly<Record<string, { readonly name: string; readonly url: 
   },
 };
 
+/** What the tests alone import, and what that depends on: in no build. */
+export const TEST_DEPENDENCIES: readonly string[] = ["fast-check", "pure-rand"];
+
 /** A part of a build. */
 export interface Component {
   readonly type: "library" | "platform";
@@ -86,18 +89,19 @@ export interface BuildDescription {
   readonly runtime: Runtime | null;
 }
 
-/** The dependencies in the lock file, in the order of their names. */
+/** The dependencies in the lock file that are in builds, in the order of their names. */
 export function dependencies(): Component[] {
   const lock = JSON.parse(Deno.readTextFileSync(new URL("../../deno.lock", import.meta.url)));
   const locked: Readonly<Record<string, { readonly integrity: string }>> = lock.npm;
-  return Object.entries(locked).map(([id, { integrity }]): Component => {
+  return Object.entries(locked).flatMap(([id, { integrity }]): Component[] => {
     const at = id.lastIndexOf("@");
     const [name, version] = [id.slice(0, at), id.slice(at + 1)];
+    if (TEST_DEPENDENCIES.includes(name)) return [];
     const [algorithm, hash] = integrity.split("-") as [string, string];
     if (algorithm !== "sha512") throw new Error(`${id} is locked with ${algorithm}`);
-    return component("library", name, version, {
+    return [component("library", name, version, {
       hashes: [{ alg: "SHA-512", content: Uint8Array.fromBase64(hash).toHex() }],
-    });
+    })];
   }).sort((one, other) => one.name < other.name ? -1 : 1);
 }
 
