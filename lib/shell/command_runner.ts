@@ -30,6 +30,7 @@ import { helpRows, renderHelp, renderPrompt, renderRunningConfig, renderTree } f
 import { accessText } from "./access_text.ts";
 import { listenersData, runningConfigText, sessionsData } from "./views.ts";
 import { CommitError } from "./commit_error.ts";
+import { paintDifference } from "./difference.ts";
 import type { ConfigMode } from "./config_mode.ts";
 import { Question, QUESTION_GRAMMAR } from "./question.ts";
 import { usersData } from "./users_table.ts";
@@ -124,7 +125,8 @@ export class CommandRunner {
         return { out: "", ...succeeded, ends: false, mayPage: false };
       }
       if (error instanceof CommitError) {
-        return { ...failed(error, ExitCode.data, error.hint), out: error.difference };
+        const out = paintDifference(error.difference, view);
+        return { ...failed(error, ExitCode.data, error.hint), out };
       }
       if (error instanceof ParseError) return failed(error, ExitCode.usage, error.hint);
       if (error instanceof RpcServerError) {
@@ -229,7 +231,10 @@ export class CommandRunner {
     try {
       return await change({ keep_access: true });
     } catch (error) {
-      if (!(error instanceof RpcServerError) || error.code !== RpcCode.lockout) throw error;
+      if (!(error instanceof RpcServerError)) throw error;
+      // A server of an older version does not have the parameter, and asks nothing.
+      if (error.code === RpcCode.invalidParams) return await change({});
+      if (error.code !== RpcCode.lockout) throw error;
       throw new Question(error.message, "ipcauth connect --yes", () => change({}));
     }
   }

@@ -13,6 +13,7 @@ import { CommitError } from "./commit_error.ts";
 import { CONFIG_GRAMMARS } from "./config_grammar.ts";
 import { ConfigDraft, type DraftStart, entryLine, type EntryName } from "./config_draft.ts";
 import type { CompletionData } from "./completion.ts";
+import { paintDifference } from "./difference.ts";
 import type { ConsoleCommand, Grammar } from "./grammar.ts";
 import { ParseError } from "./parse.ts";
 import { Question } from "./question.ts";
@@ -153,7 +154,10 @@ export class ConfigMode {
   #difference(): Answer {
     const { changes } = this.#draft;
     const text = changes.length === 0 ? "no changes\n" : this.#draft.difference();
-    return textAnswer(changes.map(changeRecord), text);
+    return {
+      value: changes.map(changeRecord),
+      content: (view) => paintDifference(text, view),
+    };
   }
 
   async #check(): Promise<Answer> {

@@ -1,6 +1,7 @@
 /** Commits of drafts: one write, conflicts, permissions, and roll-backs of a running server. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { RpcCode } from "../../lib/service/console/protocol.ts";
+import { LockFile } from "../../lib/files/lock_file.ts";
 import { isRoot, Program, type RunningServer } from "../support/program.ts";
 import { RpcSession } from "../support/rpc.ts";
 
@@ -213,6 +214,35 @@ Deno.test("a change that would refuse its author is refused unless it is forced 
   using again = await fixture.session(BOB);
   again.send("users.set", set);
   await again.ended();
+});
+
+Deno.test("a session that is closed while its commit waits for the file makes none (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using fixture = await Fixture.open();
+  using bob = await fixture.session(BOB);
+  using root = await fixture.session();
+  const start = await base(bob);
+  const sessions: readonly { user: string; id: number }[] =
+    (await root.call("sessions.list")).result;
+  const { id } = sessions.find(({ user }) => user === "bob")!;
+  {
+    // Another writer of the file, such as a command.
+    using _lock = LockFile.tryAcquire(`${fixture.file}.lock`)!;
+    using events = Deno.watchFs(fixture.program.directory);
+    const params = { base: start, changes: [ALLOW_ALICE], confirm_seconds: 60 };
+    bob.send("config.commit", params);
+    // The commit takes the record before it waits for the file.
+    for await (const { paths } of events) {
+      if (paths.some((path) => path.endsWith(".unconfirmed.lock"))) break;
+    }
+    await root.call("sessions.close", { id });
+    await bob.ended();
+  }
+  // The next edit gets the lock after the one that waited.
+  assertEquals((await commit(root, [{ user: "alice", set: { gid: 7 } }])).error, undefined);
+  assertEquals(fixture.text, CONFIG.replace("gid: 578", "gid: 7"));
+  assertEquals([fixture.hasRecord, changesOf(fixture.server).length], [false, 1]);
 });
 
 Deno.test("an unconfirmed commit is rolled back, although its client has gone (needs root)", {

@@ -3,6 +3,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import type { FieldsEntry } from "../../lib/config/entry_changes.ts";
 import { ConfigDraft } from "../../lib/shell/config_draft.ts";
 import { CONFIG_GRAMMARS } from "../../lib/shell/config_grammar.ts";
+import { paintDifference } from "../../lib/shell/difference.ts";
+import { paint } from "../../lib/text/paint.ts";
+import { PLAIN } from "../../lib/text/view.ts";
 import { explain } from "../../lib/shell/explain.ts";
 import { ParseError, parseLine } from "../../lib/shell/parse.ts";
 
@@ -95,6 +98,15 @@ Deno.test("on another base the changes stay, also those of an entry that is gone
   draft.set(ALICE, { local_ipc_access: true });
   assertEquals(draft.changes, []);
   assertEquals(draft.names("user"), ["alice", "bob"]);
+});
+
+Deno.test("the lines of a difference are coloured where there is colour, and only there", () => {
+  const text = " user\n- gid 1\n+ gid 2\n !\n";
+  assertEquals(paintDifference(text, PLAIN), text);
+  assertEquals(
+    paintDifference(text, { ...PLAIN, color: true }),
+    ` user\n${paint("- gid 1", "red", true)}\n${paint("+ gid 2", "green", true)}\n !\n`,
+  );
 });
 
 const parse = (line: string, grammar: keyof typeof CONFIG_GRAMMARS = "config") =>
