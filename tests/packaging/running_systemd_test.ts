@@ -1,16 +1,18 @@
 /**
- * The Debian package in a minimal Debian under a running systemd: installed, used, reloaded,
- * restarted, upgraded, purged. One container is made of the packages that this machine's own
- * sources name, and booted once; it has no network.
+ * In a minimal Debian under a running systemd: the commands of `examples/systemd/README.md`, and
+ * then the Debian package, installed, used, reloaded, restarted, upgraded, purged. One container is
+ * made of the packages that this machine's own sources name, and booted once; it has no network.
  */
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
 import { runProgram } from "../../tools/build/run_program.ts";
 import { debianPackage } from "../../tools/packaging/deb.ts";
 import { isInstalled } from "../support/installed.ts";
 import { nextVersion } from "../support/next_version.ts";
 import { isRoot, Program } from "../support/program.ts";
+import { blocksOf } from "../support/transcript.ts";
 
+const README = fromFileUrl(new URL("../../examples/systemd/README.md", import.meta.url));
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
 /** Where the machine's own sources stand, without those of other publishers. */
@@ -50,6 +52,16 @@ for user in alice:578 bob:579; do
   groupadd --gid "\${user#*:}" "\${user%:*}"
   useradd --uid "\${user#*:}" --gid "\${user#*:}" -K UID_MIN=500 "\${user%:*}"
 done
+say 'by hand, with the commands of README.md'
+dpkg-deb -x /mnt/one.deb /tmp/deb && install /tmp/deb/usr/bin/ipcauth /usr/local/bin/
+cd /mnt/systemd && bash -e /mnt/readme.sh > /tmp/log 2>&1 || cat /tmp/log
+grep -o 'root connected from' /tmp/log; grep -c '"event":"allow"' /tmp/log; state
+systemctl show --property=User --value ipcauth.service
+stat -c '%a %U %G' /etc/ipcauth/bob.key
+setpriv --reuid=ipcauth --regid=ipcauth --clear-groups cat /etc/ipcauth/bob.key | wc -l
+systemctl disable --quiet --now ipcauth.socket ipcauth.service; userdel ipcauth
+rm -r /etc/ipcauth /etc/systemd/system/ipcauth.* /usr/local/bin/ipcauth /tmp/deb; cd /
+systemctl daemon-reload
 say install
 dpkg -i /mnt/one.deb | grep -A 1 'is installed'
 state
@@ -81,7 +93,14 @@ systemctl list-units --all --plain --no-legend 'ipcauth*'; find /etc/systemd -na
 say end
 `;
 
-const EXPECTED = `== install
+const EXPECTED = `== by hand, with the commands of README.md
+root connected from
+1
+active active
+ipcauth
+640 root ipcauth
+1
+== install
 ipcauth is installed, and not started. As root:
   systemctl enable --now ipcauth.socket ipcauth.service
 inactive inactive
@@ -159,6 +178,8 @@ Deno.test({
         .then(() => nextVersion(program, join(share, "one.deb"), join(share, "two.deb"))),
     ]);
     await Deno.writeTextFile(join(share, "steps.sh"), STEPS);
+    await Deno.writeTextFile(join(share, "readme.sh"), await commandsOf(README));
+    await runProgram("cp", ["-R", dirname(README), join(share, "systemd")], "/");
     const units = join(root, "etc/systemd/system");
     await Deno.writeTextFile(join(units, "steps.service"), UNIT);
     await Deno.mkdir(join(units, "multi-user.target.wants"), { recursive: true });
@@ -167,6 +188,13 @@ Deno.test({
     assertEquals(await Deno.readTextFile(join(share, "out")), EXPECTED);
   },
 });
+
+/** The commands of a document, in its order. */
+async function commandsOf(path: string): Promise<string> {
+  const blocks = blocksOf(await Deno.readTextFile(path)).filter(({ info }) => info === "sh");
+  assertEquals(blocks.length, 2);
+  return blocks.map(({ text }) => text).join("");
+}
 
 /** The files that name this machine's mirror of Debian. */
 function sources(): string[] {

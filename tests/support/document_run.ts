@@ -3,7 +3,7 @@
  * stands there. `transcript.ts` says which blocks there are.
  */
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { dirname, fromFileUrl } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { isInstalled } from "./installed.ts";
 import { PrivateMachine } from "./private_machine.ts";
@@ -20,8 +20,10 @@ const KIND = /^(console( running| not-run)?|log|text|yaml|[a-z]+ \/\S+)$/;
 
 /** What a document has besides blocks that are run. */
 export interface DocumentOptions {
-  /** The programs that its commands need. */
+  /** The programs that its commands need, by name, and other files by path. */
   readonly needs?: readonly string[];
+  /** Whether root's commands run in the directory of the document, and not in `/`. */
+  readonly inDirectory?: boolean;
   /** The first lines of the blocks that are not run here. */
   readonly notRun?: readonly string[];
   /** The first lines of the blocks without commands. */
@@ -90,10 +92,12 @@ export function testDocument(document: string, options: DocumentOptions = {}): v
   const list = `${["root", ...needs.slice(0, -1)].join(", ")} and ${needs.at(-1)}`;
   Deno.test({
     name: `${document}: every command prints what stands there (needs ${list})`,
-    ignore: !isRoot || !needs.every(isInstalled),
+    ignore: !isRoot ||
+      !needs.every((need) => need.startsWith("/") ? exists(need) : isInstalled(need)),
     async fn() {
       await using program = await Program.install();
-      await using machine = await PrivateMachine.start(program);
+      const directory = options.inDirectory ? dirname(`${ROOT}${document}`) : "/";
+      await using machine = await PrivateMachine.start(program, directory);
       const run = new DocumentRun(machine);
       for (const block of await documentBlocks(document)) await run.execute(block);
       if (run.differences.length > 0) throw new Error(run.differences.join("\n"));
@@ -114,6 +118,15 @@ export function testDocument(document: string, options: DocumentOptions = {}): v
     assertEquals(found("text"), options.text ?? []);
     assertEquals(all.filter(({ info }) => !KIND.test(info)), []);
   });
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function firstLine({ text }: Block): string {

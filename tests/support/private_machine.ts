@@ -1,7 +1,7 @@
 /**
- * A private machine for a document's commands, as far as they see it: `/etc`, `/run`, `/home`, the
- * network and the process ids are private (`unshare(1)`), so the program's default paths and its
- * default port can be used. Needs root.
+ * A private machine for a document's commands, as far as they see it: `/etc`, `/run`, `/home`,
+ * `/usr/local/sbin`, the network and the process ids are private (`unshare(1)`), so the program's
+ * default paths and its default port can be used. Needs root.
  */
 import { fromFileUrl } from "@std/path";
 import type { Program } from "./program.ts";
@@ -29,6 +29,7 @@ done
 mount --bind "$1/etc" /etc
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /home
+mount -t tmpfs -o mode=755 tmpfs /usr/local/sbin
 mount -t proc proc /proc
 ip link set lo up
 for user in $users; do
@@ -44,11 +45,18 @@ export class PrivateMachine {
   readonly #holder: Deno.ChildProcess;
   readonly #pid: string;
   readonly running: RunningCommand[] = [];
+  readonly #directory: string;
   /** The status of the last command, for `$?` in the next. */
   #status = 0;
 
-  private constructor(program: Program, holder: Deno.ChildProcess, pid: string) {
+  private constructor(
+    program: Program,
+    holder: Deno.ChildProcess,
+    pid: string,
+    directory: string,
+  ) {
     this.#program = program;
+    this.#directory = directory;
     this.#holder = holder;
     this.#pid = pid;
   }
@@ -57,9 +65,10 @@ export class PrivateMachine {
    * Makes one.
    *
    * @param program The program that `ipcauth` is on this machine.
+   * @param rootDirectory Where root's commands run.
    * @throws {Error} When the namespaces could not be made.
    */
-  static async start(program: Program): Promise<PrivateMachine> {
+  static async start(program: Program, rootDirectory = "/"): Promise<PrivateMachine> {
     const directory = program.path("machine");
     await Deno.mkdir(directory);
     const holder = new Deno.Command("unshare", {
@@ -76,7 +85,7 @@ export class PrivateMachine {
     reader.releaseLock();
     const pid = new TextDecoder().decode(value).trim();
     if (!/^\d+$/.test(pid)) throw new Error("the namespaces could not be made");
-    return new PrivateMachine(program, holder, pid);
+    return new PrivateMachine(program, holder, pid, rootDirectory);
   }
 
   /** Writes a file of the machine whole, as root. */
@@ -136,7 +145,7 @@ export class PrivateMachine {
   #argv(user: string, command: string): string[] {
     const uid = user === "root" ? 0 : USERS[user as keyof typeof USERS];
     if (uid === undefined) throw new Error(`there is no user ${user}`);
-    const home = uid === 0 ? "/" : `/home/${user}`;
+    const home = uid === 0 ? this.#directory : `/home/${user}`;
     const become = uid === 0 ? [] : [
       "setpriv",
       `--reuid=${uid}`,
