@@ -12,7 +12,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
 import { lockFailure, LockFile } from "../files/lock_file.ts";
 import { checkConfigFile, requireSafe } from "../files/permissions.ts";
-import { isAbsent, reasonOf } from "../files/system_reason.ts";
+import { isAbsent, isDenied, reasonOf } from "../files/system_reason.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
 import { Directory } from "../libc/directory.ts";
 import type { HostFacts } from "../policy/types.ts";
@@ -44,10 +44,10 @@ export class UnconfirmedFile {
    *
    * @param config The path of the configuration, which exists.
    * @returns Null when another server holds it.
-   * @throws {Failure} 71 or 77 when the lock cannot be taken.
+   * @throws {Failure} 71 or 77 when the lock cannot be taken, 78 without a configuration.
    */
   static acquire(config: string, hostFacts: HostFacts): UnconfirmedFile | null {
-    const path = recordPath(config);
+    const path = requireRecordPath(config);
     const lockPath = `${path}.lock`;
     try {
       const lock = LockFile.tryAcquire(lockPath, hostFacts.serverUid);
@@ -123,11 +123,19 @@ export class UnconfirmedFile {
     return result!;
   }
 
-  /** Removes the record, durably. @throws {SystemError} When it cannot be removed. */
+  /** Removes the record, durably. @throws {Failure} 71 or 77 when it cannot be removed. */
   remove(): void {
-    using directory = new Directory(dirname(this.#path));
-    directory.remove(basename(this.#path));
-    directory.sync();
+    try {
+      using directory = new Directory(dirname(this.#path));
+      directory.remove(basename(this.#path));
+      directory.sync();
+    } catch (cause) {
+      throw new Failure(`Cannot remove ${this.#path}: ${reasonOf(cause)}`, {
+        exit: isDenied(cause) ? ExitCode.refused : ExitCode.os,
+        hint: `ls -ld ${shellWord(dirname(this.#path))} ${shellWord(this.#path)}`,
+        cause,
+      });
+    }
   }
 
   /** Gives the record to the next server. */
@@ -155,6 +163,22 @@ export async function undoUnconfirmed(
     return edit && { user: edit.user, ...await file.undo(edit) };
   } finally {
     file.release();
+  }
+}
+
+/** @throws {Failure} 78 when there is no configuration, or it cannot be looked at. */
+function requireRecordPath(config: string): string {
+  try {
+    return recordPath(config);
+  } catch (cause) {
+    const message = isAbsent(cause)
+      ? `There is no configuration ${config}`
+      : `Cannot find the configuration ${config}: ${reasonOf(cause)}`;
+    throw new Failure(message, {
+      exit: ExitCode.config,
+      hint: `ls -ld ${shellWord(config)}`,
+      cause,
+    });
   }
 }
 

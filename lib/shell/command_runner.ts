@@ -177,12 +177,9 @@ export class CommandRunner {
         this.#question = null;
         return command.kind === "yes" ? await question.onYes() : nothing;
       }
-      case "configure": {
-        // Loaded only now: most sessions do not need it.
-        const { ConfigMode } = await import("./config_mode.ts");
-        this.#mode = await ConfigMode.enter(this.#client, this.#welcome);
+      case "configure":
+        this.#mode = await this.#enterMode();
         return nothing;
-      }
       case "exit":
         if (this.#mode === null) return null;
         return this.#mode.leaveEntry() ? nothing : this.#leaveMode(this.#mode);
@@ -198,10 +195,17 @@ export class CommandRunner {
       case "revert":
       case "rebase":
       case "top":
-        return await this.#mode!.run(command);
+        // In the operational mode there is no draft: `commit` confirms the one before.
+        return await (this.#mode ?? await this.#enterMode()).run(command);
       default:
         return await this.#execute(command.kind, command.words);
     }
+  }
+
+  /** Loaded only now: most sessions do not need it. */
+  async #enterMode(): Promise<ConfigMode> {
+    const { ConfigMode } = await import("./config_mode.ts");
+    return await ConfigMode.enter(this.#client, this.#welcome);
   }
 
   /** @throws {Question} Where changes would be lost. */

@@ -196,7 +196,7 @@ export class ConfigMode {
       throw new ParseError(
         `there are no changes, and a commit of ${escapeForTerminal(unconfirmed)} waits to be ` +
           "confirmed",
-        "confirm keeps it",
+        "config, and then confirm, keeps it",
       );
     }
     if (seconds === undefined) return await this.#confirm();

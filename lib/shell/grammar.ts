@@ -167,6 +167,7 @@ export const RULES: readonly Rule[] = [
   { pattern: "close session <session>", kind: "close", help: "the same as clear session" },
   { pattern: "config", kind: "configure", help: "change several users and groups in one commit" },
   { pattern: "config terminal", kind: "configure" },
+  { pattern: "commit", kind: "commit", help: "keep the changes of commit confirmed" },
   { pattern: "reload", kind: "reload", help: "read the configuration file now" },
   { pattern: "help", kind: "help", help: "this list" },
   { pattern: "help <topic>", kind: "help", help: "the commands that begin with a word" },

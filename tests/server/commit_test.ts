@@ -407,6 +407,25 @@ Deno.test("after kill -9 the next server rolls back before it reads the file (ne
   );
 });
 
+Deno.test("a commit without a file is refused, and leaves nothing behind", async () => {
+  await using fixture = await Fixture.open();
+  using session = await fixture.session();
+  const start = await base(session);
+  await Deno.remove(fixture.file);
+  for (const params of [{}, { confirm_seconds: 5 }]) {
+    const { error } = await session.call("config.commit", {
+      base: start,
+      changes: [ALLOW_ALICE],
+      ...params,
+    });
+    assertEquals(error?.code, RpcCode.invalidValue, error?.message);
+    assertStringIncludes(error!.message, `There is no configuration ${fixture.file}`);
+  }
+  assertEquals(await fixture.server.stop(), 0);
+  const names = Array.from(Deno.readDirSync(fixture.program.directory), ({ name }) => name);
+  assertEquals(names.filter((name) => name.startsWith("config")), []);
+});
+
 Deno.test("a record that cannot be relied on keeps a server from starting", async () => {
   await using program = await Program.install();
   const file = await program.write("config.yaml", CONFIG);

@@ -221,6 +221,31 @@ Deno.test("what would refuse its author needs --yes or commit force (needs root)
   assertStringIncludes(fixture.text, "name: bob, uid: 579, local_ipc_access: false");
 });
 
+Deno.test("a commit is confirmed from another session, by its author or on purpose (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using fixture = await Fixture.open();
+  const confirmed = (value: boolean) =>
+    fixture.run([], "config", `${ALICE} local_ipc_access ${value}`, "commit confirmed 60");
+  assertEquals((await confirmed(true)).stderr, "");
+  assertEquals((await fixture.run([], "commit")).stdout, "the commit of bob is confirmed\n");
+  assertEquals((await fixture.run([], "commit")).stdout, "no changes\n");
+  await confirmed(false);
+  const root = (...commands: string[]) =>
+    fixture.program.run([
+      ...["connect", `--unix=${fixture.program.path("s")}`],
+      ...commands.flatMap((command) => ["-c", command]),
+    ]);
+  const other = await root("commit");
+  assertEquals(other.code, 64, other.stderr);
+  assertStringIncludes(other.stderr, "a commit of bob waits to be confirmed");
+  const later = await fixture.run([], "config", "commit confirmed 90");
+  assertEquals(later.stdout, "undone in 90 s unless you confirm\n");
+  assertEquals((await root("config", "confirm")).stdout, "the commit of bob is confirmed\n");
+  assertEquals(await fixture.server.stop(), 0);
+  assertEquals(fixture.text, CONFIG);
+});
+
 type Script = readonly (readonly ["expect" | "send" | "run", string])[];
 
 Deno.test("at a terminal a draft is made, left, confirmed, and asked about (needs root)", {
