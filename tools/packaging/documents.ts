@@ -7,7 +7,8 @@ import { ROOT } from "../build/root.ts";
 const DOCUMENTS = [
   ...["LICENSE", "THIRD-PARTY-NOTICES"],
   ...["README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md"],
-  ...["docs", "examples/postgresql", "examples/run-one-command", "examples/systemd"],
+  ...["docs", "examples/clients", "examples/postgresql", "examples/run-one-command"],
+  "examples/systemd",
   // Its programs run from a clone alone.
   ...["README.md", "config.yaml"].map((name) => `examples/authenticated-ipc/${name}`),
 ];
