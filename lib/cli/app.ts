@@ -293,10 +293,13 @@ interface ColorChoice {
   readonly err: boolean;
 }
 
-/** The one rule; `auto` means on a terminal without `NO_COLOR` (no-color.org). */
+/**
+ * The one rule; `auto` means on a terminal that is not `dumb` (`terminfo(5)`), without `NO_COLOR`
+ * (no-color.org).
+ */
 function colorsOf(choice: "auto" | "always" | "never"): ColorChoice {
   if (choice !== "auto") return { out: choice === "always", err: choice === "always" };
-  if (hasNoColor()) return { out: false, err: false };
+  if (forbidsColor()) return { out: false, err: false };
   return { out: Deno.stdout.isTerminal(), err: Deno.stderr.isTerminal() };
 }
 
@@ -310,11 +313,11 @@ function terminalColumns(): number | null {
   }
 }
 
-function hasNoColor(): boolean {
+function forbidsColor(): boolean {
   try {
-    return Boolean(Deno.env.get("NO_COLOR"));
+    return Boolean(Deno.env.get("NO_COLOR")) || Deno.env.get("TERM") === "dumb";
   } catch {
-    // It is set, to a value that is no UTF-8.
+    // One is set, to a value that is no UTF-8.
     return true;
   }
 }

@@ -39,10 +39,12 @@ export const VARIABLES = [
   "LISTEN_PID",
   "NOTIFY_SOCKET",
   "NO_COLOR",
+  "TERM",
   "WATCHDOG_PID",
   "WATCHDOG_USEC",
   "XDG_CONFIG_HOME",
   "XDG_RUNTIME_DIR",
+  "XDG_STATE_HOME",
 ] as const;
 
 function configHome({ uid, variables }: Environment): string | null {
@@ -123,6 +125,13 @@ export function parseAddress(text: string, anyPort = false): HostPort | null {
   if (/^:[0-9]/.test(text)) return parseHostPort(DEFAULT_HOST + text, anyPort);
   const isHost = /^(\[[^\]]*\]|[^:[\]]+)$/.test(text);
   return parseHostPort(isHost ? `${text}:${DEFAULT_PORT}` : text, anyPort);
+}
+
+/** Where the console's prompt keeps its history; null where no variable says it. */
+export function historyDirectory({ variables }: Environment): string | null {
+  const { HOME, XDG_STATE_HOME } = variables;
+  if (XDG_STATE_HOME?.startsWith("/")) return `${XDG_STATE_HOME}/ipcauth`;
+  return HOME?.startsWith("/") ? `${HOME}/.local/state/ipcauth` : null;
 }
 
 /** The default TCP address. */

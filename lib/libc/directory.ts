@@ -137,6 +137,16 @@ export class DirectoryFile {
   }
 
   /**
+   * Reads bytes from where the file stands (`read(2)`).
+   *
+   * @returns How many bytes were read; 0 at the end.
+   * @throws {SystemError} `EAGAIN` for an empty FIFO, `EISDIR`, and others.
+   */
+  readInto(bytes: Uint8Array<ArrayBuffer>): number {
+    return check("read", libc.read(this.#descriptor.number, bytes, BigInt(bytes.length)));
+  }
+
+  /**
    * Writes all bytes.
    *
    * @throws {SystemError} `ENOSPC` and others; some of the bytes may be written then.

@@ -7,11 +7,14 @@ import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
 import { ExitCode, type Failure } from "../errors.ts";
 import { stopProcess } from "../libc/stop_signal.ts";
+import { complete, type CompletionData } from "./completion.ts";
 import { explain } from "./explain.ts";
 import type { Grammar } from "./grammar.ts";
+import { HistoryFile, MAX_LINES } from "./history_file.ts";
 import type { KeyEvent } from "./key_splitter.ts";
 import { splitLine } from "./line_words.ts";
 import { isBlankOrComment } from "./parse.ts";
+import { closeWhenLost } from "./close_when_lost.ts";
 import { setRaw, TerminalInput } from "./terminal_input.ts";
 
 /** The statuses of a program that a signal ended, as a shell reports them: 128 and its number. */
@@ -44,8 +47,10 @@ export interface PromptSession {
   run(line: string): Promise<boolean>;
   /** Ends what a line goes on to print. @returns Whether a line did. */
   interrupt(): boolean;
-  /** The words that may complete a line, and the beginning of the word that they complete. */
-  complete(line: string): Promise<[string[], string]>;
+  /** The server's data that completes words. */
+  completionData(): CompletionData;
+  /** Where the lines of former sessions are, if anywhere, and whose they are. */
+  readonly history: { readonly directory: string | null; readonly uid: number };
   /** Writes text to standard output. */
   out(text: string): void;
 }
@@ -61,23 +66,6 @@ export async function runPrompt(session: PromptSession): Promise<ExitCode> {
 }
 
 /**
- * Ends the reading of lines when the server closes the session, also while no line runs.
- *
- * @returns An object whose failure is set once that has happened.
- */
-export function closeWhenLost(
-  lines: Interface,
-  lost: Promise<Failure>,
-): { readonly failure: Failure | null } {
-  const state: { failure: Failure | null } = { failure: null };
-  lost.then((failure) => {
-    state.failure = failure;
-    lines.close();
-  });
-  return state;
-}
-
-/**
  * The prompt's screen. `prevRows` is how many rows of the line stand above the cursor: readline
  * redraws from there. It is no documented property, and is 0 after other text has been printed.
  */
@@ -85,6 +73,7 @@ type Screen = Interface & { cursor: number; prevRows: number };
 
 class Prompt {
   readonly #session: PromptSession;
+  readonly #history: HistoryFile | null;
   readonly #input: TerminalInput;
   readonly #readline: Screen;
   readonly #ended = Promise.withResolvers<ExitCode>();
@@ -97,6 +86,8 @@ class Prompt {
 
   constructor(session: PromptSession) {
     this.#session = session;
+    const { directory, uid } = session.history;
+    this.#history = directory === null ? null : new HistoryFile(directory, uid);
     // deno-lint-ignore no-this-alias -- the getter below has a `this` of its own
     const prompt = this;
     this.#input = new TerminalInput({
@@ -111,6 +102,8 @@ class Prompt {
       output: process.stdout,
       terminal: true,
       prompt: session.prompt(),
+      history: this.#history?.read().toReversed() ?? [],
+      historySize: MAX_LINES,
       completer: (line: string, done: (error: null, result: [string[], string]) => void) =>
         void this.#complete(line).then((result) => done(null, result)),
     }) as Screen;
@@ -141,6 +134,7 @@ class Prompt {
       this.#busy = true;
       for (const [signal, handler] of onSignal) Deno.removeSignalListener(signal, handler);
       this.#readline.close();
+      this.#history?.save();
       process.stdout.write(PASTE_MODE.off);
     }
   }
@@ -191,7 +185,8 @@ class Prompt {
       timer = setTimeout(() => resolve([[], ""]), COMPLETION_TIMEOUT_MS);
     });
     try {
-      const [words, begun] = await Promise.race([this.#session.complete(line), late]);
+      const offered = complete(line, this.#session.completionData(), this.#session.grammar());
+      const [words, begun] = await Promise.race([offered, late]);
       // A single candidate is completed with the blank that ends it.
       return [words.length === 1 ? [`${words[0]} `] : words, begun];
     } catch {
@@ -205,6 +200,7 @@ class Prompt {
   async #runLine(line: string): Promise<void> {
     if (!isBlankOrComment(line)) {
       this.#busy = true;
+      this.#history?.add(line);
       if (await this.#session.run(line)) return this.#ended.resolve(ExitCode.ok);
       this.#busy = false;
     }

@@ -3,21 +3,19 @@
  *
  * @module
  */
-import { createInterface } from "node:readline";
-import process from "node:process";
 import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
+import { type Environment, historyDirectory } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
-import { complete } from "./completion.ts";
 import { CommandRunner, type LineOutcome } from "./command_runner.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { renderBanner } from "./render.ts";
-
 import { reportLine } from "../text/report.ts";
 import type { View } from "../text/view.ts";
 
-/** Standard output and standard error. */
+/** Standard output and standard error, and the user who reads them. */
 export interface ShellOutput {
+  readonly environment: Environment;
   /** How standard output is shown at this moment. */
   view(): View;
   out(text: string): void;
@@ -79,6 +77,7 @@ export class Shell {
     this.#output.out(banner);
     // Node's modules, which the prompt needs, take longer than a command of `-c`.
     const { runPrompt } = await import("./prompt.ts");
+    const { environment } = this.#output;
     this.#runner.isInteractive = true;
     const exit = await runPrompt({
       prompt: () => this.#runner.prompt,
@@ -87,22 +86,16 @@ export class Shell {
       endLine: () => this.#runner.endLine,
       run: (line) => this.#run(line),
       interrupt: () => this.#interrupt(),
-      complete: (line) => complete(line, this.#runner.completionData(), this.#runner.grammar),
+      completionData: () => this.#runner.completionData(),
+      history: { directory: historyDirectory(environment), uid: environment.uid },
       out: (text) => this.#output.out(text),
     });
     return exit === ExitCode.ok ? this.#close(exit) : exit;
   }
 
   async #runLines(): Promise<ExitCode> {
-    const { closeWhenLost } = await import("./prompt.ts");
-    const lines = createInterface({ input: process.stdin, crlfDelay: Infinity });
-    const lost = closeWhenLost(lines, this.#client.lost);
-    for await (const line of lines) {
-      if (isBlankOrComment(line)) continue;
-      if (await this.#run(line)) break;
-    }
-    lines.close();
-    if (lost.failure !== null) throw lost.failure;
+    const { runPipedLines } = await import("./piped_lines.ts");
+    await runPipedLines(this.#client.lost, (line) => this.#run(line));
     return this.#close();
   }
 

@@ -58,7 +58,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** A cell's text; true and false have a mark where that is asked for. */
 function cellText(cell: string | boolean, mark: boolean): string {
   if (typeof cell === "string") return cell;
-  return mark ? `${markOf(cell)} ${cell}` : String(cell);
+  return mark ? `${cell} ${markOf(cell)}` : String(cell);
 }
 
 function widthsOf({ head, rows }: TableData, mark: boolean): number[] {

@@ -68,7 +68,7 @@ for (
 
 for (
   const [line, message] of [
-    ["bogus", '"bogus" does not fit here: expected show, who, check'],
+    ["bogus", '"bogus" does not fit here: expected show, '],
     ["re", '"re" may mean remove or reload'],
     ["show s", '"s" may mean sessions or stats'],
     ["show", "something is missing: expected running-config, users"],

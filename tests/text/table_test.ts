@@ -30,7 +30,7 @@ Deno.test("tableText() aligns by cells", () => {
 Deno.test("tableText() has a mark and a colour for true and false, and always the word", () => {
   assertEquals(
     tableText(NAMES, { columns: 80, color: true }),
-    "NAME  UID  ACCESS\n東京  1    \x1b[32m✓ true\x1b[0m\nbob   12   \x1b[31m✗ false\x1b[0m\n",
+    "NAME  UID  ACCESS\n東京  1    \x1b[32mtrue ✓\x1b[0m\nbob   12   \x1b[31mfalse ✗\x1b[0m\n",
   );
   // Where there is no space for marks.
   const narrow = tableText(NAMES, { columns: 17, color: true });

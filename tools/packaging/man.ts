@@ -66,10 +66,12 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   LISTEN_PID: "the pid of the process they were passed to",
   NOTIFY_SOCKET: "the socket for status messages to a service manager; see sd_notify(3)",
   NO_COLOR: "no colours, where --color does not ask for them",
+  TERM: "dumb is a terminal without colours",
   WATCHDOG_PID: "the pid of the process that the watchdog is for",
   WATCHDOG_USEC: "the interval of the watchdog in microseconds; see sd_watchdog_enabled(3)",
   XDG_CONFIG_HOME: "where a user's configuration and key are",
   XDG_RUNTIME_DIR: "where the socket of a user's own server is",
+  XDG_STATE_HOME: "where the history of the console's prompt is; ~/.local/state by default",
 };
 
 /** All pages: `ipcauth.1`, one for each command, and `ipcauth.yaml.5`. */
