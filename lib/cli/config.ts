@@ -1,10 +1,11 @@
 /**
- * `ipcauth config`: check and show the configuration.
+ * `ipcauth config`: check, show and describe the configuration.
  *
  * @module
  */
 import { configText, configValues } from "../config/config_text.ts";
 import { serverSocket } from "../config/default_paths.ts";
+import { jsonSchema } from "../config/json_schema.ts";
 import { badConfig } from "../config/schema.ts";
 import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
@@ -24,9 +25,16 @@ import { jsonLine } from "./users_report.ts";
  * @throws {Failure} 78 for a bad configuration, with a line for each problem.
  */
 export function config(action: ConfigAction, json: boolean, context: Context): ExitCode {
+  if (action.verb === "schema") return schema(context);
   if (action.verb === "show") return show(json, context);
   const named = action.file === null ? context : { ...context, config: action.file };
   return json ? checkAsJson(named) : check(named);
+}
+
+/** Prints it, with and without `--json` alike: it is JSON. */
+function schema({ out }: Context): ExitCode {
+  out(`${JSON.stringify(jsonSchema(), null, 2)}\n`);
+  return ExitCode.ok;
 }
 
 function check(context: Context): ExitCode {

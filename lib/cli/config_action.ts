@@ -8,4 +8,6 @@
 export type ConfigAction =
   /** `file` is the operand, or null for the configuration in force. */
   | { readonly verb: "check"; readonly file: string | null }
-  | { readonly verb: "show" };
+  | { readonly verb: "show" }
+  /** Of no file: what any configuration may hold. */
+  | { readonly verb: "schema" };

@@ -8,7 +8,7 @@ import type { ConfigAction } from "./config_action.ts";
 import type { Flags } from "./flags.ts";
 
 /** The verbs, in the order in which help lists them. */
-export const CONFIG_VERBS = ["check", "show"] as const;
+export const CONFIG_VERBS = ["check", "show", "schema"] as const;
 
 /** Reads the arguments. @throws {Failure} 64 for an unknown verb or an operand out of place. */
 export function parseConfigCommand(argv: readonly string[]): ParsedCommand {
@@ -34,10 +34,11 @@ function configAction(flags: Flags): ConfigAction {
       return { verb, file };
     }
     case "show":
+    case "schema":
       atMost(0);
       return { verb };
     case undefined:
-      throw usage("Usage: ipcauth config check [FILE] | show", "config");
+      throw usage("Usage: ipcauth config check [FILE] | show | schema", "config");
     default:
       throw unknownVerb("config", verb, CONFIG_VERBS);
   }

@@ -12,6 +12,7 @@ import {
   configPlaces,
   DEFAULT_ADDRESS,
 } from "../config/default_paths.ts";
+import type { ConfigFile } from "../config/load.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -95,9 +96,16 @@ async function configured(
   const places = configPlaces(config, environment);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
   if (paths.length === 0) return [];
-  const { findConfig, loadHostFacts } = await import("../config/load.ts");
+  const { ConfigTextError, findConfig, loadHostFacts } = await import("../config/load.ts");
   const hostFacts = loadHostFacts(environment.uid);
-  const file = findConfig({ ...places, paths }, hostFacts, { once: true });
+  let file: ConfigFile | null;
+  try {
+    file = findConfig({ ...places, paths }, hostFacts, { once: true });
+  } catch (error) {
+    if (!(error instanceof ConfigTextError)) throw error;
+    context.err(unused(error.message, error.hint!));
+    return [];
+  }
   if (file === null) return [];
   const { inspectConfig } = await import("../config/schema.ts");
   // Only the text is checked: the key files it names are the server's, and a client may not read
@@ -107,11 +115,14 @@ async function configured(
   if (problem === undefined) return found.config.listeners ?? [];
   const { at: { line, column }, key, what } = problem;
   const place = `${file.path}:${line}:${column}`;
-  context.err(
-    `ipcauth: warning: the configuration is not used: ${place}: ${key && `${key}: `}${what}\n` +
-      `hint: ipcauth config check ${shellWord(file.path)}\n`,
-  );
+  const check = `ipcauth config check ${shellWord(file.path)}`;
+  context.err(unused(`${place}: ${key && `${key}: `}${what}`, check));
   return evenBad ? found.config.listeners ?? [] : [];
+}
+
+/** The warning about a file that is not used. */
+function unused(why: string, hint: string): string {
+  return `ipcauth: warning: the configuration is not used: ${why}\nhint: ${hint}\n`;
 }
 
 /** A client may lack permission to read the server's own configuration; then it does without. */

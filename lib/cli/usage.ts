@@ -16,7 +16,7 @@ Usage:
   ipcauth users    list and edit the users who have access
   ipcauth groups   list and edit the groups whose members have access
   ipcauth keys     list, add, revoke and rotate the keys of TCP listeners
-  ipcauth config   check and show the configuration
+  ipcauth config   check, show and describe the configuration
   ipcauth status   ask a server whether it is well
   ipcauth help COMMAND
   ipcauth completions bash|zsh|fish
@@ -230,13 +230,16 @@ Examples:
 `,
   config: `Usage: ipcauth config check [FILE] [--json]
        ipcauth config show [--json]
+       ipcauth config schema
 
-Checks and shows the configuration, or FILE, and changes nothing.
+Checks, shows and describes the configuration, or FILE, and changes nothing.
 
   check   prints every problem with its line, column and key: of the text, and
           of the key files that it names
   show    prints the configuration with every default, as a file that says the
           same; key files are named, and no key is printed
+  schema  prints a JSON Schema (draft 2020-12) of the file, for editors; a file
+          names it in a comment: # yaml-language-server: $schema=PATH
 
   --json  print one line of JSON to standard output
 
@@ -245,6 +248,7 @@ Exit codes: 0 no problem, 78 a bad configuration.
 Examples:
   ipcauth config check && systemctl reload ipcauth
   ipcauth config check ./new.yaml --json
+  ipcauth config schema > config.schema.json
 `,
   status: `Usage: ipcauth status [--json] [--unix[=PATH] | --tcp[=HOST:PORT]]
                       [--key[=FILE]] [--server-user NAME]

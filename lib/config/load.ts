@@ -45,6 +45,9 @@ export function loadHostFacts(uid: number): HostFacts {
   return { serverUid: uid, overflowUid: overflowUid() };
 }
 
+/** A file whose content is no text, or is larger than a configuration may be. */
+export class ConfigTextError extends Failure {}
+
 /** How often a configuration is read. */
 export interface ReadOptions {
   /** Whether it is read only once, so that it may be a pipe, such as `/dev/stdin`. */
@@ -176,10 +179,13 @@ export function* keyFileProblems(
 function tooLarge(path: string, { mode, size }: FileStatus): Failure {
   const isFile = (mode & FileType.mask) === FileType.regular;
   if (!isFile || size >= MAX_CONFIG_BYTES) {
-    return new Failure(`${path}:1:1: the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`, {
-      exit: ExitCode.config,
-      hint: `ls -lh ${shellWord(path)}`,
-    });
+    return new ConfigTextError(
+      `${path}:1:1: the file is larger than ${MAX_CONFIG_BYTES >> 20} MiB`,
+      {
+        exit: ExitCode.config,
+        hint: `ls -lh ${shellWord(path)}`,
+      },
+    );
   }
   // It grew after its size was taken.
   return new Failure(`The configuration ${path} is being written`, { exit: ExitCode.config });
@@ -190,7 +196,7 @@ function decode(path: string, bytes: Uint8Array): string {
     // The byte order mark stays, because an edit has to keep it.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new Failure(`${path}:1:1: the file is not UTF-8`, {
+    throw new ConfigTextError(`${path}:1:1: the file is not UTF-8`, {
       exit: ExitCode.config,
       hint: `iconv -f ISO-8859-1 -t UTF-8 ${shellWord(path)}`,
       cause,

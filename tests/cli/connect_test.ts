@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import type { ConnectCommand } from "../../lib/cli/command_line.ts";
 import { connect as run } from "../../lib/cli/connect.ts";
 import type { ConnectContext } from "../../lib/cli/context.ts";
+import { MAX_CONFIG_BYTES } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import {
@@ -136,6 +137,22 @@ Deno.test("connect reads no configuration when --unix names a path", async () =>
     (await failureOf(PLAIN, new TestContext({}, `${config}.none`))).exit,
     ExitCode.config,
   );
+});
+
+Deno.test("connect warns of a configuration that is no text, and does without it", async () => {
+  const { opened } = openConsole();
+  await using server = await opened;
+  const config = await configuration(server, "");
+  for (
+    const bytes of [new Uint8Array([0xff, 0xfe]), new Uint8Array(MAX_CONFIG_BYTES + 1).fill(35)]
+  ) {
+    await Deno.writeFile(config, bytes);
+    const context = new TestContext({ XDG_RUNTIME_DIR: "/nonexistent" }, config);
+    // It got as far as the default socket, where no server is.
+    const { message } = await failureOf(PLAIN, context);
+    assertStringIncludes(context.errors, `the configuration is not used: ${config}:1:1: the file`);
+    assertStringIncludes(message, "ipc.sock");
+  }
 });
 
 Deno.test("connect refuses a configuration that others may write", async () => {

@@ -54,8 +54,10 @@ ls /usr/share/man/man?/ipcauth*.gz | wc -l
 ls -d /usr/share/doc/ipcauth/docs/tour.md /usr/share/doc/ipcauth/examples/*
 zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
 test -s /usr/share/bash-completion/completions/ipcauth
+head -n 1 /etc/ipcauth/config.yaml
+ipcauth config schema | cmp - /usr/share/ipcauth/config.schema.json
 (cd / && md5sum --quiet --check /var/lib/dpkg/info/ipcauth.md5sums)
-setpriv --reuid=ipcauth --regid=ipcauth --clear-groups ipcauth users list
+setpriv --reuid=ipcauth --regid=ipcauth --clear-groups ipcauth users list 2>&1
 told daemon-reload; told 'start\\|enable'
 say upgrade
 # The link that systemctl enable makes; an upgrade must keep it.
@@ -145,6 +147,9 @@ ${manualPages(COMMIT).length}
 /usr/share/doc/ipcauth/examples/run-one-command
 /usr/share/doc/ipcauth/examples/systemd
 2
+# yaml-language-server: $schema=/usr/share/ipcauth/config.schema.json
+ipcauth: note: no user is listed: root and the server's own user get in, and no other user
+hint: ipcauth users add NAME --local-ipc-access
 NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
 1
 0

@@ -17,6 +17,8 @@ const QUOTED = [
   /\.map\(shellWord\)/,
   /^(uid|gid|ownUid|number|word|words|newUser|topic|names\.topic|field|field\.toUpperCase\(\))$/,
   /^Deno\.build\.os$/,
+  // The first line of `status`, which is no command.
+  /^(version|host)$/,
   /(^|\.)flags( \?\? "")?$/,
   /^\/.*\.test\(name\) \? name : "NAME"$/,
   /^user \?\? "NAME"$/,

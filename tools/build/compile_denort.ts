@@ -17,7 +17,7 @@ import denort from "./denort.json" with { type: "json" };
 import { type Machine, machineOf } from "./elf.ts";
 import { loaderModule } from "./executable/loader.ts";
 import { buildScripts } from "./executable/scripts.ts";
-import { HEAP_FLAG } from "./launcher.ts";
+import { V8_FLAGS } from "./launcher.ts";
 import { billOfMaterials, denortRuntime, sha256 } from "../packaging/sbom.ts";
 import { DIST, ROOT } from "./root.ts";
 
@@ -101,7 +101,7 @@ export async function compile(
       // The input is JavaScript: no type check. A code cache would be a file in the temporary
       // directory with a known name, which other users could write.
       ...["--no-npm", "--no-check", "--no-code-cache", "--target", TARGETS[machine]],
-      ...[HEAP_FLAG, "--output", made, ...PERMISSION_FLAGS, "ipcauth.js"],
+      ...[V8_FLAGS, "--output", made, ...PERMISSION_FLAGS, "ipcauth.js"],
     ];
     const { success, stderr } = await new Deno.Command("env", {
       args: argv,

@@ -18,6 +18,9 @@ import { BUILD_MODE } from "../build/modes.ts";
 import { compile, debFileName, scripts } from "../build/compile.ts";
 import { DIST, ROOT } from "../build/root.ts";
 
+/** Where the JSON Schema of the configuration is, which the default configuration names. */
+const SCHEMA_PATH = "/usr/share/ipcauth/config.schema.json";
+
 /** Debian's names of machines. */
 const ARCHITECTURES: Readonly<Record<Machine, string>> = { x64: "amd64", arm64: "arm64" };
 
@@ -60,10 +63,13 @@ export async function debianPackage(
     const text = (await example(unit)).replaceAll("/usr/local/bin/ipcauth", "/usr/bin/ipcauth");
     await write(at("usr", "lib", "systemd", "system", unit), text);
   }
-  await write(at("usr", "share", "ipcauth", "config.yaml"), await example("config.yaml"));
+  const share = (...names: string[]) => at("usr", "share", ...names);
+  const config = await example("config.yaml");
+  await write(share("ipcauth", "config.yaml"), config.replace(/(?<=\$schema=)\S+/, SCHEMA_PATH));
+  const schema = await Deno.readTextFile(join(ROOT, "docs", "config.schema.json"));
+  await write(at(...SCHEMA_PATH.slice(1).split("/")), schema);
   const pages = await writeManualPages(at("usr", "share", "man"), from);
   await runProgram("gzip", ["--no-name", "-9", ...pages], ROOT);
-  const share = (...names: string[]) => at("usr", "share", ...names);
   await write(share("bash-completion", "completions", "ipcauth"), completionScript("bash"));
   await write(share("zsh", "vendor-completions", "_ipcauth"), completionScript("zsh"));
   await write(share("fish", "vendor_completions.d", "ipcauth.fish"), completionScript("fish"));

@@ -49,9 +49,6 @@ const ANCESTORS: Readonly<Record<string, { readonly name: string; readonly url: 
   },
 };
 
-/** What the tests alone import, and what that depends on: in no build. */
-export const TEST_DEPENDENCIES: readonly string[] = ["fast-check", "pure-rand"];
-
 /** A part of a build. */
 export interface Component {
   readonly type: "library" | "platform";
@@ -89,19 +86,43 @@ export interface BuildDescription {
   readonly runtime: Runtime | null;
 }
 
-/** The dependencies in the lock file that are in builds, in the order of their names. */
+/** What the tests alone import. */
+export const TEST_DEPENDENCIES = ["ajv", "fast-check"];
+
+/** A package in the lock file. */
+interface LockedPackage {
+  readonly integrity: string;
+  /** Their names; with the version where the file has several. */
+  readonly dependencies?: readonly string[];
+}
+
+/** The dependencies of the program in the lock file, in the order of their names. */
 export function dependencies(): Component[] {
   const lock = JSON.parse(Deno.readTextFileSync(new URL("../../deno.lock", import.meta.url)));
-  const locked: Readonly<Record<string, { readonly integrity: string }>> = lock.npm;
-  return Object.entries(locked).flatMap(([id, { integrity }]): Component[] => {
+  const locked: Readonly<Record<string, LockedPackage>> = lock.npm;
+  const idOf = (name: string) =>
+    Object.keys(locked).find((id) => id === name || id.startsWith(`${name}@`))!;
+  const needed = new Set<string>();
+  const add = (id: string): void => {
+    if (needed.has(id)) return;
+    needed.add(id);
+    locked[id]?.dependencies?.forEach((name) => add(idOf(name)));
+  };
+  Object.keys(lock.specifiers as Record<string, string>)
+    .map((specifier) => specifier.replace(/^npm:/, ""))
+    .filter((specifier) =>
+      !TEST_DEPENDENCIES.includes(specifier.slice(0, specifier.lastIndexOf("@")))
+    )
+    .forEach((specifier) => add(idOf(specifier)));
+  return [...needed].map((id): Component => {
+    const { integrity } = locked[id]!;
     const at = id.lastIndexOf("@");
     const [name, version] = [id.slice(0, at), id.slice(at + 1)];
-    if (TEST_DEPENDENCIES.includes(name)) return [];
     const [algorithm, hash] = integrity.split("-") as [string, string];
     if (algorithm !== "sha512") throw new Error(`${id} is locked with ${algorithm}`);
-    return [component("library", name, version, {
+    return component("library", name, version, {
       hashes: [{ alg: "SHA-512", content: Uint8Array.fromBase64(hash).toHex() }],
-    })];
+    });
   }).sort((one, other) => one.name < other.name ? -1 : 1);
 }
 
