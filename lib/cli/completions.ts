@@ -1,56 +1,10 @@
 /**
- * Completion scripts for bash, zsh and fish, made from one table of words.
+ * Completion scripts for bash, zsh and fish. They run one program (`completion_awk.ts`) and show
+ * what it prints in the way of their shell.
  *
  * @module
  */
-import { COMMANDS } from "./arguments.ts";
-
-/** The global flags, which may follow every command. */
-const GLOBAL_FLAGS = ["--config", "--log-level", "--log-format", "--color", "--help"];
-
-/** The words and flags that may follow each command. */
-const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
-  "serve": [
-    "--unix",
-    "--tcp",
-    "--key",
-    "--forward",
-    "--identity",
-    "--exec",
-    "--drop-to",
-    "--check",
-  ],
-  "connect": [
-    "--unix",
-    "--tcp",
-    "--key",
-    "--user",
-    "--server-user",
-    "-c",
-    "--yes",
-    "--pipe",
-    "--listen",
-    "--allow-remote",
-  ],
-  "run-as": ["--allow-tty-input"],
-  "gen-key": ["--force", "--show", "--user", "--listener", "--not-after"],
-  "users": [
-    ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
-    ...["--uid", "--gid", "--local-ipc-access", "--admin", "--json"],
-  ],
-  "groups": [
-    ...["list", "show", "add", "set", "allow", "deny", "remove", "check"],
-    ...["--gid", "--local-ipc-access", "--json"],
-  ],
-  "keys": [
-    ...["list", "add", "revoke", "rotate"],
-    ...["--user", "--listener", "--not-after", "--json"],
-  ],
-  "config": ["check", "show", "--json"],
-  "status": ["--json", "--unix", "--tcp", "--key", "--server-user"],
-  "help": COMMANDS,
-  "completions": ["bash", "zsh", "fish"],
-};
+import { completionProgram } from "./completion_awk.ts";
 
 /**
  * The completion script of a shell.
@@ -58,117 +12,142 @@ const WORDS: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
  * @returns A script that the shell sources.
  */
 export function completionScript(shell: "bash" | "zsh" | "fish"): string {
+  const quoted = `'${completionProgram()}'`;
   switch (shell) {
     case "bash":
-      return bash();
+      return BASH.replace("PROGRAM", () => quoted);
     case "zsh":
-      return zsh();
+      return ZSH.replace("PROGRAM", () => quoted);
     case "fish":
-      return fish();
+      return FISH.replace("PROGRAM", () => quoted);
   }
 }
 
-/**
- * A `case` branch for each command that sets the variable `words`, in the syntax of bash and zsh.
- */
-function cases(): string {
-  return COMMANDS
-    .map((command) =>
-      `    ${command}) words="${[...WORDS[command], ...GLOBAL_FLAGS].join(" ")}" ;;`
-    )
-    .join("\n");
-}
-
-/** The flags whose value is one of a few words. */
-const CHOICES = {
-  "--color": ["auto", "always", "never"],
-  "--log-level": ["debug", "info", "warn", "error"],
-  "--log-format": ["text", "json"],
-  "--identity": ["none", "proxy-v2", "impersonate"],
-} as const;
-
-/** A `case` branch for each of them. @param name The variable that a branch sets. */
-function choices(name: string): string {
-  return Object.entries(CHOICES)
-    .map(([flag, words]) => `    ${flag}) ${name}="${words.join(" ")}" ;;`).join("\n");
-}
-
-// A global flag before the command takes a value after a blank or after "=", which bash splits off
-// as a word of its own.
-function bash(): string {
-  return `# bash completion for ipcauth
+// bash splits words at "=", ":" and "@", too, and replaces what is behind the last of them (a "@"
+// with it). The candidates are compared in a loop, because `compgen -W` would evaluate them.
+const BASH = `# bash completion for ipcauth
+_ipcauth_program=PROGRAM
 _ipcauth() {
-  local words="" command="" i=1
-  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}"
-  [ "$current" = "=" ] && current=""
-  [ "$before" = "=" ] && before="\${COMP_WORDS[COMP_CWORD-2]}"
-  while [ "$i" -lt "$COMP_CWORD" ]; do
-    case "\${COMP_WORDS[i]}" in
-      --config|--log-level|--log-format|--color)
-        [ "\${COMP_WORDS[i+1]}" = "=" ] && i=$((i + 1))
-        i=$((i + 1)) ;;
-      -*) ;;
-      *) command="\${COMP_WORDS[i]}"; break ;;
-    esac
-    i=$((i + 1))
+  local line="\${COMP_LINE:0:COMP_POINT}" begun="\${COMP_WORDS[COMP_CWORD]}"
+  local current before found
+  local -a typed offers=()
+  read -ra typed <<< "$line"
+  [[ "$line" == *[[:blank:]] ]] && typed+=("")
+  while [ "\${#typed[@]}" -gt 1 ] && [ "\${typed[0]}" != "\${COMP_WORDS[0]}" ]; do
+    typed=("\${typed[@]:1}")
   done
-  case "$command" in
-    "") words="${[...COMMANDS, ...GLOBAL_FLAGS, "--version"].join(" ")}" ;;
-${cases()}
-  esac
-  case "$before" in
-${choices("words")}
-    --config|--key|--show) words="" ;;
-  esac
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
+  typed=("\${typed[@]:1}")
+  [ "\${#typed[@]}" -gt 0 ] || return 0
+  current="\${typed[\${#typed[@]}-1]}"
+  [[ "$begun" == [=:@]* ]] && begun=""
+  before="\${current%"$begun"}"
+  before="\${before%@}"
+  mapfile -t offers < <(awk "$_ipcauth_program" "$EUID" "\${typed[@]}" 2> /dev/null < /dev/null)
+  COMPREPLY=()
+  for found in "\${offers[@]}"; do
+    found="\${found%%$'\\t'*}"
+    case "$found" in
+      :files) compopt -o default 2> /dev/null; continue ;;
+      :commands) mapfile -t COMPREPLY < <(compgen -c -- "$current"); continue ;;
+      :accounts)
+        mapfile -t -O "\${#COMPREPLY[@]}" COMPREPLY < <(compgen -u -- "$current")
+        continue ;;
+      :accountgroups)
+        mapfile -t -O "\${#COMPREPLY[@]}" COMPREPLY < <(compgen -g -- "$current")
+        continue ;;
+      :runas)
+        if [[ "$current" == *:* ]]; then
+          mapfile -t COMPREPLY < <(compgen -g -- "\${current##*:}")
+        else
+          mapfile -t COMPREPLY < <(compgen -u -- "$current")
+        fi
+        continue ;;
+    esac
+    [[ "$found" == "$current"* ]] || continue
+    [[ "$found" == *: ]] && compopt -o nospace 2> /dev/null
+    found="\${found#"$before"}"
+    [[ "$found" == *[!a-zA-Z0-9_.:=/+-]* ]] && printf -v found %q "$found"
+    COMPREPLY+=("$found")
+  done
 }
-complete -o default -F _ipcauth ipcauth
+complete -F _ipcauth ipcauth
 `;
-}
 
-function zsh(): string {
-  return `#compdef ipcauth
+const ZSH = `#compdef ipcauth
 _ipcauth() {
-  local words_="" command_="" i
-  for (( i = 2; i < CURRENT; i++ )); do
-    case "$words[i]" in
-      --config|--log-level|--log-format|--color) (( i++ )) ;;
-      -*) ;;
-      *) command_="$words[i]"; break ;;
+  local program=PROGRAM
+  local line word help
+  local -a offers described plain
+  offers=("\${(@f)$(awk "$program" "$EUID" "\${(@Q)words[2,CURRENT-1]}" "$PREFIX" \\
+    2> /dev/null < /dev/null)}")
+  for line in "\${(@)offers}"; do
+    case "$line" in
+      "") ;;
+      :files) compset -P '--*=' || compset -P 'unix:'; _files ;;
+      :commands) _command_names -e ;;
+      :accounts) compset -P '--*='; _users ;;
+      :accountgroups) compset -P '--*='; _groups ;;
+      :runas) if compset -P '*:'; then _groups; else _users; fi ;;
+      *$'\\t'*)
+        word="\${line%%$'\\t'*}" help="\${line#*$'\\t'}"
+        described+=("\${word//:/\\\\:}:$help") ;;
+      *) plain+=("$line") ;;
     esac
   done
-  case "$words[CURRENT-1]" in
-${choices("words_")}
-    --config|--key|--show) _files; return ;;
-  esac
-  if [[ -n "$words_" ]]; then
-    compadd -- \${=words_}
-    return
-  fi
-  case "$command_" in
-    "") words_="${[...COMMANDS, ...GLOBAL_FLAGS, "--version"].join(" ")}" ;;
-${cases().replaceAll("words=", "words_=")}
-  esac
-  compadd -- \${=words_}
-  case "$command_" in
-    serve|connect|run-as|gen-key|keys|config) _files ;;
-  esac
+  (( $#described )) && _describe -o -t words word described
+  (( $#plain )) && compadd -a plain
 }
-compdef _ipcauth ipcauth
+if [ "$funcstack[1]" = _ipcauth ]; then
+  _ipcauth "$@"
+else
+  compdef _ipcauth ipcauth
+fi
 `;
-}
 
-function fish(): string {
-  const lines = COMMANDS.map((command) => {
-    // File names are offered only where a command takes some.
-    const files = ["serve", "connect", "run-as", "gen-key", "keys", "config"].includes(command)
-      ? ""
-      : " -f";
-    const words = [...WORDS[command], ...GLOBAL_FLAGS].join(" ");
-    return `complete -c ipcauth -n '__fish_seen_subcommand_from ${command}'${files} -a '${words}'`;
-  });
-  return `# fish completion for ipcauth
-complete -c ipcauth -n __fish_use_subcommand -f -a '${COMMANDS.join(" ")} --help --version'
-${lines.join("\n")}
+const FISH = `# fish completion for ipcauth
+set -g __ipcauth_program PROGRAM
+function __ipcauth_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l prefix
+    set -l value $current
+    if string match -q -- '--*=*' "$current"
+        set prefix (string replace -r '=.*$' = -- "$current")
+        set value (string replace -r '^[^=]*=' '' -- "$current")
+    end
+    for line in (awk $__ipcauth_program (id -u) $words[2..-1] "$current" 2> /dev/null < /dev/null)
+        switch "$line"
+            case :files
+                if string match -q -- 'unix:*' "$value"
+                    set prefix {$prefix}unix:
+                    set value (string replace unix: '' -- "$value")
+                end
+                for path in (__fish_complete_path "$value")
+                    echo -- "$prefix$path"
+                end
+            case :commands
+                complete -C "$current"
+            case :accounts
+                for name in (__fish_complete_users)
+                    echo -- "$prefix$name"
+                end
+            case :accountgroups
+                for name in (__fish_complete_groups)
+                    echo -- "$prefix$name"
+                end
+            case :runas
+                if string match -q -- '*:*' "$current"
+                    set -l user (string replace -r ':.*$' : -- "$current")
+                    for name in (__fish_complete_groups)
+                        echo -- "$user$name"
+                    end
+                else
+                    __fish_complete_users
+                end
+            case '*'
+                echo -- "$line"
+        end
+    end
+end
+complete -c ipcauth -f -a '(__ipcauth_complete)'
 `;
-}
