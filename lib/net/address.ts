@@ -50,7 +50,7 @@ function canonicalHost(host: string): string {
   const [address, zone] = host.split("%");
   if (!address!.includes(":")) return host.toLowerCase().replace(/\.$/, "");
   const { hostname } = new URL(`http://[${address}]/`);
-  return zone === undefined ? hostname : `${hostname}%${zone}`;
+  return zone === undefined ? hostname : `${hostname.slice(0, -1)}%${zone}]`;
 }
 
 /**

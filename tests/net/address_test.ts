@@ -35,6 +35,7 @@ Deno.test("two spellings of one host are one listener", () => {
   assertEquals(tcp("LocalHost."), tcp("localhost"));
   assertEquals(tcp("0:0:0:0:0:0:0:1"), tcp("::1"));
   assertEquals(tcp("FE80::1%eth0"), tcp("fe80:0::1%eth0"));
+  assertEquals(tcp("fe80::1%eth0"), "tcp:[fe80::1%eth0]:1");
   // Interfaces may differ by case.
   assertEquals(tcp("fe80::1%eth0") === tcp("fe80::1%ETH0"), false);
 });
