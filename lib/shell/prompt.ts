@@ -14,6 +14,7 @@ import { HistoryFile, MAX_LINES } from "./history_file.ts";
 import type { KeyEvent } from "./key_splitter.ts";
 import { splitLine } from "./line_words.ts";
 import { isBlankOrComment } from "./parse.ts";
+import { Pager, type PagerOutput } from "./pager.ts";
 import { closeWhenLost } from "./close_when_lost.ts";
 import { setRaw, TerminalInput } from "./terminal_input.ts";
 
@@ -33,6 +34,9 @@ const COMPLETION_TIMEOUT_MS = 2_000;
 /** How long after a stop its SIGCONT is known to belong to it. */
 const CONTINUED_MS = 200;
 
+/** Prints a result. @param mayPage Whether it may stop when the screen is full. */
+export type ResultOutput = (text: string, mayPage: boolean) => Promise<void>;
+
 /** What the prompt needs of the session. */
 export interface PromptSession {
   /** The text of the prompt for the next line, with a blank at its end. */
@@ -43,14 +47,21 @@ export interface PromptSession {
   readonly lost: Promise<Failure>;
   /** The line that Ctrl-D stands for; null where it ends the session. */
   endLine(): string | null;
-  /** Runs a line and prints its result. @returns Whether the line ends the session. */
-  run(line: string): Promise<boolean>;
+  /**
+   * Runs a line.
+   *
+   * @param print Prints its result. @returns When the next output may follow.
+   * @returns Whether the line ends the session.
+   */
+  run(line: string, print: ResultOutput): Promise<boolean>;
   /** Ends what a line goes on to print. @returns Whether a line did. */
   interrupt(): boolean;
   /** The server's data that completes words. */
   completionData(): CompletionData;
   /** Where the lines of former sessions are, if anywhere, and whose they are. */
   readonly history: { readonly directory: string | null; readonly uid: number };
+  /** Whether the terminal cannot move its cursor (`terminfo(5)`: `dumb`). */
+  readonly isDumb: boolean;
   /** Writes text to standard output. */
   out(text: string): void;
 }
@@ -75,6 +86,7 @@ class Prompt {
   readonly #session: PromptSession;
   readonly #history: HistoryFile | null;
   readonly #input: TerminalInput;
+  readonly #pager: Pager;
   readonly #readline: Screen;
   readonly #ended = Promise.withResolvers<ExitCode>();
   /** Whether a line runs. */
@@ -88,12 +100,13 @@ class Prompt {
     this.#session = session;
     const { directory, uid } = session.history;
     this.#history = directory === null ? null : new HistoryFile(directory, uid);
-    // deno-lint-ignore no-this-alias -- the getter below has a `this` of its own
-    const prompt = this;
+    this.#pager = new Pager({
+      size: () => session.isDumb ? null : terminalSize(),
+      out: (text) => session.out(text),
+      control: (text) => this.#control(text),
+    });
     this.#input = new TerminalInput({
-      get holdsKeys() {
-        return prompt.#busy || prompt.#closed;
-      },
+      holds: (key) => this.#closed || (this.#busy && !this.#pager.takes(key)),
       onTyped: (key) => this.#onTyped(key),
       onKey: (key) => this.#onKey(key),
     });
@@ -122,7 +135,8 @@ class Prompt {
       ["SIGCONT", () => this.#continue()],
     ];
     for (const [signal, handler] of onSignal) Deno.addSignalListener(signal, handler);
-    process.stdout.write(PASTE_MODE.on);
+    this.#control(PASTE_MODE.on);
+    process.stdout.on("resize", () => this.#pager.redraw());
     this.#readline.prompt();
     void this.#input.read();
     try {
@@ -133,9 +147,10 @@ class Prompt {
       // This close is not a Ctrl-D: its handler must print nothing.
       this.#busy = true;
       for (const [signal, handler] of onSignal) Deno.removeSignalListener(signal, handler);
+      this.#pager.end();
       this.#readline.close();
       this.#history?.save();
-      process.stdout.write(PASTE_MODE.off);
+      this.#control(PASTE_MODE.off);
     }
   }
 
@@ -144,12 +159,18 @@ class Prompt {
     if (text === CTRL_Z) this.#stop(true);
     else if (text === CTRL_C && this.#busy) {
       this.#input.clear();
-      this.#interrupt();
+      if (this.#pager.isActive) this.#pager.end();
+      else this.#interrupt();
     } else return false;
     return true;
   }
 
-  #onKey({ text, pasted }: KeyEvent): boolean {
+  #onKey(key: KeyEvent): boolean {
+    if (this.#busy) {
+      this.#pager.onKey(key);
+      return true;
+    }
+    const { text, pasted } = key;
     const end = text === CTRL_D && this.#readline.line === "" ? this.#session.endLine() : null;
     if (end !== null) {
       this.#readline.write(`${end}\n`);
@@ -161,6 +182,17 @@ class Prompt {
     if (splitLine(before).quote !== null || /^\s*[#!]/.test(before)) return false;
     this.#explain(before);
     return true;
+  }
+
+  /** Prints a result: a page at a time, unless lines wait for its end. */
+  async #print(text: string, mayPage: boolean): Promise<void> {
+    if (!mayPage || this.#closed || this.#input.hasLines) return this.#session.out(text);
+    await this.#pager.show(text);
+  }
+
+  /** Writes what controls the terminal, where it can be controlled. */
+  #control(text: string): void {
+    if (!this.#session.isDumb) process.stdout.write(text);
   }
 
   /** Prints what may follow, and the same line again below it. */
@@ -201,7 +233,8 @@ class Prompt {
     if (!isBlankOrComment(line)) {
       this.#busy = true;
       this.#history?.add(line);
-      if (await this.#session.run(line)) return this.#ended.resolve(ExitCode.ok);
+      const print = (text: string, mayPage: boolean) => this.#print(text, mayPage);
+      if (await this.#session.run(line, print)) return this.#ended.resolve(ExitCode.ok);
       this.#busy = false;
     }
     if (this.#closed) return this.#ended.resolve(ExitCode.ok);
@@ -232,7 +265,7 @@ class Prompt {
    * @param whole Whether all processes of the group are stopped, as by the key.
    */
   #stop(whole: boolean): void {
-    process.stdout.write(PASTE_MODE.off);
+    this.#control(PASTE_MODE.off);
     this.#session.out("^Z\n");
     setRaw(false);
     stopProcess(whole);
@@ -246,16 +279,28 @@ class Prompt {
   #continue(): void {
     if (this.#continued !== undefined || this.#closed) return;
     setRaw(true);
-    process.stdout.write(PASTE_MODE.on);
+    this.#control(PASTE_MODE.on);
     if (!this.#busy) this.#redraw();
+    else this.#pager.redraw();
   }
 
   /** Ctrl-D, or the server has closed the session. Lines that were typed before still run. */
   #close(): void {
     this.#closed = true;
+    this.#pager.end();
     if (this.#busy) return;
     // Text that follows must not stand on the prompt's line.
     this.#session.out("\n");
     this.#ended.resolve(ExitCode.ok);
+  }
+}
+
+/** The size of the terminal; null where it has none. */
+function terminalSize(): ReturnType<PagerOutput["size"]> {
+  try {
+    const { columns, rows } = Deno.consoleSize();
+    return columns > 0 && rows > 1 ? { columns, rows } : null;
+  } catch {
+    return null;
   }
 }

@@ -8,6 +8,7 @@ import { type Environment, historyDirectory } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 import { CommandRunner, type LineOutcome } from "./command_runner.ts";
+import type { ResultOutput } from "./prompt.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { renderBanner } from "./render.ts";
 import { reportLine } from "../text/report.ts";
@@ -84,7 +85,8 @@ export class Shell {
       grammar: () => this.#runner.grammar,
       lost: this.#client.lost,
       endLine: () => this.#runner.endLine,
-      run: (line) => this.#run(line),
+      run: (line, print) => this.#run(line, print),
+      isDumb: environment.variables.TERM === "dumb",
       interrupt: () => this.#interrupt(),
       completionData: () => this.#runner.completionData(),
       history: { directory: historyDirectory(environment), uid: environment.uid },
@@ -129,10 +131,13 @@ export class Shell {
   }
 
   /** Runs a line and prints its result. @returns Whether the line ends the session. */
-  async #run(line: string): Promise<boolean> {
+  async #run(line: string, print?: ResultOutput): Promise<boolean> {
     const view = this.#output.view();
-    const { out, err, exit, ends, follow } = await this.#runner.run(line, view);
-    if (out !== "") this.#output.out(out);
+    const { out, err, exit, ends, mayPage, follow } = await this.#runner.run(line, view);
+    if (out !== "") {
+      if (print === undefined) this.#output.out(out);
+      else await print(out, mayPage);
+    }
     if (err !== "") this.#output.err(err);
     if (follow !== undefined) await this.#follow(follow);
     if (this.#exit === ExitCode.ok) this.#exit = exit;

@@ -15,8 +15,8 @@ import { type KeyEvent, KeySplitter } from "./key_splitter.ts";
 
 /** What is done with keys. */
 export interface KeyHandler {
-  /** Whether keys wait. */
-  readonly holdsKeys: boolean;
+  /** Whether a key waits, and those behind it. */
+  holds(key: KeyEvent): boolean;
   /** A key before it waits. @returns Whether it has been used, and waits no more. */
   onTyped(key: KeyEvent): boolean;
   /** A key whose turn it is. @returns Whether it has been used, and is not for the prompt. */
@@ -97,12 +97,14 @@ export class TerminalInput {
     if (this.#passing) return;
     this.#passing = true;
     try {
-      while (!this.#handler.holdsKeys && !this.#stream.isPaused) {
-        const key = this.#waiting.shift();
+      while (!this.#stream.isPaused) {
+        const [key] = this.#waiting;
         if (key === undefined) {
           if (this.#ended) this.#stream.emit("end");
           break;
         }
+        if (this.#handler.holds(key)) break;
+        this.#waiting.shift();
         if (!this.#handler.onKey(key)) this.#stream.emit("data", key.text);
       }
     } finally {

@@ -40,13 +40,21 @@ export function atTerminal(
 /** Runs the real program against a fake console. */
 export async function withFakeServer(
   answer: (call: Call, count: number) => Answer,
-  run: (program: Program, path: string, calls: readonly Call[]) => Promise<void>,
+  run: (
+    program: Program,
+    path: string,
+    calls: readonly Call[],
+    /** Ends the connections. */
+    hangUp: () => void,
+  ) => Promise<void>,
 ): Promise<void> {
   await using program = await Program.install();
   const calls: Call[] = [];
+  const ends: (() => void)[] = [];
   await using server = await FakeServer.open((socket) => {
+    ends.push(() => socket.destroy());
     socket.write(welcomeLine());
     answerCalls(socket, (call) => answer(call, calls.push(call)));
   });
-  await run(program, server.path, calls);
+  await run(program, server.path, calls, () => ends.forEach((end) => end()));
 }
