@@ -1,7 +1,8 @@
 /**
  * Undoing an edit of a file that may have been edited again: pure.
  *
- * What another edit has changed since is never undone with it.
+ * What another edit has changed since is never undone with it. An entry that was added by the edit
+ * and changed since stays, without the rights that the edit gave it.
  *
  * @module
  */
@@ -72,7 +73,7 @@ function stillOf(
     if (current === undefined) return null;
     if (changesBetween([own!], [current]).length === 0) return change;
     left.push(`${key}: it was edited since`);
-    return null;
+    return withoutRights(own!, current);
   }
   if (own === undefined) {
     // The edit has removed the entry.
@@ -87,6 +88,16 @@ function stillOf(
     else if (current.fields[field] !== value) left.push(`${key} ${field}: it was edited since`);
   }
   return Object.keys(set).length === 0 ? null : { ...change, set };
+}
+
+/** An entry that has to stay loses the rights that the edit gave it; null where it has none. */
+function withoutRights(made: FieldsEntry, current: FieldsEntry): EntryEdit | null {
+  const given = ["local_ipc_access", "admin"].filter((field) =>
+    made.fields[field] === true && current.fields[field] === true
+  );
+  if (given.length === 0) return null;
+  const { kind, name } = current;
+  return { kind, name, set: Object.fromEntries(given.map((field) => [field, false])) };
 }
 
 function differs(

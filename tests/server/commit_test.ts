@@ -324,10 +324,12 @@ Deno.test("a roll-back keeps what was edited by hand since, and says what is lef
     { user: "bob", set: { gid: 7 } },
     { user: "dave", set: { uid: 581 } },
     { user: "erin", set: { uid: 582, local_ipc_access: true } },
+    { user: "frank", set: { uid: 590, local_ipc_access: true, admin: true } },
   ], { confirm_seconds: 1 });
   const edited = fixture.text.replace("# who gets in", "# by hand")
     .replace("gid: 7", "gid: 8")
     .replace("name: dave, uid: 581", "name: dave, uid: 583")
+    .replace("name: frank, uid: 590", "name: frank, uid: 591")
     .replace("name: carol, uid: 580,", "name: carol, uid: 580, gid: 9,");
   await fixture.program.write("config.yaml", edited);
   const { message } = await fixture.server.event("error");
@@ -336,11 +338,18 @@ Deno.test("a roll-back keeps what was edited by hand since, and says what is lef
   assertEquals(
     fixture.text,
     edited.replace("local_ipc_access: true } # on leave", "local_ipc_access: false } # on leave")
-      .replace(/.*name: erin.*\n/, ""),
+      .replace(/.*name: erin.*\n/, "")
+      // What was edited stays; what the commit gave it does not.
+      .replace(
+        "591, local_ipc_access: true, admin: true",
+        "591, local_ipc_access: false, admin: false",
+      ),
   );
-  assertEquals(changesOf(fixture.server, 4).map(([, what, , , reason]) => [what, reason]), [
+  assertEquals(changesOf(fixture.server, 5).map(([, what, , , reason]) => [what, reason]), [
     ["user alice local_ipc_access", "rolled-back"],
     ["user erin", "rolled-back"],
+    ["user frank local_ipc_access", "rolled-back"],
+    ["user frank admin", "rolled-back"],
   ]);
 });
 
