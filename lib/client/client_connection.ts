@@ -104,6 +104,8 @@ export class ClientConnection implements Disposable {
   async #pull(controller: ReadableByteStreamController): Promise<void> {
     try {
       const chunk = await this.#stream.read();
+      // The reader has cancelled meanwhile. The other direction goes on.
+      if (this.#reader === null) return;
       if (chunk !== null) {
         this.#hasReceived = true;
         controller.enqueue(chunk);
@@ -119,10 +121,9 @@ export class ClientConnection implements Disposable {
   }
 
   async #write(chunk: unknown): Promise<void> {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError("A chunk is a Uint8Array");
-    if (chunk.length === 0) return;
-    this.#hasSent = true;
     try {
+      if (!(chunk instanceof Uint8Array)) throw new TypeError("A chunk is a Uint8Array");
+      this.#hasSent ||= chunk.length > 0;
       await this.#stream.write(chunk);
     } catch (error) {
       const failure = this.#isRefused ? closedWithoutData(this.where, this.#ownUid) : error;

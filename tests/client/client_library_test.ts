@@ -193,6 +193,33 @@ Deno.test("a service that takes all input and answers nothing has not refused", 
   assertEquals(await text, "");
 });
 
+Deno.test("a reader that cancels leaves the writer its direction", async () => {
+  await using fixture = await Fixture.open();
+  for (const options of [{ unix: fixture.echo }, fixture.keyedEcho]) {
+    using connection = await connect(options);
+    const reader = connection.readable.getReader();
+    const reading = reader.read();
+    await reader.cancel();
+    assertEquals((await reading).done, true);
+    const writer = connection.writable.getWriter();
+    await writer.write(bytes("one"));
+    await writer.write(bytes("two"));
+    await writer.close();
+  }
+  const closes = await fixture.server.events("close", 2);
+  assertEquals(closes.map(({ bytes_in }) => bytes_in), [undefined, 6]);
+});
+
+Deno.test("what is no chunk of bytes fails the writer, and not the reader", async () => {
+  await using fixture = await Fixture.open();
+  using connection = await connect({ unix: fixture.echo });
+  const writer = connection.writable.getWriter();
+  await writer.write(bytes("bytes"));
+  await assertRejects(() => writer.write("text" as never), TypeError, "Uint8Array");
+  const { value } = await connection.readable.getReader().read();
+  assertEquals(new TextDecoder().decode(value), "bytes");
+});
+
 Deno.test("many bytes pass while few are held", async () => {
   await using fixture = await Fixture.open();
   const size = 64 << 20;

@@ -53,6 +53,20 @@ await connect({ tcp: "a:1" });
 await connect({ unix: "/a", tcp: "a:1", key: "/k" });
 `;
 
+/** The examples of the library's page, each in a function of its own. */
+function examples(): string {
+  const page = Deno.readTextFileSync(new URL("../../docs/client-library.md", import.meta.url));
+  const blocks = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map((match) => match[1]!);
+  const [imports, ...bodies] = blocks;
+  assert(imports!.startsWith("import ") && bodies.length > 2);
+  // The last one goes on with the console of the one before.
+  const all = [bodies[0]!, bodies.slice(1).join("")].map((body, index) =>
+    `export async function example${index}(): Promise<void> {\n${body}}\n`
+  );
+  return `import { RpcCode, RpcServerError } from "${MODULE.href}";
+${imports!.replace("/opt/ipcauth/lib/client/mod.ts", MODULE.href)}${all.join("")}`;
+}
+
 async function deno(
   program: Program,
   args: readonly string[],
@@ -137,6 +151,7 @@ Deno.test("a strict program of another directory is checked, by path and by URL"
     own.write("path.ts", program(MODULE.href)),
     own.write("url.ts", program(url)),
     own.write("wrong.ts", WRONG),
+    own.write("examples.ts", examples()),
   ]);
   const checked = await deno(own, ["check", "--quiet", `--allow-import=${host}`, ...files]);
   assertEquals([checked.code, checked.stderr], [0, ""]);
