@@ -16,7 +16,10 @@ const README = fromFileUrl(new URL("../../examples/systemd/README.md", import.me
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
 /** Where the machine's own sources stand, without those of other publishers. */
-const SOURCES = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
+const SOURCES = [
+  ...["debian", "ubuntu"].map((name) => `/etc/apt/sources.list.d/${name}.sources`),
+  "/etc/apt/sources.list",
+];
 
 const NEEDS = ["mmdebstrap", "systemd-nspawn", "dpkg-deb", "gcc"];
 
@@ -207,9 +210,9 @@ function sources(): string[] {
   });
 }
 
-/** The name of this machine's release of Debian, or the empty string. */
+/** The name of this machine's release of Debian or Ubuntu, or the empty string. */
 function codename(): string {
   const text = Deno.readTextFileSync("/etc/os-release");
-  if (!/^ID=debian$/m.test(text)) return "";
+  if (!/^ID=(debian|ubuntu)$/m.test(text)) return "";
   return /^VERSION_CODENAME=(\w+)$/m.exec(text)?.[1] ?? "";
 }
