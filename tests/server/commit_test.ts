@@ -142,7 +142,9 @@ Deno.test("a commit needs the permission of each of its changes (needs root)", {
 }, async () => {
   const listed = `${CONFIG}listeners:\n  - { unix: DIR/s }\n` +
     `  - { unix: DIR/list, allow: ["@netops", "@ops"] }\n` +
-    `  - { unix: DIR/id, allow: [carol], service: { exec: [/usr/bin/id], run_as: peer } }\n`;
+    `  - { unix: DIR/id, allow: [carol], service: { exec: [/usr/bin/id], run_as: peer } }\n` +
+    // Whether a user may be added depends on the groups that the name service has for the uid.
+    `  - { unix: DIR/group, allow: ["@netops"], service: { exec: [/usr/bin/id], run_as: peer } }\n`;
   const program = await Program.install();
   const file = await program.write(
     "config.yaml",
@@ -173,6 +175,8 @@ Deno.test("a commit needs the permission of each of its changes (needs root)", {
     }
   }
   assertEquals(fixture.text, text);
+  const erin = await commit(bob, [{ user: "erin", set: { uid: 599 } }]);
+  assertEquals(erin.error, undefined);
   assertEquals((await carol.call("config.confirm")).error?.code, RpcCode.permissionDenied);
   const { result } = await commit(root, [
     { user: "alice", set: { uid: 5 } },
