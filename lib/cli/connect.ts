@@ -9,6 +9,7 @@ import { type ConsoleConnection, openConsole as consoleOn } from "../client/open
 import { ExitCode, Failure } from "../errors.ts";
 import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
+import { ShellConnection } from "../shell/shell_connection.ts";
 import type { ConnectCommand } from "./command_line.ts";
 import type { ConnectContext, Context } from "./context.ts";
 import { type Destination, findDestination } from "./destination.ts";
@@ -89,18 +90,20 @@ async function runConsole(
   connection: ServerConnection,
   { commands, assumeYes }: ConnectCommand["mode"] & { readonly kind: "console" },
   command: ConnectCommand,
-  context: Context,
+  context: ConnectContext,
 ): Promise<ExitCode> {
-  const { client, welcome, close } = await consoleOf(connection, command, context);
+  const console = await consoleOf(connection, command, context);
+  const reopen = () => openConsole(command, context);
+  const shellConnection = new ShellConnection(console, reopen);
   try {
     // Loaded only now: a client that is refused does not need it.
     const { Shell } = await import("../shell/shell.ts");
-    const shell = new Shell(client, welcome, context, assumeYes);
+    const shell = new Shell(shellConnection, context, assumeYes);
     return commands.length > 0
       ? await shell.runCommands(commands)
       : await shell.runInput(Deno.stdin.isTerminal() && Deno.stdout.isTerminal());
   } finally {
-    await close();
+    await shellConnection.close();
   }
 }
 

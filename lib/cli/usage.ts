@@ -88,6 +88,8 @@ Examples:
 
 Opens the console of a server: at a prompt on a terminal, else one command a
 line from standard input. With --pipe or --listen it reaches any service.
+A console ends with 77 when your access is revoked, and with 69 when the server
+goes; at a prompt it offers to connect again then.
 
   --unix[=PATH]       the socket; default: IPCAUTH_PATH, the configuration,
                       your own server's socket, the system's

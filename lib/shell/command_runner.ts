@@ -5,7 +5,7 @@
  */
 import { escapeForTerminal } from "../text/escape.ts";
 import { reportLine } from "../text/report.ts";
-import type { RpcClient } from "../client/rpc_client.ts";
+import type { MethodCall } from "./shell_connection.ts";
 import { RpcServerError } from "../client/rpc_error.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type UserRecord, type Welcome } from "../service/console/protocol.ts";
@@ -53,8 +53,9 @@ export interface LineOutcome {
 
 /** Runs the lines of a session. */
 export class CommandRunner {
-  readonly #client: RpcClient;
-  readonly #welcome: Welcome;
+  readonly #client: MethodCall;
+  /** The welcome of the session, which is another one after the client has connected again. */
+  readonly #welcomeOf: () => Welcome;
   readonly #assumeYes: boolean;
   /** Null in the operational mode. */
   #mode: ConfigMode | null = null;
@@ -64,10 +65,14 @@ export class CommandRunner {
   isInteractive = false;
 
   /** @param assumeYes Whether what a question is about is done without asking. */
-  constructor(client: RpcClient, welcome: Welcome, assumeYes = false) {
+  constructor(client: MethodCall, welcome: () => Welcome, assumeYes = false) {
     this.#client = client;
-    this.#welcome = welcome;
+    this.#welcomeOf = welcome;
     this.#assumeYes = assumeYes;
+  }
+
+  get #welcome(): Welcome {
+    return this.#welcomeOf();
   }
 
   /** The commands of the next line. */

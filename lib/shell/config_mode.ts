@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
+import { RpcServerError } from "../client/rpc_client.ts";
+import type { MethodCall } from "./shell_connection.ts";
 import { asUsers, unexpectedAnswer } from "../client/answers.ts";
 import { entriesOf, type EntryEdit } from "../config/entry_changes.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
@@ -23,13 +24,13 @@ const CONFIRM_SECONDS = 600;
 
 /** A configuration mode that a session has entered. */
 export class ConfigMode {
-  readonly #client: RpcClient;
+  readonly #client: MethodCall;
   readonly #welcome: Welcome;
   readonly #draft: ConfigDraft;
   /** The user or group whose fields are set without its name. */
   #entry: EntryName | null = null;
 
-  private constructor(client: RpcClient, welcome: Welcome, draft: ConfigDraft) {
+  private constructor(client: MethodCall, welcome: Welcome, draft: ConfigDraft) {
     this.#client = client;
     this.#welcome = welcome;
     this.#draft = draft;
@@ -40,7 +41,7 @@ export class ConfigMode {
    *
    * @throws {RpcServerError} When the server does not answer with its entries.
    */
-  static async enter(client: RpcClient, welcome: Welcome): Promise<ConfigMode> {
+  static async enter(client: MethodCall, welcome: Welcome): Promise<ConfigMode> {
     const { start } = await readDraft(client);
     return new ConfigMode(client, welcome, new ConfigDraft(start));
   }
@@ -247,7 +248,7 @@ export class ConfigMode {
 
 /** What a draft begins with, and the author of a commit that waits to be confirmed. */
 async function readDraft(
-  client: RpcClient,
+  client: MethodCall,
 ): Promise<{ readonly start: DraftStart; readonly unconfirmed: string | null }> {
   const { base, users, groups, unconfirmed } = record(await client.call("config.entries"));
   if (typeof base !== "string" || !Array.isArray(groups)) throw unexpectedAnswer();

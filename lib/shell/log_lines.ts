@@ -4,7 +4,7 @@
  * @module
  */
 import { asLogResult } from "../client/answers.ts";
-import type { RpcClient } from "../client/rpc_client.ts";
+import type { MethodCall } from "./shell_connection.ts";
 import { terminalLine } from "../log/terminal_line.ts";
 import type { ConsoleCommand } from "./grammar.ts";
 import { ParseError } from "./parse.ts";
@@ -50,7 +50,7 @@ function droppedText(count: number): string {
  * @throws {RpcServerError | Failure} As `RpcClient.call`.
  */
 export async function followLog(
-  client: RpcClient,
+  client: MethodCall,
   params: Readonly<Record<string, unknown>>,
   { out, color, stopped }: FollowOptions,
 ): Promise<void> {

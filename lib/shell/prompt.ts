@@ -5,7 +5,8 @@
  */
 import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
-import { ExitCode, type Failure } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { stopProcess } from "../libc/stop_signal.ts";
 import { complete, type CompletionData } from "./completion.ts";
 import { explain } from "./explain.ts";
@@ -15,7 +16,6 @@ import type { KeyEvent } from "./key_splitter.ts";
 import { splitLine } from "./line_words.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { Pager, type PagerOutput } from "./pager.ts";
-import { closeWhenLost } from "./close_when_lost.ts";
 import { setRaw, TerminalInput } from "./terminal_input.ts";
 
 /** The statuses of a program that a signal ended, as a shell reports them: 128 and its number. */
@@ -44,7 +44,11 @@ export interface PromptSession {
   /** The commands of the next line. */
   grammar(): Grammar;
   /** Resolves when the server has closed the session. */
-  readonly lost: Promise<Failure>;
+  lost(): Promise<Failure>;
+  /** Why it has done so: 69 where {@linkcode PromptSession.reconnect} may work. */
+  whyLost(lost: Failure): Promise<Failure>;
+  /** Opens another session. @throws {Failure} As `connect`. */
+  reconnect(): Promise<void>;
   /** The line that Ctrl-D stands for; null where it ends the session. */
   endLine(): string | null;
   /**
@@ -80,7 +84,13 @@ export async function runPrompt(session: PromptSession): Promise<ExitCode> {
  * The prompt's screen. `prevRows` is how many rows of the line stand above the cursor: readline
  * redraws from there. It is no documented property, and is 0 after other text has been printed.
  */
-type Screen = Interface & { cursor: number; prevRows: number };
+type Screen = Interface & { line: string; cursor: number; prevRows: number };
+
+/** A session that the server has closed, and what was typed in it. */
+interface LostSession {
+  readonly why: Failure;
+  readonly typed: string;
+}
 
 class Prompt {
   readonly #session: PromptSession;
@@ -93,6 +103,10 @@ class Prompt {
   #busy = false;
   /** Whether no more lines arrive. */
   #closed = false;
+  /** Set where the server has closed the session while a line ran. */
+  #lostMeanwhile: Failure | null = null;
+  /** Set while the next line says whether to connect again. */
+  #lost: LostSession | null = null;
   /** Runs while a SIGCONT that comes belongs to a stop that has been handled. */
   #continued: ReturnType<typeof setTimeout> | undefined;
 
@@ -123,8 +137,11 @@ class Prompt {
   }
 
   async run(): Promise<ExitCode> {
-    const lost = closeWhenLost(this.#readline, this.#session.lost);
-    this.#readline.on("line", (line) => void this.#runLine(line).catch(this.#ended.reject));
+    this.#watch();
+    this.#readline.on("line", (line) => {
+      const step = this.#lost === null ? this.#runLine(line) : this.#answer(line, this.#lost);
+      step.catch(this.#ended.reject);
+    });
     this.#readline.on("SIGINT", () => this.#interrupt());
     this.#readline.on("close", () => this.#close());
     // A signal ends the program by way of `finally`, where readline restores the terminal.
@@ -140,9 +157,7 @@ class Prompt {
     this.#readline.prompt();
     void this.#input.read();
     try {
-      const exit = await this.#ended.promise;
-      if (lost.failure !== null) throw lost.failure;
-      return exit;
+      return await this.#ended.promise;
     } finally {
       // This close is not a Ctrl-D: its handler must print nothing.
       this.#busy = true;
@@ -171,6 +186,7 @@ class Prompt {
       return true;
     }
     const { text, pasted } = key;
+    if (this.#lost !== null) return false;
     const end = text === CTRL_D && this.#readline.line === "" ? this.#session.endLine() : null;
     if (end !== null) {
       this.#readline.write(`${end}\n`);
@@ -234,12 +250,78 @@ class Prompt {
       this.#busy = true;
       this.#history?.add(line);
       const print = (text: string, mayPage: boolean) => this.#print(text, mayPage);
-      if (await this.#session.run(line, print)) return this.#ended.resolve(ExitCode.ok);
+      try {
+        if (await this.#session.run(line, print)) return this.#ended.resolve(ExitCode.ok);
+      } catch (error) {
+        if (!isLoss(error)) throw error;
+        return await this.#ask(error, line);
+      }
       this.#busy = false;
     }
     if (this.#closed) return this.#ended.resolve(ExitCode.ok);
+    if (this.#lostMeanwhile !== null) return await this.#ask(this.#lostMeanwhile, "");
     this.#readline.setPrompt(this.#session.prompt());
     this.#readline.prompt();
+    this.#input.pass();
+  }
+
+  /** Notices that the server closes the session, also while no line runs. */
+  #watch(): void {
+    void this.#session.lost().then((lost) => {
+      if (this.#closed) return;
+      if (this.#busy) {
+        this.#lostMeanwhile = lost;
+        return;
+      }
+      const typed = this.#readline.line;
+      this.#readline.line = "";
+      this.#readline.cursor = 0;
+      this.#session.out("\n");
+      this.#ask(lost, typed).catch(this.#ended.reject);
+    });
+  }
+
+  /**
+   * Asks whether to connect again, where that may help.
+   *
+   * @param typed What was being typed, or the line that ran: it stands at the next prompt.
+   * @throws {Failure} Why the session was lost, where it would not.
+   */
+  async #ask(lost: Failure, typed: string): Promise<void> {
+    this.#busy = true;
+    this.#lostMeanwhile = null;
+    // What was typed ahead was not typed as an answer.
+    this.#input.clear();
+    const why = await this.#session.whyLost(lost);
+    if (!isLoss(why) || this.#closed) throw why;
+    this.#askAgain({ why, typed });
+  }
+
+  #askAgain(lost: LostSession): void {
+    this.#lost = lost;
+    this.#busy = false;
+    this.#readline.setPrompt(`${escapeForTerminal(lost.why.message)}. Connect again? (y/n) `);
+    this.#readline.prompt();
+    this.#input.pass();
+  }
+
+  /** @throws {Failure} Why the session was lost, where the answer is no. */
+  async #answer(line: string, lost: LostSession): Promise<void> {
+    if (/^\s*no?\s*$/i.test(line)) throw lost.why;
+    if (!/^\s*y(es)?\s*$/i.test(line)) return this.#askAgain(lost);
+    this.#busy = true;
+    try {
+      await this.#session.reconnect();
+    } catch (error) {
+      if (!isLoss(error)) throw error;
+      return this.#askAgain({ ...lost, why: error });
+    }
+    this.#lost = null;
+    this.#watch();
+    this.#busy = false;
+    this.#readline.setPrompt(this.#session.prompt());
+    this.#readline.prompt();
+    this.#readline.write(lost.typed);
     this.#input.pass();
   }
 
@@ -291,7 +373,8 @@ class Prompt {
     if (this.#busy) return;
     // Text that follows must not stand on the prompt's line.
     this.#session.out("\n");
-    this.#ended.resolve(ExitCode.ok);
+    if (this.#lost === null) this.#ended.resolve(ExitCode.ok);
+    else this.#ended.reject(this.#lost.why);
   }
 }
 
@@ -303,4 +386,9 @@ function terminalSize(): ReturnType<PagerOutput["size"]> {
   } catch {
     return null;
   }
+}
+
+/** Whether a failure is that of a session that its server has closed, or of a missing server. */
+function isLoss(error: unknown): error is Failure {
+  return error instanceof Failure && error.exit === ExitCode.unavailable;
 }

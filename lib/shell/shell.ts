@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { type RpcClient, RpcServerError } from "../client/rpc_client.ts";
+import { RpcServerError } from "../client/rpc_client.ts";
 import { type Environment, historyDirectory } from "../config/default_paths.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import type { Welcome } from "../service/console/protocol.ts";
 import { CommandRunner, type LineOutcome } from "./command_runner.ts";
 import type { ResultOutput } from "./prompt.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { renderBanner } from "./render.ts";
+import type { ShellConnection } from "./shell_connection.ts";
 import { reportLine } from "../text/report.ts";
 import type { View } from "../text/view.ts";
 
@@ -25,8 +25,7 @@ export interface ShellOutput {
 
 /** Runs the lines of a session. */
 export class Shell {
-  readonly #client: RpcClient;
-  readonly #welcome: Welcome;
+  readonly #connection: ShellConnection;
   readonly #output: ShellOutput;
   readonly #runner: CommandRunner;
   /** Stops what a line goes on to print; null where none does. */
@@ -34,30 +33,28 @@ export class Shell {
   /** The exit code of the first line that failed. The others still run. */
   #exit: ExitCode = ExitCode.ok;
 
-  /**
-   * @param client An open console.
-   * @param welcome Its welcome, with the user the session acts as.
-   * @param assumeYes Whether what a question is about is done without asking.
-   */
-  constructor(client: RpcClient, welcome: Welcome, output: ShellOutput, assumeYes = false) {
-    this.#client = client;
-    this.#welcome = welcome;
+  /** @param assumeYes Whether what a question is about is done without asking. */
+  constructor(connection: ShellConnection, output: ShellOutput, assumeYes = false) {
+    this.#connection = connection;
     this.#output = output;
-    this.#runner = new CommandRunner(client, welcome, assumeYes);
+    this.#runner = new CommandRunner(connection, () => connection.welcome, assumeYes);
   }
 
   /**
    * Runs the commands of `-c` in their order.
    *
    * @returns 0, or the exit code of the first that failed.
-   * @throws {Failure} 69 when the server closes the session, 65 when its answer is malformed.
+   * @throws {Failure} 77 when the access is revoked, 69 when the server has gone or closes the
+   * session, 65 when its answer is malformed.
    */
   async runCommands(commands: readonly string[]): Promise<ExitCode> {
-    for (const command of commands) {
-      if (isBlankOrComment(command)) continue;
-      if (await this.#run(command)) break;
-    }
-    return this.#close();
+    return await this.#saysWhy(async () => {
+      for (const command of commands) {
+        if (isBlankOrComment(command)) continue;
+        if (await this.#run(command)) break;
+      }
+      return this.#close();
+    });
   }
 
   /**
@@ -66,14 +63,16 @@ export class Shell {
    * @param interactive Whether to prompt: standard input and output are a terminal.
    * @returns 0 at a prompt; from a pipe 0 or the exit code of the first line that failed; 130, 143
    * or 129 when SIGINT, SIGTERM or SIGHUP ended the prompt.
-   * @throws {Failure} 69 when the server closes the session, 65 when its answer is malformed.
+   * @throws {Failure} As {@linkcode runCommands}. At a prompt, a server that has gone is asked for
+   * another session first, if its client wants one.
    */
   async runInput(interactive: boolean): Promise<ExitCode> {
-    const banner = renderBanner(this.#welcome);
+    const connection = this.#connection;
+    const banner = renderBanner(connection.welcome);
     if (!interactive) {
       // What reads standard output expects the answers alone.
       this.#output.err(banner);
-      return await this.#runLines();
+      return await this.#saysWhy(() => this.#runLines());
     }
     this.#output.out(banner);
     // Node's modules, which the prompt needs, take longer than a command of `-c`.
@@ -83,7 +82,12 @@ export class Shell {
     const exit = await runPrompt({
       prompt: () => this.#runner.prompt,
       grammar: () => this.#runner.grammar,
-      lost: this.#client.lost,
+      lost: () => connection.lost,
+      whyLost: (lost) => connection.whyLost(lost),
+      reconnect: async () => {
+        await connection.reconnect();
+        this.#output.out(renderBanner(connection.welcome));
+      },
       endLine: () => this.#runner.endLine,
       run: (line, print) => this.#run(line, print),
       isDumb: environment.variables.TERM === "dumb",
@@ -97,8 +101,17 @@ export class Shell {
 
   async #runLines(): Promise<ExitCode> {
     const { runPipedLines } = await import("./piped_lines.ts");
-    await runPipedLines(this.#client.lost, (line) => this.#run(line));
+    await runPipedLines(this.#connection.lost, (line) => this.#run(line));
     return this.#close();
+  }
+
+  /** Runs lines. @throws {Failure} Where the session is lost meanwhile: the reason. */
+  async #saysWhy(run: () => Promise<ExitCode>): Promise<ExitCode> {
+    try {
+      return await run();
+    } catch (error) {
+      throw error instanceof Failure ? await this.#connection.whyLost(error) : error;
+    }
   }
 
   /** Says what is lost at the end of the input. @param exit The exit code where nothing is. */

@@ -228,11 +228,11 @@ removed dave
   await t.step("at a terminal a revoked session ends at once", async () => {
     const { stdout } = await fixture.run(CAROL, "who");
     const before = Number(/^\*\s+(\d+)/m.exec(stdout)![1]);
-    const ended = fixture.atTerminal(BOB, [["expect", "The server has closed the session"]]);
+    const ended = fixture.atTerminal(BOB, [["expect", "your access was revoked"]]);
     await fixture.server.event("allow", (event) => Number(event.session) > before);
     assertEquals((await fixture.run(CAROL, "deny bob")).code, 0);
     const { code, stdout: screen } = await ended;
-    assertEquals(code, 69, screen);
+    assertEquals(code, 77, screen);
     assertEquals((await fixture.run(CAROL, "allow bob")).code, 0);
   });
 
@@ -325,7 +325,8 @@ Deno.test("a server that closes the session while no line runs ends the prompt",
     ["expect", "bob@ipcauth# "],
     // Completion calls the server.
     ["send", "check \t"],
-    ["expect", "The server has closed the session"],
+    ["expect", "The server has closed the session. Connect again? (y/n) "],
+    ["send", "n\r"],
   ]);
   assertEquals(code, 69, stdout);
 });

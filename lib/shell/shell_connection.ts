@@ -1,0 +1,101 @@
+/**
+ * The connection of a shell to its server, which can be lost and made again.
+ *
+ * @module
+ */
+import type { ConsoleConnection } from "../client/open_console.ts";
+import { ExitCode, Failure } from "../errors.ts";
+import type { Welcome } from "../service/console/protocol.ts";
+
+/** How long after a refusal the server is asked again, in milliseconds. */
+const SECOND_TRY_MS = 250;
+
+/** A connection to a console. */
+export class ShellConnection {
+  #console: ConsoleConnection;
+  readonly #reopen: () => Promise<ConsoleConnection>;
+
+  /**
+   * @param console An open console, owned by this object.
+   * @param reopen Opens it again. Its failures are those of `connect`.
+   */
+  constructor(console: ConsoleConnection, reopen: () => Promise<ConsoleConnection>) {
+    this.#console = console;
+    this.#reopen = reopen;
+  }
+
+  /** The welcome of the connection, with the user that the session acts as. */
+  get welcome(): Welcome {
+    return this.#console.welcome;
+  }
+
+  /** Resolves when the server has closed the session. Never rejects. */
+  get lost(): Promise<Failure> {
+    return this.#console.client.lost;
+  }
+
+  /** Calls a method. @throws As `RpcClient.call`. */
+  call(method: string, params?: Record<string, unknown>): Promise<unknown> {
+    return this.#console.client.call(method, params);
+  }
+
+  /**
+   * Finds out why the session was lost. The server has closed it without a word, so this asks for
+   * another one: a server that refuses its client has taken the access away.
+   *
+   * @param lost What is known.
+   * @returns A failure with 77 where the access was revoked, 69 where the server has gone or has
+   * closed the session and would open another one, or `lost` where neither is known.
+   */
+  async whyLost(lost: Failure): Promise<Failure> {
+    if (lost.exit !== ExitCode.unavailable) return lost;
+    try {
+      await this.#try();
+      return lost;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const { exit, hint } = error;
+      if (exit === ExitCode.refused) {
+        return new Failure("The session has ended: your access was revoked", {
+          exit,
+          hint,
+          cause: error,
+        });
+      }
+      if (exit !== ExitCode.unavailable) return lost;
+      return new Failure("The session has ended: the server has gone", {
+        exit,
+        hint,
+        cause: error,
+      });
+    }
+  }
+
+  /** Opens another session, and closes it. @throws {Failure} As `connect`. */
+  async #try(): Promise<void> {
+    const attempt = async () => await (await this.#reopen()).close();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof Failure) || error.exit !== ExitCode.refused) throw error;
+    }
+    // A server that dies closes the connections that wait, as one that refuses them does.
+    await new Promise((resolve) => setTimeout(resolve, SECOND_TRY_MS));
+    await attempt();
+  }
+
+  /** Opens another session. @throws {Failure} As `connect`. */
+  async reconnect(): Promise<void> {
+    const another = await this.#reopen();
+    await this.#console.close();
+    this.#console = another;
+  }
+
+  /** Closes the connection. */
+  async close(): Promise<void> {
+    await this.#console.close();
+  }
+}
+
+/** What runs commands calls the server by. */
+export type MethodCall = Pick<ShellConnection, "call">;
