@@ -10,7 +10,7 @@ const OVERVIEW = `ipcauth: an authenticated front door for inter-process communi
 
 Usage:
   ipcauth serve    put a listener in front of a service
-  ipcauth connect  be a client of one
+  ipcauth connect  be a client of a server
   ipcauth run-as   become another user and run a program
   ipcauth gen-key  make a secret key for TCP
   ipcauth users    list and edit the users who have access
