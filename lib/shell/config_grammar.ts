@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Grammar, makeGrammar, type Rule, RULES, withOptions } from "./grammar.ts";
+import { type Grammar, makeGrammar, type Rule, RULES } from "./grammar.ts";
 
 const USER = "aaa authentication users user <user>";
 const GROUP = "aaa authentication groups group <group>";
@@ -47,7 +47,7 @@ const DRAFT: readonly Rule[] = [
   {
     pattern: "commit confirmed",
     kind: "commit-confirmed",
-    help: "make the changes; the server undoes them unless they are confirmed in 600 s",
+    help: "make the changes; undone unless confirmed in 600 s",
   },
   {
     pattern: "commit confirmed <seconds>",
@@ -71,7 +71,7 @@ const DRAFT: readonly Rule[] = [
   {
     pattern: "rebase",
     kind: "rebase",
-    help: "keep the changes of this draft, on the configuration as it is now",
+    help: "put the changes on the configuration as it is now",
   },
   { pattern: "top", kind: "top", help: "leave the user or group" },
   { pattern: "exit", kind: "exit", help: "leave the user or group, or the configuration mode" },
@@ -88,30 +88,47 @@ const DRAFT: readonly Rule[] = [
   })),
 ];
 
-/** The rules of the fields of an entry. @param path The words before them; may be empty. */
-function fieldRules(path: string, fields: readonly string[], help: string): Rule[] {
-  return withOptions(path.trimEnd(), fields).slice(1).map((pattern, index): Rule => ({
-    pattern: pattern.trim(),
-    kind: "assign",
-    ...index === 0 ? { help } : {},
-  }));
+/**
+ * The rules of the fields of an entry: each by itself, and several in any order.
+ *
+ * @param path The words before them; may be empty.
+ */
+function fieldRules(path: string, fields: readonly string[]): Rule[] {
+  const all = `${path} ${fields.join(" ")}`;
+  return arrangements(path, fields).map((pattern): Rule => {
+    const single = fields.find((field) => pattern === `${path} ${field}`);
+    const help = single !== undefined
+      ? `set ${single.split(" ")[0]}`
+      : pattern === all
+      ? "several fields at once; some may be left out"
+      : undefined;
+    return { pattern: pattern.trim(), kind: "assign", ...help === undefined ? {} : { help } };
+  });
 }
 
-/** The rules of `no`. */
+/** A pattern with some options behind it, at least one, in each order. */
+function arrangements(pattern: string, options: readonly string[]): string[] {
+  return options.flatMap((option) => {
+    const begun = `${pattern} ${option}`;
+    return [begun, ...arrangements(begun, options.filter((other) => other !== option))];
+  });
+}
+
+/** The rules of `no`. A user cannot be without a uid, and the line says so when it is run. */
 function unsetRules(path: string, fields: readonly string[]): Rule[] {
   return fields.map((option) => option.split(" ")[0]!).map((field) => ({
     pattern: `no ${path}${field}`,
     kind: "unset",
     implies: { field },
-    help: `unset ${field}`,
+    ...field === "uid" ? {} : { help: `unset ${field}` },
   }));
 }
 
 const CONFIG: readonly Rule[] = [
-  { pattern: USER, kind: "assign", help: "go to a user, for its fields" },
-  ...fieldRules(`${USER} `, USER_FIELDS, "set a field, or add the user"),
-  { pattern: GROUP, kind: "assign", help: "go to a group, for its fields" },
-  ...fieldRules(`${GROUP} `, GROUP_FIELDS, "set a field, or add the group"),
+  { pattern: USER, kind: "assign", help: "go to a user, or add one, for its fields" },
+  ...fieldRules(USER, USER_FIELDS),
+  { pattern: GROUP, kind: "assign", help: "go to a group, or add one, for its fields" },
+  ...fieldRules(GROUP, GROUP_FIELDS),
   { pattern: `no ${USER}`, kind: "unset", help: "remove a user" },
   ...unsetRules(`${USER} `, USER_FIELDS),
   { pattern: `no ${GROUP}`, kind: "unset", help: "remove a group" },
@@ -123,12 +140,12 @@ const CONFIG: readonly Rule[] = [
 export const CONFIG_GRAMMARS: Readonly<Record<"config" | "user" | "group", Grammar>> = {
   config: makeGrammar(CONFIG, KEYWORDS),
   user: makeGrammar([
-    ...fieldRules("", USER_FIELDS, "set a field"),
+    ...fieldRules("", USER_FIELDS),
     ...unsetRules("", USER_FIELDS),
     ...CONFIG,
   ], KEYWORDS),
   group: makeGrammar([
-    ...fieldRules("", GROUP_FIELDS, "set a field"),
+    ...fieldRules("", GROUP_FIELDS),
     ...unsetRules("", GROUP_FIELDS),
     ...CONFIG,
   ], KEYWORDS),

@@ -223,7 +223,7 @@ const SLOTS: Readonly<Record<Slot, string>> = {
 export const GRAMMAR: Grammar = makeGrammar(RULES, KEYWORDS);
 
 /** A pattern with each choice of options, in their order. */
-export function withOptions(pattern: string, options: readonly string[]): string[] {
+function withOptions(pattern: string, options: readonly string[]): string[] {
   return options.reduce(
     (patterns, option) => [...patterns, ...patterns.map((begun) => `${begun} ${option}`)],
     [pattern],

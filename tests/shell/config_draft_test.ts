@@ -119,6 +119,11 @@ Deno.test("the lines of the configuration mode are those that show running-confi
     kind: "assign",
     words: { user: "alice", uid: "5", gid: "6", access: "true", admin: "false" },
   });
+  assertEquals(parse(`${path} alice admin true uid 5 local_ipc_access false`), {
+    kind: "assign",
+    words: { user: "alice", uid: "5", access: "false", admin: "true" },
+  });
+  assertThrows(() => parse(`${path} alice uid 5 uid 6`), ParseError);
   assertEquals(parse("aaa auth group group netops local_ipc_access true"), {
     kind: "assign",
     words: { group: "netops", access: "true" },

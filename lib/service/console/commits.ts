@@ -236,7 +236,9 @@ export class Commits {
     if (file !== null) return file;
     throw new RequestError(
       RpcCode.conflict,
-      "Another server with this configuration waits for a commit to be confirmed",
+      "Another commit of this configuration is being made, or waits to be confirmed at " +
+        "another server",
+      "commit again later",
     );
   }
 
