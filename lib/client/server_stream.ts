@@ -11,7 +11,7 @@ import type { Seal } from "../net/relay_end.ts";
 import { DescriptorWait } from "./descriptor_wait.ts";
 import { StreamError } from "./stream_error.ts";
 
-/** How much is read, and sealed, at once, in bytes. */
+/** How much is read at once, in bytes. */
 const CHUNK_BYTES = 64 * 1024;
 /** Space for an encrypted FIN record, in bytes. */
 const FIN_BYTES = 256;
@@ -95,9 +95,11 @@ export class ServerStream {
    * @throws What {@linkcode close} was given.
    */
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    // A chunk of more than one full record would end in a short one.
+    const step = this.#seal?.maxBody ?? CHUNK_BYTES;
+    for (let at = 0; at < bytes.length; at += step) {
       this.#requireOpen();
-      const part = bytes.subarray(at, at + CHUNK_BYTES) as Bytes;
+      const part = bytes.subarray(at, at + step) as Bytes;
       if (this.#seal === null) await this.#send(part);
       else {
         const out = new Uint8Array(this.#seal.sealedLength(part.length));

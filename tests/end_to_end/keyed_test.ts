@@ -51,7 +51,7 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
   await test.step("bob's key", async () => {
     const { code, stdout } = await fixture.connect("bob.key", "-c", "who");
     assertEquals(code, 0);
-    assertMatch(stdout, /\* +\d+ +bob +579 +- +127\.0\.0\.1 +console/);
+    assertMatch(stdout, /\* +\d+ +bob +579 +- +127\.0\.0\.1 +tcp:\S+ +console/);
     const allow = await fixture.server.event("allow");
     assertMatch(String(allow.remote), /^127\.0\.0\.1:\d+$/);
     assertMatch(String(allow.key), /^[0-9a-f]{16}$/);
