@@ -9,7 +9,9 @@ import { ACCEPT_ROWS } from "./rows/accept.ts";
 import { EXEC_ROWS } from "./rows/exec.ts";
 import { FORWARD_ROWS } from "./rows/forward.ts";
 import { PROCESS_ROWS } from "./rows/processes.ts";
+import { KEYS_ROWS } from "./rows/keys.ts";
 import { TUNNEL_ROWS } from "./rows/tunnel.ts";
+import { USERS_ROWS } from "./rows/users.ts";
 
 const ROWS: readonly Row[] = [
   ...ACCEPT_ROWS,
@@ -17,6 +19,8 @@ const ROWS: readonly Row[] = [
   ...TUNNEL_ROWS,
   ...FORWARD_ROWS,
   ...PROCESS_ROWS,
+  ...USERS_ROWS,
+  ...KEYS_ROWS,
 ];
 
 const isJson = Deno.args.includes("--json");

@@ -42,6 +42,70 @@ export async function startIpcauthForward(bench: Bench, backend: string): Promis
   return { path, pid: await bench.startAndPoll(path, "ipcauth", "serve", "--config", config) };
 }
 
+/** Starts an `ipcauth serve` whose configuration has many users, and forwards to a backend. */
+export async function startIpcauthUsers(
+  bench: Bench,
+  count: number,
+  backend: string,
+): Promise<Server & { readonly config: string }> {
+  const name = `users-${count}`;
+  const [path, config] = [bench.path(`${name}.sock`), bench.path(`${name}.yaml`)];
+  const users = Array.from(
+    { length: count },
+    (_, index) =>
+      `  - { name: user${index}, uid: ${100_000 + index}, gid: ${100_000 + index}, ` +
+      "local_ipc_access: true }\n",
+  );
+  await Deno.writeTextFile(
+    config,
+    `listeners: [{ unix: ${path}, service: { forward: "unix:${backend}" } }]\n` +
+      LIMITS + logSetting(bench, name) + `users:\n${users.join("")}`,
+    { mode: 0o644 },
+  );
+  const pid = await bench.startAndPoll(path, "ipcauth", "serve", "--config", config);
+  return { path, pid, config };
+}
+
+/** Starts an `ipcauth serve` on TCP with many keys. */
+export async function startIpcauthKeys(
+  bench: Bench,
+  count: number,
+): Promise<{ readonly port: number; readonly pid: number }> {
+  const directory = bench.path(`keys-${count}`);
+  await Deno.mkdir(directory);
+  const files: string[] = [];
+  for (let index = 0; index < count; index++) {
+    const secret = crypto.getRandomValues(new Uint8Array(32));
+    const text = secret.toBase64({ alphabet: "base64url", omitPadding: true });
+    files.push(`${directory}/${index}.key`);
+    await Deno.writeTextFile(files[index]!, `${text}\n`, { mode: 0o600 });
+  }
+  const port = freePort();
+  const config = bench.path(`keys-${count}.yaml`);
+  await Deno.writeTextFile(
+    config,
+    `listeners:\n  - tcp: 127.0.0.1:${port}\n    keys:\n` +
+      files.map((file) => `      - { file: ${file} }\n`).join("") +
+      LIMITS + logSetting(bench, `keys-${count}`),
+    { mode: 0o644 },
+  );
+  const address = { hostname: "127.0.0.1", port };
+  return { port, pid: await bench.startAndPoll(address, "ipcauth", "serve", "--config", config) };
+}
+
+/** Starts a backend that sends back what it gets. @returns Its Unix socket. */
+export function startEchoBackend(bench: Bench): string {
+  const path = bench.path("echo.sock");
+  const listener = Deno.listen({ transport: "unix", path });
+  bench.onClose(() => listener.close());
+  (async () => {
+    for await (const connection of listener) {
+      connection.readable.pipeTo(connection.writable).catch(() => {});
+    }
+  })();
+  return path;
+}
+
 /** Starts an HAProxy of one thread that forwards to a backend. */
 export async function startHaproxy(bench: Bench, backend: string): Promise<Server> {
   await bench.requireTool("haproxy");

@@ -11,7 +11,8 @@ const SCALAR_MARK = "\x1f";
 
 /**
  * Whether a YAML text has an anchor, an alias, a tag, a directive, an explicit key, a collection as
- * a key, something behind a value in its line, or nothing between two commas.
+ * a key, a text in quotes that goes over lines, something behind a value in its line, or nothing
+ * between two commas.
  */
 export function hasForeignConstruct(text: string): boolean {
   const flow: string[] = [];
@@ -38,6 +39,8 @@ export function hasForeignConstruct(text: string): boolean {
  */
 function isForeign(token: string, last: string, lastInLine: string, flow?: string): boolean {
   if (/^(?:[&*!%]|\?$)/.test(token)) return true;
+  // The parsers do not fold the blanks at the ends of its lines in the same way.
+  if (/^["']/.test(token) && token.includes("\n")) return true;
   if (token === ":") return last === "]" || last === "}";
   const isFirst = last === "," || last === "[" || last === "{";
   if (token === ",") return isFirst;

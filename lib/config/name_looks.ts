@@ -109,6 +109,7 @@ function isAscii(name: string): boolean {
 
 function asDrawn(name: string): string {
   // One call a letter is faster than a function for each match; a file may have 100,000 names.
+  if (!/[A-Z01m]/.test(name) && isAscii(name)) return name;
   return name.replaceAll("I", "l").toLowerCase()
     .replaceAll("1", "l").replaceAll("0", "o").replaceAll("m", "rn");
 }

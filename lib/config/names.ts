@@ -200,11 +200,14 @@ export function refuseDuplicates<T>(
   reader: Reader,
   placeOf: (one: T) => Place,
 ): void {
-  const first = new Map<string | number, Position>();
+  const first = new Map<string | number, T>();
   for (const one of all) {
     const key = keyOf(one);
     const before = first.get(key);
-    if (before === undefined) first.set(key, placeOf(one).at);
-    else reader.refuse(placeOf(one), `the ${what} ${key} stands already in line ${before.line}`);
+    if (before === undefined) first.set(key, one);
+    else {
+      const { line } = placeOf(before).at;
+      reader.refuse(placeOf(one), `the ${what} ${key} stands already in line ${line}`);
+    }
   }
 }

@@ -19,8 +19,9 @@ const NUMBER = new RegExp(
  * @returns The source itself where it is a text. A number may be inexact.
  */
 export function plainValue(source: string): string | number | boolean | null {
-  // Almost every text begins as no special one does.
+  // Almost every text begins as no special one does, and almost every special one has digits alone.
   if (!/^[-+.0-9~NnTtFf]|^$/.test(source)) return source;
+  if (/^[0-9]+$/.test(source)) return Number(source);
   if (NULL.test(source)) return null;
   if (FLAG.test(source)) return /^t/i.test(source);
   if (!NUMBER.test(source)) return source;

@@ -14,6 +14,7 @@ import { messageOf } from "../errors.ts";
 import type { Position } from "../policy/types.ts";
 import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
 import { type Quoting, quotingOf, UncertainError } from "./quoting.ts";
+import { isUncertain, mayBeForeign } from "./uncertain_text.ts";
 import { hasForeignConstruct } from "./foreign_constructs.ts";
 import { plainValue } from "./plain_scalar.ts";
 
@@ -35,9 +36,9 @@ export function readValues(
   find: PlaceLookup,
   problems: Problems | null = null,
 ): Value | null {
-  if (UNCERTAIN.test(text)) return null;
-  const mayBeForeign = CONSTRUCT.test(text);
-  if (mayBeForeign && hasForeignConstruct(text)) return null;
+  if (isUncertain(text)) return null;
+  const isSuspect = mayBeForeign(text);
+  if (isSuspect && hasForeignConstruct(text)) return null;
   let isCertain = true;
   let root: unknown;
   try {
@@ -50,41 +51,8 @@ export function readValues(
   if (!isCertain || root === null || root === undefined) return null;
   const quoting = quotingOf(text);
   const typed = quoting.isKnown ? undefined : parse(text, { schema: "core" });
-  return valueOf(root, typed, { text, find, quoting, hasCheckedKeys: mayBeForeign }, "");
+  return valueOf(root, typed, { text, find, quoting, hasCheckedKeys: isSuspect }, "");
 }
-
-/**
- * Texts that the two parsers may read in different ways: white space other than blanks where a line
- * or an item begins, comments without a blank before them, directives, marks of documents beyond
- * the first line, keys longer than 1,024 characters, line breaks of other alphabets.
- */
-const UNCERTAIN = new RegExp(
-  [
-    "^[ ]*(?:[-?:][ ]*)*\\t",
-    "[\"'[\\]{},:|>-]#",
-    "^%",
-    "[|>][-+]?[0-9]",
-    "(?<=[^])^(?:---|\\.\\.\\.)",
-    "[^\\n:]{1000}",
-    "[\\u0085\\u2028\\u2029\\ufeff]",
-    "[\\ufffe\\uffff]",
-    "\\r(?!\\n)",
-  ].join("|"),
-  "m",
-);
-
-/**
- * Where an anchor, an alias, a tag, an explicit key or a collection as a key may stand, and where
- * something may stand behind a value or be missing between two commas: `@std/yaml` accepts these.
- */
-const CONSTRUCT = new RegExp(
-  [
-    "(?<![^\\s,[\\]{}:-])(?:[&*][^\\s,[\\]{}]|!|\\?(?!\\S))",
-    "[\\]}]\\s*:",
-    "[\\]}\"'][ \\t]*[^\\s,\\]}#:]",
-    "[,[{]\\s*(?:#[^\\n]*\\s*)*,",
-  ].join("|"),
-);
 
 /** Reads every value of a document. @throws {UncertainError} Where one is not certain. */
 export function requireCertain(value: Value): void {
@@ -213,8 +181,9 @@ class QuickMap extends QuickValue implements MapValue {
   get entries(): ReadonlyMap<string, { readonly key: Place; readonly value: Value }> {
     const entries = new Map<string, { key: Place; value: Value }>();
     for (const name of Object.keys(this.#fields)) {
-      // In YAML's core schema it is no text, and so no key.
-      const isKey = plainValue(name) === name && (!this.#types || Object.hasOwn(this.#types, name));
+      // In YAML's core schema it is no text and so no key, or the other parser says what it is.
+      const isKey = plainValue(name) === name && name !== "<<" &&
+        (!this.#types || Object.hasOwn(this.#types, name));
       if (!isKey) throw new UncertainError(name);
       const path = this.key === "" ? name : `${this.key}.${name}`;
       if (this.#fields[name] === null) requireKeys(this.facts);

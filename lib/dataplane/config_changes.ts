@@ -41,15 +41,30 @@ export function configChanges(
 }
 
 function userChanges(before: readonly User[], after: readonly User[]): string[] {
-  const old = new Map(before.map((user) => [user.name, user]));
+  // Almost all users of a long list are where they were, and only the others are looked up.
+  const same = (one: User | undefined, other: User | undefined) =>
+    one !== undefined && other !== undefined && isSameUser(one, other);
+  let start = 0;
+  while (same(before[start], after[start])) start++;
+  let end = 0;
+  const most = Math.min(before.length, after.length) - start;
+  while (end < most && same(before.at(-1 - end), after.at(-1 - end))) end++;
+  const old = new Map(
+    before.slice(start, before.length - end).map((user) => [user.name, user]),
+  );
   const changes: string[] = [];
-  for (const user of after) {
+  for (const user of after.slice(start, after.length - end)) {
     const former = old.get(user.name);
     old.delete(user.name);
     if (former === undefined) changes.push(`user ${user.name} added`);
     else if (former !== user) changes.push(...fieldChanges(former, user));
   }
   return [...changes, ...[...old.keys()].map((name) => `user ${name} removed`)];
+}
+
+function isSameUser(one: User, other: User): boolean {
+  return one.name === other.name && one.uid === other.uid && one.gid === other.gid &&
+    one.localIpcAccess === other.localIpcAccess && one.admin === other.admin;
 }
 
 function fieldChanges(before: User, after: User): string[] {
