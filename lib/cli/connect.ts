@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { beforeSession } from "../client/connect_failure.ts";
-import { closedWithoutData, openKeyed, openUnix, type ServerConnection } from "../client/open.ts";
+import { beforeSession, NoDataError, noDataFailure } from "../client/connect_failure.ts";
+import { openKeyed, openUnix, type ServerConnection } from "../client/open.ts";
 import { type ConsoleConnection, openConsole as consoleOn } from "../client/open_console.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { accountByName } from "../libc/ids.ts";
@@ -35,8 +35,21 @@ export async function connect(command: ConnectCommand, context: ConnectContext):
   const { pipe } = await import("../client/pipe.ts");
   const { accepted, where } = connection;
   const { uid } = context.environment;
-  pipe(connection, accepted === null ? closedWithoutData(where, uid) : null);
+  await explained(context, () => {
+    pipe(connection, accepted === null ? noDataFailure(where, uid) : null);
+  });
   return ExitCode.ok;
+}
+
+/** Runs a step. Where a server has closed without a byte, its failure says why, if it is known. */
+async function explained<T>(context: Context, step: () => T | Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!(error instanceof Failure && error.cause instanceof NoDataError)) throw error;
+    const { explainRefusal } = await import("./refusal.ts");
+    throw explainRefusal(error, error.cause, context);
+  }
 }
 
 async function open(
@@ -81,9 +94,11 @@ export async function openConsole(
 async function consoleOf(
   connection: ServerConnection,
   { user }: ConnectCommand,
-  { environment }: Context,
+  context: Context,
 ): Promise<ConsoleConnection> {
-  return await beforeSession(() => consoleOn(connection, { ownUid: environment.uid, user }));
+  const ownUid = context.environment.uid;
+  const open = () => beforeSession(() => consoleOn(connection, { ownUid, user }));
+  return await explained(context, open);
 }
 
 async function runConsole(

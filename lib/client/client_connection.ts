@@ -8,7 +8,8 @@ import type { Descriptor } from "../libc/descriptor.ts";
 import { PollSet } from "../libc/poll_set.ts";
 import { BROKEN, peek } from "../libc/sockets.ts";
 import { unacknowledgedBytes } from "../libc/tcp_socket.ts";
-import { closedWithoutData, type ServerConnection } from "./open.ts";
+import { noDataFailure } from "./connect_failure.ts";
+import type { ServerConnection } from "./open.ts";
 import { ServerStream } from "./server_stream.ts";
 
 /**
@@ -111,7 +112,7 @@ export class ClientConnection implements Disposable {
         controller.enqueue(chunk);
         return;
       }
-      if (this.#gotNothing) throw closedWithoutData(this.where, this.#ownUid);
+      if (this.#gotNothing) throw noDataFailure(this.where, this.#ownUid);
       controller.close();
       controller.byobRequest?.respond(0);
       this.#endReading();
@@ -126,7 +127,7 @@ export class ClientConnection implements Disposable {
       this.#hasSent ||= chunk.length > 0;
       await this.#stream.write(chunk);
     } catch (error) {
-      const failure = this.#isRefused ? closedWithoutData(this.where, this.#ownUid) : error;
+      const failure = this.#isRefused ? noDataFailure(this.where, this.#ownUid) : error;
       this.#writer = null;
       this.#closeEnded();
       throw failure;

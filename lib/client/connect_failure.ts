@@ -27,6 +27,33 @@ export function connectFailure(
   return new Failure([`${PREFIX}: ${first}`, ...others], { exit, hint, cause });
 }
 
+/** A Unix server has closed a connection before it sent a byte. */
+export class NoDataError extends Error {
+  /** Its path. */
+  readonly where: string;
+
+  constructor(where: string) {
+    super(`${where} has closed without sending data`);
+    this.where = where;
+  }
+}
+
+/**
+ * The failure of a client of a Unix socket that got not one byte: it was refused, or the service
+ * has ended.
+ *
+ * @returns Its cause is a {@linkcode NoDataError}.
+ */
+export function noDataFailure(where: string, uid: number): Failure {
+  const cause = new NoDataError(where);
+  return connectFailure(
+    `${cause.message}: uid ${uid} has no access, or the service has ended or cannot be reached`,
+    ExitCode.refused,
+    `ipcauth users check ${uid}, run by the server's administrator, says whether it has access`,
+    cause,
+  );
+}
+
 /**
  * Runs a step that comes before the session. Every {@linkcode Failure} of it, and of a system call,
  * is a failure to connect.

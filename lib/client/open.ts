@@ -5,9 +5,7 @@
  *
  * @module
  */
-import { ExitCode, type Failure } from "../errors.ts";
 import type { HostPort } from "../libc/inet_address.ts";
-import { connectFailure } from "./connect_failure.ts";
 import { type ConnectLimit, connectUnix, type Trust } from "./connect_unix.ts";
 import type { OpenConnection } from "./server_stream.ts";
 
@@ -81,16 +79,4 @@ export async function openKeyed(
   } finally {
     key.fill(0);
   }
-}
-
-/**
- * On a Unix socket a refused client sees end-of-file and not one byte, so this is the likely cause
- * where a server closes first.
- */
-export function closedWithoutData(where: string, uid: number): Failure {
-  return connectFailure(
-    `${where} has closed without sending data: it refuses uid ${uid}, or its service has ended`,
-    ExitCode.refused,
-    `ipcauth users check ${uid}, run by the server's administrator, says why`,
-  );
 }

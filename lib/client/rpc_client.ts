@@ -11,7 +11,7 @@ import {
   RpcCode,
   type Welcome,
 } from "../service/console/protocol.ts";
-import { connectFailure } from "./connect_failure.ts";
+import { connectFailure, noDataFailure } from "./connect_failure.ts";
 import { RpcServerError } from "./rpc_error.ts";
 import type { ServerStream } from "./server_stream.ts";
 import { StreamError } from "./stream_error.ts";
@@ -99,7 +99,7 @@ export class RpcClient {
             throw connectFailure(`${where}: ${failure.why}`, failure.exit, undefined, failure);
           }
           if (failure !== null) throw notAConsole(where, failure.message);
-          throw uid === null ? endedAtOnce(where) : refused(where, uid);
+          throw uid === null ? endedAtOnce(where) : noDataFailure(where, uid);
         }),
       ]);
       return { client, welcome };
@@ -266,14 +266,6 @@ export class RpcClient {
 
 /** The server's first line is not the welcome of a console. */
 class WelcomeError extends Error {}
-
-function refused(where: string, uid: number): Failure {
-  return connectFailure(
-    `${where} refuses uid ${uid}`,
-    ExitCode.refused,
-    `ipcauth users check ${uid}, run by the server's administrator, says why`,
-  );
-}
 
 function endedAtOnce(where: string): Failure {
   return connectFailure(

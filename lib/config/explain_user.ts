@@ -8,7 +8,7 @@ import { hostPortText } from "../libc/inet_address.ts";
 import { type Account, accountByName } from "../libc/ids.ts";
 import type { KnownNames } from "../names/known_names.ts";
 import { decide } from "../policy/decide.ts";
-import { withAllowedIds, withGroupIds } from "../policy/group_ids.ts";
+import { type GroupLookup, withAllowedIds, withGroupIds } from "../policy/group_ids.ts";
 import { explain, type Explanation } from "../policy/explain.ts";
 import {
   type AllowList,
@@ -73,10 +73,8 @@ export function explainUser(
   };
   const name = listed?.name ?? accountName(account, config);
   const subject = { uid, name, path: config.path, commands };
-  const access = withGroupIds(config.access, names.gidOf);
   const ask = (list: AllowList | null) => {
-    const allow = list && withAllowedIds(list, names.gidOf);
-    const decision = decide(peer, access, allow, hostFacts, UNLIMITED);
+    const decision = decideAbout(peer, config, list, hostFacts, names.gidOf);
     return { decision, explanation: explain(decision, subject) };
   };
   return {
@@ -90,6 +88,22 @@ export function explainUser(
       ...ask(listener.allow),
     })),
   };
+}
+
+/**
+ * Decides about a peer whose uid and groups are known, at a listener with a list or without one.
+ *
+ * @param gidOf Finds the groups that the file names.
+ */
+export function decideAbout(
+  peer: UnixPeer,
+  config: Config,
+  list: AllowList | null,
+  hostFacts: HostFacts,
+  gidOf: GroupLookup,
+): Decision {
+  const access = withGroupIds(config.access, gidOf);
+  return decide(peer, access, list && withAllowedIds(list, gidOf), hostFacts, UNLIMITED);
 }
 
 /**

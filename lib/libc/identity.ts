@@ -109,6 +109,16 @@ function readGroups(calls: IdCalls): number[] {
   return [...groups.subarray(0, count)];
 }
 
+/**
+ * The effective gid of this process, and its supplementary groups.
+ *
+ * @throws {SystemError} When the system refuses.
+ */
+export function effectiveGroups(): readonly [gid: number, ...groups: number[]] {
+  const [, gid] = readIds((...ids) => WHOLE_PROCESS.getresgid(...ids));
+  return [gid!, ...readGroups(WHOLE_PROCESS)];
+}
+
 function bytes(words: Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array(words.buffer);
 }
