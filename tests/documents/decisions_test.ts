@@ -1,6 +1,8 @@
 /** docs/how-it-decides.md has every rule and reason of the policy, and says of each what to do. */
 import { assert, assertEquals } from "@std/assert";
-import { documentBlocks } from "../support/document_run.ts";
+import { documentBlocks, testDocument } from "../support/document_run.ts";
+
+testDocument("docs/how-it-decides.md", { needs: ["useradd"] });
 
 const read = (path: string) => Deno.readTextFile(new URL(`../../${path}`, import.meta.url));
 const DOCUMENT = await read("docs/how-it-decides.md");

@@ -16,7 +16,6 @@ testDocument("README.md", {
 });
 testDocument("docs/tour.md", { needs: ["curl"] });
 testDocument("docs/coming-from-nso.md");
-testDocument("docs/how-it-decides.md", { needs: ["useradd"] });
 
 Deno.test("a placeholder matches what it stands for, and nothing else", () => {
   const fits = (expected: string, output: string) =>
