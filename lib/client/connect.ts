@@ -13,6 +13,8 @@ import { Console } from "./console.ts";
 import type { ConnectOptions } from "./connect_options.ts";
 import { openKeyed, openUnix, type ServerConnection } from "./open.ts";
 import { openConsole } from "./open_console.ts";
+// Loaded by now where it is needed: the runtime panics where it has no descriptor to load it with.
+import "./shared_wait.ts";
 
 /** How long connecting may take, in milliseconds. */
 const DEFAULT_TIMEOUT_MS = 10_000;

@@ -5,6 +5,7 @@
  */
 import { ExitCode, Failure } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
+import { describe, SystemError } from "../libc/errno.ts";
 import { BROKEN, receive, send, shutdown, shutdownWrite, WOULD_BLOCK } from "../libc/sockets.ts";
 import { POLLIN, POLLOUT } from "../libc/poll.ts";
 import type { Seal } from "../net/relay_end.ts";
@@ -189,7 +190,15 @@ export class ServerStream {
   }
 
   async #until(direction: typeof POLLIN | typeof POLLOUT): Promise<void> {
-    await this.#waits.until(direction, this.#isLost === null ? -1 : CHECK_MS);
+    try {
+      await this.#waits.until(direction, this.#isLost === null ? -1 : CHECK_MS);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      // There is no descriptor for the thread that waits for many connections.
+      const message = `The connection cannot be watched: ${describe(error.errno)}`;
+      this.close(new Failure(message, { exit: ExitCode.os, cause: error }));
+    }
+    this.#requireOpen();
     if (this.#isOpen && this.#isLost?.()) this.#failure ??= StreamError.lost();
   }
 }

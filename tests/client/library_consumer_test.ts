@@ -36,8 +36,30 @@ async function who(): Promise<string> {
   return [console.welcome.user, ...users.map(({ name, uid }) => \`\${name}=\${uid}\`)].join(" ");
 }
 
+/** Opens connections until there are no descriptors, and then one more of each kind. */
+async function exhaust(): Promise<string> {
+  const open: Disposable[] = [];
+  try {
+    for (;;) {
+      const connection = await connect(options);
+      open.push(connection);
+      // Waits, which takes a descriptor more for the first of many.
+      connection.readable.getReader().read().catch(() => {});
+    }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    for (const one of open) one[Symbol.dispose]();
+    // Their descriptors are closed when the waits have ended.
+    for (;;) {
+      const text = await echo().catch(() => null);
+      if (text !== null) return \`\${error.exit} \${error.message}; \${text}\`;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
+
 try {
-  console.log(await (kind === "echo" ? echo() : who()));
+  console.log(await (kind === "echo" ? echo() : kind === "exhaust" ? exhaust() : who()));
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   console.log(error.exit, error.message);
@@ -129,6 +151,17 @@ users:
   // Another user's key.
   const denied = await run("echo", { tcp: `127.0.0.1:${echoPort}`, key }, 578);
   assertEquals(denied, `${refused}Cannot read the key file ${key}: permission denied`);
+
+  // Without free descriptors a connection fails, and the next one after a close does not.
+  const limited = await own.execute(
+    ["sh", "-c", 'ulimit -n 48 && exec "$@"', "sh", "deno", "run", "--quiet", "--no-prompt", FFI]
+      .concat(source, "exhaust", JSON.stringify({ unix: echo })),
+    { env: { DENO_DIR: own.path("cache-own"), NO_COLOR: "1", HOME: own.directory } },
+  );
+  assertEquals(
+    [limited.stdout, limited.stderr],
+    ["71 Failed to connect to server: too many open files in this process; hello\n", ""],
+  );
 
   const none = await deno(own, ["run", "--quiet", "--no-prompt", source, "who", '{"unix":"/a"}']);
   assertEquals(none.stdout.trim(), "71 The permission to call the C library is missing");
