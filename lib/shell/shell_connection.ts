@@ -7,8 +7,8 @@ import type { ConsoleConnection } from "../client/open_console.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 
-/** How long after a refusal the server is asked again, in milliseconds. */
-const SECOND_TRY_MS = 250;
+/** How long after the loss of a session the server is asked for another one, in milliseconds. */
+const TRY_AFTER_MS = 300;
 
 /** A connection to a console. */
 export class ShellConnection {
@@ -73,15 +73,9 @@ export class ShellConnection {
 
   /** Opens another session, and closes it. @throws {Failure} As `connect`. */
   async #try(): Promise<void> {
-    const attempt = async () => await (await this.#reopen()).close();
-    try {
-      return await attempt();
-    } catch (error) {
-      if (!(error instanceof Failure) || error.exit !== ExitCode.refused) throw error;
-    }
     // A server that dies closes the connections that wait, as one that refuses them does.
-    await new Promise((resolve) => setTimeout(resolve, SECOND_TRY_MS));
-    await attempt();
+    await new Promise((resolve) => setTimeout(resolve, TRY_AFTER_MS));
+    await (await this.#reopen()).close();
   }
 
   /** Opens another session. @throws {Failure} As `connect`. */

@@ -50,6 +50,8 @@ Deno.test("a client whose access is revoked says so, and ends with 77 (needs roo
     assertEquals(code, 77);
     assertStringIncludes(stderr, REVOKED);
   }
+  // Each client has asked once for another session.
+  assertEquals((await server.events("deny", 2)).length, 2);
 });
 
 Deno.test("a client whose server goes says so, and ends with 69", async () => {
