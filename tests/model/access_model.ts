@@ -1,0 +1,89 @@
+/**
+ * Who must get in: written down once more, from the documents and not from the code, so that the
+ * two can be compared. Pure.
+ */
+
+/** A process that connects. */
+export interface Peer {
+  readonly uid: number;
+  /** All its groups. */
+  readonly gids: readonly number[];
+}
+
+/** The file, as far as the model knows it. */
+export interface AccessFile {
+  readonly users: Map<string, { readonly uid: number; access: boolean }>;
+  readonly groups: Map<string, { readonly gid: number; access: boolean }>;
+  /** The list of the narrow listener; null for none. */
+  allow: readonly string[] | null;
+  /** The keys of the TCP listener; a trusted key has no user. */
+  readonly keys: Map<string, { user: string | null }>;
+}
+
+/** Which secret each key file holds: it counts up. */
+export type Secrets = Map<string, number>;
+
+/** What lets a session in. */
+export type Origin =
+  | { readonly kind: "unix"; readonly listener: "open" | "narrow"; readonly peer: Peer }
+  | { readonly kind: "tcp"; readonly key: string; readonly secret: number };
+
+/** A decision: the identity, or why not. */
+export type Expected =
+  | { readonly allow: true; readonly reason: string; readonly identity: string }
+  | { readonly allow: false; readonly reason: string };
+
+/** The identity of a trusted peer. */
+const TRUSTED = "trusted";
+
+/** What must be decided about a new connection. */
+export function expected(file: AccessFile, secrets: Secrets, origin: Origin): Expected {
+  return origin.kind === "tcp"
+    ? expectedByKey(file, secrets, origin)
+    : narrowed(file, origin, expectedByUid(file, origin.peer));
+}
+
+function expectedByKey(
+  { users, keys }: AccessFile,
+  secrets: Secrets,
+  { key, secret }: Origin & { kind: "tcp" },
+): Expected {
+  const entry = keys.get(key);
+  if (entry === undefined || secrets.get(key) !== secret) {
+    return { allow: false, reason: "bad-key" };
+  }
+  if (entry.user === null) return { allow: true, reason: "trusted-key", identity: TRUSTED };
+  return users.get(entry.user)?.access
+    ? { allow: true, reason: "key", identity: `user ${entry.user}` }
+    : { allow: false, reason: "user-denied" };
+}
+
+function expectedByUid({ users, groups }: AccessFile, { uid, gids }: Peer): Expected {
+  if (uid === 0) return { allow: true, reason: "root", identity: TRUSTED };
+  for (const [name, user] of users) {
+    if (user.uid !== uid) continue;
+    return user.access
+      ? { allow: true, reason: "user", identity: `user ${name}` }
+      : { allow: false, reason: "user-denied" };
+  }
+  const own = [...groups.values()].filter(({ gid }) => gids.includes(gid));
+  if (own.some(({ access }) => !access)) return { allow: false, reason: "group-denied" };
+  return own.length > 0
+    ? { allow: true, reason: "group", identity: `uid ${uid}` }
+    : { allow: false, reason: "unknown-uid" };
+}
+
+function narrowed(
+  { allow, groups }: AccessFile,
+  { listener, peer }: Origin & { kind: "unix" },
+  decision: Expected,
+): Expected {
+  if (!decision.allow || decision.identity === TRUSTED) return decision;
+  if (listener === "open" || allow === null) return decision;
+  const isOn = allow.some((name) =>
+    name.startsWith("@")
+      ? peer.gids.includes(groups.get(name.slice(1))!.gid)
+      : decision.identity === `user ${name}`
+  );
+  return isOn ? decision : { allow: false, reason: "not-on-listener" };
+}

@@ -1,0 +1,494 @@
+/**
+ * A model beside the server: random stories of edits, connections and keys, in which every answer,
+ * every open session and every line of the log must be what the model says.
+ *
+ * `IPCAUTH_MODEL_RUNS` is how many stories there are, `IPCAUTH_FUZZ_SEED` the seed of other ones.
+ * A failure shrinks to a short story.
+ */
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { freePort, readKey } from "../support/keys.ts";
+import { isRoot, Program, type RunningServer } from "../support/program.ts";
+import {
+  type AccessFile,
+  type Expected,
+  expected,
+  type Origin,
+  type Peer,
+  type Secrets,
+} from "./access_model.ts";
+import { Peers } from "./peers.ts";
+
+const UIDS: Readonly<Record<string, number>> = { alice: 578, bob: 579, carol: 580 };
+const GIDS: Readonly<Record<string, number>> = { staff: 2001, lab: 2002 };
+const PEERS: readonly Peer[] = [
+  ...Object.values(UIDS).map((uid) => ({ uid, gids: [uid] })),
+  { uid: 580, gids: [2001] },
+  { uid: 581, gids: [581, 2001] },
+  { uid: 582, gids: [2002, 2001] },
+  { uid: 583, gids: [583] },
+  { uid: 0, gids: [0] },
+];
+const KEYS = ["admin", "k1", "k2"];
+
+/** A session that must be open. */
+interface OpenSession {
+  readonly id: string;
+  readonly origin: Origin;
+  readonly identity: string;
+}
+
+interface Model {
+  readonly file: AccessFile;
+  readonly secrets: Secrets;
+  open: OpenSession[];
+  /** The lines of the log that must be there: what was decided, and why. */
+  readonly lines: string[];
+}
+
+/** The server, and what drives it. */
+interface Real {
+  readonly program: Program;
+  readonly server: RunningServer;
+  readonly peers: Peers;
+  readonly config: string;
+  readonly port: number;
+  /** Key files of earlier secrets. */
+  readonly old: Map<string, Uint8Array>;
+  count: number;
+}
+
+function socketOf({ program }: Real, listener: "open" | "narrow"): string {
+  return program.path(`${listener}.sock`);
+}
+
+/** The file of a model as YAML. */
+function textOf({ users, groups, allow, keys }: AccessFile, real: Real): string {
+  const list = (lines: string[]) => lines.length === 0 ? " []\n" : `\n${lines.join("")}`;
+  return `listeners:
+  - { unix: ${socketOf(real, "open")}, service: console }
+  - { unix: ${socketOf(real, "narrow")}, service: console${
+    allow === null ? "" : `, allow: ${JSON.stringify(allow)}`
+  } }
+  - tcp: 127.0.0.1:${real.port}
+    service: console
+    keys:
+${
+    [...keys].map(([name, { user }]) =>
+      `      - { file: ${real.program.path(`${name}.key`)}${
+        user === null ? "" : `, user: ${user}`
+      } }\n`
+    ).join("")
+  }users:${
+    list([...users].map(([name, { uid, access }]) =>
+      `  - { name: ${name}, uid: ${uid}, local_ipc_access: ${access} }\n`
+    ))
+  }groups:${
+    list([...groups].map(([name, { gid, access }]) =>
+      `  - { name: ${name}, gid: ${gid}, local_ipc_access: ${access} }\n`
+    ))
+  }`;
+}
+
+type Way = "rename" | "in place" | "link";
+
+/** Writes a file as an editor, a shell or a ConfigMap does. */
+async function write(path: string, text: string, way: Way, real: Real): Promise<void> {
+  if (way === "in place") return await Deno.writeTextFile(path, text);
+  const beside = `${path}.${++real.count}`;
+  await Deno.writeTextFile(beside, text, { mode: 0o600 });
+  if (way === "rename") return await Deno.rename(beside, path);
+  await Deno.symlink(beside, `${beside}.link`);
+  await Deno.rename(`${beside}.link`, path);
+}
+
+/** After a change: the next decision about everyone is the new one, and what must end has ended. */
+async function settle(model: Model, real: Real): Promise<void> {
+  for (const peer of PEERS) {
+    for (const listener of ["open", "narrow"] as const) {
+      await new Connect(peer, listener, false).run(model, real);
+    }
+  }
+  for (const key of KEYS) await new ConnectKeyed(key, false, false).run(model, real);
+  const staying: OpenSession[] = [];
+  for (const session of model.open) {
+    const now = expected(model.file, model.secrets, session.origin);
+    if (now.allow && now.identity === session.identity) staying.push(session);
+    else await real.peers.ended(session.id);
+  }
+  model.open = staying;
+}
+
+type Command = fc.AsyncCommand<Model, Real>;
+
+/** A command that edits what the file says. */
+abstract class Edit implements Command {
+  readonly #way: Way | "command" | "console";
+
+  constructor(way: Way | "command" | "console") {
+    this.#way = way;
+  }
+
+  abstract check(model: Readonly<Model>): boolean;
+  /** Changes the model's file. */
+  protected abstract edit(file: AccessFile): void;
+  /** The same as a command line. */
+  protected abstract argv(): string[] | null;
+  /** The same as a request. */
+  protected abstract request(): unknown;
+  protected abstract get name(): string;
+
+  async run(model: Model, real: Real): Promise<void> {
+    this.edit(model.file);
+    const argv = this.argv();
+    const request = this.request();
+    if (this.#way === "command" && argv !== null) {
+      const { code, stderr } = await real.program.run([...argv, "--config", real.config]);
+      assertEquals(code, 0, stderr);
+    } else if (this.#way === "console" && request !== null) {
+      const id = `r${++real.count}`;
+      const root: Origin = { kind: "unix", listener: "open", peer: { uid: 0, gids: [0] } };
+      note(model, expected(model.file, model.secrets, root));
+      assertEquals(await real.peers.request(id, socketOf(real, "open"), request), true);
+    } else {
+      const way = this.#way === "command" || this.#way === "console" ? "rename" : this.#way;
+      await write(real.config, textOf(model.file, real), way, real);
+    }
+    await settle(model, real);
+  }
+
+  toString(): string {
+    return `${this.name} (${this.#way})`;
+  }
+}
+
+class SetAccess extends Edit {
+  constructor(readonly user: string, readonly access: boolean, way: Way | "command" | "console") {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    return file.users.has(this.user);
+  }
+  protected edit({ users }: AccessFile): void {
+    users.get(this.user)!.access = this.access;
+  }
+  protected argv(): string[] {
+    return ["users", this.access ? "allow" : "deny", this.user];
+  }
+  protected request(): unknown {
+    const params = { name: this.user, field: "local_ipc_access", value: this.access };
+    return { method: "users.set", params };
+  }
+  protected get name(): string {
+    return `${this.access ? "allow" : "deny"} ${this.user}`;
+  }
+}
+
+class AddUser extends Edit {
+  constructor(readonly user: string, readonly access: boolean, way: Way | "command" | "console") {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    return !file.users.has(this.user);
+  }
+  protected edit({ users }: AccessFile): void {
+    users.set(this.user, { uid: UIDS[this.user]!, access: this.access });
+  }
+  protected argv(): string[] {
+    const flags = this.access ? ["--local-ipc-access"] : [];
+    return ["users", "add", this.user, `--uid=${UIDS[this.user]}`, ...flags];
+  }
+  protected request(): unknown {
+    const params = { name: this.user, uid: UIDS[this.user], local_ipc_access: this.access };
+    return { method: "users.add", params };
+  }
+  protected get name(): string {
+    return `add ${this.user}`;
+  }
+}
+
+class RemoveUser extends Edit {
+  constructor(readonly user: string, way: Way | "command" | "console") {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    const named = [...file.keys.values()].some(({ user }) => user === this.user);
+    return file.users.has(this.user) && !named && !file.allow?.includes(this.user);
+  }
+  protected edit({ users }: AccessFile): void {
+    users.delete(this.user);
+  }
+  protected argv(): string[] {
+    return ["users", "remove", this.user];
+  }
+  protected request(): unknown {
+    return { method: "users.remove", params: { name: this.user } };
+  }
+  protected get name(): string {
+    return `remove ${this.user}`;
+  }
+}
+
+class SetGroup extends Edit {
+  /** @param access Null removes it. */
+  constructor(readonly group: string, readonly access: boolean | null, way: Way) {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    return this.access !== null || !file.allow?.includes(`@${this.group}`);
+  }
+  protected edit({ groups }: AccessFile): void {
+    if (this.access === null) groups.delete(this.group);
+    else groups.set(this.group, { gid: GIDS[this.group]!, access: this.access });
+  }
+  protected argv(): null {
+    return null;
+  }
+  protected request(): unknown {
+    return null;
+  }
+  protected get name(): string {
+    return `group ${this.group} ${this.access}`;
+  }
+}
+
+class SetAllow extends Edit {
+  constructor(readonly allow: readonly string[] | null, way: Way) {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    return this.allow?.every((name) =>
+      name.startsWith("@") ? file.groups.has(name.slice(1)) : file.users.has(name)
+    ) ?? true;
+  }
+  protected edit(file: AccessFile): void {
+    file.allow = this.allow;
+  }
+  protected argv(): null {
+    return null;
+  }
+  protected request(): unknown {
+    return null;
+  }
+  protected get name(): string {
+    return `allow ${JSON.stringify(this.allow)}`;
+  }
+}
+
+class SetKey extends Edit {
+  /** @param user Null for a trusted key, undefined to remove it. */
+  constructor(readonly key: string, readonly user: string | null | undefined, way: Way) {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    return this.user === null || this.user === undefined || file.users.has(this.user);
+  }
+  protected edit({ keys }: AccessFile): void {
+    if (this.user === undefined) keys.delete(this.key);
+    else keys.set(this.key, { user: this.user });
+  }
+  protected argv(): null {
+    return null;
+  }
+  protected request(): unknown {
+    return null;
+  }
+  protected get name(): string {
+    return `key ${this.key} of ${this.user}`;
+  }
+}
+
+/** A new secret in a key's file. */
+class ReplaceKey implements Command {
+  constructor(readonly key: string, readonly way: Way) {}
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    const path = real.program.path(`${this.key}.key`);
+    real.old.set(this.key, readKey(path));
+    model.secrets.set(this.key, model.secrets.get(this.key)! + 1);
+    await write(path, newSecret(), this.way, real);
+    await settle(model, real);
+  }
+  toString(): string {
+    return `new secret for ${this.key} (${this.way})`;
+  }
+}
+
+class Connect implements Command {
+  constructor(
+    readonly peer: Peer,
+    readonly listener: "open" | "narrow",
+    readonly stays: boolean,
+  ) {}
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    const id = `u${++real.count}`;
+    const { peer, listener } = this;
+    const wasLetIn = await real.peers.open(id, socketOf(real, listener), peer);
+    await enter(
+      model,
+      real,
+      { id, origin: { kind: "unix", listener, peer } },
+      wasLetIn,
+      this.stays,
+    );
+  }
+  toString(): string {
+    return `uid ${this.peer.uid} (${this.peer.gids}) connects to ${this.listener}`;
+  }
+}
+
+class ConnectKeyed implements Command {
+  constructor(readonly key: string, readonly isOld: boolean, readonly stays: boolean) {}
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    const current = model.secrets.get(this.key)!;
+    const old = real.old.get(this.key);
+    const isOld = this.isOld && old !== undefined;
+    const key = isOld ? old : readKey(real.program.path(`${this.key}.key`));
+    const id = `k${++real.count}`;
+    const wasLetIn = await real.peers.openKeyed(id, real.port, key);
+    const origin: Origin = { kind: "tcp", key: this.key, secret: isOld ? current - 1 : current };
+    await enter(model, real, { id, origin }, wasLetIn, this.stays);
+  }
+  toString(): string {
+    return `${this.isOld ? "the old" : "the"} key ${this.key} connects`;
+  }
+}
+
+class Hangup implements Command {
+  check(): boolean {
+    return true;
+  }
+  run(_model: Model, { server }: Real): Promise<void> {
+    server.child.kill("SIGHUP");
+    return Promise.resolve();
+  }
+  toString(): string {
+    return "SIGHUP";
+  }
+}
+
+/** Compares the answer of a server with the model's. */
+async function enter(
+  model: Model,
+  { peers }: Real,
+  { id, origin }: { readonly id: string; readonly origin: Origin },
+  wasLetIn: boolean,
+  stays: boolean,
+): Promise<void> {
+  const decision = expected(model.file, model.secrets, origin);
+  assertEquals(wasLetIn, decision.allow, JSON.stringify({ origin, decision }));
+  note(model, decision);
+  if (!decision.allow) return;
+  if (stays) model.open.push({ id, origin, identity: decision.identity });
+  else await peers.close(id);
+}
+
+function note({ lines }: Model, { allow, reason }: Expected): void {
+  lines.push(`${allow ? "allow" : "deny"} ${reason}`);
+}
+
+function newSecret(): string {
+  const secret = crypto.getRandomValues(new Uint8Array(32));
+  return `${secret.toBase64({ alphabet: "base64url", omitPadding: true })}\n`;
+}
+
+/** @param groups Their flags, in the order of the file. */
+function newModel(groups: readonly (readonly [string, boolean])[]): Model {
+  return {
+    file: {
+      users: new Map([
+        ["alice", { uid: 578, access: false }],
+        ["bob", { uid: 579, access: true }],
+      ]),
+      groups: new Map(groups.map(([name, access]) => [name, { gid: GIDS[name]!, access }])),
+      allow: null,
+      keys: new Map([["admin", { user: null }], ["k1", { user: "bob" }]]),
+    },
+    secrets: new Map(KEYS.map((key) => [key, 1])),
+    open: [],
+    lines: [],
+  };
+}
+
+const way = fc.constantFrom<Way>("rename", "in place", "link");
+const anyWay = fc.constantFrom<Way | "command" | "console">(
+  ...["rename", "in place", "link", "command", "console"] as const,
+);
+const user = fc.constantFrom(...Object.keys(UIDS));
+const key = fc.constantFrom("k1", "k2");
+const COMMANDS: fc.Arbitrary<Command>[] = [
+  ...Array(4).fill(
+    fc.tuple(fc.constantFrom(...PEERS), fc.constantFrom("open", "narrow"), fc.boolean())
+      .map(([peer, listener, stays]) => new Connect(peer, listener as "open" | "narrow", stays)),
+  ) as fc.Arbitrary<Command>[],
+  ...Array(2).fill(
+    fc.tuple(fc.constantFrom(...KEYS), fc.boolean(), fc.boolean())
+      .map(([key, isOld, stays]) => new ConnectKeyed(key, isOld, stays)),
+  ) as fc.Arbitrary<Command>[],
+  fc.tuple(user, fc.boolean(), anyWay).map((all) => new SetAccess(...all)),
+  fc.tuple(user, fc.boolean(), anyWay).map((all) => new AddUser(...all)),
+  fc.tuple(user, anyWay).map((all) => new RemoveUser(...all)),
+  fc.tuple(fc.constantFrom(...Object.keys(GIDS)), fc.constantFrom(true, false, null), way)
+    .map((all) => new SetGroup(...all)),
+  fc.tuple(fc.constantFrom(null, ["bob"], ["alice", "@staff"], ["@lab", "carol"]), way)
+    .map((all) => new SetAllow(...all)),
+  fc.tuple(key, fc.option(fc.oneof(user, fc.constant(null)), { nil: undefined }), way)
+    .map((all) => new SetKey(...all)),
+  fc.tuple(fc.constantFrom(...KEYS), way).map((all) => new ReplaceKey(...all)),
+  fc.constant(new Hangup()),
+];
+
+const RUNS = Number(Deno.env.get("IPCAUTH_MODEL_RUNS") ?? "12");
+const SEED = Deno.env.get("IPCAUTH_FUZZ_SEED");
+
+/** Runs one story, and compares the whole log with the model's. */
+async function tell(
+  groups: readonly (readonly [string, boolean])[],
+  commands: Iterable<Command>,
+): Promise<void> {
+  await using program = await Program.install();
+  const model = newModel(groups);
+  const port = freePort();
+  const half = { program, port, config: program.path("config.yaml"), count: 0 };
+  for (const name of KEYS) await program.write(`${name}.key`, newSecret(), 0o600);
+  await program.write("config.yaml", textOf(model.file, half as Real), 0o600);
+  await using server = await program.serve(["--config", half.config]);
+  await server.events("listen", 3);
+  await using peers = new Peers(program);
+  const real: Real = { ...half, server, peers, old: new Map() };
+  await fc.asyncModelRun(() => ({ model, real }), commands);
+  // Everything that must be open still is.
+  for (const { id } of model.open) {
+    assertEquals(await peers.isOpen(id), true, `${id} is open`);
+    await peers.close(id);
+  }
+  assertEquals(await server.stop(), 0);
+  const decided = server.log.filter(({ event }) => event === "allow" || event === "deny")
+    .map(({ event, reason }) => `${event} ${reason}`);
+  assertEquals(decided, model.lines);
+  const count = (kind: string) => server.of(kind).length;
+  assertEquals(count("close"), count("allow"));
+  assertEquals(server.of("error"), []);
+}
+
+Deno.test("the server decides, revokes and logs as the model does (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  const flag = fc.boolean();
+  const groups = fc.shuffledSubarray(Object.keys(GIDS)).chain((names) =>
+    fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), flag)))
+  );
+  const stories = fc.commands(COMMANDS, { maxCommands: 60, size: "max" });
+  await fc.assert(fc.asyncProperty(groups, stories, tell), {
+    numRuns: RUNS,
+    ...SEED === undefined ? {} : { seed: Number(SEED) },
+  });
+});

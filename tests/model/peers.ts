@@ -1,0 +1,153 @@
+/** The clients of a model's run: processes on Unix sockets, and holders of keys on TCP. */
+import { fromFileUrl } from "@std/path";
+import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
+import { Lines, type Program } from "../support/program.ts";
+import type { Peer } from "./access_model.ts";
+
+const SCRIPT = fromFileUrl(new URL("peers.py", import.meta.url));
+/** How long anything may take, in milliseconds. */
+const TIMEOUT_MS = 20_000;
+
+/** Clients, and what has become of the connection of each. */
+export class Peers implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #said = new Set<string>();
+  readonly #waiting = new Set<() => void>();
+  readonly #keyed = new Map<string, Deno.TcpConn>();
+  readonly #reading: Promise<void>;
+
+  constructor(program: Program) {
+    const child = program.command(["python3", SCRIPT], { input: "" }).spawn();
+    this.#child = child;
+    this.#writer = child.stdin.getWriter();
+    this.#reading = this.#read(new Lines(child.stdout));
+  }
+
+  /** Connects. @returns Whether it was let in. */
+  async open(id: string, path: string, { uid, gids }: Peer): Promise<boolean> {
+    await this.#send(`open ${id} ${path} ${uid} ${gids.join(",")}`);
+    return await this.#either(`in ${id}`, `out ${id}`);
+  }
+
+  /** Asks as root for a change. @returns Whether it was made. */
+  async request(id: string, path: string, request: unknown): Promise<boolean> {
+    await this.#send(`rpc ${id} ${path} ${JSON.stringify(request)}`);
+    return await this.#either(`result ${id}`, `error ${id}`);
+  }
+
+  /** Connects with a key. @returns Whether it was let in. */
+  async openKeyed(id: string, port: number, key: Uint8Array): Promise<boolean> {
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const handshake = new ClientHandshake(key, { client: "model", user: null });
+    const outcome = await this.#shake(connection, handshake);
+    if (!outcome) {
+      connection.close();
+      return false;
+    }
+    this.#keyed.set(id, connection);
+    this.#untilEnd(id, connection);
+    return true;
+  }
+
+  /** Whether a connection that was let in is open still: it gets an answer. */
+  async isOpen(id: string): Promise<boolean> {
+    // A keyed one is ended by the server's end of the stream, which is noticed without a question.
+    if (this.#keyed.has(id)) return !this.#said.has(`ended ${id}`);
+    await this.#send(`ask ${id}`);
+    return await this.#either(`answer ${id}`, `ended ${id}`);
+  }
+
+  /** Waits until the server has ended a connection. */
+  async ended(id: string): Promise<void> {
+    await this.#either(`ended ${id}`);
+  }
+
+  /** The connections that the server has ended. */
+  get allEnded(): readonly string[] {
+    return [...this.#said].filter((line) => line.startsWith("ended ")).map((line) => line.slice(6));
+  }
+
+  /** Closes a connection. */
+  async close(id: string): Promise<void> {
+    const keyed = this.#keyed.get(id);
+    if (keyed === undefined) return await this.#send(`close ${id}`);
+    this.#keyed.delete(id);
+    keyed.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const connection of this.#keyed.values()) connection.close();
+    this.#keyed.clear();
+    await this.#writer.close().catch(() => {});
+    await this.#reading;
+    const { stderr } = await this.#child.output().catch(() => ({ stderr: new Uint8Array() }));
+    if (stderr.length > 0) throw new Error(new TextDecoder().decode(stderr));
+  }
+
+  async #shake(connection: Deno.TcpConn, handshake: ClientHandshake): Promise<boolean> {
+    const buffer = new Uint8Array(4096);
+    try {
+      await connection.write(new Uint8Array(handshake.start()));
+      for (;;) {
+        const length = await connection.read(buffer);
+        if (length === null) return false;
+        for (const event of handshake.push(buffer.slice(0, length))) {
+          if (event.kind === "send") await connection.write(new Uint8Array(event.bytes));
+          else return event.kind === "accepted";
+        }
+      }
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionReset) return false;
+      throw error;
+    }
+  }
+
+  #untilEnd(id: string, connection: Deno.TcpConn): void {
+    const buffer = new Uint8Array(4096);
+    const read = async () => {
+      while (await connection.read(buffer) !== null);
+    };
+    read().catch(() => {}).then(() => {
+      if (this.#keyed.get(id) === connection) this.#note(`ended ${id}`);
+    });
+  }
+
+  #send(line: string): Promise<void> {
+    return this.#writer.write(new TextEncoder().encode(line + "\n"));
+  }
+
+  /** Waits for one of two lines. @returns Whether it was the first. */
+  async #either(first: string, second = ""): Promise<boolean> {
+    const until = Date.now() + TIMEOUT_MS;
+    for (;;) {
+      for (const line of [first, second]) {
+        if (!this.#said.has(line)) continue;
+        // An answer may come again; an end does not.
+        if (line.startsWith("answer")) this.#said.delete(line);
+        return line === first;
+      }
+      const left = until - Date.now();
+      if (left <= 0) throw new Error(`neither "${first}" nor "${second}" has come`);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.add(resolve);
+      const timer = setTimeout(resolve, left);
+      await promise;
+      clearTimeout(timer);
+    }
+  }
+
+  #note(line: string): void {
+    this.#said.add(line);
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  async #read(lines: Lines): Promise<void> {
+    for (;;) {
+      const line = await lines.next();
+      if (line === null) return;
+      this.#note(line);
+    }
+  }
+}
