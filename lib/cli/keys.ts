@@ -179,28 +179,40 @@ async function revoke(
   context: Context,
 ): Promise<ExitCode> {
   let files: ReadonlySet<string> = new Set();
+  let known: string | null = null;
   const words = ["keys", "revoke", id, ...flagWords({ user: null, listener, notAfter: null })];
   const { path } = await writeEdit(words, config, context, (text, at) => {
-    files = new Set(requireKey(id, listener, config).map(({ entry }) => entry.file));
+    const found = requireKey(id, listener, config);
+    known = found.find((one) => one.id !== null)?.id ?? null;
+    files = new Set(found.map(({ entry }) => entry.file));
     return removeKeys(text, listener, files, at);
   });
   const remove = [...files].map((file) => `rm ${shellWord(file)}`).join("; ");
-  const sentence = `revoked the key ${id} in ${path}; its file is left: ${remove}`;
+  const sentence = `revoked the key ${known ?? id} in ${path}; its file is left: ${remove}`;
   context.out(
-    json ? jsonLine({ id, files: [...files] }) : `${escapeForTerminal(sentence)}\n`,
+    json ? jsonLine({ id: known, files: [...files] }) : `${escapeForTerminal(sentence)}\n`,
   );
   return ExitCode.ok;
 }
 
-/** The entries of a key. @throws {Failure} 65 when there is none. */
+/**
+ * The entries of a key. Of a file it is all that hold the same key: it would be let in by another
+ * one.
+ *
+ * @param id As in an action.
+ * @throws {Failure} 65 when there is none.
+ */
 function requireKey(id: string, listener: string | null, config: UsersConfig): ListedKey[] {
   const listed = listedKeys(config.parse(), listener, config);
-  const found = listed.filter((one) => one.id === id);
+  const isNamed = ({ entry, ...one }: ListedKey) =>
+    one.id === id || id.includes("/") && resolve(entry.file) === resolve(id);
+  const ids = new Set(listed.filter(isNamed).flatMap((one) => one.id ?? []));
+  const found = listed.filter((one) => isNamed(one) || one.id !== null && ids.has(one.id));
   if (found.length > 0) return found;
-  const ids = listed.flatMap((one) => one.id ?? []);
+  const known = listed.flatMap((one) => [...one.id === null ? [] : [one.id], one.entry.file]);
   const unread = listed.find(({ problem }) => problem !== null)?.problem;
   throw new Failure(
-    `There is no key ${id}${didYouMean(id, ids)}` +
+    `There is no key ${id}${didYouMean(id, known)}` +
       (unread === undefined ? "" : `, unless its file is this: ${unread}`),
     { exit: ExitCode.data, hint: `ipcauth keys list${config.flags}` },
   );

@@ -18,7 +18,7 @@ export interface KeyEntry {
 export type KeysAction =
   | { readonly verb: "list" }
   | { readonly verb: "add"; readonly file: string; readonly entry: KeyEntry }
-  /** `id` is a key id, 16 hexadecimal digits. */
+  /** `id` is a key id, 16 hexadecimal digits, or the path of a key file with a slash in it. */
   | { readonly verb: "revoke"; readonly id: string; readonly listener: string | null }
   | {
     readonly verb: "rotate";

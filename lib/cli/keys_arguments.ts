@@ -51,12 +51,12 @@ function keysAction(flags: Flags): KeysAction {
     }
     case "revoke": {
       refuse("user", "not-after");
-      const [id] = takeOperands(words, ["ID"], "keys revoke ID [--listener ADDRESS]");
+      const [id] = takeOperands(words, ["ID"], "keys revoke ID|FILE [--listener ADDRESS]");
       return { verb, id: keyIdOf(id), listener: flags.one("listener") };
     }
     case "rotate": {
       refuse("user");
-      const line = "keys rotate ID [--listener ADDRESS] [--not-after TIME]";
+      const line = "keys rotate ID|FILE [--listener ADDRESS] [--not-after TIME]";
       const [id] = takeOperands(words, ["ID"], line);
       const { listener, notAfter } = entryOf(flags, "keys");
       return { verb, id: keyIdOf(id), listener, notAfter };
@@ -67,8 +67,12 @@ function keysAction(flags: Flags): KeysAction {
 }
 
 function keyIdOf(word: string): string {
-  if (/^[0-9a-f]{16}$/.test(word)) return word;
-  throw usage(`"${word}" is not a key id: it is 16 hexadecimal digits, of ipcauth keys`, "keys");
+  if (/^[0-9a-f]{16}$/.test(word) || word.includes("/")) return word;
+  throw usage(
+    `"${word}" is not a key id: it is 16 hexadecimal digits, of ipcauth keys, or the path of a ` +
+      "key file, such as ./bob.key",
+    "keys",
+  );
 }
 
 function timeOf(flags: Flags, topic: string): number | null {

@@ -209,8 +209,9 @@ Examples:
   keys: `Usage: ipcauth keys [list] [--json]
        ipcauth keys add FILE [--user NAME] [--listener ADDRESS]
                         [--not-after TIME] [--json]
-       ipcauth keys revoke ID [--listener ADDRESS] [--json]
-       ipcauth keys rotate ID [--listener ADDRESS] [--not-after TIME] [--json]
+       ipcauth keys revoke ID|FILE [--listener ADDRESS] [--json]
+       ipcauth keys rotate ID|FILE [--listener ADDRESS] [--not-after TIME]
+                        [--json]
 
 Lists and edits the keys of the TCP listeners in the configuration, by their
 ids. No key is printed. A running server applies an edit from the next
@@ -220,6 +221,9 @@ connection on, and closes the sessions of a key that was revoked.
   revoke  takes a key out of every listener, or of the one named
   rotate  makes a new key beside the file of an old one, for the same user, and
           prints what the client needs; both work until the old one is revoked
+
+  ID is that of ipcauth keys; FILE is a path with a slash, as in the
+  configuration, also where the file is gone
 
   --user NAME         the user whose key it is
   --listener ADDRESS  HOST:PORT of the listener; default: the only one

@@ -1,6 +1,6 @@
 /** `ipcauth keys` and `gen-key --user`, with a running server and clients. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { freePort } from "../support/keys.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
 
 Deno.test("a key is added, rotated with an overlap, and revoked, while the server runs", async () => {
@@ -97,6 +97,7 @@ users: [{ name: bob, uid: 579 }]
       ["78", "no key file", "keys", "add", program.path("none.key"), ...at],
       ["64", "--not-after TIME", "keys", "rotate", id],
       ["65", "There is no key", "keys", "revoke", "0123456789abcdef"],
+      ["65", `did you mean "${a}"?`, "keys", "revoke", a.replace("a.key", "x.key")],
       ["78", "without keys is refused", "keys", "revoke", id],
     ]
   ) {
@@ -127,4 +128,30 @@ users: [{ name: bob, uid: 579 }]
     ),
   );
   assertEquals((await program.run(["config", "check", config])).code, 0);
+});
+
+Deno.test("a key is revoked by its file, with all entries that hold it, also once it is gone", async () => {
+  await using program = await Program.install();
+  for (const name of ["a", "b", "c"]) await writeKey(program, `${name}.key`);
+  await Deno.copyFile(program.path("a.key"), program.path("copy.key"));
+  await Deno.chmod(program.path("copy.key"), 0o600);
+  const entry = (name: string) => `{ file: ${program.path(`${name}.key`)}, user: bob }`;
+  const keys = ["a", "b", "c"].map(entry);
+  const config = await program.write(
+    "config.yaml",
+    `listeners:
+  - { tcp: "127.0.0.1:4569", keys: [${keys.join(", ")}] }
+  - { tcp: "127.0.0.1:4570", keys: [${entry("copy")}, ${entry("c")}] }
+users: [{ name: bob, uid: 579 }]
+`,
+  );
+  const ipcauth = (...args: string[]) => program.run([...args, "--config", config]);
+  const revoked = await ipcauth("keys", "revoke", "./copy.key");
+  assertEquals(revoked.code, 0, revoked.stderr);
+  const text = await Deno.readTextFile(config);
+  assertEquals([text.includes("copy.key"), text.includes("a.key")], [false, false]);
+  await Deno.remove(program.path("b.key"));
+  const gone = await ipcauth("keys", "revoke", program.path("b.key"), "--json");
+  assertEquals([gone.code, JSON.parse(gone.stdout).id], [0, null], gone.stderr);
+  assertEquals((await Deno.readTextFile(config)).includes("b.key"), false);
 });
