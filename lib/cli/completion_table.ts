@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { USER_FIELDS } from "../config/edit.ts";
-import { GROUP_FIELDS } from "../config/edit_groups.ts";
+import { GROUP_FIELDS, USER_FIELDS } from "../config/fields.ts";
 import { FORWARD_IDENTITIES, LOG_FORMATS, LOG_LEVELS } from "../config/types.ts";
 import type { COMMANDS } from "./arguments.ts";
 import type { CONFIG_VERBS } from "./config_arguments.ts";

@@ -12,6 +12,7 @@ import { MAX_WHOLE_LENGTH } from "./places.ts";
 import { parseConfig } from "./schema.ts";
 import { userValues } from "./config_text.ts";
 import { type EntryFields, scalarText } from "./entry_style.ts";
+import { USER_FIELDS } from "./fields.ts";
 import { extractOf } from "./list_extract.ts";
 import { ListText } from "./list_text.ts";
 import type { Config } from "./types.ts";
@@ -50,9 +51,6 @@ export interface EditContext extends FileContext {
 
 /** The value that takes a gid out of the file. */
 export const NONE = "none";
-
-/** The fields that {@linkcode setUserField} sets. */
-export const USER_FIELDS = ["uid", "gid", "local_ipc_access", "admin"] as const;
 
 /**
  * Adds a user after the last one.

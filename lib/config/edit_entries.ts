@@ -13,9 +13,9 @@ import {
   requireMappedUid,
   requireRootItself,
   requireUnnamed,
-  USER_FIELDS,
 } from "./edit.ts";
-import { GROUP_FIELDS, type NewGroup, requireUnnamedGroup } from "./edit_groups.ts";
+import { type NewGroup, requireUnnamedGroup } from "./edit_groups.ts";
+import { GROUP_FIELDS, USER_FIELDS } from "./fields.ts";
 import {
   entriesByKey,
   entriesOf,

@@ -10,6 +10,7 @@ import { shellWord } from "../text/shell_word.ts";
 import { groupValues } from "./config_text.ts";
 import { NONE } from "./edit.ts";
 import { scalarText } from "./entry_style.ts";
+import { GROUP_FIELDS } from "./fields.ts";
 import { ListText } from "./list_text.ts";
 import { lookalikeOf, nameHint, nameProblem, similarity } from "./names.ts";
 import { parseConfig } from "./schema.ts";
@@ -28,9 +29,6 @@ export type NewGroup = Pick<Group, "name" | "gid" | "localIpcAccess">;
 
 /** What the hints about a value name. */
 const HELP = "ipcauth help groups";
-
-/** The fields that {@linkcode setGroupField} sets. */
-export const GROUP_FIELDS = ["gid", "local_ipc_access"] as const;
 
 /**
  * Adds a group after the last one.
