@@ -93,7 +93,7 @@ Deno.test("no line of the runtime appears on a terminal, in a home or without on
     [/^ipcauth: an authenticated front door/, "help"],
     [/^# bash completion|^_ipcauth/m, "completions", "bash"],
     [/^NAME .*\r\nbob .*\r\n$/, "users", "list", "--config", config],
-    [/^uid 579 \(bob\) would be let in: user\r\n/, "users", "check", "579", "--config", config],
+    [/^\S+ uid 579 \(bob\) would be let in: user\r\n/, "users", "check", "579", "--config", config],
     [/^key id +[0-9a-f]{16}\r\n/, "gen-key", "--show", key],
     [/^$/, "run-as", own, "--", "true"],
     [/^ +SESSION .*\r\n\* +\d.*\r\n$/, "connect", `--unix=${socket}`, "-c", "who"],
