@@ -5,7 +5,7 @@
  */
 import { RpcServerError } from "../client/rpc_client.ts";
 import type { MethodCall } from "./shell_connection.ts";
-import { asUsers, unexpectedAnswer } from "../client/answers.ts";
+import { asCommit, asConfirmed, asDraft } from "../client/config_answers.ts";
 import { entriesOf, type EntryEdit } from "../config/entry_changes.ts";
 import { RpcCode, type Welcome } from "../service/console/protocol.ts";
 import { escapeForTerminal } from "../text/escape.ts";
@@ -207,8 +207,7 @@ export class ConfigMode {
 
   /** Confirms the commit that waits for it, of any user. */
   async #confirm(): Promise<Answer> {
-    const { user } = record(await this.#client.call("config.confirm"));
-    if (typeof user !== "string") throw unexpectedAnswer();
+    const { user } = asConfirmed(await this.#client.call("config.confirm"));
     return textAnswer({ user }, `the commit of ${escapeForTerminal(user)} is confirmed\n`);
   }
 
@@ -250,35 +249,18 @@ export class ConfigMode {
 async function readDraft(
   client: MethodCall,
 ): Promise<{ readonly start: DraftStart; readonly unconfirmed: string | null }> {
-  const { base, users, groups, unconfirmed } = record(await client.call("config.entries"));
-  if (typeof base !== "string" || !Array.isArray(groups)) throw unexpectedAnswer();
+  const { base, users, groups, unconfirmed } = asDraft(await client.call("config.entries"));
   const entries = entriesOf({
-    users: asUsers(users).map(({ local_ipc_access: localIpcAccess, ...user }) => ({
+    users: users.map(({ local_ipc_access: localIpcAccess, ...user }) => ({
       ...user,
       localIpcAccess,
     })),
-    groups: groups.map((group) => {
-      const { name, gid, local_ipc_access: localIpcAccess } = record(group);
-      const isRight = typeof name === "string" && typeof localIpcAccess === "boolean" &&
-        (gid === null || typeof gid === "number");
-      if (!isRight) throw unexpectedAnswer();
-      return { name, gid, localIpcAccess };
-    }),
+    groups: groups.map(({ local_ipc_access: localIpcAccess, ...group }) => ({
+      ...group,
+      localIpcAccess,
+    })),
   });
-  const author = unconfirmed === null ? null : record(unconfirmed).user;
-  if (author !== null && typeof author !== "string") throw unexpectedAnswer();
-  return { start: { base, entries }, unconfirmed: author };
-}
-
-function asCommit(value: unknown): { readonly base: string; readonly changed: boolean } {
-  const { base, changed } = record(value);
-  if (typeof base !== "string" || typeof changed !== "boolean") throw unexpectedAnswer();
-  return { base, changed };
-}
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  throw unexpectedAnswer();
+  return { start: { base, entries }, unconfirmed: unconfirmed?.user ?? null };
 }
 
 /** A change as `config.commit` takes it. */

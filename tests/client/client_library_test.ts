@@ -484,7 +484,7 @@ Deno.test("a server that misbehaves in the access check is a failure in time", a
 Deno.test("a server that misbehaves as a console is a failure in time", async () => {
   await using program = await Program.install();
   const cases: readonly [string, (connection: Deno.Conn) => unknown, number, string][] = [
-    ["closes", (one) => one.close(), ExitCode.refused, "refuses uid"],
+    ["closes", (one) => one.close(), ExitCode.refused, "has closed without sending data"],
     ["silent", () => {}, ExitCode.data, "it sends nothing"],
     [
       "endless",
