@@ -91,6 +91,9 @@ line from standard input. With --pipe or --listen it reaches any service.
 A console ends with 77 when your access is revoked, and with 69 when the server
 goes; at a prompt it offers to connect again then.
 
+"?" at the prompt explains what may come next; "help" lists the commands. Filters
+follow a command: | include PATTERN, | exclude PATTERN, | count, | json, | no-more.
+
   --unix[=PATH]       the socket; default: IPCAUTH_PATH, the configuration,
                       your own server's socket, the system's
   --tcp[=HOST:PORT]   a server that wants a key; alone: IPCAUTH_ADDR and
@@ -114,7 +117,7 @@ goes; at a prompt it offers to connect again then.
 
 Examples:
   ipcauth connect
-  ipcauth connect -c 'show users' -c who
+  ipcauth connect -c 'show users' -c 'who | count'
   ipcauth connect --tcp=db.example:4569 --key=bob.key --pipe < in > out
   ipcauth connect --tcp=db.example:4569 --key=bob.key \\
     --listen unix:/tmp/db/.s.PGSQL.5432
