@@ -9,8 +9,10 @@ import { FileWatch, MAX_WAIT_MS, type WatchResult } from "../files/file_watch.ts
 import { isPassing } from "../files/system_reason.ts";
 import { PathStat } from "../libc/path_stat.ts";
 import type { HostFacts } from "../policy/types.ts";
-import { BUILT_IN, type ConfigFile, findConfig, parseConfigFile } from "./load.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
+import { BUILT_IN, checkKeyFiles, type ConfigFile, findConfig } from "./load.ts";
+import { ParsedFile } from "./parsed_file.ts";
+import { parseConfig } from "./schema.ts";
 import type { Config } from "./types.ts";
 
 /** Why the file on disk is not the configuration in force. */
@@ -21,10 +23,10 @@ export interface ConfigProblem {
 }
 
 /**
- * How long a bad text is not parsed again, in milliseconds. It is parsed again at all because what
- * it names, such as a key file, may have been corrected.
+ * How long a file that is not in force is not checked again, in milliseconds. Its text is parsed
+ * once; what it names, such as a key file, may have been corrected.
  */
-const PARSE_RETRY_INTERVAL_MS = 200;
+const RETRY_INTERVAL_MS = 200;
 
 /** What was read: a file, the absence of one, or why it is none. */
 type Content = ConfigFile | null | Failure;
@@ -51,13 +53,14 @@ export class LiveConfig {
   readonly #watch: FileWatch<Content>;
   /** Made once: each connection calls it. */
   readonly #poll: () => WatchResult<Content>;
+  readonly #parsed: ParsedFile;
   #file: ConfigFile | null = null;
   #config: Config;
   #since = Date.now();
   #problem: ConfigProblem | null = null;
   /** What was read last, and is not in force where there is a problem. */
   #content: Content = null;
-  /** Until when a bad content is not parsed again, on the clock of `performance.now()`. */
+  /** Until when a bad content is not checked again, on the clock of `performance.now()`. */
   #retryAt = 0;
   #wait = 0;
   #isUnreadable = false;
@@ -82,6 +85,7 @@ export class LiveConfig {
   ) {
     this.#places = places;
     this.#hostFacts = hostFacts;
+    this.#parsed = new ParsedFile(({ text, path }) => parseConfig(text, path, hostFacts));
     this.#accept = accept;
     this.#watch = new FileWatch(places.paths.map((path) => new PathStat(path)), {
       read: () => this.#read(),
@@ -210,7 +214,7 @@ export class LiveConfig {
       try {
         this.#config = this.reserve.use(() => this.#parse(content));
       } catch (error) {
-        this.#retryAt = performance.now() + PARSE_RETRY_INTERVAL_MS;
+        this.#retryAt = performance.now() + RETRY_INTERVAL_MS;
         throw error;
       }
     }
@@ -257,7 +261,8 @@ export class LiveConfig {
   }
 
   #parse(file: ConfigFile | null): Config {
-    const config = file === null ? BUILT_IN : parseConfigFile(file, this.#hostFacts);
+    const config = file === null ? BUILT_IN : this.#parsed.of(file);
+    checkKeyFiles(config, this.#hostFacts);
     this.#accept(config);
     return config;
   }

@@ -129,11 +129,12 @@ export function readConfigFile(
  */
 export function parseConfigFile({ text, path }: ConfigFile, hostFacts: HostFacts): Config {
   const config = parseConfig(text, path, hostFacts);
-  checkKeys(config, hostFacts);
+  checkKeyFiles(config, hostFacts);
   return config;
 }
 
-function checkKeys(config: Config, hostFacts: HostFacts): void {
+/** Checks the key files. @throws {Failure} 78 for the first that is missing or not safe. */
+export function checkKeyFiles(config: Config, hostFacts: HostFacts): void {
   for (const { cause, ...problem } of keyFileProblems(config, hostFacts)) {
     throw badConfig(config.path!, [problem], 1, cause);
   }
