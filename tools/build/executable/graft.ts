@@ -7,7 +7,7 @@
  * 0             the runtime, its ELF header changed         as before
  * S (64 KiB)    the stub                                    code, not writable
  * before C      program headers                             data, not writable
- * C = S + 68 KiB  configuration, scripts                    data, not writable
+ * C = S + 72 KiB  configuration, scripts                    data, not writable
  * behind        names of the sections, section headers      not loaded
  * ```
  */
@@ -27,7 +27,7 @@ import { encodeStubConfig, type StubConfig } from "./stub_config.ts";
 /** The greatest size of a page of a machine that there are builds for (arm64). */
 const ALIGN = 0x10000;
 /** Where the configuration is, in bytes behind the stub: `config` in `stub.ld`. */
-const CONFIG_OFFSET = ALIGN + 0x1000;
+const CONFIG_OFFSET = ALIGN + 0x2000;
 const [PF_X, PF_R] = [1, 4];
 const [SHF_ALLOC, SHF_EXECINSTR] = [2, 4];
 
@@ -52,12 +52,13 @@ export function graft(
   if (first === undefined || first.offset !== first.address) {
     throw new Error("its first segment is not loaded at its offset");
   }
-  if (stub.length > ALIGN) throw new Error("the stub is greater than 64 KiB");
   const memoryEnd = Math.max(...image.loaded.map((one) => one.address + one.memorySize));
   const start = alignUp(Math.max(runtime.length, memoryEnd), ALIGN);
   const headerBytes = PROGRAM_HEADER_BYTES * (image.segments.length + 2);
-  if (headerBytes > CONFIG_OFFSET - ALIGN) {
-    throw new Error("its program headers are greater than 4 KiB");
+  // strip(1) moves the program headers right behind the stub in the file, and to an address before
+  // theirs that is as far behind a multiple of 64 KiB: with a longer stub, to the stub's page.
+  if (stub.length + headerBytes > CONFIG_OFFSET - ALIGN) {
+    throw new Error("the stub and its program headers are greater than 8 KiB");
   }
   // Right before the section behind them: strip(1) would move them there.
   const data = start + CONFIG_OFFSET - headerBytes;
