@@ -49,8 +49,8 @@ export async function buildPayloads(from: Commit, work: string): Promise<readonl
     needsOperand: name === "run_as",
     // These use neither Node's compatibility layer nor Workers.
     needsProc: name !== "run_as" && name !== "info" && !["users", "groups"].includes(word),
-    argv: [...FLAGS[name].split(" "), loaderUrl([...scripts[name].keys()])],
-    scripts: [...scripts[name].values()],
+    argv: [...FLAGS[name].split(" "), loaderUrl(scripts[name])],
+    scripts: [...scripts[name].values()].flat(),
   });
   return [payload("", "whole"), ...WORDS.map(([word, name]) => payload(word, name))];
 }

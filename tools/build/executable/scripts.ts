@@ -2,7 +2,7 @@
  * The scripts of the executable: one for each group of commands, for each kind of thread, and for a
  * library that few commands use. The time to start grows with the text that V8 reads (27 µs a KB).
  *
- * A script is the text of a function, which the loader calls (`loader.ts`).
+ * Code that is imported by `import()` is a part of its own, which is read when it is needed.
  */
 import { fromFileUrl, join } from "@std/path";
 import type { ThreadName } from "../../../lib/reactor/worker_thread.ts";
@@ -32,8 +32,14 @@ const ENTRIES = fromFileUrl(new URL("entries/", import.meta.url));
 /** The variables that turn on the debugging output of the package `yaml`. */
 const YAML_DEBUGGING = /(?<![\w$])[\w$]+\.env\.LOG_(?:TOKENS|STREAM)\b/g;
 
+/**
+ * A script: the texts of its parts, of which the first is evaluated at once. Each is a function,
+ * which the loader calls (`loader.ts`).
+ */
+export type Script = readonly string[];
+
 /** The script of a command, and behind it those that it needs, by their names. */
-export type ScriptSet = ReadonlyMap<string, string>;
+export type ScriptSet = ReadonlyMap<string, Script>;
 
 /**
  * Builds the scripts of all commands.
@@ -47,15 +53,18 @@ export async function buildScripts(
 ): Promise<Readonly<Record<ScriptName, ScriptSet>>> {
   const commands = Object.keys(PARTS) as ScriptName[];
   const names = [...new Set([...commands, ...Object.values(PARTS).flat()])];
-  const texts = new Map(
+  const scripts = new Map(
     await Promise.all(names.map(async (name) => [name, await script(name, work)] as const)),
   );
   const ofCommand = (name: ScriptName): ScriptSet => {
-    const text = texts.get(name)!;
-    const stamped = withCommit(text, from.hash);
-    if (!stamped.includes(`commit:"${from.hash}"`)) throw new Error("a script has no commit");
-    const parts = PARTS[name].map((part) => [part, texts.get(part)!] as const);
-    return new Map([[name, stamped], ...parts]);
+    const own = scripts.get(name)!.map((part) => withCommit(part, from.hash));
+    if (!own.some((part) => part.includes(`commit:"${from.hash}"`))) {
+      throw new Error("a script has no commit");
+    }
+    return new Map([
+      [name, own],
+      ...PARTS[name].map((part) => [part, scripts.get(part)!] as const),
+    ]);
   };
   return Object.fromEntries(commands.map((name) => [name, ofCommand(name)])) as Record<
     ScriptName,
@@ -63,25 +72,78 @@ export async function buildScripts(
   >;
 }
 
-/** Builds a script. */
-async function script(name: ScriptName | PartName, work: string): Promise<string> {
+/** What the names of parts begin with while the bundler translates them. */
+const PART = "ipcauth-part/";
+
+/** Builds a script. Threads and libraries need all that they import, so they are one part. */
+async function script(name: ScriptName | PartName, work: string): Promise<Script> {
+  if (name in PARTS) return await splitScript(name as ScriptName, work);
   const file = name.replace(" ", "_");
   const output = join(work, `${file}.cjs`);
-  const flags = ["--quiet", "--minify", "--format=cjs", ...name === "yaml" ? [] : EXTERNAL];
-  await runProgram(
-    Deno.execPath(),
-    ["bundle", ...flags, "--output", output, join(ENTRIES, `${file}.ts`)],
-    ROOT,
+  const external = name === "yaml" ? [] : ["--external", "yaml"];
+  await bundle(["--format=cjs", ...external, "--output", output, join(ENTRIES, `${file}.ts`)]);
+  return [partText(name, await Deno.readTextFile(output))];
+}
+
+/** Builds the script of a command: what is imported by `import()` in parts of its own. */
+async function splitScript(file: ScriptName, work: string): Promise<Script> {
+  const [split, renamed, translated] = ["split", "renamed", "translated"]
+    .map((step) => join(work, step, file)) as [string, string, string];
+  const external = ["--external", "yaml"];
+  await bundle([...external, "--code-splitting", "--outdir", split, join(ENTRIES, `${file}.ts`)]);
+  const files = (await Array.fromAsync(Deno.readDir(split))).map((one) => one.name).toSorted();
+  await Deno.mkdir(renamed, { recursive: true });
+  for (const one of files) {
+    const text = await Deno.readTextFile(join(split, one));
+    const others = files.reduce((all, to) => all.replaceAll(`"./${to}"`, `"${PART}${to}"`), text);
+    await Deno.writeTextFile(join(renamed, one), others);
+  }
+  const parts = files.map((one) => join(renamed, one));
+  const format = ["--format=cjs", "--external", `${PART}*`, ...external];
+  await bundle([...format, "--outdir", translated, ...parts]);
+  const texts = files.map(async (one) => [one, await Deno.readTextFile(join(translated, one))]);
+  return numbered(`${file}.js`, new Map(await Promise.all(texts) as [string, string][]))
+    .map((body) => partText(file, body));
+}
+
+async function bundle(argv: readonly string[]): Promise<void> {
+  await runProgram(Deno.execPath(), ["bundle", "--quiet", "--minify", ...argv], ROOT);
+}
+
+/**
+ * Names parts by their numbers. The bundler's names depend on the directories of the sources, so
+ * another machine would build other bytes.
+ *
+ * @param entry The name of the first part.
+ * @param texts The parts by their names.
+ * @returns The texts, in the order in which they name each other.
+ */
+function numbered(entry: string, texts: ReadonlyMap<string, string>): readonly string[] {
+  const reference = new RegExp(`"${PART}([^"]+)"`, "g");
+  const order = new Set([entry]);
+  // A set yields also what is added meanwhile.
+  for (const name of order) {
+    for (const [, other] of texts.get(name)!.matchAll(reference)) order.add(other!);
+  }
+  const numbers = new Map([...order].map((name, number) => [name, number]));
+  return [...order].map((name) =>
+    texts.get(name)!
+      .replaceAll(`import("${PART}`, `load("${PART}`)
+      .replaceAll(reference, (_, other: string) => String(numbers.get(other)))
   );
-  const body = withoutProcess(await Deno.readTextFile(output)).replaceAll(YAML_DEBUGGING, "void 0");
-  const text = `(function(require,scriptUrl,argv,module){${body}})`;
+}
+
+/** Makes the function of a part. */
+function partText(name: string, body: string): string {
+  const program = withoutProcess(body).replaceAll(YAML_DEBUGGING, "void 0");
+  const text = `(function(require,load,scriptUrl,argv,module){${program}})`;
   // Throws where the text is no JavaScript, which would be seen only when a script is run.
   new Function(`return ${text}`);
+  if (/\bimport\(|\bcreateRequire\b/.test(text)) {
+    throw new Error(`the script ${name} imports more than its parts`);
+  }
   // V8 keeps other texts with two bytes a character, and the stub ends one at a zero byte.
   // deno-lint-ignore no-control-regex
   if (!/^[\x01-\x7f]*$/.test(text)) throw new Error(`the script ${name} is not ASCII`);
   return text;
 }
-
-/** Scripts get these by `require`. */
-const EXTERNAL = ["--external", "yaml"];
