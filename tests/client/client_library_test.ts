@@ -207,7 +207,8 @@ Deno.test("a reader that cancels leaves the writer its direction", async () => {
     await writer.close();
   }
   const closes = await fixture.server.events("close", 2);
-  assertEquals(closes.map(({ bytes_in }) => bytes_in), [undefined, 6]);
+  // A program on a Unix socket has the connection itself, and its bytes are not counted.
+  assertEquals(closes.map(({ bytes_in }) => bytes_in).filter((count) => count !== undefined), [6]);
 });
 
 Deno.test("what is no chunk of bytes fails the writer, and not the reader", async () => {
