@@ -45,7 +45,7 @@ function lookUp(process: Descriptor, pid: number): ExecutableFacts {
   const exe = executableOf(process, pid);
   if (exe === null || !isRuntime(exe)) return { exe };
   const line = commandLineOf(process, pid);
-  return { exe, program: line === null ? null : runtimeProgram(line) };
+  return { exe, program: line === null ? null : runtimeProgram(exe, line) };
 }
 
 /**

@@ -17,6 +17,9 @@ const SUBCOMMANDS: ReadonlySet<string> = new Set(["run", "serve"]);
 /** Options after which the program is no file: it stands in the command line. */
 const INLINE: ReadonlySet<string> = new Set(["-c", "-e", "-E", "--eval", "-p", "eval", "repl"]);
 
+/** Options of Deno with a value of their own; another runtime has `-c` among {@linkcode INLINE}. */
+const DENO_VALUES: ReadonlySet<string> = new Set(["-c", "--config", "-L", "--import-map"]);
+
 /** The longest name, in characters. */
 const MAX_LENGTH = 64;
 
@@ -28,14 +31,17 @@ export function isRuntime(path: string): boolean {
 /**
  * The program's name.
  *
+ * @param exe The runtime, as `/proc/PID/exe` has it.
  * @param commandLine What `/proc/PID/cmdline` holds: arguments that each end with a zero.
  * @returns Null where the command line names none.
  */
-export function runtimeProgram(commandLine: string): string | null {
+export function runtimeProgram(exe: string, commandLine: string): string | null {
   const words = commandLine.split("\0");
+  const isDeno = baseName(exe) === "deno";
   // A command line that was cut, or that the process has changed, may end without its zero.
   for (const [index, word] of words.entries()) {
     if (index === 0 || word === "" || word === "--") continue;
+    if (isDeno && (DENO_VALUES.has(word) || DENO_VALUES.has(words[index - 1]!))) continue;
     if (INLINE.has(word)) return null;
     if (word === "-m") return named(words[index + 1] ?? "");
     if (word.startsWith("-") || SUBCOMMANDS.has(word) || isRuntime(word)) continue;

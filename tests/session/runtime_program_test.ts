@@ -14,9 +14,11 @@ Deno.test("isRuntime() knows interpreters, shells and the dynamic loader, and no
 });
 
 Deno.test("runtimeProgram() is the program that a command line names", () => {
-  const of = (...words: string[]) => runtimeProgram(words.map((word) => `${word}\0`).join(""));
+  const of = (...words: string[]) =>
+    runtimeProgram(words[0] ?? "", words.map((word) => `${word}\0`).join(""));
   const cases: [string[], string | null][] = [
     [["deno", "run", "--quiet", "--allow-read", "/usr/bin/ipcauth", "connect"], "ipcauth"],
+    [["deno", "run", "-c", "/x/deno.json", "-A", "/x/main.ts", "connect"], "main.ts"],
     [["python3", "-u", "/home/bob/client.py", "--fast"], "client.py"],
     [["python3", "-m", "http.server", "80"], "http.server"],
     [["python3", "-c", "import socket"], null],
@@ -29,7 +31,7 @@ Deno.test("runtimeProgram() is the program that a command line names", () => {
   ];
   for (const [words, expected] of cases) assertEquals(of(...words), expected, words.join(" "));
   // The process may have written anything.
-  assertEquals(runtimeProgram("deno\0run\0" + "x".repeat(5_000)), "x".repeat(64));
-  assertEquals(runtimeProgram("\0\0\0"), null);
-  assertEquals(runtimeProgram("python3\0/a/\x1b[2J\nb"), "\x1b[2J\nb");
+  assertEquals(runtimeProgram("deno", "deno\0run\0" + "x".repeat(5_000)), "x".repeat(64));
+  assertEquals(runtimeProgram("node", "\0\0\0"), null);
+  assertEquals(runtimeProgram("python3", "python3\0/a/\x1b[2J\nb"), "\x1b[2J\nb");
 });
