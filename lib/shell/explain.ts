@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wrapWords } from "../text/cell_width.ts";
 import { FILTERS } from "./filter.ts";
 import type { Grammar, Node } from "./grammar.ts";
 import { splitLine } from "./line_words.ts";
@@ -10,6 +11,9 @@ import { ParseError, step } from "./parse.ts";
 
 /** What Enter is called. */
 const ENTER = "<enter>";
+
+/** The narrowest column of explanations, in cells, with the blanks before it. */
+const MIN_HELP_WIDTH = 20;
 
 /** A word that may come next, and what it means. */
 type Row = readonly [word: string, explanation: string];
@@ -19,15 +23,16 @@ type Row = readonly [word: string, explanation: string];
  *
  * @param line The line up to the cursor. Where it ends within a word, the words that begin so are
  * explained, otherwise all that may follow.
+ * @param columns The width of the terminal; null where it is not known.
  * @returns Lines, each with its newline.
  */
-export function explain(line: string, grammar: Grammar): string {
+export function explain(line: string, grammar: Grammar, columns: number | null = null): string {
   const { parts, begun } = splitLine(line);
   const words = [...parts.at(-1)!];
   const last = begun === "" ? "" : words.pop()!;
   try {
     const rows = parts.length > 1 ? filterRows(words, last) : commandRows(words, last, grammar);
-    return rows.length === 0 ? "nothing fits here\n" : renderRows(rows);
+    return rows.length === 0 ? "nothing fits here\n" : renderRows(rows, columns);
   } catch (error) {
     if (error instanceof ParseError) return `${error.message}\n`;
     throw error;
@@ -71,7 +76,11 @@ function filterRows(words: readonly string[], begun: string): Row[] {
   return complete ? [...pattern, [ENTER, named.help], ["|", "filter again"]] : pattern;
 }
 
-function renderRows(rows: readonly Row[]): string {
+function renderRows(rows: readonly Row[], columns: number | null): string {
   const width = Math.max(...rows.map(([word]) => word.length));
-  return rows.map(([word, help]) => `  ${word.padEnd(width)}  ${help}`.trimEnd() + "\n").join("");
+  const isNarrow = columns !== null && columns - width < MIN_HELP_WIDTH;
+  const indent = " ".repeat(isNarrow ? 6 : width + 4);
+  return rows.map(([word, help]) =>
+    wrapWords(`  ${word.padEnd(isNarrow ? 0 : width)}  ${help}`, columns, indent) + "\n"
+  ).join("");
 }

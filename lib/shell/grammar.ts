@@ -262,12 +262,27 @@ export function makeGrammar(
     let path = "";
     for (const word of pattern.split(" ")) {
       path = path === "" ? word : `${path} ${word}`;
-      node = addWord(node, word, () => keywords[path] ?? keywords[word] ?? helpBelow(rules, path));
+      node = addWord(node, word, () => meaningOf(word, path, rules, keywords));
     }
     node.command = { kind, words: implies ?? {} };
     node.effect = help ?? node.effect;
   }
   return { rules, root };
+}
+
+/**
+ * What a keyword means: what the tables say, or what its rule does. A rule without help has that of
+ * the one that it puts a word before, such as `do show users`.
+ */
+function meaningOf(
+  word: string,
+  path: string,
+  rules: readonly Rule[],
+  keywords: Readonly<Record<string, string>>,
+): string {
+  const own = keywords[path] ?? keywords[word] ?? helpBelow(rules, path);
+  if (own !== "") return own;
+  return helpBelow(rules, path.slice(path.indexOf(" ") + 1)) || (KEYWORDS[word] ?? "");
 }
 
 /** What the first rule does that begins with some words and says so. */

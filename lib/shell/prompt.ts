@@ -215,7 +215,8 @@ class Prompt {
   #explain(before: string): void {
     const { cursor } = this.#readline;
     this.#readline.write(null, { ctrl: true, name: "e" });
-    this.#session.out(`?\n${explain(before, this.#session.grammar())}`);
+    const columns = terminalSize()?.columns ?? null;
+    this.#session.out(`?\n${explain(before, this.#session.grammar(), columns)}`);
     this.#readline.cursor = cursor;
     this.#redraw();
   }
@@ -271,6 +272,8 @@ class Prompt {
       if (this.#closed) return;
       if (this.#busy) {
         this.#lostMeanwhile = lost;
+        // A line whose answer is being read ends with it.
+        this.#pager.end();
         return;
       }
       const typed = this.#readline.line;

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { explain } from "../../lib/shell/explain.ts";
+import { CONFIG_GRAMMARS } from "../../lib/shell/config_grammar.ts";
 import { GRAMMAR, makeGrammar, type Node } from "../../lib/shell/grammar.ts";
 
 const after = (line: string) => explain(line, GRAMMAR);
@@ -48,10 +49,21 @@ Deno.test("every word of the grammar has an explanation, and every command says 
     assertEquals(node.slot.next.explanation === "", false, `${path} <${node.slot.name}>`);
     visit(node.slot.next, `${path} <${node.slot.name}>`);
   };
-  visit(GRAMMAR.root, "");
+  const modes = { operational: GRAMMAR, ...CONFIG_GRAMMARS };
+  for (const [mode, { root }] of Object.entries(modes)) visit(root, mode);
 });
 
 Deno.test("a rule alone adds a command with its explanation", () => {
   const grammar = makeGrammar([{ pattern: "commit", kind: "exit", help: "keep the changes" }], {});
   assertEquals(explain("", grammar), "  commit  keep the changes\n");
+});
+
+Deno.test("explain() fits the terminal, broken at blanks", () => {
+  for (const columns of [30, 40, 80]) {
+    for (const line of ["", "show ", "add user eve uid 7 ", "who | "]) {
+      const text = explain(line, GRAMMAR, columns);
+      assertEquals(text.split("\n").filter((row) => row.length > columns), [], line);
+      assertEquals(text.replaceAll(/\s+/g, " "), after(line).replaceAll(/\s+/g, " "));
+    }
+  }
 });

@@ -184,7 +184,7 @@ Deno.test("Ctrl-Z stops the pager, and fg draws its line again", () =>
     assertEquals(code, 0, stdout);
   }));
 
-Deno.test("a server that ends while the pager waits ends the prompt", () =>
+Deno.test("a server that ends while the pager waits ends the pager", () =>
   withFakeServer(answer, async (program, path, _, hangUp) => {
     const ended = atTerminal(program, path, [
       ["resize", "80x10"],
@@ -192,7 +192,8 @@ Deno.test("a server that ends while the pager waits ends the prompt", () =>
       ["send", "show users\r"],
       ["expect", MORE],
       ["run", `touch ${program.path("waiting")}`],
-      ["expect", "closed the session"],
+      ["expect", "Connect again? (y/n) "],
+      ["send", "n\r"],
     ]);
     for await (const { paths } of Deno.watchFs(program.directory)) {
       if (paths.some((one) => one.endsWith("/waiting"))) break;
