@@ -72,7 +72,7 @@ Deno.test("connect has a message and an exit code for each kind of failure", asy
   }
   failed(await connect(program.path("dead")), 69, "no server is listening");
   await using refusing = await serverOf(program, "refusing", "c.close()");
-  failed(await connect(refusing.path), 77, "refuse");
+  failed(await connect(refusing.path), 77, "has closed without sending data");
   await using odd = await serverOf(
     program,
     "odd",
