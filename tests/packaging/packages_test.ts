@@ -152,8 +152,6 @@ ${manualPages(COMMIT).length}
 ipcauth: note: no user is listed: root and the server's own user get in, and no other user
 hint: ipcauth users add NAME --local-ipc-access
 NAME  UID  GID  LOCAL_IPC_ACCESS  ADMIN
-ipcauth: note: no user is listed: root and the server's own user get in, and no other user
-hint: ipcauth users add NAME --local-ipc-access
 1
 0
 == upgrade
