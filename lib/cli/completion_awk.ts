@@ -28,10 +28,10 @@ export function completionProgram(): string {
 }
 
 const TABLE_BEGIN = `
-function entry(context, word, kind, help) {
-  kinds[context, word] = kind
-  helps[context, word] = help
-  order[context] = order[context] " " word
+function entry(where, word, kind, help) {
+  kinds[where, word] = kind
+  helps[where, word] = help
+  order[where] = order[where] " " word
 }
 BEGIN {
 `;
@@ -141,7 +141,7 @@ function words(where, flags, list, total, j) {
     if ((list[j] ~ /^-/) == flags) say(list[j], helps[where, list[j]])
   }
 }
-function say(word, help) { print help == "" ? word : word tab help }
+function say(word, help) { print (help == "" ? word : word tab help) }
 # Prints what a value or an operand may be. The prefix is its flag with the sign.
 function offer(kind, prefix, list, total, j) {
   if (kind ~ /^=/) {
@@ -168,9 +168,12 @@ function offer(kind, prefix, list, total, j) {
     else { print prefix "unix:"; print prefix "tcp:" }
   }
 }
-function quoted(text) {
-  gsub(apostrophe, apostrophe backslash backslash apostrophe apostrophe, text)
-  return apostrophe text apostrophe
+function quoted(text, begun, at) {
+  while ((at = index(text, apostrophe)) > 0) {
+    begun = begun substr(text, 1, at - 1) apostrophe backslash apostrophe apostrophe
+    text = substr(text, at + 1)
+  }
+  return apostrophe begun text apostrophe
 }
 function isFile(path) { return system("test -f " quoted(path) " && test -r " quoted(path)) == 0 }
 # The configuration, as ipcauth finds it.
