@@ -53,7 +53,8 @@ limits: { max_connections: 20000, max_connections_per_user: 20000 }
     }
     const outcomes = await load;
     await open.stdin.close();
-    assertEquals((await open.output()).code, 69);
+    // It asks for another session, which bob gets by then or not.
+    assert([69, 77].includes((await open.output()).code));
     for (const { code, stderr } of outcomes) assertEquals([code, stderr], [0, ""]);
     assertEquals(Number(outcomes[0]!.stdout), 3000);
 

@@ -256,7 +256,7 @@ Deno.test({
       for (const input of ["x".repeat(1_000_000), "hello", ""]) {
         const { code, stdout, stderr } = await pipe(578, input);
         assertEquals([code, stdout], [77, ""]);
-        assertStringIncludes(stderr, `Failed to connect to server: ${path} has closed`);
+        assertStringIncludes(stderr, `Failed to connect to server: ${path} refuses uid 578`);
       }
     });
   },
