@@ -13,7 +13,7 @@ import { parseConfig } from "./schema.ts";
 import { userValues } from "./config_text.ts";
 import { type EntryFields, scalarText } from "./entry_style.ts";
 import { USER_FIELDS } from "./fields.ts";
-import { extractOf } from "./list_extract.ts";
+import { editInExtract } from "./list_extract.ts";
 import { ListText } from "./list_text.ts";
 import type { Config } from "./types.ts";
 import {
@@ -152,13 +152,8 @@ function inList(
   kept: readonly number[],
   edit: (list: ListText, found: (index: number) => number) => string,
 ): string {
-  if (text.length > MAX_WHOLE_LENGTH) {
-    const extract = extractOf(text, "users", kept);
-    const edited = extract &&
-      edit(new ListText(extract.text, "users"), (one) => extract.indexOf(one));
-    const whole = edited && extract.expand(edited);
-    if (whole) return whole;
-  }
+  const edited = text.length > MAX_WHOLE_LENGTH ? editInExtract(text, "users", kept, edit) : null;
+  if (edited !== null) return edited;
   return edit(new ListText(text, "users"), (index) => index);
 }
 

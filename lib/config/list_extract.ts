@@ -8,6 +8,8 @@
  *
  * @module
  */
+import { EditableText } from "./editable_text.ts";
+import { ListText } from "./list_text.ts";
 
 /** Where the entries of a list stand. */
 interface EntryLines {
@@ -17,17 +19,22 @@ interface EntryLines {
   readonly end: number;
 }
 
+/** Entries that are left out. In their place the extract has a comment on a line of its own. */
+interface Hole {
+  /** The line with its newline. */
+  readonly mark: string;
+  /** The offset of the mark in the extract. */
+  readonly at: number;
+  readonly content: string;
+}
+
 /** A text without some of its entries. */
 export class ListExtract {
   readonly text: string;
-  readonly #holes: readonly { readonly at: number; readonly content: string }[];
+  readonly #holes: readonly Hole[];
   readonly #kept: readonly number[];
 
-  constructor(
-    text: string,
-    holes: readonly { readonly at: number; readonly content: string }[],
-    kept: readonly number[],
-  ) {
+  constructor(text: string, holes: readonly Hole[], kept: readonly number[]) {
     this.text = text;
     this.#holes = holes;
     this.#kept = kept;
@@ -44,7 +51,7 @@ export class ListExtract {
     for (let before = 1; before < line; before++) offset = this.text.indexOf("\n", offset) + 1;
     let found = line;
     for (const { at, content } of this.#holes) {
-      if (at <= offset) found += content.split("\n").length - 1;
+      if (at < offset) found += content.split("\n").length - 2;
     }
     return found;
   }
@@ -52,40 +59,19 @@ export class ListExtract {
   /**
    * The whole text with the changes of an edited extract.
    *
-   * @returns Null where they cannot be told from what the extract left out.
+   * @returns Null where the edit has changed a line that stands for what the extract left out.
    */
   expand(edited: string): string | null {
-    const { text } = this;
-    let start = 0;
-    const shorter = Math.min(text.length, edited.length);
-    while (start < shorter && text[start] === edited[start]) start++;
-    let same = 0;
-    while (same < shorter - start && text.at(-1 - same) === edited.at(-1 - same)) same++;
-    const end = text.length - same;
-    const isInside = ({ at }: { at: number }) => at > start && at < end;
-    const isBeside = ({ at }: { at: number }) => at === start && at === end;
-    if (this.#holes.some((hole) => isInside(hole) || isBeside(hole))) return null;
-    const before = this.#holes.filter(({ at }) => at <= start);
-    const after = this.#holes.filter(({ at }) => at > start);
-    const shift = edited.length - text.length;
-    return filled(edited.slice(0, start), before, 0) +
-      filled(edited.slice(start), after, start - shift);
+    let from = 0;
+    let whole = "";
+    for (const { mark, content } of this.#holes) {
+      const at = edited.indexOf(mark, from);
+      if (at < 0 || at > 0 && edited[at - 1] !== "\n") return null;
+      whole += edited.slice(from, at) + content;
+      from = at + mark.length;
+    }
+    return whole + edited.slice(from);
   }
-}
-
-/** A text with the holes filled. @param offset What is taken from the place of each. */
-function filled(
-  text: string,
-  holes: readonly { readonly at: number; readonly content: string }[],
-  offset: number,
-): string {
-  let from = 0;
-  let whole = "";
-  for (const { at, content } of holes) {
-    whole += text.slice(from, at - offset) + content;
-    from = at - offset;
-  }
-  return whole + text.slice(from);
 }
 
 /**
@@ -103,12 +89,18 @@ export function extractOf(
   const lines = entryLines(text, name);
   if (lines === null || keep.length === 0 || keep.at(-1)! >= lines.starts.length) return null;
   const { starts, end } = lines;
-  const holes: { at: number; content: string }[] = [];
+  const word = unusedWord(text);
+  // An edit writes the newlines that it finds.
+  const { newline } = new EditableText(text);
+  const holes: Hole[] = [];
   let kept = text.slice(0, starts[0]);
   let next = 0;
   const leaveOut = (to: number): void => {
     const content = text.slice(starts[next] ?? end, starts[to] ?? end);
-    if (content !== "") holes.push({ at: kept.length, content });
+    if (content === "") return;
+    const mark = `# ${word} ${holes.length}${newline}`;
+    holes.push({ mark, at: kept.length, content });
+    kept += mark;
   };
   for (const index of keep) {
     leaveOut(index);
@@ -117,6 +109,33 @@ export function extractOf(
   }
   leaveOut(starts.length);
   return new ListExtract(kept + text.slice(end), holes, keep);
+}
+
+/**
+ * Edits a list in an extract of a few entries, which costs less than in the whole text.
+ *
+ * @param keep As for {@linkcode extractOf}: the entries that the edit looks at.
+ * @param edit Gets the index of an entry in the list that it edits.
+ * @returns The edited whole text; null where there is no extract, or it does not suffice.
+ */
+export function editInExtract(
+  text: string,
+  name: string,
+  keep: readonly number[],
+  edit: (list: ListText, found: (index: number) => number) => string,
+): string | null {
+  const extract = extractOf(text, name, keep);
+  if (extract === null) return null;
+  const list = new ListText(extract.text, name);
+  if (list.length !== keep.length) return null;
+  return extract.expand(edit(list, (index) => extract.indexOf(index)));
+}
+
+/** A word that a text does not have. */
+function unusedWord(text: string): string {
+  let word = "left out";
+  while (text.includes(word)) word += "-";
+  return word;
 }
 
 function entryLines(text: string, name: string): EntryLines | null {

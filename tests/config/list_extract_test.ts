@@ -1,7 +1,8 @@
 /** An edit of a long file by an extract of it, and the same edit of the whole text. */
-import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { addUser, type NewUser, removeUser, setUserField } from "../../lib/config/edit.ts";
-import { extractOf } from "../../lib/config/list_extract.ts";
+import { editInExtract, extractOf } from "../../lib/config/list_extract.ts";
+import { ListText } from "../../lib/config/list_text.ts";
 import { MAX_WHOLE_LENGTH } from "../../lib/config/places.ts";
 
 const CONTEXT = { path: "/c.yaml", reserved: { overflowUid: 65534 } };
@@ -46,6 +47,29 @@ groups: [{ name: netops, gid: 9 }]
   `{ "users": [{ "name": "alice", "uid": 578, "gid": 5 }, { "name": "bob", "uid": 579 },
   { "name": "carol", "uid": 580, "gid": 1 }] }
 `,
+  // What follows the list begins as a new field does.
+  `users:
+- name: alice
+  uid: 578
+- name: bob
+  uid: 579
+  # of bob
+
+# about carol
+- name: carol
+  uid: 580
+  # the end
+log: { level: info }
+`,
+  "users:\n- name: alice\n  uid: 578\n- name: bob\n  uid: 579\n- name: carol\n  uid: 580\n  ",
+  // Most lines end with LF alone.
+  `users:\n- name: alice\r\n  uid: 578\n- name: bob\n  uid: 579\n- name: carol\n  uid: 580`,
+  // A comment that could be taken for one of the extract's.
+  `users:\n- name: alice\n  uid: 578\n# left out 0\n- name: bob\n  uid: 579\n# left out 1\n` +
+  `# left out- 0\n- name: carol\n  uid: 580\n# left out 0\n`,
+  // The name of a user in more than one line, and lines that look like entries.
+  `# users:\nusers: # - { name: eve }\n- uid: 578\n  name:\n    alice\n#- { name: eve, uid: 5 }\n` +
+  `- uid: 579\n  name: |-\n    bob\n\n# - name: eve\n- name: >-\n    carol\n  uid: 580\n`,
 ];
 
 const EDITS: readonly [what: string, edit: (text: string) => string][] = [
@@ -73,17 +97,33 @@ Deno.test("extractOf() keeps what is not of the list, and some of its entries", 
   assertEquals(
     extract.text,
     `users:
+# left out 0
   - { name: bob, uid: 579, local_ipc_access: true }
 
+# left out 1
 # the end
 log: { level: info }
-`.replace("\n\n#", "\n\n#"),
+`,
   );
   assertEquals(extract.indexOf(1), 0);
-  assertEquals(extract.lineOf(2), 4);
-  const edited = extract.text.replace("579", "9").replace("info", "warn");
-  assertEquals(extract.expand(extract.text.replace("579", "9")), TEXTS[0]!.replace("579", "9"));
-  assertNotEquals(extract.expand(edited), TEXTS[0]);
+  assertEquals([1, 2, 3, 6, 7].map((line) => extract.lineOf(line)), [1, 2, 4, 7, 8]);
+  const edited = extract.text.replace("579", "9");
+  assertEquals(extract.expand(edited), TEXTS[0]!.replace("579", "9"));
+  assertEquals(extract.expand(edited.replace("# left out 1\n", "")), null);
+});
+
+Deno.test("editInExtract() parses the entries of an edit alone", () => {
+  for (const text of TEXTS.filter((one) => !one.startsWith("{"))) {
+    const edited = editInExtract(text, "users", [1, 2], (list, found) => {
+      assertEquals([list.length, found(1), found(2)], [2, 0, 1]);
+      return list.set(found(1), "admin", "true");
+    });
+    assertEquals(edited, new ListText(text, "users").set(1, "admin", "true"));
+  }
+  assertEquals(
+    editInExtract(TEXTS.find((one) => one.startsWith("{"))!, "users", [1], String),
+    null,
+  );
 });
 
 Deno.test("extractOf() finds no list in other styles, nor an entry that is not there", () => {
