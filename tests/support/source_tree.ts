@@ -4,8 +4,8 @@ import { runProgram } from "../../tools/build/run_program.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
-/** The files and directories that builds are made of, beside the documents. */
-const PARTS = ["main.ts", "lib", "examples", "tools", "deno.json", "deno.lock"];
+/** The files and directories that builds are made of, beside the documents of the root. */
+const PARTS = ["main.ts", "lib", "docs", "examples", "tools", "deno.json", "deno.lock"];
 
 /** Copies the sources into a new directory. */
 export async function copyTree(to: string): Promise<void> {
