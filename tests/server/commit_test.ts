@@ -451,4 +451,33 @@ Deno.test("a record that cannot be relied on keeps a server from starting", asyn
   await program.write("config.yaml.unconfirmed", JSON.stringify(edit), 0o666);
   const written = await program.run(args);
   assertEquals([written.code, await Deno.readTextFile(file)], [78, CONFIG], written.stderr);
+  // What others may have written must not become trusted: the hint takes it away.
+  const keeps = `hint: rm ${file}.unconfirmed keeps the configuration as it is`;
+  assertStringIncludes(written.stderr, keeps);
+  // The place of a mistake in the record is not one in the file.
+  const older = { ...edit, before: "gruops: []\n" };
+  await program.write("config.yaml.unconfirmed", JSON.stringify(older), 0o600);
+  const wrong = await program.run(args);
+  assertEquals([wrong.code, await Deno.readTextFile(file)], [78, CONFIG], wrong.stderr);
+  assertStringIncludes(wrong.stderr, `cannot be used: ${file}.unconfirmed:1:1: gruops`);
+  assertStringIncludes(wrong.stderr, keeps);
+});
+
+Deno.test("a commit that is being rolled back is not given more time (needs root)", {
+  ignore: !isRoot,
+}, async () => {
+  await using fixture = await Fixture.open();
+  using root = await fixture.session();
+  await commit(root, [ALLOW_ALICE], { confirm_seconds: 1 });
+  {
+    // Another writer of the file: the roll-back waits for it.
+    using _lock = LockFile.tryAcquire(`${fixture.file}.lock`)!;
+    const left = async () => (await root.call("config.entries")).result.unconfirmed.seconds;
+    while (await left() > 0);
+    assertEquals(await left(), 0);
+    const { error } = await commit(root, [], { confirm_seconds: 60 });
+    assertEquals(error?.code, RpcCode.notFound);
+  }
+  await fixture.server.event("change", ({ reason }) => reason === "rolled-back");
+  assertEquals([fixture.text, fixture.hasRecord], [CONFIG, false]);
 });

@@ -112,6 +112,7 @@ export class Commits {
         throw this.#unconfirmedConflict(earlier);
       }
       if (changes.length === 0 && confirmSeconds !== null) {
+        requireWaiting(earlier);
         this.#setDeadline(earlier, confirmSeconds);
         return this.#commitRecord(request.base, false);
       }
@@ -270,12 +271,7 @@ export class Commits {
 
   /** Keeps what a commit has changed. */
   #keep(commit: UnconfirmedCommit, { welcome }: Caller): void {
-    if (commit.rollingBack !== null) {
-      throw new RequestError(
-        RpcCode.notFound,
-        `It is too late: the commit of ${commit.edit.user} is being rolled back`,
-      );
-    }
+    requireWaiting(commit);
     commit.file.remove();
     this.#end(commit);
     this.#options.record({
@@ -355,6 +351,15 @@ export class Commits {
       "confirm keeps it",
     );
   }
+}
+
+/** @throws {RequestError} Not found, where a commit is being rolled back. */
+function requireWaiting({ edit, rollingBack }: UnconfirmedCommit): void {
+  if (rollingBack === null) return;
+  throw new RequestError(
+    RpcCode.notFound,
+    `It is too late: the commit of ${edit.user} is being rolled back`,
+  );
 }
 
 function isAuthor({ edit }: UnconfirmedCommit, { welcome }: Caller): boolean {
