@@ -37,7 +37,8 @@ Exit codes:
 const TOPICS: Readonly<Record<string, string>> = {
   serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
                      [--drop-to USER] [--check]
-                     [--forward TARGET [--identity MODE] | --exec -- PROGRAM ARG...]
+                     [--forward TARGET [--identity MODE] |
+                      --exec -- PROGRAM ARG...]
 
 Listens, proves who is connecting, and only then hands the connection over.
 Without a flag it serves the listeners of the configuration; without a
@@ -60,7 +61,6 @@ configuration, one console on the default socket, for root and its own user.
                      PROXY protocol header with user, uid, gid, pid and key
                      id; impersonate, which connects to a Unix socket with
                      the peer's own uid, gid and groups (needs root)
-
   --exec             start the program after -- for each accepted client, with
                      the connection as its standard input and output, and
                      UCSPI variables (IPCREMOTEEUID …) with its identity
@@ -69,30 +69,32 @@ configuration, one console on the default socket, for root and its own user.
                      keys, and print what would be listened on; exits 0 or 78
 
 SIGTERM and SIGINT stop it; a second one, or SIGQUIT, stops it at once. SIGHUP
-makes it read the configuration, which it also does before every decision, and open
-its log file again. Started by systemd it serves the sockets it was passed
+makes it read the configuration, which it also does before every decision, and
+open its log file again. Started by systemd it serves the sockets it was passed
 (LISTEN_FDS), and reports its state (NOTIFY_SOCKET, WATCHDOG_USEC). The
 configuration must name each of them, unless no address is named at all, or
 --forward or --exec names the service.
 
 Examples:
   ipcauth serve --unix
-  ipcauth serve --unix=/run/ipcauth/ipc.sock --config /etc/ipcauth/config.yaml
+  ipcauth serve --unix=/run/ipcauth/ipc.sock --config ./config.yaml
   ipcauth serve --tcp=0.0.0.0:4569 --key=/etc/ipcauth/ipc.key \\
     --forward unix:/run/postgresql/.s.PGSQL.5432
-  ipcauth serve --unix=/run/report.sock --exec -- /usr/local/bin/report --today
+  ipcauth serve --unix=/run/report.sock --exec -- /usr/bin/report --today
 `,
   connect: `Usage: ipcauth connect [--unix[=PATH] | --tcp[=HOST:PORT]] [--key[=FILE]]
                        [--user NAME] [--server-user NAME]
-                       [-c COMMAND]... | --pipe | --listen unix:PATH|tcp:HOST:PORT
+                       [-c COMMAND]... [--yes] | --pipe |
+                       --listen unix:PATH|tcp:HOST:PORT [--allow-remote]
 
 Opens the console of a server: at a prompt on a terminal, else one command a
 line from standard input. With --pipe or --listen it reaches any service.
 A console ends with 77 when your access is revoked, and with 69 when the server
 goes; at a prompt it offers to connect again then.
 
-"?" at the prompt explains what may come next; "help" lists the commands. Filters
-follow a command: | include PATTERN, | exclude PATTERN, | count, | json, | no-more.
+"?" at the prompt explains what may come next; "help" lists the commands.
+Filters follow a command: | include PATTERN, | exclude PATTERN, | count,
+| json, | no-more.
 
   --unix[=PATH]       the socket; default: IPCAUTH_PATH, the configuration,
                       your own server's socket, the system's
@@ -200,7 +202,7 @@ Lists and edits the groups of the configuration, as "ipcauth users" does its
 users. They decide about peers that are no configured user: a group that denies
 goes before one that allows.
 
-  add           without --gid, the gid is that of the name service, now and later
+  add           without --gid, the gid follows the name service
   set           NAME gid none takes the gid out of the file
   allow, deny   set local_ipc_access to true or false
   check         prints what the group decides; exits 0 for allow, 77 for deny

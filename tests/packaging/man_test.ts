@@ -52,6 +52,13 @@ Deno.test("the program and each command have a page, with the usual sections in 
   }
 });
 
+Deno.test("help texts are at most 80 columns wide", () => {
+  for (const command of [null, ...COMMANDS]) {
+    const wide = usageText(command).split("\n").filter((line) => line.length > 80);
+    assertEquals(wide, [], `${command}`);
+  }
+});
+
 Deno.test("a page contains every word of its help text", () => {
   for (const { name, text } of COMMAND_PAGES) {
     const command = name === "ipcauth.1" ? null : name.slice("ipcauth-".length, -2);
@@ -147,20 +154,26 @@ Examples:
 });
 
 Deno.test({
-  name: "groff has no warning about the pages (needs groff)",
+  name: "groff has no warning about the pages, and sets them in 80 columns (needs groff)",
   ignore: !isInstalled("groff"),
   async fn() {
     for (const { name, text } of PAGES) {
       const child = new Deno.Command("groff", {
-        args: ["-man", "-ww", "-z", "-Tutf8"],
+        args: ["-man", "-ww", "-Tutf8", "-rLL=78n"],
         stdin: "piped",
-        stdout: "null",
+        stdout: "piped",
         stderr: "piped",
       }).spawn();
       const writer = child.stdin.getWriter();
       await writer.write(new TextEncoder().encode(text));
       await writer.close();
-      assertEquals(new TextDecoder().decode((await child.output()).stderr), "", name);
+      const { stdout, stderr } = await child.output();
+      assertEquals(new TextDecoder().decode(stderr), "", name);
+      // Bold and underlined characters are printed over others, or coloured.
+      // deno-lint-ignore no-control-regex
+      const plain = new TextDecoder().decode(stdout).replaceAll(/.\x08|\x1b\[[\d;]*m/gu, "");
+      const lines = plain.split("\n");
+      assertEquals(lines.filter((line) => line.length > 80), [], name);
     }
   },
 });

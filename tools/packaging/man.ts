@@ -52,6 +52,11 @@ const FILES: readonly (Item & { readonly of: readonly string[] })[] = [
     meaning: "the socket of a user's own server",
     of: ["serve", "connect", "status"],
   },
+  {
+    term: "$XDG_STATE_HOME/ipcauth/history, ~/.local/state/ipcauth/history",
+    meaning: "the lines that were typed at the prompt of the console",
+    of: ["connect"],
+  },
 ];
 
 /** The environment variables that users and service managers set. */
