@@ -52,6 +52,11 @@ grep ^ExecStart= /usr/lib/systemd/system/ipcauth.service
 stat -c '%a %U %G %n' /usr/lib/systemd/system/ipcauth.service
 ls /usr/share/man/man?/ipcauth*.gz | wc -l
 ls -d /usr/share/doc/ipcauth/docs/tour.md /usr/share/doc/ipcauth/examples/*
+find /usr/share/doc/ipcauth -name '*.md' | while read -r page; do
+  grep -oE '\\]\\([^)#: ]+[)#]' "$page" | tr -d '](#)' | while read -r link; do
+    test -e "$(dirname "$page")/$link" || echo "$page: there is no $link"
+  done
+done
 zcat /usr/share/man/man1/ipcauth-serve.1.gz | grep -c 'drop..to'
 test -s /usr/share/bash-completion/completions/ipcauth
 head -n 1 /etc/ipcauth/config.yaml

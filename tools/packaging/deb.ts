@@ -56,6 +56,8 @@ export async function debianPackage(
   await write(doc("copyright"), copyright(license, notices));
   // `copyright` contains it; lintian reports a license file beside that.
   await Deno.remove(doc("LICENSE"));
+  const readme = await Deno.readTextFile(doc("README.md"));
+  await write(doc("README.md"), readme.replace("](LICENSE)", "](copyright)"));
   await write(doc("changelog"), changelog(from));
   await runProgram("gzip", ["--no-name", "-9", doc("changelog")], ROOT);
   for (const unit of ["ipcauth.service", "ipcauth.socket"]) {
