@@ -20,6 +20,9 @@ const INLINE: ReadonlySet<string> = new Set(["-c", "-e", "-E", "--eval", "-p", "
 /** Options of Deno with a value of their own; another runtime has `-c` among {@linkcode INLINE}. */
 const DENO_VALUES: ReadonlySet<string> = new Set(["-c", "--config", "-L", "--import-map"]);
 
+/** Names of files that do not say whose they are. */
+const COMMON = /^(main|index|__main__)\.[a-z]+$/;
+
 /** The longest name, in characters. */
 const MAX_LENGTH = 64;
 
@@ -52,7 +55,10 @@ export function runtimeProgram(exe: string, commandLine: string): string | null 
 
 function named(word: string): string | null {
   const name = word.startsWith("data:") ? "" : baseName(word);
-  return name === "" ? null : name.slice(0, MAX_LENGTH);
+  const directory = COMMON.test(name) ? baseName(word.slice(0, -name.length - 1)) : "";
+  // `.` and `..` name nothing.
+  const where = /^\.*$/.test(directory) ? "" : `${directory}/`;
+  return name === "" ? null : `${where}${name}`.slice(0, MAX_LENGTH);
 }
 
 function baseName(path: string): string {

@@ -18,7 +18,10 @@ Deno.test("runtimeProgram() is the program that a command line names", () => {
     runtimeProgram(words[0] ?? "", words.map((word) => `${word}\0`).join(""));
   const cases: [string[], string | null][] = [
     [["deno", "run", "--quiet", "--allow-read", "/usr/bin/ipcauth", "connect"], "ipcauth"],
-    [["deno", "run", "-c", "/x/deno.json", "-A", "/x/main.ts", "connect"], "main.ts"],
+    [["deno", "run", "-c", "/x/deno.json", "-A", "/x/main.ts", "connect"], "x/main.ts"],
+    [["/opt/i/lib/ipcauth/deno", "run", "/opt/i/lib/ipcauth/main.js", "who"], "ipcauth/main.js"],
+    [["node", "../index.js"], "index.js"],
+    [["node", "/index.js"], "index.js"],
     [["python3", "-u", "/home/bob/client.py", "--fast"], "client.py"],
     [["python3", "-m", "http.server", "80"], "http.server"],
     [["python3", "-c", "import socket"], null],
