@@ -24,24 +24,31 @@ export class StreamError extends Failure {
   override readonly name = "StreamError";
   /** What has happened, without the words that the message begins with. */
   readonly why: string;
+  /** Whether the connection has gone, as with a server that dies; else the protocol was broken. */
+  readonly isCut: boolean;
 
   /**
    * Makes the error.
    *
    * @param why A sentence without a full stop.
+   * @param isCut Whether the connection has gone.
    */
-  constructor(why: string) {
+  constructor(why: string, isCut: boolean) {
     super(`The stream is incomplete: ${why}`, { exit: ExitCode.data });
     this.why = why;
+    this.isCut = isCut;
   }
 
   /** The error of a record that cannot be used. */
   static ofRecord(error: RecordError): StreamError {
-    return new StreamError(SENTENCES[error]);
+    return new StreamError(SENTENCES[error], error === "truncated");
   }
 
   /** The error of a server on TCP that answers nothing any more. */
   static lost(): StreamError {
-    return new StreamError("the server acknowledges nothing: it, or the network to it, is gone");
+    return new StreamError(
+      "the server acknowledges nothing: it, or the network to it, is gone",
+      true,
+    );
   }
 }

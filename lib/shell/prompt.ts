@@ -16,6 +16,7 @@ import type { KeyEvent } from "./key_splitter.ts";
 import { splitLine } from "./line_words.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { Pager, type PagerOutput } from "./pager.ts";
+import { isLoss } from "./shell_connection.ts";
 import { setRaw, TerminalInput } from "./terminal_input.ts";
 
 /** The statuses of a program that a signal ended, as a shell reports them: 128 and its number. */
@@ -389,9 +390,4 @@ function terminalSize(): ReturnType<PagerOutput["size"]> {
   } catch {
     return null;
   }
-}
-
-/** Whether a failure is that of a session that its server has closed, or of a missing server. */
-function isLoss(error: unknown): error is Failure {
-  return error instanceof Failure && error.exit === ExitCode.unavailable;
 }

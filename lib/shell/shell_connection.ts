@@ -5,6 +5,7 @@
  */
 import type { ConsoleConnection } from "../client/open_console.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { StreamError } from "../client/stream_error.ts";
 import type { Welcome } from "../service/console/protocol.ts";
 
 /** How long after the loss of a session the server is asked for another one, in milliseconds. */
@@ -44,11 +45,11 @@ export class ShellConnection {
    * another one: a server that refuses its client has taken the access away.
    *
    * @param lost What is known.
-   * @returns A failure with 77 where the access was revoked, 69 where the server has gone or has
-   * closed the session and would open another one, or `lost` where neither is known.
+   * @returns A failure with 77 where the access was revoked, 69 where the server has gone, or
+   * `lost` where neither is known, or it would open another one.
    */
   async whyLost(lost: Failure): Promise<Failure> {
-    if (lost.exit !== ExitCode.unavailable) return lost;
+    if (!isLoss(lost)) return lost;
     try {
       await this.#try();
       return lost;
@@ -89,6 +90,16 @@ export class ShellConnection {
   async close(): Promise<void> {
     await this.#console.close();
   }
+}
+
+/**
+ * Whether a failure is that of a session that its server has ended, or of a missing server. Over
+ * TCP, and where it has not read all, the connection of a server that dies is cut. A stream that
+ * was changed on its way is an error of its own.
+ */
+export function isLoss(error: unknown): error is Failure {
+  return error instanceof StreamError && error.isCut ||
+    error instanceof Failure && error.exit === ExitCode.unavailable;
 }
 
 /** What runs commands calls the server by. */

@@ -84,14 +84,58 @@ Deno.test("a client whose key is taken away says so, over TCP, too", async () =>
   assertEquals([code, stderr.split("\n")[0] + "\n"], [77, REVOKED]);
 });
 
+Deno.test("a server that is killed is one that has gone, over TCP, too (needs python3)", async () => {
+  await using program = await Program.install();
+  const key = await writeKey(program, "k.key");
+  const address = `127.0.0.1:${freePort()}`;
+  const config = `listeners: [{ tcp: "${address}", service: console, keys: [{ file: ${key} }] }]\n`;
+  const file = await program.write("config.yaml", config);
+  const start = () => program.serve(["--config", file]);
+  const to = [`--tcp=${address}`, `--key=${key}`];
+  const first = await start();
+  await using _first = first;
+  const script = client(program, [...to, "-c", "monitor"]);
+  await first.event("allow");
+  const ready = program.path("ready");
+  const prompt = atPrompt(program, to, [
+    ["expect", "@ipcauth# "],
+    ["send", "config\raaa authentication users user eve uid 7\r"],
+    ["expect", "uid 7"],
+    ["expect", "(config)# "],
+    ["send", "show configura"],
+    ["expect", "show configura"],
+    ["run", `kill -KILL ${first.pid}`],
+    ["expect", "the server has gone. Connect again? (y/n) "],
+    ["run", `touch ${ready}; while [ -e ${ready} ]; do sleep 0.05; done`],
+    ["send", "y\r"],
+    ["expect", "show configura"],
+    ["send", "tion\r"],
+    ["expect", "+ uid 7"],
+    ["send", "revert\rend\rexit\r"],
+  ]);
+  const { code, stderr } = await script.end();
+  assertEquals(code, 69, stderr);
+  assertStringIncludes(stderr, "The session has ended: the server has gone");
+  await using _next = await start();
+  await fileExists(ready);
+  await Deno.remove(ready);
+  const done = await prompt;
+  assertEquals(done.code, 0, done.stdout + done.stderr);
+});
+
 /** Runs a script at the prompt of bob, or of root. */
-async function atPrompt(program: Program, socket: string, script: unknown[][], uid?: number) {
+async function atPrompt(
+  program: Program,
+  to: string | readonly string[],
+  script: unknown[][],
+  uid?: number,
+) {
   const user = uid === undefined
     ? []
     : ["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"];
   return await program.execute([
     ...["python3", "-c", TERMINAL, JSON.stringify(script), ...user],
-    ...["ipcauth", "connect", `--unix=${socket}`],
+    ...["ipcauth", "connect", ...typeof to === "string" ? [`--unix=${to}`] : to],
   ]);
 }
 
