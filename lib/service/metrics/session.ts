@@ -12,6 +12,9 @@ import { renderMetrics } from "./open_metrics.ts";
 /** The longest head of a request, in bytes. */
 const MAX_HEAD_BYTES = 8_192;
 
+/** How long what a client still sends is discarded after the last answer, in milliseconds. */
+const LINGER_MS = 2_000;
+
 /** The media type of the OpenMetrics text format, version 1.0. */
 const OPEN_METRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT = "text/plain; charset=utf-8";
@@ -60,7 +63,13 @@ export class MetricsSession {
     socket.on("error", () => this.#failed = true);
     try {
       await this.#answerAll();
-      if (!socket.destroyed) socket.end();
+      if (!socket.destroyed) {
+        socket.end();
+        // Unread bytes would keep the end of the client from being seen.
+        socket.resume();
+        const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+        socket.once("close", () => clearTimeout(linger));
+      }
     } catch {
       // The connection broke, or the session was terminated.
       this.#failed = true;

@@ -1,5 +1,10 @@
+import { connect, createServer, type Socket } from "node:net";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { answerTo, type ServerFacts } from "../../../lib/service/metrics/session.ts";
+import {
+  answerTo,
+  MetricsSession,
+  type ServerFacts,
+} from "../../../lib/service/metrics/session.ts";
 
 const HEALTHY: ServerFacts = { stats: { sessions: 2, allowed: 5 }, problem: null };
 const BAD: ServerFacts = { ...HEALTHY, problem: "the file is not in force: line 3" };
@@ -60,5 +65,40 @@ Deno.test("answerTo() refuses other methods, resources, bodies and broken heads"
   ) {
     const answer = ask(line, [...fields]);
     assertEquals([line, answer.status, answer.keepAlive], [line, status, keepAlive]);
+  }
+});
+
+Deno.test("a session ends with its client, which has sent more than was answered", async () => {
+  const source = {
+    confirm: () => Promise.resolve(true),
+    stats: () => Promise.resolve({}),
+    problem: () => Promise.resolve(null),
+  };
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/m.sock`;
+  const server = createServer({ allowHalfOpen: true });
+  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const client = connect(path);
+  const session = new MetricsSession(await accepted, source);
+  const ended = session.run();
+  try {
+    client.write("no request\r\n\r\n");
+    const answer = await new Promise<Uint8Array>((resolve) => client.once("data", resolve));
+    assertStringIncludes(new TextDecoder().decode(answer), "400 Bad Request");
+    client.end("more");
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      session.terminate();
+    }, 20_000);
+    const { bytesIn, failed } = await ended;
+    clearTimeout(timer);
+    assertEquals([bytesIn, failed, isLate], [18, false, false]);
+  } finally {
+    session.terminate();
+    client.destroy();
+    server.close();
+    await Deno.remove(directory, { recursive: true });
   }
 });
