@@ -210,6 +210,8 @@ function names(part, key, prefix, path, line, at, some, value, seen, start) {
       value = line
       sub(/[,}].*$/, "", value)
       sub(/[[:space:]]+$/, "", value)
+      # What begins with a colon is no name, and would be taken for what the shell offers.
+      if (value ~ /^:/) continue
       if (value == "" || substr(value, 1, length(start)) != start || value in seen) continue
       seen[value] = 1
       print prefix value

@@ -23,6 +23,8 @@ export function completionScript(shell: "bash" | "zsh" | "fish"): string {
   }
 }
 
+// A function or an alias may be called awk, and IFS may be anything where a person types.
+//
 // bash splits words at "=", ":" and "@", too, and replaces what is behind the last of them (a "@"
 // with it). The candidates are compared in a loop, because `compgen -W` would evaluate them.
 const BASH = `# bash completion for ipcauth
@@ -31,7 +33,7 @@ _ipcauth() {
   local line="\${COMP_LINE:0:COMP_POINT}" begun="\${COMP_WORDS[COMP_CWORD]}"
   local current before found
   local -a typed offers=()
-  read -ra typed <<< "$line"
+  IFS=$' \\t' read -ra typed <<< "$line"
   [[ "$line" == *[[:blank:]] ]] && typed+=("")
   while [ "\${#typed[@]}" -gt 1 ] && [ "\${typed[0]}" != "\${COMP_WORDS[0]}" ]; do
     typed=("\${typed[@]:1}")
@@ -42,7 +44,9 @@ _ipcauth() {
   [[ "$begun" == [=:@]* ]] && begun=""
   before="\${current%"$begun"}"
   before="\${before%@}"
-  mapfile -t offers < <(awk "$_ipcauth_program" "$EUID" "\${typed[@]}" 2> /dev/null < /dev/null)
+  mapfile -t offers < <(
+    command awk "$_ipcauth_program" "$EUID" "\${typed[@]}" 2> /dev/null < /dev/null
+  )
   COMPREPLY=()
   for found in "\${offers[@]}"; do
     found="\${found%%$'\\t'*}"
@@ -78,7 +82,7 @@ _ipcauth() {
   local program=PROGRAM
   local line word help
   local -a offers described plain
-  offers=("\${(@f)$(awk "$program" "$EUID" "\${(@Q)words[2,CURRENT-1]}" "$PREFIX" \\
+  offers=("\${(@f)$(command awk "$program" "$EUID" "\${(@Q)words[2,CURRENT-1]}" "$PREFIX" \\
     2> /dev/null < /dev/null)}")
   for line in "\${(@)offers}"; do
     case "$line" in
@@ -115,7 +119,9 @@ function __ipcauth_complete
         set prefix (string replace -r '=.*$' = -- "$current")
         set value (string replace -r '^[^=]*=' '' -- "$current")
     end
-    for line in (awk $__ipcauth_program (id -u) $words[2..-1] "$current" 2> /dev/null < /dev/null)
+    set -l uid (command id -u)
+    for line in (command awk $__ipcauth_program $uid $words[2..-1] "$current" \\
+            2> /dev/null < /dev/null)
         switch "$line"
             case :files
                 if string match -q -- 'unix:*' "$value"

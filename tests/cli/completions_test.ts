@@ -29,6 +29,8 @@ users:
   - { name: 'CORP\\eve', uid: 581 }
   - { name: "evil$(touch ${pwned})", uid: 582 }
   - { name: "wicked\`touch ${pwned}\`;touch ${pwned}", uid: 583 }
+  # No name, and it would be taken for what a shell offers itself.
+  - { name: ":commands", uid: 584 }
 groups:
   - { name: netops, gid: 5 }
   - { name: domain users }
@@ -267,6 +269,23 @@ for (const shell of SHELLS) {
       );
       assertEquals(exists(fixture.pwned), false, "a name of the configuration was run");
       assertEquals(/awk:|error|not found|syntax/.exec(shown)?.[0], undefined, shown);
+    },
+  });
+
+  Deno.test({
+    name: `${shell} at a terminal completes whatever awk and IFS are to the person`,
+    ignore: !has(shell) || !has("python3"),
+    fn: async () => {
+      using fixture = new Fixture();
+      const settings: TypedLine = shell === "fish"
+        ? ['function awk; echo evil; end; set -g IFS a; echo se""t\r', "set"]
+        : ['awk() { echo evil; }; alias awk=echo; IFS=a; echo se""t\r', "set"];
+      await typeInto(
+        shell,
+        fixture.directory,
+        [settings, ["ipcauth use\tsho\tali\t\r", "ran <users> <show> <alice>"]],
+        { IPCAUTH_CONFIG: fixture.config },
+      );
     },
   });
 
