@@ -148,14 +148,16 @@ function checkGroup(
 ): ExitCode {
   const found = config.load();
   const asked = parseId(who);
-  const group = found.access.groups.find((one) =>
-    asked === null ? one.name === who : gidOf(one) === asked
-  );
-  const gid = group === undefined ? asked ?? gidOf({ name: who, gid: null }) : gidOf(group);
+  const { groups } = found.access;
+  const named = groups.find((one) => asked === null ? one.name === who : gidOf(one) === asked);
+  const gid = named === undefined ? asked ?? gidOf({ name: who, gid: null }) : gidOf(named);
+  // Two names may stand for one gid, and the entry that denies goes before.
+  const denies = (one: Group) => !one.localIpcAccess && gidOf(one) === gid;
+  const group = named?.localIpcAccess && gid !== null ? groups.find(denies) ?? named : named;
   if (group === undefined && gid === null) {
     throw new Failure(
       `No group is called ${JSON.stringify(who)}, neither in the configuration nor on this ` +
-        `machine${didYouMean(who, found.access.groups.map(({ name }) => name))}`,
+        `machine${didYouMean(who, groups.map(({ name }) => name))}`,
       { exit: ExitCode.data, hint: `ipcauth groups list${config.flags}` },
     );
   }

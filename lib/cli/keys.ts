@@ -231,17 +231,21 @@ async function rotate(
     await writeEdit(words, config, context, (text, at: FileContext) => {
       const [first, ...more] = requireKey(id, listener, config);
       const old = first!.entry;
-      if (more.some(({ entry }) => entry.file !== old.file || entry.user !== old.user)) {
+      if (more.some(({ entry }) => entry.user !== old.user)) {
         throw new Failure(`The key ${id} is in several entries: which one is meant?`, {
           exit: ExitCode.usage,
           hint: `ipcauth keys rotate ${shellWord(id)} --listener ADDRESS${config.flags}`,
         });
       }
-      if (old.notAfter !== null && notAfter === null) {
-        throw new Failure(`The key ${id} ends at ${timeText(old.notAfter)}: when does the next?`, {
-          exit: ExitCode.usage,
-          hint: `ipcauth keys rotate ${shellWord(id)} --not-after TIME${config.flags}`,
-        });
+      const ending = [first!, ...more].find(({ entry }) => entry.notAfter !== null)?.entry;
+      if (ending !== undefined && notAfter === null) {
+        throw new Failure(
+          `The key ${id} ends at ${timeText(ending.notAfter!)}: when does the next?`,
+          {
+            exit: ExitCode.usage,
+            hint: `ipcauth keys rotate ${shellWord(id)} --not-after TIME${config.flags}`,
+          },
+        );
       }
       const path = besideOf(old.file);
       where = first!.listener;

@@ -38,6 +38,14 @@ Deno.test({
     );
     assertStringIncludes((await groups()).stdout, "netops  2000  true");
     assertStringIncludes((await groups("show", "netops")).stdout, "gid: 2000\n");
+    // Another name for a gid: the entry that denies goes before.
+    const same = `groups: [{ name: netops, gid: 0, local_ipc_access: true }, { name: root }]\n`;
+    const two = await program.write("two.yaml", same);
+    for (const who of ["netops", "root", "0"]) {
+      const { code, stdout } = await program.run(["groups", "check", who, "--config", two]);
+      assertEquals([who, code], [who, 77]);
+      assertStringIncludes(stdout, "decided by group root");
+    }
     assertEquals((await groups("deny", "netops")).code, 0);
     assertEquals(await connect(), 77);
     const denied = await groups("check", "netops");

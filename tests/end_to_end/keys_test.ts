@@ -68,6 +68,28 @@ users:
   assert(!(made.stdout + rotated.stdout + JSON.stringify(listed)).includes(secret));
 });
 
+Deno.test("a key that two files of a user hold is rotated and revoked as one", async () => {
+  await using program = await Program.install();
+  const key = program.path("bob.key");
+  const link = program.path("link.key");
+  const other = program.path("other.key");
+  for (const file of [key, other]) assertEquals((await program.run(["gen-key", file])).code, 0);
+  await Deno.symlink(key, link);
+  const entries = `[{ file: ${key}, user: bob }, { file: ${link}, user: bob }, { file: ${other} }]`;
+  const config = await program.write(
+    "config.yaml",
+    `listeners: [{ tcp: "127.0.0.1:4569", keys: ${entries} }]\nusers: [{ name: bob, uid: 579 }]\n`,
+  );
+  const ipcauth = (...args: string[]) => program.run([...args, "--config", config]);
+  const rotated = await ipcauth("keys", "rotate", link, "--json");
+  assertEquals([rotated.code, rotated.stderr], [0, ""]);
+  const { file } = JSON.parse(rotated.stdout);
+  assertEquals((await ipcauth("keys", "revoke", link)).code, 0);
+  const files = JSON.parse((await ipcauth("keys", "--json")).stdout)
+    .map((one: { file: string }) => one.file);
+  assertEquals(files, [other, file]);
+});
+
 Deno.test("an edit of keys that cannot be is refused, and nothing is written", async () => {
   await using program = await Program.install();
   const [a, b, copy] = ["a.key", "b.key", "copy.key"].map((name) => program.path(name)) as [
