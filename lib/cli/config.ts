@@ -40,7 +40,8 @@ function schema({ out }: Context): ExitCode {
 function check(context: Context): ExitCode {
   const places = new UsersConfig(context);
   const file = places.read();
-  const { problems, warnings } = checkConfigText(file, places.hostFacts);
+  const { problems: ofText, keyProblems, warnings } = checkConfigText(file, places.hostFacts);
+  const problems = [...ofText, ...keyProblems];
   for (const warning of warnings) context.err(`ipcauth: warning: ${warning}\n`);
   if (problems.length > 0) throw badConfig(file!.path, problems);
   places.noteOwner(context);
@@ -64,7 +65,9 @@ function checkAsJson(context: Context): ExitCode {
     path = file?.path ?? null;
     const found = checkConfigText(file, places.hostFacts);
     warnings = found.warnings;
-    problems = found.problems.map(({ at: { line, column }, key, what, hint }) => ({
+    problems = [...found.problems, ...found.keyProblems].map((
+      { at: { line, column }, key, what, hint },
+    ) => ({
       line,
       column,
       key,

@@ -13,14 +13,18 @@ import { ExitCode, Failure } from "../errors.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import { absenceOf } from "../names/name_service.ts";
+import { type ListedKey, listListenerKeys } from "../keys/listed_key.ts";
 import type { HostFacts } from "../policy/types.ts";
+import { shellWord } from "../text/shell_word.ts";
 import { nameWarning } from "../server/find_names.ts";
 
 /** A configuration, and what is wrong with it in the order of the checks. */
 interface CheckedConfig {
   readonly config: Config;
   readonly problems: readonly Problem[];
-  /** What keeps no server from starting, a line each. */
+  /** Bad files in directories of keys: they admit no one, and keep no server from starting. */
+  readonly keyProblems: readonly Problem[];
+  /** What else keeps no server from starting, a line each. */
   readonly warnings: readonly string[];
 }
 
@@ -32,10 +36,10 @@ interface CheckedConfig {
  * @param hostFacts The uids of the server that the file is for.
  */
 export function checkConfigText(file: ConfigFile | null, hostFacts: HostFacts): CheckedConfig {
-  if (file === null) return { config: BUILT_IN, problems: [], warnings: [] };
+  if (file === null) return { config: BUILT_IN, problems: [], keyProblems: [], warnings: [] };
   const { config, problems } = inspectConfig(file.text, file.path, hostFacts);
   // Of a bad text, neither its keys nor its names are known for certain.
-  if (problems.length > 0) return { config, problems, warnings: [] };
+  if (problems.length > 0) return { config, problems, keyProblems: [], warnings: [] };
   requireSameReading(file.text, file.path, null);
   const files = [...keyFileProblems(config, hostFacts)].map(({ cause: _cause, ...one }) => one);
   return {
@@ -44,6 +48,7 @@ export function checkConfigText(file: ConfigFile | null, hostFacts: HostFacts): 
       ...files,
       ...keyContentProblems(config, hostFacts, files),
     ],
+    keyProblems: files.length > 0 ? [] : directoryProblems(config, hostFacts),
     warnings: nameWarnings(config),
   };
 }
@@ -72,6 +77,32 @@ function keyContentProblems(
       ? problemsOfListener(listener, index, hostFacts, (at) => refused.has(placeOf(at)))
       : []
   );
+}
+
+/** What is wrong with the files in directories of keys. */
+function directoryProblems(config: Config, { serverUid }: HostFacts): Problem[] {
+  return (config.listeners ?? []).flatMap((listener, index) => {
+    if (listener.kind !== "tcp") return [];
+    const key = `listeners[${index}].keys`;
+    const known = new Map<string, ListedKey>();
+    return listListenerKeys(listener, config, serverUid).flatMap((one) => {
+      const { id, user, notAfter, problem, hint, at } = one;
+      const other = id === null ? undefined : known.get(id);
+      if (id !== null && other === undefined) known.set(id, one);
+      if (!one.isInDirectory) return [];
+      if (problem !== null) {
+        return [{ at, key, what: problem, ...hint === undefined ? {} : { hint } }];
+      }
+      if (!other || other.user === user && other.notAfter === notAfter) return [];
+      return [{
+        at,
+        key,
+        what: `the key ${id} in ${one.file} is also in ${other.file}, ` +
+          "for another user or with another end: it would be refused",
+        hint: `rm ${shellWord(one.file)}`,
+      }];
+    });
+  });
 }
 
 function placeOf({ line, column }: Problem["at"]): string {

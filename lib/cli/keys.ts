@@ -7,9 +7,10 @@ import { basename, dirname, join, resolve } from "@std/path";
 import { timeText } from "../config/config_text.ts";
 import { addKey, removeKeys, tcpListeners } from "../config/edit_keys.ts";
 import type { FileContext } from "../config/verified_edit.ts";
-import type { Config, KeyConfig } from "../config/types.ts";
+import type { Config } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { isAbsent } from "../files/system_reason.ts";
+import { type ListedKey, listListenerKeys } from "../keys/listed_key.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
 import { newKey } from "../keys/key_writer.ts";
 import { linkStatus } from "../libc/file_status.ts";
@@ -51,39 +52,29 @@ export async function keys(
   }
 }
 
-/** An entry of `keys:`, its listener, and the id of its key where the file can be read. */
-interface ListedKey {
-  readonly entry: KeyConfig;
+/** A key, its listener, and the id of it where the file can be read. */
+interface ListenerKey {
+  readonly entry: ListedKey;
   readonly listener: string;
   readonly id: string | null;
   readonly problem: string | null;
 }
 
-function listedKeys(found: Config, at: string | null, { hostFacts }: UsersConfig): ListedKey[] {
+function listedKeys(found: Config, at: string | null, { hostFacts }: UsersConfig): ListenerKey[] {
   return tcpListeners(found, at).flatMap(({ listener }) =>
-    listener.keys.map((entry) => ({
+    listListenerKeys(listener, found, hostFacts.serverUid).map((entry) => ({
       entry,
       listener: hostPortText(listener),
-      ...idOf(entry.file, hostFacts.serverUid),
+      id: entry.id,
+      problem: entry.problem,
     }))
   );
-}
-
-function idOf(file: string, ownUid: number): Pick<ListedKey, "id" | "problem"> {
-  try {
-    const { key, id } = readKeyFile(file, ownUid);
-    key.fill(0);
-    return { id, problem: null };
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    return { id: null, problem: error.message };
-  }
 }
 
 function list(config: UsersConfig, json: boolean, { out, err, view }: Context): ExitCode {
   // A key file that is missing is what the list may be asked about, so it keeps none from it.
   const listed = listedKeys(config.parse(), null, config);
-  const time = ({ notAfter }: KeyConfig) => notAfter === null ? null : timeText(notAfter);
+  const time = ({ notAfter }: ListedKey) => notAfter === null ? null : timeText(notAfter);
   if (json) {
     out(jsonLine(listed.map(({ id, entry, listener, problem }) => ({
       id,
@@ -184,6 +175,7 @@ async function revoke(
   const { path } = await writeEdit(words, config, context, (text, at) => {
     const found = requireKey(id, listener, config);
     known = found.find((one) => one.id !== null)?.id ?? null;
+    refuseInDirectory("revoke", id, found);
     files = new Set(found.map(({ entry }) => entry.file));
     return removeKeys(text, listener, files, at);
   });
@@ -196,15 +188,43 @@ async function revoke(
 }
 
 /**
+ * Refuses to change the key of a directory: what copies files there would bring it back.
+ *
+ * @throws {Failure} 65, with the command that changes it.
+ */
+function refuseInDirectory(
+  verb: "revoke" | "rotate",
+  id: string,
+  found: readonly ListenerKey[],
+): void {
+  const files = [
+    ...new Set(
+      found.flatMap(({ entry }) => entry.isInDirectory ? entry.file : []),
+    ),
+  ];
+  const [file] = files;
+  if (file === undefined) return;
+  const stem = basename(file, ".key").split("+")[0];
+  const hint = verb === "revoke"
+    ? `rm ${files.map(shellWord).join(" ")}`
+    : `ipcauth gen-key ${shellWord(join(dirname(file), `${stem}+2.key`))}, ` +
+      `and when its clients have it: rm ${shellWord(file)}`;
+  throw new Failure(
+    `The key ${id} is a file of a directory, ${file}, and no entry of the configuration`,
+    { exit: ExitCode.data, hint },
+  );
+}
+
+/**
  * The entries of a key. Of a file it is all that hold the same key: it would be let in by another
  * one.
  *
  * @param id As in an action.
  * @throws {Failure} 65 when there is none.
  */
-function requireKey(id: string, listener: string | null, config: UsersConfig): ListedKey[] {
+function requireKey(id: string, listener: string | null, config: UsersConfig): ListenerKey[] {
   const listed = listedKeys(config.parse(), listener, config);
-  const isNamed = ({ entry, ...one }: ListedKey) =>
+  const isNamed = ({ entry, ...one }: ListenerKey) =>
     one.id === id || id.includes("/") && resolve(entry.file) === resolve(id);
   const ids = new Set(listed.filter(isNamed).flatMap((one) => one.id ?? []));
   const found = listed.filter((one) => isNamed(one) || one.id !== null && ids.has(one.id));
@@ -230,6 +250,7 @@ async function rotate(
   try {
     await writeEdit(words, config, context, (text, at: FileContext) => {
       const [first, ...more] = requireKey(id, listener, config);
+      refuseInDirectory("rotate", id, [first!, ...more]);
       const old = first!.entry;
       if (more.some(({ entry }) => entry.user !== old.user)) {
         throw new Failure(`The key ${id} is in several entries: which one is meant?`, {

@@ -42,8 +42,9 @@ export async function checkServe(command: ServeCommand, context: Context): Promi
   const hostFacts = loadHostFacts(dropTo?.uid ?? environment.uid);
   const flags = listenerFlags(command);
   const file = findConfig(configPlaces(context.config, environment), hostFacts, { once: true });
-  const { config, problems, warnings } = checkConfigText(file, hostFacts);
+  const { config, problems, keyProblems, warnings } = checkConfigText(file, hostFacts);
   for (const warning of warnings) context.err(`ipcauth: warning: ${warning}\n`);
+  for (const { what } of keyProblems) context.err(`ipcauth: warning: ${what}\n`);
   if (problems.length > 0) throw badConfig(file!.path, problems);
   const inherited = inheritedSockets(environment.variables, Deno.pid);
   const selection = new ListenerSelection(flags, withAbsolutePaths(environment), inherited);

@@ -10,7 +10,13 @@ import { escapeJson } from "../text/escape.ts";
 import type { AccessTable, AllowList, Group, User } from "../policy/types.ts";
 import { COUNT_KEYS, DURATION_KEYS } from "./limits.ts";
 import type { ROOT_KEYS } from "./schema.ts";
-import type { Config, KeyConfig, ListenerConfig, ServiceConfig } from "./types.ts";
+import type {
+  Config,
+  KeyConfig,
+  ListenerConfig,
+  ServiceConfig,
+  TcpListenerConfig,
+} from "./types.ts";
 
 /** A configuration as YAML, which reads back as the same configuration. */
 export function configText(config: Config): string {
@@ -76,12 +82,22 @@ function listenerValues(listener: ListenerConfig, access: AccessTable): Record<s
   const { allow, service } = listener;
   const address = listener.kind === "unix"
     ? { unix: listener.path, mode: octalMode(listener.mode) }
-    : { tcp: hostPortText(listener), keys: listener.keys.map(keyValues) };
+    : { tcp: hostPortText(listener), keys: keysValues(listener) };
   return withoutNull({
     ...address,
     allow: allow && allowValues(allow, access),
     service: serviceValues(service),
   });
+}
+
+/** The keys of a listener by the keys of the file, and then the directories of keys. */
+export function keysValues(
+  { keys, keyDirectories }: Pick<TcpListenerConfig, "keys" | "keyDirectories">,
+): Record<string, unknown>[] {
+  return [
+    ...keys.map(keyValues),
+    ...keyDirectories.map(({ directory }) => ({ dir: directory })),
+  ];
 }
 
 /** A key by the keys of the file. */

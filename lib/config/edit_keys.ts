@@ -9,7 +9,7 @@ import { hostPortText } from "../libc/inet_address.ts";
 import { listenerAddress } from "../net/address.ts";
 import { didYouMean } from "../text/nearest.ts";
 import { shellWord } from "../text/shell_word.ts";
-import { configValues, keyValues, timeText } from "./config_text.ts";
+import { configValues, keysValues, timeText } from "./config_text.ts";
 import { parseAddress } from "./default_paths.ts";
 import { scalarText } from "./entry_style.ts";
 import { ListText } from "./list_text.ts";
@@ -89,7 +89,7 @@ export function removeKeys(
     })[0];
     if (found === undefined) return text;
     const { index, listener, at } = found;
-    if (listener.keys.length === 1) {
+    if (listener.keys.length === 1 && listener.keyDirectories.length === 0) {
       throw new Failure(
         `Cannot remove the last key of ${listenerAddress(listener)}: ` +
           "a tcp listener without keys is refused",
@@ -101,12 +101,20 @@ export function removeKeys(
     }
     const keys = listener.keys.toSpliced(at, 1);
     text = verified(
-      new ListText(text, "keys", index).remove(at),
+      new ListText(text, "keys", index).remove(entryIndex(listener, listener.keys[at]!)),
       before,
       withKeys(before, index, keys),
       context,
     );
   }
+}
+
+/** Where a key stands among all entries of `keys:`. */
+function entryIndex({ keys, keyDirectories }: TcpListenerConfig, key: KeyConfig): number {
+  return [...keys, ...keyDirectories]
+    .filter(({ at }) =>
+      at.line < key.at.line || at.line === key.at.line && at.column < key.at.column
+    ).length;
 }
 
 /** The TCP listeners of a configuration, or the one of an address. */
@@ -150,5 +158,7 @@ function withKeys(
   keys: readonly Omit<KeyConfig, "at">[],
 ): { readonly listeners: unknown } {
   const { listeners } = configValues(config) as { listeners: Record<string, unknown>[] };
-  return { listeners: listeners.with(index, { ...listeners[index], keys: keys.map(keyValues) }) };
+  const { keyDirectories } = config.listeners![index] as TcpListenerConfig;
+  const values = keysValues({ keys: keys as readonly KeyConfig[], keyDirectories });
+  return { listeners: listeners.with(index, { ...listeners[index], keys: values }) };
 }

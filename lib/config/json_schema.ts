@@ -151,7 +151,16 @@ const KEY: JsonSchema = mapping(KEY_KEYS, {
   file: text("the key file, made by ipcauth gen-key", { pattern: "^/" }),
   user: text("whose key it is; without it, the key is trusted as root is"),
   not_after: text("the time after which it is refused (RFC 3339)", { pattern: TIME }),
-}, { required: ["file"] });
+  dir: text("a directory with a key file for each user: NAME.key", { pattern: "^/" }),
+}, {
+  oneOf: [
+    { required: ["file"], not: { required: ["dir"] } },
+    {
+      required: ["dir"],
+      not: { anyOf: ["file", "user", "not_after"].map((key) => ({ required: [key] })) },
+    },
+  ],
+});
 
 const ARGUMENT: JsonSchema = { type: ["string", "number", "boolean"] };
 

@@ -8,17 +8,17 @@ import type { AccessTable } from "../policy/types.ts";
 import type { Value } from "./document.ts";
 import { unknownUser } from "./names.ts";
 import type { Fields, Reader } from "./reader.ts";
-import type { KeyConfig } from "./types.ts";
+import type { KeyConfig, KeyDirectoryConfig, TcpListenerConfig } from "./types.ts";
 
 /** The keys of an entry of `keys:`. */
-export const KEY_KEYS = ["file", "user", "not_after"] as const;
+export const KEY_KEYS = ["file", "user", "not_after", "dir"] as const;
 
-/** Reads the keys of a TCP listener; at least one. */
+/** Reads the keys of a TCP listener and their directories; at least one of them. */
 export function readKeys(
   fields: Fields,
   access: AccessTable,
   reader: Reader,
-): readonly KeyConfig[] | null {
+): Pick<TcpListenerConfig, "keys" | "keyDirectories"> | null {
   const values = reader.list(fields.get("keys"));
   if (values.length === 0) {
     return reader.refuse(
@@ -27,9 +27,32 @@ export function readKeys(
       "ipcauth gen-key FILE, then keys: [{ file: FILE, user: NAME }]",
     );
   }
-  const keys = values.map((value) => readKey(value, access, reader)).filter((key) => key !== null);
+  const entries = values.map((value) => readEntry(value, access, reader))
+    .filter((entry) => entry !== null);
+  const keys = entries.filter((entry) => "file" in entry);
+  const keyDirectories = entries.filter((entry) => "directory" in entry);
   refuseRepeated(keys, fields, reader);
-  return keys;
+  refuseRepeatedDirectories(keyDirectories, fields, reader);
+  return { keys, keyDirectories };
+}
+
+function refuseRepeatedDirectories(
+  directories: readonly KeyDirectoryConfig[],
+  { key }: Fields,
+  reader: Reader,
+): void {
+  const first = new Map<string, KeyDirectoryConfig>();
+  for (const one of directories) {
+    const known = first.get(one.directory);
+    if (known === undefined) first.set(one.directory, one);
+    else {
+      reader.refuse(
+        { at: one.at, key: `${key}.keys` },
+        `the directory ${one.directory} stands in line ${known.at.line} already`,
+        "take one of the two entries out",
+      );
+    }
+  }
 }
 
 /**
@@ -56,9 +79,45 @@ function refuseRepeated(keys: readonly KeyConfig[], { key }: Fields, reader: Rea
   }
 }
 
-function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig | null {
+function readEntry(
+  value: Value,
+  access: AccessTable,
+  reader: Reader,
+): KeyConfig | KeyDirectoryConfig | null {
   const fields = reader.fields(value, KEY_KEYS);
   if (fields === null) return null;
+  return fields.get("dir") === null
+    ? readKey(fields, value, access, reader)
+    : readDirectory(fields, value, reader);
+}
+
+function readDirectory(
+  fields: Fields,
+  { at }: Value,
+  reader: Reader,
+): KeyDirectoryConfig | null {
+  const other = KEY_KEYS.find((name) => name !== "dir" && fields.get(name) !== null);
+  if (other !== undefined) {
+    return reader.refuse(
+      fields.get(other)!,
+      `${other} does not go with dir: a file's name says the user of its key, such as bob.key`,
+      "write an entry for each file, or one with dir alone",
+    );
+  }
+  const path = reader.text(fields.get("dir"), fields, "the directory of the keys");
+  if (path === null) return null;
+  if (!path.startsWith("/")) {
+    return reader.refuse(fields.get("dir")!, `the path ${path} does not begin with /`);
+  }
+  return { directory: normalize(path).replace(/(?<=.)\/$/, ""), at };
+}
+
+function readKey(
+  fields: Fields,
+  { at }: Value,
+  access: AccessTable,
+  reader: Reader,
+): KeyConfig | null {
   const file = reader.text(fields.get("file"), fields, "the key file");
   const userValue = fields.get("user");
   const user = userValue === null ? null : reader.text(userValue, fields, "the user");
@@ -71,7 +130,7 @@ function readKey(value: Value, access: AccessTable, reader: Reader): KeyConfig |
   if (!file.startsWith("/")) {
     return reader.refuse(fields.get("file")!, `the path ${file} does not begin with /`);
   }
-  return { file, user, notAfter: end, at: value.at };
+  return { file, user, notAfter: end, at };
 }
 
 /** RFC 3339, section 5.6. Date.parse() takes hour 24, too, which the RFC does not have. */

@@ -81,7 +81,7 @@ function readListener(
   const address = readHostPort(tcp!, reader);
   const keys = readKeys(fields, access, reader);
   if (address === null || keys === null || service === null) return null;
-  return { kind: "tcp", ...address, keys, allow, service, at: value.at };
+  return { kind: "tcp", ...address, ...keys, allow, service, at: value.at };
 }
 
 function readMode(value: Value | null, reader: Reader): number | null {

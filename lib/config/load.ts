@@ -8,6 +8,7 @@ import { overflowUid } from "../libc/overflow_uid.ts";
 import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import {
   checkConfigFile,
+  checkKeyDirectory,
   checkKeyFile,
   type PathProblem,
   requireSafe,
@@ -173,6 +174,23 @@ export function* keyFileProblems(
       }
       if (problem === null) continue;
       yield { ...place, what: `the key file ${problem.sentence}`, hint: problem.fix };
+    }
+    for (const { directory, at } of listener.keyDirectories) {
+      const place = { at, key: `listeners[${index}].keys` };
+      try {
+        const checks = { ...options, check: checkKeyDirectory };
+        const problem = checkTrustedFile(directory, fileStatus(directory), checks, trusted);
+        if (problem === null) continue;
+        yield { ...place, what: `the key directory ${problem.sentence}`, hint: problem.fix };
+      } catch (cause) {
+        const word = shellWord(directory);
+        yield {
+          ...place,
+          what: `cannot use the key directory ${directory}: ${reasonOf(cause)}`,
+          hint: isAbsent(cause) ? `mkdir -m 0700 ${word}` : `namei -l ${word}`,
+          cause,
+        };
+      }
     }
   }
 }

@@ -41,6 +41,13 @@ export interface KeyConfig {
   readonly at: Position;
 }
 
+/** A directory whose files are keys that a TCP listener accepts. */
+export interface KeyDirectoryConfig {
+  /** An absolute path without a trailing slash. */
+  readonly directory: string;
+  readonly at: Position;
+}
+
 /** An address to listen on. */
 export type ListenerConfig = UnixListenerConfig | TcpListenerConfig;
 
@@ -61,6 +68,8 @@ export interface TcpListenerConfig {
   readonly host: string;
   readonly port: number;
   readonly keys: readonly KeyConfig[];
+  /** The directories whose files are keys, too; none where the keys are pinned. */
+  readonly keyDirectories: readonly KeyDirectoryConfig[];
   /** Whether the keys are those of the command line, which no reload changes. */
   readonly pinned?: boolean;
   readonly allow: AllowList | null;

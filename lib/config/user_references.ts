@@ -22,6 +22,8 @@ export interface UserGroups {
   readonly gidOf: GroupLookup;
   /** The groups of the user; null where they are not known. */
   readonly groups: readonly number[] | null;
+  /** Whether a file of a directory is a key of a user; true also where that is not known. */
+  readonly hasKeyIn: (directory: string, user: string) => boolean;
 }
 
 /**
@@ -45,6 +47,12 @@ export function referenceTo(
       ? listener.keys.find((one) => one.user === user.name)
       : undefined;
     if (key !== undefined) return { what: `a key of ${user.name}'s`, at: key.at };
+    const directory = listener.kind === "tcp"
+      ? listener.keyDirectories.find((one) => names.hasKeyIn(one.directory, user.name))
+      : undefined;
+    if (directory !== undefined) {
+      return { what: `a key of ${user.name}'s in ${directory.directory}`, at: directory.at };
+    }
     if (service.kind === "exec" && typeof service.runAs === "object") {
       if (service.runAs.user === user.name) return { what: `run_as: ${user.name}`, at };
     }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { dirname, normalize } from "@std/path";
 import { findKeyFile } from "../keys/key_reader.ts";
 import { findListener, type HostPort, listenerAddress } from "../net/address.ts";
 import {
@@ -213,7 +214,15 @@ class ListenerChoice {
     const service = this.#flags.service ?? configured?.service ?? { kind: "console" };
     return this.#withKeys(
       configured === undefined
-        ? { kind: "tcp", ...address, keys: [], allow: null, service, at: NO_PLACE }
+        ? {
+          kind: "tcp",
+          ...address,
+          keys: [],
+          keyDirectories: [],
+          allow: null,
+          service,
+          at: NO_PLACE,
+        }
         : { ...configured, service },
     );
   }
@@ -224,12 +233,14 @@ class ListenerChoice {
   #withKeys(listener: TcpListenerConfig): TcpListenerConfig {
     const { keys } = this.#flags;
     const { IPCAUTH_KEY_FILE } = this.#environment.variables;
-    if (keys.length === 0 && !IPCAUTH_KEY_FILE && listener.keys.length > 0) return listener;
+    const hasKeys = listener.keys.length + listener.keyDirectories.length > 0;
+    if (keys.length === 0 && !IPCAUTH_KEY_FILE && hasKeys) return listener;
     const files = keys.length > 0 ? keys : [null];
     const paths = files.map((file) => file ?? findKeyFile(null, this.#environment, null));
     return {
       ...listener,
       keys: [...new Set(paths)].map((path) => this.#keyOf(path)),
+      keyDirectories: [],
       pinned: true,
     };
   }
@@ -238,7 +249,20 @@ class ListenerChoice {
   #keyOf(path: string): KeyConfig {
     const named = this.#configured("tcp").flatMap(({ keys }) => keys)
       .find(({ file }) => file === path);
+    if (named === undefined) this.#refuseInDirectory(path);
     return named ?? { file: path, user: null, notAfter: null, at: NO_PLACE };
+  }
+
+  /** A key of a directory has the user of its name, and would be trusted here. */
+  #refuseInDirectory(path: string): void {
+    const directory = this.#configured("tcp").flatMap(({ keyDirectories }) => keyDirectories)
+      .find((one) => one.directory === dirname(normalize(path)));
+    if (directory === undefined) return;
+    throw new Failure(
+      `${path} is a key of the directory in line ${directory.at.line} of ` +
+        `${this.#config.path}, where its name says whose it is: it cannot be a trusted one, too`,
+      { exit: ExitCode.config, hint: "take --key and IPCAUTH_KEY_FILE away, or name another file" },
+    );
   }
 
   #configured<Kind extends ListenerConfig["kind"]>(

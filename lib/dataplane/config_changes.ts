@@ -99,12 +99,21 @@ function listenerChanges(
   };
   const identity = ({ key, listener }: { key: KeyConfig; listener: string }) =>
     `${listener}\n${key.file}\n${key.user}`;
+  const directories = (listeners: readonly ListenerConfig[]) =>
+    listeners.flatMap((one) =>
+      one.kind === "unix"
+        ? []
+        : one.keyDirectories.map(({ directory }) => `${directory} at ${listenerAddress(one)}`)
+    );
+  changes.push(
+    ...named("key directory", directories(before), directories(after), (one) => one),
+  );
   return [...changes, ...named("key", keysOf(before), keysOf(after), identity, name)];
 }
 
 /** A listener as far as its own fields go. */
 function withoutKeys(listener: ListenerConfig): ListenerConfig {
-  return listener.kind === "unix" ? listener : { ...listener, keys: [] };
+  return listener.kind === "unix" ? listener : { ...listener, keys: [], keyDirectories: [] };
 }
 
 /** The elements of a list that were added, removed and changed. */

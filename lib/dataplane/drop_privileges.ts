@@ -6,6 +6,7 @@
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { describe, SystemError } from "../libc/errno.ts";
+import { fileStatus, FileType } from "../libc/file_status.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { effectiveUid } from "../libc/ids.ts";
@@ -87,10 +88,15 @@ export function refuseRootServices(listeners: readonly ListenerConfig[]): void {
   }
 }
 
-/** The files that a server reads again while it runs: its configuration and its keys. */
+/** What a server reads again while it runs: its configuration, its keys and their directories. */
 export function filesOf(config: Config, listeners: readonly ListenerConfig[]): readonly string[] {
   const keys = listeners.flatMap((one) => one.kind === "tcp" ? one.keys : []);
-  return [...config.path === null ? [] : [config.path], ...keys.map(({ file }) => file)];
+  const directories = listeners.flatMap((one) => one.kind === "tcp" ? one.keyDirectories : []);
+  return [
+    ...config.path === null ? [] : [config.path],
+    ...keys.map(({ file }) => file),
+    ...directories.map(({ directory }) => directory),
+  ];
 }
 
 /**
@@ -102,13 +108,34 @@ export function filesOf(config: Config, listeners: readonly ListenerConfig[]): r
 export function requireReadable(identity: ProcessIdentity, files: readonly string[]): void {
   const { uid, gid } = identity;
   for (const file of files) {
-    const error = tryAs(identity, () => tryToRead(file));
+    const error = tryAs(identity, () => tryToRead(file) || tryToSearch(file));
     if (error === 0) continue;
     const word = shellWord(file);
+    const mode = isDirectory(file) ? "0750" : "0640";
     throw new Failure(
       `uid ${uid} cannot read ${file} (${describe(error)}), so no change in it would ever be seen`,
-      { exit: ExitCode.config, hint: `chgrp ${gid} ${word} && chmod 0640 ${word}` },
+      { exit: ExitCode.config, hint: `chgrp ${gid} ${word} && chmod ${mode} ${word}` },
     );
+  }
+}
+
+/** As {@linkcode tryToRead}, whether the files of a directory may be reached; 0 for a file. */
+function tryToSearch(path: string): number {
+  if (!isDirectory(path)) return 0;
+  try {
+    fileStatus(`${path}/.`);
+    return 0;
+  } catch (error) {
+    if (error instanceof SystemError) return error.errno;
+    throw error;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return (fileStatus(path).mode & FileType.mask) === FileType.directory;
+  } catch {
+    return false;
   }
 }
 

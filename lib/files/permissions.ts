@@ -95,6 +95,18 @@ export function checkDirectory(facts: FileFacts, path: string, ownUid: number): 
 }
 
 /**
+ * Checks a directory whose files are trusted for their names: as {@linkcode checkDirectory}, and no
+ * other user may add an entry to it, so the sticky bit is not enough.
+ */
+export function checkKeyDirectory(
+  facts: FileFacts,
+  path: string,
+  ownUid: number,
+): PathProblem | null {
+  return checkDirectory({ ...facts, mode: facts.mode & ~STICKY }, path, ownUid);
+}
+
+/**
  * Checks a directory that is held open: root or this process owns it, and not every user may
  * replace its entries. Its group may, as that of `/var/log` on some systems.
  */

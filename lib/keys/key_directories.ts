@@ -27,15 +27,22 @@ interface DirectoryState {
  */
 export class KeyDirectories {
   #paths: readonly string[] = [];
+  #directories: readonly string[] = [];
   #states: readonly DirectoryState[] = [];
   #next = 0;
   #watch: DirectoryWatch | null = null;
 
-  /** Takes other files, whose content is read after this call. */
-  set(paths: readonly string[]): void {
+  /**
+   * Takes other files, whose content is read after this call.
+   *
+   * @param directories Whose files are listed after this call: all that come and go count.
+   */
+  set(paths: readonly string[], directories: readonly string[] = []): void {
     this.close();
     this.#paths = paths;
+    this.#directories = directories;
     const names = new Map<string, Set<string>>();
+    for (const directory of directories) names.set(directory, new Set());
     for (const path of paths) addDirectories(path, names);
     this.#watch = names.size === 0 ? null : new DirectoryWatch();
     this.#states = [...names].map(([directory, files]) => {
@@ -62,7 +69,7 @@ export class KeyDirectories {
       else isRecent ||= performance.now() < changedAt + stat.granularity;
     }
     // A file may be a link to another directory now, and a directory may be another one.
-    if (isMoved) this.set(this.#paths);
+    if (isMoved) this.set(this.#paths, this.#directories);
     return isMoved || isRecent;
   }
 

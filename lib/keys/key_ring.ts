@@ -4,12 +4,28 @@
  * @module
  */
 import { KeyDirectories } from "./key_directories.ts";
+import { type DirectoryEntry, unknownKeyUser } from "./key_directory.ts";
+import { WatchedEnd } from "./watched_end.ts";
 import { WatchedKey } from "./watched_key.ts";
+import { WatchedKeyDirectory } from "./watched_key_directory.ts";
 import { listenerAddress } from "../net/address.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { Config, KeyConfig, TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { KeyGrant } from "../policy/types.ts";
+
+/** How often the directories of keys are listed in one refresh while they change. */
+const MAX_LISTS = 3;
+
+/** A key file, and what the configuration or the directory of the file says of it. */
+interface RingKey extends KeyConfig {
+  /** The file with its end, of a key in a directory; else null. */
+  readonly end: string | null;
+  readonly isInDirectory: boolean;
+}
+
+/** A file that is watched. */
+type WatchedFile = WatchedKey | WatchedEnd;
 
 /**
  * Finds the keys of one TCP listener by their ids.
@@ -28,18 +44,29 @@ export class KeyRing {
   readonly #address: string;
   #isPinned: boolean;
   /** The keys of the last configuration that had this listener. */
-  #configured: readonly KeyConfig[];
+  #configured: Pick<TcpListenerConfig, "keys" | "keyDirectories">;
   /** The configuration that {@linkcode #configured} was last compared with. */
   #lastConfig: Config | null = null;
   readonly #ownUid: number;
   readonly #files = new Map<string, WatchedKey>();
+  readonly #ends = new Map<string, WatchedEnd>();
+  readonly #lists = new Map<string, WatchedKeyDirectory>();
   readonly #directories = new KeyDirectories();
   /** The files that each refresh looks at. */
-  #restless: readonly WatchedKey[] = [];
-  #keys: readonly KeyConfig[] = [];
+  #restless: readonly WatchedFile[] = [];
+  /** What {@linkcode #keys} was made of. */
+  #sources: readonly unknown[] = [];
+  #keys: readonly RingKey[] = [];
+  /** The keys that stand for that of an unknown id, and those of them with an end in a file. */
+  #known: readonly RingEntry[] = [];
+  #ended: readonly RingEntry[] = [];
   #wait = 0;
   #elsewhere: (id: string) => KeyGrant | null = () => null;
-  #byId = new Map<string, { readonly file: WatchedKey; readonly grant: KeyGrant }>();
+  #byId = new Map<string, RingEntry>();
+  /** The failures that keep no server from starting. */
+  readonly #tolerated = new WeakSet<Failure>();
+  /** The keys of users that are not configured, which have been reported. */
+  #unknown: ReadonlySet<string> = new Set();
 
   /**
    * @param liveConfig The configuration. Its listener of the same address names the keys.
@@ -51,7 +78,7 @@ export class KeyRing {
     this.#liveConfig = liveConfig;
     this.#address = listenerAddress(listener);
     this.#isPinned = listener.pinned ?? false;
-    this.#configured = listener.keys;
+    this.#configured = listener;
     this.#ownUid = ownUid;
   }
 
@@ -61,7 +88,7 @@ export class KeyRing {
    */
   reconfigure(listener: TcpListenerConfig): void {
     this.#isPinned = listener.pinned ?? false;
-    this.#configured = listener.keys;
+    this.#configured = listener;
     this.#lastConfig = null;
   }
 
@@ -72,27 +99,28 @@ export class KeyRing {
    * @returns A failure for each key that has become unusable since the last call.
    */
   refresh(): readonly Failure[] {
-    this.#updateConfigured();
-    const keys = this.#configured;
-    let stale = keys !== this.#keys;
-    this.#keys = keys;
-    if (stale) {
-      const paths = new Set(keys.map(({ file }) => file));
-      this.#forgetOthers(paths);
-      this.#directories.set([...paths]);
+    const hasChanged = this.#updateConfigured();
+    const failures = this.#list();
+    let isStale = hasChanged;
+    // A file that comes after the list was made and before its directory is watched is listed, too.
+    for (let round = 0; round < MAX_LISTS && this.#take(); round++) {
+      isStale = true;
+      failures.push(...this.#list());
     }
-    const failures: Failure[] = [];
     this.#wait = 0;
-    for (const { file: path } of keys) {
-      const file = this.#fileOf(path);
-      const before = file.key;
-      const failure = file.refresh();
-      if (failure !== null) failures.push(failure);
-      this.#wait = Math.max(this.#wait, file.wait);
-      stale ||= file.key !== before;
+    for (const { file, end, isInDirectory } of this.#keys) {
+      isStale = this.#look(this.#fileOf(file), failures, isInDirectory) || isStale;
+      if (end !== null) isStale = this.#look(this.#endOf(end), failures, true) || isStale;
     }
-    this.#restless = [...this.#files.values()].filter((file) => file.isRestless);
-    return stale ? failures.concat(this.#index()) : failures;
+    this.#restless = [
+      ...this.#keys.flatMap(({ file: path, isInDirectory }) => {
+        const file = this.#fileOf(path);
+        // Of many files in a directory, all may be bad. The watch of the directory is enough.
+        return file.isRestless && !(isInDirectory && file.isRefusedAtRest) ? [file] : [];
+      }),
+      ...[...this.#ends.values()].filter((end) => end.isRestless),
+    ];
+    return isStale ? failures.concat(this.#index()) : failures;
   }
 
   /**
@@ -105,32 +133,33 @@ export class KeyRing {
    * refresh}.
    */
   refreshClaimed(id: string): readonly Failure[] {
-    this.#updateConfigured();
-    if (this.#configured !== this.#keys || this.#directories.hasChanged()) return this.refresh();
-    const claimed = this.#byId.get(id)?.file ?? this.#anyFile(id);
-    const isRestless = claimed !== undefined && this.#restless.includes(claimed);
+    if (this.#updateConfigured() || this.#directories.hasChanged()) return this.refresh();
+    return this.#lookAt([...this.#restless, ...this.#claimedFiles(id)]);
+  }
+
+  /** Refreshes some files. @returns As {@linkcode refresh}. */
+  #lookAt(files: readonly WatchedFile[]): readonly Failure[] {
     this.#wait = 0;
     const failures: Failure[] = [];
     let isStale = false;
-    const look = (file: WatchedKey): void => {
-      const before = file.key;
-      const failure = file.refresh();
-      if (failure !== null) failures.push(failure);
-      this.#wait = Math.max(this.#wait, file.wait);
-      isStale ||= file.key !== before;
-    };
-    this.#restless.forEach(look);
-    if (claimed !== undefined && !isRestless) {
-      look(claimed);
-      if (claimed.isRestless) this.#restless = [...this.#restless, claimed];
+    for (const file of new Set(files)) {
+      isStale = this.#look(file, failures, true) || isStale;
+      const isListed = this.#restless.includes(file);
+      if (file.isRestless && !isListed) this.#restless = [...this.#restless, file];
     }
     return isStale ? failures.concat(this.#index()) : failures;
   }
 
-  /** A file for an id that none has: an unknown id costs what a known one does. */
-  #anyFile(id: string): WatchedKey | undefined {
-    const { file } = this.#keys[parseInt(id.slice(0, 8), 16) % this.#keys.length] ?? {};
-    return file === undefined ? undefined : this.#files.get(file);
+  /**
+   * The files that say what an id means: its key file, and one with an end. Others stand for those
+   * that it does not have: an unknown id costs what a known one does.
+   */
+  #claimedFiles(id: string): WatchedFile[] {
+    const entry = this.#byId.get(id);
+    const number = parseInt(id.slice(0, 8), 16);
+    const file = entry?.file ?? this.#known[number % this.#known.length]?.file;
+    const end = entry?.end ?? this.#ended[number % this.#ended.length]?.end;
+    return [...file ? [file] : [], ...end ? [end] : []];
   }
 
   /**
@@ -138,18 +167,11 @@ export class KeyRing {
    * the configuration or that key's file has changed, because the id may be in another file now.
    */
   refreshKey(id: string): readonly Failure[] {
-    this.#updateConfigured();
-    const known = this.#byId.get(id)?.file;
-    const isCurrent = this.#configured === this.#keys && known !== undefined;
-    if (!isCurrent) return this.refresh();
-    const before = known.key;
-    const failure = known.refresh();
-    this.#wait = known.wait;
-    if (known.isRestless && !this.#restless.includes(known)) {
-      this.#restless = [...this.#restless, known];
-    }
-    const failures = failure === null ? [] : [failure];
-    return known.key === before ? failures : [...failures, ...this.#index()];
+    const hasChanged = this.#updateConfigured();
+    const known = this.#byId.get(id);
+    // A file with an end may have come to a key that had none.
+    if (hasChanged || known === undefined || this.#isListed(known)) return this.refresh();
+    return this.#lookAt(known.end === null ? [known.file] : [known.file, known.end]);
   }
 
   /**
@@ -171,12 +193,22 @@ export class KeyRing {
    */
   isUnreadable(id: string): boolean {
     const known = this.#byId.get(id);
-    return known === undefined ? this.hasUnreadable : known.file.isUnreadable;
+    if (known === undefined) return this.hasUnreadable;
+    return known.file.isUnreadable || known.end?.isUnreadable === true || this.#hasUnreadableList;
   }
 
   /** Whether any key file cannot be read at the moment. */
   get hasUnreadable(): boolean {
-    return this.#restless.some((file) => file.isUnreadable);
+    return this.#restless.some((file) => file.isUnreadable) || this.#hasUnreadableList;
+  }
+
+  get #hasUnreadableList(): boolean {
+    return this.#lists.values().some((list) => list.isUnreadable);
+  }
+
+  /** Whether a failure keeps no server from starting: it is about a file of a directory. */
+  isTolerated(failure: Failure): boolean {
+    return this.#tolerated.has(failure);
   }
 
   /** The user and the end of the key of an id, or null when the configuration names no such key. */
@@ -200,12 +232,85 @@ export class KeyRing {
     this.#byId.clear();
   }
 
-  #updateConfigured(): void {
+  /** @returns Whether the configuration is another one. */
+  #updateConfigured(): boolean {
     const { config } = this.#liveConfig;
-    if (this.#isPinned || config === this.#lastConfig) return;
+    if (config === this.#lastConfig) return false;
     this.#lastConfig = config;
+    if (this.#isPinned) return true;
     const current = config.listeners?.find((one) => listenerAddress(one) === this.#address);
-    if (current?.kind === "tcp") this.#configured = current.keys;
+    if (current?.kind === "tcp") this.#configured = current;
+    return true;
+  }
+
+  /** Lists the directories of keys. */
+  #list(): Failure[] {
+    const { keyDirectories } = this.#configured;
+    const paths = new Set(keyDirectories.map(({ directory }) => directory));
+    for (const path of this.#lists.keys()) if (!paths.has(path)) this.#lists.delete(path);
+    return [...paths].flatMap((path) => {
+      let list = this.#lists.get(path);
+      if (list === undefined) {
+        list = new WatchedKeyDirectory(path, this.#ownUid, this.#liveConfig.reserve);
+        this.#lists.set(path, list);
+      }
+      return list.refresh() ?? [];
+    });
+  }
+
+  /** Whether a key is one of a directory that is listed again before a request. */
+  #isListed({ isInDirectory }: RingEntry): boolean {
+    return isInDirectory && this.#directories.hasChanged();
+  }
+
+  /** Takes the keys of the configuration and of its directories. @returns Whether they differ. */
+  #take(): boolean {
+    const { keys, keyDirectories } = this.#configured;
+    const listed = keyDirectories.map(({ directory }) => this.#lists.get(directory)!.keys);
+    const sources = [keys, keyDirectories, ...listed];
+    const isSame = sources.length === this.#sources.length &&
+      sources.every((one, index) => one === this.#sources[index]);
+    if (isSame) return false;
+    this.#sources = sources;
+    this.#keys = [
+      ...keys.map((key) => ({ ...key, end: null, isInDirectory: false })),
+      ...keyDirectories.flatMap(({ at }, index) =>
+        listed[index]!.map((key: DirectoryEntry) => ({
+          ...key,
+          notAfter: null,
+          at,
+          isInDirectory: true,
+        }))
+      ),
+    ];
+    const files = new Set(this.#keys.map(({ file }) => file));
+    const ends = new Set(this.#keys.flatMap(({ end }) => end ?? []));
+    this.#forgetOthers(files);
+    for (const path of this.#ends.keys()) if (!ends.has(path)) this.#ends.delete(path);
+    const directories = keyDirectories.map(({ directory }) => directory);
+    this.#directories.set([...files, ...ends], directories);
+    return true;
+  }
+
+  /** Refreshes a file. @returns Whether it says something else now. */
+  #look(file: WatchedFile, failures: Failure[], isTolerated: boolean): boolean {
+    const before = file instanceof WatchedKey ? file.key : file.time;
+    const failure = file.refresh();
+    if (failure !== null) {
+      failures.push(failure);
+      if (isTolerated) this.#tolerated.add(failure);
+    }
+    this.#wait = Math.max(this.#wait, file.wait);
+    return (file instanceof WatchedKey ? file.key : file.time) !== before;
+  }
+
+  #endOf(path: string): WatchedEnd {
+    let end = this.#ends.get(path);
+    if (end === undefined) {
+      end = new WatchedEnd(path, this.#ownUid, this.#liveConfig.reserve);
+      this.#ends.set(path, end);
+    }
+    return end;
   }
 
   #fileOf(path: string): WatchedKey {
@@ -230,19 +335,50 @@ export class KeyRing {
     const failures: Failure[] = [];
     const ambiguous = new Set<string>();
     this.#byId = new Map();
-    for (const { file: path, user, notAfter, at } of this.#keys) {
+    const unknown = new Set<string>();
+    for (const key of this.#keys) {
+      const { file: path, user, at, isInDirectory } = key;
       const file = this.#files.get(path);
       if (!file?.id) continue;
+      if (isInDirectory && !this.#isConfigured(user!)) {
+        // The policy refuses it as one of a user that no longer exists.
+        unknown.add(path);
+        if (!this.#unknown.has(path)) {
+          const failure = unknownKeyUser({ file: path, user: user! });
+          failures.push(failure);
+          this.#tolerated.add(failure);
+        }
+      }
+      const end = key.end === null ? null : this.#endOf(key.end);
+      const notAfter = end === null ? key.notAfter : end.time;
       const known = this.#byId.get(file.id)?.grant;
-      if (known === undefined) this.#byId.set(file.id, { file, grant: { user, notAfter, at } });
+      const grant = { user, notAfter, at };
+      if (known === undefined) this.#byId.set(file.id, { file, end, grant, isInDirectory });
       else if (known.user !== user || known.notAfter !== notAfter) {
         ambiguous.add(file.id);
-        failures.push(ambiguousKey(file.id, path, user, known));
+        const failure = ambiguousKey(file.id, path, user, known);
+        failures.push(failure);
+        if (isInDirectory) this.#tolerated.add(failure);
       }
     }
+    this.#unknown = unknown;
     for (const id of ambiguous) this.#byId.delete(id);
+    this.#known = [...this.#byId.values()];
+    this.#ended = this.#known.filter(({ end }) => end !== null);
     return failures;
   }
+
+  #isConfigured(user: string): boolean {
+    return this.#liveConfig.config.access.usersByName.has(user);
+  }
+}
+
+/** A key that a client may claim. */
+interface RingEntry {
+  readonly file: WatchedKey;
+  readonly end: WatchedEnd | null;
+  readonly grant: KeyGrant;
+  readonly isInDirectory: boolean;
 }
 
 function ambiguousKey(id: string, path: string, user: string | null, known: KeyGrant): Failure {

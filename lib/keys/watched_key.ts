@@ -82,6 +82,11 @@ export class WatchedKey {
     return this.#key === null || this.#isUnreadable || this.#wait > 0 || !this.#watch.isTrusted;
   }
 
+  /** Whether the file cannot be used, and its stat says so when it changes. */
+  get isRefusedAtRest(): boolean {
+    return this.#key === null && !this.#isUnreadable && this.#wait === 0 && this.#watch.isTrusted;
+  }
+
   /**
    * Reads the file where it may have changed. An unchanged file costs one `statx(2)`.
    *

@@ -89,8 +89,10 @@ export class TcpEndpoint implements ConnectionHandler {
     this.name = listenersName(config, listeners);
     this.#ring = new KeyRing(context.liveConfig, config, context.serverUid);
     try {
-      const [failure] = this.#ring.refresh();
-      if (failure !== undefined) throw failure;
+      const failures = this.#ring.refresh();
+      const fatal = failures.find((failure) => !this.#ring.isTolerated(failure));
+      if (fatal !== undefined) throw fatal;
+      this.#report(failures);
     } catch (error) {
       this.#ring.wipe();
       listeners.forEach(closeListeningSocket);

@@ -107,7 +107,7 @@ const MAPPINGS: Readonly<Record<string, Mapping>> = {
     keys: KEY_KEYS,
     path: "listeners[0].keys[0].",
     file: (key, value) => {
-      const entry = mapping(key, value, { file: "/k" });
+      const entry = mapping(key, value, key === "dir" ? {} : { file: "/k" });
       return `${BOB}listeners: [{ tcp: "127.0.0.1:1", keys: [${entry}] }]\n`;
     },
   },

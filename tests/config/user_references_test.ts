@@ -9,7 +9,11 @@ function referenceIn(listener: string, groups: readonly number[] | null = [600])
     `groups: [{ name: own, gid: 600 }, { name: used, gid: 2000 }]\nlisteners: [${listener}]\n`;
   const { listeners } = parseConfig(text, "/c.yaml", { overflowUid: 65534 });
   const user = { name: "carl", gid: 600 };
-  const names = { gidOf: (name: string) => name === "found" ? 2001 : null, groups };
+  const names = {
+    gidOf: (name: string) => name === "found" ? 2001 : null,
+    groups,
+    hasKeyIn: (path: string) => path === "/has",
+  };
   return referenceTo(user, listeners ?? [], names)?.what ?? null;
 }
 
@@ -23,6 +27,8 @@ Deno.test("referenceTo() finds keys, run_as, and listeners that impersonate the 
       [`{ ${TCP}, keys: [{ file: /k, user: bob }, { file: /l, user: carl }] }`, "a key of carl's"],
       [`{ ${TCP}, keys: [{ file: /k, user: bob }] }`, null],
       [`{ ${TCP}, keys: [{ file: /k }] }`, null],
+      [`{ ${TCP}, keys: [{ dir: /has }] }`, "a key of carl's in /has"],
+      [`{ ${TCP}, keys: [{ dir: /none }] }`, null],
       ["{ unix: /a, service: { exec: [/b], run_as: carl } }", "run_as: carl"],
       ["{ unix: /a, service: { exec: [/b], run_as: bob } }", null],
       ["{ unix: /a, service: { exec: [/b], run_as: peer } }", IMPERSONATES],

@@ -27,6 +27,7 @@ import { type CommitPermission, type Commits, lockout } from "./commits.ts";
 import { COMMIT_PARAMS, type CommitRequest, readCommit } from "./commit_params.ts";
 import { authorizeEdit, authorizeGroupEdit, authorizeWrite } from "./edit_permission.ts";
 import type { EditedUser } from "../../config/edit.ts";
+import { hasKeyIn } from "../../keys/key_directory.ts";
 import { asksForGroups } from "../../config/user_references.ts";
 
 /** What the methods read and change. */
@@ -283,6 +284,7 @@ export class ConsoleMethods implements Methods {
         authorizeEdit(caller, edited, config, {
           listeners: listeners(),
           gidOf: (name) => accounts.gidOf(name),
+          hasKeyIn,
           // The entry may have another uid by now.
           groups: edited.user.uid === uid ? groups : null,
         }),
@@ -310,6 +312,7 @@ export class ConsoleMethods implements Methods {
         authorizeEdit(caller, edited, file, {
           listeners: listeners(),
           gidOf: (name) => accounts.gidOf(name),
+          hasKeyIn,
           groups: groups.get(edited.user.uid) ?? null,
         }),
       authorizeGroup: (edited, file) =>
