@@ -15,6 +15,8 @@ export class Demo {
   readonly #directory: string;
   readonly #env: Record<string, string>;
   #server: Deno.ChildProcess | null = null;
+  #closed: Promise<void> | null = null;
+  #usesTerminal = false;
 
   constructor(directory: string, bin: string, env: Record<string, string>) {
     this.#directory = directory;
@@ -96,11 +98,18 @@ export class Demo {
   /** Runs a command that uses the terminal. */
   async runInTerminal(command: readonly string[]): Promise<void> {
     printCommand(command.join(" "));
+    this.#usesTerminal = true;
     await new Deno.Command(command[0]!, {
       args: command.slice(1),
       clearEnv: true,
       env: this.#env,
     }).spawn().status;
+    this.#usesTerminal = false;
+  }
+
+  /** Whether Ctrl-C is for the program that runs in the terminal. */
+  get usesTerminal(): boolean {
+    return this.#usesTerminal;
   }
 
   /** Stops the server. @returns Its exit code. */
@@ -116,8 +125,12 @@ export class Demo {
     return (await server.status).code;
   }
 
-  /** Stops the server, and removes the directory. */
-  async close(): Promise<void> {
+  /** Stops the server, and removes the directory, once. */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     await this.stopServer();
     await Deno.remove(this.#directory, { recursive: true });
   }
@@ -129,7 +142,7 @@ export interface DemoOptions {
   env(directory: string): Record<string, string>;
   /** Runs the steps. */
   run(demo: Demo): Promise<void>;
-  /** Whether Ctrl-C is for a program that the demo runs in the terminal. */
+  /** Whether the demo ends at a prompt, instead of with its last step. */
   readonly interactive: boolean;
 }
 
@@ -141,8 +154,14 @@ export interface DemoOptions {
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { directory, bin } = await stage(DIRECTORY_PREFIX);
   const demo = new Demo(directory, bin, options.env(directory));
-  const closeAndExit = () => demo.close().finally(() => Deno.exit(130));
-  if (!options.interactive) Deno.addSignalListener("SIGINT", closeAndExit);
+  let isInterrupted = false;
+  const closeAndExit = () => {
+    isInterrupted = true;
+    demo.close().finally(() => Deno.exit(130));
+  };
+  Deno.addSignalListener("SIGINT", () => {
+    if (!demo.usesTerminal) closeAndExit();
+  });
   Deno.addSignalListener("SIGTERM", closeAndExit);
   try {
     await options.run(demo);
@@ -154,7 +173,8 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof DemoError)) throw error;
-    console.error(`\ndemo failed: ${error.message}`);
+    // A step that Ctrl-C has ended is no failure of the demo.
+    if (!isInterrupted) console.error(`\ndemo failed: ${error.message}`);
     return 1;
   } finally {
     await demo.close();

@@ -2,9 +2,16 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
+import { isInstalled } from "../support/installed.ts";
 import { isRoot } from "../support/program.ts";
 
 const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+
+/** When Ctrl-C is typed: the flags of the demo, and what it has printed then. */
+const INTERRUPTIONS = [
+  ["while the server starts", ["--interactive"], "serve --unix &"],
+  ["during a step", [], "run-as 578"],
+] as const;
 
 /** Starts a task of `deno.json`. @param temporary Its directory for temporary files. */
 function task(name: string, temporary: string): Deno.ChildProcess {
@@ -70,6 +77,33 @@ Deno.test({
     assertEquals([...Deno.readDirSync(temporary)], []);
   },
 });
+
+for (const [when, flags, text] of INTERRUPTIONS) {
+  Deno.test({
+    name: `Ctrl-C ${when} ends a demo, and leaves no server and no file (needs root and python3)`,
+    ignore: !isRoot || !isInstalled("python3") || !isInstalled("pgrep"),
+    async fn() {
+      using directory = await temporaryDirectory();
+      const temporary = directory.path;
+      const script = JSON.stringify([["expect", text], ["send", "\x03"]]);
+      const demo = [Deno.execPath(), "task", "--quiet", "demo", ...flags];
+      const [code, output] = await outcome(
+        new Deno.Command("python3", {
+          args: [`${ROOT}tests/support/terminal.py`, script, ...demo],
+          cwd: ROOT,
+          env: { TMPDIR: temporary, NO_COLOR: "1" },
+          stdout: "piped",
+          stderr: "piped",
+        }).spawn(),
+      );
+      assertEquals(code, 130, output);
+      assertEquals(output.includes("failed"), false, output);
+      assertEquals([...Deno.readDirSync(temporary)], []);
+      const servers = await new Deno.Command("pgrep", { args: ["-f", temporary] }).output();
+      assertEquals(new TextDecoder().decode(servers.stdout), "");
+    },
+  });
+}
 
 Deno.test({
   name: "after a demo was killed, stop ends its server and clean removes its files (needs root)",
