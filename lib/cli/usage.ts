@@ -290,6 +290,9 @@ Examples:
   ipcauth completions bash > /etc/bash_completion.d/ipcauth
   ipcauth completions zsh > "\${fpath[1]}/_ipcauth"
   ipcauth completions fish > ~/.config/fish/completions/ipcauth.fish
+
+For one user: this line in ~/.bashrc, or in ~/.zshrc behind compinit, with zsh for bash:
+  . <(ipcauth completions bash)
 `,
 };
 
