@@ -291,8 +291,9 @@ Examples:
   ipcauth completions zsh > "\${fpath[1]}/_ipcauth"
   ipcauth completions fish > ~/.config/fish/completions/ipcauth.fish
 
-For one user: this line in ~/.bashrc, or in ~/.zshrc behind compinit, with zsh for bash:
+For one user, a line in ~/.bashrc; or in ~/.zshrc, behind compinit:
   . <(ipcauth completions bash)
+  . <(ipcauth completions zsh)
 `,
 };
 
