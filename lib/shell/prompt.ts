@@ -17,7 +17,7 @@ import { splitLine } from "./line_words.ts";
 import { isBlankOrComment } from "./parse.ts";
 import { Pager, type PagerOutput } from "./pager.ts";
 import { isLoss } from "./shell_connection.ts";
-import { setRaw, TerminalInput } from "./terminal_input.ts";
+import { isHangUp, setRaw, TerminalInput } from "./terminal_input.ts";
 
 /** The statuses of a program that a signal ended, as a shell reports them: 128 and its number. */
 const SIGNAL_STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
@@ -117,7 +117,7 @@ class Prompt {
     this.#history = directory === null ? null : new HistoryFile(directory, uid);
     this.#pager = new Pager({
       size: () => session.isDumb ? null : terminalSize(),
-      out: (text) => session.out(text),
+      out: (text) => this.#out(text),
       control: (text) => this.#control(text),
     });
     this.#input = new TerminalInput({
@@ -141,7 +141,7 @@ class Prompt {
     this.#watch();
     this.#readline.on("line", (line) => {
       const step = this.#lost === null ? this.#runLine(line) : this.#answer(line, this.#lost);
-      step.catch(this.#ended.reject);
+      step.catch((error) => this.#fail(error));
     });
     this.#readline.on("SIGINT", () => this.#interrupt());
     this.#readline.on("close", () => this.#close());
@@ -155,6 +155,8 @@ class Prompt {
     for (const [signal, handler] of onSignal) Deno.addSignalListener(signal, handler);
     this.#control(PASTE_MODE.on);
     process.stdout.on("resize", () => this.#pager.redraw());
+    // Node's errors of a terminal that has hung up are others: EPIPE, for example.
+    process.stdout.on("error", () => this.#ended.resolve(SIGNAL_STATUS.SIGHUP));
     this.#readline.prompt();
     void this.#input.read();
     try {
@@ -203,8 +205,24 @@ class Prompt {
 
   /** Prints a result: a page at a time, unless lines wait for its end. */
   async #print(text: string, mayPage: boolean): Promise<void> {
-    if (!mayPage || this.#closed || this.#input.hasLines) return this.#session.out(text);
+    if (!mayPage || this.#closed || this.#input.hasLines) return this.#out(text);
     await this.#pager.show(text);
+  }
+
+  /** Ends the prompt. A terminal that has hung up may be noticed before its signal arrives. */
+  #fail(error: unknown): void {
+    if (isHangUp(error)) this.#ended.resolve(SIGNAL_STATUS.SIGHUP);
+    else this.#ended.reject(error);
+  }
+
+  /** Writes text to standard output, as long as the terminal takes it. */
+  #out(text: string): void {
+    try {
+      this.#session.out(text);
+    } catch (error) {
+      if (!isHangUp(error)) throw error;
+      this.#fail(error);
+    }
   }
 
   /** Writes what controls the terminal, where it can be controlled. */
@@ -217,7 +235,7 @@ class Prompt {
     const { cursor } = this.#readline;
     this.#readline.write(null, { ctrl: true, name: "e" });
     const columns = terminalSize()?.columns ?? null;
-    this.#session.out(`?\n${explain(before, this.#session.grammar(), columns)}`);
+    this.#out(`?\n${explain(before, this.#session.grammar(), columns)}`);
     this.#readline.cursor = cursor;
     this.#redraw();
   }
@@ -260,7 +278,7 @@ class Prompt {
       }
       this.#busy = false;
     }
-    if (this.#closed) return this.#ended.resolve(ExitCode.ok);
+    if (this.#closed) return this.#end();
     if (this.#lostMeanwhile !== null) return await this.#ask(this.#lostMeanwhile, "");
     this.#readline.setPrompt(this.#session.prompt());
     this.#readline.prompt();
@@ -280,8 +298,8 @@ class Prompt {
       const typed = this.#readline.line;
       this.#readline.line = "";
       this.#readline.cursor = 0;
-      this.#session.out("\n");
-      this.#ask(lost, typed).catch(this.#ended.reject);
+      this.#out("\n");
+      this.#ask(lost, typed).catch((error) => this.#fail(error));
     });
   }
 
@@ -334,7 +352,7 @@ class Prompt {
    * program, because the server may never answer.
    */
   #interrupt(): void {
-    this.#session.out("^C\n");
+    this.#out("^C\n");
     if (this.#busy) {
       // A line that goes on until Ctrl-C has been ended by it.
       if (this.#session.interrupt()) return;
@@ -352,7 +370,7 @@ class Prompt {
    */
   #stop(whole: boolean): void {
     this.#control(PASTE_MODE.off);
-    this.#session.out("^Z\n");
+    this.#out("^Z\n");
     setRaw(false);
     stopProcess(whole);
     clearTimeout(this.#continued);
@@ -374,11 +392,20 @@ class Prompt {
   #close(): void {
     this.#closed = true;
     this.#pager.end();
-    if (this.#busy) return;
+    if (this.#busy) {
+      // A line that goes on until Ctrl-C can be ended by no key any more.
+      this.#session.interrupt();
+      return;
+    }
     // Text that follows must not stand on the prompt's line.
-    this.#session.out("\n");
-    if (this.#lost === null) this.#ended.resolve(ExitCode.ok);
+    this.#out("\n");
+    if (this.#lost === null) this.#end();
     else this.#ended.reject(this.#lost.why);
+  }
+
+  /** No more lines come, by Ctrl-D or because the terminal has gone. */
+  #end(): void {
+    this.#ended.resolve(this.#input.hasEnded ? SIGNAL_STATUS.SIGHUP : ExitCode.ok);
   }
 }
 

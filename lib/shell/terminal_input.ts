@@ -11,6 +11,7 @@
  * @module
  */
 import { EventEmitter } from "node:events";
+import { Failure } from "../errors.ts";
 import { type KeyEvent, KeySplitter } from "./key_splitter.ts";
 
 /** What is done with keys. */
@@ -68,6 +69,11 @@ export class TerminalInput {
     return this.#stream as unknown as NodeJS.ReadableStream;
   }
 
+  /** Whether the terminal has gone: in raw mode nothing else ends its keys. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Whether a pasted key waits, or one that ends a line. */
   get hasLines(): boolean {
     return this.#waiting.some(({ text, pasted }) => pasted || text === "\r");
@@ -120,5 +126,17 @@ export class TerminalInput {
 
 /** Switches raw mode, in which each key is read at once and none is a signal. */
 export function setRaw(raw: boolean): void {
-  Deno.stdin.setRaw(raw);
+  try {
+    Deno.stdin.setRaw(raw);
+  } catch (error) {
+    if (!isHangUp(error)) throw error;
+  }
+}
+
+/** Whether an error is that of a terminal that has hung up: it has no modes, and takes no text. */
+export function isHangUp(error: unknown): boolean {
+  const cause = error instanceof Failure ? error.cause : error;
+  if (!(cause instanceof Error)) return false;
+  // The error of `setRaw` has no code (Deno 2.9.6).
+  return "code" in cause ? cause.code === "EIO" : cause.message.startsWith("EIO:");
 }

@@ -197,3 +197,28 @@ Deno.test("the line is edited in a terminal of 40 columns, and after a resize", 
     assertEquals(code, 0, stdout);
     assertEquals(calls.map(({ params }) => params.name), [`${word}y`]);
   }));
+
+Deno.test("a terminal that hangs up ends the prompt with 129, without a word", () =>
+  withFakeServer(logAnswer, async (program, path) => {
+    const errors = program.path("errors");
+    const connect = `exec ipcauth connect --unix=${path} 2>${errors}`;
+    for (
+      const script of [
+        [],
+        [["send", "check al"], ["expect", "check al"]],
+        [["send", "monitor\r"], ["expect", "monitor\r"]],
+        [["send", "show users\r"], ["expect", "-- more --"]],
+      ] as const
+    ) {
+      const steps = [["expect", PROMPT], ...script, ["hangup", ""]] as const;
+      const { code } = await commandAtTerminal(program, ["sh", "-c", connect], steps);
+      assertEquals([code, await Deno.readTextFile(errors)], [129, ""]);
+    }
+  }));
+
+/** As {@linkcode answer}, with more users than the terminal has lines, and a log without any. */
+function logAnswer(call: Call): Answer {
+  if (call.method === "log.list") return { result: { lines: [], next: 0, dropped: 0 } };
+  if (call.method === "users.list") return { result: Array(30).fill(USERS[0]) };
+  return answer(call);
+}

@@ -5,8 +5,9 @@ import { type Outcome, Program } from "./program.ts";
 
 const TERMINAL = fromFileUrl(new URL("terminal.py", import.meta.url));
 
-/** What `terminal.py` does: it waits for text, types, resizes, or runs a shell command. */
-export type Script = readonly (readonly ["expect" | "send" | "run" | "resize", string])[];
+/** What `terminal.py` does: it waits for text, types, resizes, runs a shell command, or goes. */
+export type Script =
+  readonly (readonly ["expect" | "send" | "run" | "resize" | "hangup", string])[];
 
 /** How the program is run. */
 export interface TerminalOptions {

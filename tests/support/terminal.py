@@ -1,10 +1,10 @@
 """Runs a program in a pseudo-terminal and follows a script: `terminal.py SCRIPT PROGRAM ARG...`
 
 The script is a JSON list of ["expect", text], ["send", text], ["resize", "COLUMNSxROWS"] and
-["run", command]: a shell command that may use $PROGRAM, the pid of the program. A resize that comes
-first is the size that the program finds; it is 80x24 otherwise. Everything that the program writes
-is copied to standard output. The exit status is that of the program, or 99 when an expected text
-does not come.
+["run", command]: a shell command that may use $PROGRAM, the pid of the program. ["hangup", ""] is
+the last one: the terminal goes. A resize that comes first is the size that the program finds; it is
+80x24 otherwise. Everything that the program writes is copied to standard output. The exit status is
+that of the program, or 99 when an expected text does not come.
 """
 
 import fcntl
@@ -69,6 +69,10 @@ for verb, text in script:
     if verb == "run":
         subprocess.run(text, shell=True, check=True, env={**os.environ, "PROGRAM": str(pid)})
         continue
+    if verb == "hangup":
+        os.close(terminal)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        sys.exit(status if status >= 0 else 128 - status)
     while wanted not in seen:
         chunk = read()
         if not chunk:
