@@ -16,8 +16,11 @@ export interface AccessFile {
   readonly groups: Map<string, { readonly gid: number; access: boolean }>;
   /** The list of the narrow listener; null for none. */
   allow: readonly string[] | null;
-  /** The keys of the TCP listener; a trusted key has no user. */
-  readonly keys: Map<string, { user: string | null }>;
+  /**
+   * The keys of the TCP listener; a trusted key has no user. One of the directory of keys is no
+   * entry of the file.
+   */
+  readonly keys: Map<string, { user: string | null; isInDirectory?: boolean }>;
 }
 
 /** Which secret each key file holds: it counts up. */

@@ -29,7 +29,10 @@ const PEERS: readonly Peer[] = [
   { uid: 583, gids: [583] },
   { uid: 0, gids: [0] },
 ];
-const KEYS = ["admin", "k1", "k2"];
+/** The key of carol that stands in the directory of keys, or does not. */
+const COPIED = "copied";
+const ENTRY_KEYS = ["admin", "k1", "k2"];
+const KEYS = [...ENTRY_KEYS, COPIED];
 
 /** A session that must be open. */
 interface OpenSession {
@@ -74,12 +77,13 @@ function textOf({ users, groups, allow, keys }: AccessFile, real: Real): string 
     service: console
     keys:
 ${
-    [...keys].map(([name, { user }]) =>
+    [...keys].filter(([, { isInDirectory }]) => !isInDirectory).map(([name, { user }]) =>
       `      - { file: ${real.program.path(`${name}.key`)}${
         user === null ? "" : `, user: ${user}`
       } }\n`
     ).join("")
-  }users:${
+  }      - { dir: ${real.program.path("keys.d")} }
+users:${
     list([...users].map(([name, { uid, access }]) =>
       `  - { name: ${name}, uid: ${uid}, local_ipc_access: ${access} }\n`
     ))
@@ -94,7 +98,7 @@ type Way = "rename" | "in place" | "link";
 
 /** Writes a file as an editor, a shell or a ConfigMap does. */
 async function write(path: string, text: string, way: Way, real: Real): Promise<void> {
-  if (way === "in place") return await Deno.writeTextFile(path, text);
+  if (way === "in place") return await Deno.writeTextFile(path, text, { mode: 0o600 });
   const beside = `${path}.${++real.count}`;
   await Deno.writeTextFile(beside, text, { mode: 0o600 });
   if (way === "rename") return await Deno.rename(beside, path);
@@ -212,7 +216,8 @@ class RemoveUser extends Edit {
     super(way);
   }
   check({ file }: Readonly<Model>): boolean {
-    const named = [...file.keys.values()].some(({ user }) => user === this.user);
+    const named = [...file.keys.values()]
+      .some(({ user, isInDirectory }) => user === this.user && !isInDirectory);
     return file.users.has(this.user) && !named && !file.allow?.includes(this.user);
   }
   protected edit({ users }: AccessFile): void {
@@ -313,6 +318,33 @@ class ReplaceKey implements Command {
   }
   toString(): string {
     return `new secret for ${this.key} (${this.way})`;
+  }
+}
+
+/** A new secret for carol, copied to the directory of keys; or her file there is removed. */
+class CopyKey implements Command {
+  constructor(readonly way: Way | "remove") {}
+  check({ file }: Readonly<Model>): boolean {
+    return this.way !== "remove" || file.keys.has(COPIED);
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    const path = real.program.path("keys.d/carol.key");
+    if (this.way === "remove") {
+      model.file.keys.delete(COPIED);
+      await Deno.remove(path);
+    } else {
+      const own = real.program.path(`${COPIED}.key`);
+      real.old.set(COPIED, readKey(own));
+      model.secrets.set(COPIED, model.secrets.get(COPIED)! + 1);
+      model.file.keys.set(COPIED, { user: "carol", isInDirectory: true });
+      const secret = newSecret();
+      await Deno.writeTextFile(own, secret);
+      await write(path, secret, this.way, real);
+    }
+    await settle(model, real);
+  }
+  toString(): string {
+    return `carol's key in the directory (${this.way})`;
   }
 }
 
@@ -442,7 +474,8 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
     .map((all) => new SetAllow(...all)),
   fc.tuple(key, fc.option(fc.oneof(user, fc.constant(null)), { nil: undefined }), way)
     .map((all) => new SetKey(...all)),
-  fc.tuple(fc.constantFrom(...KEYS), way).map((all) => new ReplaceKey(...all)),
+  fc.tuple(fc.constantFrom(...ENTRY_KEYS), way).map((all) => new ReplaceKey(...all)),
+  fc.oneof(way, fc.constant("remove" as const)).map((way) => new CopyKey(way)),
   fc.constant(new Hangup()),
 ];
 
@@ -459,6 +492,7 @@ async function tell(
   const port = freePort();
   const half = { program, port, config: program.path("config.yaml"), count: 0 };
   for (const name of KEYS) await program.write(`${name}.key`, newSecret(), 0o600);
+  await Deno.mkdir(program.path("keys.d"), { mode: 0o700 });
   await program.write("config.yaml", textOf(model.file, half as Real), 0o600);
   await using server = await program.serve(["--config", half.config]);
   await server.events("listen", 3);
