@@ -136,6 +136,22 @@ for (const { name, needs } of clients("")) {
       assertEquals([wrong.code, wrong.stdout], [77, ""]);
       assertStringIncludes(wrong.stderr, "does not know this key");
 
+      // Other users may read it; there is none; it holds no key.
+      const [open, none, empty] = ["open.key", "none.key", "empty.key"].map((one) =>
+        program.path(one)
+      ) as [string, string, string];
+      await Deno.copyFile(key, open);
+      await Deno.chmod(open, 0o644);
+      await Deno.writeTextFile(empty, "# nothing\n", { mode: 0o600 });
+      await Deno.chown(empty, 579, 579);
+      for (const [file, code] of [[open, 78], [none, 78], [empty, 65]] as const) {
+        const bad = await run(client.service(ports[0]!, file), 579, "");
+        assertEquals([file, bad.code, bad.stdout], [file, code, ""], bad.stderr);
+        assert(!bad.stderr.includes("Traceback"), bad.stderr);
+      }
+      const unreadable = await run(client.service(ports[0]!, key), 578, "");
+      assertEquals([unreadable.code, unreadable.stdout], [77, ""], unreadable.stderr);
+
       const argv = client.service(ports[1]!, key);
       const child = program.command(argv, { ...fixture.options(579), input: "" }).spawn();
       const reader = child.stdout.getReader();

@@ -29,15 +29,23 @@ def main(path):
                 welcome = lines.readline()
             except ConnectionResetError:
                 welcome = ""
+            except (TimeoutError, UnicodeDecodeError):
+                fail(f"{path} is not an ipcauth console", 65)
             # A refused client reads end-of-file, and not one byte.
             if welcome == "":
                 fail(f"{path} refuses uid {os.geteuid()}", 77)
             request = {"jsonrpc": "2.0", "id": 1, "method": "users.list"}
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = lines.readline()
+            try:
+                connection.sendall(json.dumps(request).encode() + b"\n")
+                answer = lines.readline()
+            except (OSError, UnicodeDecodeError):
+                answer = ""
             if not answer.endswith("\n"):
                 fail("the server has closed the session", 69)
-    answer = json.loads(answer)
+    try:
+        answer = json.loads(answer)
+    except ValueError:
+        fail(f"{path} is not an ipcauth console", 65)
     if "error" in answer:
         fail(answer["error"]["message"], 77 if answer["error"]["code"] == -32001 else 65)
     for user in answer["result"]:

@@ -32,17 +32,35 @@ class Incomplete(Exception):
     """The stream was cut or changed; what was read before is authentic."""
 
 
+class BadKey(Exception):
+    """A key file that cannot be used. `exit` is the exit code for it."""
+
+    def __init__(self, message, code):
+        super().__init__(message)
+        self.exit = code
+
+
 def read_key(path):
     """The 32 bytes of a key file that no other user may read or change."""
-    with open(path, encoding="ascii") as file:
-        status = os.fstat(file.fileno())
-        if stat.S_IMODE(status.st_mode) & 0o037 or status.st_uid not in (0, os.geteuid()):
-            raise Refused(f"{path} is not safe: its owner or mode is wrong")
-        lines = [line.strip() for line in file]
-    [text] = [line for line in lines if line and not line.startswith("#")]
-    key = base64.urlsafe_b64decode(text + "=")
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read(4_096)
+    except FileNotFoundError as error:
+        raise BadKey(f"there is no key file {path}", 78) from error
+    except OSError as error:
+        raise BadKey(f"cannot read {path}: {error.strerror}", 77) from error
+    if stat.S_IMODE(status.st_mode) & 0o037 or status.st_uid not in (0, os.geteuid()):
+        raise BadKey(f"{path} is not safe: its owner or mode is wrong", 78)
+    lines = [line.strip() for line in content.splitlines()]
+    texts = [line for line in lines if line and not line.startswith(b"#")]
+    try:
+        [text] = texts
+        key = base64.urlsafe_b64decode(text + b"=")
+    except ValueError:
+        key = b""
     if len(key) != 32:
-        raise ValueError(f"{path} holds no key")
+        raise BadKey(f"{path} holds no key", 65)
     return key
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 
-from keyed import Incomplete, KeyedStream, Refused, read_key
+from keyed import BadKey, Incomplete, KeyedStream, Refused, read_key
 
 
 def send(stream):
@@ -23,6 +23,9 @@ def main(host, port, key):
             for chunk in iter(stream.read, b""):
                 sys.stdout.buffer.write(chunk)
                 sys.stdout.buffer.flush()
+    except BadKey as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit)
     except Refused as error:
         print(error, file=sys.stderr)
         sys.exit(77)
