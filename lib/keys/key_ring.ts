@@ -14,6 +14,12 @@ import type { Config, KeyConfig, TcpListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import type { KeyGrant } from "../policy/types.ts";
 
+/**
+ * The retry interval of a file in a directory of keys, in milliseconds: all of many may be bad, and
+ * the directory is watched with its path.
+ */
+const DIRECTORY_RETRY_MS = 10_000;
+
 /** How often the directories of keys are listed in one refresh while they change. */
 const MAX_LISTS = 3;
 
@@ -109,12 +115,12 @@ export class KeyRing {
     }
     this.#wait = 0;
     for (const { file, end, isInDirectory } of this.#keys) {
-      isStale = this.#look(this.#fileOf(file), failures, isInDirectory) || isStale;
+      isStale = this.#look(this.#fileOf(file, isInDirectory), failures, isInDirectory) || isStale;
       if (end !== null) isStale = this.#look(this.#endOf(end), failures, true) || isStale;
     }
     this.#restless = [
       ...this.#keys.flatMap(({ file: path, isInDirectory }) => {
-        const file = this.#fileOf(path);
+        const file = this.#fileOf(path, isInDirectory);
         // Of many files in a directory, all may be bad. The watch of the directory is enough.
         return file.isRestless && !(isInDirectory && file.isRefusedAtRest) ? [file] : [];
       }),
@@ -313,10 +319,11 @@ export class KeyRing {
     return end;
   }
 
-  #fileOf(path: string): WatchedKey {
+  #fileOf(path: string, isInDirectory: boolean): WatchedKey {
     let file = this.#files.get(path);
     if (file === undefined) {
-      file = new WatchedKey(path, this.#ownUid, this.#liveConfig.reserve);
+      const interval = isInDirectory ? DIRECTORY_RETRY_MS : undefined;
+      file = new WatchedKey(path, this.#ownUid, this.#liveConfig.reserve, interval);
       this.#files.set(path, file);
     }
     return file;

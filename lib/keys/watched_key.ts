@@ -10,10 +10,7 @@ import { isPassing } from "../files/system_reason.ts";
 import { PathStat } from "../libc/path_stat.ts";
 import { readKeyFile } from "./key_reader.ts";
 
-/**
- * How long a key file that cannot be used is not read again where its stat stays the same, in
- * milliseconds. It is read again because its path may have been corrected.
- */
+/** The retry interval of a file that is not one of many, in milliseconds. */
 const RETRY_INTERVAL_MS = 200;
 
 /** What was read: a key, or why there is none. */
@@ -30,14 +27,23 @@ export class WatchedKey {
   /** Why the file cannot be read at the moment, or is not at rest; its message was reported. */
   #passing: Failure | null = null;
   #isUnreadable = false;
+  readonly #retryInterval: number;
   #retryAt = 0;
 
   /**
    * @param path The file; it is read at the first {@linkcode refresh}.
    * @param ownUid The uid that may own it, beside root.
    * @param reserve A descriptor for the file in a process that has no other one; null for none.
+   * @param retryInterval How long a file that cannot be used is at most not read again where its
+   * stat stays the same, in milliseconds. It is read again, as its path may have been corrected.
    */
-  constructor(path: string, ownUid: number, reserve: DescriptorReserve | null = null) {
+  constructor(
+    path: string,
+    ownUid: number,
+    reserve: DescriptorReserve | null = null,
+    retryInterval: number = RETRY_INTERVAL_MS,
+  ) {
+    this.#retryInterval = retryInterval;
     this.#path = path;
     this.#reserve = reserve;
     this.#watch = new FileWatch<Content>([new PathStat(path)], {
@@ -127,7 +133,8 @@ export class WatchedKey {
   #poll(): WatchResult<Content> {
     const now = performance.now();
     const force = this.#key === null && now >= this.#retryAt;
-    if (force) this.#retryAt = now + RETRY_INTERVAL_MS;
+    // Many files that are bad for one reason are not read at one time.
+    if (force) this.#retryAt = now + this.#retryInterval * (1 + Math.random()) / 2;
     const poll = () => this.#watch.poll(force);
     return this.#reserve === null ? poll() : this.#reserve.use(poll);
   }
