@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from "@std/path";
-import { addKey } from "../config/edit_keys.ts";
+import { addKey, tcpListeners } from "../config/edit_keys.ts";
 import { generateKey } from "../keys/key_format.ts";
 import { keyId } from "../keys/key_id.ts";
 import { octalMode } from "../files/permissions.ts";
@@ -12,6 +12,7 @@ import { describeKeyFile } from "../keys/key_reader.ts";
 import { newKeyPath, removeKey, storeKey } from "../keys/key_writer.ts";
 import { forbidMemoryDumps } from "../libc/core_dump.ts";
 import { ExitCode } from "../errors.ts";
+import { hostPortText } from "../libc/inet_address.ts";
 import { nameByUid } from "../libc/ids.ts";
 import { escapeForTerminal, escapeJson } from "../text/escape.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -22,6 +23,9 @@ import type { KeyEntry } from "./keys_action.ts";
 import { UsersConfig } from "./users_config.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What stands for a listener that is not known. */
+const ANY = "HOST:PORT";
 
 /** What is to be made. */
 interface NewKey {
@@ -47,14 +51,14 @@ export async function genKey(
   context: Context,
 ): Promise<ExitCode> {
   const path = resolve(file ?? newKeyPath(context.environment));
-  let made: { readonly id: string; remove(): void };
-  if (entry === null) made = make(path, force, context);
-  else made = await makeWithEntry(path, force, entry, context);
+  const { id, listener } = entry === null
+    ? { ...make(path, force, context), listener: ANY }
+    : await makeWithEntry(path, force, entry, context);
   context.out(lines({
-    "key id": made.id,
+    "key id": id,
     "file": path,
     ...entry === null ? { "server": `keys: [{ file: ${yamlText(path)}, user: NAME }]` } : {},
-    "client": `ipcauth connect --tcp=HOST:PORT --key=${shellWord(path)}`,
+    "client": `ipcauth connect --tcp=${listener} --key=${shellWord(path)}`,
   }));
   return ExitCode.ok;
 }
@@ -75,13 +79,17 @@ function make(
   }
 }
 
-/** The entry is checked before the key is made, and written after it. */
+/**
+ * The entry is checked before the key is made, and written after it.
+ *
+ * @returns Also the address of the listener that has the entry.
+ */
 async function makeWithEntry(
   path: string,
   force: boolean,
   entry: KeyEntry,
   context: Context,
-): Promise<{ readonly id: string; remove(): void }> {
+): Promise<{ readonly id: string; readonly listener: string }> {
   const config = new UsersConfig(context);
   const words = ["gen-key", path, ...force ? ["--force"] : [], ...flagWords(entry)];
   let made: ReturnType<typeof make> | null = null;
@@ -97,7 +105,9 @@ async function makeWithEntry(
     throw error;
   }
   warnOfAccess(entry.user, config, context);
-  return made!;
+  const [found] = tcpListeners(config.parse(), entry.listener);
+  // Another edit may have followed by now.
+  return { id: made!.id, listener: found === undefined ? ANY : hostPortText(found.listener) };
 }
 
 /**

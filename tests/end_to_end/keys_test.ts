@@ -27,6 +27,7 @@ users:
   const key = program.path("bob.key");
   const made = await ipcauth("gen-key", key, "--user", "bob");
   assertEquals([made.code, made.stderr], [0, ""]);
+  assertStringIncludes(made.stdout, `ipcauth connect --tcp=127.0.0.1:${port} --key=${key}\n`);
   const id = /key id +([0-9a-f]{16})/.exec(made.stdout)![1]!;
   const entry = `      - { file: ${key}, user: bob }\n`;
   const withBob = text.replace("user: alice } # hers\n", `user: alice } # hers\n${entry}`);
