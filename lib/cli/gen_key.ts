@@ -58,7 +58,7 @@ export async function genKey(
     "key id": id,
     "file": path,
     ...entry === null ? { "server": `keys: [{ file: ${yamlText(path)}, user: NAME }]` } : {},
-    "client": `ipcauth connect --tcp=${listener} --key=${shellWord(path)}`,
+    "client": `ipcauth connect --tcp=${shellWord(listener)} --key=${shellWord(path)}`,
   }));
   return ExitCode.ok;
 }

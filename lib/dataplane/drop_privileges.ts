@@ -111,10 +111,14 @@ export function requireReadable(identity: ProcessIdentity, files: readonly strin
     const error = tryAs(identity, () => tryToRead(file) || tryToSearch(file));
     if (error === 0) continue;
     const word = shellWord(file);
-    const mode = isDirectory(file) ? "0750" : "0640";
     throw new Failure(
       `uid ${uid} cannot read ${file} (${describe(error)}), so no change in it would ever be seen`,
-      { exit: ExitCode.config, hint: `chgrp ${gid} ${word} && chmod ${mode} ${word}` },
+      {
+        exit: ExitCode.config,
+        hint: isDirectory(file)
+          ? `chgrp ${gid} ${word} && chmod 0750 ${word}`
+          : `chgrp ${gid} ${word} && chmod 0640 ${word}`,
+      },
     );
   }
 }

@@ -1,7 +1,7 @@
 /** A session that the server ends: because access was revoked, or because the server has gone. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { freePort, writeKey } from "../support/keys.ts";
-import { isRoot, Program } from "../support/program.ts";
+import { isRoot, type Outcome, Program } from "../support/program.ts";
 
 const TERMINAL = await Deno.readTextFile(new URL("../support/terminal.py", import.meta.url));
 
@@ -116,8 +116,8 @@ Deno.test("a server that is killed is one that has gone, over TCP, too (needs py
   const { code, stderr } = await script.end();
   assertEquals(code, 69, stderr);
   assertStringIncludes(stderr, "The session has ended: the server has gone");
+  await reached(ready, prompt);
   await using _next = await start();
-  await fileExists(ready);
   await Deno.remove(ready);
   const done = await prompt;
   assertEquals(done.code, 0, done.stdout + done.stderr);
@@ -164,9 +164,9 @@ Deno.test("the prompt connects again with what was typed (needs python3)", async
     ["send", "exit\r"],
   ];
   const done = atPrompt(program, socket, script);
-  await server.child.status;
+  // No server is there before.
+  await reached(ready, done);
   await using _next = await start();
-  await fileExists(ready);
   await Deno.remove(ready);
   const { code, stdout, stderr } = await done;
   assertEquals(code, 0, stdout + stderr);
@@ -205,6 +205,16 @@ Deno.test(
     await server[Symbol.asyncDispose]();
   },
 );
+
+/** Waits until a script has made a file. Throws where it ends before. */
+async function reached(path: string, script: Promise<Outcome>): Promise<void> {
+  const ended = script.then(({ stdout, stderr }): never => {
+    throw new Error(`the script has ended before:\n${stdout}${stderr}`);
+  });
+  await Promise.race([fileExists(path), ended]);
+  // Its end is awaited later, and is no error then.
+  ended.catch(() => {});
+}
 
 /** Waits for a file. */
 async function fileExists(path: string): Promise<void> {
