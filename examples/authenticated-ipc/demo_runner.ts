@@ -88,6 +88,8 @@ export class Demo {
     // The console's banner stands before its answers.
     const output = new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout);
     print(output);
+    // Ctrl-C ends the step, and may do so before this process has noticed it.
+    if (code === INTERRUPTED) throw new Interruption();
     if (code !== expected.code) fail(`the exit code was ${code}, not ${expected.code}`);
     for (const part of expected.contains ?? []) {
       if (!output.includes(part)) fail(`the output lacks "${part}"`);
@@ -136,6 +138,12 @@ export class Demo {
   }
 }
 
+/** The exit code of a process that Ctrl-C has ended: 128 + SIGINT. */
+const INTERRUPTED = 130;
+
+/** A step was ended by Ctrl-C. */
+class Interruption extends Error {}
+
 /** What a demo consists of. */
 export interface DemoOptions {
   /** The variables of server and clients, given the demo's directory. */
@@ -149,7 +157,7 @@ export interface DemoOptions {
 /**
  * Runs a demo, and removes its files and processes.
  *
- * @returns 0 if every step had the expected outcome, otherwise 1.
+ * @returns 0 if every step had the expected outcome, 130 after Ctrl-C, otherwise 1.
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { directory, bin } = await stage(DIRECTORY_PREFIX);
@@ -157,7 +165,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   let isInterrupted = false;
   const closeAndExit = () => {
     isInterrupted = true;
-    demo.close().finally(() => Deno.exit(130));
+    demo.close().finally(() => Deno.exit(INTERRUPTED));
   };
   Deno.addSignalListener("SIGINT", () => {
     if (!demo.usesTerminal) closeAndExit();
@@ -172,6 +180,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     }
     return 0;
   } catch (error) {
+    if (error instanceof Interruption) return INTERRUPTED;
     if (!(error instanceof DemoError)) throw error;
     // A step that Ctrl-C has ended is no failure of the demo.
     if (!isInterrupted) console.error(`\ndemo failed: ${error.message}`);
