@@ -214,33 +214,15 @@ export class Session {
   /** The session's start as an event. @param rule The rule that allowed it. */
   allowEvent(rule: AllowRule): AuditEvent {
     const { service, since } = this.facts;
-    const { listener, session, peer, remote, key, user } = this.subject();
-    return {
-      event: "allow",
-      time: since,
-      listener,
-      session,
-      peer,
-      remote,
-      key,
-      user,
-      service,
-      reason: rule,
-    };
+    return { ...this.subject(), event: "allow", time: since, service, reason: rule };
   }
 
   /** The session's end as an event. */
   closeEvent(): AuditEvent {
-    const { listener, session, peer, remote, key, user } = this.subject();
     return {
+      ...this.subject(),
       event: "close",
       time: Date.now(),
-      listener,
-      session,
-      peer,
-      remote,
-      key,
-      user,
       reason: this.#reason,
       bytesIn: this.#bytes?.in,
       bytesOut: this.#bytes?.out,
