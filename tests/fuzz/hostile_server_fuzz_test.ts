@@ -1,18 +1,8 @@
 /** The client at a server that says anything. */
 import { assert } from "@std/assert";
+import { WELCOME } from "../support/fake_console.ts";
 import { Program } from "../support/program.ts";
 import { anyBytes, anyText, fc, forAnyAsync, UNSAFE, utf8 } from "./fuzz.ts";
-
-const WELCOME = {
-  server: "ipcauth",
-  version: "0.1.0",
-  user: "bob",
-  admin: false,
-  trusted: false,
-  from: "127.0.0.1",
-  host: "h",
-  session: 1,
-};
 
 /** A value in the shape of an answer, with texts that a terminal would obey. */
 const anyRecord = fc.dictionary(

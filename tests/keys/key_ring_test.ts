@@ -75,6 +75,32 @@ class RingPlace extends TemporaryDirectory {
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `${index}.key`);
 
+/** Counts how often paths are looked at, until it is disposed of. */
+class StatCounter {
+  readonly #update = PathStat.prototype.update;
+  #count = 0;
+
+  constructor() {
+    const update = this.#update;
+    const counted = () => void this.#count++;
+    PathStat.prototype.update = function () {
+      counted();
+      return update.call(this);
+    };
+  }
+
+  /** How often they are while an action runs. */
+  during(action: () => void): number {
+    this.#count = 0;
+    action();
+    return this.#count;
+  }
+
+  [Symbol.dispose](): void {
+    PathStat.prototype.update = this.#update;
+  }
+}
+
 async function manyKeys(): Promise<RingPlace & { readonly first: string }> {
   const place = new RingPlace();
   const ids = names(MANY).map((name) => place.writeKey(name));
@@ -84,25 +110,12 @@ async function manyKeys(): Promise<RingPlace & { readonly first: string }> {
 
 Deno.test("a claim looks at a few files, however many keys there are, also of an unknown id", async () => {
   using place = await manyKeys();
-  let stats = 0;
-  const { update } = PathStat.prototype;
-  PathStat.prototype.update = function () {
-    stats++;
-    return update.call(this);
-  };
-  try {
-    const cost = (id: string) => {
-      stats = 0;
-      place.ring.refreshClaimed(id);
-      return stats;
-    };
-    assertNotEquals(place.ring.key(place.first), null);
-    const known = cost(place.first);
-    assertEquals(known, 2);
-    assertEquals(cost("0123456789abcdef"), known);
-  } finally {
-    PathStat.prototype.update = update;
-  }
+  using calls = new StatCounter();
+  const cost = (id: string) => calls.during(() => place.ring.refreshClaimed(id));
+  assertNotEquals(place.ring.key(place.first), null);
+  const known = cost(place.first);
+  assertEquals(known, 2);
+  assertEquals(cost("0123456789abcdef"), known);
 });
 
 for (
@@ -186,28 +199,16 @@ Deno.test("a claim costs the same in a directory of many keys, with ends and bad
   place.write("keys.d/0.not-after", "2100-01-01T00:00:00Z\n", 0o600);
   for (const name of names(MANY)) place.write(`keys.d/bad-${name}`, "half", 0o600);
   await place.open([], ["keys.d"]);
-  let stats = 0;
-  const { update } = PathStat.prototype;
-  PathStat.prototype.update = function () {
-    stats++;
-    return update.call(this);
-  };
-  try {
-    const cost = (id: string) => {
-      stats = 0;
-      place.ring.refreshClaimed(id);
-      return stats;
-    };
+  {
+    using calls = new StatCounter();
+    const cost = (id: string) => calls.during(() => place.ring.refreshClaimed(id));
     // The directory, a key file and a file with an end.
     const claims = [ids[0]!, ids[1]!, "0123456789abcdef", "fedcba9876543210"];
     assertEquals(claims.map(cost), [3, 3, 3, 3]);
     // A look at all: the bad files are not read again as long as they stay the same.
     await new Promise((resolve) => setTimeout(resolve, 250));
-    stats = 0;
-    place.ring.refresh();
-    assert(stats < 2.5 * MANY, `${stats} calls`);
-  } finally {
-    PathStat.prototype.update = update;
+    const count = calls.during(() => place.ring.refresh());
+    assert(count < 2.5 * MANY, `${count} calls`);
   }
   assertEquals(place.ring.grant(ids[0]!)?.notAfter, Date.parse("2100-01-01T00:00:00Z"));
   const other = place.writeKey("keys.d/other.key");
