@@ -28,9 +28,12 @@ function clients(tree: string): readonly Client[] {
     service: (port, key) => [...deno, `${at}/deno/service.ts`, `127.0.0.1:${port}`, key],
   }, {
     name: "python",
-    needs: [["python3", "-c", "import dissononce"]],
-    console: (socket) => ["python3", `${at}/python/console.py`, socket],
-    service: (port, key) => ["python3", `${at}/python/service.py`, "127.0.0.1", `${port}`, key],
+    needs: [["/usr/bin/python3", "-c", "import dissononce"]],
+    console: (socket) => ["/usr/bin/python3", `${at}/python/console.py`, socket],
+    service: (
+      port,
+      key,
+    ) => ["/usr/bin/python3", `${at}/python/service.py`, "127.0.0.1", `${port}`, key],
   }, {
     name: "shell",
     needs: [["socat", "-V"]],

@@ -23,7 +23,7 @@ esac
 echo "stub: $IPCAUTH_BUILD $4"
 eval "summary=\\$$IPCAUTH_BUILD"
 echo "$summary"
-case $summary in FAILED*) exit 1 ;; esac
+case $summary in *FAILED*) exit 1 ;; esac
 `;
 
 interface CiResult {
@@ -112,6 +112,22 @@ Deno.test("CI fails when compiling fails", async () => {
     const result = await runCi({ COMPILE: code });
     assertEquals([result.code, result.runs], [1, []]);
   }
+});
+
+Deno.test("CI names at its end the tests that were skipped or failed", async () => {
+  const { code, text } = await runCi({
+    portable: "one ... ignored (0ms)\ntwo ... ok (1ms)\nok | 29 passed | 0 failed | 1 ignored (3s)",
+    compiled: "three ... FAILED (1ms)\nFAILED | 39 passed | 1 failed (3s)",
+  });
+  const end = text.trimEnd().split("\n").slice(-5);
+  assertEquals([code, ...end], [
+    1,
+    "error: tests were skipped, and in CI none may be: test-end-to-end: portable",
+    "one ... ignored (0ms)",
+    "error: tests failed: test-end-to-end: compiled",
+    "three ... FAILED (1ms)",
+    "98 passed, 1 failed",
+  ]);
 });
 
 Deno.test("CI fails when a test fails or is skipped, or a run has no summary", async () => {

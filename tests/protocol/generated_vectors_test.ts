@@ -8,7 +8,7 @@ const VECTORS = fromFileUrl(new URL("../vectors/", import.meta.url));
 const OUTPUTS = ["ciphertext", "handshake_hash", "bytes", "key_id"];
 
 const hasPython = new Deno.Command("sh", {
-  args: ["-c", "python3 -c 'import cryptography'"],
+  args: ["-c", "/usr/bin/python3 -c 'import cryptography'"],
   stderr: "null",
 }).outputSync().success;
 
@@ -25,7 +25,7 @@ for (const name of ["noise_nnpsk0.json", "wire_transcripts.json"]) {
         return undefined;
       });
       assertEquals(removed > 15, true);
-      const child = new Deno.Command("python3", {
+      const child = new Deno.Command("/usr/bin/python3", {
         args: [`${VECTORS}generate.py`],
         stdin: "piped",
         stdout: "piped",
