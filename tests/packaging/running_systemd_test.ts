@@ -7,6 +7,7 @@ import { assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import { runProgram } from "../../tools/build/run_program.ts";
 import { debianPackage } from "../../tools/packaging/deb.ts";
+import { debianSources } from "../support/debian_sources.ts";
 import { isInstalled } from "../support/installed.ts";
 import { nextVersion } from "../support/next_version.ts";
 import { isRoot, Program } from "../support/program.ts";
@@ -15,13 +16,9 @@ import { blocksOf } from "../support/transcript.ts";
 const README = fromFileUrl(new URL("../../examples/systemd/README.md", import.meta.url));
 const COMMIT = { hash: "0123456789ab", time: 1_700_000_000 };
 
-/** Where the machine's own sources stand, without those of other publishers. */
-const SOURCES = [
-  ...["debian", "ubuntu"].map((name) => `/etc/apt/sources.list.d/${name}.sources`),
-  "/etc/apt/sources.list",
-];
-
 const NEEDS = ["mmdebstrap", "systemd-nspawn", "dpkg-deb", "gcc"];
+
+const sources = debianSources();
 
 /** How long the container may run, in milliseconds. */
 const BOOT_TIMEOUT_MS = 120_000;
@@ -160,7 +157,7 @@ async function boot(root: string, share: string): Promise<void> {
 Deno.test({
   name: "the Debian package works in a minimal Debian under a running systemd " +
     `(needs root, Debian's sources and ${NEEDS.join(", ")})`,
-  ignore: !isRoot || !NEEDS.every(isInstalled) || sources().length === 0,
+  ignore: !isRoot || !NEEDS.every(isInstalled) || sources === undefined,
   async fn() {
     await using program = await Program.install();
     const share = program.path("share");
@@ -175,7 +172,7 @@ Deno.test({
           "--dpkgopt=force-unsafe-io",
           "--include=systemd,systemd-sysv,adduser",
         ],
-        ...[codename(), root, ...sources()],
+        ...[sources!.codename, root, ...sources!.files],
       ], "/"),
       debianPackage(program.path("work"), join(share, "one.deb"), COMMIT)
         .then(() => nextVersion(program, join(share, "one.deb"), join(share, "two.deb"))),
@@ -197,22 +194,4 @@ async function commandsOf(path: string): Promise<string> {
   const blocks = blocksOf(await Deno.readTextFile(path)).filter(({ info }) => info === "sh");
   assertEquals(blocks.length, 2);
   return blocks.map(({ text }) => text).join("");
-}
-
-/** The files that name this machine's mirror of Debian. */
-function sources(): string[] {
-  return codename() === "" ? [] : SOURCES.filter((path) => {
-    try {
-      return Deno.statSync(path).size > 0;
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** The name of this machine's release of Debian or Ubuntu, or the empty string. */
-function codename(): string {
-  const text = Deno.readTextFileSync("/etc/os-release");
-  if (!/^ID=(debian|ubuntu)$/m.test(text)) return "";
-  return /^VERSION_CODENAME=(\w+)$/m.exec(text)?.[1] ?? "";
 }
