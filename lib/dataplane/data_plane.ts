@@ -27,9 +27,10 @@ import { Executor } from "../service/exec/executor.ts";
 import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import { StderrBudget } from "../service/exec/stderr_budget.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
+import { OwnAdmissions } from "../session/admissions.ts";
 import { Authorizer } from "../session/authorizer.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
-import { HandshakeQueue } from "../session/handshake_queue.ts";
+import { OwnHandshakeQueue } from "../session/handshake_queue.ts";
 import { ExecutableLookup } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
 import { SessionLog } from "../session/session_log.ts";
@@ -191,10 +192,15 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       lines: (lines, marks) => post({ kind: "lines", lines, marks }),
     });
     const events = new SessionLog(buffer);
-    const sessions = new SessionTable((session) => {
-      events.logClose(session);
-      this.#shutdown.onSessionEnd();
-    }, (error) => events.logError(error));
+    const admissions = new OwnAdmissions();
+    const sessions = new SessionTable(
+      (session) => {
+        events.logClose(session);
+        this.#shutdown.onSessionEnd();
+      },
+      (error) => events.logError(error),
+      admissions,
+    );
     const userNames = new UserNames({
       serverUid: hostFacts.serverUid,
       serverUser: () => names.lastNameOf(hostFacts.serverUid),
@@ -207,10 +213,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       connectQueues: new ConnectQueues(reactor),
       liveConfig,
       sessions,
+      admissions,
       events,
       executables: new ExecutableLookup(),
-      authorizer: new Authorizer(liveConfig, hostFacts, sessions, names, this.#clock),
-      handshakes: new HandshakeQueue(
+      authorizer: new Authorizer(liveConfig, hostFacts, admissions, names, this.#clock),
+      handshakes: new OwnHandshakeQueue(
         () => liveConfig.config.limits.maxPendingHandshakes,
         (error) => events.logError(error),
       ),

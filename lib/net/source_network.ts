@@ -27,6 +27,22 @@ export function sourceNetwork(host: string): string {
   return [...groups, ...after ?? []].slice(0, GROUPS_OF_A_HOST).join(":");
 }
 
+/** The first word of an IPv4 source: that of `ffff:ffff::`, which is no host (RFC 4291). */
+const IPV4 = -1;
+
+/**
+ * A source in two words of 32 bits.
+ *
+ * @param source Of {@linkcode sourceNetwork}.
+ */
+export function sourceWords(source: string): readonly [number, number] {
+  if (source.includes(":")) {
+    const [first, second, third, fourth] = source.split(":").map((one) => Number.parseInt(one, 16));
+    return [first! << 16 | second!, third! << 16 | fourth!];
+  }
+  return [IPV4, source.split(".").reduce((word, byte) => word << 8 | Number(byte), 0)];
+}
+
 function groupsOf(text: string): string[] {
   return text === "" ? [] : text.split(":");
 }

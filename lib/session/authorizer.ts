@@ -24,7 +24,7 @@ import type {
 } from "../policy/types.ts";
 import { UNLIMITED } from "../policy/types.ts";
 import type { Session } from "./session.ts";
-import type { SessionTable } from "./session_table.ts";
+import type { Admissions, OpenCounts } from "./admissions.ts";
 import type { KnownNames } from "../names/known_names.ts";
 import type { AccountResult } from "../names/results.ts";
 import { type GroupLookup, withAllowedIds, withGroupIds } from "../policy/group_ids.ts";
@@ -48,7 +48,7 @@ const RESERVED_CONNECTIONS = 4;
 export class Authorizer {
   readonly #liveConfig: LiveConfig;
   readonly #hostFacts: HostFacts;
-  readonly #sessions: SessionTable;
+  readonly #admissions: Admissions;
   readonly #names: KnownNames;
   readonly #clock: ExpiryClock;
   /** For new connections: the groups that are known now. */
@@ -59,14 +59,14 @@ export class Authorizer {
   constructor(
     liveConfig: LiveConfig,
     hostFacts: HostFacts,
-    sessions: SessionTable,
+    admissions: Admissions,
     names: KnownNames,
     clock: ExpiryClock,
   ) {
     this.#clock = clock;
     this.#liveConfig = liveConfig;
     this.#hostFacts = hostFacts;
-    this.#sessions = sessions;
+    this.#admissions = admissions;
     this.#names = names;
     this.#now = new KnownAccess(names.gidOf);
     this.#last = new KnownAccess(names.lastGidOf);
@@ -80,17 +80,21 @@ export class Authorizer {
 
   /**
    * Authorizes a connection on a Unix socket. The configuration must have been refreshed just
-   * before.
+   * before. An allowed one is admitted: it counts.
    */
   authorizeUnix(peer: UnixPeer, listener: ListenerConfig): UnixDecision {
     const access = this.#now.of(this.#liveConfig.config);
-    const occupancy = this.#occupancy(peer.credentials?.uid, listener);
-    return decide(peer, access.table, access.allowOf(listener), this.#hostFacts, occupancy);
+    const { table } = access;
+    const allow = access.allowOf(listener);
+    return this.#admissions.admit(
+      peer.credentials?.uid,
+      (open) => decide(peer, table, allow, this.#hostFacts, this.#occupancy(open, listener)),
+    );
   }
 
   /**
    * Authorizes a connection whose client holds a key. Configuration and keys must have been
-   * refreshed just before.
+   * refreshed just before. An allowed one is admitted: it counts.
    *
    * @param grant What the configuration says of the key, or null where it does not name it.
    * @param actsAs The user that the client asks to act as, or null.
@@ -107,7 +111,11 @@ export class Authorizer {
     const allow = this.#now.of(this.#liveConfig.config).allowOf(listener);
     const groups = needsGroups(allow) ? this.#groupsOf(uid) : [];
     const peer: KeyedPeer = { grant, actsAs, groups };
-    return decideKeyed(peer, access, allow, this.#clock.now(), this.#occupancy(uid, listener));
+    const now = this.#clock.now();
+    return this.#admissions.admit(
+      uid,
+      (open) => decideKeyed(peer, access, allow, now, this.#occupancy(open, listener)),
+    );
   }
 
   /**
@@ -145,13 +153,16 @@ export class Authorizer {
     return account && allGroups(account);
   }
 
-  #occupancy(uid: number | undefined, { service }: ListenerConfig): Occupancy {
+  #occupancy(
+    { connections, connectionsOfUser }: OpenCounts,
+    { service }: ListenerConfig,
+  ): Occupancy {
     const { limits } = this.#liveConfig.config;
     return {
-      connections: this.#sessions.size,
+      connections,
       maxConnections: limits.maxConnections,
       reserved: service.kind === "console" ? 2 * RESERVED_CONNECTIONS : RESERVED_CONNECTIONS,
-      connectionsOfUser: uid === undefined ? Infinity : this.#sessions.countByUid(uid),
+      connectionsOfUser,
       maxConnectionsPerUser: limits.maxConnectionsPerUser,
     };
   }

@@ -10,6 +10,7 @@ import type { ConnectQueues } from "../net/connect_queues.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { DenyDecision, HostFacts, Identity } from "../policy/types.ts";
 import type { Reactor } from "../reactor/reactor.ts";
+import type { Admissions } from "./admissions.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
 import type { ExecutableLookup } from "./peer.ts";
@@ -33,6 +34,8 @@ export interface HandshakeContext extends RelayContext {
 export interface DataPlaneContext extends HandshakeContext {
   readonly authorizer: Authorizer;
   readonly sessions: SessionTable;
+  /** The sessions that the limits count. */
+  readonly admissions: Admissions;
   readonly executables: ExecutableLookup;
   /** What is known of the name service. */
   readonly names: KnownNames;

@@ -16,7 +16,7 @@ import type { ServerEvent, ServerHandshake } from "../protocol/server_handshake.
 import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
 import type { HandshakeContext } from "./data_plane_context.ts";
-import type { QueuedHandshake } from "./handshake_queue.ts";
+import type { EvictionReason, QueuedHandshake } from "./handshake_queue.ts";
 import type { ClientConnection } from "./service.ts";
 
 /** How many bytes are read at once: more than the longest step of the access check. */
@@ -134,7 +134,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
     this.#fail("bad-key");
   }
 
-  evict(reason: "over-limit" | "handshake-timeout"): void {
+  evict(reason: EvictionReason): void {
     this.#fail(reason);
   }
 

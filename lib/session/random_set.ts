@@ -5,6 +5,11 @@
  */
 import { randomBytes } from "../noise/primitives.ts";
 
+/** A number from 0 to below a limit, which no client can predict. */
+export function randomBelow(limit: number): number {
+  return new DataView(randomBytes(4).buffer).getUint32(0) % limit;
+}
+
 /** A set; each operation takes the same time, whatever its size. */
 export class RandomSet<Member> {
   readonly #members: Member[] = [];
@@ -39,9 +44,7 @@ export class RandomSet<Member> {
    */
   draw(): Member | undefined {
     const { length } = this.#members;
-    if (length <= 1) return this.#members[0];
-    const number = new DataView(randomBytes(4).buffer).getUint32(0);
-    return this.#members[number % length];
+    return this.#members[length <= 1 ? 0 : randomBelow(length)];
   }
 
   /** The members; the set may change during the iteration. */

@@ -1,25 +1,31 @@
 /**
- * The open sessions, and how many each uid has.
+ * The open sessions of a data plane.
  *
  * @module
  */
 import { guardEach } from "../errors.ts";
+import { type Admissions, OwnAdmissions } from "./admissions.ts";
 import { Session, type SessionFacts } from "./session.ts";
 
 /** The open sessions of a data plane. */
 export class SessionTable {
   readonly #open = new Map<number, Session>();
-  readonly #perUid = new Map<number, number>();
+  readonly #admissions: Admissions;
   readonly #onEnd: (session: Session) => void;
   readonly #onError: (error: unknown) => void;
   readonly #remove = (session: Session) => this.#forget(session);
-  #lastId = 0;
 
   /**
    * @param onEnd Called once for each session that has ended.
    * @param onError Receives what {@linkcode forEach} could not do at a session.
+   * @param admissions Where they are counted.
    */
-  constructor(onEnd: (session: Session) => void, onError: (error: unknown) => void) {
+  constructor(
+    onEnd: (session: Session) => void,
+    onError: (error: unknown) => void,
+    admissions: Admissions = new OwnAdmissions(),
+  ) {
+    this.#admissions = admissions;
     this.#onEnd = onEnd;
     this.#onError = onError;
   }
@@ -29,23 +35,15 @@ export class SessionTable {
     return this.#open.size;
   }
 
-  /** The number of open sessions of a uid. */
-  countByUid(uid: number): number {
-    // A uid without an entry has no session: zero is the count, not a default.
-    return this.#perUid.get(uid) ?? 0;
-  }
-
   /** The open session of a number. */
   get(id: number): Session | undefined {
     return this.#open.get(id);
   }
 
-  /** Opens a session. It counts from here on. */
+  /** Opens a session that was admitted. Its count is given back at its end. */
   open(facts: SessionFacts): Session {
-    const { uid } = facts.identity;
-    const session = new Session(++this.#lastId, facts, this.#remove);
+    const session = new Session(this.#admissions.nextId(), facts, this.#remove);
     this.#open.set(session.id, session);
-    this.#perUid.set(uid, this.countByUid(uid) + 1);
     return session;
   }
 
@@ -64,10 +62,7 @@ export class SessionTable {
 
   #forget(session: Session): void {
     this.#open.delete(session.id);
-    const { uid } = session.facts.identity;
-    const left = this.countByUid(uid) - 1;
-    if (left > 0) this.#perUid.set(uid, left);
-    else this.#perUid.delete(uid);
+    this.#admissions.giveBack(session.facts.identity.uid);
     this.#onEnd(session);
   }
 }

@@ -22,19 +22,10 @@ export interface SessionStart extends Pick<SessionFacts, "listener" | "config" |
   connect(user: string): ClientConnection;
 }
 
-/** Opens a session, hands its connection to the service and logs it. */
+/** Opens an admitted session, hands its connection to the service and logs it. */
 export function startSession(context: DataPlaneContext, start: SessionStart): void {
-  const { listener, config, origin, decision, service } = start;
-  const { identity } = decision;
-  const session = context.sessions.open({
-    listener,
-    config,
-    origin,
-    identity,
-    service: service.name,
-    user: context.nameOf(identity),
-    since: Date.now(),
-  });
+  const { decision, service } = start;
+  const session = open(context, start);
   let connection: ClientConnection;
   try {
     connection = start.connect(session.facts.user);
@@ -51,6 +42,26 @@ export function startSession(context: DataPlaneContext, start: SessionStart): vo
     context.events.logAllow(session, decision.rule);
     if (handle === null) session.end("error");
     else session.attach(handle);
+  }
+}
+
+function open(
+  context: DataPlaneContext,
+  { listener, config, origin, decision: { identity }, service }: SessionStart,
+): Session {
+  try {
+    return context.sessions.open({
+      listener,
+      config,
+      origin,
+      identity,
+      service: service.name,
+      user: context.nameOf(identity),
+      since: Date.now(),
+    });
+  } catch (error) {
+    context.admissions.giveBack(identity.uid);
+    throw error;
   }
 }
 

@@ -131,7 +131,10 @@ export class UnixEndpoint implements ConnectionHandler {
         if (!handedOver) this.#logDeny(connection, peer, decision);
         return;
       }
-      if (!waited && this.#awaitName(connection, decision.identity)) {
+      if (!waited && this.#mayAwaitName(decision.identity)) {
+        // It waits without a place, and is decided again.
+        this.#context.admissions.giveBack(decision.identity.uid);
+        this.#awaitName(connection, decision.identity.uid);
         handedOver = true;
         return;
       }
@@ -175,18 +178,21 @@ export class UnixEndpoint implements ConnectionHandler {
     return true;
   }
 
-  /**
-   * Asks the name service for the name of a group's member. The connection is authorized again when
-   * the name is known, or with the uid in digits when that takes too long.
-   *
-   * @returns Whether the connection waits.
-   */
-  #awaitName(connection: Descriptor, identity: Identity): boolean {
-    const { reactor, names, liveConfig, unnamedUid, refreshConfig } = this.#context;
+  /** Whether a connection is to wait for the name of a group's member. */
+  #mayAwaitName(identity: Identity): boolean {
+    const { names, liveConfig, unnamedUid } = this.#context;
     const uid = unnamedUid(identity);
     if (uid === null || this.#waiting >= liveConfig.config.limits.maxConnections) return false;
     // A name service that hangs delays one connection of a user, and not each.
-    if (names.pendingFor(uid) >= NAME_TIMEOUT_MS) return false;
+    return names.pendingFor(uid) < NAME_TIMEOUT_MS;
+  }
+
+  /**
+   * Asks the name service for the name of a group's member. The connection is authorized again when
+   * the name is known, or with the uid in digits when that takes too long.
+   */
+  #awaitName(connection: Descriptor, uid: number): void {
+    const { reactor, names, refreshConfig } = this.#context;
     this.#waiting++;
     let isOver = false;
     const goOn = (): void => {
@@ -204,7 +210,6 @@ export class UnixEndpoint implements ConnectionHandler {
     };
     const timer = reactor.after(NAME_TIMEOUT_MS, goOn);
     const cancel = names.ask(uid, goOn);
-    return true;
   }
 
   onResourceExhausted(connection: Descriptor): void {

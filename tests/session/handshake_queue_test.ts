@@ -1,5 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
-import { HandshakeQueue, type QueuedHandshake } from "../../lib/session/handshake_queue.ts";
+import {
+  type HandshakeQueue,
+  OwnHandshakeQueue,
+  type QueuedHandshake,
+} from "../../lib/session/handshake_queue.ts";
+import { SharedLock } from "../../lib/reactor/shared_lock.ts";
+import { SharedHandshakeQueue } from "../../lib/session/shared_handshake_queue.ts";
 import { SourceShares } from "../../lib/session/source_shares.ts";
 
 /** An access check that records how it ended. */
@@ -27,99 +33,167 @@ function fill(queue: HandshakeQueue, count: number, source: string, hasOpened = 
   });
 }
 
+type Create = (limit: () => number, onError: (error: unknown) => void) => HandshakeQueue;
+
+/** The queues of a server with one data plane, and of one with several. */
+const KINDS: Readonly<Record<string, Create>> = {
+  OwnHandshakeQueue: (limit, onError) => new OwnHandshakeQueue(limit, onError),
+  SharedHandshakeQueue: (limit, onError) => planes(1, limit, onError)[0]!,
+};
+
+/** The queues of data planes that share their places. They end at once what others have evicted. */
+function planes(
+  count: number,
+  limit: () => number,
+  onError: (error: unknown) => void,
+): SharedHandshakeQueue[] {
+  const lock = new SharedLock(SharedLock.memory());
+  const data = SharedHandshakeQueue.data(2_000);
+  const all: SharedHandshakeQueue[] = [];
+  const wake = (plane: number) => all[plane]!.endEvicted();
+  for (let plane = 0; plane < count; plane++) {
+    all.push(new SharedHandshakeQueue(plane, lock, data, limit, wake, onError));
+  }
+  return all;
+}
+
 function fail(error: unknown): never {
   throw error;
 }
 
 const inside = (all: readonly Pending[]) => all.filter(({ evicted }) => evicted === null).length;
 
-Deno.test("HandshakeQueue is bounded, and evicts one for each that does not fit", () => {
-  const queue = new HandshakeQueue(() => 8, fail);
-  const all = fill(queue, 100, "192.0.2.1");
-  assertEquals(queue.size, 8);
-  assertEquals(inside(all), 8);
-  assert(all.every(({ evicted }) => evicted === null || evicted === "over-limit"));
+for (const [name, create] of Object.entries(KINDS)) {
+  Deno.test(`${name} is bounded, and evicts one for each that does not fit`, () => {
+    const queue = create(() => 8, fail);
+    const all = fill(queue, 100, "192.0.2.1");
+    assertEquals(queue.size, 8);
+    assertEquals(inside(all), 8);
+    assert(all.every(({ evicted }) => evicted === null || evicted === "over-limit"));
+  });
+
+  Deno.test(`${name}: no source pushes out another's`, () => {
+    const queue = create(() => 8, fail);
+    const own = fill(queue, 2, "192.0.2.1");
+    fill(queue, 1_000, "192.0.2.2");
+    assertEquals(inside(own), 2);
+    // Nor do many sources push out all of one that was there before them.
+    fill(queue, 1_000, "192.0.2.3");
+    assertEquals(inside(own), 2);
+  });
+
+  Deno.test(`${name} evicts at random: no place is safe, and none is lost at once`, () => {
+    let oldest = 0;
+    let newest = 0;
+    for (let round = 0; round < 400; round++) {
+      const queue = create(() => 4, fail);
+      const all = fill(queue, 5, "192.0.2.1");
+      if (all[0]!.evicted !== null) oldest++;
+      if (all[3]!.evicted !== null) newest++;
+    }
+    // 100 each is expected. Fewer than 40 has a probability below 10^-13.
+    assert(oldest > 40 && newest > 40, `${oldest} and ${newest} of 400`);
+  });
+
+  Deno.test(`${name}: what has opened outlasts what has not, from any number of sources`, () => {
+    const queue = create(() => 8, fail);
+    const keyed = fill(queue, 1, "192.0.2.1")[0]!;
+    keyed.hasOpened = true;
+    queue.markOpened(keyed);
+    for (let host = 0; host < 1_000; host++) fill(queue, 1, `198.51.100.${host}`);
+    // Another of the source that fills the queue is no exception.
+    fill(queue, 1_000, "192.0.2.1");
+    assertEquals(keyed.evicted, null);
+  });
+
+  Deno.test(`${name}: recorded first messages take no more than half of it for ever`, () => {
+    const queue = create(() => 8, fail);
+    const replayed = fill(queue, 100, "192.0.2.66", true);
+    const fresh = fill(queue, 4, "192.0.2.1");
+    fill(queue, 100, "192.0.2.66", true);
+    assertEquals(inside(fresh), 4);
+    assert(inside(replayed) <= 4);
+    // One that has opened is not pushed out by another source's, either.
+    const own = fill(queue, 1, "192.0.2.1", true)[0]!;
+    fill(queue, 100, "192.0.2.66", true);
+    assertEquals(own.evicted, null);
+  });
+
+  Deno.test(`${name} forgets what has ended, and clears the rest`, () => {
+    const queue = create(() => 8, fail);
+    const [one, two] = fill(queue, 2, "192.0.2.1");
+    const [three] = fill(queue, 1, "192.0.2.2", true);
+    queue.remove(one!);
+    queue.remove(one!);
+    assertEquals(queue.size, 2);
+    queue.clear();
+    assertEquals(queue.size, 0);
+    assertEquals([one!.evicted, two!.evicted, three!.evicted], [
+      null,
+      "handshake-timeout",
+      "handshake-timeout",
+    ]);
+  });
+
+  Deno.test(`${name}: an eviction that fails keeps no other access check from its own`, () => {
+    const errors: unknown[] = [];
+    const queue = create(() => 3, (error) => errors.push(error));
+    const bug = new Error("cannot be evicted");
+    const all = fill(queue, 3, "192.0.2.1");
+    for (const one of all) {
+      const { evict } = one;
+      one.evict = (reason) => {
+        evict.call(one, reason);
+        throw bug;
+      };
+    }
+    const [added] = fill(queue, 1, "192.0.2.2");
+    assertEquals([inside(all), queue.size, errors], [2, 3, [bug]]);
+    queue.clear();
+    assertEquals([inside([...all, added!]), queue.size, errors], [0, 0, [bug, bug, bug]]);
+  });
+}
+
+Deno.test("the access checks of all planes have one limit, and one share for each source", () => {
+  const [one, two] = planes(2, () => 8, fail) as [SharedHandshakeQueue, SharedHandshakeQueue];
+  const own = fill(two, 1, "192.0.2.1");
+  const first = fill(one, 100, "192.0.2.2");
+  // The plane that has none of the largest source takes none of its own away.
+  const second = fill(two, 100, "192.0.2.2");
+  assertEquals([one.size, two.size], [8, 8]);
+  assertEquals([inside(own), inside(first) + inside(second)], [1, 7]);
+  assertEquals(first[99]!.evicted !== null || second.some(({ evicted }) => evicted !== null), true);
+  one.clear();
+  assertEquals([two.size, inside(first)], [8 - (7 - inside(second)), 0]);
+  two.clear();
+  assertEquals([one.size, inside([...own, ...second])], [0, 0]);
 });
 
-Deno.test("HandshakeQueue: no source pushes out another's", () => {
-  const queue = new HandshakeQueue(() => 8, fail);
-  const own = fill(queue, 2, "192.0.2.1");
-  fill(queue, 1_000, "192.0.2.2");
-  assertEquals(inside(own), 2);
-  // Nor do many sources push out all of one that was there before them.
-  fill(queue, 1_000, "192.0.2.3");
-  assertEquals(inside(own), 2);
-});
-
-Deno.test("HandshakeQueue evicts at random: no place is safe, and none is lost at once", () => {
-  let oldest = 0;
-  let newest = 0;
-  for (let round = 0; round < 400; round++) {
-    const queue = new HandshakeQueue(() => 4, fail);
-    const all = fill(queue, 5, "192.0.2.1");
-    if (all[0]!.evicted !== null) oldest++;
-    if (all[3]!.evicted !== null) newest++;
+Deno.test("what another plane has evicted gives its place up once, ended or not", () => {
+  const lock = new SharedLock(SharedLock.memory());
+  const data = SharedHandshakeQueue.data(100);
+  const woken: number[] = [];
+  const [one, two] = [0, 1].map((plane) =>
+    new SharedHandshakeQueue(plane, lock, data, () => 4, (other) => woken.push(other), fail)
+  ) as [SharedHandshakeQueue, SharedHandshakeQueue];
+  const all = fill(one, 4, "192.0.2.1");
+  fill(two, 2, "192.0.2.2");
+  // Two of the four have lost their places, and are told later.
+  assertEquals([one.size, woken, inside(all)], [4, [0, 0], 4]);
+  // Some of those that end by themselves before had no place any more.
+  for (const pending of all.slice(0, 2)) one.remove(pending);
+  one.endEvicted();
+  one.endEvicted();
+  assertEquals(one.size, 2 + inside(all.slice(2)));
+  for (const pending of all.slice(2)) one.remove(pending);
+  assertEquals(two.size, 2);
+  // Their entries are free again.
+  for (let host = 0; host < 1_000; host++) {
+    fill(host % 2 ? one : two, 1, `198.51.100.${host}`);
+    one.endEvicted();
+    two.endEvicted();
   }
-  // 100 each is expected. Fewer than 40 has a probability below 10^-13.
-  assert(oldest > 40 && newest > 40, `${oldest} and ${newest} of 400`);
-});
-
-Deno.test("HandshakeQueue: what has opened outlasts what has not, from any number of sources", () => {
-  const queue = new HandshakeQueue(() => 8, fail);
-  const keyed = fill(queue, 1, "192.0.2.1")[0]!;
-  keyed.hasOpened = true;
-  queue.markOpened(keyed);
-  for (let host = 0; host < 1_000; host++) fill(queue, 1, `198.51.100.${host}`);
-  // Another of the source that fills the queue is no exception.
-  fill(queue, 1_000, "192.0.2.1");
-  assertEquals(keyed.evicted, null);
-});
-
-Deno.test("HandshakeQueue: recorded first messages take no more than half of it for ever", () => {
-  const queue = new HandshakeQueue(() => 8, fail);
-  const replayed = fill(queue, 100, "192.0.2.66", true);
-  const fresh = fill(queue, 4, "192.0.2.1");
-  fill(queue, 100, "192.0.2.66", true);
-  assertEquals(inside(fresh), 4);
-  assert(inside(replayed) <= 4);
-  // One that has opened is not pushed out by another source's, either.
-  const own = fill(queue, 1, "192.0.2.1", true)[0]!;
-  fill(queue, 100, "192.0.2.66", true);
-  assertEquals(own.evicted, null);
-});
-
-Deno.test("HandshakeQueue forgets what has ended, and clears the rest", () => {
-  const queue = new HandshakeQueue(() => 8, fail);
-  const [one, two] = fill(queue, 2, "192.0.2.1");
-  const [three] = fill(queue, 1, "192.0.2.2", true);
-  queue.remove(one!);
-  queue.remove(one!);
-  assertEquals(queue.size, 2);
-  queue.clear();
-  assertEquals(queue.size, 0);
-  assertEquals([one!.evicted, two!.evicted, three!.evicted], [
-    null,
-    "handshake-timeout",
-    "handshake-timeout",
-  ]);
-});
-
-Deno.test("HandshakeQueue: an eviction that fails keeps no other access check from its own", () => {
-  const errors: unknown[] = [];
-  const queue = new HandshakeQueue(() => 3, (error) => errors.push(error));
-  const bug = new Error("cannot be evicted");
-  const all = fill(queue, 3, "192.0.2.1");
-  for (const one of all) {
-    const { evict } = one;
-    one.evict = (reason) => {
-      evict.call(one, reason);
-      throw bug;
-    };
-  }
-  const [added] = fill(queue, 1, "192.0.2.2");
-  assertEquals([inside(all), queue.size, errors], [2, 3, [bug]]);
-  queue.clear();
-  assertEquals([inside([...all, added!]), queue.size, errors], [0, 0, [bug, bug, bug]]);
+  assertEquals(one.size, 4);
 });
 
 Deno.test("SourceShares finds the largest share after any additions and removals", () => {

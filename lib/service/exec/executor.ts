@@ -35,7 +35,7 @@ import { RunAs, type SpawnRequest } from "./run_as.ts";
 /** What the service `exec` needs of the data plane. */
 export type ExecContext = Pick<
   DataPlaneContext,
-  "reactor" | "buffers" | "events" | "liveConfig" | "sessions" | "names" | "hostFacts"
+  "reactor" | "buffers" | "events" | "liveConfig" | "admissions" | "names" | "hostFacts"
 >;
 
 /** Starts a program for each session. */
@@ -173,7 +173,7 @@ export class Executor implements Service {
 
   #factsOf({ facts }: Session, connection: Descriptor): PeerFacts {
     const { origin, identity, user } = facts;
-    const connections = this.#context.sessions.countByUid(identity.uid);
+    const connections = this.#context.admissions.countByUid(identity.uid);
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
       const local = facts.listener.slice("unix:".length);
