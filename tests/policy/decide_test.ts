@@ -99,6 +99,11 @@ Deno.test("decide() denies the uid -1 even when it is listed", () => {
   assertEquals(decided(peer(0xffff_ffff), { table: listed }), "unmapped-uid");
 });
 
+Deno.test("decide() knows the largest uid there is", () => {
+  const listed = table([user("largest", 0xffff_fffe, true)]);
+  assertEquals(decided(peer(0xffff_fffe), { table: listed }), "user");
+});
+
 Deno.test("decide() denies an unmapped uid even where the server runs as it", () => {
   const hostFacts = { serverUid: 65534, overflowUid: 65534 };
   assertEquals(outcome(decide(peer(65534), TABLE, null, hostFacts, OCCUPANCY)), "unmapped-uid");
@@ -143,6 +148,17 @@ Deno.test("decide() compares the primary and the supplementary groups", () => {
   assertEquals(decided(peer(700, 700, [5]), { table: groups }), "unknown-uid");
 });
 
+Deno.test("decide() allows a group's member as itself, not as trusted", () => {
+  const groups = table([], [group("netops", 2000, true)]);
+  assertEquals(decide(peer(700, 2000), groups, null, HOST_FACTS, OCCUPANCY), {
+    allow: true,
+    identity: { user: null, uid: 700, gid: 2000, trusted: false },
+    rule: "group",
+    by: { what: "group netops", at: { line: 2000, column: 1 } },
+    credentials: { pid: 1, uid: 700, gid: 2000 },
+  });
+});
+
 Deno.test("decide() denies if any of the peer's groups denies, whatever the order", () => {
   const yes = group("netops", 2000, true);
   const no = group("interns", 3000, false);
@@ -164,7 +180,14 @@ Deno.test("decide() admits no one by a group whose gid is not known, and says so
     detail: "the gid of the group remote is not known",
   });
   assert(decideWith([allowing, known], 2000).allow);
-  for (const groups of [[denying, known], [known, denying], [allowing, denying, known]]) {
+  for (
+    const groups of [
+      [denying, known],
+      [known, denying],
+      [allowing, denying, known],
+      [denying, allowing, known],
+    ]
+  ) {
     assertEquals(decideWith(groups, 2000), {
       allow: false,
       reason: "group-denied",
@@ -194,6 +217,35 @@ Deno.test("decide() allows only the users and groups of the listener's list", ()
   assertEquals(decided(peer(580), { table: three, allow }), "not-on-listener");
   assertEquals(decided(peer(580, 580, [2000]), { table: three, allow }), "user");
   assertEquals(decided(peer(580, 580, null), { table: three, allow }), "not-on-listener");
+});
+
+Deno.test("decide() compares a group's member with the listener's list by its groups", () => {
+  const groups = table([], [group("netops", 2000, true)]);
+  const decideWith = (gid: number, others: number[], allow: AllowList) =>
+    decided(peer(700, gid, others), { table: groups, allow });
+  assertEquals(decideWith(2000, [], allowList(["bob"], [2000])), "group");
+  assertEquals(decideWith(700, [2000], allowList(["bob"], [2000])), "group");
+  assertEquals(decideWith(2000, [700], allowList(["bob"], [3000])), "not-on-listener");
+});
+
+Deno.test("decide() says why a peer is not on the listener's list", () => {
+  const decideWith = (allow: AllowList, groups: readonly number[] | null) =>
+    decide(peer(579, 579, groups), TABLE, allow, HOST_FACTS, OCCUPANCY);
+  const denial = {
+    allow: false,
+    reason: "not-on-listener",
+    by: { what: "allow", at: { line: 7, column: 3 } },
+  };
+  const withGroup = allowList(["carol"], [2000]);
+  assertEquals(decideWith(withGroup, []), denial);
+  assertEquals(decideWith(allowList(["carol"]), null), denial);
+  const detail = "the groups of the user are not known";
+  assertEquals(decideWith(withGroup, null), { ...denial, detail });
+  const unnamed = { ...withGroup, unknownGroups: new Set(["remote", "other"]) };
+  assertEquals(decideWith(unnamed, []), {
+    ...denial,
+    detail: "the gid of the group remote is not known",
+  });
 });
 
 Deno.test("decide() never allows more because of a listener's list", () => {
@@ -300,9 +352,9 @@ Deno.test("decideKeyed() allows until the last millisecond of a key", () => {
 
 Deno.test("decideKeyed() trusts a key without a user, unless it acts as one", () => {
   const trusted = decidedKeyed({ grant: grant(null) });
-  assertEquals([outcome(trusted), trusted.allow && trusted.identity.trusted], [
+  assertEquals([outcome(trusted), trusted.allow && trusted.identity], [
     "trusted-key",
-    true,
+    { user: null, uid: 0, gid: 0, trusted: true },
   ]);
   const bobs = decidedKeyed({ grant: grant(null), actsAs: "bob" });
   assertEquals(bobs.allow && [bobs.rule, bobs.identity.user, bobs.identity.trusted], [
@@ -316,6 +368,7 @@ Deno.test("decideKeyed() applies the listener's list, but not to trusted keys", 
   const allow = allowList(["carol"], [2000]);
   assertEquals(outcome(decidedKeyed({}, { allow })), "not-on-listener");
   assertEquals(outcome(decidedKeyed({ groups: [2000] }, { allow })), "key");
+  assertEquals(outcome(decidedKeyed({}, { allow: allowList([], [579]) })), "key");
   assertEquals(outcome(decidedKeyed({}, { allow: allowList(["bob"]) })), "key");
   assertEquals(outcome(decidedKeyed({ grant: grant(null) }, { allow })), "trusted-key");
   const asBob = { grant: grant(null), actsAs: "bob" };

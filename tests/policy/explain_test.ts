@@ -103,6 +103,7 @@ Deno.test("explain() says what is not known", () => {
 
 Deno.test("explain() names no line without a file", () => {
   assertEquals(explain(allow("root", null), { ...SUBJECT, path: null }).where, null);
+  assertEquals(explain(allow("root", BY), { ...SUBJECT, path: null }).where, null);
 });
 
 Deno.test("explain() quotes a name for the shell", () => {

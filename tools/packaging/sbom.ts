@@ -86,8 +86,8 @@ export interface BuildDescription {
   readonly runtime: Runtime | null;
 }
 
-/** What the tests alone import. */
-export const TEST_DEPENDENCIES = ["ajv", "fast-check"];
+/** What the tests and their tools alone import. */
+export const TEST_DEPENDENCIES = ["@babel/parser", "@babel/types", "ajv", "fast-check"];
 
 /** A package in the lock file. */
 interface LockedPackage {

@@ -1,0 +1,73 @@
+/**
+ * The process of the tests: started in the copy of the tree, and killed where it does not end.
+ *
+ * @module
+ */
+import { join } from "@std/path";
+import type { Tree } from "./tree.ts";
+import type { Plan, Step } from "./plan.ts";
+
+const MARK = "\u0001mutate ";
+/** Time to load the files, in milliseconds. */
+const LOAD_LIMIT = 60_000;
+/** Time beyond a test's own limit, after which its process is killed, in milliseconds. */
+const GRACE = 1_500;
+
+/** Runs a plan, and yields what the process says. A last step without `done` was its end. */
+export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
+  const path = join(tree.directory, "plan.json");
+  await Deno.writeTextFile(path, JSON.stringify(plan));
+  await Deno.writeTextFile(tree.active, String(plan.active));
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "--quiet", "--no-check", "--v8-flags=--enable-experimental-regexp-engine"],
+      ...["-P=test", join(tree.root, "tools/mutate/runner.ts"), path],
+    ],
+    cwd: tree.root,
+    env: { TMPDIR: tree.temporary, NO_COLOR: "1", IPCAUTH_BUILD: "bundle" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = new Response(child.stderr).text();
+  const killAtEnd = () => kill(child);
+  globalThis.addEventListener("unload", killAtEnd);
+  let timer = setTimeout(() => kill(child), LOAD_LIMIT);
+  let isDone = false;
+  try {
+    for await (const line of lines(child.stdout)) {
+      const at = line.indexOf(MARK);
+      if (at < 0) continue;
+      const step: Step = JSON.parse(line.slice(at + MARK.length));
+      clearTimeout(timer);
+      timer = setTimeout(() => kill(child), "begins" in step ? step.limit + GRACE : LOAD_LIMIT);
+      isDone ||= "done" in step;
+      yield step;
+    }
+  } finally {
+    clearTimeout(timer);
+    kill(child);
+    await child.status;
+    globalThis.removeEventListener("unload", killAtEnd);
+  }
+  const text = await errors;
+  if (!isDone && plan.active === -1) throw new Error(`The tests did not end:\n${text}`);
+}
+
+function kill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
+
+async function* lines(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of stream) {
+    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = parts.pop()!;
+    yield* parts;
+  }
+}
