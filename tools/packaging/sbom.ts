@@ -86,7 +86,7 @@ export interface BuildDescription {
   readonly runtime: Runtime | null;
 }
 
-/** What the tests and their tools alone import. */
+/** What the tests, and the tool that tries them (`tools/mutate/`), alone import. */
 export const TEST_DEPENDENCIES = ["@babel/parser", "@babel/types", "ajv", "fast-check"];
 
 /** A package in the lock file. */
