@@ -206,6 +206,9 @@ async function execute(
         version: VERSION,
         self,
         errSink: Deno.stderr,
+        logLevel: globalFlags.logLevel,
+        logFormat: globalFlags.logFormat,
+        logIsTerminal: Deno.stderr.isTerminal(),
         startLookups: () => startWorker(self, "name service"),
       });
     }

@@ -11,7 +11,7 @@ import { accountByName } from "../libc/ids.ts";
 import { parseId } from "../policy/id.ts";
 import { ShellConnection } from "../shell/shell_connection.ts";
 import type { ConnectCommand } from "./command_line.ts";
-import type { ConnectContext, Context } from "./context.ts";
+import type { ConnectContext, Context, TunnelContext } from "./context.ts";
 import { type Destination, findDestination } from "./destination.ts";
 
 /**
@@ -22,7 +22,7 @@ import { type Destination, findDestination } from "./destination.ts";
  * stream is cut, 69 when no server answers or it closes the session, 77 when it refuses the caller
  * or runs as another user than it should, 78 for a bad key file or configuration.
  */
-export async function connect(command: ConnectCommand, context: ConnectContext): Promise<ExitCode> {
+export async function connect(command: ConnectCommand, context: TunnelContext): Promise<ExitCode> {
   const { mode } = command;
   if (mode.kind === "listen") {
     const { tunnel } = await import("./tunnel.ts");

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { LogLevel } from "../config/types.ts";
 import type { LogSink } from "../log/log_stream.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { View } from "../text/view.ts";
@@ -36,4 +37,13 @@ export interface ConnectContext extends Context {
   startLookups(): WorkerThread;
   /** Standard error, for what must not wait for its reader. */
   readonly errSink: LogSink;
+}
+
+/** What `connect` is given for a tunnel. */
+export interface TunnelContext extends ConnectContext {
+  /** `--log-level` and `--log-format`, or null. */
+  readonly logLevel: LogLevel | null;
+  readonly logFormat: "text" | "json" | null;
+  /** Whether standard error is a terminal. */
+  readonly logIsTerminal: boolean;
 }

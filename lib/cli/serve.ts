@@ -30,7 +30,7 @@ import { report } from "../text/report.ts";
 import { listenerFlags, withAbsolutePaths } from "./serve_flags.ts";
 
 /** What `serve` is given beside the command line. */
-export interface ServeContext extends Context, LogOptions {
+export interface ServeContext extends Context, Omit<LogOptions, "host"> {
   /** The program's version, for the console's welcome. */
   readonly version: string;
   /** The signals of the process, which are caught already. */
@@ -92,7 +92,8 @@ async function prepare(
   const selection = new ListenerSelection(flags, absolute, inherited);
   const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
   if (dropTo !== null) refuseRootServices(selection.current);
-  const log = new ServerLog(context, liveConfig, dropTo);
+  const host = hostName();
+  const log = new ServerLog({ ...context, host }, liveConfig, dropTo);
   loaded = { liveConfig, log };
   if (undone !== null) log.audit.record(...rollBackEvents(undone.user, undone, {}));
   await findNames(
@@ -117,13 +118,14 @@ async function prepare(
         logFormat: context.logFormat,
         logIsTerminal: context.logIsTerminal,
         logColor: context.logColor,
+        host,
       },
       environment: absolute,
       inherited,
       dropTo,
       places,
       hostFacts,
-      host: hostName(),
+      host,
       version: context.version,
       creditMemory: EventCredit.memory(),
       environmentBlock: environmentBlock(),

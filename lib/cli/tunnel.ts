@@ -7,14 +7,16 @@ import type { TunnelCommand, TunnelEvent, TunnelOptions } from "../client/tunnel
 import { beforeSession } from "../client/connect_failure.ts";
 import { type HostPort, isLoopback, parseTarget, type Target } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { hostName } from "../libc/ids.ts";
 import { hostPortText } from "../libc/inet_address.ts";
 import { isIgnored, prepareSignals } from "../libc/signals.ts";
+import { type AuditFormat, LineFormatter } from "../log/line_formatter.ts";
 import { LogStream } from "../log/log_stream.ts";
 import { ProcessSignals } from "../server/process_signals.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import { startWorker } from "../reactor/worker_thread.ts";
 import type { ConnectCommand } from "./command_line.ts";
-import type { ConnectContext } from "./context.ts";
+import type { TunnelContext } from "./context.ts";
 import { findDestination } from "./destination.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { report } from "../text/report.ts";
@@ -32,7 +34,7 @@ import { shellWord } from "../text/shell_word.ts";
 export async function tunnel(
   { address, allowRemote }: ConnectCommand["mode"] & { kind: "listen" },
   command: ConnectCommand,
-  context: ConnectContext,
+  context: TunnelContext,
 ): Promise<ExitCode> {
   const listen = localSocket(address);
   if (!allowRemote) requireLocal(listen);
@@ -54,15 +56,27 @@ export async function tunnel(
     user: command.user,
     client: `ipcauth/${context.version}`,
     ownUid: context.environment.uid,
+    log: logFormat(context),
   }).run();
 }
 
 /** How long the last messages may take to be written, in milliseconds. */
 const LAST_MESSAGES_MS = 100;
 
+/**
+ * How connections are logged. A person at a terminal reads of those that fail alone, and what reads
+ * standard error elsewhere finds the messages for a person as they always were.
+ */
+function logFormat(
+  { logLevel, logFormat, logIsTerminal }: TunnelContext,
+): AuditFormat | null {
+  if (logFormat === null && logIsTerminal) return null;
+  return { level: logLevel ?? "info", format: logFormat ?? "text", host: hostName() };
+}
+
 /** The tunnel's thread, as the main thread sees it. */
 class RunningTunnel {
-  readonly #context: ConnectContext;
+  readonly #context: TunnelContext;
   readonly #signals: ProcessSignals;
   readonly #listen: Target;
   readonly #worker: Worker;
@@ -70,10 +84,11 @@ class RunningTunnel {
   readonly #outcome = Promise.withResolvers<ExitCode>();
   /** What reads standard error may be slow or gone: the tunnel goes on. */
   readonly #messages: LogStream;
-
+  /** Makes lines in JSON; null where messages are text. */
+  readonly #lines: LineFormatter | null;
   readonly #names: ServerAddresses;
 
-  constructor(context: ConnectContext, names: ServerAddresses, options: TunnelOptions) {
+  constructor(context: TunnelContext, names: ServerAddresses, options: TunnelOptions) {
     this.#context = context;
     this.#names = names;
     names.onChange = (addresses) => this.#channel.post({ kind: "addresses", addresses });
@@ -81,8 +96,16 @@ class RunningTunnel {
     this.#listen = options.listen;
     this.#messages = new LogStream(
       context.errSink,
-      (lost) => `ipcauth: ${lost} ${lost === 1 ? "line was" : "lines were"} lost\n`,
+      (lost) => {
+        const text = `${lost} ${lost === 1 ? "line was" : "lines were"} lost`;
+        return this.#lines === null ? `ipcauth: ${text}\n` : this.#line(text);
+      },
     );
+    const { log } = options;
+    this.#lines = log?.format === "json" ? new LineFormatter(log) : null;
+    if (this.#lines !== null && options.listen.kind === "tcp") {
+      this.#messages.writeText(this.#line(warningFor(options.listen)));
+    }
     const thread = startWorker(context.self, "tunnel");
     this.#worker = thread.worker;
     this.#channel = new WorkerChannel(thread, options, {
@@ -112,11 +135,21 @@ class RunningTunnel {
     }
   }
 
+  /** A message as a line of the log. */
+  #line(message: string): string {
+    return this.#lines?.lineOf({ event: "error", time: Date.now(), message }) ?? "";
+  }
+
   #handle(event: TunnelEvent): void {
     switch (event.kind) {
       case "listening":
         this.#messages.writeText(`listening on ${escapeForTerminal(event.where)}\n`);
-        if (this.#listen.kind === "tcp") this.#messages.writeText(warningFor(this.#listen));
+        if (this.#listen.kind === "tcp") {
+          this.#messages.writeText(`warning: ${warningFor(this.#listen)}\n`);
+        }
+        return;
+      case "log":
+        this.#messages.writeText(event.lines);
         return;
       case "warning":
         this.#messages.writeText(report(asFailure(event), this.#context.color).text);
@@ -148,7 +181,7 @@ function warningFor({ host }: HostPort): string {
   const who = isLoopback(host)
     ? "every user of this machine"
     : "every user of this machine, and of all that reach it,";
-  return `warning: ${who} can use your key here; a socket of --listen unix:PATH is yours alone\n`;
+  return `${who} can use your key here; a socket of --listen unix:PATH is yours alone`;
 }
 
 function asFailure(

@@ -18,6 +18,7 @@ import { setUserTimeout, USER_TIMEOUT_MS } from "../libc/tcp_socket.ts";
 import { peerState } from "../net/peer_watch.ts";
 import { ClientHandshake } from "../protocol/client_handshake.ts";
 import { encodeHello, type Hello } from "../protocol/greetings.ts";
+import { newTraceId, withTraceId } from "../protocol/trace_id.ts";
 import { BackgroundReactor } from "../reactor/background_reactor.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { silent, unreachable } from "./access_failure.ts";
@@ -46,6 +47,7 @@ export async function connectWithKey(
   const where = hostPortText(to);
   // A name that cannot be sent is refused before a server is looked for.
   encodeHello(hello);
+  const traced = { ...hello, client: withTraceId(hello.client, newTraceId()) };
   const until = performance.now() + timeoutMs;
   const addresses = await withinTime(addressesOf(to), {
     timeoutMs,
@@ -63,7 +65,7 @@ export async function connectWithKey(
       timeoutMs: left,
       buffer: new Uint8Array(READ_BYTES),
       addresses: () => addresses,
-      handshake: () => new ClientHandshake(key, hello),
+      handshake: () => new ClientHandshake(key, traced),
     }, { onAccepted: outcome.resolve, onRefused: outcome.reject });
     const abort = () => {
       attempts.cancel();

@@ -21,9 +21,12 @@ import { RelayBuffers } from "../net/relay_buffers.ts";
 import { listenersName, TcpListener } from "../net/tcp_listener.ts";
 import { UnixListener } from "../net/unix_listener.ts";
 import { ClientHandshake } from "../protocol/client_handshake.ts";
+import { withTraceId } from "../protocol/trace_id.ts";
+import type { AuditFormat } from "../log/line_formatter.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import { type CommandHandler, runWorker, type WorkerInbox } from "../reactor/worker_inbox.ts";
 import { TunnelConnection, type TunnelConnectionOptions } from "./tunnel_connection.ts";
+import { failureText, TunnelLog, type TunnelSubject } from "./tunnel_log.ts";
 import { shellWord } from "../text/shell_word.ts";
 
 /** What a tunnel is started with. */
@@ -41,6 +44,8 @@ export interface TunnelOptions {
   readonly client: string;
   /** The effective uid of this process. */
   readonly ownUid: number;
+  /** How connections are logged; null where only messages for a person are written. */
+  readonly log: AuditFormat | null;
 }
 
 /** What a tunnel reports. */
@@ -56,6 +61,8 @@ export type TunnelEvent =
   }
   /** The server could not be reached: its addresses may be others by now. */
   | { readonly kind: "unreachable" }
+  /** Lines of the log. */
+  | { readonly kind: "log"; readonly lines: string }
   | { readonly kind: "stopped" };
 
 /** Commands to a tunnel. */
@@ -90,6 +97,9 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   #addresses: readonly SocketAddress[];
   readonly #kind: "unix" | "tcp";
   readonly #acceptors: readonly Acceptor[];
+  readonly #log: TunnelLog;
+  /** The number of the last connection. */
+  #lastSession = 0;
 
   constructor(
     options: TunnelOptions,
@@ -102,24 +112,37 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
     const key = new WatchedKey(options.key, options.ownUid);
     const failure = key.refresh();
     if (failure !== null) throw failure;
+    const log = new TunnelLog(this.#reactor, options.log, (lines) => post({ kind: "log", lines }));
+    this.#log = log;
+    const { listeners, name } = openListeners(options.listen, options.ownUid);
+    const server = hostPortText(options.server);
     this.#options = {
       reactor: this.#reactor,
       buffers: new RelayBuffers(),
-      where: hostPortText(options.server),
+      where: server,
       addresses: () => this.#addresses,
       unreachable: () => post({ kind: "unreachable" }),
-      handshake: () => {
+      handshake: (trace) => {
         const failure = key.refresh();
         if (key.key === null) throw failure ?? noKey(options.key);
-        return new ClientHandshake(key.key, { client: options.client, user: options.user });
+        const client = withTraceId(options.client, trace);
+        return new ClientHandshake(key.key, { client, user: options.user });
       },
-      warn: ({ lines, exit, hint }) => post({ kind: "warning", lines, exit, hint }),
+      log,
+      subject: () => ({
+        listener: name,
+        session: ++this.#lastSession,
+        key: key.id ?? undefined,
+        server,
+      }),
+      warn: (failure, subject) => this.#warn(failure, subject),
       closed: (connection) => void this.#connections.delete(connection),
     };
     this.#kind = options.listen.kind;
-    const { listeners, name } = openListeners(options.listen, options.ownUid);
     this.#acceptors = acceptFromAll(this.#reactor, listeners, this);
-    post({ kind: "listening", where: name });
+    if (!log.isJson) post({ kind: "listening", where: name });
+    else log.add({ event: "listen", listener: name, server });
+    log.flush();
   }
 
   /** Serves until it is told to stop. Blocks the thread. */
@@ -128,6 +151,8 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
     // As process 1 of a container it inherits the children of others; otherwise it has none.
     if (Deno.pid === 1) this.#reapRegularly();
     this.#reactor.run();
+    if (this.#log.isJson) this.#log.add({ event: "stop" });
+    this.#log.flush();
     this.#post({ kind: "stopped" });
   }
 
@@ -147,13 +172,21 @@ class Tunnel implements ConnectionHandler, CommandHandler<TunnelCommand> {
   }
 
   onError(error: unknown): void {
-    const lines = [messageOf(error)];
-    this.#post({ kind: "warning", lines, exit: ExitCode.os, hint: undefined });
+    this.#warn({ lines: [messageOf(error)], exit: ExitCode.os, hint: undefined });
   }
 
   onCommand(command: TunnelCommand): void {
     if (command.kind === "addresses") this.#addresses = command.addresses;
     else this.#stop();
+  }
+
+  /** Reports what is wrong with one connection, or with none in particular. */
+  #warn(
+    { lines, exit, hint }: Pick<Failure, "lines" | "exit" | "hint">,
+    subject: TunnelSubject = {},
+  ): void {
+    if (!this.#log.isJson) this.#post({ kind: "warning", lines, exit, hint });
+    else this.#log.add({ ...subject, event: "error", message: failureText({ lines, hint }) });
   }
 
   #reapRegularly(): void {

@@ -10,6 +10,7 @@ import { Relay } from "../net/relay.ts";
 import type { RelayBuffers } from "../net/relay_buffers.ts";
 import type { RelayOutcome, RelayOwner } from "../net/relay_outcome.ts";
 import type { ClientHandshake } from "../protocol/client_handshake.ts";
+import { newTraceId } from "../protocol/trace_id.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import {
   ACCEPT_TIMEOUT_MS,
@@ -17,6 +18,7 @@ import {
   type KeyedConnectHandler,
   type KeyedServerConnection,
 } from "./keyed_connect.ts";
+import { localClient, type TunnelLog, type TunnelSubject } from "./tunnel_log.ts";
 
 /** How many bytes are read at once during the access check. */
 const READ_BYTES = 4096;
@@ -31,10 +33,18 @@ export interface TunnelConnectionOptions {
   addresses(): readonly SocketAddress[];
   /** None of the addresses accepts. */
   unreachable(): void;
-  /** A handshake with the key as it is now. @throws {Failure} When there is no key. */
-  handshake(): ClientHandshake;
-  /** Reports why a connection failed. */
-  warn(failure: Failure): void;
+  /**
+   * A handshake with the key as it is now.
+   *
+   * @param trace The trace id of the connection.
+   * @throws {Failure} When there is no key.
+   */
+  handshake(trace: string): ClientHandshake;
+  readonly log: TunnelLog;
+  /** What the log says of each connection. */
+  subject(): TunnelSubject;
+  /** Reports why a connection failed. @param subject The connection. */
+  warn(failure: Failure, subject: TunnelSubject): void;
   /** Both sides of a connection are closed. */
   closed(connection: TunnelConnection): void;
 }
@@ -45,6 +55,11 @@ export class TunnelConnection implements RelayOwner, KeyedConnectHandler {
   readonly #local: Descriptor;
   readonly #kind: "unix" | "tcp";
   readonly #attempts: KeyedConnect;
+  /** The same for all attempts of this connection. */
+  readonly #trace = newTraceId();
+  /** What each line of the log about this connection repeats. */
+  #subject: TunnelSubject;
+  readonly #startedAt = performance.now();
   #relay: Relay | null = null;
   #closed = false;
 
@@ -53,13 +68,15 @@ export class TunnelConnection implements RelayOwner, KeyedConnectHandler {
     this.#options = options;
     this.#local = local;
     this.#kind = kind;
+    this.#subject = { ...options.subject(), trace: this.#trace };
+    if (options.log.isOn) this.#subject = { ...this.#subject, ...localClient(local, kind) };
     this.#attempts = new KeyedConnect({
       reactor: options.reactor,
       where: options.where,
       timeoutMs: ACCEPT_TIMEOUT_MS,
       buffer: options.buffers.read.subarray(0, READ_BYTES),
       addresses: () => options.addresses(),
-      handshake: () => options.handshake(),
+      handshake: () => options.handshake(this.#trace),
     }, this);
   }
 
@@ -69,8 +86,10 @@ export class TunnelConnection implements RelayOwner, KeyedConnectHandler {
   }
 
   /** Joins both sides. */
-  onAccepted({ descriptor, channel, rest }: KeyedServerConnection): void {
-    const { reactor, buffers } = this.#options;
+  onAccepted({ descriptor, channel, rest, user, service }: KeyedServerConnection): void {
+    const { reactor, buffers, log } = this.#options;
+    this.#subject = { ...this.#subject, user };
+    log.add({ ...this.#subject, event: "allow", service });
     this.#relay = new Relay(
       reactor,
       buffers,
@@ -82,7 +101,7 @@ export class TunnelConnection implements RelayOwner, KeyedConnectHandler {
 
   onRefused(failure: Failure): void {
     if (this.#closed) return;
-    this.#options.warn(failure);
+    this.#options.warn(failure, this.#subject);
     this.#close();
   }
 
@@ -97,8 +116,10 @@ export class TunnelConnection implements RelayOwner, KeyedConnectHandler {
   }
 
   /** Both sides are closed. A local client on a Unix socket cannot tell a cut from an end. */
-  onRelayClosed({ reason, brokenEnd }: RelayOutcome): void {
+  onRelayClosed(outcome: RelayOutcome): void {
+    const { reason, brokenEnd } = outcome;
     this.#closed = true;
+    this.#logClose(outcome);
     if (reason !== "end" && reason !== "closed" && brokenEnd !== "first") {
       this.#options.warn(
         new Failure(
@@ -106,9 +127,24 @@ export class TunnelConnection implements RelayOwner, KeyedConnectHandler {
             "received may be incomplete",
           { exit: ExitCode.data },
         ),
+        this.#subject,
       );
     }
     this.#options.closed(this);
+  }
+
+  #logClose({ reason, bytesIn, bytesOut, unconfirmedIn, unconfirmedOut }: RelayOutcome): void {
+    this.#options.log.add({
+      ...this.#subject,
+      event: "close",
+      reason,
+      bytesIn,
+      bytesOut,
+      // Left out where everything has arrived.
+      unconfirmedIn: unconfirmedIn || undefined,
+      unconfirmedOut: unconfirmedOut || undefined,
+      duration: Math.round(performance.now() - this.#startedAt),
+    });
   }
 
   #close(): void {

@@ -27,6 +27,10 @@ export interface AuditEvent {
   readonly remote?: string | undefined;
   readonly key?: string | undefined;
   readonly user?: string | null;
+  /** The trace id that the client has sent: 16 hex digits. */
+  readonly trace?: string | undefined;
+  /** A tunnel's server: `HOST:PORT`. */
+  readonly server?: string;
   readonly service?: string;
   readonly reason?: string | null;
   readonly bytesIn?: number | undefined;

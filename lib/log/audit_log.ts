@@ -15,7 +15,8 @@ type LineWriter = (lines: Uint8Array<ArrayBuffer>, marks: string) => void;
  *
  * @example
  * ```ts
- * const audit = new AuditLog({ level: "info", format: "json" }, (lines) => stream.write(lines));
+ * const format: AuditFormat = { level: "info", format: "json", host: hostName() };
+ * const audit = new AuditLog(format, (lines) => stream.write(lines));
  * audit.record({ event: "stop", time: Date.now() });
  * ```
  */

@@ -11,13 +11,14 @@ import { escapeJson } from "../text/escape.ts";
 
 /**
  * Formats an event as JSON. The server does this twice for every connection, so the text is put
- * together field by field. Names of events, services and reasons are words of the program.
+ * together field by field. Names of events and reasons are words of the program.
  *
  * @param time The event's time in RFC 3339.
+ * @param host The name of the machine.
  */
-export function formatJson(event: AuditEvent, time: string): string {
+export function formatJson(event: AuditEvent, time: string, host: string): string {
   const { peer } = event;
-  let line = `{"time":"${time}","event":"${event.event}"`;
+  let line = `{"time":"${time}","event":"${event.event}","host":${quotedAgain(host)}`;
   if (event.listener != null) line += `,"listener":${quotedAgain(event.listener)}`;
   if (event.session !== undefined) line += `,"session":${event.session}`;
   if (peer != null) {
@@ -29,7 +30,9 @@ export function formatJson(event: AuditEvent, time: string): string {
   if (event.remote !== undefined) line += `,"remote":${quoted(event.remote)}`;
   if (event.key !== undefined) line += `,"key":${quoted(event.key)}`;
   if (event.user != null) line += `,"user":${quotedAgain(event.user)}`;
-  if (event.service !== undefined) line += `,"service":"${event.service}"`;
+  if (event.trace !== undefined) line += `,"trace":${quoted(event.trace)}`;
+  if (event.server !== undefined) line += `,"server":${quotedAgain(event.server)}`;
+  if (event.service !== undefined) line += `,"service":${quoted(event.service)}`;
   if (event.reason != null) line += `,"reason":"${event.reason}"`;
   if (event.bytesIn !== undefined) line += `,"bytes_in":${event.bytesIn}`;
   if (event.bytesOut !== undefined) line += `,"bytes_out":${event.bytesOut}`;
@@ -68,7 +71,11 @@ function quotedAgain(text: string): string {
   return result;
 }
 
-/** Formats an event as text. @param time The event's time in RFC 3339. */
+/**
+ * Formats an event as text, without the name of the machine: who reads it knows where.
+ *
+ * @param time The event's time in RFC 3339.
+ */
 export function formatText(event: AuditEvent, time: string): string {
   const { peer } = event;
   const fields: Record<string, unknown> = {
@@ -79,6 +86,8 @@ export function formatText(event: AuditEvent, time: string): string {
     remote: event.remote,
     key: event.key,
     user: event.user,
+    trace: event.trace,
+    server: event.server,
     service: event.service,
     reason: event.reason,
     bytes_in: event.bytesIn,

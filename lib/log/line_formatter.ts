@@ -8,9 +8,15 @@ import { type AuditEvent, LEVEL_RANK, rankOf } from "./audit_event.ts";
 import { formatJson, formatText } from "./format.ts";
 
 /** The level and format of a log. */
-export interface AuditFormat {
+export interface LogFormat {
   readonly level: LogLevel;
   readonly format: "text" | "json";
+}
+
+/** What the lines of a log depend on. */
+export interface AuditFormat extends LogFormat {
+  /** The name of the machine, which lines in JSON carry. */
+  readonly host: string;
 }
 
 /** Makes the lines of events. */
@@ -24,10 +30,10 @@ export class LineFormatter {
 
   /** The line of an event, with its newline; null where the level leaves it out. */
   lineOf(event: AuditEvent): string | null {
-    const { level, format } = this.format;
+    const { level, format, host } = this.format;
     if (rankOf(event) < LEVEL_RANK[level]) return null;
-    const render = format === "json" ? formatJson : formatText;
-    return render(event, this.#timestamps.of(event.time)) + "\n";
+    const time = this.#timestamps.of(event.time);
+    return (format === "json" ? formatJson(event, time, host) : formatText(event, time)) + "\n";
   }
 }
 

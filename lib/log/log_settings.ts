@@ -15,6 +15,8 @@ export interface LogSettings {
   readonly logIsTerminal: boolean;
   /** Whether text on standard error may be coloured. */
   readonly logColor: boolean;
+  /** The name of the machine. */
+  readonly host: string;
 }
 
 /** A stream that the log may go to instead of a file. */
@@ -52,10 +54,11 @@ export function isForPerson(config: LogConfig, settings: LogSettings): boolean {
 
 /** The level and the format. */
 export function auditFormat(config: LogConfig, settings: LogSettings): AuditFormat {
-  const { logLevel, logFormat, logIsTerminal } = settings;
+  const { logLevel, logFormat, logIsTerminal, host } = settings;
   const toTerminal = logIsTerminal && logPath(config) === null && logStream(config) === "stderr";
   return {
     level: logLevel ?? config.level,
     format: logFormat ?? config.format ?? (toTerminal ? "text" : "json"),
+    host,
   };
 }

@@ -8,7 +8,7 @@ import { Failure, messageOf } from "../errors.ts";
 import type { ProcessIdentity } from "../libc/identity.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { AuditLog } from "./audit_log.ts";
-import { type AuditFormat, LineFormatter } from "./line_formatter.ts";
+import { type AuditFormat, LineFormatter, type LogFormat } from "./line_formatter.ts";
 import { countMarks } from "./line_mark.ts";
 import { fieldsOfLine } from "./line_fields.ts";
 import { RecentLog } from "./recent_log.ts";
@@ -76,8 +76,9 @@ export class ServerLog {
   }
 
   /** The level and the format, as a reader sees it. */
-  get format(): AuditFormat {
-    return this.#format();
+  get format(): LogFormat {
+    const { level, format } = this.#format();
+    return { level, format };
   }
 
   /** Applies a changed configuration. */

@@ -45,6 +45,8 @@ export interface EventSubject {
   /** The id of the key that the client holds, or in a `deny` claims to hold. */
   readonly key?: string | undefined;
   readonly user: string | null;
+  /** The trace id that the client has sent: 16 hex digits. */
+  readonly trace?: string | undefined;
 }
 
 /** A connection that was denied. */

@@ -20,7 +20,8 @@ const EVENT_WIDTH = 6;
  * @returns One line, without its newline.
  */
 export function terminalLine(fields: Readonly<Record<string, unknown>>, color: boolean): string {
-  const { time, event, peer, listener, session, ...rest } = fields;
+  // The name of the machine would be the same in every line.
+  const { time, event, host: _, peer, listener, session, ...rest } = fields;
   const moment = Date.parse(String(time));
   const stamp = Number.isNaN(moment) ? escapeForTerminal(String(time)) : localTime(moment);
   const name = escapeForTerminal(String(event)).padEnd(EVENT_WIDTH);

@@ -9,11 +9,11 @@ import { ExitCode, Failure } from "../errors.ts";
 import { MAX_GREETING_BODY_BYTES } from "./records.ts";
 
 /** The longest text in a greeting, in UTF-16 units. */
-const MAX_TEXT_UNITS = 255;
+export const MAX_TEXT_UNITS = 255;
 
 /** The content of HELLO, of [section 4](../../docs/protocol.md#4-greetings). */
 export interface Hello {
-  /** The client's program and version; for the log only. */
+  /** The client's program and version, with a trace id; for the log only. */
   readonly client: string;
   /** The user that the client wants to act as, or null. */
   readonly user: string | null;

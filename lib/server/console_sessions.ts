@@ -12,7 +12,7 @@ import type { PlaneStatus } from "../dataplane/plane_status.ts";
 import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import type { AuditLog } from "../log/audit_log.ts";
-import type { AuditFormat } from "../log/line_formatter.ts";
+import type { LogFormat } from "../log/line_formatter.ts";
 import type { RecentLog } from "../log/recent_log.ts";
 import type { NameService } from "../names/name_service.ts";
 import { adoptSocket } from "../net/adopted_socket.ts";
@@ -41,7 +41,7 @@ export interface ConsoleSessionsOptions {
   /** The listeners in force. */
   readonly listeners: () => readonly ListenerConfig[];
   /** The level and format of the log in force. */
-  readonly logFormat: () => AuditFormat;
+  readonly logFormat: () => LogFormat;
   /** The last lines of the log. */
   readonly recent: RecentLog;
   /** Sends a command to the data plane. */

@@ -10,7 +10,7 @@ import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { SignalName } from "../libc/signals.ts";
 import type { AuditLog } from "../log/audit_log.ts";
-import type { AuditFormat } from "../log/line_formatter.ts";
+import type { LogFormat } from "../log/line_formatter.ts";
 import type { RecentLog } from "../log/recent_log.ts";
 import { EventCredit } from "../log/event_credit.ts";
 import { boundedDelay } from "../reactor/timers.ts";
@@ -30,7 +30,7 @@ export interface SupervisorOptions {
   readonly listeners: () => readonly ListenerConfig[];
   readonly audit: AuditLog;
   /** The level and the format of the log, as a reader sees it. */
-  readonly logFormat: () => AuditFormat;
+  readonly logFormat: () => LogFormat;
   /** The last lines of the log. */
   readonly recent: RecentLog;
   readonly manager: ServiceManager;

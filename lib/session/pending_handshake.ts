@@ -12,6 +12,7 @@ import { sourceNetwork } from "../net/source_network.ts";
 import type { DenyReason } from "../policy/types.ts";
 import type { Accept } from "../protocol/greetings.ts";
 import type { ProtocolError } from "../protocol/protocol_error.ts";
+import { traceIdOf } from "../protocol/trace_id.ts";
 import type { ServerEvent, ServerHandshake } from "../protocol/server_handshake.ts";
 import { EPOLLIN, type Registration, type Watcher } from "../reactor/reactor.ts";
 import type { Timer } from "../reactor/timers.ts";
@@ -28,6 +29,8 @@ export interface AuthenticatedConnection {
   readonly keyId: string;
   /** The user that the client asks to act as, or null. */
   readonly actsAs: string | null;
+  /** The trace id that the client has sent. */
+  readonly trace: string | undefined;
   /** Sends ACCEPT. @returns The connection, owned by the caller. */
   accept(answer: Accept): ClientConnection;
   /** Sends REJECT with the reason, and closes. */
@@ -189,6 +192,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
           remote: this.#remote,
           keyId: event.keyId,
           actsAs: event.user,
+          trace: traceIdOf(event.client),
           accept: (answer) => this.#accept(answer, rest),
           reject: (reason) => this.#reject(reason),
         });

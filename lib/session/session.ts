@@ -31,6 +31,8 @@ export type PeerOrigin =
     readonly ring: KeyRing;
     /** The user that the client asked to act as, or null. */
     readonly actsAs: string | null;
+    /** The trace id that the client has sent; for the log only. */
+    readonly trace: string | undefined;
   };
 
 /** What every line of the log about a session repeats. */
@@ -205,10 +207,19 @@ export class Session {
     if (origin.kind === "unix") {
       const { pid, uid, gid } = origin.credentials;
       const peer = { pid, uid, gid, ...this.executable };
-      return { listener, session: this.id, peer, remote: undefined, key: undefined, user };
+      return {
+        listener,
+        session: this.id,
+        peer,
+        remote: undefined,
+        key: undefined,
+        user,
+        trace: undefined,
+      };
     }
     const remote = hostPortText(origin.remote);
-    return { listener, session: this.id, peer: null, remote, key: origin.keyId, user };
+    const { keyId: key, trace } = origin;
+    return { listener, session: this.id, peer: null, remote, key, user, trace };
   }
 
   /** The session's start as an event. @param rule The rule that allowed it. */

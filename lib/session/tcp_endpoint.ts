@@ -44,6 +44,8 @@ interface TcpPeer {
   readonly remote: HostPort | null;
   /** The id of the key that it holds or claims to hold. */
   readonly keyId: string | null;
+  /** The trace id that it has sent. */
+  readonly trace?: string | undefined;
 }
 
 /**
@@ -261,7 +263,7 @@ export class TcpEndpoint implements ConnectionHandler {
 
   /** @returns As {@linkcode #authorize}. */
   #answer(connection: AuthenticatedConnection): number {
-    const { remote, keyId, actsAs } = connection;
+    const { remote, keyId, actsAs, trace } = connection;
     const grant = this.#ring.grant(keyId);
     if (this.#isUnreadable(keyId)) {
       this.#reject(connection, grant, UNREADABLE);
@@ -284,7 +286,7 @@ export class TcpEndpoint implements ConnectionHandler {
     startSession(this.#context, {
       listener: this.name,
       config: this.#config,
-      origin: { kind: "tcp", remote, keyId, ring: this.#ring, actsAs },
+      origin: { kind: "tcp", remote, keyId, ring: this.#ring, actsAs, trace },
       decision,
       service,
       connect: (user) => connection.accept({ user, service: service.name }),
@@ -302,7 +304,7 @@ export class TcpEndpoint implements ConnectionHandler {
   }
 
   #logDeny(
-    { remote, keyId }: TcpPeer,
+    { remote, keyId, trace }: TcpPeer,
     reason: DenyReason,
     user: string | null = null,
     detail?: ProtocolError | string | null,
@@ -313,6 +315,7 @@ export class TcpEndpoint implements ConnectionHandler {
       remote: remote === null ? undefined : hostPortText(remote),
       key: keyId ?? undefined,
       user,
+      trace,
       reason,
       message: detail === null || detail === reason ? undefined : detail,
     });

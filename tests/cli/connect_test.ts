@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { ConnectCommand } from "../../lib/cli/command_line.ts";
 import { connect as run } from "../../lib/cli/connect.ts";
-import type { ConnectContext } from "../../lib/cli/context.ts";
+import type { TunnelContext } from "../../lib/cli/context.ts";
 import { MAX_CONFIG_BYTES } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
@@ -38,14 +38,17 @@ function connect(
 }
 
 /** The context of a client, with what it has printed. */
-class TestContext implements ConnectContext {
-  readonly environment: ConnectContext["environment"];
+class TestContext implements TunnelContext {
+  readonly environment: TunnelContext["environment"];
   readonly version = "0";
   readonly self = "";
   readonly config: string | null;
   readonly color = false;
   readonly view = () => ({ columns: null, color: false });
   readonly errSink = Deno.stderr;
+  readonly logLevel = null;
+  readonly logFormat = null;
+  readonly logIsTerminal = true;
   readonly startLookups = () => {
     throw new Error("a console asks in its own thread");
   };

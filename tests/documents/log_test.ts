@@ -45,15 +45,18 @@ function union(name: string): string[] {
   return [...literals, ...others].toSorted();
 }
 
-/** The fields of lines of the log, without `time` and `event`. */
+/** The fields that every line has. */
+const COMMON = ["time", "event", "host"];
+
+/** The fields of lines of the log, without those of every line. */
 function fieldsOf(...lines: AuditEvent[]): string[] {
   let text = "";
   new AuditLog(
-    { level: "info", format: "json" },
+    { level: "info", format: "json", host: "h1" },
     (lines) => text += new TextDecoder().decode(lines),
   ).record(...lines);
   const keys = text.trim().split("\n").flatMap((line) => Object.keys(JSON.parse(line)));
-  return [...new Set(keys)].filter((key) => key !== "time" && key !== "event").toSorted();
+  return [...new Set(keys)].filter((key) => !COMMON.includes(key)).toSorted();
 }
 
 const DENIED = {
@@ -63,6 +66,7 @@ const DENIED = {
   remote: "127.0.0.1:5",
   key: "0123456789abcdef",
   user: "bob",
+  trace: "00112233aabbccdd",
 };
 const SESSION = { ...DENIED, session: 1 };
 
@@ -108,7 +112,7 @@ Deno.test("docs/log.md: each event of a connection has the fields that its row n
 
 Deno.test("docs/log.md: the fields are those of the code", () => {
   const documented = table("Fields").flatMap(([field]) => names(field));
-  assertEquals(documented.toSorted(), ["event", "time", ...fieldsOf(...EVENTS)].toSorted());
+  assertEquals(documented.toSorted(), [...COMMON, ...fieldsOf(...EVENTS)].toSorted());
 });
 
 Deno.test("docs/log.md: the reasons are those of the code", () => {

@@ -9,7 +9,7 @@ function written(
   ...lines: AuditEvent[]
 ): string {
   let text = "";
-  new AuditLog({ level, format }, (bytes) => text += new TextDecoder().decode(bytes))
+  new AuditLog({ level, format, host: "h1" }, (bytes) => text += new TextDecoder().decode(bytes))
     .record(...lines);
   return text;
 }
@@ -26,7 +26,7 @@ const DENY: AuditEvent = {
 Deno.test("Audit writes one JSON object in a line, with the public field names", () => {
   assertEquals(
     written("json", "info", DENY),
-    '{"time":"1970-01-01T00:00:00.000Z","event":"deny","listener":"unix:/run/x.sock",' +
+    '{"time":"1970-01-01T00:00:00.000Z","event":"deny","host":"h1","listener":"unix:/run/x.sock",' +
       '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice",' +
       '"reason":"user-denied"}\n',
   );
@@ -38,6 +38,7 @@ Deno.test("Audit leaves out unknown fields", () => {
     {
       time: "1970-01-01T00:00:00.000Z",
       event: "deny",
+      host: "h1",
       listener: "unix:/run/x.sock",
       reason: "user-denied",
     },
@@ -94,16 +95,20 @@ Deno.test("Audit writes events of its level and above", () => {
 
 /** The fields under their public names, in order: what a line of JSON says of an event. */
 function fieldsOf({ peer, ...event }: AuditEvent): Record<string, unknown> {
-  const { time, listener, session, remote, key, user, service, reason, status, lost, what } = event;
+  const { time, listener, session, remote, key, user, trace, server, service } = event;
+  const { reason, status, lost, what } = event;
   return {
     time: new Date(time).toISOString(),
     event: event.event,
+    host: "h1",
     listener: listener ?? undefined,
     session,
     peer: peer ? { ...peer, exe: peer.exe ?? undefined } : undefined,
     remote,
     key,
     user: user ?? undefined,
+    trace,
+    server,
     service,
     reason: reason ?? undefined,
     bytes_in: event.bytesIn,
@@ -131,7 +136,10 @@ const anyEvent: fc.Arbitrary<AuditEvent> = fc.record({
   remote: text,
   key: text,
   user: fc.option(text),
-  service: fc.constantFrom("console", "forward"),
+  trace: text,
+  server: text,
+  // To a tunnel, a server on TCP can say any.
+  service: text,
   reason: fc.constantFrom("user", "bad-key"),
   bytesIn: count,
   bytesOut: count,

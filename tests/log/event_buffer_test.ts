@@ -34,7 +34,7 @@ class Planes {
   readonly buffer = new EventBuffer(
     this.reactor,
     new EventCredit(this.#memory),
-    new LineFormatter({ level: "info", format: "json" }),
+    new LineFormatter({ level: "info", format: "json", host: "h1" }),
     {
       lines: (lines, marks) => {
         this.#sent.push({ lines, marks });

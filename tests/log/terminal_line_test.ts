@@ -26,6 +26,7 @@ const EVENTS: AuditEvent[] = [
     remote: "127.0.0.1:9",
     key: "0123456789abcdef",
     user: "bob",
+    trace: "1234567890123456",
     reason: "end",
     bytesIn: 1,
     bytesOut: 2,
@@ -39,9 +40,10 @@ const EVENTS: AuditEvent[] = [
 
 Deno.test("fieldsOfLine() reads the same of a line in both formats", () => {
   for (const event of EVENTS) {
-    const json = formatJson(event, STAMP);
+    const json = formatJson(event, STAMP, "h1");
     assertEquals(fieldsOfLine(json), JSON.parse(json));
-    assertEquals(fieldsOfLine(formatText(event, STAMP)), JSON.parse(json));
+    const { host, ...rest } = JSON.parse(json);
+    assertEquals([host, fieldsOfLine(formatText(event, STAMP))], ["h1", rest]);
   }
   for (const line of ["", "{", "[1]", "null", "x"]) assertEquals(fieldsOfLine(line), null, line);
 });
@@ -49,14 +51,14 @@ Deno.test("fieldsOfLine() reads the same of a line in both formats", () => {
 Deno.test("a line for a terminal has the local time, and is coloured where it is a refusal", () => {
   const plain = `listener=unix:/run/ipcauth/ipc.sock pid=42 uid=578 gid=578 exe="/usr/bin/a b" ` +
     "user=alice reason=user-denied";
-  const fields = JSON.parse(formatJson(DENY, STAMP));
+  const fields = JSON.parse(formatJson(DENY, STAMP, "h1"));
   assertEquals(terminalLine(fields, false), `${localTime(TIME)} deny   ${plain}`);
   assertEquals(
     terminalLine(fields, true),
     `${localTime(TIME)} \x1b[31mdeny  \x1b[0m ${plain}`,
   );
   const red = EVENTS.filter((event) =>
-    terminalLine(JSON.parse(formatJson(event, STAMP)), true).includes("\x1b[31m")
+    terminalLine(JSON.parse(formatJson(event, STAMP, "h1")), true).includes("\x1b[31m")
   );
   assertEquals(red.map(({ event }) => event), ["deny", "error", "reload"]);
 });

@@ -135,20 +135,22 @@ export class RunningTunnel extends RunningProgram {
   /** Starts one, and waits until it listens. */
   static async open(
     program: Program,
-    { host = "127.0.0.1", port, key, address, more = [] }: {
+    { host = "127.0.0.1", port, key, address, more = [], first = "listening on " }: {
       host?: string;
       port: number;
       key: string;
       address: string;
       /** More arguments. */
       more?: readonly string[];
+      /** A part of the line that says that it listens. */
+      first?: string;
     },
   ): Promise<RunningTunnel> {
     const args = ["ipcauth", "connect", `--tcp=${host}:${port}`, `--key=${key}`];
     const tunnel = new RunningTunnel(
       program.command([...args, "--listen", address, ...more]).spawn(),
     );
-    await tunnel.line("listening on ");
+    await tunnel.line(first);
     return tunnel;
   }
 
