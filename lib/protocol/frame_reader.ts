@@ -123,10 +123,8 @@ export class FrameReader {
     return this.#chunk.subarray(from, this.#at);
   }
 
+  /** Makes space for so many bytes. While some are held, their number does not change. */
   #reserve(length: number): void {
-    if (this.#held.length >= length) return;
-    const larger = new Uint8Array(length);
-    larger.set(this.#held.subarray(0, this.#heldLength));
-    this.#held = larger;
+    if (this.#held.length < length) this.#held = new Uint8Array(length);
   }
 }

@@ -84,10 +84,13 @@ Deno.test("a mutant names its place", () => {
     line: 3,
     column: 5,
     source: "b === c;",
+    within: "",
     operator: "comparison",
     from: "b === c",
     to: "(b) !== (c)",
   }]);
+  const { mutants: [inner] } = mutate("x.ts", "class A { #b() { return () => 1; } }", 1, "");
+  assertEquals(inner?.within, "#b");
   assertEquals(parseLines("lib/x.ts:3-9"), { file: "lib/x.ts", from: 3, to: 9 });
   assertEquals(parseLines("lib/x.ts:3"), { file: "lib/x.ts", from: 3, to: 3 });
   assertEquals(parseLines("lib/x.ts"), null);

@@ -75,6 +75,40 @@ Deno.test("data of any length passes in both directions, in as few records as ho
   }
 });
 
+Deno.test("a channel writes at any place of a buffer, and says how much", () => {
+  const { client, server } = connected();
+  const bytes = randomBytes(MAX_BODY_BYTES + 5);
+  const there = new Uint8Array(7 + client.sealedLength(bytes.length) + 19);
+  // One byte of space too few is refused, and uses no nonce.
+  assertThrows(() => client.sealData(bytes, there.subarray(0, there.length - 20), 7), RangeError);
+  const length = client.sealData(bytes, there, 7);
+  assertEquals(length, sealedLength(bytes.length));
+  assertEquals(client.sealFin(there, 7 + length), 19);
+  const out = new Uint8Array(11 + there.length);
+  assertThrows(() => server.open(there.subarray(7), out.subarray(0, there.length + 3), 11));
+  const half = server.open(there.subarray(7, 12), out, 11);
+  assertEquals(half, { length: 0, ended: false, error: null });
+  const rest = server.open(there.subarray(12), out, 11);
+  assertEquals(rest, { length: bytes.length, ended: true, error: null });
+  assertEquals(out.subarray(11, 11 + bytes.length), bytes);
+});
+
+Deno.test("a channel says how much was authentic before an error, at any place", () => {
+  const failing: [(channel: Channel) => Uint8Array, ProtocolError][] = [
+    [() => Uint8Array.of(0, 0), "malformed"],
+    [(channel) => flipped(data(channel, ascii("y")), 30), "corrupt"],
+    [(channel) => joined(fin(channel), ascii("y")), "unexpected"],
+  ];
+  for (const [more, error] of failing) {
+    const { client, server } = connected();
+    const chunk = joined(data(client, ascii("xyz")), more(client));
+    const opened = server.open(chunk, new Uint8Array(chunk.length + 5), 5);
+    assertEquals([opened.length, opened.error], [3, error]);
+  }
+  const { channel, record } = channelAndRecord(9, ascii("x"));
+  assertEquals(channel.open(record, new Uint8Array(100), 5).length, 0);
+});
+
 Deno.test("sealData() makes no record of empty data", () => {
   const { client } = connected();
   assertEquals([sealedLength(0), client.sealData(new Uint8Array(0), new Uint8Array(0))], [0, 0]);

@@ -48,6 +48,13 @@ Deno.test("start() returns the preamble and message 1, 66 bytes", () => {
   assertEquals(opening.subarray(0, 16), preamble(keyId(KEY)));
 });
 
+Deno.test("an empty chunk is no byte of the server's: its key was refused", () => {
+  const client = new ClientHandshake(KEY, HELLO);
+  client.start();
+  assertEquals(client.push(new Uint8Array(0)), []);
+  assertEquals(client.end(), { kind: "failed", error: "bad-key" });
+});
+
 Deno.test("HELLO is not sent before the server has proved that it holds the key", () => {
   const client = new ClientHandshake(KEY, HELLO);
   const prologue = preamble(keyId(KEY));

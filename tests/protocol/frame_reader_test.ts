@@ -25,6 +25,18 @@ Deno.test("frame() returns each frame of a chunk, and buffers the last part", ()
   assertEquals([reader.frame(0, 10), reader.isMidway, reader.held], [null, false, 0]);
 });
 
+Deno.test("a short frame behind a long one that was buffered has its own length", () => {
+  const reader = new FrameReader();
+  const long = Array.from({ length: 9 }, (_, index) => index);
+  reader.push(frame(...long).subarray(0, 8));
+  assertEquals(reader.frame(0, 10), null);
+  reader.push(Uint8Array.of(...frame(...long).subarray(8), 0, 3, 7));
+  assertEquals(reader.frame(0, 10), Uint8Array.from(long));
+  assertEquals(reader.frame(0, 10), null);
+  reader.push(Uint8Array.of(8, 9));
+  assertEquals(reader.frame(0, 10), Uint8Array.of(7, 8, 9));
+});
+
 Deno.test("a stream that stops within a length is midway", () => {
   const reader = new FrameReader();
   reader.push(Uint8Array.of(0));

@@ -78,6 +78,7 @@ Deno.test("parseHello() does not accept bytes that are not UTF-8", () => {
 });
 
 Deno.test("parseHello() accepts a body of the greatest length", () => {
+  assertEquals(MAX_GREETING_BODY_BYTES, 4096 - 19);
   assertEquals(parseHello(encode('{"client":"a"}'.padEnd(MAX_GREETING_BODY_BYTES))), {
     client: "a",
     user: null,

@@ -31,6 +31,15 @@ Deno.test("the longest record has 65,537 bytes", () => {
   );
 });
 
+Deno.test("a ciphertext without a type is no record", () => {
+  const sending = new CipherState();
+  const receiving = new CipherState();
+  for (const cipher of [sending, receiving]) cipher.initializeKey(new Uint8Array(32));
+  const ciphertext = new Uint8Array(16);
+  sending.encryptWithAd(new Uint8Array(0), new Uint8Array(0), ciphertext);
+  assertThrows(() => openRecord(receiving, ciphertext), RangeError, "has a type");
+});
+
 Deno.test("sealRecord() throws when the buffer is too short", () => {
   const body = new Uint8Array(4);
   const message = "23 bytes of space";

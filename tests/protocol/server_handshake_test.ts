@@ -86,6 +86,27 @@ Deno.test("a delayed handshake with an unknown or a wrong key fails as any other
   }
 });
 
+Deno.test("a server knows the claimed key id, and whether message 1 has opened", () => {
+  const { client, server, opening, hello } = handshaken();
+  const fresh = new ServerHandshake(keys(KEY));
+  assertEquals([fresh.claimedKeyId, fresh.hasOpened], [null, false]);
+  fresh.push(opening.subarray(0, 16));
+  assertEquals([fresh.claimedKeyId, fresh.hasOpened], [keyId(KEY), false]);
+  assertEquals(server.hasOpened, true);
+  only(server.push(hello), "hello");
+  // Nothing may follow HELLO before it is answered, which is no fault of the client's.
+  assertThrows(() => server.push(Uint8Array.of(0)), Error, "after its end");
+  only(client.push(server.accept({ user: "bob", service: "s" }).bytes), "accepted");
+  assertEquals([server.claimedKeyId, server.hasOpened], [keyId(KEY), false]);
+  const failed = handshaken().server;
+  failed.end();
+  assertEquals(failed.hasOpened, false);
+  const delayed = new ServerHandshake(() => ({ wait: 1 }));
+  only(delayed.push(opening), "delayed");
+  delayed.wipe();
+  assertThrows(() => delayed.resume(), Error, "was not delayed");
+});
+
 Deno.test("reject() sends the reason and ends the handshake", () => {
   const { server, client, hello } = handshaken();
   only(server.push(hello), "hello");

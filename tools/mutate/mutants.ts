@@ -17,6 +17,8 @@ export interface Mutant {
   readonly column: number;
   /** The line's text, without the indentation. */
   readonly source: string;
+  /** The name of the innermost function or method with a name, or an empty text. */
+  readonly within: string;
   readonly operator: Operator;
   readonly from: string;
   readonly to: string;
@@ -61,6 +63,8 @@ class Writer {
   readonly #text: string;
   readonly #first: number;
   readonly #lines: readonly string[];
+  /** The functions around the node. */
+  readonly #within: string[] = [];
 
   constructor(file: string, text: string, first: number) {
     this.#file = file;
@@ -71,6 +75,17 @@ class Writer {
 
   /** The text of a node with its mutants. */
   text(node: Node): string {
+    const name = nameOf(node);
+    if (name === null) return this.#mutated(node);
+    this.#within.push(name);
+    try {
+      return this.#mutated(node);
+    } finally {
+      this.#within.pop();
+    }
+  }
+
+  #mutated(node: Node): string {
     const inner = this.#inner(node);
     switch (node.type) {
       case "ExpressionStatement":
@@ -133,6 +148,7 @@ class Writer {
       line,
       column: column + 1,
       source,
+      within: this.#within.at(-1) ?? "",
       operator,
       from,
       to: oneLine(to),
@@ -146,6 +162,21 @@ class Writer {
 
   #isExpression(node: Node): node is Expression {
     return /Expression$|Literal$/.test(node.type) && !TYPED_EXPRESSIONS.has(node.type);
+  }
+}
+
+/** The name of a function or method that has one, or null. */
+function nameOf(node: Node): string | null {
+  switch (node.type) {
+    case "FunctionDeclaration":
+      return node.id?.name ?? null;
+    case "ClassMethod":
+    case "ObjectMethod":
+      return node.key.type === "Identifier" ? node.key.name : null;
+    case "ClassPrivateMethod":
+      return `#${node.key.id.name}`;
+    default:
+      return null;
   }
 }
 
