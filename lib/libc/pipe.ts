@@ -21,7 +21,13 @@ export function pipe(): { readonly reader: Descriptor; readonly writer: Descript
   const pair = new Int32Array(2);
   check("pipe2", libc.pipe2(new Uint8Array(pair.buffer), O_CLOEXEC));
   const [reader, writer] = [new Descriptor(pair[0]!), new Descriptor(pair[1]!)];
-  check("fcntl", libc.fcntl(reader.number, F_SETFL, O_NONBLOCK));
+  try {
+    check("fcntl", libc.fcntl(reader.number, F_SETFL, O_NONBLOCK));
+  } catch (error) {
+    reader.close();
+    writer.close();
+    throw error;
+  }
   return { reader, writer };
 }
 
@@ -53,8 +59,10 @@ export function makeBlocking(connection: Descriptor): void {
  * @returns The number of bytes, 0 at end-of-file, `WOULD_BLOCK` or `BROKEN` of `sockets.ts`.
  */
 export function readPipe(reader: Descriptor, into: Uint8Array<ArrayBuffer>): number {
-  const count = libc.read(reader.number, into, BigInt(into.length));
-  if (count >= 0) return count;
-  const error = errno();
-  return error === Errno.EAGAIN || error === Errno.EINTR ? WOULD_BLOCK : BROKEN;
+  for (;;) {
+    const count = libc.read(reader.number, into, BigInt(into.length));
+    if (count >= 0) return count;
+    const error = errno();
+    if (error !== Errno.EINTR) return error === Errno.EAGAIN ? WOULD_BLOCK : BROKEN;
+  }
 }

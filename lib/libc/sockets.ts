@@ -102,6 +102,11 @@ export function accept(listener: Descriptor): Descriptor | null {
 export const WOULD_BLOCK = -1;
 /** The answer of {@linkcode receive} and {@linkcode send} when the connection is broken. */
 export const BROKEN = -2;
+/**
+ * The answer of {@linkcode send} when the kernel had no memory for the bytes (`ENOBUFS`, `ENOMEM`).
+ * The connection is whole, and no event says when the call would succeed.
+ */
+export const NO_MEMORY = -3;
 
 /**
  * Reads the bytes that have arrived (`recv(2)`).
@@ -110,8 +115,12 @@ export const BROKEN = -2;
  * @returns The number of bytes, 0 at end-of-file, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
  */
 export function receive(socket: Descriptor, into: Uint8Array<ArrayBuffer>): number {
-  const count = libc.recv(socket.number, into, BigInt(into.length), MSG_DONTWAIT);
-  return count >= 0 ? count : outcome();
+  for (;;) {
+    const count = libc.recv(socket.number, into, BigInt(into.length), MSG_DONTWAIT);
+    if (count >= 0) return count;
+    const failure = outcome();
+    if (failure !== null) return failure === NO_MEMORY ? BROKEN : failure;
+  }
 }
 
 const oneByte = new Uint8Array(1);
@@ -122,8 +131,12 @@ const oneByte = new Uint8Array(1);
  * @returns 1, 0 at end-of-file, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
  */
 export function peek(socket: Descriptor): number {
-  const count = libc.recv(socket.number, oneByte, 1n, MSG_PEEK | MSG_DONTWAIT);
-  return count >= 0 ? count : outcome();
+  for (;;) {
+    const count = libc.recv(socket.number, oneByte, 1n, MSG_PEEK | MSG_DONTWAIT);
+    if (count >= 0) return count;
+    const failure = outcome();
+    if (failure !== null) return failure === NO_MEMORY ? BROKEN : failure;
+  }
 }
 
 /**
@@ -133,7 +146,8 @@ export function peek(socket: Descriptor): number {
  * @param count How many of them, from the first.
  * @param endFollows Whether the next call is {@linkcode shutdownWrite}: with `MSG_MORE`, TCP sends
  * both in one segment.
- * @returns The number of bytes taken, {@linkcode WOULD_BLOCK} or {@linkcode BROKEN}.
+ * @returns The number of bytes taken, {@linkcode WOULD_BLOCK}, {@linkcode BROKEN} or
+ * {@linkcode NO_MEMORY}.
  * @throws {RangeError} When `count` exceeds the buffer: the kernel would send the memory behind it.
  */
 export function send(
@@ -144,13 +158,30 @@ export function send(
 ): number {
   if (count > bytes.length) throw new RangeError(`${count} bytes of a buffer of ${bytes.length}`);
   const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (endFollows ? MSG_MORE : 0);
-  const taken = libc.send(socket.number, bytes, BigInt(count), flags);
-  return taken >= 0 ? taken : outcome();
+  for (;;) {
+    const taken = libc.send(socket.number, bytes, BigInt(count), flags);
+    if (taken >= 0) return taken;
+    const failure = outcome();
+    if (failure !== null) return failure;
+  }
 }
 
-function outcome(): number {
-  const error = errno();
-  return error === Errno.EAGAIN || error === Errno.EINTR ? WOULD_BLOCK : BROKEN;
+/**
+ * What the error of a call means; null for `EINTR`, after which it is called again: an
+ * edge-triggered watch reports no second time what is there already (epoll(7)).
+ */
+function outcome(): typeof WOULD_BLOCK | typeof BROKEN | typeof NO_MEMORY | null {
+  switch (errno()) {
+    case Errno.EINTR:
+      return null;
+    case Errno.EAGAIN:
+      return WOULD_BLOCK;
+    case Errno.ENOBUFS:
+    case Errno.ENOMEM:
+      return NO_MEMORY;
+    default:
+      return BROKEN;
+  }
 }
 
 /**

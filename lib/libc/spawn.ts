@@ -193,9 +193,9 @@ export class Child {
     if (this.#reaped) return null;
     const info = new Uint8Array(SIZEOF_SIGINFO);
     const view = new DataView(info.buffer);
-    if (libc.waitid(P_PID, this.pid, info, WEXITED | WNOHANG) !== 0) {
+    while (libc.waitid(P_PID, this.pid, info, WEXITED | WNOHANG) !== 0) {
       const error = errno();
-      if (error === Errno.EINTR) return null;
+      if (error === Errno.EINTR) continue;
       // The kernel keeps no status when this process was started with SIGCHLD ignored.
       if (error !== Errno.ECHILD) check("waitid", -1);
       this.#reaped = true;
@@ -231,5 +231,6 @@ export function reapOrphans(isOwn: (pid: number) => boolean): void {
 
 function killAndReap(pid: number): void {
   libc.kill(-pid, Signal.SIGKILL);
-  libc.waitid(P_PID, pid, new Uint8Array(SIZEOF_SIGINFO), WEXITED);
+  const info = new Uint8Array(SIZEOF_SIGINFO);
+  while (libc.waitid(P_PID, pid, info, WEXITED) !== 0 && errno() === Errno.EINTR);
 }

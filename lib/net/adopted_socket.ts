@@ -7,6 +7,7 @@
  * @module
  */
 import { Socket } from "node:net";
+import type { Descriptor } from "../libc/descriptor.ts";
 
 /**
  * Adopts a connection.
@@ -15,9 +16,12 @@ import { Socket } from "node:net";
  * the program. The user finds it in `destroyed` and `errored`.
  *
  * @param descriptor A connected, non-blocking stream socket; owned, and closed, by the returned
- * socket.
+ * socket. It stays the caller's when this throws.
+ * @throws {Error} When the runtime does not find out what it is, for example for want of memory.
  */
-export function adoptSocket(descriptor: number): Socket {
-  const options = { fd: descriptor, allowHalfOpen: true, readable: true, writable: true };
-  return new Socket(options).on("error", () => {});
+export function adoptSocket(descriptor: Descriptor): Socket {
+  const options = { allowHalfOpen: true, readable: true, writable: true };
+  const socket = new Socket({ fd: descriptor.number, ...options }).on("error", () => {});
+  descriptor.release();
+  return socket;
 }

@@ -11,6 +11,7 @@
  */
 import {
   BROKEN,
+  NO_MEMORY,
   receive,
   send,
   shutdownRead,
@@ -222,6 +223,8 @@ export class Relay implements RelayEndOwner {
   #send(to: RelayEnd, bytes: Uint8Array<ArrayBuffer>, count: number, endFollows = false): void {
     const taken = to.writable ? send(to.descriptor, bytes, count, endFollows) : WOULD_BLOCK;
     if (taken === BROKEN) this.#break(to);
+    // Its peer still waits for these bytes: a stream with a gap must not go on.
+    else if (taken === NO_MEMORY) this.#closing.cut(to);
     else if (taken < count) {
       to.unsent = bytes.slice(Math.max(0, taken), count);
       to.awaitWritable();

@@ -84,18 +84,27 @@ export class Registration {
    * others may hold is removed before: it would report events for ever.
    */
   close(): void {
-    if (this.#descriptor.isShared && this.#descriptor.isOpen) this.#reactor.stopWatching(this);
-    if (this.#reactor.forget(this)) this.#descriptor.close();
+    try {
+      if (this.#descriptor.isShared && this.#descriptor.isOpen) this.#reactor.stopWatching(this);
+    } finally {
+      if (this.#reactor.forget(this)) this.#descriptor.close();
+    }
   }
 
   /**
    * Ends the generation without closing the descriptor.
    *
    * @returns The descriptor number, owned by the caller.
+   * @throws {SystemError} When the kernel does not end its watch; the descriptor is closed then.
    */
   release(): number {
     // The open file description lives on, so only EPOLL_CTL_DEL removes it from the epoll set.
-    this.#reactor.stopWatching(this);
+    try {
+      this.#reactor.stopWatching(this);
+    } catch (error) {
+      if (this.#reactor.forget(this)) this.#descriptor.close();
+      throw error;
+    }
     this.#reactor.forget(this);
     return this.#descriptor.release();
   }

@@ -116,7 +116,7 @@ export class ConsoleSessions {
   #start(connection: Descriptor, handover: Adoption["handover"], subject: SessionSubject): void {
     const { post } = this.#options;
     const { session: id, greeted, unsent, idleTimeout } = handover;
-    const socket = adoptSocket(connection.release());
+    const socket = adoptSocket(connection);
     socket.setTimeout(idleTimeout, () => post({ kind: "terminate", session: id, reason: "idle" }));
     const session = handover.kind === "console"
       ? new ConsoleSession(socket, handover, this.#methods)

@@ -30,6 +30,8 @@ export function startSession(context: DataPlaneContext, start: SessionStart): vo
   try {
     connection = start.connect(session.facts.user);
   } catch (error) {
+    // The client may have been told that it is in, and the end of a session follows its start.
+    context.events.logAllow(session, decision.rule);
     session.end("error");
     throw error;
   }
@@ -40,8 +42,12 @@ export function startSession(context: DataPlaneContext, start: SessionStart): vo
     // The service has sent its first byte; the lookup for the log comes after it.
     session.executable = executableOf(context, session, connection);
     context.events.logAllow(session, decision.rule);
-    if (handle === null) session.end("error");
-    else session.attach(handle);
+    if (handle === null) {
+      // Whatever the service had done with it by then: the client must not wait for ever.
+      connection.seal?.wipe();
+      connection.descriptor.close();
+      session.end("error");
+    } else session.attach(handle);
   }
 }
 

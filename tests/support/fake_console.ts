@@ -76,7 +76,7 @@ export function socketPair(): Pair {
     received: new Uint8Array(0),
     isLost: null,
   });
-  const server = adoptSocket(other.release());
+  const server = adoptSocket(other);
   server.on("error", () => {});
   return {
     client,

@@ -1,0 +1,99 @@
+/**
+ * Edits that are killed at random moments. `IPCAUTH_KILLS` is how many of them there are,
+ * `IPCAUTH_FUZZ_SEED` the seed of other moments.
+ */
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { Lines } from "../support/program.ts";
+import { Random } from "../support/random.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+const CHILD = fromFileUrl(new URL("../support/edit_child.ts", import.meta.url));
+const TEXT = (access: boolean) =>
+  `# ${"long ".repeat(2_000)}
+users:
+  - { name: alice, uid: 578, local_ipc_access: false } # no
+  - { name: bob, uid: 579, local_ipc_access: ${access} }
+`;
+/** How many edits a process is asked for at once, and how long it may live then. */
+const EDITS = 40;
+const LIFE_MS = 25;
+
+/** A process that edits a file. */
+class Editor implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: Lines;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+
+  constructor(config: string) {
+    const flags = ["--quiet", "--v8-flags=--enable-experimental-regexp-engine", "--allow-all"];
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", ...flags, CHILD, config],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    this.#lines = new Lines(this.#child.stdout);
+    this.#writer = this.#child.stdin.getWriter();
+  }
+
+  async ready(): Promise<void> {
+    assertEquals(await this.#lines.next(), "ready");
+  }
+
+  ask(lines: readonly string[]): Promise<void> {
+    return this.#writer.write(new TextEncoder().encode(lines.join("\n") + "\n"));
+  }
+
+  /** Makes one edit. @returns What it came to. */
+  async edit(line: string): Promise<string | null> {
+    await this.ask([line]);
+    return await this.#lines.next();
+  }
+
+  /** Kills it. @returns How many answers it had given. */
+  async kill(): Promise<number> {
+    this.#child.kill("SIGKILL");
+    let answers = 0;
+    while (await this.#lines.next() !== null) answers++;
+    await this.#child.status;
+    await this.#writer.abort().catch(() => {});
+    return answers;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.kill();
+    } catch {
+      // It has ended.
+    }
+  }
+}
+
+Deno.test("an edit that is killed leaves a whole file, no lock and no rubbish", async () => {
+  const kills = Number(Deno.env.get("IPCAUTH_KILLS") ?? 16);
+  const random = new Random(Number(Deno.env.get("IPCAUTH_FUZZ_SEED") ?? 1));
+  using directory = new TemporaryDirectory();
+  const config = directory.write("config.yaml", TEXT(true));
+  const texts = [TEXT(true), TEXT(false)];
+  let inside = 0;
+  for (let kill = 0; kill < kills; kill++) {
+    await using editor = new Editor(config);
+    await editor.ready();
+    // What the one before has left is in no one's way, and is removed.
+    for (const [verb, access] of [["deny", false], ["allow", true]] as const) {
+      assertEquals(await editor.edit(`${verb} bob`), "done");
+      assert(Deno.readTextFileSync(config) === TEXT(access), `kill ${kill}`);
+    }
+    assertEquals(directory.names(), ["config.yaml"]);
+    await editor.ask(Array.from({ length: EDITS }, (_, n) => n % 2 ? "allow bob" : "deny bob"));
+    await new Promise((resolve) => setTimeout(resolve, random.below(LIFE_MS)));
+    if (await editor.kill() < EDITS) inside++;
+    // At each moment the file is one of the two.
+    assert(texts.includes(Deno.readTextFileSync(config)), `kill ${kill}`);
+    for (const name of directory.names()) {
+      assert(/^config\.yaml(\.lock|\.new)?$/.test(name), `kill ${kill}: ${name}`);
+    }
+  }
+  assert(inside > kills / 4, `only ${inside} of ${kills} processes were killed in their edits`);
+  if (kills > 100) console.log(`${kills} kills, ${inside} of them in an edit`);
+});

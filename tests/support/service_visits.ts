@@ -1,0 +1,210 @@
+/**
+ * A server with every service on both transports, and short visits of clients to each: who is let
+ * in, and who must never be. For tests and soaks that make system calls fail.
+ */
+import { Backend, echo } from "./backend.ts";
+import { childrenOf, descriptorsOf } from "./exec_server.ts";
+import { freePort, readKey, writeKey } from "./keys.ts";
+import { Program, type RunningServer } from "./program.ts";
+import { TestClient } from "./test_client.ts";
+
+export const SERVICES = ["console", "exec", "forward"] as const;
+export const TRANSPORTS = ["unix", "tcp"] as const;
+export type Service = typeof SERVICES[number];
+export type Transport = typeof TRANSPORTS[number];
+
+/** Over TCP, alice has a wrong key. */
+const UIDS = { alice: 578, bob: 579 } as const;
+export type Visitor = keyof typeof UIDS;
+
+/** How long a visit and what follows it may take, in milliseconds: far more than it needs. */
+const LIMIT_MS = 10_000;
+const STATS = '{"jsonrpc":"2.0","id":1,"method":"stats"}\n';
+
+/** How a visit ended: `in` with an answer of the service, `closed` without a byte, or between. */
+export type Visit = "in" | "closed" | "cut" | "no server" | "hung";
+
+/** What the server holds when no client is connected. */
+interface Baseline {
+  readonly descriptors: number;
+}
+
+/** Options of {@link ServiceVisits.open}. */
+export interface VisitsOptions {
+  /** More top-level keys of the configuration. */
+  readonly more?: string;
+}
+
+/** A running server, and its clients. */
+export class ServiceVisits implements AsyncDisposable {
+  readonly program: Program;
+  readonly config: string;
+  readonly #ports: Readonly<Record<Service, number>>;
+  readonly #backend: Backend;
+  readonly #more: string;
+  readonly #own: Uint8Array;
+  readonly #wrong: Uint8Array;
+  #server: RunningServer;
+  #version = 0;
+
+  private constructor(
+    program: Program,
+    server: RunningServer,
+    backend: Backend,
+    ports: Record<Service, number>,
+    more: string,
+  ) {
+    this.program = program;
+    this.config = program.path("config.yaml");
+    this.#server = server;
+    this.#backend = backend;
+    this.#ports = ports;
+    this.#more = more;
+    this.#own = readKey(program.path("bob.key"));
+    this.#wrong = readKey(program.path("wrong.key"));
+  }
+
+  static async open({ more = "" }: VisitsOptions = {}): Promise<ServiceVisits> {
+    const program = await Program.install();
+    const backend = new Backend(program.path("backend.sock"), echo);
+    try {
+      await writeKey(program, "bob.key");
+      await writeKey(program, "wrong.key");
+      const ports = { console: freePort(), exec: freePort(), forward: freePort() };
+      await program.write("config.yaml", textOf(program, ports, more, 0));
+      const server = await start(program);
+      return new ServiceVisits(program, server, backend, ports, more);
+    } catch (error) {
+      backend[Symbol.dispose]();
+      await program.remove();
+      throw error;
+    }
+  }
+
+  get server(): RunningServer {
+    return this.#server;
+  }
+
+  /** Starts another server in the place of one that has ended. */
+  async restart(): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+    this.#server = await start(this.program);
+  }
+
+  /** Writes the configuration anew, with the same meaning. */
+  async rewrite(): Promise<void> {
+    const text = textOf(this.program, this.#ports, this.#more, ++this.#version);
+    await this.program.write("config.yaml", text);
+  }
+
+  /** Connects and asks the service for something. */
+  async visit(service: Service, transport: Transport, who: Visitor): Promise<Visit> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<"hung">((resolve) =>
+      timer = setTimeout(() => resolve("hung"), LIMIT_MS)
+    );
+    try {
+      return await Promise.race([this.#visit(service, transport, who), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #visit(service: Service, transport: Transport, who: Visitor): Promise<Visit> {
+    let client: TestClient;
+    try {
+      client = transport === "unix"
+        ? TestClient.unix(this.program.path(`${service}.sock`), UIDS[who])
+        : await TestClient.tcp(this.#ports[service], who === "bob" ? this.#own : this.#wrong);
+    } catch (error) {
+      const { message } = error as Error;
+      return /error 111|Connection refused/.test(message) ? "no server" : "closed";
+    }
+    using _client = client;
+    if (service === "forward") client.send("x\n");
+    const first = await client.line();
+    if (first === null) return "closed";
+    if (service !== "console") return "in";
+    client.send(STATS);
+    const answer = await client.line();
+    return answer?.includes('"result"') ? "in" : "cut";
+  }
+
+  /** A visit of bob, and of one who must not get in. */
+  async visitAll(service: Service, transport: Transport): Promise<Record<string, Visit>> {
+    const visitors: Visitor[] = ["bob", "alice"];
+    const visits: Record<string, Visit> = {};
+    for (const who of visitors) visits[who] = await this.visit(service, transport, who);
+    return visits;
+  }
+
+  /** What it holds. To be asked when no client is connected, and each service has been used. */
+  async baseline(): Promise<Baseline> {
+    let last = -1;
+    for (let same = 0; same < 8;) {
+      const descriptors = descriptorsOf(this.#server.pid);
+      same = descriptors === last ? same + 1 : 0;
+      last = descriptors;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return { descriptors: last };
+  }
+
+  /**
+   * Waits until nothing is left of the visits.
+   *
+   * @returns What is left after a long time; an empty text for nothing.
+   */
+  async left({ descriptors }: Baseline): Promise<string> {
+    const until = Date.now() + LIMIT_MS;
+    for (;;) {
+      const open = descriptorsOf(this.#server.pid);
+      const children = open === descriptors ? childrenOf(this.#server.pid) : [];
+      const sessions = this.#server.of("allow").length - this.#server.of("close").length;
+      if (open === descriptors && children.length === 0 && sessions === 0) return "";
+      if (Date.now() > until) {
+        return `${open} descriptors instead of ${descriptors}, children: ${children.join(" ")}, ` +
+          `${sessions} more sessions begun than ended`;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+    this.#backend[Symbol.dispose]();
+    await this.program.remove();
+  }
+}
+
+async function start(program: Program): Promise<RunningServer> {
+  const server = await program.serve(["--config", program.path("config.yaml")]);
+  await server.events("listen", SERVICES.length * TRANSPORTS.length);
+  return server;
+}
+
+function textOf(
+  program: Program,
+  ports: Record<Service, number>,
+  more: string,
+  version: number,
+): string {
+  const script = `[/bin/sh, -c, "echo hello; echo oops >&2"]`;
+  const keys = `keys: [{ file: ${program.path("bob.key")}, user: bob }]`;
+  const services: Record<Service, string> = {
+    console: "console",
+    exec: `{ exec: ${script} }`,
+    forward: `{ forward: "unix:${program.path("backend.sock")}" }`,
+  };
+  const listeners = SERVICES.flatMap((name) => [
+    `  - { unix: ${program.path(`${name}.sock`)}, service: ${services[name]} }\n`,
+    `  - { tcp: "127.0.0.1:${ports[name]}", ${keys}, service: ${services[name]} }\n`,
+  ]);
+  return `# version ${version}
+listeners:
+${listeners.join("")}users:
+  - { name: alice, uid: 578, local_ipc_access: false }
+  - { name: bob, uid: 579, local_ipc_access: true }
+limits: { grace: 0s }
+${more}`;
+}
