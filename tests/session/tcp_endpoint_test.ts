@@ -1,0 +1,432 @@
+/** The way of a connection on TCP, in this process: the access check, the policy, the answer. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { keyId } from "../../lib/keys/key_id.ts";
+import { localAddress } from "../../lib/libc/inet_address.ts";
+import { listenTcp, resetOnClose } from "../../lib/libc/tcp_socket.ts";
+import { resolveHost } from "../../lib/libc/inet_address.ts";
+import { TcpListener } from "../../lib/net/tcp_listener.ts";
+import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
+import type { PeerOrigin } from "../../lib/session/session.ts";
+import { TcpEndpoint } from "../../lib/session/tcp_endpoint.ts";
+import { HELLO, joined, KEY, only, OTHER_KEY } from "../support/conversation.ts";
+import { type EndpointClient, EndpointPlace } from "../support/endpoints.ts";
+
+const ID = keyId(KEY);
+const TRUSTED_KEY = new Uint8Array(32).fill(7);
+
+const USERS = `users:
+  - { name: alice, uid: 578, gid: 578, local_ipc_access: false }
+  - { name: bob, uid: 579, gid: 579, local_ipc_access: true }
+`;
+
+interface Options {
+  /** Fields of the listener. */
+  readonly listener?: string;
+  readonly rest?: string;
+  readonly now?: () => number;
+}
+
+class TcpPlace extends EndpointPlace {
+  readonly endpoint: TcpEndpoint;
+  readonly port: number;
+
+  constructor({ listener = "", rest = "", now }: Options = {}) {
+    super((place) => {
+      place.writeKey("bob.key", KEY);
+      place.writeKey("trusted.key", TRUSTED_KEY);
+      const bob = `{ file: ${place.at("bob.key")}, user: bob, not_after: 2030-01-01T00:00:00Z }`;
+      const keys = `[${bob}, { file: ${place.at("trusted.key")} }]`;
+      return `listeners:\n  - { tcp: "127.0.0.1:1", keys: ${keys}${listener} }\n${USERS}${rest}`;
+    }, now);
+    const inherited = listenTcp(resolveHost("127.0.0.1", 0)[0]!, 64);
+    this.port = localAddress(inherited).port;
+    const listeners = TcpListener.openAll(this.tcp, { inherited });
+    this.endpoint = new TcpEndpoint(this.context, listeners, this.tcp, this.service);
+  }
+
+  override [Symbol.dispose](): void {
+    this.endpoint.close();
+    super[Symbol.dispose]();
+    this.endpoint.wipe();
+  }
+
+  /** A client that has sent HELLO. */
+  greet(key = KEY, user: string | null = null): [EndpointClient, ClientHandshake] {
+    const client = this.connectTcp(this.port);
+    const handshake = new ClientHandshake(key, { client: "test/1", user });
+    this.sendHello(client, handshake);
+    return [client, handshake];
+  }
+
+  /** The server's answer to HELLO. */
+  answer([client, handshake]: [EndpointClient, ClientHandshake]): ClientEvent {
+    this.until(() => client.received.length > 0 || client.end !== "open");
+    return handshake.push(client.take())[0]!;
+  }
+
+  /** Asserts that a client is told a reason and nothing else, and that it is logged. */
+  assertRejected(key: Uint8Array, reason: string, user: string | null, actsAs?: string): void {
+    const [client, handshake] = this.greet(key, actsAs ?? null);
+    assertEquals(this.answer([client, handshake]), { kind: "rejected", reason });
+    this.until(() => client.end === "end");
+    const logged = this.fields("deny", "reason", "key", "user", "peer").at(-1);
+    assertEquals(logged, [reason, keyId(key), user, null]);
+    assertEquals([this.opened.length, this.context.handshakes.size], [0, 0]);
+  }
+}
+
+function test(name: string, run: (place: TcpPlace) => void, options?: Options): void {
+  Deno.test(name, () => {
+    using place = new TcpPlace(options);
+    run(place);
+    assertEquals(place.errors, []);
+  });
+}
+
+test("the holder of a key gets a session as the key's user", (place) => {
+  const [client, handshake] = place.greet();
+  const accepted = only([place.answer([client, handshake])], "accepted");
+  assertEquals([accepted.user, accepted.service], ["bob", "recorder"]);
+  const [{ session, connection }] = place.opened as [typeof place.opened[0]];
+  const { identity, user, service, listener, config } = session.facts;
+  const origin = session.facts.origin as PeerOrigin & { kind: "tcp" };
+  assertEquals([origin.keyId, origin.actsAs, origin.remote.host], [ID, null, "127.0.0.1"]);
+  assertEquals([user, identity.uid, identity.trusted, service], ["bob", 579, false, "recorder"]);
+  assertEquals([listener, config], [place.endpoint.name, place.tcp]);
+  assertEquals([connection.kind, connection.unsent], ["tcp", null]);
+  assertEquals(place.fields("allow", "reason", "key", "user"), [["key", ID, "bob"]]);
+  assert(place.endpoint.authenticated(session));
+  assertEquals(place.context.handshakes.size, 0);
+  // What was received belongs to the channel of this connection.
+  assertEquals(connection.received?.length, 0);
+  const sealed = new Uint8Array(accepted.channel.sealedLength(3));
+  accepted.channel.sealData(Uint8Array.of(1, 2, 3), sealed);
+  const plain = new Uint8Array(100);
+  assertEquals(connection.seal!.open(sealed, plain).length, 3);
+  assertEquals(plain.subarray(0, 3), Uint8Array.of(1, 2, 3));
+});
+
+test("what follows HELLO at once belongs to the session", (place) => {
+  const client = place.connectTcp(place.port);
+  const handshake = new ClientHandshake(KEY, HELLO);
+  client.write(handshake.start());
+  place.until(() => client.received.length >= 50);
+  const hello = only(handshake.push(client.take()), "send").bytes;
+  client.write(joined(hello, Uint8Array.of(9, 8, 7)));
+  place.until(() => place.opened.length === 1);
+  assertEquals(place.opened[0]!.connection.received, Uint8Array.of(9, 8, 7));
+});
+
+test("what follows HELLO is kept while the decision waits for a file", (place) => {
+  const client = place.connectTcp(place.port);
+  const handshake = new ClientHandshake(KEY, HELLO);
+  client.write(handshake.start());
+  place.until(() => client.received.length >= 50);
+  place.wait = 20;
+  const hello = only(handshake.push(client.take()), "send").bytes;
+  client.write(joined(hello, Uint8Array.of(9, 8, 7)));
+  place.turns(5);
+  assertEquals([place.opened.length, place.context.handshakes.size], [0, 1]);
+  place.context.buffers.read.fill(0);
+  place.wait = null;
+  place.until(() => place.opened.length === 1);
+  assertEquals(place.opened[0]!.connection.received, Uint8Array.of(9, 8, 7));
+});
+
+test("the key is looked up when no file is being written any more", (place) => {
+  place.wait = 20;
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.turns(5);
+  assertEquals([client.received.length, client.end], [0, "open"]);
+  place.wait = null;
+  place.until(() => client.received.length === 50);
+});
+
+test("a client that leaves while its access check waits is denied", (place) => {
+  place.wait = 10_000;
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.turns(5);
+  resetOnClose(client.descriptor);
+  client.close();
+  place.until(() => place.fields("deny", "reason").length === 1);
+  assertEquals(place.fields("deny", "reason", "key", "message"), [["bad-key", ID, "truncated"]]);
+  assertEquals(place.context.handshakes.size, 0);
+});
+
+test("a client without a key reads end-of-file and not one byte", (place) => {
+  for (const first of [new ClientHandshake(OTHER_KEY, HELLO).start(), new Uint8Array(66)]) {
+    const client = place.connectTcp(place.port);
+    client.write(first);
+    place.assertRefused(client);
+  }
+  assertEquals(place.fields("deny", "reason", "key", "user", "message"), [
+    ["bad-key", keyId(OTHER_KEY), null, undefined],
+    ["bad-key", undefined, null, "malformed"],
+  ]);
+  assertEquals(place.context.handshakes.size, 0);
+});
+
+test("a client with the id of a key and another key is refused like one without", (place) => {
+  const client = place.connectTcp(place.port);
+  const [mine, other] = [KEY, OTHER_KEY].map((key) => new ClientHandshake(key, HELLO).start());
+  client.write(joined(mine!.subarray(0, 16), other!.subarray(16)));
+  place.assertRefused(client);
+  assertEquals(place.fields("deny", "reason", "key"), [["bad-key", ID]]);
+});
+
+test("a client that ends in the middle is denied, before or after its first message", (place) => {
+  const first = place.connectTcp(place.port);
+  first.write(new ClientHandshake(KEY, HELLO).start().subarray(0, 30));
+  first.shutdown();
+  place.assertRefused(first);
+  const second = place.connectTcp(place.port);
+  second.write(new ClientHandshake(KEY, HELLO).start());
+  place.until(() => second.received.length === 50);
+  second.shutdown();
+  place.until(() => second.end === "end");
+  assertEquals(place.fields("deny", "reason", "key", "message"), [
+    ["bad-key", ID, "truncated"],
+    ["bad-key", ID, "truncated"],
+  ]);
+  assertEquals([second.received.length, place.context.handshakes.size], [50, 0]);
+});
+
+test("an access check that takes too long is reset", (place) => {
+  const start = performance.now();
+  const client = place.connectTcp(place.port);
+  place.assertRefused(client, "reset");
+  assert(performance.now() - start >= 95);
+  assertEquals(place.fields("deny", "reason", "key"), [["handshake-timeout", undefined]]);
+}, { rest: "limits: { handshake_timeout: 100ms }\n" });
+
+test("a session outlives the time limit of its access check", (place) => {
+  place.greet();
+  place.until(() => place.opened.length === 1);
+  const until = performance.now() + 150;
+  place.until(() => performance.now() > until);
+  assertEquals(place.fields("deny", "reason"), []);
+  assert(place.opened[0]!.connection.descriptor.isOpen);
+}, { rest: "limits: { handshake_timeout: 100ms }\n" });
+
+test("access checks are bounded, and those of a key's holder go before others", (place) => {
+  const silent = [0, 1, 2, 3].map(() => {
+    const client = place.connectTcp(place.port);
+    place.turns(3);
+    return client;
+  });
+  place.until(() => silent.filter(({ end }) => end === "reset").length === 2);
+  assertEquals(place.context.handshakes.size, 2);
+  const holder = place.connectTcp(place.port);
+  holder.write(new ClientHandshake(KEY, HELLO).start());
+  place.until(() => holder.received.length === 50);
+  place.connectTcp(place.port);
+  place.turns(5);
+  assertEquals([holder.end, silent.filter(({ end }) => end === "reset").length], ["open", 4]);
+  assertEquals(place.fields("deny", "reason").flat(), Array(4).fill("over-limit"));
+}, { rest: "limits: { max_pending_handshakes: 2 }\n" });
+
+test("a key whose user has no access is told so", (place) => {
+  place.assertRejected(KEY, "user-denied", "bob", "alice");
+  place.assertRejected(TRUSTED_KEY, "user-denied", null, "alice");
+  place.assertRejected(TRUSTED_KEY, "user-denied", null, "nobody");
+});
+
+test("a trusted key acts as itself or as a user", (place) => {
+  const itself = place.answer(place.greet(TRUSTED_KEY));
+  assertEquals([itself.kind, place.opened[0]!.session.facts.identity], [
+    "accepted",
+    { user: null, uid: 0, gid: 0, trusted: true },
+  ]);
+  const bob = place.answer(place.greet(TRUSTED_KEY, "bob"));
+  const { facts: { identity, origin } } = place.opened[1]!.session;
+  assertEquals([bob.kind, identity.uid, identity.trusted], ["accepted", 579, false]);
+  assertEquals(origin.kind === "tcp" && origin.actsAs, "bob");
+  assertEquals([place.admissions.countByUid(0), place.admissions.countByUid(579)], [1, 1]);
+});
+
+const PAST = { now: () => Date.parse("2031-01-01T00:00:00Z") };
+test("an expired key is told so, and admits no one", (place) => {
+  place.assertRejected(KEY, "expired-key", "bob");
+}, PAST);
+
+test("a key that expires while a session is open revokes it", (place) => {
+  place.greet();
+  place.until(() => place.opened.length === 1);
+  const { session } = place.opened[0]!;
+  const { authorizer } = place.context;
+  assertEquals(authorizer.revocationOf(session), null);
+  now += 10 * 365 * 86_400_000;
+  assertEquals(authorizer.revocationOf(session), "expired-key");
+}, { now: () => now });
+let now = Date.parse("2026-06-01T00:00:00Z");
+
+test("a key that the listener no longer names ends its sessions and admits no one", (place) => {
+  place.greet();
+  place.until(() => place.opened.length === 1);
+  const { session } = place.opened[0]!;
+  place.edit(`{ file: ${place.at("bob.key")}, user: bob, not_after: 2030-01-01T00:00:00Z },`, "");
+  place.until(() => place.endpoint.refreshKeys() === 0);
+  assertEquals(place.endpoint.grant(ID), null);
+  assertEquals(place.context.authorizer.revocationOf(session), "bad-key");
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.assertRefused(client);
+});
+
+test("a key that is given to another user ends the sessions of the first", (place) => {
+  place.greet();
+  place.until(() => place.opened.length === 1);
+  const { authorizer } = place.context;
+  const { session } = place.opened[0]!;
+  place.edit("user: bob", "user: alice");
+  place.until(() => place.endpoint.refreshKeys() === 0);
+  assertEquals(authorizer.revocationOf(session), "user-denied");
+  place.edit("user: alice,", "");
+  place.until(() => place.endpoint.refreshKeys() === 0);
+  assertEquals(authorizer.revocationOf(session), "identity-changed");
+});
+
+test("each client is told that nothing can be read, before and after its key is known", (place) => {
+  let isUnreadable = false;
+  Object.defineProperty(place.liveConfig, "isUnreadable", { get: () => isUnreadable });
+  const client = place.connectTcp(place.port);
+  const handshake = new ClientHandshake(KEY, HELLO);
+  client.write(handshake.start());
+  place.until(() => client.received.length === 50);
+  isUnreadable = true;
+  client.write(only(handshake.push(client.take()), "send").bytes);
+  assertEquals(place.answer([client, handshake]), { kind: "rejected", reason: "unreadable" });
+  assertEquals(place.fields("deny", "reason", "user"), [["unreadable", "bob"]]);
+  // Nothing is known of a key now: a reset, and no end-of-file, which would say that it is wrong.
+  for (const key of [KEY, OTHER_KEY]) {
+    const next = place.connectTcp(place.port);
+    next.write(new ClientHandshake(key, HELLO).start());
+    place.assertRefused(next, "reset");
+    assertEquals(place.fields("deny", "reason", "key").at(-1), ["unreadable", keyId(key)]);
+  }
+  const malformed = place.connectTcp(place.port);
+  malformed.write(new Uint8Array(66));
+  place.assertRefused(malformed);
+  assertEquals(place.fields("deny", "reason").at(-1), ["bad-key"]);
+});
+
+test("a suspended endpoint rejects every holder of a key, without waiting", (place) => {
+  assert(place.endpoint.isAccepting);
+  const greeting = place.connectTcp(place.port);
+  const handshake = new ClientHandshake(KEY, HELLO);
+  greeting.write(handshake.start());
+  place.until(() => greeting.received.length === 50);
+  place.endpoint.suspend();
+  place.wait = 10_000;
+  greeting.write(only(handshake.push(greeting.take()), "send").bytes);
+  assertEquals(place.answer([greeting, handshake]), {
+    kind: "rejected",
+    reason: "not-on-listener",
+  });
+  place.wait = null;
+  assert(!place.endpoint.isAccepting);
+  place.assertRejected(KEY, "not-on-listener", "bob");
+  place.endpoint.setService(place.tcp, place.service);
+  assertEquals(place.answer(place.greet()).kind, "accepted");
+});
+
+test("the listener's list holds for a key's user, by name and by group", (place) => {
+  const groups = place.tcp.allow!;
+  assertEquals([groups.users.size, groups.gids.size], [0, 1]);
+  const detail = "the groups of the user are not known";
+  place.assertRejected(KEY, "not-on-listener", "bob");
+  assertEquals(place.fields("deny", "message").at(-1), [detail]);
+  assertEquals(place.requests, [{ kind: "account", uid: 579 }]);
+  const account = { name: "bob", uid: 579, gid: 579, home: "/", shell: "/bin/sh" };
+  const answer = { kind: "account", uid: 579, account, problem: null } as const;
+  place.knownNames.update([{ ...answer, groups: [5] } as never]);
+  place.assertRejected(KEY, "not-on-listener", "bob");
+  assertEquals(place.fields("deny", "message").at(-1), [undefined]);
+  place.knownNames.update([{ ...answer, groups: [2000] } as never]);
+  assertEquals(place.answer(place.greet()).kind, "accepted");
+  const { session } = place.opened[0]!;
+  const { authorizer } = place.context;
+  assertEquals(authorizer.revocationOf(session), null);
+  // A name service that fails ends no session, and admits no one.
+  place.knownNames.update([{ ...answer, account: null, groups: [], problem: "down" } as never]);
+  assertEquals(authorizer.revocationOf(session), null);
+  place.opened.length = 0;
+  place.assertRejected(KEY, "not-on-listener", "bob");
+  place.knownNames.update([{ ...answer, groups: [] } as never]);
+  assertEquals(authorizer.revocationOf(session), "not-on-listener");
+  // The account's own group counts, too, and trusted keys need none.
+  place.knownNames.update([{ ...answer, account: { ...account, gid: 2000 }, groups: [] } as never]);
+  assertEquals(authorizer.revocationOf(session), null);
+  assertEquals(place.answer(place.greet(TRUSTED_KEY)).kind, "accepted");
+}, {
+  listener: `, allow: ["@netops"]`,
+  rest: "groups: [{ name: netops, gid: 2000, local_ipc_access: true }]\n",
+});
+
+test("a client waits for the first answer about a group of the list", (place) => {
+  place.knownNames.use([{ kind: "group", name: "netops" }]);
+  const greeting = place.greet();
+  place.turns(20);
+  assertEquals([place.opened.length, greeting[0].received.length], [0, 0]);
+  const account = { name: "bob", uid: 579, gid: 2000, home: "/", shell: "/bin/sh" };
+  place.knownNames.update([
+    { kind: "account", uid: 579, account, groups: [], problem: null } as never,
+    { kind: "group", name: "netops", gid: 2000, problem: null },
+  ]);
+  place.context.authorizer.onNamesChanged();
+  assertEquals(place.answer(greeting).kind, "accepted");
+}, {
+  listener: `, allow: ["@netops"]`,
+  rest: "groups: [{ name: netops, local_ipc_access: true }]\n",
+});
+
+test("the sessions of a key's user count, and trusted keys have a reserve", (place) => {
+  assertEquals(place.answer(place.greet()).kind, "accepted");
+  const second = place.greet();
+  assertEquals(place.answer(second), { kind: "rejected", reason: "over-limit" });
+  assertEquals(place.answer(place.greet(TRUSTED_KEY)).kind, "accepted");
+}, { rest: "limits: { max_connections: 1 }\n" });
+
+test("a connection that no descriptor is left for is reset and logged", (place) => {
+  place.endpoint.onConnection = (connection) => place.endpoint.onResourceExhausted(connection);
+  const client = place.connectTcp(place.port);
+  place.assertRefused(client, "reset");
+  const [[reason, remote]] = place.fields("deny", "reason", "remote") as [[string, string]];
+  assertEquals([reason, remote.startsWith("127.0.0.1:")], ["over-limit", true]);
+});
+
+test("an error on the way to a decision denies the connection", (place) => {
+  place.context.authorizer.authorizeKeyed = () => {
+    throw new Error("a bug");
+  };
+  const [client] = place.greet();
+  place.until(() => client.end !== "open");
+  assertEquals([client.end, client.received.length, place.opened.length], ["end", 0, 0]);
+  assertEquals(place.fields("deny", "reason"), [["bad-key"]]);
+  assertEquals(place.errors.splice(0).map(String), ["Error: a bug"]);
+});
+
+test("a key file that cannot be used stops the start, and later its key alone", (place) => {
+  const listeners = TcpListener.openAll({ host: "127.0.0.1", port: 0 });
+  Deno.chmodSync(place.at("trusted.key"), 0o644);
+  assertThrows(
+    () => new TcpEndpoint(place.context, listeners, place.tcp, place.service),
+    Error,
+    "trusted.key",
+  );
+  place.until(() => place.endpoint.refreshKeys() === 0 && place.problems.length === 1);
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(TRUSTED_KEY, HELLO).start());
+  place.assertRefused(client);
+  assertEquals(place.answer(place.greet()).kind, "accepted");
+});
+
+test("a suspended endpoint reports no problem with its keys", (place) => {
+  place.endpoint.suspend();
+  Deno.chmodSync(place.at("trusted.key"), 0o644);
+  place.until(() => place.endpoint.refreshKeys() === 0);
+  place.turns();
+  assertEquals([place.endpoint.refreshKeys(), place.problems], [0, []]);
+});
