@@ -42,7 +42,7 @@ import { fileLimitProblem } from "./file_limit.ts";
 import { ListenerManager } from "./listener_manager.ts";
 import { ListenerSelection } from "./listener_selection.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
-import { namesInUse } from "./names_in_use.ts";
+import { accountsOfSessions, namesInUse } from "./names_in_use.ts";
 import { planeStatus } from "./plane_status.ts";
 import { Revocation } from "./revocation.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -322,18 +322,22 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   /** Applies answers of the name service. A changed gid is a change of the policy. */
   #updateNames(results: readonly LookupResult[]): void {
     const { names, authorizer } = this.#context;
-    const changed = names.update(results);
+    const { groups, uids } = names.update(results);
     if (results.some(({ kind }) => kind === "host")) this.#retryListeners();
-    if (!changed) return;
-    authorizer.onNamesChanged();
-    this.#revocation.checkAll();
+    if (groups) {
+      authorizer.onNamesChanged();
+      this.#revocation.checkAll();
+    }
+    if (uids.size > 0) this.#revocation.checkUsers(uids);
   }
 
   /** Says what the configuration and the open sessions need of the name service, if it changed. */
   #useNames(): void {
     const { names, liveConfig, sessions } = this.#context;
     const requests = namesInUse(liveConfig.config, this.#selection.current, sessions);
-    if (names.use(requests)) this.#post({ kind: "useNames", requests });
+    const followed = accountsOfSessions(sessions);
+    if (!names.use(requests, followed)) return;
+    this.#post({ kind: "useNames", requests: [...requests, ...followed] });
   }
 
   #checkRegularly(): void {

@@ -47,6 +47,21 @@ export function namesInUse(
   ];
 }
 
+/**
+ * The accounts of open sessions on Unix sockets whose peers are let in by their groups. The kernel
+ * keeps the groups of a login; that the account has left one is known by the name service alone.
+ */
+export function accountsOfSessions(
+  sessions: Pick<SessionTable, "forEach">,
+): readonly LookupRequest[] {
+  const uids = new Set<number>();
+  sessions.forEach(({ facts: { origin, identity, config } }) => {
+    if (origin.kind !== "unix" || identity.trusted) return;
+    if (identity.user === null || needsGroups(config.allow)) uids.add(identity.uid);
+  });
+  return [...uids].map((uid) => ({ kind: "account", uid }));
+}
+
 /** The hosts that listeners and their backends are named by. */
 export function hostsInUse(listeners: readonly ListenerConfig[]): readonly LookupRequest[] {
   const hosts = new Set<string>();

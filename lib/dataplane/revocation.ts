@@ -24,6 +24,15 @@ export class Revocation {
     this.#context.sessions.forEach((session) => this.#check(session));
   }
 
+  /** Reauthorizes the sessions of uids whose accounts have changed, or are known at last. */
+  checkUsers(uids: ReadonlySet<number>): void {
+    this.#context.sessions.forEach((session) => {
+      if (!uids.has(session.facts.identity.uid)) return;
+      this.#context.authorizer.followGroups(session);
+      this.#check(session);
+    });
+  }
+
   /**
    * Reauthorizes sessions that rest on keys: a key may expire, or its file change, at any time.
    *

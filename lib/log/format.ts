@@ -18,7 +18,7 @@ import { escapeJson } from "../text/escape.ts";
  */
 export function formatJson(event: AuditEvent, time: string, host: string): string {
   const { peer } = event;
-  let line = `{"time":"${time}","event":"${event.event}","host":${quotedAgain(host)}`;
+  let line = `{"time":"${time}","host":${quotedAgain(host)},"event":"${event.event}"`;
   if (event.listener != null) line += `,"listener":${quotedAgain(event.listener)}`;
   if (event.session !== undefined) line += `,"session":${event.session}`;
   if (peer != null) {

@@ -25,6 +25,14 @@ type AccountWaiter = (result: AccountResult) => void;
 /** Called when the addresses of a host are known, or are known not to be. */
 type HostWaiter = () => void;
 
+/** What of a decision may be another one after answers. */
+export interface NamesUpdateResult {
+  /** Whether the gid of a group is another one, or is known now or no more. */
+  readonly groups: boolean;
+  /** The uids whose account is another one, or known again: being unknown changes nothing. */
+  readonly uids: ReadonlySet<number>;
+}
+
 /** A question that has no answer yet. */
 interface PendingAccount {
   /** When it was asked, on the clock of `performance.now()`. */
@@ -107,10 +115,11 @@ export class KnownNames {
   /**
    * Sets what the configuration needs. The rest of what is known is kept while it is fresh.
    *
+   * @param followed What else is asked again and again, and no new connection depends on.
    * @returns Whether that has changed.
    */
-  use(requests: readonly LookupRequest[]): boolean {
-    const used = new Set(requests.map(requestKey));
+  use(requests: readonly LookupRequest[], followed: readonly LookupRequest[] = []): boolean {
+    const used = new Set([...requests, ...followed].map(requestKey));
     const isSame = used.size === this.#used.size && [...used].every((key) => this.#used.has(key));
     this.#used = used;
     if (isSame) return false;
@@ -134,17 +143,19 @@ export class KnownNames {
     return this.#unanswered.values().some((since) => now - since < FIRST_ANSWER_MS);
   }
 
-  /** Takes answers over. @returns Whether a decision may be another one now. */
-  update(results: readonly LookupResult[]): boolean {
-    let changed = false;
+  /** Takes answers over. */
+  update(results: readonly LookupResult[]): NamesUpdateResult {
+    let groups = false;
+    const uids = new Set<number>();
     for (const result of results) {
       this.#unanswered.delete(requestKey(result));
-      if (result.kind === "group") changed = this.#updateGroup(result) || changed;
+      if (result.kind === "group") groups = this.#updateGroup(result) || groups;
       else if (result.kind === "host") this.#updateHost(result);
-      else if (result.kind === "account") changed = this.#updateAccount(result) || changed;
-      else this.#uids.set(result.name, result.account?.uid ?? null);
+      else if (result.kind === "account") {
+        if (this.#updateAccount(result)) uids.add(result.uid);
+      } else this.#uids.set(result.name, result.account?.uid ?? null);
     }
-    return changed;
+    return { groups, uids };
   }
 
   /**
@@ -232,9 +243,11 @@ export class KnownNames {
     return changed;
   }
 
+  /** @returns Whether the account is another one than it was known to be, or was not known. */
   #updateAccount(result: AccountResult): boolean {
     const { uid, problem } = result;
-    const changed = JSON.stringify(this.#accounts.get(uid)) !== JSON.stringify(result);
+    const changed = problem === null && (this.account(uid) === null ||
+      JSON.stringify(this.#lastAccounts.get(uid)) !== JSON.stringify(result));
     if (problem === null) {
       this.#accounts.set(uid, result);
       this.#lastAccounts.set(uid, result);

@@ -27,6 +27,7 @@ import type { Session } from "./session.ts";
 import type { Admissions, OpenCounts } from "./admissions.ts";
 import type { KnownNames } from "../names/known_names.ts";
 import type { AccountResult } from "../names/results.ts";
+import { type AccessFacts, groupChanges, withGroupChanges } from "../policy/group_changes.ts";
 import { type GroupLookup, withAllowedIds, withGroupIds } from "../policy/group_ids.ts";
 
 /**
@@ -119,6 +120,17 @@ export class Authorizer {
   }
 
   /**
+   * Takes what is known of the groups of a session's account, if nothing was known yet. What it
+   * leaves and joins from then on is followed.
+   */
+  followGroups(session: Session): void {
+    const { origin, identity } = session.facts;
+    if (origin.kind !== "unix" || identity.trusted || session.accountGroups !== null) return;
+    const account = this.#names.account(identity.uid);
+    if (account !== null) session.accountGroups = allGroups(account);
+  }
+
+  /**
    * Authorizes an open session again. It has its place: limits do not apply again.
    *
    * @returns Why the session may not go on, or null where its peer would be let in now with the
@@ -131,11 +143,18 @@ export class Authorizer {
     return isSame ? null : "identity-changed";
   }
 
-  #reauthorize({ facts: { origin, config } }: Session): Decision {
+  #reauthorize(session: Session): Decision {
+    const { origin, config } = session.facts;
     const access = this.#last.of(this.#liveConfig.config);
     const allow = access.allowOf(config);
     if (origin.kind === "unix") {
-      return decide(origin, access.table, allow, this.#hostFacts, UNLIMITED);
+      const { credentials } = origin;
+      const { table, allow: list, groups } = this.#followed(session, {
+        table: access.table,
+        allow,
+        groups: origin.groups,
+      });
+      return decide({ credentials, groups }, table, list, this.#hostFacts, UNLIMITED);
     }
     const { ring, keyId, actsAs } = origin;
     const grant = ring.grant(keyId);
@@ -143,6 +162,15 @@ export class Authorizer {
     const account = uid === undefined ? null : this.#names.lastAccount(uid);
     const peer: KeyedPeer = { grant, actsAs, groups: account && allGroups(account) };
     return decideKeyed(peer, access.table, allow, this.#clock.now(), UNLIMITED);
+  }
+
+  /** What a session on a Unix socket is decided by, with what its account has left and joined. */
+  #followed({ accountGroups, facts }: Session, access: AccessFacts): AccessFacts {
+    // As it was known last: a name service that fails ends no membership.
+    const account = this.#names.lastAccount(facts.identity.uid);
+    if (accountGroups === null || account === null) return access;
+    const changes = groupChanges(accountGroups, allGroups(account));
+    return changes === null ? access : withGroupChanges(access, changes);
   }
 
   /** The groups of a key's user that are known now; asked for where they are not. */

@@ -103,6 +103,11 @@ export class Session {
   executable: ExecutableFacts = UNKNOWN;
   /** The user that its trusted client has become; null where it is still {@linkcode facts}'. */
   actsAs: string | null = null;
+  /**
+   * The groups of its peer's account, as the name service said them first; null where it has not
+   * yet. For a session on a Unix socket alone.
+   */
+  accountGroups: readonly number[] | null = null;
   /** How the session's program ended, where it had one. */
   ending: ExitStatus | null = null;
   readonly #onEnd: (session: Session) => void;

@@ -26,6 +26,7 @@ export interface SessionStart extends Pick<SessionFacts, "listener" | "config" |
 export function startSession(context: DataPlaneContext, start: SessionStart): void {
   const { decision, service } = start;
   const session = open(context, start);
+  context.authorizer.followGroups(session);
   let connection: ClientConnection;
   try {
     connection = start.connect(session.facts.user);

@@ -26,7 +26,7 @@ const DENY: AuditEvent = {
 Deno.test("Audit writes one JSON object in a line, with the public field names", () => {
   assertEquals(
     written("json", "info", DENY),
-    '{"time":"1970-01-01T00:00:00.000Z","event":"deny","host":"h1","listener":"unix:/run/x.sock",' +
+    '{"time":"1970-01-01T00:00:00.000Z","host":"h1","event":"deny","listener":"unix:/run/x.sock",' +
       '"peer":{"pid":7,"uid":578,"gid":579,"exe":"/bin/true"},"user":"alice",' +
       '"reason":"user-denied"}\n',
   );
@@ -99,8 +99,8 @@ function fieldsOf({ peer, ...event }: AuditEvent): Record<string, unknown> {
   const { reason, status, lost, what } = event;
   return {
     time: new Date(time).toISOString(),
-    event: event.event,
     host: "h1",
+    event: event.event,
     listener: listener ?? undefined,
     session,
     peer: peer ? { ...peer, exe: peer.exe ?? undefined } : undefined,

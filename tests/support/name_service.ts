@@ -55,9 +55,9 @@ export class NamesFixture implements AsyncDisposable {
   static async open(sources: string, accounts = "files"): Promise<NamesFixture> {
     const program = await Program.install({ privateSystem: true });
     await Deno.mkdir(program.path("nslcd"));
-    const names = `passwd: ${accounts}\ngroup: ${sources}\nhosts: files dns\n`;
-    await Deno.writeTextFile(program.path("system", "nsswitch.conf"), names);
-    return new NamesFixture(program);
+    const fixture = new NamesFixture(program);
+    await fixture.setSources(sources, accounts);
+    return fixture;
   }
 
   get server(): RunningServer {
@@ -117,10 +117,16 @@ export class NamesFixture implements AsyncDisposable {
     return ["sh", "-c", ENTER, "sh", this.program.path("nslcd"), ...argv];
   }
 
-  /** Connects as uid 700 with one group. @returns Whether the welcome was sent. */
-  async isAdmitted(gid: number, socket = "ipc.sock"): Promise<boolean> {
+  /** Sets the sources of groups, and those of accounts. A running server follows them. */
+  async setSources(groups: string, accounts = "files"): Promise<void> {
+    const names = `passwd: ${accounts}\ngroup: ${groups}\nhosts: files dns\n`;
+    await Deno.writeTextFile(this.program.path("system", "nsswitch.conf"), names);
+  }
+
+  /** Connects as a uid with one group. @returns Whether the welcome was sent. */
+  async isAdmitted(gid: number, socket = "ipc.sock", uid = 700): Promise<boolean> {
     const argv = ["socat", "-t10", "-u", `UNIX:${this.program.path(socket)},shut-none`, "-"];
-    const child = this.program.command(argv, { uid: 700, gid }).spawn();
+    const child = this.program.command(argv, { uid, gid }).spawn();
     const reader = child.stdout.getReader();
     const { value } = await reader.read();
     await reader.cancel();
@@ -129,10 +135,13 @@ export class NamesFixture implements AsyncDisposable {
     return value !== undefined;
   }
 
-  /** Opens a session as uid 700 with one group, and waits for its welcome. */
-  async openSession(gid: number): Promise<AsyncDisposable & { ended: Promise<unknown> }> {
+  /** Opens a session as a uid with one group, and waits for its welcome. */
+  async openSession(
+    gid: number,
+    uid = 700,
+  ): Promise<AsyncDisposable & { ended: Promise<unknown> }> {
     const argv = ["socat", "-t60", "-", `UNIX:${this.program.path("ipc.sock")},shut-none`];
-    const line = this.program.command(argv, { uid: 700, gid });
+    const line = this.program.command(argv, { uid, gid });
     const child = line.spawn();
     const reader = child.stdout.getReader();
     if ((await reader.read()).value === undefined) throw new Error("the session was refused");

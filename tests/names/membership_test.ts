@@ -1,0 +1,75 @@
+/** Leaving a group in the name service ends the sessions that the group has let in. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { localNames, NamesFixture, remoteNames } from "../support/name_service.ts";
+import { MEMBER } from "../support/private_system.ts";
+
+/** A console for the members of netops, and for no one of interns. */
+function config(fixture: NamesFixture): string {
+  return `listeners: [{ unix: ${fixture.program.path("ipc.sock")} }]
+groups: [{ name: netops, local_ipc_access: true }, { name: interns }]
+directory: { refresh: 1s }
+`;
+}
+
+const NETOPS = `netops:x:2000:${MEMBER.name}`;
+const openAsMember = (fixture: NamesFixture) => fixture.openSession(2000, MEMBER.uid);
+
+Deno.test("a user who leaves a group loses the open sessions that it let in (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups(NETOPS, "interns:x:2001:");
+  await fixture.serve(config(fixture));
+  await using session = await openAsMember(fixture);
+  // No account: only the kernel says that it is in the group, and nothing takes it out.
+  await using other = await fixture.openSession(2000);
+  await fixture.setGroups("netops:x:2000:", "interns:x:2001:");
+  await session.ended;
+  const revoked = await fixture.server.event("revoke");
+  assertEquals([revoked.user, revoked.reason], [MEMBER.name, "unknown-uid"]);
+  // The process has the group until it ends, and the kernel decides about a new connection.
+  await using again = await openAsMember(fixture);
+  // Who joins again and leaves again is followed from the beginning of the session.
+  await fixture.setGroups(NETOPS, `interns:x:2001:${MEMBER.name}`);
+  await again.ended;
+  const [, denied] = await fixture.server.events("revoke", 2);
+  assertEquals([denied!.user, denied!.reason], [MEMBER.name, "group-denied"]);
+  void other;
+});
+
+Deno.test("a user who is removed loses the open sessions of its groups (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups(NETOPS, "interns:x:2001:");
+  await fixture.serve(config(fixture));
+  await using session = await openAsMember(fixture);
+  const users = fixture.program.path("system", "passwd");
+  const text = await Deno.readTextFile(users);
+  await Deno.writeTextFile(
+    users,
+    text.split("\n").filter((line) => !line.startsWith(MEMBER.name)).join("\n"),
+  );
+  await session.ended;
+  assertEquals((await fixture.server.event("revoke")).reason, "unknown-uid");
+});
+
+Deno.test("a name service that fails takes no user out of a group (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  await fixture.setGroups(NETOPS, "interns:x:2001:");
+  await fixture.serve(config(fixture));
+  await using session = await openAsMember(fixture);
+  await fixture.setSources("files ldap");
+  await fixture.setGroups("netops:x:2000:", "interns:x:2001:");
+  const failed = await fixture.server.event(
+    "error",
+    ({ message }) => String(message).includes("The name service does not know the account"),
+  );
+  assertStringIncludes(String(failed.message), "open sessions go on");
+  assertEquals(fixture.server.of("revoke"), []);
+  await fixture.setSources("files");
+  await session.ended;
+  assertEquals((await fixture.server.event("revoke")).reason, "unknown-uid");
+});
