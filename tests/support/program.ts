@@ -185,10 +185,25 @@ export class RunningServer extends RunningProgram {
   /** Output on standard error that is not an event. */
   text = "";
   readonly #byKind = new Map<string, AuditEvent[]>();
+  readonly #forgotten = new Map<string, number>();
 
   /** The events of a kind so far. */
   of(kind: string): readonly AuditEvent[] {
     return this.#byKind.get(kind) ?? [];
+  }
+
+  /** How many events of a kind there were, with those that are forgotten. */
+  count(kind: string): number {
+    return (this.#forgotten.get(kind) ?? 0) + this.of(kind).length;
+  }
+
+  /** Drops the events so far, of which a long run has too many. Their number stays known. */
+  forget(): void {
+    for (const [kind, events] of this.#byKind) {
+      this.#forgotten.set(kind, this.count(kind));
+      events.length = 0;
+    }
+    this.log.length = 0;
   }
 
   /** Waits for the first event of a kind that matches. */

@@ -40,7 +40,7 @@ export class ServiceVisits implements AsyncDisposable {
   readonly program: Program;
   readonly config: string;
   readonly #ports: Readonly<Record<Service, number>>;
-  readonly #backend: Backend;
+  #backend: Backend;
   readonly #more: string;
   readonly #own: Uint8Array;
   readonly #wrong: Uint8Array;
@@ -91,6 +91,15 @@ export class ServiceVisits implements AsyncDisposable {
     this.#server = await start(this.program);
   }
 
+  /** Ends the backend and its connections, and starts another one after a time. */
+  async replaceBackend(milliseconds: number): Promise<void> {
+    const { path } = this.#backend;
+    this.#backend[Symbol.dispose]();
+    await Deno.remove(path).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    this.#backend = new Backend(path, echo);
+  }
+
   /** Writes the configuration anew, with the same meaning. */
   async rewrite(): Promise<void> {
     const text = textOf(this.program, this.#ports, this.#more, ++this.#version);
@@ -98,10 +107,15 @@ export class ServiceVisits implements AsyncDisposable {
   }
 
   /** Connects and asks the service for something. */
-  async visit(service: Service, transport: Transport, who: Visitor): Promise<Visit> {
+  async visit(
+    service: Service,
+    transport: Transport,
+    who: Visitor,
+    limitMs = LIMIT_MS,
+  ): Promise<Visit> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<"hung">((resolve) =>
-      timer = setTimeout(() => resolve("hung"), LIMIT_MS)
+      timer = setTimeout(() => resolve("hung"), limitMs)
     );
     try {
       return await Promise.race([this.#visit(service, transport, who), late]);
@@ -110,24 +124,24 @@ export class ServiceVisits implements AsyncDisposable {
     }
   }
 
+  /** Connects, over TCP through the access check. @throws {Error} Where that is refused. */
+  async connect(service: Service, transport: Transport, who: Visitor): Promise<TestClient> {
+    if (transport === "unix") {
+      return TestClient.unix(this.program.path(`${service}.sock`), UIDS[who]);
+    }
+    return await TestClient.tcp(this.#ports[service], who === "bob" ? this.#own : this.#wrong);
+  }
+
   async #visit(service: Service, transport: Transport, who: Visitor): Promise<Visit> {
     let client: TestClient;
     try {
-      client = transport === "unix"
-        ? TestClient.unix(this.program.path(`${service}.sock`), UIDS[who])
-        : await TestClient.tcp(this.#ports[service], who === "bob" ? this.#own : this.#wrong);
+      client = await this.connect(service, transport, who);
     } catch (error) {
       const { message } = error as Error;
       return /error 111|Connection refused/.test(message) ? "no server" : "closed";
     }
     using _client = client;
-    if (service === "forward") client.send("x\n");
-    const first = await client.line();
-    if (first === null) return "closed";
-    if (service !== "console") return "in";
-    client.send(STATS);
-    const answer = await client.line();
-    return answer?.includes('"result"') ? "in" : "cut";
+    return await use(client, service);
   }
 
   /** A visit of bob, and of one who must not get in. */
@@ -160,7 +174,7 @@ export class ServiceVisits implements AsyncDisposable {
     for (;;) {
       const open = descriptorsOf(this.#server.pid);
       const children = open === descriptors ? childrenOf(this.#server.pid) : [];
-      const sessions = this.#server.of("allow").length - this.#server.of("close").length;
+      const sessions = this.#server.count("allow") - this.#server.count("close");
       if (open === descriptors && children.length === 0 && sessions === 0) return "";
       if (Date.now() > until) {
         return `${open} descriptors instead of ${descriptors}, children: ${children.join(" ")}, ` +
@@ -175,6 +189,17 @@ export class ServiceVisits implements AsyncDisposable {
     this.#backend[Symbol.dispose]();
     await this.program.remove();
   }
+}
+
+/** Asks a service for something. */
+export async function use(client: TestClient, service: Service): Promise<Visit> {
+  if (service === "forward") client.send("x\n");
+  const first = await client.line();
+  if (first === null) return "closed";
+  if (service !== "console") return "in";
+  client.send(STATS);
+  const answer = await client.line();
+  return answer?.includes('"result"') ? "in" : "cut";
 }
 
 async function start(program: Program): Promise<RunningServer> {

@@ -1,0 +1,19 @@
+/** The stories of the model and the random inputs, with one seed after the other. */
+
+/** Runs until the time is over or one fails. @returns Whether none has failed. */
+export async function runStories(untilMs: number, seed: number): Promise<boolean> {
+  let round = 0;
+  do {
+    const env = { IPCAUTH_FUZZ_SEED: String(seed + round), IPCAUTH_MODEL_RUNS: "20" };
+    const words = Object.entries(env).map(([name, value]) => `${name}=${value}`).join(" ");
+    console.log(`round ${round + 1}: ${words} deno task test tests/model/ tests/fuzz/`);
+    const { code } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "test", "tests/model/", "tests/fuzz/"],
+      env,
+    }).spawn().status;
+    if (code !== 0) return false;
+    round++;
+  } while (Date.now() < untilMs);
+  console.log(`${round} rounds without a failure`);
+  return true;
+}
