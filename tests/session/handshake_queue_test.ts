@@ -119,6 +119,46 @@ for (const [name, create] of Object.entries(KINDS)) {
     assertEquals(own.evicted, null);
   });
 
+  Deno.test(`${name}: what has opened has half of it for itself, and not one place more`, () => {
+    const gaveWay = (opened: number, addsOpened: boolean): string => {
+      const queue = create(() => 8, fail);
+      const one = fill(queue, opened, "192.0.2.1", true);
+      const other = fill(queue, 8 - opened, "192.0.2.2");
+      fill(queue, 1, "192.0.2.3", addsOpened);
+      assertEquals([queue.size, inside([...one, ...other])], [8, 7]);
+      return inside(one) < opened ? "opened" : "unopened";
+    };
+    assertEquals([3, 4, 5, 8].map((opened) => gaveWay(opened, false)), [
+      ...["unopened", "unopened", "opened", "opened"],
+    ]);
+    assertEquals([0, 3, 4, 5].map((opened) => gaveWay(opened, true)), [
+      ...["unopened", "unopened", "opened", "opened"],
+    ]);
+  });
+
+  Deno.test(`${name} of one place or none has one access check, of whichever kind`, () => {
+    for (const limit of [0, 1]) {
+      const queue = create(() => limit, fail);
+      const all = [false, true, false, true, true].map((hasOpened) => {
+        const [one] = fill(queue, 1, "192.0.2.1", hasOpened);
+        assertEquals([queue.size, one!.evicted], [1, null]);
+        return one!;
+      });
+      assertEquals(inside(all), 1);
+    }
+  });
+
+  Deno.test(`${name} keeps what opens, and clears it`, () => {
+    const queue = create(() => 8, fail);
+    const [one, two] = fill(queue, 2, "192.0.2.1");
+    queue.markOpened(one!);
+    queue.markOpened(one!);
+    assertEquals(queue.size, 2);
+    queue.remove(two!);
+    queue.clear();
+    assertEquals([queue.size, one!.evicted, two!.evicted], [0, "handshake-timeout", null]);
+  });
+
   Deno.test(`${name} forgets what has ended, and clears the rest`, () => {
     const queue = create(() => 8, fail);
     const [one, two] = fill(queue, 2, "192.0.2.1");

@@ -25,6 +25,7 @@ import {
   nearestTests,
   parseLines,
 } from "./selection.ts";
+import { endRunning } from "./process.ts";
 import { mutatedTree, type Tree } from "./tree.ts";
 import { tryAll, type Verdict } from "./trial.ts";
 import type { Mutant } from "./mutants.ts";
@@ -46,7 +47,8 @@ const files = filesBelow(paths.length > 0 ? paths : DIRECTORIES)
   .filter((file) => !isNarrowed || ranges.some((range) => range.file === file));
 const start = Date.now();
 const tree = await mutatedTree(files);
-Deno.addSignalListener("SIGINT", () => {
+Deno.addSignalListener("SIGINT", async () => {
+  await endRunning();
   remove(tree);
   Deno.exit(130);
 });

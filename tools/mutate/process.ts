@@ -13,6 +13,16 @@ const LOAD_LIMIT = 60_000;
 /** Time beyond a test's own limit, after which its process is killed, in milliseconds. */
 const GRACE = 1_500;
 
+/** The process of this one, if any. */
+let running: Deno.ChildProcess | null = null;
+
+/** Ends the process of the tests: no file of the copy is in use any more. */
+export async function endRunning(): Promise<void> {
+  if (running === null) return;
+  kill(running);
+  await running.status;
+}
+
 /** Runs a plan, and yields what the process says. A last step without `done` was its end. */
 export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
   const path = join(tree.directory, "plan.json");
@@ -24,14 +34,19 @@ export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
       ...["-P=test", join(tree.root, "tools/mutate/runner.ts"), path],
     ],
     cwd: tree.root,
-    env: { TMPDIR: tree.temporary, NO_COLOR: "1", IPCAUTH_BUILD: "bundle" },
+    env: {
+      TMPDIR: tree.temporary,
+      NO_COLOR: "1",
+      IPCAUTH_BUILD: "bundle",
+      // Many mutants let a test wait for what never comes (`tests/support/endpoints.ts`).
+      IPCAUTH_WAIT_MS: "1500",
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const errors = new Response(child.stderr).text();
-  const killAtEnd = () => kill(child);
-  globalThis.addEventListener("unload", killAtEnd);
+  running = child;
   let timer = setTimeout(() => kill(child), LOAD_LIMIT);
   let isDone = false;
   try {
@@ -48,7 +63,7 @@ export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
     clearTimeout(timer);
     kill(child);
     await child.status;
-    globalThis.removeEventListener("unload", killAtEnd);
+    running = null;
   }
   const text = await errors;
   if (!isDone && plan.active === -1) throw new Error(`The tests did not end:\n${text}`);
