@@ -1,7 +1,7 @@
 /**
  * The program's entry: arguments in, exit code out. As a Worker the same file is the data plane of
- * a server, a thread that asks the name service, or the tunnel of a client; the Worker's name says
- * which.
+ * a server, a thread that asks the name service or reads long configurations, or the tunnel of a
+ * client; the Worker's name says which.
  *
  * @module
  */
@@ -25,6 +25,9 @@ if (!("WorkerGlobalScope" in globalThis)) {
 } else if (self.name === "name service") {
   const { runLookupWorker } = await import("./lib/names/lookup_worker.ts");
   runLookupWorker();
+} else if (self.name === "configuration reader") {
+  const { runReadingWorker } = await import("./lib/config/reading_worker.ts");
+  runReadingWorker();
 } else {
   const { runDataPlaneWorker } = await import("./lib/dataplane/worker.ts");
   runDataPlaneWorker();

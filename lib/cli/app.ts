@@ -191,6 +191,7 @@ async function execute(
         signals,
         thread,
         startLookups: () => startWorker(self, "name service"),
+        startReader: () => startWorker(self, "configuration reader"),
       });
     }
     case "connect": {

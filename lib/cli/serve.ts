@@ -5,10 +5,11 @@
  */
 import { EventCredit } from "../log/event_credit.ts";
 import { loadHostFacts } from "../config/load.ts";
+import { ConfigReader } from "../config/config_reader.ts";
 import { findUnconfirmed } from "../config/unconfirmed_path.ts";
 import { configPlaces } from "../config/default_paths.ts";
 import { LiveConfig } from "../config/live_config.ts";
-import { DEFAULT_DIRECTORY } from "../config/types.ts";
+import { type Config, DEFAULT_DIRECTORY } from "../config/types.ts";
 import type { ExitCode } from "../errors.ts";
 import { environmentBlock } from "../libc/environment_block.ts";
 import { NameService } from "../names/name_service.ts";
@@ -39,6 +40,8 @@ export interface ServeContext extends Context, Omit<LogOptions, "host"> {
   readonly thread: WorkerThread;
   /** Starts a thread that asks the name service. */
   startLookups(): WorkerThread;
+  /** Starts a thread that reads long configurations. */
+  startReader(): WorkerThread;
 }
 
 /**
@@ -90,7 +93,14 @@ async function prepare(
   const absolute = withAbsolutePaths(environment);
   const inherited = inheritedSockets(environment.variables, Deno.pid);
   const selection = new ListenerSelection(flags, absolute, inherited);
-  const liveConfig = new LiveConfig(places, hostFacts, (config) => selection.select(config));
+  const reader = new ConfigReader({
+    reserved: hostFacts,
+    ask: (isLost) =>
+      void server.connectReader(isLost, (thread) => reader.connect(thread.connectHere())),
+    report: (message) => log.audit.record({ event: "error", time: Date.now(), message }),
+  });
+  const select = (config: Config): void => selection.select(config);
+  const liveConfig = new LiveConfig(places, hostFacts, select, reader);
   if (dropTo !== null) refuseRootServices(selection.current);
   const host = hostName();
   const log = new ServerLog({ ...context, host }, liveConfig, dropTo);
@@ -110,6 +120,8 @@ async function prepare(
     logFormat: () => log.format,
     recent: log.recent,
     names,
+    reader,
+    startReader: () => context.startReader(),
     manager: new ServiceManager(environment.variables, Deno.pid),
     worker: {
       flags,

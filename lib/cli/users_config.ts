@@ -83,7 +83,11 @@ export class UsersConfig {
     const config = parseConfigFile(file, this.hostFacts);
     const { users, usersByName, usersByUid } = config.access;
     const user = usersByName.get(who) ?? usersByUid.get(parseId(who) ?? -1);
-    requireSameReading(file.text, file.path, user === undefined ? null : users.indexOf(user));
+    requireSameReading(
+      file.text,
+      file.path,
+      user === undefined ? null : users.findIndex(({ name }) => name === user.name),
+    );
     return config;
   }
 

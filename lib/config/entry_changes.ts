@@ -28,7 +28,9 @@ export interface EntryEdit {
 
 /** The entries of a configuration: its users, then its groups, each in the order of the file. */
 export function entriesOf({ users, groups }: {
-  readonly users: readonly Omit<User, "at" | "accessAt">[];
+  readonly users: {
+    map<T>(to: (user: Omit<User, "at" | "accessAt">) => T): T[];
+  };
   readonly groups: readonly Omit<Group, "at" | "accessAt">[];
 }): FieldsEntry[] {
   return [

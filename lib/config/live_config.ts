@@ -10,10 +10,12 @@ import { isPassing } from "../files/system_reason.ts";
 import { PathStat } from "../libc/path_stat.ts";
 import type { HostFacts } from "../policy/types.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
+import { type ConfigReader, MAX_OWN_LENGTH } from "./config_reader.ts";
 import { BUILT_IN, checkKeyFiles, type ConfigFile, findConfig } from "./load.ts";
-import { ParsedFile } from "./parsed_file.ts";
+import { type ParsedConfig, ParsedFile } from "./parsed_file.ts";
 import { parseConfig } from "./schema.ts";
 import type { Config } from "./types.ts";
+import type { UserChanges } from "./user_changes.ts";
 
 /** Why the file on disk is not the configuration in force. */
 export interface ConfigProblem {
@@ -28,12 +30,15 @@ export interface ConfigProblem {
  */
 const RETRY_INTERVAL_MS = 200;
 
+/** How often a plane looks whether a long file has been read, in milliseconds. */
+const READING_INTERVAL_MS = 5;
+
 /** What was read: a file, the absence of one, or why it is none. */
 type Content = ConfigFile | null | Failure;
 
 /**
- * The configuration in force, and whether the file on disk still says the same. All of it is
- * synchronous: a decision waits for it.
+ * The configuration in force, and whether the file on disk still says the same. Nothing here waits:
+ * {@linkcode LiveConfig.wait} says for how long a decision has to.
  *
  * @example
  * ```ts
@@ -54,8 +59,12 @@ export class LiveConfig {
   /** Made once: each connection calls it. */
   readonly #poll: () => WatchResult<Content>;
   readonly #parsed: ParsedFile;
+  readonly #reader: ConfigReader | null;
   #file: ConfigFile | null = null;
   #config: Config;
+  #changes: UserChanges | undefined;
+  /** Whether the content is still to be put in force. */
+  #isPending = false;
   #since = Date.now();
   #problem: ConfigProblem | null = null;
   /** What was read last, and is not in force where there is a problem. */
@@ -76,16 +85,19 @@ export class LiveConfig {
    * @param hostFacts The uids that a configuration is checked against.
    * @param accept Called with every configuration before it is in force. A {@linkcode Failure} that
    * it throws has the effect of a mistake in the file.
+   * @param reader Reads long files, after the first one; null where the caller may wait for each.
    * @throws {Failure} 78 when the configuration cannot be loaded, or what `accept` throws.
    */
   constructor(
     places: ConfigPlaces,
     hostFacts: HostFacts,
     accept: (config: Config) => void = () => {},
+    reader: ConfigReader | null = null,
   ) {
     this.#places = places;
     this.#hostFacts = hostFacts;
-    this.#parsed = new ParsedFile(({ text, path }) => parseConfig(text, path, hostFacts));
+    this.#reader = reader;
+    this.#parsed = new ParsedFile(({ text, path }) => parseConfig(text, path, hostFacts), reader);
     this.#accept = accept;
     this.#watch = new FileWatch(places.paths.map((path) => new PathStat(path)), {
       read: () => this.#read(),
@@ -97,12 +109,22 @@ export class LiveConfig {
     this.#content = this.#firstContent();
     if (this.#content instanceof Failure) throw this.#content;
     this.#file = this.#content;
-    this.#config = this.#parse(this.#file);
+    this.#config = this.#parse(this.#file, null)!.config;
   }
 
   /** The configuration in force. */
   get config(): Config {
     return this.#config;
+  }
+
+  /** What the last reload has changed in the users, where that is known. */
+  get userChanges(): UserChanges | undefined {
+    return this.#changes;
+  }
+
+  /** Whether the file is a long one, as the next one will be. */
+  get isLong(): boolean {
+    return this.#file !== null && this.#file.text.length > MAX_OWN_LENGTH;
   }
 
   /** Since when it is in force, in milliseconds since the epoch. */
@@ -122,7 +144,8 @@ export class LiveConfig {
 
   /**
    * How many milliseconds after the last {@linkcode refresh} it is to be called again, because the
-   * file is being written; 0 where the configuration in force is the one to decide by.
+   * file is being written, or a long one is being read; 0 where the configuration in force is the
+   * one to decide by.
    */
   get wait(): number {
     return this.#wait;
@@ -144,6 +167,10 @@ export class LiveConfig {
    */
   refresh(): "same" | "changed" | Failure {
     this.#wait = 0;
+    if (this.#reader?.isReading) {
+      this.#wait = READING_INTERVAL_MS;
+      return "same";
+    }
     try {
       const result = this.reserve.use(this.#poll);
       switch (result.kind) {
@@ -157,7 +184,7 @@ export class LiveConfig {
           this.#retryAt = 0;
           return this.#adopt();
         case "same":
-          return this.#problem === null ? "same" : this.#adopt();
+          return this.#problem === null && !this.#isPending ? "same" : this.#adopt();
       }
     } catch (error) {
       const failure = asFailure(error, "Cannot load the configuration", ExitCode.os);
@@ -204,6 +231,7 @@ export class LiveConfig {
   /** Puts what was read in force. */
   #adopt(): "same" | "changed" | Failure {
     const content = this.#content;
+    this.#isPending = false;
     if (content instanceof Failure) return this.#keep(content);
     const gone = this.#goneFailure(content);
     if (gone !== null) return this.#keep(gone);
@@ -212,7 +240,14 @@ export class LiveConfig {
       // To parse costs a hundred times what a comparison costs.
       if (performance.now() < this.#retryAt) return "same";
       try {
-        this.#config = this.reserve.use(() => this.#parse(content));
+        const parsed = this.reserve.use(() => this.#parse(content, this.#config));
+        if (parsed === null) {
+          this.#isPending = true;
+          this.#wait = READING_INTERVAL_MS;
+          return "same";
+        }
+        this.#config = parsed.config;
+        this.#changes = parsed.changes;
       } catch (error) {
         this.#retryAt = performance.now() + RETRY_INTERVAL_MS;
         throw error;
@@ -260,11 +295,15 @@ export class LiveConfig {
     });
   }
 
-  #parse(file: ConfigFile | null): Config {
-    const config = file === null ? BUILT_IN : this.#parsed.of(file);
-    checkKeyFiles(config, this.#hostFacts);
-    this.#accept(config);
-    return config;
+  /** @param current The configuration in force. @returns Null while the file is being read. */
+  #parse(file: ConfigFile | null, current: Config | null): ParsedConfig | null {
+    const parsed = file === null
+      ? { config: BUILT_IN, changes: undefined }
+      : this.#parsed.of(file, current);
+    if (parsed === null) return null;
+    checkKeyFiles(parsed.config, this.#hostFacts);
+    this.#accept(parsed.config);
+    return parsed;
   }
 }
 

@@ -6,7 +6,7 @@
 import type { Position } from "../policy/types.ts";
 import { Problems, readDocument, type Value } from "./document.ts";
 import { extractOf } from "./list_extract.ts";
-import type { PlaceLookup } from "./values.ts";
+import type { PlaceLookup } from "./found_position.ts";
 
 /** The longest text that is parsed whole to find a place, in UTF-16 code units: 3,500 users. */
 export const MAX_WHOLE_LENGTH = 256 << 10;

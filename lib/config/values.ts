@@ -13,13 +13,11 @@ import { parse } from "@std/yaml";
 import { messageOf } from "../errors.ts";
 import type { Position } from "../policy/types.ts";
 import type { ListValue, MapValue, Place, Problems, ScalarValue, Value } from "./document.ts";
+import { FoundPosition, type PlaceLookup } from "./found_position.ts";
 import { type Quoting, quotingOf, UncertainError } from "./quoting.ts";
 import { isUncertain, mayBeForeign } from "./uncertain_text.ts";
 import { hasForeignConstruct } from "./foreign_constructs.ts";
 import { plainValue } from "./plain_scalar.ts";
-
-/** Finds the place of a value by its key, such as `users[1].uid`. */
-export type PlaceLookup = (key: string) => Position;
 
 /**
  * Reads a YAML document.
@@ -91,29 +89,6 @@ function requireKeys(facts: DocumentFacts): void {
 }
 
 type Fields = Readonly<Record<string, unknown>>;
-
-/** A place that is found when it is asked for. */
-class FoundPosition implements Position {
-  readonly #find: PlaceLookup;
-  readonly #key: string;
-
-  constructor(find: PlaceLookup, key: string) {
-    this.#find = find;
-    this.#key = key;
-  }
-
-  get line(): number {
-    return this.#find(this.#key).line;
-  }
-
-  get column(): number {
-    return this.#find(this.#key).column;
-  }
-
-  toJSON(): Position {
-    return { line: this.line, column: this.column };
-  }
-}
 
 abstract class QuickValue implements Place {
   protected readonly facts: DocumentFacts;

@@ -5,10 +5,7 @@
  */
 import type { Config, KeyConfig, ListenerConfig } from "../config/types.ts";
 import { listenerAddress } from "../net/address.ts";
-import type { User } from "../policy/types.ts";
-
-/** How many changes are named; of the others, the number is. */
-const MAX_NAMED = 32;
+import { MAX_NAMED, type UserChanges, userChanges } from "../config/user_changes.ts";
 
 /** The sections that are named as a whole. */
 const SECTIONS = ["limits", "log", "directory"] as const;
@@ -19,6 +16,7 @@ const SECTIONS = ["limits", "log", "directory"] as const;
  * @param before The configuration that was in force.
  * @param after The one that is now.
  * @param keyId The id of the key in a file, or null where it cannot be read.
+ * @param users What has changed in the users, where that is known already.
  * @returns Such as `user bob added, user alice local_ipc_access true → false`; null where the files
  * mean the same.
  */
@@ -26,9 +24,10 @@ export function configChanges(
   before: Config,
   after: Config,
   keyId: (file: string) => string | null,
+  users: UserChanges = userChanges(before.access, after.access),
 ): string | null {
   const changes = [
-    ...userChanges(before.access.users, after.access.users),
+    ...users.named,
     ...named("group", before.access.groups, after.access.groups, ({ name }) => name),
     ...listenerChanges(before.listeners ?? [], after.listeners ?? [], keyId),
     ...SECTIONS.filter((name) => !isSame(before[name], after[name])).map((name) =>
@@ -36,46 +35,8 @@ export function configChanges(
     ),
   ];
   if (changes.length === 0) return null;
-  const more = changes.length - MAX_NAMED;
+  const more = changes.length - MAX_NAMED + users.more;
   return [...changes.slice(0, MAX_NAMED), ...more > 0 ? [`${more} more`] : []].join(", ");
-}
-
-function userChanges(before: readonly User[], after: readonly User[]): string[] {
-  // Almost all users of a long list are where they were, and only the others are looked up.
-  const same = (one: User | undefined, other: User | undefined) =>
-    one !== undefined && other !== undefined && isSameUser(one, other);
-  let start = 0;
-  while (same(before[start], after[start])) start++;
-  let end = 0;
-  const most = Math.min(before.length, after.length) - start;
-  while (end < most && same(before.at(-1 - end), after.at(-1 - end))) end++;
-  const old = new Map(
-    before.slice(start, before.length - end).map((user) => [user.name, user]),
-  );
-  const changes: string[] = [];
-  for (const user of after.slice(start, after.length - end)) {
-    const former = old.get(user.name);
-    old.delete(user.name);
-    if (former === undefined) changes.push(`user ${user.name} added`);
-    else if (former !== user) changes.push(...fieldChanges(former, user));
-  }
-  return [...changes, ...[...old.keys()].map((name) => `user ${name} removed`)];
-}
-
-function isSameUser(one: User, other: User): boolean {
-  return one.name === other.name && one.uid === other.uid && one.gid === other.gid &&
-    one.localIpcAccess === other.localIpcAccess && one.admin === other.admin;
-}
-
-function fieldChanges(before: User, after: User): string[] {
-  const fields = [
-    ["uid", before.uid, after.uid],
-    ["gid", before.gid ?? "none", after.gid ?? "none"],
-    ["local_ipc_access", before.localIpcAccess, after.localIpcAccess],
-    ["admin", before.admin, after.admin],
-  ] as const;
-  return fields.filter(([, old, now]) => old !== now)
-    .map(([field, old, now]) => `user ${after.name} ${field} ${old} → ${now}`);
 }
 
 function listenerChanges(
@@ -138,12 +99,18 @@ function named<T>(
 
 /** Whether two parts of configurations mean the same: places in the file do not count. */
 function isSame(one: unknown, other: unknown): boolean {
-  return text(one) === text(other);
+  if (one instanceof Set && other instanceof Set) return isSame([...one], [...other]);
+  if (!isObject(one) || !isObject(other)) return one === other;
+  const names = fieldNames(one);
+  return names.length === fieldNames(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && isSame(one[name], other[name]));
 }
 
-function text(value: unknown): string {
-  return JSON.stringify(value, (key, part) => {
-    if (key === "at" || key === "accessAt") return undefined;
-    return part instanceof Set ? [...part] : part;
-  });
+/** Places take long to find, so not one is asked for. */
+function fieldNames(value: Readonly<Record<string, unknown>>): string[] {
+  return Object.keys(value).filter((name) => name !== "at" && name !== "accessAt");
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }

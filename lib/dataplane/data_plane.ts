@@ -6,7 +6,9 @@
  */
 import { ExpiryClock } from "../keys/expiry_clock.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
+import { ConfigReader } from "../config/config_reader.ts";
 import { LiveConfig } from "../config/live_config.ts";
+import { readerPort } from "../config/reader_port.ts";
 import type { ServiceConfig } from "../config/types.ts";
 import { maxOpenFiles } from "../libc/process.ts";
 import { hasStderr } from "../log/audit_event.ts";
@@ -66,6 +68,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   readonly #stderrBudget: StderrBudget;
   readonly #environmentBlock: Uint8Array<ArrayBuffer>;
   readonly #selection: ListenerSelection;
+  readonly #reader: ConfigReader;
   readonly #listeners: ListenerManager;
   readonly #revocation: Revocation;
   readonly #shutdown: Shutdown;
@@ -90,11 +93,18 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#environmentBlock = options.environmentBlock;
     const { flags, environment, inherited, places, hostFacts, dropTo } = options;
     this.#selection = new ListenerSelection(flags, environment, inherited);
+    this.#reader = new ConfigReader({
+      reserved: hostFacts,
+      ask: (isLost) => post({ kind: "askReader", isLost }),
+      report: (message) => post({ kind: "error", message }),
+    });
     const liveConfig = new LiveConfig(
       places,
       hostFacts,
       (config) => this.#selection.select(config),
+      this.#reader,
     );
+    if (liveConfig.isLong) this.#reader.prepare();
     this.#logSettings = options.logSettings;
     this.#lines = new LineFormatter(auditFormat(liveConfig.config.log, options.logSettings));
     this.#context = this.#createContext(options, liveConfig);
@@ -152,6 +162,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "refresh":
         this.#refreshAndReport();
         if (!this.#shutdown.started) this.#listeners.restore();
+        return;
+      case "reader":
+        this.#reader.connect(readerPort(command.port));
+        return;
+      case "readerEnded":
+        this.#reader.disconnect();
         return;
       case "names":
         this.#updateNames(command.results);
@@ -373,7 +389,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     if (outcome === "same") return false;
     if (outcome === "changed") {
       this.#lines.format = auditFormat(liveConfig.config.log, this.#logSettings);
-      const what = configChanges(before, liveConfig.config, (file) => this.#keyId(file));
+      const keyId = (file: string): string | null => this.#keyId(file);
+      const what = configChanges(before, liveConfig.config, keyId, liveConfig.userChanges);
       this.#post({ kind: "reloaded", outcome, what, problem: null });
       try {
         if (!this.#shutdown.started) this.#listeners.reconfigure(this.#selection.current);

@@ -65,6 +65,10 @@ export type ToDataPlane =
   | { readonly kind: "confirm"; readonly session: number }
   /** Check whether the configuration has changed, and report the result in any case. */
   | { readonly kind: "refresh" }
+  /** A channel to the thread that reads long configurations. */
+  | { readonly kind: "reader"; readonly port: MessagePort }
+  /** That thread has ended, and its end is in the log. */
+  | { readonly kind: "readerEnded" }
   /** Answers of the name service. */
   | { readonly kind: "names"; readonly results: readonly LookupResult[] }
   /** Answer with a message of the same kind. */
@@ -131,5 +135,7 @@ export type ToControlPlane =
   | { readonly kind: "askName"; readonly request: LookupRequest }
   /** Ask again for a host that could not be reached. */
   | { readonly kind: "renewName"; readonly request: LookupRequest }
+  /** Answer with `reader`. Where the thread does not answer it is lost, and another is started. */
+  | { readonly kind: "askReader"; readonly isLost: boolean }
   /** Every listener and session is closed. */
   | { readonly kind: "stopped" };

@@ -38,11 +38,22 @@ export interface Group {
   readonly accessAt: Position;
 }
 
+/** The users in the order of the file: a list that need not hold an object for each of them. */
+export type UserList = Pick<
+  readonly User[],
+  "length" | "at" | "map" | "filter" | "findIndex" | typeof Symbol.iterator
+>;
+
+/** Finds users by what they are listed under. */
+export type UserLookup<Key> = Pick<ReadonlyMap<Key, User>, "get" | "has" | "keys">;
+
 /** The users and groups of the configuration, indexed for a decision. */
 export interface AccessTable {
-  readonly users: readonly User[];
-  readonly usersByUid: ReadonlyMap<number, User>;
-  readonly usersByName: ReadonlyMap<string, User>;
+  readonly users: UserList;
+  readonly usersByUid: UserLookup<number>;
+  readonly usersByName: UserLookup<string>;
+  /** What the users' names look like, where it is known already. */
+  readonly looks?: Pick<ReadonlySet<string>, "has">;
   readonly groups: readonly Group[];
 }
 

@@ -37,10 +37,14 @@ export class WorkerChannel<Options, Command, Event> {
     ready.then(() => this.#start(options, events)).catch((error) => events.onError(error));
   }
 
-  /** Sends a command; nothing after {@linkcode close}. */
-  post(command: Command): void {
+  /**
+   * Sends a command; nothing after {@linkcode close}.
+   *
+   * @param ports Those of the command, which pass to the thread.
+   */
+  post(command: Command, ports: MessagePort[] = []): void {
     if (!this.#eventFd.descriptor.isOpen) return;
-    this.#channel.port1.postMessage(command);
+    this.#channel.port1.postMessage(command, ports);
     this.#eventFd.raise();
   }
 

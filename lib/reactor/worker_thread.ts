@@ -7,7 +7,7 @@
 import { ExitCode, Failure } from "../errors.ts";
 
 /** The threads of the program, beside the main thread. */
-export type ThreadName = "data plane" | "name service" | "tunnel";
+export type ThreadName = "data plane" | "name service" | "configuration reader" | "tunnel";
 
 /** A thread that is loading, or waiting for its options. */
 export interface WorkerThread {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ConfigReader } from "../config/config_reader.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ListenerConfig } from "../config/types.ts";
 import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
@@ -18,6 +19,7 @@ import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
+import type { ReaderThread } from "./reader_thread.ts";
 import type { ProcessSignals } from "./process_signals.ts";
 import type { ServiceManager } from "./systemd.ts";
 
@@ -37,6 +39,10 @@ export interface SupervisorOptions {
   /** SIGTERM, SIGINT, SIGQUIT and SIGXCPU stop the server; SIGHUP reloads. */
   readonly signals: ProcessSignals;
   readonly names: NameService;
+  /** Reads long files for `liveConfig`. */
+  readonly reader: ConfigReader;
+  /** Starts a thread that reads long configurations. */
+  startReader(): WorkerThread;
   /** Opens the log file again, after it was moved away. */
   reopenLog(): void;
   /** Called after the configuration was loaded again. */
@@ -61,6 +67,7 @@ export class Supervisor {
   readonly #dataPlane: WorkerChannel<WorkerOptions, ToDataPlane, ToControlPlane>;
   readonly #credit: EventCredit;
   #console: Promise<ConsoleSessions> | null = null;
+  #readerThread: Promise<ReaderThread> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
   readonly #listeners = new Set<string>();
   /** Settles at the second signal to stop. */
@@ -194,6 +201,12 @@ export class Supervisor {
       case "renewName":
         this.#options.names.renew(message.request);
         return;
+      case "askReader":
+        void this.connectReader(message.isLost, (thread) => {
+          const port = thread.connect();
+          this.#dataPlane.post({ kind: "reader", port }, [port]);
+        });
+        return;
       case "stopped":
         audit.record({ event: "stop", time: Date.now() });
         this.#outcome.resolve(ExitCode.ok);
@@ -218,6 +231,45 @@ export class Supervisor {
     if (this.#console !== null) this.#withConsole((sessions) => sessions.reauthorize());
     if (liveConfig.wait === 0) this.#reportReady();
     else Deno.unrefTimer(setTimeout(() => this.#followConfig(), liveConfig.wait));
+  }
+
+  /**
+   * Connects a plane to the thread that reads long configurations.
+   *
+   * @param isLost Whether that thread does not answer.
+   */
+  async connectReader(isLost: boolean, connect: (thread: ReaderThread) => void): Promise<void> {
+    try {
+      const thread = await this.#loadReaderThread();
+      if (isLost) {
+        thread.end();
+        this.#forgetReader();
+      }
+      connect(thread);
+    } catch (error) {
+      this.#onReaderEnd(error);
+    }
+  }
+
+  #onReaderEnd(error: unknown): void {
+    this.#recordError(error);
+    this.#forgetReader();
+  }
+
+  /** Each plane reads the file itself that it waits for, and asks again for the next one. */
+  #forgetReader(): void {
+    this.#options.reader.disconnect();
+    this.#dataPlane.post({ kind: "readerEnded" });
+  }
+
+  /** Loads what starts the thread. Few servers need it, and a module of Node loads slowly. */
+  #loadReaderThread(): Promise<ReaderThread> {
+    return this.#readerThread ??= import("./reader_thread.ts").then(({ ReaderThread }) =>
+      new ReaderThread(
+        () => this.#options.startReader(),
+        (error) => this.#onReaderEnd(error),
+      )
+    );
   }
 
   /** Runs an action on the console sessions once they are loaded, in the order of the calls. */

@@ -48,7 +48,7 @@ export interface DataPlaneContext extends HandshakeContext {
    * Loads the configuration, and applies it, where the file on disk has changed.
    *
    * @returns After how many milliseconds it is to be called again before anything is decided,
-   * because the file is being written; 0 where nothing is to be waited for.
+   * because the file is being written or read; 0 where nothing is to be waited for.
    */
   refreshConfig(): number;
   /** Reports that a file which the configuration names cannot be used. */

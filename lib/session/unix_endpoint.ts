@@ -162,20 +162,35 @@ export class UnixEndpoint implements ConnectionHandler {
    * @returns Whether it waits.
    */
   #awaitAnswer(connection: Descriptor): boolean {
-    const { reactor, names, liveConfig, refreshConfig } = this.#context;
+    const { reactor, names, liveConfig } = this.#context;
     const isFull = this.#waiting >= liveConfig.config.limits.maxConnections;
     if (isFull || !names.isAwaited) return false;
     this.#waiting++;
-    reactor.after(ANSWER_INTERVAL_MS, () => {
-      this.#waiting--;
-      try {
-        refreshConfig();
-        this.#authorize(connection, false);
-      } catch (error) {
-        this.onError(error);
-      }
-    });
+    reactor.after(ANSWER_INTERVAL_MS, () => this.#decideAgain(connection, false));
     return true;
+  }
+
+  /** Decides about a connection that has waited, by the file as it is now. */
+  #decideAgain(connection: Descriptor, waited: boolean): void {
+    const { reactor, refreshConfig } = this.#context;
+    let owned = true;
+    try {
+      const wait = refreshConfig();
+      if (wait > 0) {
+        reactor.after(wait, () => this.#decideAgain(connection, waited));
+        return;
+      }
+      this.#waiting--;
+      owned = false;
+      this.#authorize(connection, waited);
+    } catch (error) {
+      if (owned) {
+        // Without a current configuration no decision is possible.
+        this.#waiting--;
+        drainAndClose(connection);
+      }
+      this.onError(error);
+    }
   }
 
   /** Whether a connection is to wait for the name of a group's member. */
@@ -192,7 +207,7 @@ export class UnixEndpoint implements ConnectionHandler {
    * the name is known, or with the uid in digits when that takes too long.
    */
   #awaitName(connection: Descriptor, uid: number): void {
-    const { reactor, names, refreshConfig } = this.#context;
+    const { reactor, names } = this.#context;
     this.#waiting++;
     let isOver = false;
     const goOn = (): void => {
@@ -200,13 +215,7 @@ export class UnixEndpoint implements ConnectionHandler {
       isOver = true;
       timer.cancel();
       cancel();
-      this.#waiting--;
-      try {
-        refreshConfig();
-        this.#authorize(connection, true);
-      } catch (error) {
-        this.onError(error);
-      }
+      this.#decideAgain(connection, true);
     };
     const timer = reactor.after(NAME_TIMEOUT_MS, goOn);
     const cancel = names.ask(uid, goOn);

@@ -421,7 +421,7 @@ Deno.test("random edits of random files change one place and leave every other b
       continue;
     }
     assert(isWithin(text, added), `${text}\n=>\n${added}`);
-    const { name, localIpcAccess, gid } = before[random(before.length)]!;
+    const { name, localIpcAccess, gid } = before.at(random(before.length))!;
     const flipped = set(text, "local_ipc_access", String(!localIpcAccess), name);
     assert(untouched(text, flipped) >= text.length - "false".length, `${text}\n=>\n${flipped}`);
     const grouped = set(text, "gid", "12345", name);

@@ -12,16 +12,17 @@ Deno.test("ParsedFile parses a text once, and another one again", () => {
     if (text === "bug") throw new TypeError("a bug");
     return { ...BUILT_IN, path };
   });
-  const good = file.of({ path: "/a", text: "good" });
-  assertStrictEquals(file.of({ path: "/a", text: "good" }), good);
-  assertEquals(file.of({ path: "/b", text: "good" }).path, "/b");
+  const of = (path: string, text: string) => file.of({ path, text }, null)!.config;
+  const good = of("/a", "good");
+  assertStrictEquals(of("/a", "good"), good);
+  assertEquals(of("/b", "good").path, "/b");
   for (const _again of [1, 2]) {
-    assertThrows(() => file.of({ path: "/a", text: "bad" }), Failure, "it is bad");
+    assertThrows(() => of("/a", "bad"), Failure, "it is bad");
   }
   // What is no property of the text is tried again.
   for (const _again of [1, 2]) {
-    assertThrows(() => file.of({ path: "/a", text: "bug" }), TypeError);
+    assertThrows(() => of("/a", "bug"), TypeError);
   }
-  assertEquals(file.of({ path: "/a", text: "good" }).path, "/a");
+  assertEquals(of("/a", "good").path, "/a");
   assertEquals(parsed, ["/a good", "/b good", "/a bad", "/a bug", "/a bug", "/a good"]);
 });

@@ -168,7 +168,7 @@ Deno.test("a byte order mark does not move the place of an access rule", () => {
 });
 
 Deno.test("a user of the name root may have uid 0, and no other user", () => {
-  assertEquals(parse(user("name: root, uid: 0")).access.users[0]?.uid, 0);
+  assertEquals(parse(user("name: root, uid: 0")).access.users.at(0)?.uid, 0);
   for (
     const [text, message] of [
       ["name: bob, uid: 0", `/c.yaml:2:23: users[0].uid: uid 0 is root's: a user named "bob"`],
@@ -185,7 +185,7 @@ Deno.test("a user of the name root may have uid 0, and no other user", () => {
 });
 
 Deno.test("parseConfig() reads a file with carriage returns", () => {
-  assertEquals(parse("users:\r\n- name: a\r\n  uid: 5\r\n").access.users[0]?.uid, 5);
+  assertEquals(parse("users:\r\n- name: a\r\n  uid: 5\r\n").access.users.at(0)?.uid, 5);
 });
 
 Deno.test("parseConfig() refuses at its place what is not a plain uid", () => {

@@ -134,7 +134,7 @@ Deno.test("places are found in a long file, in any line of it", () => {
   const lines = text.split("\n");
   const { access } = parseConfig(text, "/c.yaml", NAMES);
   for (const index of [0, 1, 2, 6_001, 11_998, 11_999]) {
-    const { at: { line }, accessAt } = access.users[index]!;
+    const { at: { line }, accessAt } = access.users.at(index)!;
     const entry = lines.slice(line - 1, line + 1).join("\n");
     assert(entry.includes(`user${index}`) && entry.includes("name:"), entry);
     if (index % 2 === 0) {

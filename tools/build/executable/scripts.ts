@@ -19,12 +19,12 @@ type PartName = ThreadName | "yaml";
 
 /** What the script of a command needs beside itself: those of its threads and libraries. */
 const PARTS: Readonly<Record<ScriptName, readonly PartName[]>> = {
-  whole: ["data plane", "name service", "tunnel", "yaml"],
+  whole: ["data plane", "name service", "configuration reader", "tunnel", "yaml"],
   info: [],
   run_as: [],
   files: ["yaml"],
   connect: ["name service", "tunnel", "yaml"],
-  serve: ["data plane", "name service", "yaml"],
+  serve: ["data plane", "name service", "configuration reader", "yaml"],
 };
 
 const ENTRIES = fromFileUrl(new URL("entries/", import.meta.url));
