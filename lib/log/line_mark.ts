@@ -101,6 +101,18 @@ export function readMarks(marks: string): LineMark[] {
   });
 }
 
+/** The marks without those of the first lines. */
+export function marksAfter(marks: string, lines: number): string {
+  let rest = marks;
+  for (let left = lines; left > 0 && rest !== "";) {
+    const count = Number.parseInt(rest, 10);
+    if (count > left) return `${count - left}${rest.slice(String(count).length)}`;
+    left -= count;
+    rest = rest.slice(rest.indexOf("\n") + 1);
+  }
+  return rest;
+}
+
 /** How many lines the marks are of. */
 export function countMarks(marks: string): number {
   let count = 0;

@@ -7,7 +7,7 @@
 const NEWLINE = 0x0a;
 
 /** The number of lines that end in some bytes. */
-function countLines(bytes: Uint8Array): number {
+export function countLines(bytes: Uint8Array): number {
   let count = 0;
   for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) count++;
   return count;
@@ -39,6 +39,11 @@ export class LogChunk {
     const isNoticed = written >= this.#noticeLength;
     const lines = countLines(this.bytes.subarray(isNoticed ? written : this.#noticeLength));
     return isNoticed ? lines : this.#missing + lines;
+  }
+
+  /** The lines, without the notice, that are not complete when only so many bytes were written. */
+  linesAfter(written: number): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(Math.max(this.#noticeLength, written - this.tornAfter(written)));
   }
 
   /** How many of the written bytes are the beginning of a line without its end. */

@@ -64,9 +64,12 @@ export class LogFile {
    * Writes whole lines. Lines that cannot be written are counted, and a notice in the file says so
    * later.
    *
-   * @throws {Failure} 71 when they cannot be written, for example because the disk is full.
+   * @returns Null when all are written; else the lines that are not, and why, for example because
+   * the disk is full: a {@linkcode Failure} of 71.
    */
-  write(lines: Uint8Array<ArrayBuffer>): void {
+  write(
+    lines: Uint8Array<ArrayBuffer>,
+  ): { readonly missing: Uint8Array<ArrayBuffer>; readonly problem: unknown } | null {
     const missing = this.#missing;
     const notice = missing === 0 ? "" : (this.#torn ? "\n" : "") + this.#options.notice(missing);
     const chunk = new LogChunk(missing, notice, [lines]);
@@ -77,12 +80,14 @@ export class LogFile {
       }
       this.#missing = 0;
       this.#torn = false;
+      return null;
     } catch (error) {
       this.#missing = chunk.missingAfter(written);
       // The next line must not continue a part of another line.
       const torn = chunk.tornAfter(written);
       if (written > 0) this.#torn = torn > 0 && !removeTail(this.#file, torn);
-      throw failure("write to", this.path, error);
+      const problem = failure("write to", this.path, error);
+      return { missing: chunk.linesAfter(written), problem };
     }
   }
 

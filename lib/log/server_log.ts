@@ -9,7 +9,8 @@ import type { ProcessIdentity } from "../libc/identity.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { AuditLog } from "./audit_log.ts";
 import { type AuditFormat, LineFormatter, type LogFormat } from "./line_formatter.ts";
-import { countMarks } from "./line_mark.ts";
+import { countMarks, marksAfter } from "./line_mark.ts";
+import { countLines } from "./log_chunk.ts";
 import { fieldsOfLine } from "./line_fields.ts";
 import { RecentLog } from "./recent_log.ts";
 import { terminalLine } from "./terminal_line.ts";
@@ -139,13 +140,14 @@ export class ServerLog {
       this.#streams[this.#stream()].write(this.#forReader(lines), marks);
       return;
     }
-    try {
-      this.#file.write(lines);
-    } catch (error) {
-      // Events must not be lost because a disk is full: they go to standard error.
-      this.#streams.stderr.writeText(`ipcauth: error: ${messageOf(error)}\n`);
-      this.#streams.stderr.write(lines, marks);
-    }
+    const result = this.#file.write(lines);
+    if (result === null) return;
+    // Events must not be lost because a disk is full: those go to standard error that are not in
+    // the file, so each line is in one of the two.
+    const { missing, problem } = result;
+    this.#streams.stderr.writeText(`ipcauth: error: ${messageOf(problem)}\n`);
+    const written = countLines(lines) - countLines(missing);
+    this.#streams.stderr.write(missing, marksAfter(marks, written));
   }
 
   /** Lines as they are written to a stream: with local time and colour where a person reads. */

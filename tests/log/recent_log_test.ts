@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { countMarks, MarkList } from "../../lib/log/line_mark.ts";
+import { countMarks, MarkList, marksAfter } from "../../lib/log/line_mark.ts";
 import { RecentLog } from "../../lib/log/recent_log.ts";
 
 /** Lines with numbers, as the log writes them in one call. */
@@ -60,6 +60,15 @@ Deno.test("RecentLog never keeps more than its bounds, whatever is added", () =>
     assertEquals([next, lines.length + dropped], [total, total]);
     assertEquals(lines.at(-1), `line ${total - 1}`);
   }
+});
+
+Deno.test("marksAfter() leaves out the marks of the first lines", () => {
+  const marks = "12:user bob\n3!user carol\n1:server\n";
+  assertEquals(marksAfter(marks, 0), marks);
+  assertEquals(marksAfter(marks, 2), "10:user bob\n3!user carol\n1:server\n");
+  assertEquals(marksAfter(marks, 12), "3!user carol\n1:server\n");
+  assertEquals(marksAfter(marks, 14), "1!user carol\n1:server\n");
+  assertEquals([marksAfter(marks, 16), marksAfter("", 3)], ["", ""]);
 });
 
 Deno.test("countMarks() is how many lines the marks are of", () => {
