@@ -70,7 +70,7 @@ class Editor implements AsyncDisposable {
 }
 
 Deno.test("an edit that is killed leaves a whole file, no lock and no rubbish", async () => {
-  const kills = Number(Deno.env.get("IPCAUTH_KILLS") ?? 16);
+  const kills = Number(Deno.env.get("IPCAUTH_KILLS") ?? 12);
   const random = new Random(Number(Deno.env.get("IPCAUTH_FUZZ_SEED") ?? 1));
   using directory = new TemporaryDirectory();
   const config = directory.write("config.yaml", TEXT(true));

@@ -31,8 +31,12 @@ interface Baseline {
 
 /** Options of {@link ServiceVisits.open}. */
 export interface VisitsOptions {
-  /** More top-level keys of the configuration. */
+  /** More limits: lines of `limits`. */
   readonly more?: string;
+  /** What the program of `exec` does, as a script. */
+  readonly program?: string;
+  /** Variables of the server. */
+  readonly env?: Record<string, string>;
 }
 
 /** A running server, and its clients. */
@@ -41,7 +45,7 @@ export class ServiceVisits implements AsyncDisposable {
   readonly config: string;
   readonly #ports: Readonly<Record<Service, number>>;
   #backend: Backend;
-  readonly #more: string;
+  readonly #options: VisitsOptions;
   readonly #own: Uint8Array;
   readonly #wrong: Uint8Array;
   #server: RunningServer;
@@ -52,28 +56,28 @@ export class ServiceVisits implements AsyncDisposable {
     server: RunningServer,
     backend: Backend,
     ports: Record<Service, number>,
-    more: string,
+    options: VisitsOptions,
   ) {
     this.program = program;
     this.config = program.path("config.yaml");
     this.#server = server;
     this.#backend = backend;
     this.#ports = ports;
-    this.#more = more;
+    this.#options = options;
     this.#own = readKey(program.path("bob.key"));
     this.#wrong = readKey(program.path("wrong.key"));
   }
 
-  static async open({ more = "" }: VisitsOptions = {}): Promise<ServiceVisits> {
+  static async open(options: VisitsOptions = {}): Promise<ServiceVisits> {
     const program = await Program.install();
     const backend = new Backend(program.path("backend.sock"), echo);
     try {
       await writeKey(program, "bob.key");
       await writeKey(program, "wrong.key");
       const ports = { console: freePort(), exec: freePort(), forward: freePort() };
-      await program.write("config.yaml", textOf(program, ports, more, 0));
-      const server = await start(program);
-      return new ServiceVisits(program, server, backend, ports, more);
+      await program.write("config.yaml", textOf(program, ports, options, 0));
+      const server = await start(program, options);
+      return new ServiceVisits(program, server, backend, ports, options);
     } catch (error) {
       backend[Symbol.dispose]();
       await program.remove();
@@ -88,7 +92,7 @@ export class ServiceVisits implements AsyncDisposable {
   /** Starts another server in the place of one that has ended. */
   async restart(): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
-    this.#server = await start(this.program);
+    this.#server = await start(this.program, this.#options);
   }
 
   /** Ends the backend and its connections, and starts another one after a time. */
@@ -102,7 +106,7 @@ export class ServiceVisits implements AsyncDisposable {
 
   /** Writes the configuration anew, with the same meaning. */
   async rewrite(): Promise<void> {
-    const text = textOf(this.program, this.#ports, this.#more, ++this.#version);
+    const text = textOf(this.program, this.#ports, this.#options, ++this.#version);
     await this.program.write("config.yaml", text);
   }
 
@@ -202,8 +206,8 @@ export async function use(client: TestClient, service: Service): Promise<Visit> 
   return answer?.includes('"result"') ? "in" : "cut";
 }
 
-async function start(program: Program): Promise<RunningServer> {
-  const server = await program.serve(["--config", program.path("config.yaml")]);
+async function start(program: Program, { env = {} }: VisitsOptions): Promise<RunningServer> {
+  const server = await program.serve(["--config", program.path("config.yaml")], { env });
   await server.events("listen", SERVICES.length * TRANSPORTS.length);
   return server;
 }
@@ -211,14 +215,13 @@ async function start(program: Program): Promise<RunningServer> {
 function textOf(
   program: Program,
   ports: Record<Service, number>,
-  more: string,
+  { more = "", program: script = "echo hello; echo oops >&2" }: VisitsOptions,
   version: number,
 ): string {
-  const script = `[/bin/sh, -c, "echo hello; echo oops >&2"]`;
   const keys = `keys: [{ file: ${program.path("bob.key")}, user: bob }]`;
   const services: Record<Service, string> = {
     console: "console",
-    exec: `{ exec: ${script} }`,
+    exec: `{ exec: [/bin/sh, -c, "${script}"] }`,
     forward: `{ forward: "unix:${program.path("backend.sock")}" }`,
   };
   const listeners = SERVICES.flatMap((name) => [
@@ -230,6 +233,7 @@ listeners:
 ${listeners.join("")}users:
   - { name: alice, uid: 578, local_ipc_access: false }
   - { name: bob, uid: 579, local_ipc_access: true }
-limits: { grace: 0s }
+limits:
+  grace: 0s
 ${more}`;
 }
