@@ -18,7 +18,7 @@ import {
 const MAX_REMEMBERED = 10_000;
 
 /** How long a connection may wait for a first answer, in milliseconds. */
-const FIRST_ANSWER_MS = 1_000;
+export const FIRST_ANSWER_MS = 1_000;
 
 /** Receives the answer about a uid; one with a `problem` where it is not known. */
 type AccountWaiter = (result: AccountResult) => void;

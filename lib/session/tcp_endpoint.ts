@@ -8,6 +8,7 @@ import { type Failure, guardEach } from "../errors.ts";
 import { KeyRing } from "../keys/key_ring.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { type HostPort, hostPortText, remoteAddress } from "../libc/inet_address.ts";
+import { FIRST_ANSWER_MS } from "../names/known_names.ts";
 import {
   acceptFromAll,
   type Acceptor,
@@ -64,6 +65,8 @@ export class TcpEndpoint implements ConnectionHandler {
   #config: TcpListenerConfig;
   readonly #acceptors: readonly Acceptor[];
   readonly #ring: KeyRing;
+  /** When a connection was denied first, on the clock of `performance.now()`. */
+  readonly #deniedAt = new WeakMap<AuthenticatedConnection, number>();
   readonly #handler: HandshakeHandler = {
     isUndecided: () => this.#context.liveConfig.isUnreadable || this.#ring.hasUnreadable,
     onResult: (result) => this.#onHandshake(result),
@@ -278,8 +281,9 @@ export class TcpEndpoint implements ConnectionHandler {
     const decision = this.#context.authorizer.authorizeKeyed(grant, actsAs, this.#config);
     if (!decision.allow) {
       // Denied for a group or an account that may be known in a moment.
-      const isAwaited = decision.detail !== undefined && this.#context.names.isAwaited;
-      if (isAwaited) return ANSWER_INTERVAL_MS;
+      if (decision.detail !== undefined && this.#isAnswerAwaited(connection, grant)) {
+        return ANSWER_INTERVAL_MS;
+      }
       this.#reject(connection, grant, decision);
       return 0;
     }
@@ -292,6 +296,23 @@ export class TcpEndpoint implements ConnectionHandler {
       connect: (user) => connection.accept({ user, service: service.name }),
     });
     return 0;
+  }
+
+  /**
+   * Whether the answer that a denied connection lacks is on its way: one that the configuration
+   * needs, or the groups of its user, which it has asked for itself.
+   */
+  #isAnswerAwaited(connection: AuthenticatedConnection, grant: KeyGrant | null): boolean {
+    const { names, liveConfig } = this.#context;
+    const name = grant?.user ?? connection.actsAs ?? "";
+    const uid = liveConfig.config.access.usersByName.get(name)?.uid;
+    const now = performance.now();
+    const since = this.#deniedAt.get(connection) ?? now;
+    this.#deniedAt.set(connection, since);
+    if (names.isAwaited) return true;
+    const pendingMs = uid === undefined ? 0 : names.pendingFor(uid);
+    // One that was asked for later follows an answer that has said nothing.
+    return pendingMs > 0 && pendingMs >= now - since && pendingMs < FIRST_ANSWER_MS;
   }
 
   #reject(

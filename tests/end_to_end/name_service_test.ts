@@ -246,6 +246,55 @@ Deno.test("the user of a key has the groups of the name service (needs root)", {
   assertEquals([reason, message], ["not-on-listener", undefined]);
 });
 
+/** A server with the member's key in a directory: its user is asked for at the connection. */
+async function serveDirectory(fixture: NamesFixture) {
+  const { program } = fixture;
+  await Deno.mkdir(program.path("keys.d"));
+  const key = await writeKey(program, `keys.d/${MEMBER.name}.key`);
+  const port = freePort();
+  await fixture.serve(`listeners:
+  - tcp: 127.0.0.1:${port}
+    keys: [{ dir: ${program.path("keys.d")} }]
+    allow: ["@member"]
+    service: { exec: [/bin/echo, welcome] }
+users: [{ name: ${MEMBER.name}, uid: ${MEMBER.uid}, local_ipc_access: true }]
+groups: [{ name: member, gid: ${MEMBER.gids[1]} }]
+limits: { handshake_timeout: 60s }
+`);
+  const connect = ["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"];
+  return () => program.run(connect, { input: "" });
+}
+
+Deno.test("the user of a key of a directory has the groups of the name service (needs root)", {
+  ...localNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files");
+  const connect = await serveDirectory(fixture);
+  const { stdout, stderr } = await connect();
+  assertEquals([stdout, stderr], ["welcome\n", ""]);
+});
+
+Deno.test(
+  "a key of a directory is refused while its user is not known (needs root and libnss-ldapd)",
+  { ...remoteNames },
+  async () => {
+    await using fixture = await NamesFixture.open("files ldap");
+    const connect = await serveDirectory(fixture);
+    const refuse = async () => {
+      const start = performance.now();
+      assertEquals((await connect()).code, 77);
+      const denied = await fixture.server.event("deny");
+      assertEquals(denied.message, "the groups of the user are not known");
+      return performance.now() - start;
+    };
+    // A source whose daemon does not run fails at once: nothing is waited for.
+    await refuse();
+    using _ = fixture.hang();
+    // The first answer is waited for, for 1 s: not until the time of the handshake is over.
+    assert(await refuse() < 30_000);
+  },
+);
+
 Deno.test("the user of a key is in no group that is not known (needs root and libnss-ldapd)", {
   ...remoteNames,
 }, async () => {
