@@ -5,7 +5,8 @@
  *   deno task demo --interactive    ends at root's prompt
  */
 import { fromFileUrl, join } from "@std/path";
-import { type Demo, print, printHeading, runDemo } from "./demo_runner.ts";
+import { type Demo, runDemo } from "./demo_runner.ts";
+import { print, printHeading } from "./print.ts";
 
 const EXAMPLE = fromFileUrl(new URL("config.yaml", import.meta.url));
 const ALICE = "578";

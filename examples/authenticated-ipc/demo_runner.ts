@@ -2,6 +2,7 @@
 import { join } from "@std/path";
 import { stage } from "../../tools/build/stage.ts";
 import { DIRECTORY_PREFIX } from "./leftovers.ts";
+import { print, printHeading } from "./print.ts";
 
 /** The expected outcome of a step. */
 export interface Expectation {
@@ -214,17 +215,6 @@ class DemoError extends Error {}
 /** @throws {DemoError} */
 function fail(message: string): never {
   throw new DemoError(message);
-}
-
-/** Prints text unchanged. */
-export function print(text: string): void {
-  let bytes: Uint8Array = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-}
-
-/** Prints what the next steps show. */
-export function printHeading(text: string): void {
-  print(`\n# ${text}\n`);
 }
 
 /** Prints a command before its output. */

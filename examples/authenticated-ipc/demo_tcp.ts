@@ -5,7 +5,8 @@
  *   deno task demo-tcp    exits with 0 if every step has the expected outcome
  */
 import { join } from "@std/path";
-import { type Demo, printHeading, runDemo } from "./demo_runner.ts";
+import { type Demo, runDemo } from "./demo_runner.ts";
+import { printHeading } from "./print.ts";
 
 /** A free port of 127.0.0.1. */
 function freePort(): number {

@@ -149,6 +149,7 @@ ${manualPages(COMMIT).length}
 /usr/share/doc/ipcauth/docs/tour.md
 /usr/share/doc/ipcauth/examples/authenticated-ipc
 /usr/share/doc/ipcauth/examples/clients
+/usr/share/doc/ipcauth/examples/fleet
 /usr/share/doc/ipcauth/examples/postgresql
 /usr/share/doc/ipcauth/examples/run-one-command
 /usr/share/doc/ipcauth/examples/systemd

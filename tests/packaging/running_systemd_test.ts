@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { dirname, fromFileUrl, join } from "@std/path";
 import { runProgram } from "../../tools/build/run_program.ts";
 import { debianPackage } from "../../tools/packaging/deb.ts";
-import { debianSources } from "../support/debian_sources.ts";
+import { debianSources } from "../../tools/packaging/debian_sources.ts";
 import { isInstalled } from "../support/installed.ts";
 import { nextVersion } from "../support/next_version.ts";
 import { isRoot, Program } from "../support/program.ts";

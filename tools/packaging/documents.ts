@@ -11,6 +11,7 @@ const DOCUMENTS = [
   "examples/systemd",
   // Its programs run from a clone alone.
   ...["README.md", "config.yaml"].map((name) => `examples/authenticated-ipc/${name}`),
+  "examples/fleet",
 ];
 
 /**
