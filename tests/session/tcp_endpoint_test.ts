@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { localAddress } from "../../lib/libc/inet_address.ts";
+import { receive } from "../../lib/libc/sockets.ts";
 import { listenTcp, resetOnClose } from "../../lib/libc/tcp_socket.ts";
 import { resolveHost } from "../../lib/libc/inet_address.ts";
 import { TcpListener } from "../../lib/net/tcp_listener.ts";
@@ -58,6 +59,22 @@ class TcpPlace extends EndpointPlace {
     return [client, handshake];
   }
 
+  /** A client that has sent its first message, and its HELLO, once the answer has come. */
+  open(): [EndpointClient, () => Uint8Array<ArrayBuffer>] {
+    const client = this.connectTcp(this.port);
+    const handshake = new ClientHandshake(KEY, HELLO);
+    client.write(handshake.start());
+    return [client, () => {
+      this.until(() => client.received.length === 50);
+      return new Uint8Array(only(handshake.push(client.take()), "send").bytes);
+    }];
+  }
+
+  /** The internal errors so far, which are expected. */
+  takeErrors(): string[] {
+    return this.errors.splice(0).map(String);
+  }
+
   /** The server's answer to HELLO. */
   answer([client, handshake]: [EndpointClient, ClientHandshake]): ClientEvent {
     this.until(() => client.received.length > 0 || client.end !== "open");
@@ -79,7 +96,7 @@ function test(name: string, run: (place: TcpPlace) => void, options?: Options): 
   Deno.test(name, () => {
     using place = new TcpPlace(options);
     run(place);
-    assertEquals(place.errors, []);
+    assertEquals([place.errors, place.fields("error", "message")], [[], []]);
   });
 }
 
@@ -405,7 +422,178 @@ test("an error on the way to a decision denies the connection", (place) => {
   place.until(() => client.end !== "open");
   assertEquals([client.end, client.received.length, place.opened.length], ["end", 0, 0]);
   assertEquals(place.fields("deny", "reason"), [["bad-key"]]);
-  assertEquals(place.errors.splice(0).map(String), ["Error: a bug"]);
+  assertEquals(place.takeErrors(), ["Error: a bug"]);
+});
+
+test("an error at the lookup of a key denies the connection, at once or after a wait", (place) => {
+  const fail = () => {
+    throw new Error("a bug");
+  };
+  place.onRefresh = fail;
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.assertRefused(client);
+  // The error is one of the acceptor's.
+  assertEquals(place.events.splice(0).map(({ event }) => event), ["deny", "error"]);
+  place.onRefresh = () => {};
+  place.wait = 20;
+  const waiting = place.connectTcp(place.port);
+  waiting.write(new ClientHandshake(KEY, HELLO).start());
+  place.turns(3);
+  place.onRefresh = fail;
+  place.assertRefused(waiting);
+  assertEquals(place.fields("deny", "reason", "key"), [["bad-key", ID]]);
+  assertEquals([place.takeErrors(), place.context.handshakes.size], [["Error: a bug"], 0]);
+});
+
+test("an error after the answer is no second denial", (place) => {
+  const { logDeny } = place.context.events;
+  place.endpoint.suspend();
+  let calls = 0;
+  place.context.events.logDeny = () => {
+    calls++;
+    throw new Error("a bug");
+  };
+  assertEquals(place.answer(place.greet()), { kind: "rejected", reason: "not-on-listener" });
+  place.turns(3);
+  assertEquals([calls, place.takeErrors()], [1, ["Error: a bug"]]);
+  place.context.events.logDeny = logDeny;
+});
+
+test("a session that cannot be opened or accepted gives its place back", (place) => {
+  place.service.name = "not\na name";
+  const [refused] = place.greet();
+  place.until(() => refused.end !== "open");
+  assertEquals([refused.received.length, place.opened.length], [0, 0]);
+  assertEquals(place.fields("close", "reason"), [["error"]]);
+  assertEquals([place.admissions.countByUid(579), place.takeErrors().length], [0, 1]);
+  Object.assign(place.context, {
+    nameOf: () => {
+      throw new Error("a bug");
+    },
+  });
+  const [client] = place.greet();
+  place.until(() => client.end !== "open");
+  assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
+  assertEquals(place.takeErrors(), ["Error: a bug"]);
+});
+
+test("bytes that come while nothing can be decided are read afterwards", (place) => {
+  place.wait = 20;
+  const [client, hello] = place.open();
+  place.turns(3);
+  place.wait = null;
+  const bytes = hello();
+  place.wait = 20;
+  client.write(bytes);
+  place.turns(3);
+  client.write(Uint8Array.of(1, 2, 3));
+  place.turns(3);
+  assertEquals([client.end, place.opened.length], ["open", 0]);
+  place.wait = 1;
+  place.turns(3);
+  place.wait = null;
+  place.until(() => place.opened.length === 1);
+  const read = new Uint8Array(10);
+  assertEquals(receive(place.opened[0]!.connection.descriptor, read), 3);
+});
+
+test("a client that sends more while its key is looked up is not cut", (place) => {
+  place.wait = 20;
+  const [client] = place.open();
+  place.turns(3);
+  client.write(Uint8Array.of(0));
+  place.turns(5);
+  assertEquals([client.end, place.context.handshakes.size], ["open", 1]);
+});
+
+test("what does not fit into one read stays for the session, waiting or not", (place) => {
+  for (const wait of [null, 20]) {
+    const [client, hello] = place.open();
+    const start = hello();
+    place.wait = wait;
+    client.write(joined(start, new Uint8Array(5_000).fill(8)));
+    place.turns(5);
+    place.wait = null;
+    place.until(() => place.opened.length === 1);
+    const { received, descriptor } = place.opened.pop()!.connection;
+    assertEquals(received?.length, 4_096 - start.length);
+    assertEquals(received?.every((byte) => byte === 8), true);
+    assertEquals(receive(descriptor, new Uint8Array(9_000)), 5_000 - received!.length);
+  }
+});
+
+test("a client that resets its connection has cut it, wherever", (place) => {
+  for (const length of [0, 30, 66]) {
+    const client = place.connectTcp(place.port);
+    if (length > 0) client.write(new ClientHandshake(KEY, HELLO).start().subarray(0, length));
+    place.turns(3);
+    resetOnClose(client.descriptor);
+    client.close();
+    place.until(() => place.fields("deny", "reason").length === 1);
+    const denials = place.fields("deny", "reason", "message");
+    assertEquals(denials, [["bad-key", "truncated"]]);
+    place.events.length = 0;
+  }
+});
+
+test("a client that leaves while it waits is not looked at again", (place) => {
+  place.wait = 20;
+  const [client] = place.open();
+  place.turns(3);
+  client.close();
+  place.until(() => place.fields("deny", "reason").length === 1);
+  const { refreshes } = place;
+  const until = performance.now() + 60;
+  place.until(() => performance.now() > until);
+  assertEquals(place.refreshes, refreshes);
+});
+
+test("a client whose first message comes late has opened, too, and is not pushed out", (place) => {
+  const client = place.connectTcp(place.port);
+  place.turns(3);
+  assertEquals(place.context.handshakes.size, 1);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.until(() => client.received.length === 50);
+  for (let count = 0; count < 20; count++) {
+    place.connectTcp(place.port);
+    place.turns(2);
+  }
+  assertEquals(client.end, "open");
+}, { rest: "limits: { max_pending_handshakes: 2 }\n" });
+
+test("a client that has reset its connection before it was accepted is logged", (place) => {
+  const client = place.connectTcp(place.port);
+  resetOnClose(client.descriptor);
+  client.close();
+  place.until(() => place.fields("deny", "reason").length === 1);
+  assertEquals(place.fields("deny", "reason", "remote", "key", "message"), [
+    ["bad-key", undefined, undefined, "truncated"],
+  ]);
+});
+
+test("keys are made current one by one and all at once, and what is reported is logged", (place) => {
+  assertEquals(place.endpoint.config, place.tcp);
+  place.wait = 7;
+  assertEquals([place.endpoint.refreshKey(ID), place.endpoint.refreshKeys()], [7, 7]);
+  place.wait = 0;
+  place.until(() => place.endpoint.refreshKey(ID) === 0);
+  place.writeKey("bob.key", OTHER_KEY);
+  assert(place.endpoint.refreshKey(ID) > 0);
+  place.until(() => place.endpoint.refreshKey(ID) === 0);
+  assertEquals(place.endpoint.grant(ID), null);
+  assertEquals(place.endpoint.grant(keyId(OTHER_KEY))?.user, "bob");
+  place.endpoint.onError(new Error("a bug"));
+  const [event] = place.events.splice(0);
+  assertEquals([event?.event, place.endpoint.beforeBatch()], ["error", 0]);
+});
+
+test("a closed endpoint names the keys that others have", (place) => {
+  place.endpoint.close();
+  const grant = { user: "alice", notAfter: null, at: { line: 1, column: 1 } };
+  place.endpoint.retire((id) => id === ID ? grant : null);
+  assertEquals(place.endpoint.grant(ID), grant);
+  assertEquals(place.endpoint.isAccepting, false);
 });
 
 test("a key file that cannot be used stops the start, and later its key alone", (place) => {

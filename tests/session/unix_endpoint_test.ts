@@ -44,7 +44,7 @@ function test(name: string, run: (place: UnixPlace) => void, rest?: string, user
     fn: () => {
       using place = new UnixPlace(rest, users);
       run(place);
-      assertEquals(place.errors, []);
+      assertEquals([place.errors, place.fields("error", "message")], [[], []]);
     },
   });
 }
@@ -142,7 +142,7 @@ test("an error on the way to a decision denies the connection", (place) => {
   };
   const client = place.connectUnix(579);
   place.assertRefused(client);
-  assertEquals(place.fields("error", "message").length, 1);
+  assertEquals(place.events.splice(0).map(({ event }) => event), ["error"]);
   assertEquals(place.errors.length, errors);
 });
 
@@ -153,7 +153,7 @@ test("a session whose service fails ends, and gives its place back", (place) => 
   };
   const client = place.connectUnix(579);
   place.assertRefused(client);
-  assertEquals(place.fields("close", "reason"), [["error"]]);
+  assertEquals(place.events.splice(0).map(({ event }) => event), ["allow", "close", "error"]);
   assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
 });
 
@@ -283,6 +283,44 @@ test("a group's member that is denied meanwhile gets no session", (place) => {
   }]);
   place.assertRefused(client);
   assertEquals(place.fields("deny", "reason"), [["unknown-uid"]]);
+});
+
+test(
+  "an error after a wait denies the connection",
+  (place) => {
+    const fail = () => {
+      throw new Error("a bug");
+    };
+    place.knownNames.use([{ kind: "group", name: "netops" }]);
+    const client = place.connectUnix(700, 2000);
+    place.turns(3);
+    place.onRefresh = fail;
+    place.until(() => place.events.length > 0);
+    assertEquals(place.events.splice(0).map(({ event }) => event), ["error"]);
+    assertEquals(place.opened.length, 0);
+    client.close();
+  },
+  "",
+  NAMED,
+);
+
+test("an error after a wait for a name denies the connection", (place) => {
+  place.unnamedUid = ({ uid }) => place.knownNames.isNamed(uid) ? null : uid;
+  const client = place.connectUnix(700, 2000);
+  place.until(() => place.requests.length === 1);
+  place.onRefresh = () => {
+    throw new Error("a bug");
+  };
+  place.knownNames.update([{
+    kind: "account",
+    uid: 700,
+    account: null,
+    groups: [],
+    problem: null,
+  }]);
+  place.assertRefused(client);
+  assertEquals(place.events.splice(0).map(({ event }) => event), ["error"]);
+  assertEquals([place.opened.length, place.admissions.countByUid(700)], [0, 0]);
 });
 
 test("the name of a group's member is waited for 1 s at most, and once", (place) => {

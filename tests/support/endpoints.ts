@@ -110,7 +110,9 @@ export class EndpointPlace extends TemporaryDirectory {
   /** In place of the configuration's wait. */
   wait: number | null = null;
   refreshes = 0;
-  readonly service: Service;
+  /** Called each time that the configuration is made current. */
+  onRefresh: () => void = () => {};
+  readonly service: Service & { name: string };
 
   /** @param text Makes the configuration, with the place's paths. */
   constructor(text: (place: EndpointPlace) => string, now?: () => number) {
@@ -149,6 +151,7 @@ export class EndpointPlace extends TemporaryDirectory {
       serverUid: hostFacts.serverUid,
       refreshConfig: () => {
         this.refreshes++;
+        this.onRefresh();
         liveConfig.refresh();
         return this.wait ?? liveConfig.wait;
       },

@@ -1,0 +1,227 @@
+/** What the policy is asked, and with which names, lists and counts. */
+import { assertEquals } from "@std/assert";
+import type { LiveConfig } from "../../lib/config/live_config.ts";
+import { parseConfig } from "../../lib/config/schema.ts";
+import type { Config, ListenerConfig } from "../../lib/config/types.ts";
+import { ExpiryClock } from "../../lib/keys/expiry_clock.ts";
+import { KnownNames } from "../../lib/names/known_names.ts";
+import type { LookupRequest, LookupResult } from "../../lib/names/results.ts";
+import type { AllowList, Decision, KeyGrant } from "../../lib/policy/types.ts";
+import { OwnAdmissions } from "../../lib/session/admissions.ts";
+import { Authorizer, needsGroups } from "../../lib/session/authorizer.ts";
+import type { Session } from "../../lib/session/session.ts";
+
+const HOST_FACTS = { serverUid: 900, overflowUid: 65534 };
+const AT = { line: 1, column: 1 };
+
+/** An authorizer whose configuration and names can be changed. */
+class Place {
+  config: Config;
+  readonly requests: LookupRequest[] = [];
+  readonly names: KnownNames = new KnownNames((request) => this.requests.push(request));
+  readonly admissions: OwnAdmissions = new OwnAdmissions();
+  readonly authorizer: Authorizer;
+
+  constructor(text: string) {
+    this.config = parseConfig(text, "/c.yaml", HOST_FACTS);
+    const owner = this as { readonly config: Config };
+    const live = {
+      get config() {
+        return owner.config;
+      },
+    };
+    this.authorizer = new Authorizer(
+      live as LiveConfig,
+      HOST_FACTS,
+      this.admissions,
+      this.names,
+      new ExpiryClock(),
+    );
+  }
+
+  load(text: string): void {
+    this.config = parseConfig(text, "/c.yaml", HOST_FACTS);
+  }
+
+  get listener(): ListenerConfig {
+    return this.config.listeners![0]!;
+  }
+
+  learn(...results: LookupResult[]): void {
+    this.names.update(results);
+    this.authorizer.onNamesChanged();
+  }
+
+  unix(uid: number, gid = uid, listener = this.listener): string {
+    const peer = { credentials: { pid: 1, uid, gid }, groups: [] };
+    return outcome(this.authorizer.authorizeUnix(peer, listener));
+  }
+
+  keyed(user: string | null, actsAs: string | null = null): string {
+    const grant = { user, notAfter: null, at: AT };
+    return outcome(this.authorizer.authorizeKeyed(grant, actsAs, this.listener));
+  }
+}
+
+function outcome(decision: Decision): string {
+  return decision.allow ? decision.rule : decision.reason;
+}
+
+/** An open session of a peer on a Unix socket. */
+function unixSession(config: ListenerConfig, uid: number, gid: number): Session {
+  const origin = { kind: "unix", credentials: { pid: 1, uid, gid }, groups: [] };
+  const identity = { user: null, uid, gid, trusted: false };
+  return { facts: { origin, config, identity } } as unknown as Session;
+}
+
+/** An open session of the holder of a key, who acts as bob. */
+function keyedSession(config: ListenerConfig, grant: KeyGrant | null, actsAs: string | null) {
+  const origin = { kind: "tcp", keyId: "k", actsAs, ring: { grant: () => grant } };
+  const user = { name: "bob" };
+  const identity = { user, uid: 579, gid: 579, trusted: false };
+  return { facts: { origin, config, identity } } as unknown as Session;
+}
+
+function group(name: string, gid: number | null, problem: string | null = null): LookupResult {
+  return { kind: "group", name, gid, problem };
+}
+
+function account(uid: number, groups: number[], problem: string | null = null): LookupResult {
+  const account = problem === null
+    ? { name: "bob", uid, gid: uid, home: "/", shell: "/bin/sh" }
+    : null;
+  return { kind: "account", uid, account, groups, problem } as LookupResult;
+}
+
+const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
+const GROUPS = "groups: [{ name: netops, local_ipc_access: true }]\n";
+
+function unixConfig(allow: string, rest = USERS + GROUPS): string {
+  return `listeners: [{ unix: /run/a.sock${allow} }]\n${rest}`;
+}
+
+Deno.test("a new connection rests on the gids known now, an open session on those known last", () => {
+  const place = new Place(unixConfig(""));
+  const session = unixSession(place.listener, 700, 2000);
+  assertEquals(place.unix(700, 2000), "unknown-uid");
+  assertEquals(place.authorizer.revocationOf(session), "unknown-uid");
+  place.learn(group("netops", 2000));
+  assertEquals(place.unix(700, 2000), "group");
+  assertEquals(place.authorizer.revocationOf(session), null);
+  place.learn(group("netops", null, "down"));
+  assertEquals(place.unix(700, 2000), "unknown-uid");
+  assertEquals(place.authorizer.revocationOf(session), null);
+  place.learn(group("netops", 2001));
+  assertEquals(place.authorizer.revocationOf(session), "unknown-uid");
+});
+
+Deno.test("the list of a listener has the gids known now and last, in the same way", () => {
+  const place = new Place(unixConfig(", allow: ['@netops']"));
+  const session = unixSession(place.listener, 579, 2000);
+  const bobs = { ...session.facts, identity: { user: { name: "bob" }, uid: 579, gid: 2000 } };
+  const open = { facts: { ...bobs, identity: { ...bobs.identity, trusted: false } } };
+  assertEquals(place.unix(579, 2000), "not-on-listener");
+  place.learn(group("netops", 2000));
+  assertEquals(place.unix(579, 2000), "user");
+  assertEquals(place.authorizer.revocationOf(open as Session), null);
+  place.learn(group("netops", null, "down"));
+  assertEquals(place.unix(579, 2000), "not-on-listener");
+  assertEquals(place.authorizer.revocationOf(open as Session), null);
+  place.learn(group("netops", 2001));
+  assertEquals(place.authorizer.revocationOf(open as Session), "not-on-listener");
+});
+
+Deno.test("the list in force is that of the file, or the one that a removed listener had", () => {
+  const place = new Place(unixConfig(""));
+  const { listener } = place;
+  assertEquals(place.unix(579), "user");
+  place.load(unixConfig(", allow: [carol]", USERS.replace("[", "[{ name: carol, uid: 1 }, ")));
+  assertEquals(place.unix(579, 579, listener), "not-on-listener");
+  assertEquals(place.unix(579), "not-on-listener");
+  const narrow = place.listener;
+  place.load(unixConfig(""));
+  assertEquals(place.unix(579, 579, narrow), "user");
+  place.load(unixConfig("").replace("a.sock", "b.sock"));
+  assertEquals(place.unix(579, 579, narrow), "not-on-listener");
+  place.load(USERS);
+  assertEquals(place.unix(579, 579, narrow), "not-on-listener");
+});
+
+function keyedConfig(rest: string): string {
+  const listener = "{ tcp: '127.0.0.1:1', keys: [{ file: /k }], allow: ['@netops', bob] }";
+  return `listeners: [${listener}]\n${USERS}${rest}`;
+}
+
+Deno.test("a key's session counts for the user that it acts as, and a trusted one for uid 0", () => {
+  const place = new Place(keyedConfig(`${GROUPS}limits: { max_connections_per_user: 1 }\n`));
+  assertEquals(place.keyed(null, "bob"), "trusted-key");
+  assertEquals(place.keyed(null, "bob"), "over-limit");
+  assertEquals(place.keyed("bob"), "over-limit");
+  assertEquals(place.unix(579), "over-limit");
+  assertEquals(place.keyed(null), "trusted-key");
+  assertEquals(place.keyed(null), "over-limit");
+  assertEquals(place.unix(0), "over-limit");
+});
+
+Deno.test("the groups of a key's user are asked for where a list names groups, and once", () => {
+  const place = new Place(keyedConfig(GROUPS));
+  place.keyed("bob");
+  place.keyed("bob");
+  assertEquals(place.requests, [{ kind: "account", uid: 579 }]);
+  place.learn(account(579, [5]));
+  place.keyed("bob");
+  // A user that is not configured has no account.
+  assertEquals(place.keyed("nobody"), "user-denied");
+  assertEquals(place.requests.length, 1);
+  place.load(keyedConfig(GROUPS).replace("'@netops', ", ""));
+  place.learn(account(579, [], "down"));
+  place.keyed("bob");
+  assertEquals(place.requests.length, 1);
+});
+
+Deno.test("an open session of a key is compared with the account known last, of its user", () => {
+  const config = `${keyedConfig(GROUPS)}`.replace(", bob]", "]");
+  const place = new Place(config);
+  place.learn(group("netops", 2000), account(579, [2000]));
+  const grant = { user: "bob", notAfter: null, at: AT };
+  const own = keyedSession(place.listener, grant, null);
+  const acting = keyedSession(place.listener, { ...grant, user: null }, "bob");
+  const revocations = () => [own, acting].map((session) => place.authorizer.revocationOf(session));
+  assertEquals(revocations(), [null, null]);
+  place.learn(account(579, [], "down"));
+  assertEquals(revocations(), [null, null]);
+  place.learn(account(579, [7]));
+  assertEquals(revocations(), ["not-on-listener", "not-on-listener"]);
+  place.learn(group("netops", 579));
+  assertEquals(revocations(), [null, null]);
+  const gone = keyedSession(place.listener, null, null);
+  assertEquals(place.authorizer.revocationOf(gone), "bad-key");
+  place.load(config.replace("bob, uid: 579, gid: 579", "bob, uid: 579, gid: 5"));
+  assertEquals(revocations(), ["identity-changed", "identity-changed"]);
+});
+
+Deno.test("an account that does not exist has the groups that the name service gives", () => {
+  const place = new Place(keyedConfig(GROUPS).replace(", bob]", "]"));
+  place.learn(group("netops", 2000), {
+    kind: "account",
+    uid: 579,
+    account: null,
+    groups: [2000],
+    problem: null,
+  });
+  assertEquals(place.keyed("bob"), "key");
+});
+
+Deno.test("a list asks for groups where it names one, known or not", () => {
+  const list = (gids: number[], unknown: string[]): AllowList => ({
+    users: new Set(["bob"]),
+    gids: new Set(gids),
+    unknownGroups: new Set(unknown),
+    at: AT,
+  });
+  assertEquals(needsGroups(null), false);
+  assertEquals(needsGroups(list([], [])), false);
+  assertEquals(needsGroups(list([0], [])), true);
+  assertEquals(needsGroups(list([], ["a"])), true);
+  assertEquals(needsGroups(list([0], ["a"])), true);
+});
