@@ -40,7 +40,8 @@ const NEW_FILE_MODE = 0o644;
  * @throws What `edit` and `confirm` throw.
  * @throws {Failure} 78 when the file or its path cannot be relied on; 77 when
  * this process may not write there; 71 when the system refuses, or another writer holds the lock
- * for {@linkcode LOCK_TIMEOUT_MS}. The old file is as it was then.
+ * for {@linkcode LOCK_TIMEOUT_MS}. The old file is as it was then, unless the message says that the
+ * new one is written.
  */
 export async function editConfigFile(
   path: string,

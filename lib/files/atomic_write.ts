@@ -4,7 +4,7 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { Errno, SystemError } from "../libc/errno.ts";
+import { describe, Errno, SystemError } from "../libc/errno.ts";
 import type { Directory, DirectoryFile } from "../libc/directory.ts";
 
 /** What the file that {@linkcode atomicWrite} makes is like. */
@@ -31,7 +31,8 @@ export interface AtomicWriteOptions {
  * @param name The file's name in it.
  * @param bytes The new content.
  * @throws {SystemError} When a system call fails. The old file is as it was then.
- * @throws {Failure} 71 when the file is a mount point, which no other file can replace.
+ * @throws {Failure} 71 when the file is a mount point, which no other file can replace; and when
+ * the new file is in its place, and that could not be made durable.
  */
 export function atomicWrite(
   directory: Directory,
@@ -48,7 +49,11 @@ export function atomicWrite(
     if (error instanceof SystemError && error.errno === Errno.EBUSY) throw mountPoint(name, error);
     throw error;
   }
-  directory.sync();
+  try {
+    directory.sync();
+  } catch (error) {
+    throw error instanceof SystemError ? notDurable(name, error) : error;
+  }
 }
 
 /** Closes the file as well: a server that reads it waits as long as it is open for writing. */
@@ -63,6 +68,14 @@ function writeFinished(
   if (model === null) file.chmod(mode);
   else file.copyRights(model, mode);
   file.sync();
+}
+
+/** The change is made, so it must not look like one that is not. */
+function notDurable(name: string, cause: SystemError): Failure {
+  return new Failure(
+    `${name} is written, but the old one may be back after a crash: ${describe(cause.errno)}`,
+    { exit: ExitCode.os, hint: "dmesg | tail", cause },
+  );
 }
 
 /** A file that was mounted by itself, as containers do, is no entry of its directory alone. */

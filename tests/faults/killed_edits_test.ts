@@ -3,12 +3,10 @@
  * `IPCAUTH_FUZZ_SEED` the seed of other moments.
  */
 import { assert, assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
-import { Lines } from "../support/program.ts";
+import { Editor } from "../support/editor.ts";
 import { Random } from "../support/random.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-const CHILD = fromFileUrl(new URL("../support/edit_child.ts", import.meta.url));
 const TEXT = (access: boolean) =>
   `# ${"long ".repeat(2_000)}
 users:
@@ -18,56 +16,6 @@ users:
 /** How many edits a process is asked for at once, and how long it may live then. */
 const EDITS = 40;
 const LIFE_MS = 25;
-
-/** A process that edits a file. */
-class Editor implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #lines: Lines;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-
-  constructor(config: string) {
-    const flags = ["--quiet", "--v8-flags=--enable-experimental-regexp-engine", "--allow-all"];
-    this.#child = new Deno.Command(Deno.execPath(), {
-      args: ["run", ...flags, CHILD, config],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    this.#lines = new Lines(this.#child.stdout);
-    this.#writer = this.#child.stdin.getWriter();
-  }
-
-  async ready(): Promise<void> {
-    assertEquals(await this.#lines.next(), "ready");
-  }
-
-  ask(lines: readonly string[]): Promise<void> {
-    return this.#writer.write(new TextEncoder().encode(lines.join("\n") + "\n"));
-  }
-
-  /** Makes one edit. @returns What it came to. */
-  async edit(line: string): Promise<string | null> {
-    await this.ask([line]);
-    return await this.#lines.next();
-  }
-
-  /** Kills it. @returns How many answers it had given. */
-  async kill(): Promise<number> {
-    this.#child.kill("SIGKILL");
-    let answers = 0;
-    while (await this.#lines.next() !== null) answers++;
-    await this.#child.status;
-    await this.#writer.abort().catch(() => {});
-    return answers;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      await this.kill();
-    } catch {
-      // It has ended.
-    }
-  }
-}
 
 Deno.test("an edit that is killed leaves a whole file, no lock and no rubbish", async () => {
   const kills = Number(Deno.env.get("IPCAUTH_KILLS") ?? 12);

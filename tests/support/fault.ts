@@ -1,11 +1,11 @@
 /** System calls of a running process that fail: `strace(1)`, attached to one thread or to all. */
 import { Lines } from "./program.ts";
 
-/** A system call that fails. */
+/** A system call that fails, or is the last one of its process. */
 export interface Fault {
   /** Its name, such as `accept4`. */
   readonly call: string;
-  /** The error, such as `ENOMEM`. */
+  /** The error, such as `ENOMEM`, or `SIGKILL` for the end. */
   readonly error: string;
   /** Which call of that name fails, as in strace(1): `3`, `3+` for all from the third on. */
   readonly when: string;
@@ -32,10 +32,15 @@ export class Tracer implements AsyncDisposable {
     fault: Fault | null,
     scope: "thread" | "process" = "thread",
   ): Promise<Tracer> {
-    const what = fault === null
-      ? ["-e", "trace=all", "-e", "signal=none"]
-      : ["-e", `inject=${fault.call}:error=${fault.error}:when=${fault.when}`, "-e", "signal=none"]
-        .concat("-e", `trace=${fault.call}`);
+    const what = fault === null ? ["-e", "trace=all", "-e", "signal=none"] : [
+      "-e",
+      `inject=${fault.call}:${
+        fault.error === "SIGKILL" ? "signal" : "error"
+      }=${fault.error}:when=${fault.when}`,
+      "-e",
+      "signal=none",
+    ]
+      .concat("-e", `trace=${fault.call}`);
     const follow = scope === "process" ? ["-f"] : [];
     const child = new Deno.Command("strace", {
       args: [...follow, ...what, "-s", "0", "-p", String(thread)],

@@ -18,6 +18,11 @@ export class TemporaryDirectory implements Disposable {
     return this.at(name);
   }
 
+  /** The text of a file. */
+  text(name: string): string {
+    return Deno.readTextFileSync(this.at(name));
+  }
+
   /** What it contains, sorted. */
   names(): string[] {
     return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
