@@ -190,6 +190,7 @@ async function execute(
         version: VERSION,
         signals,
         thread,
+        self,
         startLookups: () => startWorker(self, "name service"),
         startReader: () => startWorker(self, "configuration reader"),
       });

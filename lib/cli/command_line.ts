@@ -38,6 +38,8 @@ export interface ServeCommand {
   readonly keys: readonly ValueOrDefault[];
   /** `--check`: whether the configuration is only checked, with these flags. */
   readonly check: boolean;
+  /** `--no-sandbox`: whether the server never restricts itself. */
+  readonly noSandbox: boolean;
   /** The user to become once every listener is open, or null. */
   readonly dropTo: string | null;
   /** The service of the flags; null for that of the configuration, or a console. */

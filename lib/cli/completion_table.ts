@@ -143,6 +143,7 @@ export const TABLE: Record<typeof COMMANDS[number], CompletionEntry> = {
       "--identity": flag(oneOf(FORWARD_IDENTITIES), "what the backend is told of the client"),
       "--exec": flag("-", "start the program after -- for each client"),
       "--drop-to": flag("account", "give root up once every listener is open"),
+      "--no-sandbox": flag("-", "whatever the configuration says of a sandbox"),
       "--check": flag("-", "check the flags and the configuration, and start nothing"),
     },
   },

@@ -21,6 +21,8 @@ import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileg
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import type { ProcessSignals } from "../server/process_signals.ts";
 import { rollBackEvents } from "../service/console/config_change.ts";
+import { Sandbox } from "../dataplane/sandbox.ts";
+import { startSandbox, takePermissions } from "../server/sandbox_start.ts";
 import { Supervisor } from "../server/supervisor.ts";
 import { inheritedSockets, ServiceManager } from "../server/systemd.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
@@ -38,6 +40,8 @@ export interface ServeContext extends Context, Omit<LogOptions, "host"> {
   readonly signals: ProcessSignals;
   /** The data plane's thread, which loads its modules meanwhile. */
   readonly thread: WorkerThread;
+  /** The address of the program's own module. */
+  readonly self: string;
   /** Starts a thread that asks the name service. */
   startLookups(): WorkerThread;
   /** Starts a thread that reads long configurations. */
@@ -92,7 +96,9 @@ async function prepare(
   const flags = listenerFlags(command);
   const absolute = withAbsolutePaths(environment);
   const inherited = inheritedSockets(environment.variables, Deno.pid);
-  const selection = new ListenerSelection(flags, absolute, inherited);
+  const permissions = takePermissions(Deno.pid);
+  const sandbox = permissions && new Sandbox(permissions, { places, inherited });
+  const selection = new ListenerSelection(flags, absolute, inherited, sandbox);
   const reader = new ConfigReader({
     reserved: hostFacts,
     ask: (isLost) =>
@@ -105,7 +111,26 @@ async function prepare(
   const host = hostName();
   const log = new ServerLog({ ...context, host }, liveConfig, dropTo);
   loaded = { liveConfig, log };
-  if (undone !== null) log.audit.record(...rollBackEvents(undone.user, undone, {}));
+  if (undone !== null) {
+    log.audit.record(...rollBackEvents(undone.user, undone, {}));
+    await log.written();
+  }
+  const unrestricted = permissions === null
+    ? await startSandbox({
+      places,
+      inherited,
+      config: liveConfig.config,
+      listeners: selection.current,
+      isRefused: command.noSandbox,
+      serverUid: hostFacts.serverUid,
+      self: context.self,
+      signals: context.signals,
+      notifySocket: environment.variables.NOTIFY_SOCKET,
+    })
+    : null;
+  if (unrestricted?.isOfMachine === true) {
+    log.warn(`The server runs without a sandbox: ${unrestricted.reason}`, "sandbox: off");
+  }
   await findNames(
     [...namesOfFile(liveConfig.config), ...hostsInUse(selection.current)],
     names,
@@ -119,6 +144,11 @@ async function prepare(
     audit: log.audit,
     logFormat: () => log.format,
     recent: log.recent,
+    sandbox: {
+      active: permissions !== null,
+      landlock: permissions?.version ?? null,
+      reason: unrestricted?.reason ?? null,
+    },
     names,
     reader,
     startReader: () => context.startReader(),
@@ -137,6 +167,7 @@ async function prepare(
       dropTo,
       places,
       hostFacts,
+      sandbox: permissions,
       host,
       version: context.version,
       creditMemory: EventCredit.memory(),

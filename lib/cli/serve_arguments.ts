@@ -16,7 +16,7 @@ export function parseServe(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "serve", {
     optional: ADDRESS_FLAGS,
     values: ["forward", "identity", "drop-to"],
-    switches: ["exec", "check"],
+    switches: ["exec", "check", "no-sandbox"],
   });
   return { flags, command: () => serveCommand(flags) };
 }
@@ -35,6 +35,7 @@ function serveCommand(flags: Flags): ServeCommand {
     tcp: optionalValue(tcp),
     keys,
     check: flags.has("check"),
+    noSandbox: flags.has("no-sandbox"),
     dropTo: flags.one("drop-to"),
     service,
   };

@@ -20,6 +20,7 @@ import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import type { LookupRequest } from "../names/results.ts";
 import { listenerAddress } from "../net/address.ts";
+import { requireNoPrograms } from "../server/sandbox_start.ts";
 import { inheritedSockets } from "../server/systemd.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import type { ServeCommand } from "./command_line.ts";
@@ -49,6 +50,8 @@ export async function checkServe(command: ServeCommand, context: Context): Promi
   const inherited = inheritedSockets(environment.variables, Deno.pid);
   const selection = new ListenerSelection(flags, withAbsolutePaths(environment), inherited);
   selection.select(config);
+  const isRefused = command.noSandbox;
+  requireNoPrograms({ config, listeners: selection.current, isRefused });
   requireKeys(selection.current, config, hostFacts.serverUid);
   if (dropTo !== null) {
     refuseRootServices(selection.current);

@@ -57,6 +57,9 @@ const STATUS_CONFIG: Shape = {
   problem: "string?",
   hint: "string?",
 };
+const STATUS_SANDBOX: Shape = { active: "boolean", landlock: "number?", reason: "string?" };
+/** What an older server has to say of it. */
+const OLDER_SANDBOX = { active: false, landlock: null, reason: "the server is older" };
 const ACCESS: Shape = {
   uid: "number",
   user: "string?",
@@ -110,10 +113,11 @@ export function asListeners(value: unknown): ListenerRecord[] {
 /** The answer of `status`. @throws {Failure} 65 for any other value. */
 export function asStatus(value: unknown): ServerStatus {
   const head = readRecord(value, STATUS);
-  const { config, listeners, refusals } = value as Record<string, unknown>;
+  const { config, sandbox = OLDER_SANDBOX, listeners, refusals } = value as Record<string, unknown>;
   return {
     ...head,
     config: readRecord(config, STATUS_CONFIG),
+    sandbox: readRecord(sandbox, STATUS_SANDBOX),
     listeners: asListeners(listeners),
     ...readRecord(value, STATUS_COUNTS),
     refusals: asCounts(refusals),

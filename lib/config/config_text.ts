@@ -44,7 +44,7 @@ function scalarText(value: unknown): string {
  * left out. A configuration names key files and holds no key.
  */
 export function configValues(config: Config): Record<string, unknown> {
-  const { access, limits, log, directory } = config;
+  const { access, limits, log, directory, sandbox } = config;
   return withoutNull(
     {
       listeners: config.listeners?.map((one) => listenerValues(one, access)) ?? null,
@@ -60,6 +60,7 @@ export function configValues(config: Config): Record<string, unknown> {
       ]),
       log: withoutNull({ ...log }),
       directory: { refresh: durationText(directory.refresh) },
+      sandbox,
     } satisfies Record<typeof ROOT_KEYS[number], unknown>,
   );
 }

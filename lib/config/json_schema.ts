@@ -25,11 +25,13 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LOG,
   DEFAULT_RUN_AS,
+  DEFAULT_SANDBOX,
   DEFAULT_SOCKET_MODE,
   FORWARD_IDENTITIES,
   type Limits,
   LOG_FORMATS,
   LOG_LEVELS,
+  SANDBOX_MODES,
 } from "./types.ts";
 import { USER_KEYS } from "./users.ts";
 
@@ -61,6 +63,11 @@ export function jsonSchema(): JsonSchema {
           ...NOT_ZERO,
         },
       }),
+      sandbox: words(
+        "whether the server restricts itself to what the configuration needs (Landlock)",
+        SANDBOX_MODES,
+        DEFAULT_SANDBOX,
+      ),
     }),
   };
 }

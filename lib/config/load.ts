@@ -20,7 +20,13 @@ import type { ConfigPlaces } from "./default_paths.ts";
 import { isAbsent, reasonOf } from "../files/system_reason.ts";
 import type { Problem } from "./document.ts";
 import { badConfig, MAX_CONFIG_BYTES, parseConfig } from "./schema.ts";
-import { type Config, DEFAULT_DIRECTORY, DEFAULT_LIMITS, DEFAULT_LOG } from "./types.ts";
+import {
+  type Config,
+  DEFAULT_DIRECTORY,
+  DEFAULT_LIMITS,
+  DEFAULT_LOG,
+  DEFAULT_SANDBOX,
+} from "./types.ts";
 
 /**
  * The configuration without a file. It has no users, so it allows uid 0 and the server's uid alone.
@@ -34,6 +40,7 @@ export const BUILT_IN: Config = {
   limits: DEFAULT_LIMITS,
   log: DEFAULT_LOG,
   directory: DEFAULT_DIRECTORY,
+  sandbox: DEFAULT_SANDBOX,
 };
 
 /**

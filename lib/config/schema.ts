@@ -17,12 +17,16 @@ import type { ReservedId } from "./names.ts";
 import { MAX_PARSED_LENGTH, placeFinder } from "./places.ts";
 import { UncertainError } from "./quoting.ts";
 import { Reader } from "./reader.ts";
+import { readSandbox } from "./sandbox.ts";
 import type { Config } from "./types.ts";
 import { readUsers } from "./users.ts";
 import { readValues, requireCertain } from "./values.ts";
 
 /** The keys of the whole file. */
-export const ROOT_KEYS = ["listeners", "users", "groups", "limits", "log", "directory"] as const;
+export const ROOT_KEYS = [
+  ...["listeners", "users", "groups"] as const,
+  ...["limits", "log", "directory", "sandbox"] as const,
+] as const;
 
 /** How many problems are reported at once. */
 const MAX_REPORTED_PROBLEMS = 20;
@@ -184,6 +188,7 @@ function build(
     limits: readLimits(get("limits"), reader),
     log: readLog(get("log"), reader),
     directory: readDirectory(get("directory"), reader),
+    sandbox: readSandbox(get("sandbox"), listeners, reader),
   };
 }
 

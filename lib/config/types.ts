@@ -119,6 +119,12 @@ export interface DirectoryConfig {
   readonly refresh: number;
 }
 
+/** When a server restricts itself to what its configuration needs. */
+export const SANDBOX_MODES = ["auto", "on", "off"] as const;
+
+/** One of {@linkcode SANDBOX_MODES}. */
+export type SandboxMode = typeof SANDBOX_MODES[number];
+
 /** A configuration. */
 export interface Config {
   /** The file it was read from, or null for the built-in one. */
@@ -133,6 +139,8 @@ export interface Config {
   readonly limits: Limits;
   readonly log: LogConfig;
   readonly directory: DirectoryConfig;
+  /** Read at the start of a server. */
+  readonly sandbox: SandboxMode;
 }
 
 /**
@@ -161,3 +169,6 @@ export const DEFAULT_DIRECTORY: DirectoryConfig = { refresh: 30_000 };
 
 /** The log of a configuration that names none. */
 export const DEFAULT_LOG: LogConfig = { level: "info", format: null, file: null };
+
+/** Where the kernel has it, and it costs no function. */
+export const DEFAULT_SANDBOX: SandboxMode = "auto";

@@ -8,7 +8,7 @@ import { listenerAddress } from "../net/address.ts";
 import { MAX_NAMED, type UserChanges, userChanges } from "../config/user_changes.ts";
 
 /** The sections that are named as a whole. */
-const SECTIONS = ["limits", "log", "directory"] as const;
+const SECTIONS = ["limits", "log", "directory", "sandbox"] as const;
 
 /**
  * Names the changes between two configurations.

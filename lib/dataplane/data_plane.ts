@@ -47,6 +47,7 @@ import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
 import { accountsOfSessions, namesInUse } from "./names_in_use.ts";
 import { planeStatus } from "./plane_status.ts";
 import { Revocation } from "./revocation.ts";
+import { Sandbox } from "./sandbox.ts";
 import { Shutdown } from "./shutdown.ts";
 
 /**
@@ -92,7 +93,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#post = post;
     this.#environmentBlock = options.environmentBlock;
     const { flags, environment, inherited, places, hostFacts, dropTo } = options;
-    this.#selection = new ListenerSelection(flags, environment, inherited);
+    const sandbox = options.sandbox && new Sandbox(options.sandbox, { places, inherited });
+    this.#selection = new ListenerSelection(flags, environment, inherited, sandbox);
     this.#reader = new ConfigReader({
       reserved: hostFacts,
       ask: (isLost) => post({ kind: "askReader", isLost }),

@@ -9,6 +9,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import type { InheritedAddress } from "../libc/inherited_sockets.ts";
 import { findListener, listenerAddress } from "../net/address.ts";
 import { chooseListeners, type ListenerFlags, requireClaims } from "./choose_listeners.ts";
+import type { Sandbox } from "./sandbox.ts";
 
 /**
  * Selects the listeners of each configuration.
@@ -27,17 +28,23 @@ export class ListenerSelection {
   #fileOnly: ReadonlySet<string> = new Set();
   /** Key files that the file has had an entry for. */
   #enteredKeys: ReadonlySet<string> = new Set();
+  readonly #sandbox: Sandbox | null;
   #current: readonly ListenerConfig[] | null = null;
 
-  /** @param inherited The addresses of the sockets that a service manager opened. */
+  /**
+   * @param inherited The addresses of the sockets that a service manager opened.
+   * @param sandbox That of the server, which limits what a configuration may need.
+   */
   constructor(
     flags: ListenerFlags,
     environment: Environment,
     inherited: readonly InheritedAddress[],
+    sandbox: Sandbox | null = null,
   ) {
     this.#flags = flags;
     this.#environment = environment;
     this.#inherited = inherited;
+    this.#sandbox = sandbox;
   }
 
   /** The listeners of the last configuration that was accepted. */
@@ -59,6 +66,7 @@ export class ListenerSelection {
     const chosen = chooseListeners(...sources, this.#fileOnly)
       .map((listener) => withoutRevoked(listener, entries, this.#enteredKeys));
     if (this.#current !== null) this.#refuseDefault(chosen, config, this.#current);
+    this.#sandbox?.requireEnough(config, chosen);
     const unserved = this.#inherited.filter((one) => !findListener(chosen, one));
     const addresses = [...config.listeners ?? [], ...unserved].map(listenerAddress);
     this.#fileOnly = new Set([...this.#fileOnly, ...addresses]);

@@ -16,6 +16,7 @@ import type { SessionCounts } from "../session/session_log.ts";
 import type { SessionSubject } from "../session/session.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
 import type { PlaneStatus } from "./plane_status.ts";
+import type { SandboxPermissions } from "./sandbox.ts";
 
 /** What the data plane is started with. */
 export interface WorkerOptions {
@@ -28,6 +29,8 @@ export interface WorkerOptions {
   readonly dropTo: ProcessIdentity | null;
   readonly places: ConfigPlaces;
   readonly hostFacts: HostFacts;
+  /** What the process has left of its rights; null without a sandbox. */
+  readonly sandbox: SandboxPermissions | null;
   /** The host's name. */
   readonly host: string;
   readonly version: string;

@@ -73,6 +73,11 @@ export function inspectInherited(number: number): InheritedAddress | string {
   }
 }
 
+/** Leaves an inherited socket to the program that this process becomes. */
+export function keepOnExec(number: number): void {
+  check("fcntl", libc.fcntl(number, F_SETFD, 0));
+}
+
 /** `unix:PATH` or `tcp:HOST:PORT`. */
 export function inheritedText(address: InheritedAddress): string {
   return address.kind === "unix" ? `unix:${address.path}` : `tcp:${hostPortText(address)}`;

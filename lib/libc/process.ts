@@ -5,7 +5,8 @@
  */
 import type { Descriptor } from "./descriptor.ts";
 import { check, Errno, SystemError } from "./errno.ts";
-import { fileStatus, FileType } from "./file_status.ts";
+import { environmentBlock } from "./environment_block.ts";
+import { fileStatus, FileType, linkTarget } from "./file_status.ts";
 import { readProcBytes } from "./read_file.ts";
 import { cString, stringArray, stringAt } from "./memory.ts";
 import { libc } from "./symbols.ts";
@@ -208,6 +209,40 @@ export function exec(argv: readonly Uint8Array<ArrayBuffer>[]): never {
     throw new SystemError("execvp", Errno.ENOENT);
   }
   throw error;
+}
+
+/**
+ * Replaces this process by a new run of its own program, with the arguments that it was started
+ * with and the environment of that moment (`execve(2)`). Descriptors that are not closed by `exec`
+ * stay open. The call returns only to throw.
+ *
+ * @param name A variable that the new run gets beside, in the place of an older one of that name.
+ * @param value Its value.
+ * @throws {SystemError} Why it cannot be executed.
+ */
+export function execSelf(name: string, value: string): never {
+  const prefix = new TextEncoder().encode(`${name}=`);
+  const isOther = (variable: Uint8Array) => prefix.some((byte, at) => variable[at] !== byte);
+  const variables = splitAfterNul(environmentBlock()).filter(isOther);
+  const environment = stringArray([...variables, cString(`${name}=${value}`)]);
+  const argv = stringArray(splitAfterNul(readProcBytes("/proc/self/cmdline")));
+  libc.execve(cString(ownProgram()), argv, environment);
+  throw new SystemError("execve");
+}
+
+/** The path of this process's program, by which `ps(1)` names it; the link where it has none. */
+function ownProgram(): string {
+  const link = "/proc/self/exe";
+  const path = linkTarget(link);
+  return isSameFile(path, link) ? path : link;
+}
+
+function isSameFile(path: string, other: string): boolean {
+  try {
+    return fileStatus(path).identity === fileStatus(other).identity;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -5,11 +5,16 @@
  */
 import { check, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
+import { callThread } from "./thread_ids.ts";
 
 // asm-generic/signal-defs.h
 const SIG_DFL = 0n;
 const SIG_IGN = 1n;
+const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
+
+// asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
+const SYS_TGKILL = Deno.build.arch === "x86_64" ? 234n : 131n;
 
 /** `sizeof(sigset_t)` of glibc (bits/types/__sigset_t.h), in bytes. */
 const SIZEOF_SIGSET = 128;
@@ -26,6 +31,7 @@ const NUMBERS = {
   SIGXCPU: 24,
 } as const;
 const SIGCHLD = 17;
+const SIGCONT = 18;
 
 /**
  * The signals that end a process unless it does something about them, and that mean nothing to this
@@ -75,6 +81,38 @@ export function refuseDebugger(handled: readonly SignalName[]): () => void {
   libc.signal(NUMBERS.SIGUSR1, SIG_IGN);
   for (const signal of ignored) libc.signal(NUMBERS[signal], SIG_IGN);
   return () => void libc.signal(NUMBERS.SIGUSR1, action);
+}
+
+/**
+ * Catches no signal any more: those that stop a server end the process, and SIGHUP is ignored, also
+ * by the program that this process becomes, until that catches it.
+ */
+export function leaveSignals(): void {
+  const { SIGHUP, SIGUSR1: _, ...stopping } = NUMBERS;
+  for (const number of Object.values(stopping)) libc.signal(number, SIG_DFL);
+  libc.signal(SIGHUP, SIG_IGN);
+}
+
+/** Sends SIGCONT to this process: it does nothing to one that runs. */
+export function continueSelf(): void {
+  check("kill", libc.kill(Deno.pid, SIGCONT));
+}
+
+/**
+ * Keeps signals that have come, and that nothing has acted on, for the program that this process
+ * becomes: it takes them when it has its own handlers ({@linkcode prepareSignals}), because
+ * `execve(2)` passes on what is blocked in the calling thread and what is pending there.
+ */
+export function passOnSignals(caught: readonly SignalName[]): void {
+  const set = new Uint8Array(SIZEOF_SIGSET);
+  for (const signal of caught) set[(NUMBERS[signal] - 1) >> 3]! |= 1 << ((NUMBERS[signal] - 1) & 7);
+  const error = libc.pthread_sigmask(SIG_BLOCK, set, null);
+  if (error !== 0) throw new SystemError("pthread_sigmask", error);
+  // To the main thread, which has the id of the process: another thread would take them.
+  const pid = BigInt(Deno.pid);
+  for (const signal of caught) {
+    check("tgkill", callThread(SYS_TGKILL, pid, pid, BigInt(NUMBERS[signal])));
+  }
 }
 
 /** Whether this process ignores a signal (`sigaction(2)`), as `nohup(1)` makes it ignore SIGHUP. */

@@ -174,6 +174,16 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
   }
 }
 
+/**
+ * Makes the directory of sockets where it is missing, so that a process which will not be allowed
+ * to make it has it.
+ *
+ * @throws {Failure} As {@linkcode UnixListener.open}.
+ */
+export function prepareSocketDirectory(directory: string, serverUid: number): void {
+  prepareDirectory(`${directory}/socket`, serverUid);
+}
+
 /** @returns The directory where it was made; null where it was there already. */
 function prepareDirectory(path: string, serverUid: number): string | null {
   // First, so that nothing is made where the owner of a directory or link on the way leads to.

@@ -22,7 +22,7 @@ import { Accounts } from "../service/console/accounts.ts";
 import { Commits } from "../service/console/commits.ts";
 import type { ConfigChange } from "../service/console/config_change.ts";
 import { ConsoleMethods } from "../service/console/methods.ts";
-import type { SessionRecord } from "../service/console/protocol.ts";
+import type { ServerStatus, SessionRecord } from "../service/console/protocol.ts";
 import { ConsoleSession } from "../service/console/session.ts";
 import { MetricsSession, type MetricsSource } from "../service/metrics/session.ts";
 import type { SessionSubject } from "../session/session.ts";
@@ -37,6 +37,7 @@ export interface ConsoleSessionsOptions {
   readonly version: string;
   /** The host's name. */
   readonly host: string;
+  readonly sandbox: ServerStatus["sandbox"];
   readonly names: NameService;
   /** The listeners in force. */
   readonly listeners: () => readonly ListenerConfig[];
@@ -88,7 +89,7 @@ export class ConsoleSessions {
         counts: () => this.#counts.ask(),
       },
       listenerStatuses: async () => (await this.#plane.ask()).listeners,
-      server: { version: options.version, host: options.host },
+      server: { version: options.version, host: options.host, sandbox: options.sandbox },
       listeners: options.listeners,
       logFormat: options.logFormat,
       recentLog: (after) => options.recent.read(after),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SignalName } from "../libc/signals.ts";
+import { continueSelf, leaveSignals, type SignalName } from "../libc/signals.ts";
 
 /** Catches signals, and keeps them until something handles them. */
 export class ProcessSignals {
@@ -22,6 +22,23 @@ export class ProcessSignals {
   handle(handle: (signal: SignalName) => void): void {
     this.#handle = handle;
     for (const signal of this.#pending.splice(0)) handle(signal);
+  }
+
+  /**
+   * Catches no signal any more, so that this process can become another program.
+   *
+   * @returns The signals that have come, and that nothing has handled.
+   */
+  async leave(): Promise<readonly SignalName[]> {
+    leaveSignals();
+    // What was caught before is on its way through the runtime. A signal that comes behind shows
+    // when all of it has arrived.
+    const last = Promise.withResolvers<void>();
+    Deno.addSignalListener("SIGCONT", () => last.resolve());
+    continueSelf();
+    await last.promise;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    return this.#pending.filter((signal) => signal !== "SIGHUP");
   }
 
   /** Gives the signals their default actions again. */

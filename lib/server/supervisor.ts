@@ -20,6 +20,7 @@ import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
 import type { ReaderThread } from "./reader_thread.ts";
+import type { ServerStatus } from "../service/console/protocol.ts";
 import type { ProcessSignals } from "./process_signals.ts";
 import type { ServiceManager } from "./systemd.ts";
 
@@ -35,6 +36,8 @@ export interface SupervisorOptions {
   readonly logFormat: () => LogFormat;
   /** The last lines of the log. */
   readonly recent: RecentLog;
+  /** Whether the server has a sandbox. */
+  readonly sandbox: ServerStatus["sandbox"];
   readonly manager: ServiceManager;
   /** SIGTERM, SIGINT, SIGQUIT and SIGXCPU stop the server; SIGHUP reloads. */
   readonly signals: ProcessSignals;
@@ -298,6 +301,7 @@ export class Supervisor {
         hostFacts: worker.hostFacts,
         version: worker.version,
         host: worker.host,
+        sandbox: this.#options.sandbox,
         names: this.#options.names,
         post: (command) => this.#dataPlane.post(command),
       })

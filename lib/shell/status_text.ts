@@ -15,11 +15,13 @@ const NAME_WIDTH = 15;
 /** The answer of `status`, a fact a line. */
 export function statusText(status: ServerStatus, { color }: View = PLAIN): string {
   const { version, host, pid, uptime, config, listeners, sessions, allowed, denied } = status;
+  const { sandbox } = status;
   const server = escapeForTerminal(`ipcauth ${version} on ${host}`);
   const alive = paint("alive", "green", color);
   return [
     `${server} is ${alive}: pid ${pid}, up ${durationOf(uptime)}`,
     ...paragraph("configuration", configLines(config, color)),
+    ...paragraph("sandbox", [escapeForTerminal(sandboxText(sandbox))]),
     ...paragraph("listeners", listenerLines(listeners, color)),
     ...paragraph("sessions", [`${sessions} open, ${allowed} allowed since the start`]),
     ...paragraph("refusals", [escapeForTerminal(refusalText(denied, status.refusals))]),
@@ -36,6 +38,10 @@ function configLines(config: ServerStatus["config"], color: boolean): string[] {
     ...(problem ?? "").split("\n").filter((line) => line !== "").map(escapeForTerminal),
     ...hint === null ? [] : [`${paint("hint", "cyan", color)}: ${escapeForTerminal(hint)}`],
   ];
+}
+
+function sandboxText({ active, landlock, reason }: ServerStatus["sandbox"]): string {
+  return active ? `on, version ${landlock} of Landlock` : `off: ${reason}`;
 }
 
 function listenerLines(listeners: readonly ListenerRecord[], color: boolean): string[] {

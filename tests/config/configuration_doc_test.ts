@@ -16,10 +16,12 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LOG,
   DEFAULT_RUN_AS,
+  DEFAULT_SANDBOX,
   DEFAULT_SOCKET_MODE,
   FORWARD_IDENTITIES,
   LOG_FORMATS,
   LOG_LEVELS,
+  SANDBOX_MODES,
 } from "../../lib/config/types.ts";
 import { USER_KEYS } from "../../lib/config/users.ts";
 import { Failure } from "../../lib/errors.ts";
@@ -206,6 +208,7 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   "listeners[].service.identity": FORWARD_IDENTITIES,
   "listeners[].service.run_as": RUN_AS_WORDS,
   "log.level": LOG_LEVELS,
+  "sandbox": SANDBOX_MODES,
   "log.format": LOG_FORMATS,
 };
 
@@ -226,6 +229,7 @@ function defaults(): Map<string, string> {
     ]),
   ];
   return new Map([
+    ["sandbox", DEFAULT_SANDBOX],
     ["listeners[].mode", `"${octalMode(DEFAULT_SOCKET_MODE)}"`],
     ["listeners[].service", DEFAULT_SERVICE.kind],
     ["listeners[].service.identity", DEFAULT_FORWARD_IDENTITY],

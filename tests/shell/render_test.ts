@@ -187,6 +187,7 @@ Deno.test("no text of a server reaches the terminal with a control character", (
       config: { path: evil, good: false, since: evil, problem: evil, hint: evil },
       listeners: [{ ...LISTENER, listener: evil, problem: evil }],
       refusals: { [evil]: 1 },
+      sandbox: { active: false, landlock: null, reason: evil },
     }),
     renderTree({ [evil]: [evil] }),
   ];

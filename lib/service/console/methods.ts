@@ -16,7 +16,7 @@ import type { RecentResult } from "../../log/recent_log.ts";
 import type { ListenerStatus } from "../../session/listener_status.ts";
 import type { Method } from "./method.ts";
 import { Params } from "./params.ts";
-import { RpcCode, type SessionRecord, type UserRecord } from "./protocol.ts";
+import { RpcCode, type ServerStatus, type SessionRecord, type UserRecord } from "./protocol.ts";
 import { type Request, RequestError } from "./request.ts";
 import type { Caller, Methods } from "./session.ts";
 import { configRecord, userRecord } from "./show.ts";
@@ -42,8 +42,8 @@ export interface MethodsOptions {
     /** How often something has happened since the start. */
     counts(): Promise<SessionCounts>;
   };
-  /** The server's version, and its host's name. */
-  readonly server: { readonly version: string; readonly host: string };
+  /** What does not change while the server runs. */
+  readonly server: Pick<ServerStatus, "version" | "host" | "sandbox">;
   /** The last lines of the log, from a position on. */
   recentLog(after: number): RecentResult;
   /** The listeners, and whether each accepts connections. */

@@ -181,6 +181,14 @@ export interface ServerStatus {
     readonly problem: string | null;
     readonly hint: string | null;
   };
+  /** Whether the server has given up the files and ports that it does not need. */
+  readonly sandbox: {
+    readonly active: boolean;
+    /** The version of Landlock; null without a sandbox. */
+    readonly landlock: number | null;
+    /** Why there is none; null with one. */
+    readonly reason: string | null;
+  };
   /** The listeners in force. */
   readonly listeners: readonly ListenerRecord[];
   /** Open sessions. */

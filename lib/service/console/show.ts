@@ -92,6 +92,7 @@ export function configRecord(
     },
     log: config.log,
     directory: { refresh: `${config.directory.refresh}ms` },
+    sandbox: config.sandbox,
     text: configText(config),
   };
 }

@@ -19,8 +19,8 @@ import type { ListenerRecord, ServerStatus } from "./protocol.ts";
 export interface ViewsOptions {
   readonly liveConfig: LiveConfig;
   readonly sessions: { counts(): Promise<SessionCounts> };
-  /** The server's version, and its host's name. */
-  readonly server: { readonly version: string; readonly host: string };
+  /** What does not change while the server runs. */
+  readonly server: Pick<ServerStatus, "version" | "host" | "sandbox">;
   /** The last lines of the log, from a position on. */
   recentLog(after: number): RecentResult;
   /** The listeners, and whether each accepts connections. */
@@ -81,8 +81,9 @@ function statusOf(
 ): ServerStatus {
   const { uptime, sessions: open, allowed, denied } = stats;
   const { problem, config, since } = liveConfig;
+  const { sandbox, ...names } = server;
   return {
-    ...server,
+    ...names,
     pid: Deno.pid,
     uptime: uptime!,
     config: {
@@ -92,6 +93,7 @@ function statusOf(
       problem: problem?.failure.message ?? null,
       hint: problem?.failure.hint ?? null,
     },
+    sandbox,
     listeners,
     sessions: open!,
     allowed: allowed!,

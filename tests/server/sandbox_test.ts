@@ -1,0 +1,154 @@
+/** A server in its sandbox, as an attacker sees it who runs code in the server. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { freePort, writeKey } from "../support/keys.ts";
+import { hasLandlock } from "../support/landlock.ts";
+import { Program, RunningServer } from "../support/program.ts";
+
+const ATTACKER = fromFileUrl(new URL("../support/sandboxed_attacker.ts", import.meta.url));
+
+/** Runs it. @param more An argument, for no sandbox. */
+async function attack(more: readonly string[]) {
+  await using program = await Program.install();
+  const ports = [freePort(), freePort()];
+  for (const name of ["inside", "outside", "conf"]) await Deno.mkdir(program.path(name));
+  for (const name of ["secret", "movable", "victim"]) await program.write(`outside/${name}`, "x");
+  await program.write("conf/movable", "x");
+  await Deno.symlink(program.path("outside/secret"), program.path("inside/link"));
+  const key = await writeKey(program, "inside/bob.key");
+  await program.write("inside/ports", ports.join(" "));
+  await program.write(
+    "conf/config.yaml",
+    `listeners: [{ tcp: "127.0.0.1:${ports[0]}", keys: [{ file: ${key} }], service: console }]
+sandbox: on
+`,
+  );
+  using abstract = Deno.listen({ transport: "unix", path: `\0${program.directory}` });
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-all", ATTACKER, program.directory, ...more],
+  }).output();
+  abstract.close();
+  const text = new TextDecoder().decode(success ? stdout : stderr);
+  if (!success) throw new Error(text);
+  return JSON.parse(text) as Record<string, Record<string, string>>;
+}
+
+const options = { ignore: !hasLandlock };
+
+Deno.test("an attacker in a sandboxed server gets out of it in no thread", options, async () => {
+  const { main, worker, elsewhere, needed } = await attack([]);
+  for (const results of [main!, worker!, elsewhere!]) {
+    assertEquals(results, all(results, "refused"));
+  }
+  assertEquals(needed!, all(needed!, "done"));
+});
+
+/** The same outcome of every attempt. */
+function all(results: Record<string, string>, outcome: string): Record<string, string> {
+  return Object.fromEntries(Object.keys(results).map((what) => [what, outcome]));
+}
+
+Deno.test("without a sandbox the same code does all of it", async () => {
+  const { main, elsewhere, needed } = await attack(["free"]);
+  const { "connect to a port": connect, ...others } = elsewhere!;
+  // Nothing listens there: the kernel has let it try.
+  assertEquals(connect, "ECONNREFUSED");
+  for (const results of [main!, others, needed!]) assertEquals(results, all(results, "done"));
+});
+
+/** Answers `landlock_create_ruleset(2)` as a kernel without it: `seccomp(2)`; 444 is its number. */
+const WITHOUT_LANDLOCK = `
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def code(*one): return struct.pack("HBBI", *one)
+program = code(0x20, 0, 0, 0) + code(0x15, 0, 1, 444) + code(6, 0, 0, 0x50000 | int(sys.argv[1]))
+program += code(6, 0, 0, 0x7fff0000)
+buffer = ctypes.create_string_buffer(program)
+header = struct.pack("HxxxxxxQ", 4, ctypes.addressof(buffer))
+libc.prctl(38, 1, 0, 0, 0)
+if libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0): sys.exit(f"seccomp: {ctypes.get_errno()}")
+os.execvp(sys.argv[2], sys.argv[2:])
+`;
+
+Deno.test("auto does without a sandbox where the kernel has none, and on does not", async () => {
+  await using program = await Program.install();
+  const key = await writeKey(program, "bob.key");
+  const address = `127.0.0.1:${freePort()}`;
+  const start = (errno: number, ...args: string[]) => {
+    const before = ["python3", "-c", WITHOUT_LANDLOCK, `${errno}`];
+    return program.command([...before, "ipcauth", "serve", ...args]);
+  };
+  const reasons = [[38, "this kernel has no Landlock"], [1, "operation not permitted"]] as const;
+  for (const [errno, reason] of [...reasons, [95, "not enabled in this kernel"] as const]) {
+    await using server = new RunningServer(
+      start(errno, `--tcp=${address}`, `--key=${key}`).spawn(),
+    );
+    await server.event("error", ({ message }) => `${message}`.includes(reason));
+    await server.event("listen");
+    const status = ["status", "--json", `--tcp=${address}`, `--key=${key}`];
+    const { sandbox } = JSON.parse((await program.run(status)).stdout);
+    assertEquals([sandbox.active, sandbox.landlock], [false, null]);
+    assertStringIncludes(sandbox.reason, reason);
+    assertEquals(await server.stop(), 0);
+  }
+  const config = await program.write("on.yaml", "sandbox: on\nusers: []\n");
+  const { code, stderr } = await start(38, `--tcp=${address}`, `--key=${key}`, "--config", config)
+    .output();
+  const text = new TextDecoder().decode(stderr);
+  assertEquals(code, 71, text);
+  assertStringIncludes(text, "this kernel has no Landlock");
+  assertStringIncludes(text, "\nhint: ");
+});
+
+Deno.test("auto takes no function from a server, and says why", options, async () => {
+  await using program = await Program.install();
+  const socket = program.path("a.sock");
+  const key = await writeKey(program, "bob.key");
+  const [address, other] = [`127.0.0.1:${freePort()}`, `127.0.0.1:${freePort()}`];
+  const listener = `{ tcp: "${other}", keys: [{ file: ${key} }], service: console }`;
+  const [line, off] = [
+    await program.write("line.yaml", `listeners: [${listener}]\n`),
+    await program.write("off.yaml", "sandbox: off\nusers: []\n"),
+  ];
+  const keyed = [`--tcp=${address}`, `--key=${key}`];
+  for (
+    const [serve, where, reason] of [
+      [[`--unix=${socket}`], [`--unix=${socket}`], "executables of peers"],
+      [["--config", line], [`--tcp=${other}`, `--key=${key}`], "a reload could not add a listener"],
+      [[...keyed, "--config", off], keyed, "sandbox: off"],
+      [[...keyed, "--no-sandbox"], keyed, "--no-sandbox"],
+      [keyed, keyed, null],
+    ] as const
+  ) {
+    await using server = await program.serve(serve);
+    const { stdout } = await program.run(["status", "--json", ...where]);
+    const { sandbox } = JSON.parse(stdout);
+    assertEquals(sandbox.active, reason === null, stdout);
+    if (reason !== null) assertStringIncludes(sandbox.reason, reason);
+    const { stdout: text } = await program.run(["status", ...where]);
+    assertStringIncludes(text, reason === null ? "sandbox        on" : `sandbox        off: `);
+    assertEquals(server.text, "");
+    assertEquals(await server.stop(), 0);
+  }
+});
+
+Deno.test("on with a service that starts programs is refused, wherever it stands", async () => {
+  await using program = await Program.install();
+  const listener = `{ unix: ${program.path("a.sock")}, service: { exec: [/bin/true] } }`;
+  const file = await program.write("exec.yaml", `listeners: [${listener}]\nsandbox: on\n`);
+  const on = await program.write("on.yaml", "sandbox: on\nusers: []\n");
+  const flags = [`--unix=${program.path("b.sock")}`, "--exec", "--", "/bin/true"];
+  for (
+    const args of [
+      ["config", "check", file],
+      ["serve", "--config", file],
+      ["serve", "--config", on, ...flags],
+      ["serve", "--check", "--config", on, ...flags],
+    ]
+  ) {
+    const { code, stderr } = await program.run(args);
+    assertEquals(code, 78, args.join(" ") + stderr);
+    assertStringIncludes(stderr, "would inherit");
+    assertStringIncludes(stderr, "hint: ");
+  }
+});
