@@ -3,8 +3,13 @@ import { Failure } from "../../lib/errors.ts";
 import {
   checkConfigFile,
   checkDirectory,
+  checkKeyDirectory,
   checkKeyFile,
   checkLink,
+  checkLogFile,
+  checkOpenDirectory,
+  isShared,
+  isSticky,
   octalMode,
   requireSafe,
 } from "../../lib/files/permissions.ts";
@@ -126,4 +131,52 @@ Deno.test("requireSafe() throws 78 with the command that corrects a problem", ()
   const failure = assertThrows(() => requireSafe(problem, "The file"), Failure);
   assertEquals(failure.message, "The file /x is writable by others (mode 0666)");
   assertEquals([failure.exit, failure.hint], [78, "chmod go-w /x"]);
+});
+
+Deno.test("each check knows the bits of its own, and no others", () => {
+  const writable = [0o002, 0o020];
+  const others = [0o001, 0o004, 0o010, 0o040, 0o100, 0o200, 0o400, 0o2000, 0o4000];
+  for (const bit of [...writable, ...others]) {
+    const isWritable = writable.includes(bit);
+    const facts = (type: number) => ({ mode: type | bit, uid: 0 });
+    assertEquals(checkConfigFile(facts(REGULAR), "/x", OWN_UID) === null, !isWritable);
+    const isReadable = bit === 0o004;
+    assertEquals(checkKeyFile(facts(REGULAR), "/x", OWN_UID) === null, !isWritable && !isReadable);
+    assertEquals(checkDirectory(facts(DIRECTORY), "/x", OWN_UID) === null, !isWritable);
+    assertEquals(checkKeyDirectory(facts(DIRECTORY), "/x", OWN_UID) === null, !isWritable);
+    assertEquals(checkOpenDirectory(facts(DIRECTORY), "/x", OWN_UID) === null, bit !== 0o002);
+    const log = { ...facts(REGULAR), links: 1 };
+    assertEquals(checkLogFile(log, "/x", OWN_UID) === null, bit !== 0o002);
+    assertEquals([isShared(facts(REGULAR)), isSticky(facts(REGULAR))], [isWritable, false]);
+  }
+  assertEquals([isShared({ mode: 0o1000 }), isSticky({ mode: 0o1000 })], [false, true]);
+});
+
+Deno.test("checkKeyDirectory() refuses a directory that others may write, also a sticky one", () => {
+  accepts(checkKeyDirectory, DIRECTORY | 0o1755, 0);
+  const fix = "chmod go-w /x";
+  const sentence = "/x is writable by others (mode 0777)";
+  refuses(checkKeyDirectory, DIRECTORY | 0o1777, 0, sentence, fix);
+  assert(checkKeyDirectory({ mode: DIRECTORY | 0o755, uid: 578 }, "/x", OWN_UID) !== null);
+  assert(checkKeyDirectory({ mode: REGULAR | 0o644, uid: 0 }, "/x", OWN_UID) !== null);
+});
+
+Deno.test("checkOpenDirectory() accepts one that its group may write, and no other writer", () => {
+  accepts(checkOpenDirectory, DIRECTORY | 0o2775, 0);
+  accepts(checkOpenDirectory, DIRECTORY | 0o1777, 0);
+  const sentence = "/x is writable by others (mode 0757)";
+  refuses(checkOpenDirectory, DIRECTORY | 0o777, 0, sentence, "chmod go-w /x");
+  assert(checkOpenDirectory({ mode: DIRECTORY | 0o755, uid: 578 }, "/x", OWN_UID) !== null);
+});
+
+Deno.test("checkLogFile() accepts a file under one name, of root or of this process", () => {
+  const facts = { mode: REGULAR | 0o664, uid: 0, links: 1 };
+  const check = (changes: Partial<typeof facts>) =>
+    checkLogFile({ ...facts, ...changes }, "/x", OWN_UID);
+  assertEquals([check({}), check({ uid: OWN_UID }), check({ links: 0 })], [null, null, null]);
+  assertEquals(check({ links: 2 }), { sentence: "/x has another name, too", fix: "rm /x" });
+  assert(check({ uid: 578 })!.sentence.startsWith("/x belongs to uid 578, "));
+  assertEquals(check({ mode: REGULAR | 0o646 })?.fix, "chmod go-w /x");
+  // A device holds nothing that could be changed.
+  assertEquals(check({ mode: 0o020666, uid: 578, links: 2 }), null);
 });

@@ -4,6 +4,7 @@
  *
  * - `--further`: tries those that the nearest tests miss with tests of whole programs, too;
  * - `--since COMMIT`, `--lines FILE:FIRST-LAST`: only the lines that differ, or these;
+ * - `--survivors`: not again those that any tests have killed, since only tests were added;
  * - `--output DIR`: in place of `dist/mutate/`; `--fresh` forgets what is known there.
  *
  * Ends with 1 where a mutant survives that is neither listed in `equivalents.json` nor a text, or
@@ -32,7 +33,7 @@ import type { Mutant } from "./mutants.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["since", "lines", "output"],
-  boolean: ["further", "fresh"],
+  boolean: ["further", "fresh", "survivors"],
   default: { output: join(DIST, "mutate") },
   collect: ["lines"],
   unknown: (name: string) => name.startsWith("-") ? fail(`unknown option ${name}`) : true,
@@ -109,7 +110,7 @@ async function tryWith(
   const verdicts = new Map<number, Verdict>();
   const untried: Mutant[] = [];
   for (const mutant of mutants) {
-    const fate = await results.of(mutant);
+    const fate = await results.of(mutant, options.survivors);
     if (fate === undefined) untried.push(mutant);
     else verdicts.set(mutant.id, { mutant, ...fate });
   }

@@ -17,6 +17,8 @@ const TOOLS = ["mutants.ts", "operators.ts", "runner.ts"].map((name) => `tools/m
 export class Results {
   readonly #path: string;
   readonly #known = new Map<string, Fate>();
+  /** Mutants that were killed, with whatever tests. */
+  readonly #killed = new Map<string, Fate>();
   readonly #files = new Map<string, string>();
   readonly #tests: string;
 
@@ -44,6 +46,8 @@ export class Results {
       try {
         const { key, ...fate } = JSON.parse(line);
         results.#known.set(key, fate);
+        const mutant = key.slice(key.indexOf(" ") + 1);
+        if (fate.test !== null) results.#killed.set(mutant, fate);
       } catch {
         // The last line may have been cut off.
       }
@@ -51,9 +55,16 @@ export class Results {
     return results;
   }
 
-  /** The fate of a mutant, or undefined where it has to be tried. */
-  async of(mutant: Mutant): Promise<Fate | undefined> {
-    return this.#known.get(await this.#key(mutant));
+  /**
+   * The fate of a mutant, or undefined where it has to be tried.
+   *
+   * @param isKilledForGood Whether one that other tests have killed is not tried again.
+   */
+  async of(mutant: Mutant, isKilledForGood: boolean): Promise<Fate | undefined> {
+    const key = await this.#key(mutant);
+    const known = this.#known.get(key);
+    if (known !== undefined || !isKilledForGood) return known;
+    return this.#killed.get(key.slice(key.indexOf(" ") + 1));
   }
 
   /** Keeps a fate at once, so that an interrupted run goes on where it was. */
