@@ -8,12 +8,11 @@ import { ExitCode, Failure } from "../errors.ts";
 import { didYouMean } from "../text/nearest.ts";
 import type { User } from "../policy/types.ts";
 import { lookalikeOf, nameProblem, rootProblem, similarity } from "./names.ts";
-import { MAX_WHOLE_LENGTH } from "./places.ts";
 import { parseConfig } from "./schema.ts";
 import { userValues } from "./config_text.ts";
 import { type EntryFields, scalarText } from "./entry_style.ts";
 import { USER_FIELDS } from "./fields.ts";
-import { editInExtract } from "./list_extract.ts";
+import { editUsers } from "./extract_edit.ts";
 import { ListText } from "./list_text.ts";
 import type { Config } from "./types.ts";
 import {
@@ -142,19 +141,17 @@ export function setUserField(
 }
 
 /**
- * Edits the list of users: of a long text, in an extract with a few of them.
+ * Edits the list of users.
  *
- * @param kept The indexes of the entries that the edit looks at, in ascending order.
- * @param edit Gets the index of an entry in the list that it edits.
+ * @param kept As for {@linkcode editUsers}.
+ * @param edit Gets the index that an entry has in the list.
  */
 function inList(
   text: string,
   kept: readonly number[],
   edit: (list: ListText, found: (index: number) => number) => string,
 ): string {
-  const edited = text.length > MAX_WHOLE_LENGTH ? editInExtract(text, "users", kept, edit) : null;
-  if (edited !== null) return edited;
-  return edit(new ListText(text, "users"), (index) => index);
+  return editUsers(text, kept, (part, found) => edit(new ListText(part, "users"), found));
 }
 
 function usersOf(users: readonly NewUser[]): { readonly users: unknown } {

@@ -25,6 +25,7 @@ import {
   type FieldValue,
 } from "./entry_changes.ts";
 import { scalarText } from "./entry_style.ts";
+import { editOthers, editUsers } from "./extract_edit.ts";
 import { editList, type ListEdit } from "./list_edit.ts";
 import { looksOf } from "./name_looks.ts";
 import { nameHint, nameProblem, similarity } from "./names.ts";
@@ -96,8 +97,10 @@ export function editEntries(
   checkUsers(users, changed, context);
   checkGroups(groups, changed);
   const listed = (kind: FieldsEntry["kind"]) => before.filter((entry) => entry.kind === kind);
-  let edited = editList(text, "users", listEdit(listed("user"), changed, table, "user"));
-  edited = editList(edited, "groups", listEdit(listed("group"), changed, table, "group"));
+  const edit = listEdit(listed("user"), changed, table, "user");
+  let edited = editUserList(text, listed("user").length, edit);
+  const others = listEdit(listed("group"), changed, table, "group");
+  edited = editOthers(edited, (part) => editList(part, "groups", others));
   if (edited !== text) {
     const values = { users: users.map(userValues), groups: groups.map(groupValues) };
     verified(edited, config, values, context);
@@ -266,6 +269,28 @@ function listEdit(
     };
   });
   return { set, remove, add };
+}
+
+/**
+ * Edits the users.
+ *
+ * @param count How many there are.
+ */
+function editUserList(text: string, count: number, { set, remove, add }: ListEdit): string {
+  // The last one that stays: new ones follow it, and without it the list would be empty.
+  let last = count - 1;
+  while (remove.has(last)) last--;
+  const keep = [...new Set([...set.keys(), ...remove, ...last < 0 ? [] : [last]])];
+  return editUsers(
+    text,
+    keep.sort((one, other) => one - other),
+    (part, found) =>
+      editList(part, "users", {
+        set: new Map(set.entries().map(([index, fields]) => [found(index), fields])),
+        remove: new Set(remove.values().map(found)),
+        add,
+      }),
+  );
 }
 
 /** The values that differ from those of the file, as YAML scalars. */

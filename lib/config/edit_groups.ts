@@ -10,6 +10,7 @@ import { shellWord } from "../text/shell_word.ts";
 import { groupValues } from "./config_text.ts";
 import { NONE } from "./edit.ts";
 import { scalarText } from "./entry_style.ts";
+import { editOthers } from "./extract_edit.ts";
 import { GROUP_FIELDS } from "./fields.ts";
 import { ListText } from "./list_text.ts";
 import { lookalikeOf, nameHint, nameProblem, similarity } from "./names.ts";
@@ -50,7 +51,7 @@ export function addGroup(text: string, group: NewGroup, context: FileContext): s
     ...group.gid === null ? {} : { gid: scalarText(group.gid) },
     local_ipc_access: scalarText(group.localIpcAccess),
   };
-  const edited = new ListText(text, "groups").add(fields);
+  const edited = inGroups(text, (list) => list.add(fields));
   return verified(edited, before, groupsOf([...groups, group]), context);
 }
 
@@ -67,7 +68,8 @@ export function removeGroup(text: string, name: string, context: FileContext): s
   const { index, group } = requireGroup(name, before, context);
   requireUnnamedGroup(group, before);
   const groups = before.access.groups.toSpliced(index, 1);
-  return verified(new ListText(text, "groups").remove(index), before, groupsOf(groups), context);
+  const edited = inGroups(text, (list) => list.remove(index));
+  return verified(edited, before, groupsOf(groups), context);
 }
 
 /**
@@ -92,8 +94,10 @@ export function setGroupField(
   const { index, group } = requireGroup(name, before, context);
   const changed = withField(group, field, value, before, context);
   if (changed.gid === group.gid && changed.localIpcAccess === group.localIpcAccess) return text;
-  const list = new ListText(text, "groups");
-  const edited = value === NONE ? list.unset(index, field) : list.set(index, field, value);
+  const edited = inGroups(
+    text,
+    (list) => value === NONE ? list.unset(index, field) : list.set(index, field, value),
+  );
   const groups = before.access.groups.with(index, { ...group, ...changed });
   return verified(edited, before, groupsOf(groups), context);
 }
@@ -111,6 +115,11 @@ export function requireGroup(
       didYouMean(name, groups.map((group) => group.name)),
     { exit: ExitCode.data, hint: `ipcauth groups list${flags}` },
   );
+}
+
+/** Edits the list of groups. */
+function inGroups(text: string, edit: (list: ListText) => string): string {
+  return editOthers(text, (part) => edit(new ListText(part, "groups")));
 }
 
 function groupsOf(groups: readonly NewGroup[]): { readonly groups: unknown } {

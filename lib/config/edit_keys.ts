@@ -12,6 +12,7 @@ import { shellWord } from "../text/shell_word.ts";
 import { configValues, keysValues, timeText } from "./config_text.ts";
 import { parseAddress } from "./default_paths.ts";
 import { scalarText } from "./entry_style.ts";
+import { editOthers } from "./extract_edit.ts";
 import { ListText } from "./list_text.ts";
 import { unknownUser } from "./names.ts";
 import { parseConfig } from "./schema.ts";
@@ -62,7 +63,7 @@ export function addKey(
     ...user === null ? {} : { user: scalarText(user) },
     ...key.notAfter === null ? {} : { not_after: timeText(key.notAfter) },
   };
-  const edited = new ListText(text, "keys", index).add(fields);
+  const edited = inKeys(text, index, (list) => list.add(fields));
   return verified(edited, before, withKeys(before, index, [...listener.keys, key]), context);
 }
 
@@ -101,12 +102,17 @@ export function removeKeys(
     }
     const keys = listener.keys.toSpliced(at, 1);
     text = verified(
-      new ListText(text, "keys", index).remove(entryIndex(listener, listener.keys[at]!)),
+      inKeys(text, index, (list) => list.remove(entryIndex(listener, listener.keys[at]!))),
       before,
       withKeys(before, index, keys),
       context,
     );
   }
+}
+
+/** Edits the list of keys of a listener. */
+function inKeys(text: string, listener: number, edit: (list: ListText) => string): string {
+  return editOthers(text, (part) => edit(new ListText(part, "keys", listener)));
 }
 
 /** Where a key stands among all entries of `keys:`. */

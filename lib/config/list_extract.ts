@@ -9,7 +9,6 @@
  * @module
  */
 import { EditableText } from "./editable_text.ts";
-import { ListText } from "./list_text.ts";
 
 /** Where the entries of a list stand. */
 interface EntryLines {
@@ -109,26 +108,6 @@ export function extractOf(
   }
   leaveOut(starts.length);
   return new ListExtract(kept + text.slice(end), holes, keep);
-}
-
-/**
- * Edits a list in an extract of a few entries, which costs less than in the whole text.
- *
- * @param keep As for {@linkcode extractOf}: the entries that the edit looks at.
- * @param edit Gets the index of an entry in the list that it edits.
- * @returns The edited whole text; null where there is no extract, or it does not suffice.
- */
-export function editInExtract(
-  text: string,
-  name: string,
-  keep: readonly number[],
-  edit: (list: ListText, found: (index: number) => number) => string,
-): string | null {
-  const extract = extractOf(text, name, keep);
-  if (extract === null) return null;
-  const list = new ListText(extract.text, name);
-  if (list.length !== keep.length) return null;
-  return extract.expand(edit(list, (index) => extract.indexOf(index)));
 }
 
 /** A word that a text does not have. */

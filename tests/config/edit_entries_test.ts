@@ -3,6 +3,7 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { addUser, removeUser, setUserField } from "../../lib/config/edit.ts";
 import { editEntries } from "../../lib/config/edit_entries.ts";
 import { changesBetween, entriesOf, type EntryEdit } from "../../lib/config/entry_changes.ts";
+import { MAX_WHOLE_LENGTH } from "../../lib/config/places.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { assertSameReading } from "../support/yaml_reading.ts";
@@ -206,6 +207,9 @@ function anyChange(
   };
 }
 
+/** Makes a text long without a change of its meaning. */
+const HEAD = `# ${"-".repeat(MAX_WHOLE_LENGTH)}\n`;
+
 Deno.test("editEntries() and changesBetween() are each other's inverse, whatever the changes", () => {
   const below = numbers();
   const entries = [
@@ -230,6 +234,12 @@ Deno.test("editEntries() and changesBetween() are each other's inverse, whatever
     const config = parseConfig(result.text, AT.path, AT.reserved);
     assertSameReading(result.text, config);
     assertEquals(changesBetween(entriesOf(config.access), result.after), []);
+    if (run % 8 === 0) {
+      // In a long text, as an extract.
+      const long = editEntries(HEAD + text, changes, AT);
+      assertEquals(long.text.slice(HEAD.length), result.text);
+      assertEquals(long.text.startsWith(HEAD), true);
+    }
     const back = editEntries(result.text, changesBetween(result.after, result.before), AT);
     assertEquals(changesBetween(back.after, result.before), []);
   }

@@ -1,7 +1,8 @@
 /** An edit of a long file by an extract of it, and the same edit of the whole text. */
 import { assert, assertEquals } from "@std/assert";
 import { addUser, type NewUser, removeUser, setUserField } from "../../lib/config/edit.ts";
-import { editInExtract, extractOf } from "../../lib/config/list_extract.ts";
+import { editOthers, editUsers } from "../../lib/config/extract_edit.ts";
+import { extractOf } from "../../lib/config/list_extract.ts";
 import { ListText } from "../../lib/config/list_text.ts";
 import { MAX_WHOLE_LENGTH } from "../../lib/config/places.ts";
 
@@ -9,7 +10,7 @@ const CONTEXT = { path: "/c.yaml", reserved: { overflowUid: 65534 } };
 const ZED: NewUser = { name: "zed", uid: 700, gid: null, localIpcAccess: true, admin: false };
 
 /** Makes a text long without a change of its meaning. */
-const HEAD = "# a long comment\n".repeat(MAX_WHOLE_LENGTH / 17 + 1);
+const HEAD = `# ${"-".repeat(MAX_WHOLE_LENGTH)}\n`;
 
 const TEXTS = [
   `users:
@@ -112,18 +113,39 @@ log: { level: info }
   assertEquals(extract.expand(edited.replace("# left out 1\n", "")), null);
 });
 
-Deno.test("editInExtract() parses the entries of an edit alone", () => {
-  for (const text of TEXTS.filter((one) => !one.startsWith("{"))) {
-    const edited = editInExtract(text, "users", [1, 2], (list, found) => {
+Deno.test("editUsers() parses the entries of an edit alone", () => {
+  for (const short of TEXTS.filter((one) => !one.startsWith("{"))) {
+    const text = HEAD + short;
+    const edited = editUsers(text, [1, 2], (part, found) => {
+      const list = new ListText(part, "users");
       assertEquals([list.length, found(1), found(2)], [2, 0, 1]);
       return list.set(found(1), "admin", "true");
     });
     assertEquals(edited, new ListText(text, "users").set(1, "admin", "true"));
   }
-  assertEquals(
-    editInExtract(TEXTS.find((one) => one.startsWith("{"))!, "users", [1], String),
-    null,
+  const flow = TEXTS.find((one) => one.startsWith("{"))!;
+  for (const whole of [flow, HEAD + flow, TEXTS[0]!]) {
+    editUsers(whole, [1], (part, found) => {
+      assertEquals([part, found(1)], [whole, 1]);
+      return part;
+    });
+  }
+});
+
+Deno.test("editOthers() leaves all users but one out", () => {
+  const users = Array.from(
+    { length: 10_000 },
+    (_, index) => `- { name: u${index}, uid: ${index} }\n`,
   );
+  const text = `users:\n${users.join("")}groups:\n- { name: ops, gid: 5 }\n`;
+  const edited = editOthers(text, (part) => {
+    assertEquals(
+      part,
+      `users:\n${users[0]}# left out 0\ngroups:\n- { name: ops, gid: 5 }\n`,
+    );
+    return new ListText(part, "groups").set(0, "gid", "6");
+  });
+  assertEquals(edited, text.replace("gid: 5", "gid: 6"));
 });
 
 Deno.test("extractOf() finds no list in other styles, nor an entry that is not there", () => {
