@@ -1,0 +1,126 @@
+/** Users in shared memory are found, listed and compared as those of the parsed file are. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { ConfiguredNames } from "../../lib/config/configured_names.ts";
+import { parseConfig } from "../../lib/config/schema.ts";
+import { fromSent, toSent } from "../../lib/config/sent_config.ts";
+import type { Config } from "../../lib/config/types.ts";
+import { userChanges } from "../../lib/config/user_changes.ts";
+import type { Position, User } from "../../lib/policy/types.ts";
+
+const HOST = { overflowUid: 65534 };
+
+const parse = (text: string): Config => parseConfig(text, "/c.yaml", HOST);
+
+/** A configuration after it has passed from one thread to another. */
+const sent = (text: string): Config => fromSent(structuredClone(toSent(parse(text))), text);
+
+const place = ({ line, column }: Position) => [line, column];
+
+const plain = (user: User | undefined) =>
+  user && { ...user, at: place(user.at), accessAt: place(user.accessAt) };
+
+/** Names that do not look alike: some are beginnings of others, some in other scripts. */
+const NAMES = ["a", "ab", "abc", "b", "ba", "жук", "жуки", "名", "名前", "x-y", "Zed", "𠮷"];
+
+const user = fc.record({
+  uid: fc.constantFrom(1, 2, 3, 4_294_967_294),
+  gid: fc.option(fc.constantFrom(0, 7, 4_294_967_294)),
+  access: fc.option(fc.boolean()),
+  admin: fc.boolean(),
+});
+
+/** The lines of users with different names and uids. */
+const file = fc.uniqueArray(fc.tuple(fc.constantFrom(...NAMES), user), {
+  selector: ([name]) => name,
+}).map((users) =>
+  users.map(([name, { uid, gid, access, admin }], index) =>
+    `  - { name: ${name}, uid: ${uid === 4_294_967_294 ? uid - index : 10 * index + uid}` +
+    `${gid === null ? "" : `, gid: ${gid}`}${admin ? ", admin: true" : ""}` +
+    `${access === null ? "" : `, local_ipc_access: ${access}`} }\n`
+  )
+).map((lines) => lines.length === 0 ? "users: []\n" : `users:\n${lines.join("")}`);
+
+Deno.test("users in shared memory are those of the file, with their places", () => {
+  fc.assert(fc.property(file, (text) => {
+    const { access } = parse(text);
+    const { access: shared } = sent(text);
+    assertEquals(shared.users.length, access.users.length);
+    assertEquals(shared.users.map(plain), access.users.map(plain));
+    assertEquals([...shared.usersByName.keys()], [...access.usersByName.keys()]);
+    assertEquals([...shared.usersByUid.keys()], [...access.usersByUid.keys()]);
+    for (const index of [-1, 0, 1, 2, NAMES.length]) {
+      assertEquals(plain(shared.users.at(index)), plain(access.users.at(index)));
+    }
+    for (const name of [...NAMES, "", "abcd", "zed", "жу", "root"]) {
+      assertEquals(plain(shared.usersByName.get(name)), plain(access.usersByName.get(name)));
+      assertEquals(shared.usersByName.has(name), access.usersByName.has(name));
+      const [one, other] = [new ConfiguredNames(shared), new ConfiguredNames(access)];
+      assertEquals(one.isFree(name), other.isFree(name), name);
+    }
+    for (const uid of [...access.usersByUid.keys(), 0, 5, 4_294_967_295]) {
+      assertEquals(plain(shared.usersByUid.get(uid)), plain(access.usersByUid.get(uid)));
+      assertEquals(shared.usersByUid.has(uid), access.usersByUid.has(uid));
+    }
+  }));
+});
+
+Deno.test("changes of users in shared memory are those of the files", () => {
+  fc.assert(fc.property(file, file, (before, after) => {
+    const changes = userChanges(parse(before).access, parse(after).access);
+    assertEquals(userChanges(sent(before).access, sent(after).access), changes);
+    assertEquals(userChanges(parse(before).access, sent(after).access), changes);
+    const same = userChanges(sent(after).access, sent(after).access);
+    assertEquals(same, { named: [], more: 0 });
+  }));
+});
+
+Deno.test("of many changes 32 are named, and the others are counted", () => {
+  const list = (from: number, to: number, access: boolean) =>
+    `users:\n${
+      Array.from(
+        { length: to - from },
+        (_, index) =>
+          `  - { name: u${from + index}x, uid: ${
+            from + index + 1
+          }, local_ipc_access: ${access} }\n`,
+      ).join("")
+    }`;
+  const [before, after] = [list(0, 100, true), list(50, 120, false)];
+  for (const read of [parse, sent]) {
+    const { named, more } = userChanges(read(before).access, read(after).access);
+    // 50 have changed, 20 were added, 50 removed.
+    assertEquals([named.length, more], [32, 120 - 32]);
+    assertEquals(named[0], "user u50x local_ipc_access true → false");
+    const removed = userChanges(read(after).access, read("users: []\n").access);
+    assertEquals([removed.named.length, removed.more], [32, 70 - 32]);
+    assert(removed.named.every((one) => one.endsWith(" removed")), removed.named[0]);
+  }
+});
+
+Deno.test("listeners, groups, keys and named groups have their places after they were sent", () => {
+  const text = `\ufefflisteners:
+  - { unix: /a, allow: ["@ops", bob] }
+  - { tcp: "127.0.0.1:1", keys: [{ file: /k, user: bob }] }
+groups: [{ name: ops, local_ipc_access: true }]
+users:
+  - { name: bob, uid: 5 }
+`;
+  const places = (config: Config): unknown => {
+    const found: unknown[] = [];
+    const visit = (value: unknown): void => {
+      if (typeof value !== "object" || value === null) return;
+      for (const [name, part] of Object.entries(value)) {
+        if (name === "at" || name === "accessAt") found.push(place(part));
+        else visit(part);
+      }
+    };
+    const { access, ...others } = config;
+    visit([others, access.groups]);
+    return found;
+  };
+  const [before, after] = [parse(text), sent(text)];
+  assertEquals(places(after), places(before));
+  assert((places(after) as unknown[]).length >= 6);
+  assertEquals(after.listeners![0]!.allow!.users, new Set(["bob"]));
+});
