@@ -75,6 +75,33 @@ Deno.test(
   },
 );
 
+/** Copies a program, and gives the copy `cap_net_raw=ei` (`vfs_cap_data` of linux/capability.h). */
+const WITH_CAPABILITY = `
+import os, shutil, struct, sys
+shutil.copy("/bin/cat", sys.argv[1])
+os.chmod(sys.argv[1], 0o755)
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x2000001, 0, 0x2000, 0, 0))
+`;
+
+Deno.test(
+  "run-as: a file cannot turn the caller's inheritable capability into a right (needs root)",
+  options,
+  async () => {
+    await using program = await Program.install();
+    const file = program.path("attack");
+    const made = await program.execute(["python3", "-c", WITH_CAPABILITY, file]);
+    if (made.code !== 0) return console.log("skipped: no capabilities of files here");
+    const permitted = async (...become: string[]) => {
+      const caller = ["setpriv", "--inh-caps=+net_raw", ...become, file, "/proc/self/status"];
+      return /^CapPrm:\t(.*)$/m.exec((await program.execute(caller)).stdout)?.[1];
+    };
+    const other = ["--reuid=579", "--regid=579", "--clear-groups"];
+    assertEquals(await permitted(...other), "0000000000002000");
+    assertEquals(await permitted("ipcauth", "run-as", "579", "--"), "0".repeat(16));
+    assertEquals(await permitted(...other, "ipcauth", "run-as", "579", "--"), "0".repeat(16));
+  },
+);
+
 Deno.test(
   "run-as finds names that begin with a digit, or hold a blank or a backslash (needs root)",
   withAccounts,

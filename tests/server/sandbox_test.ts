@@ -7,7 +7,7 @@ import { Program, RunningServer } from "../support/program.ts";
 
 const ATTACKER = fromFileUrl(new URL("../support/sandboxed_attacker.ts", import.meta.url));
 
-/** Runs it. @param more An argument, for no sandbox. */
+/** Runs it. @param more Its second argument. */
 async function attack(more: readonly string[]) {
   await using program = await Program.install();
   const ports = [freePort(), freePort()];
@@ -54,6 +54,10 @@ Deno.test("without a sandbox the same code does all of it", async () => {
   // Nothing listens there: the kernel has let it try.
   assertEquals(connect, "ECONNREFUSED");
   for (const results of [main!, others, needed!]) assertEquals(results, all(results, "done"));
+});
+
+Deno.test("a signal that comes while a server goes into its sandbox is kept", options, async () => {
+  assertEquals((await attack(["signal"])).signal as unknown, "SIGTERM");
 });
 
 /** Answers `landlock_create_ruleset(2)` as a kernel without it: `seccomp(2)`; 444 is its number. */

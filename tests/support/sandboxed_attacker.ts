@@ -1,7 +1,8 @@
 /**
  * Code that an attacker runs in a server: tries what a sandbox forbids, in each kind of thread, and
  * prints what came of it. The sandbox is the server's own, for the configuration `config.yaml` in
- * the directory that is the first argument; with a second argument there is none.
+ * the directory that is the first argument. The second argument may be `free`, for none, or
+ * `signal`, to send SIGTERM to itself before the sandbox and to print what is caught inside.
  *
  * `outside/` there has a file, and a Unix socket is listened on at the abstract name of the
  * directory; the ports are in `inside/ports`.
@@ -10,6 +11,7 @@ import { LiveConfig } from "../../lib/config/live_config.ts";
 import { loadHostFacts } from "../../lib/config/load.ts";
 import { removeName } from "../../lib/libc/path_names.ts";
 import { openToRead } from "../../lib/libc/read_file.ts";
+import { prepareSignals } from "../../lib/libc/signals.ts";
 import { bind, unixSocket } from "../../lib/libc/sockets.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { ProcessSignals } from "../../lib/server/process_signals.ts";
@@ -90,17 +92,27 @@ async function tryAll(attempts: readonly Attempt[]): Promise<Record<string, stri
 }
 
 if (!("WorkerGlobalScope" in globalThis)) {
+  const signals = new ProcessSignals(["SIGHUP", "SIGTERM"]);
   const places = { paths: [`${directory}/conf/config.yaml`], explicit: true };
-  if (mode === undefined && takePermissions(Deno.pid) === null) {
+  if (mode !== "free" && takePermissions(Deno.pid) === null) {
+    if (mode === "signal") Deno.kill(Deno.pid, "SIGTERM");
     const serverUid = Deno.uid()!;
     const self = new URL("../../main.ts", import.meta.url).href;
     const { config } = new LiveConfig(places, loadHostFacts(serverUid));
     const reason = await startSandbox({
       ...{ places, config, listeners: config.listeners!, inherited: [], isRefused: false },
-      ...{ serverUid, self, signals: new ProcessSignals([]) },
+      ...{ serverUid, self, signals },
       notifySocket: undefined,
     });
     throw new Error(reason.reason);
+  }
+  prepareSignals();
+  if (mode === "signal") {
+    const late = setTimeout(() => Deno.exit(1), 30_000);
+    const signal = await new Promise((resolve) => signals.handle(resolve));
+    clearTimeout(late);
+    console.log(JSON.stringify({ signal, pid: Deno.pid }));
+    Deno.exit(0);
   }
   const worker = new Worker(import.meta.url, { type: "module" });
   const inWorker = new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
