@@ -2,6 +2,7 @@
  * `deno task mutate [OPTION]... [PATH...]`: changes the program in one place after the other, and
  * says which changes no test notices.
  *
+ * - `--own`: only with the tests of the directory itself that start no program;
  * - `--further`: tries those that the nearest tests miss with tests of whole programs, too;
  * - `--since COMMIT`, `--lines FILE:FIRST-LAST`: only the lines that differ, or these;
  * - `--survivors`: not again those that any tests have killed, since only tests were added;
@@ -33,7 +34,7 @@ import type { Mutant } from "./mutants.ts";
 
 const options = parseArgs(Deno.args, {
   string: ["since", "lines", "output"],
-  boolean: ["further", "fresh", "survivors"],
+  boolean: ["further", "fresh", "own", "survivors"],
   default: { output: join(DIST, "mutate") },
   collect: ["lines"],
   unknown: (name: string) => name.startsWith("-") ? fail(`unknown option ${name}`) : true,
@@ -80,7 +81,7 @@ async function run(tree: Tree): Promise<Verdict[]> {
   const all: Verdict[] = [];
   for (const directory of new Set(files.map((file) => dirname(file)))) {
     const mutants = chosen.filter(({ file }) => dirname(file) === directory);
-    let verdicts = await tryWith(tree, directory, mutants, nearestTests(directory));
+    let verdicts = await tryWith(tree, directory, mutants, nearestTests(directory, options.own));
     const further = furtherTests(directory);
     if (options.further && further.length > 0) {
       const left = verdicts.filter(({ mutant, outcome }) =>

@@ -58,9 +58,15 @@ function testsOf(directory: string): { near: string[]; far: string[] } {
   return tests;
 }
 
-/** The tests without the program. */
-export function nearestTests(directory: string): string[] {
-  return testsOf(directory).near;
+/**
+ * The tests without the program.
+ *
+ * @param isOwn Whether only those of the directory itself.
+ */
+export function nearestTests(directory: string, isOwn: boolean): string[] {
+  return testsOf(directory).near.filter((file) =>
+    !isOwn || file.startsWith(directory.replace(/^lib\//, "tests/"))
+  );
 }
 
 /** Tests of the whole program that a directory's mutants are tried with afterwards. */
