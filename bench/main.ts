@@ -1,46 +1,123 @@
 /**
- * Measures ipcauth against other servers, in one run on one machine:
- * `deno task bench [--json] [TEXT]...`. With texts, only the rows are measured whose name and peer
- * contain one of them. The exit code does not depend on the figures.
+ * Measures ipcauth beside its peers (`deno task bench --help`). The exit code does not depend on
+ * the figures: 0, 64 for a wrong command line, 130 where it was interrupted.
  */
-import { MissingTool } from "./bench.ts";
-import { formatResult, measure, type Result, type Row } from "./row.ts";
-import { ACCEPT_ROWS } from "./rows/accept.ts";
-import { EXEC_ROWS } from "./rows/exec.ts";
-import { FORWARD_ROWS } from "./rows/forward.ts";
-import { PROCESS_ROWS } from "./rows/processes.ts";
-import { KEYS_ROWS } from "./rows/keys.ts";
-import { TUNNEL_ROWS } from "./rows/tunnel.ts";
-import { USERS_ROWS } from "./rows/users.ts";
+import { join } from "@std/path";
+import { ROOT } from "../tools/build/root.ts";
+import { compareResults, formatChanges } from "./compare.ts";
+import { writeDocument } from "./document/write.ts";
+import { Installation } from "./installation.ts";
+import { describeRun } from "./machine.ts";
+import { measureScenario } from "./measure.ts";
+import { type BenchOptions, parseOptions, selectScenarios, USAGE, UsageError } from "./options.ts";
+import { Progress } from "./progress.ts";
+import { formatResults, makeResults, parseResults, type Results } from "./results.ts";
+import { rowId } from "./scenario.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { formatScenario } from "./table.ts";
 
-const ROWS: readonly Row[] = [
-  ...ACCEPT_ROWS,
-  ...EXEC_ROWS,
-  ...TUNNEL_ROWS,
-  ...FORWARD_ROWS,
-  ...PROCESS_ROWS,
-  ...USERS_ROWS,
-  ...KEYS_ROWS,
-];
+const EX_USAGE = 64;
+const EX_INTERRUPTED = 130;
 
-const isJson = Deno.args.includes("--json");
-const texts = Deno.args.filter((arg) => arg !== "--json");
-const results: Result[] = [];
-if (!isJson) {
-  console.log(
-    `${navigator.hardwareConcurrency} cores, Linux ${Deno.osRelease()}, Deno ${Deno.version.deno}`,
-  );
+/** The load average from which on the machine is not idle, for each core. */
+const BUSY = 0.25;
+
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => interruption.abort(new Error(signal)));
 }
-for (const row of ROWS) {
-  const title = `${row.name} ${row.peer}`;
-  if (texts.length > 0 && !texts.some((text) => title.includes(text))) continue;
-  try {
-    const result = await measure(row);
-    results.push(result);
-    if (!isJson) console.log(formatResult(result));
-  } catch (error) {
-    if (!(error instanceof MissingTool)) throw error;
-    console.error(`left out: ${row.name}, against ${row.peer}: ${error.message}`);
+
+async function readResults(path: string): Promise<Results> {
+  return parseResults(await Deno.readTextFile(path), path);
+}
+
+/** Where the lines of the progress go: standard error. */
+function progressOutput() {
+  const isTerminal = Deno.stderr.isTerminal();
+  return {
+    isTerminal,
+    columns: isTerminal ? Deno.consoleSize().columns : 80,
+    write: (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
+  };
+}
+
+/** Measures, prints each scenario when it has ended, and keeps the results after each. */
+async function run(options: BenchOptions): Promise<Results> {
+  const { signal } = interruption;
+  const selected = selectScenarios(SCENARIOS, options.rows);
+  if (selected.length === 0) throw new UsageError("no row has that name (--list)");
+  const head = await describeRun(options.program, options.isQuick);
+  if (head.load[0]! > head.machine.cores * BUSY) {
+    console.error(`The machine is busy (load average ${head.load[0]}): take no figure as final.`);
   }
+  const output = options.output ??
+    join(
+      ROOT,
+      "bench/results",
+      `${head.date.replaceAll(/[-:]/g, "")}-${fileName(head.commit)}.json`,
+    );
+  const start = performance.now();
+  const installation = await Installation.open(options.program);
+  const progress = new Progress(selected, progressOutput());
+  let results = makeResults(head, { seconds: 0, isComplete: false, scenarios: [] });
+  try {
+    for (const scenario of selected) {
+      if (signal.aborted) break;
+      progress.begin();
+      const result = await measureScenario(scenario, installation, {
+        isQuick: options.isQuick,
+        rounds: options.rounds,
+        signal,
+        onRound: (round, of) => progress.round(round, of),
+      });
+      progress.end();
+      console.log(formatScenario(scenario, result));
+      results = makeResults(head, {
+        seconds: Math.round((performance.now() - start) / 1000),
+        isComplete: selected === SCENARIOS && selected.at(-1) === scenario && !signal.aborted,
+        scenarios: [...results.scenarios, result],
+      });
+      await Deno.writeTextFile(output, formatResults(results));
+    }
+  } finally {
+    progress.clear();
+    await installation.close();
+  }
+  console.error(`${signal.aborted ? "interrupted; " : ""}results: ${output}`);
+  return results;
 }
-if (isJson) console.log(JSON.stringify(results, null, 2));
+
+/** The last part of a path, without what a file name had better not contain. */
+const fileName = (text: string): string => text.split("/").at(-1)!.replaceAll(/[^\w.+-]/g, "_");
+
+async function main(): Promise<number> {
+  const options = parseOptions(Deno.args);
+  if (options.isHelp) {
+    console.log(USAGE.trimEnd());
+    return 0;
+  }
+  if (options.isListing) {
+    for (const scenario of SCENARIOS) {
+      for (const [key, { name }] of Object.entries(scenario.rows)) {
+        console.log(`${rowId(scenario, key).padEnd(26)} ${name}`);
+      }
+    }
+    return 0;
+  }
+  // A wrong name is found before anything is measured.
+  const before = options.against === undefined ? null : await readResults(options.against);
+  const results = options.from === undefined ? await run(options) : await readResults(options.from);
+  if (interruption.signal.aborted) return EX_INTERRUPTED;
+  if (before !== null) console.log(formatChanges(compareResults(SCENARIOS, before, results)));
+  if (options.isWriting) await writeDocument(results);
+  return 0;
+}
+
+try {
+  Deno.exit(await main());
+} catch (error) {
+  if (interruption.signal.aborted) Deno.exit(EX_INTERRUPTED);
+  console.error(`bench: error: ${(error as Error).message}`);
+  if (error instanceof UsageError) console.error("hint: deno task bench --help");
+  Deno.exit(error instanceof UsageError ? EX_USAGE : 1);
+}

@@ -1,6 +1,7 @@
 /** The pictures of the documents: well-formed, small, legible, and true. */
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { COLORS as CHART_COLORS, DARK } from "../../bench/charts/chart.ts";
 import { COLORS } from "../../tools/record/terminal_svg.ts";
 import { recordDemo, RECORDING } from "../../tools/record/record.ts";
 import { isInstalled } from "../support/installed.ts";
@@ -9,7 +10,12 @@ import { isRoot } from "../support/program.ts";
 const DOCS = fromFileUrl(new URL("../../docs/", import.meta.url));
 const PICTURES = [...Deno.readDirSync(DOCS)].map(({ name }) => name)
   .filter((name) => name.endsWith(".svg"));
+const CHARTS = [...Deno.readDirSync(`${DOCS}benchmarks`)].map(({ name }) => `benchmarks/${name}`);
 const MAX_BYTES = 10_000;
+/** They have a figure in each of their points. */
+const MAX_CHART_BYTES = 40_000;
+/** Of lines and marks, by WCAG 2.2, success criterion 1.4.11. */
+const MIN_MARK_CONTRAST = 3;
 /** Of normal text, by WCAG 2.2, success criterion 1.4.3. */
 const MIN_CONTRAST = 4.5;
 
@@ -64,13 +70,37 @@ Deno.test("the pictures are small, and legible on any page: they have their own 
   assert(textColors(Deno.readTextFileSync(RECORDING)).includes(COLORS.text));
 });
 
+Deno.test("the charts are legible on a light and on a dark page", () => {
+  assert(CHARTS.length > 1);
+  for (const name of CHARTS) {
+    const svg = Deno.readTextFileSync(DOCS + name);
+    assert(svg.length < MAX_CHART_BYTES, `${name} has ${svg.length} bytes`);
+    assert(!/<script|href="http|@import|url\(http/.test(svg), `${name} loads something`);
+    // The first area is the background.
+    const light = /<rect [^>]*fill="(#[0-9a-f]{6})"/.exec(svg)![1];
+    assertEquals(light, CHART_COLORS.background);
+    for (const toPage of [(color: string) => color, (color: string) => DARK[color]!]) {
+      const { background, text, lines } = CHART_COLORS;
+      const page = toPage(background);
+      assert(contrast(toPage(text), page) >= MIN_CONTRAST);
+      for (const line of lines) assert(contrast(toPage(line), page) >= MIN_MARK_CONTRAST, line);
+    }
+    for (const [, fill] of svg.matchAll(/<text [^>]*fill="([^"]+)"/g)) {
+      assertEquals(fill, CHART_COLORS.text, `${name}: a text`);
+    }
+    for (const [from, to] of Object.entries(DARK)) {
+      assert(svg.includes(`[fill="${from}"]{fill:${to}}`), `${name}: ${from} on dark`);
+    }
+  }
+});
+
 Deno.test({
   name: "the pictures are well-formed XML (needs python3)",
   ignore: !isInstalled("python3"),
   async fn() {
     const script = "import sys, xml.dom.minidom as x; [x.parse(p) for p in sys.argv[1:]]";
     const { code, stderr } = await new Deno.Command("python3", {
-      args: ["-c", script, ...PICTURES.map((name) => DOCS + name)],
+      args: ["-c", script, ...[...PICTURES, ...CHARTS].map((name) => DOCS + name)],
     }).output();
     assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
   },

@@ -1,5 +1,5 @@
-/* "load PATH COUNT IN_FLIGHT": a client that connects to a Unix socket, reads at least one byte and
-   closes, COUNT times, with IN_FLIGHT connections open at once.
+/* "load PATH SECONDS IN_FLIGHT": a client that connects to a Unix socket, reads at least one byte
+   and closes, for that time, with IN_FLIGHT connections open at once.
    Prints "connections seconds failures p50_us p99_us". */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -11,6 +11,9 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+/* More connections than one measurement has. */
+#define MAX_COUNT 4000000
 
 static double now(void) {
   struct timespec t;
@@ -40,24 +43,28 @@ static int compare(const void *a, const void *b) {
 int main(int argc, char **argv) {
   if (argc != 4) return 64;
   strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
-  int count = atoi(argv[2]), in_flight = atoi(argv[3]), started = 0, done = 0, failures = 0;
-  float *times = malloc(sizeof *times * count);
+  double limit = atof(argv[2]);
+  int in_flight = atoi(argv[3]), started = 0, done = 0, failures = 0;
+  /* The kernel provides the pages that are used. */
+  float *times = malloc(sizeof *times * MAX_COUNT);
   double *begun = calloc(65536, sizeof *begun);
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   char buffer[4096];
-  double start = now();
-  while (done < count) {
-    while (started < count && started - done < in_flight) {
-      double at = now();
+  double start = now(), at = start;
+  while (at - start < limit || done < started) {
+    while (at - start < limit && started - done < in_flight && started < MAX_COUNT) {
+      at = now();
       int fd = connect_unix();
       begun[fd] = at;
       struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
       epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
       started++;
     }
+    if (started == MAX_COUNT) limit = 0;
     struct epoll_event events[64];
     int ready = epoll_wait(epoll, events, 64, 10000);
     if (ready <= 0) { fprintf(stderr, "stalled\n"); return 1; }
+    at = now();
     for (int i = 0; i < ready; i++) {
       int fd = events[i].data.fd;
       if (read(fd, buffer, sizeof buffer) <= 0) failures++;
@@ -66,8 +73,7 @@ int main(int argc, char **argv) {
     }
   }
   double seconds = now() - start;
-  qsort(times, count, sizeof *times, compare);
-  printf("%d %f %d %.1f %.1f\n", count, seconds, failures, times[count / 2],
-         times[count * 99 / 100]);
+  qsort(times, done, sizeof *times, compare);
+  printf("%d %f %d %.1f %.1f\n", done, seconds, failures, times[done / 2], times[done * 99L / 100]);
   return 0;
 }
