@@ -104,5 +104,5 @@ Deno.test("each mutant that is listed as equivalent exists, with a reason", asyn
   }
   const stale = EQUIVALENTS.filter((entry) => !mutants.some((mutant) => matches(entry, mutant)));
   assertEquals(stale, []);
-  assertEquals(EQUIVALENTS.filter(({ reason }) => !/^[A-Z].{15,}\.$/.test(reason)), []);
+  assertEquals(EQUIVALENTS.filter(({ reason }) => !/^.{15,}\.$/.test(reason)), []);
 });
