@@ -2,27 +2,37 @@
  * The threads that ask the name service.
  *
  * A question blocks its thread, for half a minute when a directory on the network does not answer.
- * So there are several threads, and one of them is kept for names that were answered quickly: local
- * files are read even while a directory hangs.
+ * So there are several threads, and the last one is kept for names of local files: they are read
+ * even while a directory hangs, however many names are asked of it.
  *
  * @module
  */
 import type { WorkerThread } from "../reactor/worker_thread.ts";
+import { LocalNames } from "./local_names.ts";
 import { type LookupRequest, type LookupResult, requestKey, unknown } from "./results.ts";
 
 /** The most threads. One costs a few MiB, and is started only when the others are busy. */
 const MAX_THREADS = 4;
 /** How long the busy threads may take before another one is started, in milliseconds. */
 const BUSY_MS = 100;
-/** A question that takes longer is slow, in milliseconds. */
+/** A question that takes longer is none for the kept thread, in milliseconds. */
 const SLOW_MS = 1_000;
+
+/** A question that waits for a thread. */
+interface QueuedRequest {
+  readonly request: LookupRequest;
+  /** Whether a local file answers it: its source may come first, or not. */
+  readonly isLocal: boolean;
+  /** Whether it goes before those that only keep an answer fresh. */
+  readonly isUrgent: boolean;
+}
 
 interface LookupThread {
   readonly worker: WorkerThread["worker"];
   /** Since when it starts or asks, on the clock of `performance.now()`; null while it is idle. */
   busySince: number | null;
   /** The question that it asks. */
-  request: LookupRequest | null;
+  asks: QueuedRequest | null;
 }
 
 /** Passes questions to the threads, and their answers back. */
@@ -30,57 +40,69 @@ export class LookupScheduler {
   readonly #start: () => WorkerThread;
   readonly #onResult: (result: LookupResult) => void;
   readonly #threads: LookupThread[] = [];
-  #queue: LookupRequest[] = [];
-  /** The keys of questions that were answered quickly the last time. */
-  readonly #quick = new Set<string>();
+  #queue: QueuedRequest[] = [];
+  readonly #local: Pick<LocalNames, "has">;
+  /** The keys of questions that took long the last time. */
+  readonly #slow = new Set<string>();
   #retry: ReturnType<typeof setTimeout> | null = null;
 
   /**
    * @param start Starts a thread that runs `runLookupWorker`.
    * @param onResult Called for each question, once.
+   * @param local Knows the names of local files.
    */
-  constructor(start: () => WorkerThread, onResult: (result: LookupResult) => void) {
+  constructor(
+    start: () => WorkerThread,
+    onResult: (result: LookupResult) => void,
+    local: Pick<LocalNames, "has"> = new LocalNames(),
+  ) {
     this.#start = start;
+    this.#local = local;
     this.#onResult = onResult;
   }
 
-  /** Asks. The caller does not ask again before it has the answer. */
-  add(request: LookupRequest): void {
-    this.#queue.push(request);
+  /**
+   * Asks. The caller does not ask again before it has the answer.
+   *
+   * @param isUrgent Whether something waits for it: it goes before those that keep answers fresh.
+   */
+  add(request: LookupRequest, isUrgent = false): void {
+    const isLocal = this.#local.has(request) && !this.#slow.has(requestKey(request));
+    this.#queue.push({ request, isLocal, isUrgent });
     this.#dispatch();
   }
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
       const index = this.#nextIndex();
-      if (index < 0) return;
-      const thread = this.#idleThread();
-      if (thread === null) return this.#dispatchLater();
-      const [request] = this.#queue.splice(index, 1);
-      thread.request = request!;
+      const thread = this.#threads.find(({ busySince }) => busySince === null);
+      if (index < 0 || thread === undefined) {
+        this.#addWhereBusy();
+        return this.#dispatchLater();
+      }
+      const [next] = this.#queue.splice(index, 1);
+      thread.asks = next!;
       thread.busySince = performance.now();
-      thread.worker.postMessage(request);
+      thread.worker.postMessage(next!.request);
     }
   }
 
-  /** The question to ask next; −1 when the last thread is kept for others. */
+  /** The question to ask next; −1 where the last of several threads is kept for others. */
   #nextIndex(): number {
-    const slow =
-      this.#threads.filter(({ request }) =>
-        request !== null && !this.#quick.has(requestKey(request))
-      ).length;
-    if (slow < MAX_THREADS - 1) return 0;
-    return this.#queue.findIndex((request) => this.#quick.has(requestKey(request)));
+    const isRemote = ({ asks }: LookupThread) => asks !== null && !asks.isLocal;
+    return this.#threads.filter(isRemote).length < Math.max(1, this.#threads.length - 1)
+      ? Math.max(0, this.#queue.findIndex(({ isUrgent }) => isUrgent))
+      : this.#queue.findIndex(({ isLocal }) => isLocal);
   }
 
-  #idleThread(): LookupThread | null {
-    const idle = this.#threads.find(({ busySince }) => busySince === null);
-    if (idle !== undefined) return idle;
-    if (this.#threads.length >= MAX_THREADS) return null;
+  /** Starts a thread where the busy ones have been so for a time. */
+  #addWhereBusy(): void {
+    if (this.#threads.length >= MAX_THREADS) return;
     const now = performance.now();
-    const areBusy = this.#threads.every(({ busySince }) => now - busySince! >= BUSY_MS);
+    const areBusy = this.#threads.every(({ busySince }) =>
+      busySince === null || now - busySince >= BUSY_MS
+    );
     if (areBusy) this.#add();
-    return null;
   }
 
   #dispatchLater(): void {
@@ -100,7 +122,7 @@ export class LookupScheduler {
       return this.#onNoThread((error as Error).message);
     }
     const { worker, ready } = started;
-    const thread: LookupThread = { worker, busySince: performance.now(), request: null };
+    const thread: LookupThread = { worker, busySince: performance.now(), asks: null };
     this.#threads.push(thread);
     const end = (): void => this.#onEnd(thread);
     ready.then(() => {
@@ -115,14 +137,11 @@ export class LookupScheduler {
   }
 
   #finish(thread: LookupThread, result: LookupResult): void {
-    const { request, busySince } = thread;
-    thread.request = null;
+    const isSlow = performance.now() - thread.busySince! >= SLOW_MS;
+    thread.asks = null;
     thread.busySince = null;
-    if (request !== null) {
-      const key = requestKey(request);
-      if (performance.now() - busySince! < SLOW_MS) this.#quick.add(key);
-      else this.#quick.delete(key);
-    }
+    if (isSlow) this.#slow.add(requestKey(result));
+    else this.#slow.delete(requestKey(result));
     this.#onResult(result);
     this.#dispatch();
   }
@@ -130,10 +149,10 @@ export class LookupScheduler {
   /** The system starts no more threads. Without any, no question has an answer. */
   #onNoThread(problem: string): void {
     if (this.#threads.length > 0) return;
-    const requests = this.#queue;
+    const queued = this.#queue;
     this.#queue = [];
     queueMicrotask(() => {
-      for (const request of requests) this.#onResult(unknown(request, problem));
+      for (const { request } of queued) this.#onResult(unknown(request, problem));
     });
   }
 
@@ -142,8 +161,8 @@ export class LookupScheduler {
     const index = this.#threads.indexOf(thread);
     if (index < 0) return;
     this.#threads.splice(index, 1);
-    if (thread.request !== null) {
-      this.#onResult(unknown(thread.request, "the thread that asked has ended"));
+    if (thread.asks !== null) {
+      this.#onResult(unknown(thread.asks.request, "the thread that asked has ended"));
     }
     this.#dispatchLater();
   }

@@ -32,6 +32,9 @@ const MAX_HOST_REFRESH_MS = 30_000;
 /** How often a host that cannot be reached is asked for, at most, in milliseconds. */
 const MIN_RENEW_INTERVAL_MS = 1_000;
 
+/** How many answers are asked for again at the same moment, however few there are. */
+const MIN_SHARE = 8;
+
 interface Entry {
   readonly request: LookupRequest;
   /** What was posted last; null before the first answer. */
@@ -74,15 +77,18 @@ export class NameService {
   use(requests: readonly LookupRequest[]): void {
     const before = new Set([...this.#entries.values()].filter(({ used }) => used));
     for (const entry of before) entry.used = false;
+    const known: LookupResult[] = [];
     for (const request of requests) {
       const entry = this.#entryOf(request);
       entry.used = true;
-      if (entry.result === null) this.#ask(entry);
-      else {
-        if (!before.has(entry)) this.#report(entry, null, entry.result);
-        this.onChange([entry.result]);
+      if (entry.result === null) this.#ask(entry, true);
+      else if (!before.has(entry)) {
+        this.#report(entry, null, entry.result);
+        known.push(entry.result);
       }
     }
+    // What was in use before is known where it is used: each answer was posted.
+    if (known.length > 0) this.onChange(known);
     this.#schedule();
   }
 
@@ -90,14 +96,14 @@ export class NameService {
   ask(request: LookupRequest): void {
     const entry = this.#entryOf(request);
     if (entry.result !== null && entry.result.problem === null) this.onChange([entry.result]);
-    else this.#ask(entry);
+    else this.#ask(entry, true);
     this.#schedule();
   }
 
   /** Asks again for a host that could not be reached; its addresses may be others by now. */
   renew(request: LookupRequest): void {
     const entry = this.#entryOf(request);
-    if (performance.now() - entry.askedAt >= MIN_RENEW_INTERVAL_MS) this.#ask(entry);
+    if (performance.now() - entry.askedAt >= MIN_RENEW_INTERVAL_MS) this.#ask(entry, true);
     this.#schedule();
   }
 
@@ -110,7 +116,7 @@ export class NameService {
     const entry = this.#entryOf(request);
     const { result } = entry;
     if (result !== null && result.problem === null) return Promise.resolve(result);
-    this.#ask(entry);
+    this.#ask(entry, true);
     this.#schedule();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
@@ -169,12 +175,13 @@ export class NameService {
     return entry;
   }
 
-  #ask(entry: Entry): void {
+  /** @param isUrgent Whether something waits for the answer. */
+  #ask(entry: Entry, isUrgent = false): void {
     if (entry.pending) return;
     entry.pending = true;
     entry.again = false;
     entry.askedAt = performance.now();
-    this.#scheduler.add(entry.request);
+    this.#scheduler.add(entry.request, isUrgent);
   }
 
   #onResult(result: LookupResult): void {
@@ -229,18 +236,32 @@ export class NameService {
 
   #schedule(): void {
     if (this.#timer !== null || this.#entries.size === 0) return;
-    const interval = Math.min(MAX_CHECK_INTERVAL_MS, this.#options.refreshMs() / 8);
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#check();
       this.#schedule();
-    }, interval);
+    }, this.#interval);
+  }
+
+  /** How often answers are checked, in milliseconds. */
+  get #interval(): number {
+    return Math.min(MAX_CHECK_INTERVAL_MS, this.#options.refreshMs() / 8);
+  }
+
+  /**
+   * How many answers are asked for again in one check, at most: all of them within a quarter of
+   * `refresh`. So many names are asked one after another, and not all at the same moment.
+   */
+  get #share(): number {
+    const checks = this.#options.refreshMs() / 4 / this.#interval;
+    return Math.max(MIN_SHARE, Math.ceil(this.#entries.size / checks));
   }
 
   /** Asks what is due, and drops what is too old. */
   #check(): void {
     const now = performance.now();
     const configured = this.#options.refreshMs();
+    let share = this.#share;
     for (const [key, entry] of this.#entries) {
       const { request, result } = entry;
       const refresh = request.kind === "host"
@@ -253,7 +274,9 @@ export class NameService {
       const isLate = entry.pending && now - entry.askedAt > refresh;
       if (isLate && result === null) this.#settle(entry, unanswered(request));
       if (entry.used) {
-        if (now - entry.askedAt >= refresh / 2) this.#ask(entry);
+        if (now - entry.askedAt < refresh / 2 || entry.pending || share === 0) continue;
+        share--;
+        this.#ask(entry);
       } else if (isOld && !entry.pending) this.#entries.delete(key);
     }
   }
