@@ -225,3 +225,55 @@ Deno.test("a list asks for groups where it names one, known or not", () => {
   assertEquals(needsGroups(list([], ["a"])), true);
   assertEquals(needsGroups(list([0], ["a"])), true);
 });
+
+/** An open session on a Unix socket whose groups can be followed. */
+function followed(
+  config: ListenerConfig,
+  { uid = 579, trusted = false, kind = "unix" }: {
+    uid?: number;
+    trusted?: boolean;
+    kind?: string;
+  } = {},
+): Session {
+  const origin = { kind, credentials: { pid: 1, uid, gid: 579 }, groups: [2000] };
+  const identity = { user: { name: "bob" }, uid, gid: 579, trusted };
+  return { facts: { origin, config, identity }, accountGroups: null } as unknown as Session;
+}
+
+Deno.test("the groups of a session's account are taken once they are known, and only then", () => {
+  const place = new Place(unixConfig(""));
+  const [session, root, keyed] = [
+    followed(place.listener),
+    followed(place.listener, { trusted: true }),
+    followed(place.listener, { kind: "tcp" }),
+  ];
+  const follow = () =>
+    [session, root, keyed].map((one) => {
+      place.authorizer.followGroups(one);
+      return one.accountGroups;
+    });
+  assertEquals(follow(), [null, null, null]);
+  place.learn(account(579, [2000]));
+  assertEquals(follow(), [[579, 2000], null, null]);
+  place.learn(account(579, [7]));
+  assertEquals(follow(), [[579, 2000], null, null]);
+});
+
+Deno.test("an open session is decided by the groups that its account has left and joined", () => {
+  const rest = `${USERS}groups: [{ name: netops, gid: 2000, local_ipc_access: true }]\n`;
+  const place = new Place(unixConfig(", allow: ['@netops']", rest));
+  const session = followed(place.listener);
+  const revocation = () => place.authorizer.revocationOf(session);
+  // Nothing is known of the account: what the kernel has said counts.
+  assertEquals(revocation(), null);
+  place.learn(account(579, [2000]));
+  assertEquals(revocation(), null);
+  place.authorizer.followGroups(session);
+  assertEquals(revocation(), null);
+  place.learn(account(579, [], "down"));
+  assertEquals(revocation(), null);
+  place.learn(account(579, [7]));
+  assertEquals(revocation(), "not-on-listener");
+  place.learn(account(579, [2000, 7]));
+  assertEquals(revocation(), null);
+});

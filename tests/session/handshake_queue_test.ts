@@ -120,17 +120,18 @@ for (const [name, create] of Object.entries(KINDS)) {
   });
 
   Deno.test(`${name}: what has opened has half of it for itself, and not one place more`, () => {
-    const gaveWay = (opened: number, addsOpened: boolean): string => {
-      const queue = create(() => 8, fail);
+    const gaveWay = (opened: number, addsOpened: boolean, limit = 8): string => {
+      const queue = create(() => limit, fail);
       const one = fill(queue, opened, "192.0.2.1", true);
-      const other = fill(queue, 8 - opened, "192.0.2.2");
+      const other = fill(queue, limit - opened, "192.0.2.2");
       fill(queue, 1, "192.0.2.3", addsOpened);
-      assertEquals([queue.size, inside([...one, ...other])], [8, 7]);
+      assertEquals([queue.size, inside([...one, ...other])], [limit, limit - 1]);
       return inside(one) < opened ? "opened" : "unopened";
     };
     assertEquals([3, 4, 5, 8].map((opened) => gaveWay(opened, false)), [
       ...["unopened", "unopened", "opened", "opened"],
     ]);
+    assertEquals([gaveWay(1, true, 3), gaveWay(1, true, 4)], ["opened", "unopened"]);
     assertEquals([0, 3, 4, 5].map((opened) => gaveWay(opened, true)), [
       ...["unopened", "unopened", "opened", "opened"],
     ]);

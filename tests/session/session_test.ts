@@ -1,8 +1,9 @@
 /** The end of a session, and what is logged of it. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { SharedLock } from "../../lib/reactor/shared_lock.ts";
 import type { EventBuffer } from "../../lib/log/event_buffer.ts";
 import type { AuditEvent } from "../../lib/log/audit_event.ts";
-import { OwnAdmissions } from "../../lib/session/admissions.ts";
+import { type Admissions, OwnAdmissions, SharedAdmissions } from "../../lib/session/admissions.ts";
 import { byteCounts, type PeerOrigin, Session } from "../../lib/session/session.ts";
 import { SessionLog } from "../../lib/session/session_log.ts";
 import { SessionTable } from "../../lib/session/session_table.ts";
@@ -246,27 +247,35 @@ Deno.test("the table finds its sessions, and gives the place of one that has end
   assertEquals([table.size, admissions.countByUid(579)], [0, 0]);
 });
 
-Deno.test("admissions count what is allowed, and decide by what is open", () => {
-  const admissions = new OwnAdmissions();
-  const seen: unknown[] = [];
-  const { identity } = SESSION_FACTS;
-  const decide = (allow: boolean) => (open: unknown) => {
-    seen.push(open);
-    if (!allow) return { allow, reason: "over-limit", by: null } as const;
-    return { allow, identity, rule: "user", by: null } as const;
-  };
-  admissions.admit(579, decide(true));
-  admissions.admit(579, decide(true));
-  admissions.admit(580, decide(false));
-  admissions.admit(undefined, decide(false));
-  admissions.giveBack(579);
-  admissions.admit(579, decide(false));
-  assertEquals(seen, [
-    { connections: 0, connectionsOfUser: 0 },
-    { connections: 1, connectionsOfUser: 1 },
-    { connections: 2, connectionsOfUser: 0 },
-    { connections: 2, connectionsOfUser: Infinity },
-    { connections: 1, connectionsOfUser: 1 },
-  ]);
-  assertEquals([admissions.nextId(), admissions.nextId()], [1, 2]);
-});
+const ADMISSIONS: Record<string, () => Admissions> = {
+  OwnAdmissions: () => new OwnAdmissions(),
+  SharedAdmissions: () =>
+    new SharedAdmissions(new SharedLock(SharedLock.memory()), SharedAdmissions.data(100)),
+};
+
+for (const [name, create] of Object.entries(ADMISSIONS)) {
+  Deno.test(`${name} counts what is allowed, and decides by what is open`, () => {
+    const admissions = create();
+    const seen: unknown[] = [];
+    const { identity } = SESSION_FACTS;
+    const decide = (allow: boolean) => (open: unknown) => {
+      seen.push(open);
+      if (!allow) return { allow, reason: "over-limit", by: null } as const;
+      return { allow, identity, rule: "user", by: null } as const;
+    };
+    admissions.admit(579, decide(true));
+    admissions.admit(579, decide(true));
+    admissions.admit(580, decide(false));
+    admissions.admit(undefined, decide(false));
+    admissions.giveBack(579);
+    admissions.admit(579, decide(false));
+    assertEquals(seen, [
+      { connections: 0, connectionsOfUser: 0 },
+      { connections: 1, connectionsOfUser: 1 },
+      { connections: 2, connectionsOfUser: 0 },
+      { connections: 2, connectionsOfUser: Infinity },
+      { connections: 1, connectionsOfUser: 1 },
+    ]);
+    assertEquals([admissions.nextId(), admissions.nextId()], [1, 2]);
+  });
+}
