@@ -36,7 +36,8 @@ function progressOutput() {
   const isTerminal = Deno.stderr.isTerminal();
   return {
     isTerminal,
-    columns: isTerminal ? Deno.consoleSize().columns : 80,
+    // A terminal that does not know its size says 0.
+    columns: isTerminal && Deno.consoleSize().columns || 80,
     write: (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text)),
   };
 }

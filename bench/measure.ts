@@ -31,8 +31,8 @@ const ATTEMPTS = 2;
 /**
  * Measures a scenario in a place of its own.
  *
- * @returns What was measured; where it is interrupted, the complete rounds. Where it fails, all
- * sides are left out, with the error.
+ * @returns What was measured; where it is interrupted, the complete rounds. Where it fails,
+ * nothing but the error.
  */
 export async function measureScenario(
   scenario: Scenario,
@@ -48,8 +48,8 @@ export async function measureScenario(
       if (!options.signal.aborted) {
         if (attempt < ATTEMPTS) continue;
         const skipped = `it failed: ${(error as Error).message.trim().split("\n")[0]}`;
-        const left = scenario.sides.map(({ name, role }) => ({ name, role, samples: {}, skipped }));
-        return { id: scenario.id, load, sides: left };
+        const { name, role } = scenario.sides[0]!;
+        return { id: scenario.id, load, sides: [{ name, role, samples: {}, skipped }] };
       }
     }
     return { id: scenario.id, load, sides };

@@ -214,7 +214,7 @@ function seriesChart(
         // The library guesses the width of a text without a page to draw it on.
         itemGap: 40,
       },
-      grid: { left: 80, right: 40, top: 66, bottom: 50 },
+      grid: { left: 95, right: 40, top: 66, bottom: 50 },
       xAxis: {
         ...axis("log"),
         name: x,
