@@ -191,6 +191,7 @@ async function execute(
         signals,
         thread,
         self,
+        startDataPlane: () => startWorker(self, "data plane"),
         startLookups: () => startWorker(self, "name service"),
         startReader: () => startWorker(self, "configuration reader"),
       });

@@ -42,6 +42,8 @@ export interface ServeCommand {
   readonly noSandbox: boolean;
   /** The user to become once every listener is open, or null. */
   readonly dropTo: string | null;
+  /** `--workers N`, or null for the configuration's. */
+  readonly workers: number | null;
   /** The service of the flags; null for that of the configuration, or a console. */
   readonly service:
     | { readonly kind: "forward"; readonly target: string; readonly identity: ForwardIdentity }

@@ -144,6 +144,7 @@ export const TABLE: Record<typeof COMMANDS[number], CompletionEntry> = {
       "--exec": flag("-", "start the program after -- for each client"),
       "--drop-to": flag("account", "give root up once every listener is open"),
       "--no-sandbox": flag("-", "whatever the configuration says of a sandbox"),
+      "--workers": flag("text", "how many threads accept and carry connections"),
       "--check": flag("-", "check the flags and the configuration, and start nothing"),
     },
   },

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { EventCredit } from "../log/event_credit.ts";
 import { loadHostFacts } from "../config/load.ts";
 import { ConfigReader } from "../config/config_reader.ts";
 import { findUnconfirmed } from "../config/unconfirmed_path.ts";
@@ -38,10 +37,12 @@ export interface ServeContext extends Context, Omit<LogOptions, "host"> {
   readonly version: string;
   /** The signals of the process, which are caught already. */
   readonly signals: ProcessSignals;
-  /** The data plane's thread, which loads its modules meanwhile. */
+  /** The first data plane's thread, which loads its modules meanwhile. */
   readonly thread: WorkerThread;
   /** The address of the program's own module. */
   readonly self: string;
+  /** Starts the thread of another data plane. */
+  startDataPlane(): WorkerThread;
   /** Starts a thread that asks the name service. */
   startLookups(): WorkerThread;
   /** Starts a thread that reads long configurations. */
@@ -56,9 +57,10 @@ export interface ServeContext extends Context, Omit<LogOptions, "host"> {
  * when the system refuses, 78 for a bad configuration or key.
  */
 export async function serve(command: ServeCommand, context: ServeContext): Promise<ExitCode> {
+  const threads = [context.thread];
   try {
     prepareSignals();
-    const { server, log } = await prepare(command, context);
+    const { server, log } = await prepare(command, context, threads);
     return await server.run().catch((error: unknown) => {
       if (log.isWritten) throw error;
       // Standard error takes no more text, and writing to it could block for ever. The exit code
@@ -66,13 +68,15 @@ export async function serve(command: ServeCommand, context: ServeContext): Promi
       return report(error, false).exit;
     });
   } finally {
-    context.thread.worker.terminate();
+    threads.forEach(({ worker }) => worker.terminate());
   }
 }
 
+/** @param threads That of the first data plane; those of the others are added. */
 async function prepare(
   command: ServeCommand,
   context: ServeContext,
+  threads: WorkerThread[],
 ): Promise<{ server: Supervisor; log: ServerLog }> {
   const { environment } = context;
   const places = configPlaces(context.config, environment);
@@ -131,13 +135,15 @@ async function prepare(
   if (unrestricted?.isOfMachine === true) {
     log.warn(`The server runs without a sandbox: ${unrestricted.reason}`, "sandbox: off");
   }
+  const workers = command.workers ?? liveConfig.config.workers;
+  while (threads.length < workers) threads.push(context.startDataPlane());
   await findNames(
     [...namesOfFile(liveConfig.config), ...hostsInUse(selection.current)],
     names,
     hostFacts,
   );
   const server = new Supervisor({
-    thread: context.thread,
+    threads,
     signals: context.signals,
     liveConfig,
     listeners: () => selection.current,
@@ -170,9 +176,7 @@ async function prepare(
       sandbox: permissions,
       host,
       version: context.version,
-      creditMemory: EventCredit.memory(),
       environmentBlock: environmentBlock(),
-      names: names.known,
     },
     reopenLog: () => log.reopen(),
     onReload: () => log.reconfigure(),

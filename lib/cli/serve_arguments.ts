@@ -4,6 +4,7 @@
  * @module
  */
 import { ADDRESS_FLAGS, optionalValue, refuseWords, valueOrDefault } from "./address_flags.ts";
+import { WORKER_BOUNDS } from "../config/worker_bounds.ts";
 import { flagsOf, type ParsedCommand, type ServeCommand, usage } from "./command_line.ts";
 import type { Flags } from "./flags.ts";
 
@@ -15,7 +16,7 @@ import type { Flags } from "./flags.ts";
 export function parseServe(argv: readonly string[]): ParsedCommand {
   const flags = flagsOf(argv, "serve", {
     optional: ADDRESS_FLAGS,
-    values: ["forward", "identity", "drop-to"],
+    values: ["forward", "identity", "drop-to", "workers"],
     switches: ["exec", "check", "no-sandbox"],
   });
   return { flags, command: () => serveCommand(flags) };
@@ -37,8 +38,17 @@ function serveCommand(flags: Flags): ServeCommand {
     check: flags.has("check"),
     noSandbox: flags.has("no-sandbox"),
     dropTo: flags.one("drop-to"),
+    workers: workersOf(flags.one("workers")),
     service,
   };
+}
+
+function workersOf(text: string | null): number | null {
+  if (text === null) return null;
+  const { min, max } = WORKER_BOUNDS;
+  const number = /^[1-9][0-9]{0,3}$/.test(text) ? Number(text) : NaN;
+  if (number >= min && number <= max) return number;
+  throw usage(`--workers is a whole number from ${min} to ${max}, not "${text}"`, "serve");
 }
 
 function serviceOf(flags: Flags): ServeCommand["service"] {

@@ -36,7 +36,7 @@ Exit codes:
 
 const TOPICS: Readonly<Record<string, string>> = {
   serve: `Usage: ipcauth serve [--unix[=PATH]] [--tcp[=HOST:PORT]] [--key[=FILE]]...
-                     [--drop-to USER] [--no-sandbox] [--check]
+                     [--drop-to USER] [--workers N] [--no-sandbox] [--check]
                      [--forward TARGET [--identity MODE] |
                       --exec -- PROGRAM ARG...]
 
@@ -65,6 +65,8 @@ configuration, one console on the default socket, for root and its own user.
                      the connection as its standard input and output, and
                      UCSPI variables (IPCREMOTEEUID …) with its identity
   --drop-to USER     listen first, and then give root up for good
+  --workers N        accept and carry connections in N threads, 1 to 64, instead
+                     of as many as workers: in the configuration says (1)
   --no-sandbox       restrict nothing, whatever "sandbox" in the configuration
                      says: a server limits itself to the files and ports that
                      its configuration needs, where that costs no function

@@ -59,6 +59,7 @@ export function configValues(config: Config): Record<string, unknown> {
         ...Object.entries(DURATION_KEYS).map(([key, field]) => [key, durationText(limits[field])]),
       ]),
       log: withoutNull({ ...log }),
+      workers: config.workers,
       directory: { refresh: durationText(directory.refresh) },
       sandbox,
     } satisfies Record<typeof ROOT_KEYS[number], unknown>,

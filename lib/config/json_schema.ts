@@ -27,6 +27,7 @@ import {
   DEFAULT_RUN_AS,
   DEFAULT_SANDBOX,
   DEFAULT_SOCKET_MODE,
+  DEFAULT_WORKERS,
   FORWARD_IDENTITIES,
   type Limits,
   LOG_FORMATS,
@@ -34,6 +35,7 @@ import {
   SANDBOX_MODES,
 } from "./types.ts";
 import { USER_KEYS } from "./users.ts";
+import { WORKER_BOUNDS } from "./worker_bounds.ts";
 
 /** A schema, or a part of one. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -57,6 +59,13 @@ export function jsonSchema(): JsonSchema {
       groups: listOf("the groups whose members have access, or have none", GROUP),
       limits: LIMITS,
       log: LOG,
+      workers: {
+        description: "how many threads accept and carry connections; read at the start",
+        type: "integer",
+        minimum: WORKER_BOUNDS.min,
+        maximum: WORKER_BOUNDS.max,
+        default: DEFAULT_WORKERS,
+      },
       directory: mapping(DIRECTORY_KEYS, {
         refresh: {
           ...duration("how often the name service is asked again", DEFAULT_DIRECTORY.refresh),

@@ -1,11 +1,12 @@
 /**
- * `limits:`.
+ * `limits:` and `workers:`.
  *
  * @module
  */
 import type { Value } from "./document.ts";
 import type { Reader } from "./reader.ts";
-import { DEFAULT_LIMITS, type Limits } from "./types.ts";
+import { WORKER_BOUNDS } from "./worker_bounds.ts";
+import { DEFAULT_LIMITS, DEFAULT_WORKERS, type Limits } from "./types.ts";
 
 /** The keys whose values are counts, and the fields they set. */
 export const COUNT_KEYS = {
@@ -26,6 +27,12 @@ export const LIMIT_KEYS = [...Object.keys(COUNT_KEYS), ...Object.keys(DURATION_K
 
 /** The bounds of a count. */
 export const COUNT_BOUNDS = { min: 1, max: 1_000_000 } as const;
+
+/** Reads `workers:`. */
+export function readWorkers(value: Value | null, reader: Reader): number {
+  const { min, max } = WORKER_BOUNDS;
+  return (value && reader.count(value, min, max)) ?? DEFAULT_WORKERS;
+}
 
 /** Reads the limits. */
 export function readLimits(value: Value | null, reader: Reader): Limits {

@@ -26,6 +26,7 @@ import {
   DEFAULT_LIMITS,
   DEFAULT_LOG,
   DEFAULT_SANDBOX,
+  DEFAULT_WORKERS,
 } from "./types.ts";
 
 /**
@@ -41,6 +42,7 @@ export const BUILT_IN: Config = {
   log: DEFAULT_LOG,
   directory: DEFAULT_DIRECTORY,
   sandbox: DEFAULT_SANDBOX,
+  workers: DEFAULT_WORKERS,
 };
 
 /**

@@ -10,7 +10,7 @@ import { readDirectory } from "./directory.ts";
 import { type Problem, Problems, readDocument, type Value } from "./document.ts";
 import { withoutForeignContent } from "./foreign_file.ts";
 import { readGroups } from "./groups.ts";
-import { readLimits } from "./limits.ts";
+import { readLimits, readWorkers } from "./limits.ts";
 import { readListeners } from "./listeners.ts";
 import { readLog } from "./log.ts";
 import type { ReservedId } from "./names.ts";
@@ -25,7 +25,7 @@ import { readValues, requireCertain } from "./values.ts";
 /** The keys of the whole file. */
 export const ROOT_KEYS = [
   ...["listeners", "users", "groups"] as const,
-  ...["limits", "log", "directory", "sandbox"] as const,
+  ...["limits", "log", "workers", "directory", "sandbox"] as const,
 ] as const;
 
 /** How many problems are reported at once. */
@@ -188,6 +188,7 @@ function build(
     limits: readLimits(get("limits"), reader),
     log: readLog(get("log"), reader),
     directory: readDirectory(get("directory"), reader),
+    workers: readWorkers(get("workers"), reader),
     sandbox: readSandbox(get("sandbox"), listeners, reader),
   };
 }

@@ -141,6 +141,8 @@ export interface Config {
   readonly directory: DirectoryConfig;
   /** Read at the start of a server. */
   readonly sandbox: SandboxMode;
+  /** How many data planes a server is started with. */
+  readonly workers: number;
 }
 
 /**
@@ -166,6 +168,9 @@ export const DEFAULT_LIMITS: Limits = {
 
 /** The use of the name service of a configuration that does not say. */
 export const DEFAULT_DIRECTORY: DirectoryConfig = { refresh: 30_000 };
+
+/** The number of data planes of a configuration that does not say. */
+export const DEFAULT_WORKERS = 1;
 
 /** The log of a configuration that names none. */
 export const DEFAULT_LOG: LogConfig = { level: "info", format: null, file: null };

@@ -34,6 +34,9 @@ export function configChanges(
       `${name} changed`
     ),
   ];
+  if (before.workers !== after.workers) {
+    changes.push(`workers ${before.workers} → ${after.workers} needs a restart`);
+  }
   if (changes.length === 0) return null;
   const more = changes.length - MAX_NAMED + users.more;
   return [...changes.slice(0, MAX_NAMED), ...more > 0 ? [`${more} more`] : []].join(", ");

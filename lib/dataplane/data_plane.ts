@@ -29,10 +29,12 @@ import { Executor } from "../service/exec/executor.ts";
 import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import { StderrBudget } from "../service/exec/stderr_budget.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
-import { OwnAdmissions } from "../session/admissions.ts";
+import { SharedLock } from "../reactor/shared_lock.ts";
+import { OwnAdmissions, SharedAdmissions } from "../session/admissions.ts";
 import { Authorizer } from "../session/authorizer.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
-import { OwnHandshakeQueue } from "../session/handshake_queue.ts";
+import { type HandshakeQueue, OwnHandshakeQueue } from "../session/handshake_queue.ts";
+import { SharedHandshakeQueue } from "../session/shared_handshake_queue.ts";
 import { ExecutableLookup } from "../session/peer.ts";
 import type { Service } from "../session/service.ts";
 import { SessionLog } from "../session/session_log.ts";
@@ -43,8 +45,16 @@ import { dropPrivileges, filesOf, requireReadable } from "./drop_privileges.ts";
 import { fileLimitProblem } from "./file_limit.ts";
 import { ListenerManager } from "./listener_manager.ts";
 import { ListenerSelection } from "./listener_selection.ts";
-import type { ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
+import {
+  type ListenerSockets,
+  OthersSockets,
+  OwnSockets,
+  type SharedSocket,
+  type SocketSink,
+} from "./listener_sockets.ts";
+import type { PlaneData, ToControlPlane, ToDataPlane, WorkerOptions } from "./messages.ts";
 import { accountsOfSessions, namesInUse } from "./names_in_use.ts";
+import { PeerWakeups } from "./peer_wakeups.ts";
 import { planeStatus } from "./plane_status.ts";
 import { Revocation } from "./revocation.ts";
 import { Sandbox } from "./sandbox.ts";
@@ -68,6 +78,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   readonly #clock = new ExpiryClock();
   readonly #stderrBudget: StderrBudget;
   readonly #environmentBlock: Uint8Array<ArrayBuffer>;
+  readonly #shared: PlaneData | null;
+  /** The sockets of every data plane but the first. */
+  readonly #othersSockets: OthersSockets | null;
   readonly #selection: ListenerSelection;
   readonly #reader: ConfigReader;
   readonly #listeners: ListenerManager;
@@ -92,7 +105,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#inbox = inbox;
     this.#post = post;
     this.#environmentBlock = options.environmentBlock;
-    const { flags, environment, inherited, places, hostFacts, dropTo } = options;
+    const { flags, environment, inherited, places, hostFacts } = options;
+    this.#shared = options.shared;
+    this.#othersSockets = this.#isFirst ? null : new OthersSockets(inherited);
     const sandbox = options.sandbox && new Sandbox(options.sandbox, { places, inherited });
     this.#selection = new ListenerSelection(flags, environment, inherited, sandbox);
     this.#reader = new ConfigReader({
@@ -116,21 +131,55 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       reactor,
       () => this.#context.events.isBehind,
       () => hasStderr(this.#lines.format.level),
+      this.#context.planes,
     );
     this.#greeter = new ConsoleGreeter(this.#context, this.#host(), options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);
-    this.#listeners = new ListenerManager(this.#context, inherited, serviceOf, {
-      opened: (listener, note) => post({ kind: "listening", listener, note }),
-      closed: (listener) => post({ kind: "unlistened", listener }),
-      failed: ({ message }) => post({ kind: "error", message }),
+    this.#listeners = new ListenerManager(this.#context, this.#sockets(options), serviceOf, {
+      opened: (listener, note) => this.#report({ kind: "listening", listener, note }),
+      closed: (listener) => this.#report({ kind: "unlistened", listener }),
+      failed: ({ message }) => this.#report({ kind: "error", message }),
     });
     this.#revocation = new Revocation(this.#context, this.#listeners);
-    this.#shutdown = new Shutdown(this.#context, this.#listeners, this.#reaper);
-    if (dropTo !== null) {
-      requireReadable(dropTo, filesOf(liveConfig.config, this.#selection.current));
+    const onDrained = options.shared === null ? null : () => post({ kind: "drained" });
+    this.#shutdown = new Shutdown(this.#context, this.#listeners, this.#reaper, onDrained);
+    this.#open(options);
+  }
+
+  /** Opens every listener, and gives root up. */
+  #open({ shared, dropTo }: WorkerOptions): void {
+    const { liveConfig } = this.#context;
+    const { current } = this.#selection;
+    if (this.#othersSockets !== null) {
+      shared?.sockets.forEach((socket) => this.#othersSockets?.put(socket));
+      // What is missing comes from the first plane, which has given root up for all threads.
+      this.#listeners.reconfigure(current);
+      return;
     }
-    this.#listeners.open(this.#selection.current);
+    if (dropTo !== null) requireReadable(dropTo, filesOf(liveConfig.config, current));
+    this.#listeners.open(current);
     if (dropTo !== null) dropPrivileges(dropTo);
+  }
+
+  /** Whether this is the data plane that makes the sockets and reports for all. */
+  get #isFirst(): boolean {
+    return this.#shared === null || this.#shared.plane === 0;
+  }
+
+  /** Posts what the first data plane says for all of them. */
+  #report(message: ToControlPlane): void {
+    if (this.#isFirst) this.#post(message);
+  }
+
+  #sockets({ inherited, hostFacts, shared }: WorkerOptions): ListenerSockets {
+    if (this.#othersSockets !== null) return this.#othersSockets;
+    const post = this.#post;
+    const sink: SocketSink | null = shared && {
+      planes: shared.planes - 1,
+      share: (sockets) => post({ kind: "share", sockets }),
+      unshare: (address, generation) => post({ kind: "unshare", address, generation }),
+    };
+    return new OwnSockets(hostFacts.serverUid, this.#context.names, inherited, sink);
   }
 
   /** Serves until everything is closed. Blocks the thread. */
@@ -171,6 +220,15 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "readerEnded":
         this.#reader.disconnect();
         return;
+      case "check":
+        this.#check();
+        return;
+      case "share":
+        this.#share(command.socket);
+        return;
+      case "unshare":
+        this.#unshare(command);
+        return;
       case "names":
         this.#updateNames(command.results);
         return;
@@ -188,6 +246,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       case "stop":
         this.#shutdown.start(command.grace);
         return;
+      case "end":
+        this.#shutdown.end();
+        return;
     }
   }
 
@@ -196,7 +257,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   }
 
   #createContext(
-    { hostFacts, names: known, creditMemory }: WorkerOptions,
+    { hostFacts, names: known, creditMemory, shared }: WorkerOptions,
     liveConfig: LiveConfig,
   ): DataPlaneContext {
     const post = this.#post;
@@ -210,7 +271,21 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       lines: (lines, marks) => post({ kind: "lines", lines, marks }),
     });
     const events = new SessionLog(buffer);
-    const admissions = new OwnAdmissions();
+    const lock = shared && new SharedLock(shared.lock);
+    const admissions = shared && lock
+      ? new SharedAdmissions(lock, shared.admissions)
+      : new OwnAdmissions();
+    const maxPending = () => liveConfig.config.limits.maxPendingHandshakes;
+    const onError = (error: unknown) => events.logError(error);
+    let handshakes: HandshakeQueue = new OwnHandshakeQueue(maxPending, onError);
+    if (shared && lock) {
+      const { plane, wakeups, handshakes: data } = shared;
+      const others = new PeerWakeups(wakeups, plane);
+      const wake = (other: number) => others.wake(other);
+      const queue = new SharedHandshakeQueue(plane, lock, data, maxPending, wake, onError);
+      others.watch(reactor, () => queue.endEvicted());
+      handshakes = queue;
+    }
     const sessions = new SessionTable(
       (session) => {
         events.logClose(session);
@@ -235,10 +310,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       events,
       executables: new ExecutableLookup(),
       authorizer: new Authorizer(liveConfig, hostFacts, admissions, names, this.#clock),
-      handshakes: new OwnHandshakeQueue(
-        () => liveConfig.config.limits.maxPendingHandshakes,
-        (error) => events.logError(error),
-      ),
+      handshakes,
+      planes: shared?.planes ?? 1,
       names,
       hostFacts,
       serverUid: hostFacts.serverUid,
@@ -247,7 +320,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         return liveConfig.wait;
       },
       reportConfigProblem: ({ message: problem }) =>
-        post({ kind: "reloaded", outcome: "bad-config", what: null, problem }),
+        this.#report({ kind: "reloaded", outcome: "bad-config", what: null, problem }),
       nameOf: (identity) => userNames.of(identity),
       mayKeepName: (name, identity) => userNames.mayKeep(name, identity),
       unnamedUid: (identity) => {
@@ -358,12 +431,28 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     this.#post({ kind: "useNames", requests: [...requests, ...followed] });
   }
 
+  /** The first data plane has opened a listener, or opened it again. */
+  #share(socket: SharedSocket): void {
+    this.#othersSockets?.put(socket);
+    if (this.#shutdown.started) return this.#othersSockets?.close();
+    // An endpoint of the sockets before these is closed, whatever this plane has read.
+    this.#listeners.closeSocket(socket.address);
+    this.#refreshConfig();
+    this.#listeners.retry();
+  }
+
+  #unshare({ address, generation }: ToDataPlane & { kind: "unshare" }): void {
+    if (this.#othersSockets?.drop(address, generation)) this.#listeners.closeSocket(address);
+    this.#refreshConfig();
+  }
+
   #checkRegularly(): void {
     // Scheduled first: an error below must not end the checks.
     this.#context.reactor.after(CHECK_INTERVAL_MS, () => this.#checkRegularly());
     this.#check();
     this.#useNames();
-    this.#reaper.reapOrphans();
+    // The children of other data planes are theirs: the control plane finds the orphans then.
+    if (this.#shared === null) this.#reaper.reapOrphans();
     // The latest time counts, also where no key is used.
     this.#clock.now();
     this.#retryListeners();
@@ -389,11 +478,12 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     const outcome = liveConfig.refresh();
     this.#checkAfter(liveConfig.wait);
     if (outcome === "same") return false;
+    if (!this.#isFirst) this.#post({ kind: "noticed" });
     if (outcome === "changed") {
       this.#lines.format = auditFormat(liveConfig.config.log, this.#logSettings);
       const keyId = (file: string): string | null => this.#keyId(file);
       const what = configChanges(before, liveConfig.config, keyId, liveConfig.userChanges);
-      this.#post({ kind: "reloaded", outcome, what, problem: null });
+      this.#report({ kind: "reloaded", outcome, what, problem: null });
       try {
         if (!this.#shutdown.started) this.#listeners.reconfigure(this.#selection.current);
       } finally {
@@ -403,7 +493,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         this.#revocation.checkAll();
       }
     } else {
-      this.#post({ kind: "reloaded", outcome: "bad-config", what: null, problem: outcome.message });
+      const problem = outcome.message;
+      this.#report({ kind: "reloaded", outcome: "bad-config", what: null, problem });
     }
     return true;
   }
@@ -423,9 +514,10 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   /** Reports limits that the process has not enough descriptors for. */
   #checkFileLimit(): void {
     const { limits } = this.#context.liveConfig.config;
-    const problem = fileLimitProblem(limits, this.#selection.current, maxOpenFiles());
+    const planes = this.#context.planes;
+    const problem = fileLimitProblem(limits, this.#selection.current, maxOpenFiles(), planes);
     if (problem !== null && problem !== this.#limitProblem) {
-      this.#post({ kind: "error", message: problem });
+      this.#report({ kind: "error", message: problem });
     }
     this.#limitProblem = problem;
   }
@@ -448,6 +540,6 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   /** Answers a refresh that found no change with the problem that is left, if any. */
   #reportUnchanged(): void {
     const problem = this.#context.liveConfig.problem?.failure.message ?? null;
-    this.#post({ kind: "reloaded", outcome: "unchanged", what: null, problem });
+    this.#report({ kind: "reloaded", outcome: "unchanged", what: null, problem });
   }
 }

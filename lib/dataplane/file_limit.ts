@@ -17,17 +17,22 @@ const PER_SESSION: Readonly<Record<ServiceConfig["kind"], { unix: number; tcp: n
 
 /** What a server without connections has open, in descriptors, and some more. */
 const OWN_DESCRIPTORS = 64;
+/** What a further data plane has open, and for each listener. */
+const PER_PLANE = 8;
+const PER_PLANE_AND_LISTENER = 4;
 
 /**
  * Compares the limits with the number of files that the process may open.
  *
  * @param maxFiles `RLIMIT_NOFILE`.
+ * @param planes How many data planes there are.
  * @returns The problem and what corrects it in one sentence, or null when everything fits.
  */
 export function fileLimitProblem(
   limits: Limits,
   listeners: readonly ListenerConfig[],
   maxFiles: number,
+  planes = 1,
 ): string | null {
   const each = Math.max(
     0,
@@ -35,9 +40,11 @@ export function fileLimitProblem(
   );
   const hasTcp = listeners.some(({ kind }) => kind === "tcp");
   const pending = hasTcp ? limits.maxPendingHandshakes : 0;
-  const needed = OWN_DESCRIPTORS + pending + each * limits.maxConnections;
+  const own = OWN_DESCRIPTORS +
+    (planes - 1) * (PER_PLANE + PER_PLANE_AND_LISTENER * listeners.length);
+  const needed = own + pending + each * limits.maxConnections;
   if (needed <= maxFiles) return null;
-  const fitting = Math.max(1, Math.floor((maxFiles - OWN_DESCRIPTORS - pending) / each));
+  const fitting = Math.max(1, Math.floor((maxFiles - own - pending) / each));
   return `limits: max_connections ${limits.maxConnections}` +
     (hasTcp ? ` and max_pending_handshakes ${pending}` : "") +
     ` may need ${needed} file descriptors, and this process may open ${maxFiles}: ` +

@@ -6,12 +6,8 @@
  */
 import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { asFailure, ExitCode, type Failure, guardEach } from "../errors.ts";
-import { Descriptor } from "../libc/descriptor.ts";
-import type { InheritedSocket } from "../libc/inherited_sockets.ts";
-import { NameError, numericAddress, type SocketAddress } from "../libc/inet_address.ts";
+import type { ListeningSocket } from "../net/acceptor.ts";
 import { leavesIpv4, listenerAddress } from "../net/address.ts";
-import { TcpListener } from "../net/tcp_listener.ts";
-import { UnixListener } from "../net/unix_listener.ts";
 import type { KeyGrant } from "../policy/types.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { ListenerStatus } from "../session/listener_status.ts";
@@ -19,14 +15,12 @@ import type { Service } from "../session/service.ts";
 import type { Session } from "../session/session.ts";
 import { TcpEndpoint } from "../session/tcp_endpoint.ts";
 import { UnixEndpoint } from "../session/unix_endpoint.ts";
+import { AwaitedError, type ListenerSockets } from "./listener_sockets.ts";
 
 type Endpoint = UnixEndpoint | TcpEndpoint;
 
 /** Finds the service of a configuration. @throws {Failure} When this process cannot offer it. */
 type ServiceFactory = (service: ServiceConfig) => Service;
-
-/** A host that the name service was not asked for before. */
-class UnansweredError extends NameError {}
 
 /** What a listener manager reports. */
 export interface ListenerEvents {
@@ -43,7 +37,7 @@ export interface ListenerEvents {
  *
  * @example
  * ```ts
- * const listeners = new ListenerManager(context, inherited, serviceOf, events);
+ * const listeners = new ListenerManager(context, sockets, serviceOf, events);
  * listeners.open(selection.current);
  * listeners.reconfigure(selection.current); // after a reload
  * ```
@@ -55,31 +49,24 @@ export class ListenerManager {
   readonly #endpoints = new Map<string, Endpoint>();
   /** Closed endpoints with keys that open sessions still rest on. */
   #retired: TcpEndpoint[] = [];
-  /**
-   * Sockets that a service manager opened. Their endpoints are suspended and never closed before
-   * the end: the service manager keeps the sockets open, so clients would wait, and it would not
-   * open them again. A listener owns a duplicate, so that it can be opened again after an error.
-   */
-  readonly #inherited: ReadonlyMap<string, Descriptor>;
+  readonly #sockets: ListenerSockets;
   /** Listeners that could not be opened, with the message; they are tried again. */
   readonly #missing = new Map<string, string>();
   #configured: readonly ListenerConfig[] = [];
   /** The addresses of sockets that leave IPv4 to another listener. */
   readonly #v6Only = new Set<string>();
 
-  /** @param inherited Sockets that a service manager opened; owned by the manager. */
+  /** @param sockets Owned by the manager. Endpoints of kept ones are suspended, never closed. */
   constructor(
     context: DataPlaneContext,
-    inherited: readonly InheritedSocket[],
+    sockets: ListenerSockets,
     serviceOf: ServiceFactory,
     events: ListenerEvents,
   ) {
     this.#context = context;
     this.#serviceOf = serviceOf;
     this.#events = events;
-    this.#inherited = new Map(
-      inherited.map((one) => [listenerAddress(one), new Descriptor(one.descriptor, true)]),
-    );
+    this.#sockets = sockets;
   }
 
   /**
@@ -105,7 +92,7 @@ export class ListenerManager {
     const configured = new Map(listeners.map((config) => [listenerAddress(config), config]));
     this.#forEach(this.#endpoints, ([address, endpoint]) => {
       const config = configured.get(address);
-      if (this.#inherited.has(address)) {
+      if (this.#sockets.isKept(address)) {
         if (config === undefined) this.#suspendOne(endpoint);
       } else if (config === undefined || !this.#isSameSocket(address, endpoint, config)) {
         this.#closeOne(address, endpoint);
@@ -130,8 +117,7 @@ export class ListenerManager {
         const failure = asFailure(error, `Cannot serve ${address}`, ExitCode.software);
         if (this.#missing.get(address) === failure.message) continue;
         this.#missing.set(address, failure.message);
-        // Its answer is on the way.
-        if (failure.cause instanceof UnansweredError) continue;
+        if (error instanceof AwaitedError || failure.cause instanceof AwaitedError) continue;
         this.#events.failed(failure);
       }
     }
@@ -143,6 +129,12 @@ export class ListenerManager {
       if (endpoint instanceof UnixEndpoint && endpoint.isRemoved) this.#closeOne(address, endpoint);
     });
     this.retry();
+  }
+
+  /** Closes an endpoint whose sockets are closed, or replaced; {@linkcode retry} opens it again. */
+  closeSocket(address: string): void {
+    const endpoint = this.#endpoints.get(address);
+    if (endpoint !== undefined) this.#closeOne(address, endpoint);
   }
 
   /** Whether a configured listener is not open. */
@@ -202,7 +194,7 @@ export class ListenerManager {
   /** Stops accepting everywhere. */
   close(): void {
     this.#forEach(this.#endpoints, ([address, endpoint]) => this.#closeOne(address, endpoint));
-    for (const socket of this.#inherited.values()) socket.close();
+    this.#sockets.close();
   }
 
   /** Wipes the keys of closed endpoints, once no session is open. */
@@ -227,43 +219,27 @@ export class ListenerManager {
     guardEach([...items], action, (error) => this.#context.events.logError(error));
   }
 
-  /** The addresses of a listener's host. The name service is not asked in this thread. */
-  #addressesOf(host: string, port: number): readonly SocketAddress[] {
-    const numeric = numericAddress(host, port);
-    if (numeric !== null) return [numeric];
-    const known = this.#context.names.addressesOf(host);
-    if (known === null) throw new UnansweredError(`the host "${host}" is being looked up`);
-    if (known.length === 0) throw new NameError(this.#context.names.hostProblem(host));
-    return known;
-  }
-
   #openOne(config: ListenerConfig): void {
     const service = this.#serviceOf(config.service);
     const address = listenerAddress(config);
-    const inherited = this.#inherited.get(address)?.duplicate() ?? null;
     const v6Only = leavesIpv4(config, this.#configured);
-    const endpoint = config.kind === "unix"
-      ? new UnixEndpoint(
-        this.#context,
-        UnixListener.open(config, this.#context.serverUid, inherited),
-        config,
-        service,
-      )
-      : new TcpEndpoint(
-        this.#context,
-        TcpListener.openAll(config, {
-          inherited,
-          v6Only,
-          resolve: (host, port) => this.#addressesOf(host, port),
-        }),
-        config,
-        service,
-      );
+    let sockets: readonly ListeningSocket[];
+    let endpoint: Endpoint;
+    if (config.kind === "unix") {
+      const listener = this.#sockets.unix(config);
+      endpoint = new UnixEndpoint(this.#context, listener, config, service);
+      sockets = [listener];
+    } else {
+      const listeners = this.#sockets.tcp(config, v6Only);
+      endpoint = new TcpEndpoint(this.#context, listeners, config, service);
+      sockets = listeners;
+    }
     this.#endpoints.set(address, endpoint);
     if (v6Only) this.#v6Only.add(address);
     else this.#v6Only.delete(address);
     const made = endpoint instanceof UnixEndpoint ? endpoint.madeDirectory : null;
     this.#events.opened(endpoint.name, made && `made the directory ${made}`);
+    this.#sockets.opened(address, sockets);
   }
 
   #changeOne(endpoint: Endpoint, config: ListenerConfig): void {
@@ -288,6 +264,7 @@ export class ListenerManager {
     const wasAccepting = endpoint.isAccepting;
     this.#endpoints.delete(address);
     endpoint.close();
+    this.#sockets.closed(address);
     if (endpoint instanceof TcpEndpoint) {
       endpoint.retire((id) => this.#grantOf(id));
       this.#retired.push(endpoint);

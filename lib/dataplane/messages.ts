@@ -12,18 +12,38 @@ import type { TerminationReason } from "../net/relay_outcome.ts";
 import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { MetricsHandover } from "../service/metrics/metrics.ts";
+import type { AdmissionsData } from "../session/admissions.ts";
+import type { HandshakeData } from "../session/shared_handshake_queue.ts";
 import type { SessionCounts } from "../session/session_log.ts";
 import type { SessionSubject } from "../session/session.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";
+import type { SharedSocket } from "./listener_sockets.ts";
 import type { PlaneStatus } from "./plane_status.ts";
 import type { SandboxPermissions } from "./sandbox.ts";
 
+/** What a data plane of several is started with: its place, and the memory that they share. */
+export interface PlaneData {
+  /** Its number, from 0. The first one makes the sockets, and reports for all. */
+  readonly plane: number;
+  /** How many there are. */
+  readonly planes: number;
+  readonly lock: SharedArrayBuffer;
+  readonly admissions: AdmissionsData;
+  readonly handshakes: HandshakeData;
+  /** An `eventfd(2)` for each plane, owned by the control plane: {@linkcode PeerWakeups}. */
+  readonly wakeups: readonly number[];
+  /** The sockets of the first one, for every other one. */
+  readonly sockets: readonly SharedSocket[];
+}
+
 /** What the data plane is started with. */
 export interface WorkerOptions {
+  /** Null for the only one. */
+  readonly shared: PlaneData | null;
   /** The listeners of the command line; those of the file may change. */
   readonly flags: ListenerFlags;
   readonly environment: Environment;
-  /** Sockets that a service manager opened; owned by the data plane. */
+  /** Sockets that a service manager opened; owned by the first data plane. */
   readonly inherited: readonly InheritedSocket[];
   /** The user to become, for good, once every listener is open; null to stay the same. */
   readonly dropTo: ProcessIdentity | null;
@@ -72,6 +92,12 @@ export type ToDataPlane =
   | { readonly kind: "reader"; readonly port: MessagePort }
   /** That thread has ended, and its end is in the log. */
   | { readonly kind: "readerEnded" }
+  /** Check whether the configuration has changed: another data plane has found that it has. */
+  | { readonly kind: "check" }
+  /** Accept from sockets of the first data plane as well. */
+  | { readonly kind: "share"; readonly socket: SharedSocket }
+  /** The first data plane has closed them. */
+  | { readonly kind: "unshare"; readonly address: string; readonly generation: number }
   /** Answers of the name service. */
   | { readonly kind: "names"; readonly results: readonly LookupResult[] }
   /** Answer with a message of the same kind. */
@@ -83,7 +109,9 @@ export type ToDataPlane =
    * Stop accepting, and terminate what is open after `grace` milliseconds; null for the configured
    * time.
    */
-  | { readonly kind: "stop"; readonly grace: number | null };
+  | { readonly kind: "stop"; readonly grace: number | null }
+  /** No data plane has a session any more: stop. */
+  | { readonly kind: "end" };
 
 /** Data plane → control plane. */
 export type ToControlPlane =
@@ -140,5 +168,13 @@ export type ToControlPlane =
   | { readonly kind: "renewName"; readonly request: LookupRequest }
   /** Answer with `reader`. Where the thread does not answer it is lost, and another is started. */
   | { readonly kind: "askReader"; readonly isLost: boolean }
+  /** Sockets for the other data planes, one for each. */
+  | { readonly kind: "share"; readonly sockets: readonly SharedSocket[] }
+  /** They are closed. */
+  | { readonly kind: "unshare"; readonly address: string; readonly generation: number }
+  /** A data plane that reports nothing of it has found another configuration. */
+  | { readonly kind: "noticed" }
+  /** Every listener and session of this one of several data planes is closed. */
+  | { readonly kind: "drained" }
   /** Every listener and session is closed. */
   | { readonly kind: "stopped" };

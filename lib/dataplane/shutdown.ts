@@ -16,10 +16,22 @@ export class Shutdown {
   readonly #context: DataPlaneContext;
   readonly #listeners: ListenerManager;
   readonly #reaper: ProcessGroupReaper;
+  readonly #onDrained: (() => void) | null;
   #started = false;
   #ended = false;
 
-  constructor(context: DataPlaneContext, listeners: ListenerManager, reaper: ProcessGroupReaper) {
+  /**
+   * @param onDrained Called when this plane of several has no session any more. It ends by
+   * {@linkcode end}, with the others: they answer together for what they have done. Null for the
+   * only one.
+   */
+  constructor(
+    context: DataPlaneContext,
+    listeners: ListenerManager,
+    reaper: ProcessGroupReaper,
+    onDrained: (() => void) | null = null,
+  ) {
+    this.#onDrained = onDrained;
     this.#context = context;
     this.#listeners = listeners;
     this.#reaper = reaper;
@@ -41,7 +53,7 @@ export class Shutdown {
     const again = this.#started;
     this.#started = true;
     if (!again) this.#attempt(() => this.#listeners.close(), () => handshakes.clear());
-    if (sessions.size === 0) this.#end();
+    if (sessions.size === 0) this.#finish();
     else if (again) this.#killAll();
     else {
       const graceMs = grace ?? liveConfig.config.limits.grace;
@@ -51,7 +63,7 @@ export class Shutdown {
 
   /** Ends the data plane with its last session. */
   onSessionEnd(): void {
-    if (this.#started && this.#context.sessions.size === 0) this.#end();
+    if (this.#started && this.#context.sessions.size === 0) this.#finish();
   }
 
   /** Closes connections and sends SIGTERM to programs, which have the same time again to end. */
@@ -66,17 +78,25 @@ export class Shutdown {
     const { reactor, sessions } = this.#context;
     sessions.forEach((session) => session.terminate("shutdown"));
     sessions.forEach((session) => session.kill());
-    if (sessions.size === 0) this.#end();
-    else reactor.after(FINAL_TIMEOUT_MS, () => this.#end());
+    if (sessions.size === 0) this.#finish();
+    else reactor.after(FINAL_TIMEOUT_MS, () => this.#finish());
   }
 
-  #end(): void {
+  /** Ends the sessions that are left, which could not close in time. */
+  #finish(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const { events, reactor, sessions } = this.#context;
+    const { sessions } = this.#context;
+    // Each has a line of the log all the same.
+    this.#attempt(() => sessions.forEach((session) => session.endAll("shutdown")));
+    if (this.#onDrained === null) this.end();
+    else this.#attempt(this.#onDrained);
+  }
+
+  /** Ends the data plane. */
+  end(): void {
+    const { events, reactor } = this.#context;
     this.#attempt(
-      // Those that could not close in time: each has a line of the log all the same.
-      () => sessions.forEach((session) => session.endAll("shutdown")),
       () => this.#reaper.killAll(),
       () => this.#listeners.wipe(),
       () => events.flushAll(),

@@ -15,6 +15,11 @@ export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
+/**
+ * Of the threads that wait for the descriptor at the same time, the one that has waited longest is
+ * woken, and not each. Such an entry cannot be modified.
+ */
+export const EPOLLEXCLUSIVE = 0x1000_0000;
 /** No event comes after the first, until the descriptor's entry is modified. */
 export const EPOLLONESHOT = 0x4000_0000;
 /** Edge-triggered: an event comes once for each change, and not for as long as the state lasts. */

@@ -26,6 +26,7 @@ const P_PID = 1;
 const WNOHANG = 1;
 const WEXITED = 4;
 const WNOWAIT = 0x01000000;
+const __WNOTHREAD = 0x20000000;
 // asm-generic/siginfo.h, LP64: the size and the offsets of a siginfo_t, in bytes
 const SIZEOF_SIGINFO = 128;
 const SI_CODE = 8;
@@ -214,11 +215,13 @@ export class Child {
  *
  * @param isOwn Whether a pid is that of a {@linkcode Child} that is not reaped yet. Such a one is
  * left to its owner, and ends this call; the next call finds the others.
+ * @param ofThread Whether the children of other threads are left to them, whatever they are. An
+ * orphan is a child of the main thread.
  */
-export function reapOrphans(isOwn: (pid: number) => boolean): void {
+export function reapOrphans(isOwn: (pid: number) => boolean, ofThread = false): void {
   const info = new Uint8Array(SIZEOF_SIGINFO);
   const view = new DataView(info.buffer);
-  const peek = WEXITED | WNOHANG | WNOWAIT;
+  const peek = WEXITED | WNOHANG | WNOWAIT | (ofThread ? __WNOTHREAD : 0);
   for (;;) {
     // Unchanged where no child has ended.
     view.setInt32(SI_PID, 0, true);

@@ -7,7 +7,13 @@ import { guardEach } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
 import { accept } from "../libc/sockets.ts";
-import { EPOLLIN, type Reactor, type Registration, type Watcher } from "../reactor/reactor.ts";
+import {
+  EPOLLEXCLUSIVE,
+  EPOLLIN,
+  type Reactor,
+  type Registration,
+  type Watcher,
+} from "../reactor/reactor.ts";
 import { drainAndClose } from "./drain_and_close.ts";
 
 /** How many connections are accepted in one turn of the reactor. */
@@ -74,6 +80,7 @@ export class Acceptor implements Watcher {
   readonly #socket: Descriptor;
   readonly #handler: ConnectionHandler;
   readonly #registration: Registration;
+  readonly #isShared: boolean;
   /** A reserve: its slot accepts, and closes, a connection that no descriptor is left for. */
   #reserve: Descriptor | null;
   /** Connections that are accepted and wait for the configuration to be at rest. */
@@ -83,17 +90,26 @@ export class Acceptor implements Watcher {
    * Starts to accept.
    *
    * @param listener Owned by the acceptor, also when this throws.
+   * @param isShared Whether other threads accept from the same socket. The connections of a quiet
+   * server are then accepted by each of them in turn.
    * @throws {SystemError} When the reserve cannot be made or the socket cannot be watched.
    */
-  constructor(reactor: Reactor, listener: ListeningSocket, handler: ConnectionHandler) {
+  constructor(
+    reactor: Reactor,
+    listener: ListeningSocket,
+    handler: ConnectionHandler,
+    isShared = false,
+  ) {
     this.#reactor = reactor;
     this.#listener = listener;
     this.#socket = listener.socket;
     this.#handler = handler;
+    this.#isShared = isShared;
     let reserve: Descriptor | null = null;
     try {
       reserve = this.#socket.duplicate();
-      this.#registration = reactor.watch(this.#socket, EPOLLIN, this);
+      const mask = isShared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN;
+      this.#registration = reactor.watch(this.#socket, mask, this);
     } catch (error) {
       reserve?.close();
       closeListeningSocket(listener);
@@ -111,7 +127,9 @@ export class Acceptor implements Watcher {
     let size = 1;
     for (let accepted = 0; accepted < BATCH && this.#socket.isOpen;) {
       const batch = this.#acceptBatch(size);
-      if (batch.length === 0) return;
+      if (batch.length === 0) break;
+      // The next connection is for another thread, while this one is busy with these.
+      if (accepted === 0 && this.#isShared) this.#watch(EPOLLIN);
       accepted += batch.length;
       if (!this.#handleBatch(batch)) return;
       size = batch.length === size ? 2 * size : 1;
@@ -177,7 +195,7 @@ export class Acceptor implements Watcher {
   /** Lets a batch wait. The connections after it wait in the backlog, so nothing spins. */
   #pause(batch: readonly Descriptor[], wait: number): void {
     this.#waiting = batch;
-    this.#registration.update(0);
+    this.#watch(0);
     this.#reactor.after(wait, () => {
       const waiting = this.#waiting;
       if (waiting.length === 0) return;
@@ -216,7 +234,18 @@ export class Acceptor implements Watcher {
       this.#reserve = this.#socket.duplicate();
     } catch {
       this.#handler.onError(error);
-      this.#registration.update(0);
+      this.#watch(0);
+      this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
+    }
+  }
+
+  #watch(mask: number): void {
+    if (!this.#isShared) return this.#registration.update(mask);
+    try {
+      this.#registration.updateExclusive(mask);
+    } catch (error) {
+      // Without memory for the entry: later.
+      this.#handler.onError(error);
       this.#reactor.after(ACCEPT_PAUSE_MS, () => this.#resume());
     }
   }
@@ -224,7 +253,7 @@ export class Acceptor implements Watcher {
   #resume(): void {
     if (!this.#socket.isOpen) return;
     this.#restoreReserve();
-    this.#registration.update(EPOLLIN);
+    this.#watch(EPOLLIN);
   }
 
   #restoreReserve(): void {
@@ -246,10 +275,13 @@ export function acceptFromAll(
   reactor: Reactor,
   listeners: readonly ListeningSocket[],
   handler: ConnectionHandler,
+  isShared = false,
 ): readonly Acceptor[] {
   const acceptors: Acceptor[] = [];
   try {
-    for (const listener of listeners) acceptors.push(new Acceptor(reactor, listener, handler));
+    for (const listener of listeners) {
+      acceptors.push(new Acceptor(reactor, listener, handler, isShared));
+    }
     return acceptors;
   } catch (error) {
     acceptors.forEach((acceptor) => acceptor.close());

@@ -59,6 +59,21 @@ export class TcpListener implements ListeningSocket {
   release(): void {}
 
   /**
+   * Sockets that another data plane has opened.
+   *
+   * @param sockets At least one; owned, also when this throws.
+   * @throws {SystemError} When the kernel does not say where one of them listens.
+   */
+  static ofOther(sockets: readonly Descriptor[]): readonly TcpListener[] {
+    try {
+      return sockets.map((one) => new TcpListener(one));
+    } catch (error) {
+      sockets.forEach((one) => one.close());
+      throw error;
+    }
+  }
+
+  /**
    * Listens on every address of a host, such as both of `localhost`. Those that this machine does
    * not have are left out, unless it has none.
    *

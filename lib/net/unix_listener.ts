@@ -42,9 +42,9 @@ export class UnixListener implements ListeningSocket {
   /** The directory that was made for the socket, or null where it was there already. */
   readonly madeDirectory: string | null;
   readonly #path: string;
-  /** Null where a service manager opened the socket and owns its file. */
+  /** Null where another one opened the socket and owns its file. */
   readonly #lock: LockFile | null;
-  /** Device and inode of the file; null where a service manager owns it. */
+  /** Device and inode of the file; null where another one owns it. */
   readonly #identity: string | null;
 
   private constructor(
@@ -122,6 +122,11 @@ export class UnixListener implements ListeningSocket {
       lock.release();
       throw error instanceof SystemError ? systemFailure(path, error) : error;
     }
+  }
+
+  /** A socket that another data plane has opened and whose file it owns. @param socket Owned. */
+  static ofOther(path: string, socket: Descriptor): UnixListener {
+    return new UnixListener(path, socket, null, null, null);
   }
 
   /**

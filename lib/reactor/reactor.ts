@@ -8,12 +8,14 @@
  * @module
  */
 import type { Descriptor } from "../libc/descriptor.ts";
-import { Epoll } from "../libc/epoll.ts";
+import { Epoll, EPOLLEXCLUSIVE } from "../libc/epoll.ts";
+import { Errno, SystemError } from "../libc/errno.ts";
 import { type Timer, Timers } from "./timers.ts";
 
 export {
   EPOLLERR,
   EPOLLET,
+  EPOLLEXCLUSIVE,
   EPOLLHUP,
   EPOLLIN,
   EPOLLONESHOT,
@@ -67,6 +69,14 @@ export class Registration {
   /** Changes the events that are reported. */
   update(mask: number): void {
     this.#reactor.update(this, mask);
+  }
+
+  /**
+   * Changes the events of a registration that was made with `EPOLLEXCLUSIVE`. From then on it is
+   * the last to be woken of those that wait.
+   */
+  updateExclusive(mask: number): void {
+    this.#reactor.updateExclusive(this, mask);
   }
 
   /**
@@ -191,10 +201,23 @@ export class Reactor {
     this.#epoll.modify(descriptor, mask, slot, generation);
   }
 
+  /** Changes a registration's events: its entry cannot be modified, and is made again. */
+  updateExclusive(registration: Registration, mask: number): void {
+    const { descriptor, slot, generation } = registration;
+    if (this.#generations[slot] !== generation) return;
+    this.stopWatching(registration);
+    this.#epoll.add(descriptor, mask | EPOLLEXCLUSIVE, slot, generation);
+  }
+
   /** Removes the descriptor of a registration from the epoll set. */
   stopWatching(registration: Registration): void {
     if (this.#generations[registration.slot] !== registration.generation) return;
-    this.#epoll.remove(registration.descriptor);
+    try {
+      this.#epoll.remove(registration.descriptor);
+    } catch (error) {
+      // Its entry was removed, and could not be made again.
+      if (!(error instanceof SystemError) || error.errno !== Errno.ENOENT) throw error;
+    }
   }
 
   /** Ends the generation of a registration. @returns Whether it was current. */

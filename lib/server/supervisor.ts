@@ -1,33 +1,33 @@
 /**
- * The control plane: starts the data plane, handles its messages and signals, and ends with it.
+ * The control plane: starts the data planes, handles messages and signals, and ends with them.
  *
  * @module
  */
 import type { ConfigReader } from "../config/config_reader.ts";
 import type { LiveConfig } from "../config/live_config.ts";
 import type { ListenerConfig } from "../config/types.ts";
-import type { ToControlPlane, ToDataPlane, WorkerOptions } from "../dataplane/messages.ts";
+import type { ToControlPlane } from "../dataplane/messages.ts";
 import { bugText, ExitCode, Failure, guardEach } from "../errors.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import type { SignalName } from "../libc/signals.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import type { LogFormat } from "../log/line_formatter.ts";
 import type { RecentLog } from "../log/recent_log.ts";
-import { EventCredit } from "../log/event_credit.ts";
 import { boundedDelay } from "../reactor/timers.ts";
-import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import type { NameService } from "../names/name_service.ts";
 import type { ConsoleSessions } from "./console_sessions.ts";
 import type { ReaderThread } from "./reader_thread.ts";
 import type { ServerStatus } from "../service/console/protocol.ts";
+import { type DataPlaneOptions, DataPlanes } from "./data_planes.ts";
 import type { ProcessSignals } from "./process_signals.ts";
 import type { ServiceManager } from "./systemd.ts";
 
 /** What a server is started with. */
 export interface SupervisorOptions {
-  readonly worker: WorkerOptions;
-  readonly thread: WorkerThread;
+  readonly worker: DataPlaneOptions;
+  /** One for each data plane. */
+  readonly threads: readonly WorkerThread[];
   readonly liveConfig: LiveConfig;
   /** The listeners in force. */
   readonly listeners: () => readonly ListenerConfig[];
@@ -67,8 +67,7 @@ const FORCED_LOG_TIMEOUT_MS = 100;
 /** A running server. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
-  readonly #dataPlane: WorkerChannel<WorkerOptions, ToDataPlane, ToControlPlane>;
-  readonly #credit: EventCredit;
+  readonly #dataPlanes: DataPlanes;
   #console: Promise<ConsoleSessions> | null = null;
   #readerThread: Promise<ReaderThread> | null = null;
   readonly #outcome = Promise.withResolvers<ExitCode>();
@@ -80,12 +79,12 @@ export class Supervisor {
   /** Starts the server. */
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#credit = new EventCredit(options.worker.creditMemory);
-    this.#dataPlane = new WorkerChannel(options.thread, options.worker, {
-      onEvent: (message) => this.#handle(message),
+    const { threads, worker, names } = options;
+    this.#dataPlanes = new DataPlanes(threads, worker, () => names.known, {
+      onMessage: (message, plane) => this.#handle(message, plane),
       onError: (error) => this.#outcome.reject(error),
     });
-    options.names.onChange = (results) => this.#dataPlane.post({ kind: "names", results });
+    names.onChange = (results) => this.#dataPlanes.post({ kind: "names", results });
   }
 
   /**
@@ -98,7 +97,7 @@ export class Supervisor {
     const { manager, signals } = this.#options;
     const watchdog = manager.watchdog === null
       ? null
-      : setInterval(() => this.#dataPlane.post({ kind: "ping" }), boundedDelay(manager.watchdog));
+      : setInterval(() => this.#dataPlanes.post({ kind: "ping" }), boundedDelay(manager.watchdog));
     signals.handle((signal) => this.#onSignal(signal));
     try {
       return await this.#outcome.promise;
@@ -110,7 +109,7 @@ export class Supervisor {
       if (watchdog !== null) clearInterval(watchdog);
       manager.close();
       this.#options.names.close();
-      this.#dataPlane.close();
+      this.#dataPlanes.close();
     }
   }
 
@@ -136,7 +135,8 @@ export class Supervisor {
     ]);
   }
 
-  #handle(message: ToControlPlane): void {
+  /** @param plane The data plane that says it; the first one where all do. */
+  #handle(message: ToControlPlane, plane: number): void {
     const { audit } = this.#options;
     switch (message.kind) {
       case "listening":
@@ -171,11 +171,7 @@ export class Supervisor {
         );
         return;
       case "lines":
-        try {
-          audit.write(message.lines, message.marks);
-        } finally {
-          this.#credit.handle(message.lines.length);
-        }
+        audit.write(message.lines, message.marks);
         return;
       case "error":
         audit.record({ event: "error", time: Date.now(), message: message.message });
@@ -192,6 +188,9 @@ export class Supervisor {
       case "confirmed":
         this.#withConsole((sessions) => sessions.onConfirmed(message.session, message.valid));
         return;
+      case "noticed":
+        this.#readConfig();
+        return;
       case "reloaded":
         this.#onReloaded(message);
         return;
@@ -207,7 +206,7 @@ export class Supervisor {
       case "askReader":
         void this.connectReader(message.isLost, (thread) => {
           const port = thread.connect();
-          this.#dataPlane.post({ kind: "reader", port }, [port]);
+          this.#dataPlanes.postTo(plane, { kind: "reader", port }, [port]);
         });
         return;
       case "stopped":
@@ -229,11 +228,15 @@ export class Supervisor {
    */
   #followConfig(): void {
     const { liveConfig } = this.#options;
-    liveConfig.refresh();
-    this.#options.onReload();
-    if (this.#console !== null) this.#withConsole((sessions) => sessions.reauthorize());
+    this.#readConfig();
     if (liveConfig.wait === 0) this.#reportReady();
     else Deno.unrefTimer(setTimeout(() => this.#followConfig(), liveConfig.wait));
+  }
+
+  #readConfig(): void {
+    this.#options.liveConfig.refresh();
+    this.#options.onReload();
+    if (this.#console !== null) this.#withConsole((sessions) => sessions.reauthorize());
   }
 
   /**
@@ -262,7 +265,7 @@ export class Supervisor {
   /** Each plane reads the file itself that it waits for, and asks again for the next one. */
   #forgetReader(): void {
     this.#options.reader.disconnect();
-    this.#dataPlane.post({ kind: "readerEnded" });
+    this.#dataPlanes.post({ kind: "readerEnded" });
   }
 
   /** Loads what starts the thread. Few servers need it, and a module of Node loads slowly. */
@@ -303,7 +306,7 @@ export class Supervisor {
         host: worker.host,
         sandbox: this.#options.sandbox,
         names: this.#options.names,
-        post: (command) => this.#dataPlane.post(command),
+        post: (command) => this.#dataPlanes.post(command),
       })
     );
   }
@@ -319,7 +322,7 @@ export class Supervisor {
     this.#options.manager.reloading();
     this.#options.reopenLog();
     this.#options.names.refresh();
-    this.#dataPlane.post({ kind: "refresh" });
+    this.#dataPlanes.post({ kind: "refresh" });
   }
 
   #reportReady(): void {
@@ -342,7 +345,7 @@ export class Supervisor {
     // At once, so that a process that is killed meanwhile has done it.
     void this.#closeConsole();
     const grace = forced ? 0 : this.#options.liveConfig.config.limits.grace;
-    this.#dataPlane.post({ kind: "stop", grace });
+    this.#dataPlanes.post({ kind: "stop", grace });
     const timer = setTimeout(
       () => this.#outcome.reject(new Error("the data plane does not answer")),
       boundedDelay(2 * grace + (forced ? FORCED_STOP_TIMEOUT_MS : STOP_TIMEOUT_MS)),

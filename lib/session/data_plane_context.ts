@@ -37,6 +37,8 @@ export interface DataPlaneContext extends HandshakeContext {
   /** The sessions that the limits count. */
   readonly admissions: Admissions;
   readonly executables: ExecutableLookup;
+  /** How many data planes accept from the same sockets. */
+  readonly planes: number;
   /** What is known of the name service. */
   readonly names: KnownNames;
   readonly hostFacts: HostFacts;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { WORKER_BOUNDS } from "../config/worker_bounds.ts";
 import { guardEach } from "../errors.ts";
 import { sourceWords } from "../net/source_network.ts";
 import { SharedCounts } from "../reactor/shared_counts.ts";
@@ -52,9 +53,7 @@ const USED = 5;
 /** The first entry that a plane has to end, by plane. */
 const TO_END = 6;
 
-/** How many data planes may share a queue. */
-export const MAX_PLANES = 64;
-const HEADER = TO_END + MAX_PLANES;
+const HEADER = TO_END + WORKER_BOUNDS.max;
 
 /**
  * The queue of one data plane, which shares its places with those of the others. The rules are

@@ -103,7 +103,7 @@ export class TcpEndpoint implements ConnectionHandler {
       listeners.forEach(closeListeningSocket);
       throw error;
     }
-    this.#acceptors = acceptFromAll(context.reactor, listeners, this);
+    this.#acceptors = acceptFromAll(context.reactor, listeners, this, context.planes > 1);
   }
 
   /** The configuration in force. */

@@ -61,7 +61,7 @@ export class UnixEndpoint implements ConnectionHandler {
     this.#service = service;
     this.name = listener.name;
     this.#listener = listener;
-    this.#acceptor = new Acceptor(context.reactor, listener, this);
+    this.#acceptor = new Acceptor(context.reactor, listener, this, context.planes > 1);
   }
 
   /** The directory that was made for the socket, or null. */
@@ -162,9 +162,8 @@ export class UnixEndpoint implements ConnectionHandler {
    * @returns Whether it waits.
    */
   #awaitAnswer(connection: Descriptor): boolean {
-    const { reactor, names, liveConfig } = this.#context;
-    const isFull = this.#waiting >= liveConfig.config.limits.maxConnections;
-    if (isFull || !names.isAwaited) return false;
+    const { reactor, names } = this.#context;
+    if (this.#isFull || !names.isAwaited) return false;
     this.#waiting++;
     reactor.after(ANSWER_INTERVAL_MS, () => this.#decideAgain(connection, false));
     return true;
@@ -193,11 +192,17 @@ export class UnixEndpoint implements ConnectionHandler {
     }
   }
 
+  /** Whether no more connections may wait. The planes have the same part of what the limit is. */
+  get #isFull(): boolean {
+    const { liveConfig, planes } = this.#context;
+    return this.#waiting >= Math.ceil(liveConfig.config.limits.maxConnections / planes);
+  }
+
   /** Whether a connection is to wait for the name of a group's member. */
   #mayAwaitName(identity: Identity): boolean {
-    const { names, liveConfig, unnamedUid } = this.#context;
+    const { names, unnamedUid } = this.#context;
     const uid = unnamedUid(identity);
-    if (uid === null || this.#waiting >= liveConfig.config.limits.maxConnections) return false;
+    if (uid === null || this.#isFull) return false;
     // A name service that hangs delays one connection of a user, and not each.
     return names.pendingFor(uid) < NAME_TIMEOUT_MS;
   }

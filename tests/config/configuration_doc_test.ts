@@ -18,12 +18,14 @@ import {
   DEFAULT_RUN_AS,
   DEFAULT_SANDBOX,
   DEFAULT_SOCKET_MODE,
+  DEFAULT_WORKERS,
   FORWARD_IDENTITIES,
   LOG_FORMATS,
   LOG_LEVELS,
   SANDBOX_MODES,
 } from "../../lib/config/types.ts";
 import { USER_KEYS } from "../../lib/config/users.ts";
+import { WORKER_BOUNDS } from "../../lib/config/worker_bounds.ts";
 import { Failure } from "../../lib/errors.ts";
 import { octalMode } from "../../lib/files/permissions.ts";
 import { UNIX_PATH_MAX } from "../../lib/libc/constants.ts";
@@ -165,6 +167,10 @@ const SAMPLES: Readonly<Record<string, { good: readonly string[]; bad: readonly 
     good: [String(COUNT_BOUNDS.min), String(COUNT_BOUNDS.max)],
     bad: [String(COUNT_BOUNDS.min - 1), String(COUNT_BOUNDS.max + 1), '"5"', "1.5", "x"],
   },
+  threads: {
+    good: [String(WORKER_BOUNDS.min), String(WORKER_BOUNDS.max)],
+    bad: [String(WORKER_BOUNDS.min - 1), String(WORKER_BOUNDS.max + 1), "1000", '"2"', "1.5", "[]"],
+  },
   duration: {
     good: ["1ms", "5s", "2m", "596h", `${Math.floor(MAX_DURATION_MS / 1_000)}s`],
     bad: [
@@ -239,6 +245,7 @@ function defaults(): Map<string, string> {
     ["groups[].local_ipc_access", "false"],
     ...limits.map(([key, value]): [string, string] => [`limits.${key}`, value]),
     ["log.level", DEFAULT_LOG.level],
+    ["workers", String(DEFAULT_WORKERS)],
     ["directory.refresh", duration(DEFAULT_DIRECTORY.refresh)],
   ]);
 }

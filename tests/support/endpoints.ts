@@ -129,6 +129,7 @@ export class EndpointPlace extends TemporaryDirectory {
     this.service = { name: "recorder", open: (...opened) => this.#open(...opened) };
     const limits = () => liveConfig.config.limits;
     this.context = {
+      planes: 1,
       reactor,
       buffers: new RelayBuffers(),
       connectQueues: new ConnectQueues(reactor),

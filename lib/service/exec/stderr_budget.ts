@@ -63,6 +63,7 @@ export class StderrBudget {
   readonly #reactor: Reactor;
   readonly #isBehind: () => boolean;
   readonly #isLogged: () => boolean;
+  readonly #planes: number;
   readonly #total: Allowance;
   /** Of the users that have not their whole burst. */
   readonly #users = new Map<string, Allowance>();
@@ -72,16 +73,19 @@ export class StderrBudget {
   /**
    * @param isBehind Whether the log is so far behind that it takes no line of a program.
    * @param isLogged Whether the level of the log lets it take such lines at all.
+   * @param planes How many data planes have the same part of the budgets: they share one log.
    */
   constructor(
     reactor: Reactor,
     isBehind: () => boolean = () => false,
     isLogged: () => boolean = () => true,
+    planes = 1,
   ) {
+    this.#planes = planes;
     this.#reactor = reactor;
     this.#isBehind = isBehind;
     this.#isLogged = isLogged;
-    this.#total = new Allowance(TOTAL_BYTES_PER_SECOND, TOTAL_BURST_BYTES, reactor.now());
+    this.#total = this.#allowance(TOTAL_BYTES_PER_SECOND, TOTAL_BURST_BYTES);
   }
 
   /** Whether lines of programs are written to the log; without it, they need not be read. */
@@ -122,10 +126,14 @@ export class StderrBudget {
   #of(user: string): Allowance {
     let own = this.#users.get(user);
     if (own === undefined) {
-      own = new Allowance(USER_BYTES_PER_SECOND, USER_BURST_BYTES, this.#reactor.now());
+      own = this.#allowance(USER_BYTES_PER_SECOND, USER_BURST_BYTES);
       this.#users.set(user, own);
     }
     return own;
+  }
+
+  #allowance(perSecond: number, most: number): Allowance {
+    return new Allowance(perSecond / this.#planes, most / this.#planes, this.#reactor.now());
   }
 
   #schedule(): void {
