@@ -13,7 +13,7 @@ import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { MetricsHandover } from "../service/metrics/metrics.ts";
 import type { AdmissionsData } from "../session/admissions.ts";
-import type { HandshakeData } from "../session/shared_handshake_queue.ts";
+import type { HandshakeData } from "../session/handshake_data.ts";
 import type { SessionCounts } from "../session/session_log.ts";
 import type { SessionSubject } from "../session/session.ts";
 import type { ListenerFlags } from "./choose_listeners.ts";

@@ -23,7 +23,7 @@ import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { SharedAdmissions } from "../session/admissions.ts";
 import type { SessionCounts } from "../session/session_log.ts";
-import { SharedHandshakeQueue } from "../session/shared_handshake_queue.ts";
+import { handshakeData } from "../session/handshake_data.ts";
 
 /** More than `limits` may ever allow: what is evicted or reserved counts for a moment, too. */
 const MOST = COUNT_BOUNDS.max + 65_536;
@@ -90,7 +90,7 @@ export class DataPlanes {
       planes: threads.length,
       lock: SharedLock.memory(),
       admissions: SharedAdmissions.data(MOST),
-      handshakes: SharedHandshakeQueue.data(MOST),
+      handshakes: handshakeData(MOST),
       wakeups: this.#eventFds.map(({ descriptor }) => descriptor.number),
     };
     this.#reaping = this.#memory === null
@@ -166,7 +166,7 @@ export class DataPlanes {
       case "noticed":
         this.#planes[0]!.channel.post({ kind: "check" });
         // What follows rests on that file, and may be found in it.
-        this.#events.onMessage(message);
+        this.#events.onMessage(message, plane);
         return;
       case "reloaded":
         // Those that no client connects to would find it within half a second.

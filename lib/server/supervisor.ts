@@ -233,6 +233,7 @@ export class Supervisor {
     else Deno.unrefTimer(setTimeout(() => this.#followConfig(), liveConfig.wait));
   }
 
+  /** Makes the configuration of this plane current. */
   #readConfig(): void {
     this.#options.liveConfig.refresh();
     this.#options.onReload();

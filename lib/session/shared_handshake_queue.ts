@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { WORKER_BOUNDS } from "../config/worker_bounds.ts";
 import { guardEach } from "../errors.ts";
 import { sourceWords } from "../net/source_network.ts";
 import { SharedCounts } from "../reactor/shared_counts.ts";
 import type { SharedLock } from "../reactor/shared_lock.ts";
+import { ENTRY, type HandshakeData, HEADER, TO_END } from "./handshake_data.ts";
 import type { EvictionReason, HandshakeQueue, QueuedHandshake } from "./handshake_queue.ts";
 import { randomBelow } from "./random_set.ts";
 
@@ -21,16 +21,6 @@ const OPENED = 1;
 const EVICTED = 2;
 type List = typeof UNOPENED | typeof OPENED;
 
-/** The memory that the queues of all data planes share. */
-export interface HandshakeData {
-  /** How many entries there are at most. */
-  readonly capacity: number;
-  /** The lists and entries: {@linkcode SharedHandshakeQueue}. */
-  readonly entries: SharedArrayBuffer;
-  /** How many members each source has, by list. */
-  readonly shares: readonly [SharedArrayBuffer, SharedArrayBuffer];
-}
-
 /** The words of an entry. */
 const PLANE = 0;
 const LIST = 1;
@@ -41,7 +31,6 @@ const HIGH = 3;
 const LOW = 4;
 /** The next one of the free entries, or of those that its plane has to end; 0 for none. */
 const NEXT = 5;
-const ENTRY = 6;
 
 /** The words before the lists. */
 const SIZE = 0;
@@ -50,10 +39,6 @@ const LARGEST = 2;
 const FREE = 4;
 /** How many entries were ever in use. */
 const USED = 5;
-/** The first entry that a plane has to end, by plane. */
-const TO_END = 6;
-
-const HEADER = TO_END + WORKER_BOUNDS.max;
 
 /**
  * The queue of one data plane, which shares its places with those of the others. The rules are
@@ -75,7 +60,7 @@ export class SharedHandshakeQueue implements HandshakeQueue {
 
   /**
    * @param plane The number of this plane, from 0.
-   * @param data Of {@linkcode SharedHandshakeQueue.data}, the same in every plane.
+   * @param data Of {@linkcode handshakeData}, the same in every plane.
    * @param limit How many access checks may be in progress now.
    * @param wake Makes another plane call {@linkcode endEvicted}.
    * @param onError As of {@linkcode OwnHandshakeQueue}.
@@ -96,17 +81,6 @@ export class SharedHandshakeQueue implements HandshakeQueue {
     this.#limit = limit;
     this.#wake = wake;
     this.#onError = onError;
-  }
-
-  /** Makes the memory. @param capacity How many access checks there may be at the same time. */
-  static data(capacity: number): HandshakeData {
-    // Two lists, the sources by the number of their members for each, and the entries from 1 on.
-    const words = HEADER + 2 * capacity + 2 * (capacity + 1) + ENTRY * (capacity + 1);
-    return {
-      capacity,
-      entries: new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT),
-      shares: [SharedCounts.memory(capacity), SharedCounts.memory(capacity)],
-    };
   }
 
   /** How many access checks are in progress, of all planes. */

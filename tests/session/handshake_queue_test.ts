@@ -5,6 +5,7 @@ import {
   type QueuedHandshake,
 } from "../../lib/session/handshake_queue.ts";
 import { SharedLock } from "../../lib/reactor/shared_lock.ts";
+import { handshakeData } from "../../lib/session/handshake_data.ts";
 import { SharedHandshakeQueue } from "../../lib/session/shared_handshake_queue.ts";
 import { SourceShares } from "../../lib/session/source_shares.ts";
 
@@ -48,7 +49,7 @@ function planes(
   onError: (error: unknown) => void,
 ): SharedHandshakeQueue[] {
   const lock = new SharedLock(SharedLock.memory());
-  const data = SharedHandshakeQueue.data(2_000);
+  const data = handshakeData(2_000);
   const all: SharedHandshakeQueue[] = [];
   const wake = (plane: number) => all[plane]!.endEvicted();
   for (let plane = 0; plane < count; plane++) {
@@ -212,7 +213,7 @@ Deno.test("the access checks of all planes have one limit, and one share for eac
 
 Deno.test("what another plane has evicted gives its place up once, ended or not", () => {
   const lock = new SharedLock(SharedLock.memory());
-  const data = SharedHandshakeQueue.data(100);
+  const data = handshakeData(100);
   const woken: number[] = [];
   const [one, two] = [0, 1].map((plane) =>
     new SharedHandshakeQueue(plane, lock, data, () => 4, (other) => woken.push(other), fail)
