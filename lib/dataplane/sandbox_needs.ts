@@ -61,8 +61,8 @@ export function neededPaths(
     }
   };
   for (const place of places.paths) {
+    // Where it is missing, no directory above it is left instead: that could be a whole home.
     if (exists(dirname(resolve(place)))) needFile("write", place, "the configuration");
-    else needs.push({ permission: "read", path: existing(place), what: "a place", at: null });
   }
   const log = logPath(config.log);
   if (log !== null && isDevice(log)) {
@@ -110,12 +110,6 @@ export function realPathOf(path: string): string {
 
 function lastPart(path: string): string {
   return resolve(path).replace(/^.*\//s, "");
-}
-
-/** The nearest directory above a path that exists. */
-function existing(path: string): string {
-  const above = dirname(resolve(path));
-  return exists(above) ? above : existing(above);
 }
 
 function exists(path: string): boolean {

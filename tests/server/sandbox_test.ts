@@ -1,6 +1,8 @@
 /** A server in its sandbox, as an attacker sees it who runs code in the server. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
+import { BUILT_IN } from "../../lib/config/load.ts";
+import { neededPaths } from "../../lib/dataplane/sandbox_needs.ts";
 import { freePort, writeKey } from "../support/keys.ts";
 import { hasLandlock } from "../support/landlock.ts";
 import { Program, RunningServer } from "../support/program.ts";
@@ -58,6 +60,11 @@ Deno.test("without a sandbox the same code does all of it", async () => {
 
 Deno.test("a signal that comes while a server goes into its sandbox is kept", options, async () => {
   assertEquals((await attack(["signal"])).signal as unknown, "SIGTERM");
+});
+
+Deno.test("neededPaths() leaves no directory above one that is missing, such as a home", () => {
+  const places = { paths: ["/nonexistent/.config/ipcauth/config.yaml"], explicit: false };
+  assertEquals(neededPaths(BUILT_IN, [], { places, inherited: [] }), []);
 });
 
 /** Answers `landlock_create_ruleset(2)` as a kernel without it: `seccomp(2)`; 444 is its number. */
