@@ -68,8 +68,7 @@ export class Fleet {
         ...[`--include=${PACKAGES.join(",")}`, codename, image, ...files],
       ]),
       this.#run([
-        ...[Deno.execPath(), "run", "--quiet", "--config", join(HERE, "../../deno.json")],
-        ...["-P=build", join(HERE, "package.ts"), join(work, "tree"), deb],
+        ...["sh", join(HERE, "package.sh"), Deno.execPath(), work, deb],
       ]),
     ]);
     // The modes of a checkout depend on the mask of who made it.
