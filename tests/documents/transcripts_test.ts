@@ -16,6 +16,7 @@ testDocument("README.md", {
 });
 testDocument("docs/tour.md", { needs: ["curl"] });
 testDocument("docs/coming-from-nso.md");
+testDocument("docs/fleet.md", { needs: ["groupadd", "gpasswd"] });
 
 Deno.test("a placeholder matches what it stands for, and nothing else", () => {
   const fits = (expected: string, output: string) =>
