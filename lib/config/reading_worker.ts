@@ -5,6 +5,7 @@
  */
 import { bugText, Failure } from "../errors.ts";
 import type { ConfigFile } from "./load.ts";
+import type { ReservedId } from "./names.ts";
 import type { ReadOutcome, ReadRequest, ReadResult } from "./reading_messages.ts";
 import { parseConfig } from "./schema.ts";
 import { type SentConfig, toSent } from "./sent_config.ts";
@@ -39,26 +40,31 @@ export function runReadingWorker(): void {
   scope.postMessage("ready");
 }
 
-/** Reads a text once for all planes. */
+/** Reads a text once for all planes, a bad one, too. */
 class TextReader {
-  #last: { readonly file: ConfigFile; readonly config: SentConfig } | null = null;
+  #last: { readonly file: ConfigFile; readonly read: SentConfig | Failure } | null = null;
 
   read({ file, reserved, before }: ReadRequest): ReadOutcome {
-    try {
-      const { config } = this.#last = this.#known(file) ??
-        { file, config: toSent(parseConfig(file.text, file.path, reserved)) };
-      const access = sharedAccess(config.users, [], noPlace);
-      const changes = userChanges(sharedAccess(before, [], noPlace), access);
-      return { kind: "read", config, changes };
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const { lines, exit, hint } = error;
-      return { kind: "bad", lines, exit, hint };
+    const { path, text } = file;
+    if (this.#last?.file.path !== path || this.#last.file.text !== text) {
+      this.#last = { file, read: this.#parse(file, reserved) };
     }
+    const { read } = this.#last;
+    if (read instanceof Failure) {
+      return { kind: "bad", lines: read.lines, exit: read.exit, hint: read.hint };
+    }
+    const access = sharedAccess(read.users, [], noPlace);
+    const changes = userChanges(sharedAccess(before, [], noPlace), access);
+    return { kind: "read", config: read, changes };
   }
 
-  #known({ path, text }: ConfigFile): { file: ConfigFile; config: SentConfig } | null {
-    return this.#last?.file.path === path && this.#last.file.text === text ? this.#last : null;
+  #parse({ path, text }: ConfigFile, reserved: ReservedId): SentConfig | Failure {
+    try {
+      return toSent(parseConfig(text, path, reserved));
+    } catch (error) {
+      if (error instanceof Failure) return error;
+      throw error;
+    }
   }
 }
 

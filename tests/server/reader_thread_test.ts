@@ -34,8 +34,11 @@ class Plane {
   readonly reader: ConfigReader;
   readonly live: LiveConfig;
 
-  /** @param self The module of each thread, one after the other; null for none that comes. */
-  constructor(selves: readonly (string | null)[], now?: () => number) {
+  /**
+   * @param selves The module of each thread, one after the other; null for none that comes.
+   * @param now Without it no time passes: a thread of the source may load for long.
+   */
+  constructor(selves: readonly (string | null)[], now = () => 0) {
     this.replace(text(true));
     const start = () => startWorker(selves[Math.min(this.asked, selves.length) - 1]!, READER);
     this.thread = new ReaderThread(start, (error) => {
