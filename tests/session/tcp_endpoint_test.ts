@@ -541,6 +541,7 @@ test("a client that leaves while it waits is not looked at again", (place) => {
   place.wait = 20;
   const [client] = place.open();
   place.turns(3);
+  resetOnClose(client.descriptor);
   client.close();
   place.until(() => place.fields("deny", "reason").length === 1);
   const { refreshes } = place;
