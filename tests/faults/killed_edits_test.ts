@@ -43,5 +43,4 @@ Deno.test("an edit that is killed leaves a whole file, no lock and no rubbish", 
     }
   }
   assert(inside > kills / 4, `only ${inside} of ${kills} processes were killed in their edits`);
-  if (kills > 100) console.log(`${kills} kills, ${inside} of them in an edit`);
 });

@@ -105,7 +105,6 @@ Deno.test(
       });
     }
     assert(tried > 60, `only ${tried} calls have failed`);
-    if (isThorough) console.log(`${tried} calls have failed`);
     assertEquals(visits.server.text, "");
     assertEquals(await visits.server.stop(), 0);
   },

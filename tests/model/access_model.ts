@@ -1,6 +1,6 @@
 /**
  * Who must get in: written down once more, from the documents and not from the code, so that the
- * two can be compared. Pure.
+ * two can be compared. Pure, but for the time of day.
  */
 
 /** A process that connects. */
@@ -20,7 +20,12 @@ export interface AccessFile {
    * The keys of the TCP listener; a trusted key has no user. One of the directory of keys is no
    * entry of the file.
    */
-  readonly keys: Map<string, { user: string | null; isInDirectory?: boolean }>;
+  readonly keys: Map<string, {
+    user: string | null;
+    isInDirectory?: boolean;
+    /** When it ends, in milliseconds since the epoch; left out for never. */
+    notAfter?: number | undefined;
+  }>;
 }
 
 /** Which secret each key file holds: it counts up. */
@@ -54,6 +59,9 @@ function expectedByKey(
   const entry = keys.get(key);
   if (entry === undefined || secrets.get(key) !== secret) {
     return { allow: false, reason: "bad-key" };
+  }
+  if (entry.notAfter !== undefined && entry.notAfter <= Date.now()) {
+    return { allow: false, reason: "expired-key" };
   }
   if (entry.user === null) return { allow: true, reason: "trusted-key", identity: TRUSTED };
   return users.get(entry.user)?.access

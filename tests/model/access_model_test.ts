@@ -77,10 +77,10 @@ function textOf({ users, groups, allow, keys }: AccessFile, real: Real): string 
     service: console
     keys:
 ${
-    [...keys].filter(([, { isInDirectory }]) => !isInDirectory).map(([name, { user }]) =>
+    [...keys].filter(([, { isInDirectory }]) => !isInDirectory).map(([name, { user, notAfter }]) =>
       `      - { file: ${real.program.path(`${name}.key`)}${
         user === null ? "" : `, user: ${user}`
-      } }\n`
+      }${notAfter === undefined ? "" : `, not_after: ${new Date(notAfter).toISOString()}`} }\n`
     ).join("")
   }      - { dir: ${real.program.path("keys.d")} }
 users:${
@@ -282,7 +282,12 @@ class SetAllow extends Edit {
 
 class SetKey extends Edit {
   /** @param user Null for a trusted key, undefined to remove it. */
-  constructor(readonly key: string, readonly user: string | null | undefined, way: Way) {
+  constructor(
+    readonly key: string,
+    readonly user: string | null | undefined,
+    readonly notAfter: number | undefined,
+    way: Way,
+  ) {
     super(way);
   }
   check({ file }: Readonly<Model>): boolean {
@@ -290,7 +295,7 @@ class SetKey extends Edit {
   }
   protected edit({ keys }: AccessFile): void {
     if (this.user === undefined) keys.delete(this.key);
-    else keys.set(this.key, { user: this.user });
+    else keys.set(this.key, { user: this.user, notAfter: this.notAfter });
   }
   protected argv(): null {
     return null;
@@ -299,7 +304,7 @@ class SetKey extends Edit {
     return null;
   }
   protected get name(): string {
-    return `key ${this.key} of ${this.user}`;
+    return `key ${this.key} of ${this.user} until ${this.notAfter}`;
   }
 }
 
@@ -456,6 +461,8 @@ const anyWay = fc.constantFrom<Way | "command" | "console">(
 );
 const user = fc.constantFrom(...Object.keys(UIDS));
 const key = fc.constantFrom("k1", "k2");
+/** For ever, a time that has passed, or one that no story lasts until. */
+const notAfter = fc.constantFrom(undefined, Date.UTC(2001), Date.UTC(2101));
 const COMMANDS: fc.Arbitrary<Command>[] = [
   ...Array(4).fill(
     fc.tuple(fc.constantFrom(...PEERS), fc.constantFrom("open", "narrow"), fc.boolean())
@@ -472,7 +479,7 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
     .map((all) => new SetGroup(...all)),
   fc.tuple(fc.constantFrom(null, ["bob"], ["alice", "@staff"], ["@lab", "carol"]), way)
     .map((all) => new SetAllow(...all)),
-  fc.tuple(key, fc.option(fc.oneof(user, fc.constant(null)), { nil: undefined }), way)
+  fc.tuple(key, fc.option(fc.oneof(user, fc.constant(null)), { nil: undefined }), notAfter, way)
     .map((all) => new SetKey(...all)),
   fc.tuple(fc.constantFrom(...ENTRY_KEYS), way).map((all) => new ReplaceKey(...all)),
   fc.oneof(way, fc.constant("remove" as const)).map((way) => new CopyKey(way)),
