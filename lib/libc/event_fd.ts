@@ -5,7 +5,7 @@
  */
 import { O_CLOEXEC, O_NONBLOCK } from "./constants.ts";
 import { Descriptor } from "./descriptor.ts";
-import { check } from "./errno.ts";
+import { check, Errno, errno } from "./errno.ts";
 import { libc } from "./symbols.ts";
 
 // linux/eventfd.h
@@ -32,7 +32,7 @@ export class EventFd {
 
   /** Adds 1 to the counter, which wakes the waiting thread. A full counter has woken it already. */
   raise(): void {
-    libc.write(this.descriptor.number, this.#one, 8n);
+    while (libc.write(this.descriptor.number, this.#one, 8n) < 0 && errno() === Errno.EINTR);
   }
 
   /** Sets the counter to 0. */

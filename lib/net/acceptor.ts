@@ -141,17 +141,21 @@ export class Acceptor implements Watcher {
 
   /**
    * Stops accepting and closes the listening socket. Its file is removed first, so that no client
-   * queues at a dead socket.
+   * queues at a dead socket. Each step is made even where another one fails: a lock that is kept
+   * would keep the address from every later listener.
    */
   close(): void {
-    this.#listener.unlink();
-    this.#registration.close();
-    this.#reserve?.close();
-    this.#listener.release();
-    // Its endpoint is suspended, so they are denied.
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.#handOn(waiting);
+    const steps = [
+      () => this.#listener.unlink(),
+      () => this.#registration.close(),
+      () => this.#reserve?.close(),
+      () => this.#listener.release(),
+      // Its endpoint is suspended, so they are denied.
+      () => this.#handOn(waiting),
+    ];
+    guardEach(steps, (step) => step(), (error) => this.#handler.onError(error));
   }
 
   #acceptBatch(size: number): Descriptor[] {

@@ -111,7 +111,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a console that the control plane cannot take over ends with its session (needs root)",
+  "a system call of the control plane that fails lets no client wait for ever (needs root)",
   options,
   async () => {
     await using visits = await ServiceVisits.open();
@@ -119,8 +119,9 @@ Deno.test(
     const baseline = await visits.baseline();
     // The first thread has the number of the process.
     const thread = visits.server.pid;
-    for (const call of ["fstat", "getsockname"]) {
-      const fault = { call, error: "ENOMEM", when: "1" };
+    const faults = [["fstat", "ENOMEM"], ["getsockname", "ENOMEM"], ["write", "EINTR"]] as const;
+    for (const [call, error] of faults) {
+      const fault = { call, error, when: "1" };
       assert(await strike(visits, thread, fault, "console", "unix", call), `no ${call}`);
       await recovered(visits, "console", "unix", { bob: "in", alice: "closed" }, call);
       assertEquals(await visits.left(baseline), "", call);
