@@ -115,8 +115,9 @@ const EDIT_REASON = "An edit of N users is the start of a process, the reading o
   "one that can keep what an administrator wrote by hand.";
 
 const PAUSE_REASON = "The pause is that of the machine where the figure beside it, of a session " +
-  "without ipcauth, is of the same size: the command that edits uses one of the cores. The data " +
-  "plane does not read the file; what it gets is the finished table.";
+  "without ipcauth, is of the same size: the command that edits uses one of the cores, and the " +
+  "thread that reads the changed file another one. The data plane reads no file of more than " +
+  "16 KiB itself; it gets arrays in shared memory.";
 
 function usersScenario(count: number): Scenario {
   const aims = USERS[count]!;
@@ -152,7 +153,9 @@ function usersScenario(count: number): Scenario {
         name: `first connection after an edit, ${text}`,
         aims: aimOf(aims.first),
         series: series("first connection"),
-        reason: "The connection waits until the changed file has been read and decided by it.",
+        reason:
+          "The connection waits until the changed file has been read, in a thread of its own, " +
+          "and is decided by it.",
       },
       pause: {
         ...row,

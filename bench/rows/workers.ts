@@ -10,8 +10,13 @@ import { ipcauthTunnel, x25519Limit } from "./tcp.ts";
 const IN_FLIGHT = 16;
 const ONE = "ipcauth, 1 worker";
 
-const REASON = "The client, the backend and two data planes share two cores, so a second worker " +
-  "gets only what the others leave.";
+const REASON =
+  "The client, the backend or the programs, and two data planes share the cores of the " +
+  "machine, so on two cores a second worker gets only what the others leave.";
+
+const HANDSHAKE_REASON =
+  "`connect --listen` does as much work for a handshake as the server, on the " +
+  "same machine: on two cores, one worker and one client use both already.";
 
 /** Both sides of ipcauth. The first one has two workers. */
 function workerSides(
@@ -35,18 +40,19 @@ function workersScenario(
   starter: (workers: number) => (place: Place) => Promise<string>,
   aims: readonly Aim[],
   others: readonly Side[],
+  reason = REASON,
 ): Scenario {
   const rate: Row = {
-    name: `${what}, 2 workers, ${IN_FLIGHT} in flight`,
+    name: `${what === "handshake" ? "TCP, handshake" : what}, 2 workers, ${IN_FLIGHT} in flight`,
     unit: "/s",
     better: "more",
     aims,
-    reason: REASON,
+    reason,
   };
   return {
     id: `workers-${what}`,
     group: "workers",
-    measures: "The rows of the same names above, with `serve --workers 2` and `--workers 1`",
+    measures: "The workloads of the same names above, with `serve --workers 2` and `--workers 1`",
     rounds: 7,
     seconds: 18,
     sides: [...workerSides(starter), ...others],
@@ -69,5 +75,5 @@ export const WORKERS: readonly Scenario[] = [
     direct(IN_FLIGHT),
   ]),
   workersScenario("exec", startExec, GAIN, []),
-  workersScenario("handshake", ipcauthTunnel, GAIN, [x25519Limit(2)]),
+  workersScenario("handshake", ipcauthTunnel, GAIN, [x25519Limit(2)], HANDSHAKE_REASON),
 ];
