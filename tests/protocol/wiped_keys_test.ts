@@ -1,9 +1,10 @@
 /** No key outlives the handshake or the channel that it was made for. */
 import { assertEquals, assertThrows } from "@std/assert";
-import { CipherState } from "../../lib/noise/cipher_state.ts";
+import type { CipherState } from "../../lib/noise/cipher_state.ts";
 import { Channel } from "../../lib/protocol/channel.ts";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import type { ServerEvent } from "../../lib/protocol/server_handshake.ts";
+import { isWiped, keyedDuring } from "../support/ciphers.ts";
 import { connected as noiseConnected } from "../support/noise_vectors.ts";
 import {
   connected,
@@ -17,33 +18,6 @@ import {
   only,
   open,
 } from "../support/conversation.ts";
-
-const NOTHING = new Uint8Array(0);
-
-function isWiped(cipher: CipherState): boolean {
-  try {
-    cipher.encryptWithAd(NOTHING, NOTHING, new Uint8Array(16));
-    return false;
-  } catch (error) {
-    return error instanceof Error && error.message.includes("without a key");
-  }
-}
-
-/** The ciphers that get a key while an action runs. */
-function keyedDuring(action: () => void): CipherState[] {
-  const keyed = new Set<CipherState>();
-  const initializeKey = CipherState.prototype.initializeKey;
-  CipherState.prototype.initializeKey = function (...args): void {
-    keyed.add(this);
-    initializeKey.apply(this, args);
-  };
-  try {
-    action();
-  } finally {
-    CipherState.prototype.initializeKey = initializeKey;
-  }
-  return [...keyed];
-}
 
 const answer = { user: "bob", service: "console" };
 type Ending = (ends: Handshaken) => void;

@@ -9,6 +9,7 @@ import { TcpListener } from "../../lib/net/tcp_listener.ts";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import type { PeerOrigin } from "../../lib/session/session.ts";
 import { TcpEndpoint } from "../../lib/session/tcp_endpoint.ts";
+import { isWiped, keyedDuring } from "../support/ciphers.ts";
 import { HELLO, joined, KEY, only, OTHER_KEY } from "../support/conversation.ts";
 import { type EndpointClient, EndpointPlace } from "../support/endpoints.ts";
 
@@ -60,9 +61,9 @@ class TcpPlace extends EndpointPlace {
   }
 
   /** A client that has sent its first message, and its HELLO, once the answer has come. */
-  open(): [EndpointClient, () => Uint8Array<ArrayBuffer>] {
+  open(user: string | null = null): [EndpointClient, () => Uint8Array<ArrayBuffer>] {
     const client = this.connectTcp(this.port);
-    const handshake = new ClientHandshake(KEY, HELLO);
+    const handshake = new ClientHandshake(KEY, { ...HELLO, user });
     client.write(handshake.start());
     return [client, () => {
       this.until(() => client.received.length === 50);
@@ -446,18 +447,35 @@ test("an error at the lookup of a key denies the connection, at once or after a 
   assertEquals([place.takeErrors(), place.context.handshakes.size], [["Error: a bug"], 0]);
 });
 
-test("an error after the answer is no second denial", (place) => {
+test("an error after the answer is no second denial, at once or after a wait", (place) => {
   const { logDeny } = place.context.events;
-  place.endpoint.suspend();
   let calls = 0;
   place.context.events.logDeny = () => {
     calls++;
     throw new Error("a bug");
   };
-  assertEquals(place.answer(place.greet()), { kind: "rejected", reason: "not-on-listener" });
-  place.turns(3);
-  assertEquals([calls, place.takeErrors()], [1, ["Error: a bug"]]);
+  for (const wait of [null, 20]) {
+    const [client, hello] = place.open("alice");
+    const bytes = hello();
+    place.wait = wait;
+    client.write(bytes);
+    place.turns(5);
+    place.wait = null;
+    place.until(() => client.end === "end");
+    place.turns(3);
+    assertEquals([calls, place.takeErrors()], [1, ["Error: a bug"]]);
+    calls = 0;
+  }
   place.context.events.logDeny = logDeny;
+});
+
+test("no key outlives an access check that is ended", (place) => {
+  const ciphers = keyedDuring(() => place.open()[1]());
+  assertEquals(ciphers.every(isWiped), false);
+  place.context.handshakes.clear();
+  // Those of the client, which has sent HELLO, are in use still.
+  assertEquals(ciphers.filter((cipher) => !isWiped(cipher)).length, 2);
+  assertEquals(place.fields("deny", "reason"), [["handshake-timeout"]]);
 });
 
 test("a session that cannot be opened or accepted gives its place back", (place) => {
@@ -491,7 +509,8 @@ test("bytes that come while nothing can be decided are read afterwards", (place)
   place.turns(3);
   assertEquals([client.end, place.opened.length], ["open", 0]);
   place.wait = 1;
-  place.turns(3);
+  place.turns(40);
+  assertEquals([client.end, place.opened.length], ["open", 0]);
   place.wait = null;
   place.until(() => place.opened.length === 1);
   const read = new Uint8Array(10);
