@@ -81,3 +81,23 @@ Deno.test("many names that hang keep no local one from being known (needs root a
   directory.release();
   while (!await fixture.isAdmitted(3039));
 });
+
+Deno.test("a user in 400 of 1,000 groups is followed (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files ldap", "files ldap");
+  using directory = directoryOf(fixture);
+  const names = Array.from({ length: 1_000 }, (_, number) => `far${number}`);
+  names.forEach((name, number) => {
+    directory.groups.set(name, { gid: 100_000 + number, members: number < 400 ? ["dora"] : [] });
+  });
+  const more = names.map((name) => `  - { name: ${name}, local_ipc_access: true }\n`).join("");
+  await fixture.serve(config(fixture, "5s", more));
+  while (!await fixture.isAdmitted(100_999));
+  await using session = await fixture.openSession(100_399);
+  // It leaves one of them, and is still in the others.
+  directory.groups.set("far399", { gid: 100_399, members: [] });
+  await session.ended;
+  const { user, reason } = await fixture.server.event("revoke");
+  assertEquals([user, reason], ["dora", "unknown-uid"]);
+});
