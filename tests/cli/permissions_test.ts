@@ -47,11 +47,11 @@ Deno.test("no permission set grants everything, and every set is used", () => {
     assert(!("all" in set), name);
     assert(new RegExp(`-P=${name}\\b`).test(commands), name);
   }
-  // Only the tests, the demos and the builds start other programs; only the tests and the benchmark
+  // Only tests, demos, builds and benchmarks start other programs; only the tests and the benchmark
   // use the network.
   const having = (right: string, value: unknown) =>
     Object.keys(SETS).filter((name) => SETS[name]![right] === value);
-  assertEquals(having("run", true), ["test", "demo", "build", "bench"]);
+  assertEquals(having("run", true), ["test", "demo", "fleet", "build", "bench"]);
   assertEquals(having("net", true), ["test", "bench"]);
 });
 
