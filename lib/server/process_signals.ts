@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { continueSelf, leaveSignals, type SignalName } from "../libc/signals.ts";
+import type * as libcSignals from "../libc/signals.ts";
+import type { SignalName } from "../libc/signals.ts";
 
 /** Catches signals, and keeps them until something handles them. */
 export class ProcessSignals {
@@ -27,15 +28,18 @@ export class ProcessSignals {
   /**
    * Catches no signal any more, so that this process can become another program.
    *
+   * @param calls The calls of the C library, which `--version` and `help` load this file without.
    * @returns The signals that have come, and that nothing has handled.
    */
-  async leave(): Promise<readonly SignalName[]> {
-    leaveSignals();
+  async leave(
+    calls: Pick<typeof libcSignals, "continueSelf" | "leaveSignals">,
+  ): Promise<readonly SignalName[]> {
+    calls.leaveSignals();
     // What was caught before is on its way through the runtime. A signal that comes behind shows
     // when all of it has arrived.
     const last = Promise.withResolvers<void>();
     Deno.addSignalListener("SIGCONT", () => last.resolve());
-    continueSelf();
+    calls.continueSelf();
     await last.promise;
     await new Promise((resolve) => setTimeout(resolve, 0));
     return this.#pending.filter((signal) => signal !== "SIGHUP");

@@ -19,7 +19,7 @@ import { keepOnExec } from "../libc/inherited_sockets.ts";
 import { landlockVersion, type PathPermission, restrictThread } from "../libc/landlock.ts";
 import { execSelf, readVariable, removeVariable, restoreDefaults } from "../libc/process.ts";
 import { readProc, tryToRead } from "../libc/read_file.ts";
-import { passOnSignals } from "../libc/signals.ts";
+import { continueSelf, leaveSignals, passOnSignals } from "../libc/signals.ts";
 import { prepareSocketDirectory } from "../net/unix_listener.ts";
 import type { ProcessSignals } from "./process_signals.ts";
 
@@ -102,7 +102,7 @@ export async function startSandbox(start: SandboxStart): Promise<SandboxReason> 
   } catch (error) {
     return unless(isOn, kernelReason(error), ExitCode.os, true);
   }
-  const caught = await signals.leave();
+  const caught = await signals.leave({ continueSelf, leaveSignals });
   try {
     for (const { descriptor } of start.inherited) keepOnExec(descriptor);
     restoreDefaults(readVariable(FILE_LIMIT));
