@@ -1,4 +1,4 @@
-/** Every YAML file of the examples is a configuration, and `@std/yaml` reads the same from it. */
+/** Each `config.yaml` of the examples is a configuration, and `@std/yaml` reads the same from it. */
 import { assert } from "@std/assert";
 import { fromFileUrl, join, relative } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";
@@ -10,7 +10,7 @@ function* yamlFiles(directory: string): Generator<string> {
   for (const { name, isDirectory } of Deno.readDirSync(directory)) {
     const path = join(directory, name);
     if (isDirectory) yield* yamlFiles(path);
-    else if (/\.ya?ml$/.test(name)) yield path;
+    else if (name === "config.yaml") yield path;
   }
 }
 

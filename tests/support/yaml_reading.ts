@@ -73,8 +73,14 @@ function assertSameListeners(root: Fields, config: Config, text: string): void {
       const host = own.host.includes(":") ? `[${own.host}]` : own.host;
       assertEquals(listener.tcp, `${host}:${own.port}`, text);
       assertEquals(
-        listOf(listener.keys).map(({ file, user }) => [file, user ?? null]),
+        listOf(listener.keys).filter(({ file }) => file !== undefined)
+          .map(({ file, user }) => [file, user ?? null]),
         own.keys.map(({ file, user }) => [file, user]),
+        text,
+      );
+      assertEquals(
+        listOf(listener.keys).flatMap(({ dir }) => dir ?? []),
+        own.keyDirectories.map(({ directory }) => directory),
         text,
       );
     }
