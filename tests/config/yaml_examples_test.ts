@@ -1,4 +1,4 @@
-/** Each `config.yaml` of the examples is a configuration, and `@std/yaml` reads the same from it. */
+/** Each `config.yaml` of an example is a configuration that `@std/yaml` reads alike. */
 import { assert } from "@std/assert";
 import { fromFileUrl, join, relative } from "@std/path";
 import { parseConfig } from "../../lib/config/schema.ts";

@@ -1,13 +1,14 @@
 /** The way of a connection on TCP, in this process: the access check, the policy, the answer. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { keyId } from "../../lib/keys/key_id.ts";
+import { KeyRing } from "../../lib/keys/key_ring.ts";
 import { localAddress } from "../../lib/libc/inet_address.ts";
 import { receive } from "../../lib/libc/sockets.ts";
 import { listenTcp, resetOnClose } from "../../lib/libc/tcp_socket.ts";
 import { resolveHost } from "../../lib/libc/inet_address.ts";
 import { TcpListener } from "../../lib/net/tcp_listener.ts";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
-import type { PeerOrigin } from "../../lib/session/session.ts";
+import type { PeerOrigin, Session } from "../../lib/session/session.ts";
 import { TcpEndpoint } from "../../lib/session/tcp_endpoint.ts";
 import { isWiped, keyedDuring } from "../support/ciphers.ts";
 import { HELLO, joined, KEY, only, OTHER_KEY } from "../support/conversation.ts";
@@ -637,4 +638,51 @@ test("a suspended endpoint reports no problem with its keys", (place) => {
   place.until(() => place.endpoint.refreshKeys() === 0);
   place.turns();
   assertEquals([place.endpoint.refreshKeys(), place.problems], [0, []]);
+});
+
+test("a key whose file cannot be read is not decided about, and no unknown one either", (place) => {
+  const [client, hello] = place.open();
+  const bytes = hello();
+  const descriptor = Object.getOwnPropertyDescriptor(KeyRing.prototype, "hasUnreadable")!;
+  const { isUnreadable } = KeyRing.prototype;
+  Object.defineProperty(KeyRing.prototype, "hasUnreadable", {
+    get: () => true,
+    configurable: true,
+  });
+  KeyRing.prototype.isUnreadable = () => true;
+  try {
+    client.write(bytes);
+    place.until(() => client.end === "end");
+    for (const key of [KEY, OTHER_KEY]) {
+      const next = place.connectTcp(place.port);
+      next.write(new ClientHandshake(key, HELLO).start());
+      place.assertRefused(next, "reset");
+    }
+  } finally {
+    Object.defineProperty(KeyRing.prototype, "hasUnreadable", descriptor);
+    KeyRing.prototype.isUnreadable = isUnreadable;
+  }
+  const denials = place.fields("deny", "reason", "user", "key");
+  assertEquals(denials, [
+    ["unreadable", "bob", ID],
+    ["unreadable", null, ID],
+    ["unreadable", null, keyId(OTHER_KEY)],
+  ]);
+});
+
+test("an endpoint knows its own sessions, and takes no configuration of another kind", (place) => {
+  place.greet();
+  place.until(() => place.opened.length === 1);
+  const { session } = place.opened[0]!;
+  const { facts } = session;
+  const like = (origin: unknown) => ({ facts: { ...facts, origin } }) as unknown as Session;
+  assertEquals(place.endpoint.authenticated(session), true);
+  assertEquals(place.endpoint.authenticated(like({ ...facts.origin, kind: "unix" })), false);
+  assertEquals(place.endpoint.authenticated(like({ ...facts.origin, ring: null })), false);
+  const { config } = place.endpoint;
+  place.endpoint.reconfigure({ ...config, kind: "unix" } as never);
+  assertEquals(place.endpoint.config, config);
+  const narrow = { ...config, port: 2 };
+  place.endpoint.setService(narrow, place.service);
+  assertEquals(place.endpoint.config, narrow);
 });

@@ -359,3 +359,15 @@ test("a closed endpoint has no socket any more", (place) => {
   assertEquals([place.endpoint.isAccepting, place.knownNames.isAwaited], [false, false]);
   assertEquals(place.knownNames.isNamed(0), false);
 });
+
+test("an endpoint takes no configuration of another kind", (place) => {
+  const { config } = place.endpoint;
+  place.endpoint.reconfigure({ ...config, kind: "tcp" } as never);
+  assertEquals(place.endpoint.config, config);
+});
+
+test("a peer whose denial lacks no answer is denied at once, whatever others wait for", (place) => {
+  place.knownNames.use([{ kind: "group", name: "other" }]);
+  assert(place.knownNames.isAwaited);
+  place.assertDenied(place.connectUnix(578), "user-denied", "alice", undefined);
+});
