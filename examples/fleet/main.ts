@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     fleet = await Fleet.open();
     const made = fleet;
-    progress("making the image of three hosts; about 30 s");
+    progress("making the image of three hosts; half a minute, more on a busy machine");
     await timed("the image is made", () => made.makeImage(machine));
     const hosts = await timed("the hosts are up", () => made.boot());
     await timed("the story is told", () => tell(hosts, made.share));
