@@ -59,6 +59,8 @@ export class DataPlanes {
   readonly #memory: Omit<PlaneData, "plane" | "sockets"> | null;
   readonly #eventFds: readonly EventFd[];
   readonly #planes: Plane[] = [];
+  /** The commands to all, while not all are started: the others get them when they are. */
+  #early: ToDataPlane[] = [];
   /** The sockets that the first one has opened before the others were started. */
   readonly #sockets: SharedSocket[][];
   /** The planes that have said something, of what all of them have to say. */
@@ -105,7 +107,7 @@ export class DataPlanes {
       this.#said.delete(command.kind);
     }
     const owner = "session" in command ? this.#owners.get(command.session) : undefined;
-    if (owner === undefined) this.#planes.forEach(({ channel }) => channel.post(command));
+    if (owner === undefined) this.#postToAll(command);
     else this.#planes[owner]!.channel.post(command);
     if (command.kind === "ended") this.#owners.delete(command.session);
   }
@@ -142,6 +144,8 @@ export class DataPlanes {
       onError: (error) => this.#events.onError(error),
     });
     this.#planes.push({ channel, credit: new EventCredit(memory) });
+    this.#early.forEach((command) => channel.post(command));
+    if (this.#planes.length === this.#threads.length) this.#early = [];
   }
 
   #handle(plane: number, message: ToControlPlane): void {
@@ -209,6 +213,11 @@ export class DataPlanes {
     if (said.size < this.#threads.length) return null;
     this.#said.delete(message.kind);
     return this.#threads.map((_, index) => said.get(index)!);
+  }
+
+  #postToAll(command: ToDataPlane): void {
+    this.#planes.forEach(({ channel }) => channel.post(command));
+    if (this.#planes.length < this.#threads.length) this.#early.push(command);
   }
 
   #postToOthers(command: ToDataPlane): void {

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { freePort, writeKey } from "../support/keys.ts";
 import { untilAccepting } from "../support/planes.ts";
-import { isRoot, Program } from "../support/program.ts";
+import { isRoot, Program, RunningServer } from "../support/program.ts";
 import { TestClient } from "../support/test_client.ts";
 
 const BOB = 579;
@@ -101,6 +101,22 @@ workers: 2
   assert(/^127/.test(String(server.of("deny")[36]!.remote)));
   assertEquals(server.of("deny").length, 37);
   for (const one of [...first, ...many, late]) one?.close();
+});
+
+/** Waits until a process handles SIGTERM (`proc_pid_status(5)`). */
+async function untilHandlingTerm(pid: number): Promise<void> {
+  // The runtime lets no program of its own read this.
+  const script = 'until grep -q "^SigCgt:.*[4-7c-f]...$" /proc/$1/status; do :; done';
+  await new Deno.Command("sh", { args: ["-c", script, "sh", String(pid)] }).output();
+}
+
+Deno.test("a signal to stop reaches the data planes that are not started yet", async () => {
+  await using program = await Program.install();
+  const argv = ["ipcauth", "serve", `--unix=${program.path("a.sock")}`, "--workers", "3"];
+  await using server = new RunningServer(program.command(argv).spawn());
+  await untilHandlingTerm(server.pid);
+  assertEquals(await server.stop("SIGTERM"), 0);
+  assertEquals(server.log.map(({ event }) => event), ["listen", "stop"]);
 });
 
 for (
