@@ -33,6 +33,9 @@ const RETRY_INTERVAL_MS = 200;
 /** How often a plane looks whether a long file has been read, in milliseconds. */
 const READING_INTERVAL_MS = 5;
 
+/** After how many milliseconds the file is looked at that may have changed while one was read. */
+const RECHECK_INTERVAL_MS = 1;
+
 /** What was read: a file, the absence of one, or why it is none. */
 type Content = ConfigFile | null | Failure;
 
@@ -160,7 +163,9 @@ export class LiveConfig {
   }
 
   /**
-   * Loads the file where it has changed. An unchanged file costs one `statx(2)` a place.
+   * Loads the file where it has changed. An unchanged file costs one `statx(2)` a place. A long
+   * file that has been read is put in force before a later one is looked at: where that one is bad,
+   * the last good one counts, and not the one before it. Nothing is decided in between.
    *
    * @returns `same`; `changed` when another configuration is in force now; or a failure, once for
    * each state of the file, when the file is bad or gone and the running configuration stays.
@@ -172,6 +177,10 @@ export class LiveConfig {
       return "same";
     }
     try {
+      if (this.#isPending) {
+        this.#wait = RECHECK_INTERVAL_MS;
+        return this.#adopt();
+      }
       const result = this.reserve.use(this.#poll);
       switch (result.kind) {
         case "unsettled":
@@ -184,7 +193,7 @@ export class LiveConfig {
           this.#retryAt = 0;
           return this.#adopt();
         case "same":
-          return this.#problem === null && !this.#isPending ? "same" : this.#adopt();
+          return this.#problem === null ? "same" : this.#adopt();
       }
     } catch (error) {
       const failure = asFailure(error, "Cannot load the configuration", ExitCode.os);

@@ -70,11 +70,13 @@ class Plane {
     return this.live.config.access.usersByName.get("bob")?.localIpcAccess;
   }
 
-  /** Refreshes until the file is decided. @returns The outcome, and whether it was waited for. */
-  async settled(): Promise<{ outcome: "same" | "changed" | Failure; waited: boolean }> {
+  /** Refreshes until the file is decided. @returns The outcomes, and whether it was waited for. */
+  async settled(): Promise<{ outcomes: ("changed" | Failure)[]; waited: boolean }> {
+    const outcomes: ("changed" | Failure)[] = [];
     for (let waited = false;; waited = true) {
       const outcome = this.live.refresh();
-      if (this.live.wait === 0) return { outcome, waited };
+      if (outcome !== "same") outcomes.push(outcome);
+      if (this.live.wait === 0) return { outcomes, waited };
       await new Promise((resolve) => setTimeout(resolve, this.live.wait));
     }
   }
@@ -94,7 +96,7 @@ Deno.test("a long file is read in a thread, and decides when it is read", async 
   assertEquals(plane.live.refresh(), "same");
   assert(plane.live.wait > 0);
   assertEquals(plane.bob, true);
-  assertEquals(await plane.settled(), { outcome: "changed", waited: true });
+  assertEquals(await plane.settled(), { outcomes: ["changed"], waited: true });
   assertEquals(plane.bob, false);
   assertEquals([plane.asked, plane.problems], [1, []]);
   const { access, listeners } = plane.live.config;
@@ -114,37 +116,60 @@ Deno.test("a long file is read in a thread, and decides when it is read", async 
 Deno.test("a mistake in a long file has its line and hint, and the last file stays", async () => {
   using plane = new Plane([MAIN]);
   plane.replace(text(false, "  - { name: zed, uid: 579 }\n"));
-  const { outcome } = await plane.settled();
+  const [outcome, ...more] = (await plane.settled()).outcomes;
   if (!(outcome instanceof Failure)) throw new Error(outcome);
+  assertEquals(more, []);
   assertEquals(outcome.lines, [
     `${plane.path}:1004:23: users[1001].uid: the uid 579 stands already in line 3`,
   ]);
   assertEquals([outcome.exit, outcome.hint], [78, `correct ${plane.path}, line 1004`]);
   assertEquals([plane.live.problem?.failure, plane.bob], [outcome, true]);
   plane.replace(text(false));
-  assertEquals((await plane.settled()).outcome, "changed");
+  assertEquals((await plane.settled()).outcomes, ["changed"]);
   assertEquals(plane.bob, false);
 });
 
-Deno.test("a text that changes while it is read is read again", async () => {
+Deno.test("a text that changes while it is read counts, and then the later one", async () => {
   using plane = new Plane([MAIN]);
   plane.replace(text(false));
   plane.live.refresh();
   plane.replace(text(true, "  - { name: zed, uid: 580 }\n"));
-  assertEquals(await plane.settled(), { outcome: "changed", waited: true });
+  assertEquals(await plane.settled(), { outcomes: ["changed", "changed"], waited: true });
   assertEquals([plane.bob, plane.live.config.access.users.length], [true, 1_002]);
-  assertEquals(plane.live.userChanges, { named: ["user zed added"], more: 0 });
+  assertEquals(plane.live.userChanges, {
+    named: ["user bob local_ipc_access false → true", "user zed added"],
+    more: 0,
+  });
+});
+
+Deno.test("a user struck out stays out where the next file is bad or gone", async () => {
+  for (
+    const spoil of [
+      (plane: Plane) => plane.replace(text(true, "  - { name: zed, uid: 579 }\n")),
+      (plane: Plane) => plane.replace("users: 1\n"),
+      (plane: Plane) => Deno.removeSync(plane.path),
+    ]
+  ) {
+    using plane = new Plane([MAIN]);
+    plane.replace(text(false));
+    plane.live.refresh();
+    assert(plane.live.wait > 0);
+    spoil(plane);
+    const { outcomes } = await plane.settled();
+    assertEquals(outcomes.map((one) => one instanceof Failure), [false, true]);
+    assertEquals([plane.bob, plane.live.problem?.failure], [false, outcomes[1]]);
+  }
 });
 
 Deno.test("where the thread ends the file is read without it, and the next one in another", async () => {
   using plane = new Plane([FAILING, MAIN]);
   plane.replace(text(false));
-  assertEquals(await plane.settled(), { outcome: "changed", waited: true });
+  assertEquals(await plane.settled(), { outcomes: ["changed"], waited: true });
   assertEquals([plane.bob, plane.live.userChanges], [false, undefined]);
   assertEquals(plane.problems.length, 1);
   assertStringIncludes(plane.problems[0]!, "the configuration reader ended: ");
   plane.replace(text(true));
-  assertEquals(await plane.settled(), { outcome: "changed", waited: true });
+  assertEquals(await plane.settled(), { outcomes: ["changed"], waited: true });
   assertEquals([plane.bob, plane.asked, plane.problems.length], [true, 2, 1]);
   assert(plane.live.userChanges !== undefined);
 });
@@ -157,7 +182,8 @@ Deno.test("where no thread comes the file is read without it after 2 s", () => {
   now = 1_999;
   assertEquals([plane.live.refresh(), plane.live.wait > 0, plane.bob], ["same", true, true]);
   now = 2_000;
-  assertEquals([plane.live.refresh(), plane.live.wait, plane.bob], ["changed", 0, false]);
+  assertEquals([plane.live.refresh(), plane.bob], ["changed", false]);
+  assertEquals([plane.live.refresh(), plane.live.wait], ["same", 0]);
   assertEquals(plane.problems, [
     `The thread that reads ${plane.path} does not answer: it is read without it`,
   ]);
