@@ -43,7 +43,7 @@ export class Place {
   }
 
   static async open(installation: Installation, isQuick: boolean): Promise<Place> {
-    const directory = await Deno.makeTempDir({ dir: installation.directory });
+    const directory = await makeDirectory(installation);
     await Deno.chmod(directory, 0o755);
     return new Place(directory, installation, isQuick);
   }
@@ -135,4 +135,17 @@ export function connect(target: Target): Promise<Deno.Conn> {
 export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return (listener.addr as Deno.NetAddr).port;
+}
+
+/**
+ * A directory below `/run`, where daemons have their sockets, where one may be made there: below
+ * `/tmp`, whose sticky bit lets anyone make entries, a path has parts to be looked at again and
+ * again.
+ */
+async function makeDirectory(installation: Installation): Promise<string> {
+  try {
+    return await Deno.makeTempDir({ dir: "/run", prefix: "ipcauth-bench-" });
+  } catch {
+    return await Deno.makeTempDir({ dir: installation.directory });
+  }
 }
