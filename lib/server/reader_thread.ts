@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { type ReaderPort } from "../config/config_reader.ts";
-import { readerPort } from "../config/reader_port.ts";
+import type { ReaderPort } from "../config/config_reader.ts";
+import type { ReadResult } from "../config/reading_messages.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 
 /** Starts the thread and connects planes to it. One thread reads for all of them. */
@@ -37,9 +37,12 @@ export class ReaderThread {
     return port2;
   }
 
-  /** The same for a plane in this thread. */
+  /** The same for a plane in this thread: its event loop receives, without a module of Node. */
   connectHere(): ReaderPort {
-    return readerPort(this.connect());
+    const port = this.connect();
+    const received: { readonly message: ReadResult }[] = [];
+    port.onmessage = ({ data }: MessageEvent<ReadResult>) => received.push({ message: data });
+    return { port, receive: () => received.shift() };
   }
 
   /** Ends a thread that does not answer. */
