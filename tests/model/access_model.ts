@@ -16,6 +16,8 @@ export interface AccessFile {
   readonly groups: Map<string, { readonly gid: number; access: boolean }>;
   /** The list of the narrow listener; null for none. */
   allow: readonly string[] | null;
+  /** How many sessions there may be, of all and of one uid. */
+  limits: { readonly all: number; readonly perUser: number };
   /**
    * The keys of the TCP listener; a trusted key has no user. One of the directory of keys is no
    * entry of the file.
@@ -36,15 +38,30 @@ export type Origin =
   | { readonly kind: "unix"; readonly listener: "open" | "narrow"; readonly peer: Peer }
   | { readonly kind: "tcp"; readonly key: string; readonly secret: number };
 
-/** A decision: the identity, or why not. */
+/** A decision: the identity and the uid that it counts for, or why not. */
 export type Expected =
-  | { readonly allow: true; readonly reason: string; readonly identity: string }
+  | { readonly allow: true; readonly reason: string; readonly identity: string; uid: number }
   | { readonly allow: false; readonly reason: string };
 
 /** The identity of a trusted peer. */
 const TRUSTED = "trusted";
+/** How many consoles trusted peers may have above the limit of all. */
+const RESERVE = 8;
 
-/** What must be decided about a new connection. */
+/** What must be decided about a new connection beside the sessions that are open. */
+export function admitted(
+  { limits }: AccessFile,
+  open: readonly { readonly uid: number }[],
+  decision: Expected,
+): Expected {
+  if (!decision.allow) return decision;
+  const all = decision.identity === TRUSTED ? limits.all + RESERVE : limits.all;
+  const own = open.filter(({ uid }) => uid === decision.uid);
+  const hasPlace = open.length < all && own.length < limits.perUser;
+  return hasPlace ? decision : { allow: false, reason: "over-limit" };
+}
+
+/** What must be decided about a peer, whatever else is open. */
 export function expected(file: AccessFile, secrets: Secrets, origin: Origin): Expected {
   return origin.kind === "tcp"
     ? expectedByKey(file, secrets, origin)
@@ -63,24 +80,25 @@ function expectedByKey(
   if (entry.notAfter !== undefined && entry.notAfter <= Date.now()) {
     return { allow: false, reason: "expired-key" };
   }
-  if (entry.user === null) return { allow: true, reason: "trusted-key", identity: TRUSTED };
-  return users.get(entry.user)?.access
-    ? { allow: true, reason: "key", identity: `user ${entry.user}` }
+  if (entry.user === null) return { allow: true, reason: "trusted-key", identity: TRUSTED, uid: 0 };
+  const user = users.get(entry.user);
+  return user?.access
+    ? { allow: true, reason: "key", identity: `user ${entry.user}`, uid: user.uid }
     : { allow: false, reason: "user-denied" };
 }
 
 function expectedByUid({ users, groups }: AccessFile, { uid, gids }: Peer): Expected {
-  if (uid === 0) return { allow: true, reason: "root", identity: TRUSTED };
+  if (uid === 0) return { allow: true, reason: "root", identity: TRUSTED, uid };
   for (const [name, user] of users) {
     if (user.uid !== uid) continue;
     return user.access
-      ? { allow: true, reason: "user", identity: `user ${name}` }
+      ? { allow: true, reason: "user", identity: `user ${name}`, uid }
       : { allow: false, reason: "user-denied" };
   }
   const own = [...groups.values()].filter(({ gid }) => gids.includes(gid));
   if (own.some(({ access }) => !access)) return { allow: false, reason: "group-denied" };
   return own.length > 0
-    ? { allow: true, reason: "group", identity: `uid ${uid}` }
+    ? { allow: true, reason: "group", identity: `uid ${uid}`, uid }
     : { allow: false, reason: "unknown-uid" };
 }
 

@@ -27,13 +27,13 @@ export class Peers implements AsyncDisposable {
   /** Connects. @returns Whether it was let in. */
   async open(id: string, path: string, { uid, gids }: Peer): Promise<boolean> {
     await this.#send(`open ${id} ${path} ${uid} ${gids.join(",")}`);
-    return await this.#either(`in ${id}`, `out ${id}`);
+    return await this.#first(["in", "out"] as const, id) === "in";
   }
 
-  /** Asks as root for a change. @returns Whether it was made. */
-  async request(id: string, path: string, request: unknown): Promise<boolean> {
+  /** Asks as root for a change. @returns "out" where it is not let in. */
+  async request(id: string, path: string, request: unknown): Promise<"result" | "error" | "out"> {
     await this.#send(`rpc ${id} ${path} ${JSON.stringify(request)}`);
-    return await this.#either(`result ${id}`, `error ${id}`);
+    return await this.#first(["result", "error", "out"] as const, id);
   }
 
   /** Connects with a key. @returns Whether it was let in. */
@@ -55,12 +55,12 @@ export class Peers implements AsyncDisposable {
     // A keyed one is ended by the server's end of the stream, which is noticed without a question.
     if (this.#keyed.has(id)) return !this.#said.has(`ended ${id}`);
     await this.#send(`ask ${id}`);
-    return await this.#either(`answer ${id}`, `ended ${id}`);
+    return await this.#first(["answer", "ended"] as const, id) === "answer";
   }
 
   /** Waits until the server has ended a connection. */
   async ended(id: string): Promise<void> {
-    await this.#either(`ended ${id}`);
+    await this.#first(["ended"] as const, id);
   }
 
   /** The connections that the server has ended. */
@@ -117,18 +117,19 @@ export class Peers implements AsyncDisposable {
     return this.#writer.write(new TextEncoder().encode(line + "\n"));
   }
 
-  /** Waits for one of two lines. @returns Whether it was the first. */
-  async #either(first: string, second = ""): Promise<boolean> {
+  /** Waits for one of some words about a connection. */
+  async #first<Word extends string>(words: readonly Word[], id: string): Promise<Word> {
     const until = Date.now() + TIMEOUT_MS;
     for (;;) {
-      for (const line of [first, second]) {
+      for (const word of words) {
+        const line = `${word} ${id}`;
         if (!this.#said.has(line)) continue;
         // An answer may come again; an end does not.
-        if (line.startsWith("answer")) this.#said.delete(line);
-        return line === first;
+        if (word === "answer") this.#said.delete(line);
+        return word;
       }
       const left = until - Date.now();
-      if (left <= 0) throw new Error(`neither "${first}" nor "${second}" has come`);
+      if (left <= 0) throw new Error(`none of ${words} has come of ${id}`);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
       const timer = setTimeout(resolve, left);
