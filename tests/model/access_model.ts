@@ -10,10 +10,15 @@ export interface Peer {
   readonly gids: readonly number[];
 }
 
+/** Two sockets of users, of which the narrow one has a list, and one of keys. */
+export type Listener = "open" | "narrow" | "tcp";
+
 /** The file, as far as the model knows it. */
 export interface AccessFile {
   readonly users: Map<string, { readonly uid: number; access: boolean }>;
   readonly groups: Map<string, { readonly gid: number; access: boolean }>;
+  /** The listeners that it names. */
+  readonly listeners: Set<Listener>;
   /** The list of the narrow listener; null for none. */
   allow: readonly string[] | null;
   /** How many sessions there may be, of all and of one uid. */
@@ -35,8 +40,8 @@ export type Secrets = Map<string, number>;
 
 /** What lets a session in. */
 export type Origin =
-  | { readonly kind: "unix"; readonly listener: "open" | "narrow"; readonly peer: Peer }
-  | { readonly kind: "tcp"; readonly key: string; readonly secret: number };
+  | { readonly listener: "open" | "narrow"; readonly peer: Peer }
+  | { readonly listener: "tcp"; readonly key: string; readonly secret: number };
 
 /** A decision: the identity and the uid that it counts for, or why not. */
 export type Expected =
@@ -50,20 +55,23 @@ const RESERVE = 8;
 
 /** What must be decided about a new connection beside the sessions that are open. */
 export function admitted(
-  { limits }: AccessFile,
+  file: AccessFile,
+  secrets: Secrets,
+  origin: Origin,
   open: readonly { readonly uid: number }[],
-  decision: Expected,
 ): Expected {
+  if (!file.listeners.has(origin.listener)) return { allow: false, reason: "no-listener" };
+  const decision = expected(file, secrets, origin);
   if (!decision.allow) return decision;
-  const all = decision.identity === TRUSTED ? limits.all + RESERVE : limits.all;
+  const all = file.limits.all + (decision.identity === TRUSTED ? RESERVE : 0);
   const own = open.filter(({ uid }) => uid === decision.uid);
-  const hasPlace = open.length < all && own.length < limits.perUser;
+  const hasPlace = open.length < all && own.length < file.limits.perUser;
   return hasPlace ? decision : { allow: false, reason: "over-limit" };
 }
 
-/** What must be decided about a peer, whatever else is open. */
+/** What must be decided about the peer of a session, which has its place already. */
 export function expected(file: AccessFile, secrets: Secrets, origin: Origin): Expected {
-  return origin.kind === "tcp"
+  return origin.listener === "tcp"
     ? expectedByKey(file, secrets, origin)
     : narrowed(file, origin, expectedByUid(file, origin.peer));
 }
@@ -71,7 +79,7 @@ export function expected(file: AccessFile, secrets: Secrets, origin: Origin): Ex
 function expectedByKey(
   { users, keys }: AccessFile,
   secrets: Secrets,
-  { key, secret }: Origin & { kind: "tcp" },
+  { key, secret }: Origin & { listener: "tcp" },
 ): Expected {
   const entry = keys.get(key);
   if (entry === undefined || secrets.get(key) !== secret) {
@@ -103,12 +111,13 @@ function expectedByUid({ users, groups }: AccessFile, { uid, gids }: Peer): Expe
 }
 
 function narrowed(
-  { allow, groups }: AccessFile,
-  { listener, peer }: Origin & { kind: "unix" },
+  { listeners, allow, groups }: AccessFile,
+  { listener, peer }: Origin & { listener: "open" | "narrow" },
   decision: Expected,
 ): Expected {
   if (!decision.allow || decision.identity === TRUSTED) return decision;
-  if (listener === "open" || allow === null) return decision;
+  // A session has passed the list that a removed listener had.
+  if (listener === "open" || allow === null || !listeners.has(listener)) return decision;
   const isOn = allow.some((name) =>
     name.startsWith("@")
       ? peer.gids.includes(groups.get(name.slice(1))!.gid)

@@ -62,6 +62,8 @@ interface Real {
   readonly server: RunningServer;
   readonly peers: Peers;
   readonly config: string;
+  /** Of the listener with keys: an address of this story alone. */
+  readonly address: string;
   readonly port: number;
   /** Key files of earlier secrets. */
   readonly old: Map<string, Uint8Array>;
@@ -73,24 +75,26 @@ function socketOf({ program }: Real, listener: "open" | "narrow"): string {
 }
 
 /** The file of a model as YAML. */
-function textOf({ users, groups, allow, keys, limits }: AccessFile, real: Real): string {
+function textOf(file: AccessFile, real: Real): string {
   const list = (lines: string[]) => lines.length === 0 ? " []\n" : `\n${lines.join("")}`;
-  return `listeners:
-  - { unix: ${socketOf(real, "open")}, service: console }
-  - { unix: ${socketOf(real, "narrow")}, service: console${
+  const { listeners, users, groups, allow, keys, limits } = file;
+  const narrow = `  - { unix: ${socketOf(real, "narrow")}, service: console${
     allow === null ? "" : `, allow: ${JSON.stringify(allow)}`
-  } }
-  - tcp: 127.0.0.1:${real.port}
+  } }\n`;
+  const entries = [...keys].filter(([, { isInDirectory }]) => !isInDirectory);
+  const tcp = `  - tcp: ${real.address}:${real.port}
     service: console
     keys:
 ${
-    [...keys].filter(([, { isInDirectory }]) => !isInDirectory).map(([name, { user, notAfter }]) =>
+    entries.map(([name, { user, notAfter }]) =>
       `      - { file: ${real.program.path(`${name}.key`)}${
         user === null ? "" : `, user: ${user}`
       }${notAfter === undefined ? "" : `, not_after: ${new Date(notAfter).toISOString()}`} }\n`
     ).join("")
-  }      - { dir: ${real.program.path("keys.d")} }
-users:${
+  }      - { dir: ${real.program.path("keys.d")} }\n`;
+  return `listeners:
+  - { unix: ${socketOf(real, "open")}, service: console }
+${listeners.has("narrow") ? narrow : ""}${listeners.has("tcp") ? tcp : ""}users:${
     list([...users].map(([name, { uid, access }]) =>
       `  - { name: ${name}, uid: ${uid}, local_ipc_access: ${access} }\n`
     ))
@@ -168,7 +172,7 @@ abstract class Edit implements Command {
     const request = this.request();
     if (this.#way === "console" && request !== null) {
       const id = `r${++real.count}`;
-      const root: Origin = { kind: "unix", listener: "open", peer: { uid: 0, gids: [0] } };
+      const root: Origin = { listener: "open", peer: { uid: 0, gids: [0] } };
       const decision = decide(model, root);
       note(model, decision);
       const answer = await real.peers.request(id, socketOf(real, "open"), request);
@@ -187,7 +191,13 @@ abstract class Edit implements Command {
       const way = this.#way === "command" || this.#way === "console" ? "rename" : this.#way;
       await write(real.config, textOf(model.file, real), way, real);
     }
+    await this.applied(real);
     await settle(model, real);
+  }
+
+  /** Waits for what the server does before it decides by the new file. */
+  protected applied(_real: Real): Promise<void> {
+    return Promise.resolve();
   }
 
   toString(): string {
@@ -309,6 +319,37 @@ class SetAllow extends Edit {
   }
 }
 
+/** Removes a listener, or adds it again. */
+class SetListener extends Edit {
+  constructor(readonly listener: "narrow" | "tcp", readonly isListed: boolean, way: Way) {
+    super(way);
+  }
+  check({ file }: Readonly<Model>): boolean {
+    return file.listeners.has(this.listener) !== this.isListed;
+  }
+  protected edit({ listeners }: AccessFile): void {
+    if (this.isListed) listeners.add(this.listener);
+    else listeners.delete(this.listener);
+  }
+  override async run(model: Model, real: Real): Promise<void> {
+    const removals = real.server.of("stop").length;
+    await super.run(model, real);
+    if (!this.isListed) await real.server.events("stop", removals + 1);
+  }
+  protected override async applied({ server }: Real): Promise<void> {
+    if (this.isListed) await server.events("listen", server.of("stop").length + 3);
+  }
+  protected argv(): null {
+    return null;
+  }
+  protected request(): unknown {
+    return null;
+  }
+  protected get name(): string {
+    return `${this.isListed ? "add" : "remove"} listener ${this.listener}`;
+  }
+}
+
 class SetKey extends Edit {
   /** @param user Null for a trusted key, undefined to remove it. */
   constructor(
@@ -320,7 +361,9 @@ class SetKey extends Edit {
     super(way);
   }
   check({ file }: Readonly<Model>): boolean {
-    return this.user === null || this.user === undefined || file.users.has(this.user);
+    // A removed listener keeps the entries that it had.
+    return file.listeners.has("tcp") &&
+      (this.user === null || this.user === undefined || file.users.has(this.user));
   }
   protected edit({ keys }: AccessFile): void {
     if (this.user === undefined) keys.delete(this.key);
@@ -452,7 +495,7 @@ class Connect extends Connecting {
     super(stays, count);
   }
   origin(): Origin {
-    return { kind: "unix", listener: this.listener, peer: this.peer };
+    return { listener: this.listener, peer: this.peer };
   }
   protected connect(id: string, _model: Model, real: Real): Promise<boolean> {
     return real.peers.open(id, socketOf(real, this.listener), this.peer);
@@ -468,12 +511,12 @@ class ConnectKeyed extends Connecting {
   }
   origin({ secrets }: Readonly<Model>, { old }: Real): Origin {
     const isOld = this.isOld && old.has(this.key);
-    return { kind: "tcp", key: this.key, secret: secrets.get(this.key)! - (isOld ? 1 : 0) };
+    return { listener: "tcp", key: this.key, secret: secrets.get(this.key)! - (isOld ? 1 : 0) };
   }
   protected connect(id: string, _model: Model, real: Real): Promise<boolean> {
     const old = this.isOld ? real.old.get(this.key) : undefined;
     const key = old ?? readKey(real.program.path(`${this.key}.key`));
-    return real.peers.openKeyed(id, real.port, key);
+    return real.peers.openKeyed(id, real.address, real.port, key);
   }
   protected get name(): string {
     return `${this.isOld ? "the old" : "the"} key ${this.key} connects`;
@@ -509,8 +552,7 @@ class Hangup implements Command {
 
 /** @param more Sessions that are open beside those of the model. */
 function decide(model: Model, origin: Origin, more: readonly OpenSession[] = []): Expected {
-  const decision = expected(model.file, model.secrets, origin);
-  return admitted(model.file, [...model.open, ...more], decision);
+  return admitted(model.file, model.secrets, origin, [...model.open, ...more]);
 }
 
 async function closeAll(sessions: OpenSession[], model: Model, real: Real): Promise<void> {
@@ -519,6 +561,7 @@ async function closeAll(sessions: OpenSession[], model: Model, real: Real): Prom
 }
 
 function note({ lines }: Model, { allow, reason }: Expected): void {
+  if (reason === "no-listener") return;
   lines.push(`${allow ? "allow" : "deny"} ${reason}`);
 }
 
@@ -536,6 +579,7 @@ function newModel(groups: readonly (readonly [string, boolean])[]): Model {
         ["bob", { uid: 579, access: true }],
       ]),
       groups: new Map(groups.map(([name, access]) => [name, { gid: GIDS[name]!, access }])),
+      listeners: new Set(["open", "narrow", "tcp"]),
       allow: null,
       limits: WIDE,
       keys: new Map([["admin", { user: null }], ["k1", { user: "bob" }]]),
@@ -574,6 +618,8 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
     .map((all) => new SetGroup(...all)),
   fc.tuple(fc.constantFrom(null, ["bob"], ["alice", "@staff"], ["@lab", "carol"]), way)
     .map((all) => new SetAllow(...all)),
+  fc.tuple(fc.constantFrom("narrow" as const, "tcp" as const), fc.boolean(), way)
+    .map((all) => new SetListener(...all)),
   fc.tuple(key, fc.option(fc.oneof(user, fc.constant(null)), { nil: undefined }), notAfter, way)
     .map((all) => new SetKey(...all)),
   fc.tuple(fc.constantFrom(...ENTRY_KEYS), way).map((all) => new ReplaceKey(...all)),
@@ -598,8 +644,14 @@ async function tell(
 ): Promise<void> {
   await using program = await Program.install();
   const model = newModel(groups);
-  const port = freePort();
-  const half = { program, port, config: program.path("config.yaml"), count: 0 };
+  const [one, other] = crypto.getRandomValues(new Uint8Array(2));
+  const half = {
+    program,
+    address: `127.77.${one}.${other}`,
+    port: freePort(),
+    config: program.path("config.yaml"),
+    count: 0,
+  };
   for (const name of KEYS) await program.write(`${name}.key`, newSecret(), 0o600);
   await Deno.mkdir(program.path("keys.d"), { mode: 0o700 });
   await program.write("config.yaml", textOf(model.file, half as Real), 0o600);

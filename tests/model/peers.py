@@ -1,7 +1,8 @@
 """Connections of any user: reads commands, and reports what becomes of each connection.
 
   open ID PATH UID GID,GID  connects with that effective uid and groups, the primary first:
-                       "in ID" once the greeting came, "out ID" at an end without a byte
+                       "in ID" once the greeting came, "out ID" at an end without a byte,
+                       or where nothing listens
   rpc ID PATH REQUEST  the same as root with a request; "result ID" or "error ID", then closed
   ask ID               asks on an open connection: "answer ID"
   close ID             closes a connection
@@ -29,6 +30,10 @@ class Connection:
         os.seteuid(uid)
         try:
             self.socket.connect(path)  # the kernel keeps the ids of this moment (unix(7))
+        except (FileNotFoundError, ConnectionRefusedError):
+            self.socket.close()
+            self.say("out")
+            return
         finally:
             os.seteuid(0)
         connections[name] = self

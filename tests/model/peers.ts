@@ -37,8 +37,19 @@ export class Peers implements AsyncDisposable {
   }
 
   /** Connects with a key. @returns Whether it was let in. */
-  async openKeyed(id: string, port: number, key: Uint8Array): Promise<boolean> {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  async openKeyed(
+    id: string,
+    hostname: string,
+    port: number,
+    key: Uint8Array,
+  ): Promise<boolean> {
+    let connection: Deno.TcpConn;
+    try {
+      connection = await Deno.connect({ hostname, port });
+    } catch (error) {
+      if (error instanceof Deno.errors.ConnectionRefused) return false;
+      throw error;
+    }
     const handshake = new ClientHandshake(key, { client: "model", user: null });
     const outcome = await this.#shake(connection, handshake);
     if (!outcome) {
