@@ -15,20 +15,32 @@ ${groups}directory: { refresh: ${refresh} }
 `;
 }
 
+/** Has the server ask again now: the next answers do not depend on how fast the machine is. */
+function askAgain(fixture: NamesFixture): void {
+  Deno.kill(fixture.server.pid, "SIGHUP");
+}
+
+/** Waits until a member of a group is let in. */
+async function untilAdmitted(fixture: NamesFixture, gid: number, socket?: string): Promise<void> {
+  while (!await fixture.isAdmitted(gid, socket));
+}
+
 Deno.test("a gid that changes is followed within the time of refresh (needs root)", {
   ...localNames,
 }, async () => {
   await using fixture = await NamesFixture.open("files");
   await fixture.setGroups("netops:x:2000:");
-  await fixture.serve(config(fixture, "1s"));
+  await fixture.serve(config(fixture, "1h"));
   await using session = await fixture.openSession(2000);
   assert(await fixture.isAdmitted(2000, "list.sock"));
   await fixture.setGroups("netops:x:3001:");
+  await fixture.program.write("config.yaml", config(fixture, "1s"));
   await session.ended;
   assertEquals((await fixture.server.event("revoke")).reason, "unknown-uid");
   assertEquals(await fixture.isAdmitted(2000), false);
-  assert(await fixture.isAdmitted(3001));
-  assert(await fixture.isAdmitted(3001, "list.sock"));
+  // Where the machine is slow, no answer is known for moments.
+  await untilAdmitted(fixture, 3001);
+  await untilAdmitted(fixture, 3001, "list.sock");
 });
 
 Deno.test("a group that is removed from the name service ends its sessions (needs root)", {
@@ -36,9 +48,10 @@ Deno.test("a group that is removed from the name service ends its sessions (need
 }, async () => {
   await using fixture = await NamesFixture.open("files");
   await fixture.setGroups("netops:x:2000:");
-  await fixture.serve(config(fixture, "1s"));
+  await fixture.serve(config(fixture, "1h"));
   await using session = await fixture.openSession(2000);
   await fixture.setGroups();
+  askAgain(fixture);
   await session.ended;
   const { message } = await fixture.server.event("error");
   assertStringIncludes(String(message), 'This machine knows no group "netops"');
@@ -51,7 +64,7 @@ Deno.test("SIGHUP asks the name service again (needs root)", { ...localNames }, 
   await fixture.serve(config(fixture, "1h"));
   await using session = await fixture.openSession(2000);
   await fixture.setGroups("netops:x:3001:");
-  Deno.kill(fixture.server.pid, "SIGHUP");
+  askAgain(fixture);
   await session.ended;
   assert(await fixture.isAdmitted(3001));
 });
@@ -63,7 +76,7 @@ Deno.test(
   },
   async () => {
     await using fixture = await NamesFixture.open("files");
-    await fixture.serve(config(fixture, "1s"));
+    await fixture.serve(config(fixture, "1h"));
     const { message } = await fixture.server.event(
       "error",
       (event) => String(event.message).includes('This machine knows no group "netops"'),
@@ -74,7 +87,8 @@ Deno.test(
     assertEquals(await fixture.isAdmitted(2000), false);
     assertEquals(await fixture.isAdmitted(2000, "list.sock"), false);
     await fixture.setGroups("netops:x:2000:");
-    while (!await fixture.isAdmitted(2000));
+    askAgain(fixture);
+    await untilAdmitted(fixture, 2000);
     assert(await fixture.isAdmitted(2000, "list.sock"));
   },
 );
@@ -147,10 +161,11 @@ for (const sources of ["files ldap", "ldap files", "files ldap systemd"]) {
       await using fixture = await NamesFixture.open(sources);
       await fixture.setGroups("netops:x:2000:", "others:x:2001:");
       const others = "  - { name: others, local_ipc_access: true }\n";
-      await fixture.serve(config(fixture, "1s", others));
+      await fixture.serve(config(fixture, "1h", others));
       await using session = await fixture.openSession(2000);
       // The group may be one of the directory, which cannot be asked.
       await fixture.setGroups("others:x:2001:");
+      askAgain(fixture);
       await fixture.server.event(
         "error",
         ({ message }) => String(message).includes('does not know the gid of the group "netops"'),
@@ -165,7 +180,8 @@ for (const sources of ["files ldap", "ldap files", "files ldap systemd"]) {
       assert(await fixture.isAdmitted(2001));
       assertEquals(fixture.server.of("revoke"), []);
       await fixture.setGroups("netops:x:2000:");
-      while (!await fixture.isAdmitted(2000));
+      askAgain(fixture);
+      await untilAdmitted(fixture, 2000);
       void session;
     },
   );
@@ -258,7 +274,7 @@ async function serveDirectory(fixture: NamesFixture) {
     allow: ["@member"]
     service: { exec: [/bin/echo, welcome] }
 users: [{ name: ${MEMBER.name}, uid: ${MEMBER.uid}, local_ipc_access: true }]
-groups: [{ name: member, gid: ${MEMBER.gids[1]} }]
+groups: [{ name: member, gid: ${MEMBER.gids[1]} }, { name: absent, local_ipc_access: true }]
 limits: { handshake_timeout: 60s }
 `);
   const connect = ["connect", `--tcp=127.0.0.1:${port}`, `--key=${key}`, "--pipe"];
@@ -270,6 +286,8 @@ Deno.test("the user of a key of a directory has the groups of the name service (
 }, async () => {
   await using fixture = await NamesFixture.open("files");
   const connect = await serveDirectory(fixture);
+  // The thread that asks runs: what is waited for is one answer, and not its start.
+  await fixture.server.event("error", ({ message }) => String(message).includes('group "absent"'));
   const { stdout, stderr } = await connect();
   assertEquals([stdout, stderr], ["welcome\n", ""]);
 });
