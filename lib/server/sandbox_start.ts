@@ -15,6 +15,7 @@ import type { SandboxPermissions } from "../dataplane/sandbox.ts";
 import { ExitCode, Failure, messageOf } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import type { InheritedSocket } from "../libc/inherited_sockets.ts";
+import { fileStatus } from "../libc/file_status.ts";
 import { keepOnExec } from "../libc/inherited_sockets.ts";
 import { landlockVersion, type PathPermission, restrictThread } from "../libc/landlock.ts";
 import { execSelf, readVariable, removeVariable, restoreDefaults } from "../libc/process.ts";
@@ -65,12 +66,32 @@ export function takePermissions(pid: number): SandboxPermissions | null {
   const [, owner, value] = /^([0-9]+) (.*)$/s.exec(text ?? "") ?? [];
   // An inherited variable that was meant for another process.
   if (value === undefined || owner !== String(pid)) return null;
-  // No sandbox leaves the root directory.
-  if (tryToRead("/") === Errno.EACCES) return JSON.parse(value);
+  if (isRestricted()) return JSON.parse(value);
   throw new Failure("The sandbox is not in force", {
     exit: ExitCode.os,
     hint: `env -u ${VARIABLE} ipcauth serve`,
   });
+}
+
+/**
+ * Directories that everybody may read almost everywhere. A sandbox leaves the first one never, and
+ * hardly all of the others.
+ */
+const OUTSIDE = ["/", "/dev", "/usr", "/sys", "/var"];
+/** Read permission of the owner, the group and all others. */
+const READABLE = 0o444;
+
+/** Whether something beside the modes of files keeps this thread from reading. */
+function isRestricted(): boolean {
+  return OUTSIDE.some((path) => isForAll(path) && tryToRead(path) === Errno.EACCES);
+}
+
+function isForAll(path: string): boolean {
+  try {
+    return (fileStatus(path).mode & READABLE) === READABLE;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { BUILT_IN } from "../../lib/config/load.ts";
 import { neededPaths } from "../../lib/dataplane/sandbox_needs.ts";
 import { freePort, writeKey } from "../support/keys.ts";
 import { hasLandlock } from "../support/landlock.ts";
-import { Program, RunningServer } from "../support/program.ts";
+import { isRoot, Program, RunningServer } from "../support/program.ts";
 
 const ATTACKER = fromFileUrl(new URL("../support/sandboxed_attacker.ts", import.meta.url));
 
@@ -109,6 +109,45 @@ Deno.test("auto does without a sandbox where the kernel has none, and on does no
   assertEquals(code, 71, text);
   assertStringIncludes(text, "this kernel has no Landlock");
   assertStringIncludes(text, "\nhint: ");
+});
+
+/** Runs a program as a user in a root directory that this user cannot read. */
+const UNREADABLE_ROOT = `
+mount -t tmpfs -o mode=0711 none "$1"
+for path in /*; do
+  if [ -L "$path" ]; then cp -a "$path" "$1$path"
+  elif [ -d "$path" ]; then mkdir "$1$path" && mount --rbind "$path" "$1$path"; fi
+done
+shift
+exec chroot "$0" setpriv --reuid 578 --regid 578 --clear-groups "$@"
+`;
+
+Deno.test({
+  name: "a variable of a sandbox that is not in force is refused, whatever it says (needs root)",
+  ignore: !isRoot || !hasLandlock,
+  async fn() {
+    await using program = await Program.install();
+    const root = program.path("root");
+    await Deno.mkdir(root);
+    const forged = JSON.stringify({
+      ...{ version: 7, paths: [["write", "/"]], bind: [], connect: [], abstractSockets: true },
+    });
+    const unreadable = ["unshare", "--mount", "--propagation=private", "sh", "-ec"];
+    for (
+      const [before, value] of [
+        [[], forged],
+        [[...unreadable, UNREADABLE_ROOT, root, root], forged],
+        [[...unreadable, UNREADABLE_ROOT, root, root], "{}"],
+      ] as const
+    ) {
+      const start = 'IPCAUTH_SANDBOX="$$ $0" exec ipcauth serve --unix="$1"';
+      const { code, stderr } = await program.execute(
+        [...before, "sh", "-c", start, value, program.path("a.sock")],
+      );
+      const [message] = stderr.split("\n");
+      assertEquals([code, message], [71, "ipcauth: error: The sandbox is not in force"]);
+    }
+  },
 });
 
 Deno.test("auto takes no function from a server, and says why", options, async () => {
