@@ -220,7 +220,7 @@ function permissionsFor(start: SandboxStart, version: number): SandboxPermission
     ports.filter(({ permission }) => permission === wanted).map(({ port }) => port);
   return {
     version,
-    paths: withoutDoubles([...needed, ...runtimePaths(self), ...NAME_SERVICE, ...DEVICES]),
+    paths: withoutDoubles([...needed, ...runtimePaths(self), ...nameService(), ...DEVICES]),
     bind: [...new Set(portsOf("bind"))],
     connect: [...new Set([...portsOf("connect"), DNS_PORT])],
     abstractSockets: start.notifySocket?.startsWith("@") ?? false,
@@ -270,10 +270,24 @@ const DEVICES: readonly PathEntry[] = [
 
 /**
  * What the sources of the name service read (`nsswitch.conf(5)`), beside sockets. In `/etc` files
- * are replaced by others, so all of it can be read, as far as the server's user may.
+ * are replaced by others, so all of it can be read, as far as the server's user may; and so can the
+ * directories that links lead to which stand there, such as that of `resolv.conf`.
  */
-const NAME_SERVICE: readonly PathEntry[] = [
+function nameService(): readonly PathEntry[] {
+  const linked = NAME_FILES.map((name) => realPathOf(`/etc/${name}`)).map((file) => {
+    const directory = dirname(file);
+    return directory === "/" ? file : directory;
+  });
+  return [...NAME_DIRECTORIES, ...linked].map((path) => ["read", path] as const);
+}
+
+const NAME_FILES = [
+  ...["gai.conf", "group", "host.conf", "hosts", "localtime", "networks", "nsswitch.conf"],
+  ...["passwd", "protocols", "resolv.conf", "services"],
+];
+
+const NAME_DIRECTORIES = [
   ...["/etc", "/run/systemd/resolve", "/run/systemd/userdb", "/run/userdb", "/run/resolvconf"],
   ...["/run/NetworkManager", "/run/nscd", "/var/lib/extrausers", "/var/lib/sss", "/var/lib/misc"],
   ...["/var/db", "/var/cache/nscd", "/run/samba", "/nix/store"],
-].map((path) => ["read", path] as const);
+];

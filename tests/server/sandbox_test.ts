@@ -150,6 +150,43 @@ Deno.test({
   },
 });
 
+/** Runs a program where `/etc/hosts` is a link to a file in a directory elsewhere. */
+const LINKED_HOSTS = `
+cp -a /etc "$0/etc"
+ln -sf "$0/elsewhere/hosts" "$0/etc/hosts"
+mount --bind "$0/etc" /etc
+exec "$@"
+`;
+
+Deno.test({
+  name: "a sandbox leaves what links in /etc lead to, such as the hosts (needs root)",
+  ignore: !isRoot || !hasLandlock,
+  async fn() {
+    await using program = await Program.install();
+    const socket = program.path("run", "a.sock");
+    for (const name of ["conf", "elsewhere"]) await Deno.mkdir(program.path(name));
+    await program.write("elsewhere/hosts", "127.0.0.1 backend.test\n");
+    using target = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = target.addr;
+    const listener = `{ unix: ${socket}, service: { forward: "tcp:backend.test:${port}" } }`;
+    const file = await program.write("conf/a.yaml", `listeners: [${listener}]\nsandbox: on\n`);
+    const linked = ["unshare", "--mount", "--propagation=private", "sh", "-ec", LINKED_HOSTS];
+    const start = [...linked, program.directory, "ipcauth", "serve", "--config", file];
+    await using server = new RunningServer(program.command(start).spawn());
+    await server.event("listen");
+    using client = await Deno.connect({ transport: "unix", path: socket });
+    await client.write(new Uint8Array(1));
+    const accepted = await Promise.race([
+      target.accept().catch(() => null),
+      // End-of-file where the backend is not found.
+      client.read(new Uint8Array(1)),
+    ]);
+    if (typeof accepted !== "object" || accepted === null) throw new Error("no backend is found");
+    accepted.close();
+    assertEquals(await server.stop(), 0);
+  },
+});
+
 Deno.test("auto takes no function from a server, and says why", options, async () => {
   await using program = await Program.install();
   const socket = program.path("a.sock");
