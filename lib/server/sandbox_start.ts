@@ -74,7 +74,7 @@ export function takePermissions(pid: number): SandboxPermissions | null {
 }
 
 /**
- * Directories that everybody may read almost everywhere. A sandbox leaves the first one never, and
+ * Directories that every user may read almost everywhere. A sandbox leaves the first one never, and
  * hardly all of the others.
  */
 const OUTSIDE = ["/", "/dev", "/usr", "/sys", "/var"];
