@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { EQUIVALENTS, matches } from "../../tools/mutate/equivalents.ts";
 import { type Mutant, mutate } from "../../tools/mutate/mutants.ts";
-import { parseLines } from "../../tools/mutate/selection.ts";
+import { changedLines, isSource, parseLines } from "../../tools/mutate/selection.ts";
 import { ROOT } from "../../tools/build/root.ts";
 
 /** Runs a script with one mutant active, or none (0), and returns what it exports as `result`. */
@@ -105,4 +105,10 @@ Deno.test("each mutant that is listed as equivalent exists, with a reason", asyn
   const stale = EQUIVALENTS.filter((entry) => !mutants.some((mutant) => matches(entry, mutant)));
   assertEquals(stale, []);
   assertEquals(EQUIVALENTS.filter(({ reason }) => !/^.{15,}\.$/.test(reason)), []);
+});
+
+Deno.test("only files of TypeScript and directories are mutated, and only commits are compared", async () => {
+  assertEquals(["lib/policy", "lib/policy/decide.ts"].map(isSource), [true, true]);
+  assertEquals(["README.md", "lib/policy/none.ts"].map(isSource), [false, false]);
+  assertEquals(await changedLines("no-such-commit"), null);
 });

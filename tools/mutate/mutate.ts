@@ -22,6 +22,7 @@ import {
   DIRECTORIES,
   filesBelow,
   furtherTests,
+  isSource,
   isWithin,
   type Lines,
   nearestTests,
@@ -42,23 +43,32 @@ const options = parseArgs(Deno.args, {
 const ranges: Lines[] = options.lines.map((text: string) =>
   parseLines(text) ?? fail(`not FILE:LINE: ${text}`)
 );
-if (options.since !== undefined) ranges.push(...await changedLines(options.since));
+if (options.since !== undefined) {
+  ranges.push(
+    ...await changedLines(options.since) ?? fail(`git knows no commit ${options.since}`),
+  );
+}
 const isNarrowed = ranges.length > 0 || options.since !== undefined;
 const paths = options._.map(String);
+for (const path of paths) {
+  if (!isSource(path)) fail(`${path} is neither a directory nor a file of TypeScript here`);
+}
 const files = filesBelow(paths.length > 0 ? paths : DIRECTORIES)
   .filter((file) => !isNarrowed || ranges.some((range) => range.file === file));
 const start = Date.now();
-const tree = await mutatedTree(files);
-Deno.addSignalListener("SIGINT", async () => {
-  await endRunning();
-  remove(tree);
-  Deno.exit(130);
-});
+const directory = await Deno.makeTempDir({ prefix: "mutate-" });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, async () => {
+    await endRunning();
+    remove(directory);
+    Deno.exit(130);
+  });
+}
 let verdicts: Verdict[];
 try {
-  verdicts = await run(tree);
+  verdicts = await run(await mutatedTree(directory, files));
 } finally {
-  remove(tree);
+  remove(directory);
 }
 const isGood = await writeReport(verdicts, options.output, start);
 Deno.exit(isGood ? 0 : 1);
@@ -68,7 +78,7 @@ function fail(text: string): never {
   Deno.exit(64);
 }
 
-function remove({ directory }: Tree): void {
+function remove(directory: string): void {
   try {
     Deno.removeSync(directory, { recursive: true });
   } catch (error) {

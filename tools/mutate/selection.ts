@@ -28,6 +28,16 @@ export interface Lines {
   readonly to: number;
 }
 
+/** Whether a path, from the root of the tree, is one that can be mutated. */
+export function isSource(path: string): boolean {
+  try {
+    const { isDirectory, isFile } = Deno.statSync(join(ROOT, path));
+    return isDirectory || isFile && path.endsWith(".ts");
+  } catch {
+    return false;
+  }
+}
+
 /** The TypeScript files below paths, from the root of the tree. */
 export function filesBelow(paths: readonly string[], suffix = ".ts"): string[] {
   const files = paths.flatMap((path) => {
@@ -74,13 +84,13 @@ export function furtherTests(directory: string): string[] {
   return [...testsOf(directory).far, ...(further as Record<string, string[]>)[directory] ?? []];
 }
 
-/** The lines that differ from a commit. */
-export async function changedLines(commit: string): Promise<Lines[]> {
+/** The lines that differ from a commit, or null where git says that there is none. */
+export async function changedLines(commit: string): Promise<Lines[] | null> {
   const { stdout, success } = await new Deno.Command("git", {
     args: ["-C", ROOT, "diff", "--unified=0", "--no-color", commit, "--", "lib"],
     stderr: "inherit",
   }).output();
-  if (!success) throw new Error(`git diff ${commit} failed`);
+  if (!success) return null;
   const ranges: Lines[] = [];
   let file = "";
   for (const line of new TextDecoder().decode(stdout).split("\n")) {

@@ -20,9 +20,12 @@ export interface Tree {
   readonly mutants: readonly Mutant[];
 }
 
-/** Copies the files that git knows or would add, and puts all mutants into those that are named. */
-export async function mutatedTree(files: readonly string[]): Promise<Tree> {
-  const directory = await Deno.makeTempDir({ prefix: "mutate-" });
+/**
+ * Copies the files that git knows or would add, and puts all mutants into those that are named.
+ *
+ * @param directory An empty one, which the caller removes.
+ */
+export async function mutatedTree(directory: string, files: readonly string[]): Promise<Tree> {
   const tree = {
     directory,
     root: join(directory, "r"),

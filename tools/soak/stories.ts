@@ -1,7 +1,7 @@
 /** The stories of the model and the random inputs, with one seed after the other. */
 
-/** Runs until the time is over or one fails. @returns Whether none has failed. */
-export async function runStories(untilMs: number, seed: number): Promise<boolean> {
+/** Runs until the end is signalled or one fails. @returns Whether none has failed. */
+export async function runStories(end: AbortSignal, seed: number): Promise<boolean> {
   let round = 0;
   do {
     const env = { IPCAUTH_FUZZ_SEED: String(seed + round), IPCAUTH_MODEL_RUNS: "20" };
@@ -13,7 +13,7 @@ export async function runStories(untilMs: number, seed: number): Promise<boolean
     }).spawn().status;
     if (code !== 0) return false;
     round++;
-  } while (Date.now() < untilMs);
+  } while (!end.aborted);
   console.log(`${round} rounds without a failure`);
   return true;
 }

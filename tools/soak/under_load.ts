@@ -22,8 +22,8 @@ const PARTS: Readonly<Record<keyof Sample, number>> = {
   memory: 0.05,
 };
 
-/** Runs until the time is over. @returns Whether all is as it must be. */
-export async function runUnderLoad(untilMs: number, seed: number): Promise<boolean> {
+/** Runs until the end is signalled. @returns Whether all is as it must be. */
+export async function runUnderLoad(end: AbortSignal, seed: number): Promise<boolean> {
   const random = new Random(seed);
   await using visits = await ServiceVisits.open();
   const { server } = visits;
@@ -39,7 +39,7 @@ export async function runUnderLoad(untilMs: number, seed: number): Promise<boole
   const running = load.run(CLIENTS, IDLE);
   const samples: Sample[] = [];
   let struck = 0;
-  for (let next = Date.now(); Date.now() < untilMs;) {
+  for (let next = Date.now(); !end.aborted;) {
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - Date.now())));
     next += SAMPLE_INTERVAL_MS;
     samples.push(await sample(server.pid));
