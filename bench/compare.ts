@@ -104,6 +104,7 @@ export function compareResults(
 
 /** The comparison as text: what moved, then how many rows did not. */
 export function formatChanges(changes: readonly RowChange[]): string {
+  if (changes.length === 0) return "both runs have no row in common";
   const moved = changes.filter(({ verdict }) => verdict === "better" || verdict === "worse");
   const lines = moved.map((change) => {
     const { name, beside, unit, probability, verdict } = change;

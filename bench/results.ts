@@ -72,6 +72,17 @@ export function formatResults(results: Results): string {
   ) + "\n";
 }
 
+const isList = <T>(value: readonly T[] | undefined, isItem: (item: T) => boolean): boolean =>
+  Array.isArray(value) && value.every(isItem);
+
+/** Whether it has what the comparison and the document read. */
+const isScenario = (scenario: Partial<ScenarioResult> | null): boolean =>
+  typeof scenario?.id === "string" && isList(scenario.sides, isSide);
+
+const isSide = (side: Partial<SideResult> | null): boolean =>
+  typeof side?.name === "string" && typeof side.samples === "object" && side.samples !== null &&
+  Object.values(side.samples).every((samples) => isList(samples, Number.isFinite));
+
 /**
  * Reads the text of a file.
  *
@@ -86,7 +97,7 @@ export function parseResults(text: string, name: string): Results {
     throw new Error(`${name} is not JSON: ${(cause as Error).message}`, { cause });
   }
   const results = value as Partial<Results> | null;
-  if (results?.format !== FORMAT || !Array.isArray(results.scenarios)) {
+  if (results?.format !== FORMAT || !isList(results.scenarios, isScenario)) {
     throw new Error(`${name} has no results of this benchmark (format ${FORMAT})`);
   }
   return value as Results;

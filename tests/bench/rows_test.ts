@@ -105,6 +105,12 @@ Deno.test("the command line of the benchmark selects rows by id and name, or is 
   ) {
     assertThrows(() => parseOptions(wrong), UsageError, undefined, wrong.join(" "));
   }
-  assertThrows(() => parseResults("{}", "a.json"), Error, "a.json");
-  assertThrows(() => parseResults("no", "a.json"), Error, "a.json");
+  const foreign = [{ id: "x" }, null, { id: "x", sides: [null] }].map((scenario) =>
+    JSON.stringify({ format: 1, scenarios: [scenario] })
+  );
+  const side = { name: "ipcauth", role: "ipcauth", samples: { rate: ["fast"] } };
+  foreign.push(JSON.stringify({ format: 1, scenarios: [{ id: "x", sides: [side] }] }));
+  for (const text of ["{}", "no", "null", "[]", '{"format":1,"scenarios":{}}', ...foreign]) {
+    assertThrows(() => parseResults(text, "a.json"), Error, "a.json", text);
+  }
 });
