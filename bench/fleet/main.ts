@@ -78,7 +78,7 @@ if ("error" in machine) {
   console.error(`error: ${machine.error}\nhint: ${machine.hint}`);
   Deno.exit(machine.code);
 }
-const fleet = await Fleet.open();
+const fleet = await Fleet.open(machine.temporary);
 Deno.addSignalListener("SIGINT", () => void fleet.close().finally(() => Deno.exit(130)));
 try {
   await fleet.makeImage(machine);

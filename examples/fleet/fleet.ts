@@ -31,9 +31,16 @@ export class Fleet {
     this.#supervisor = supervisor;
   }
 
-  /** Makes the directory and the namespaces. @throws {Error} Where that is not possible here. */
-  static async open(): Promise<Fleet> {
-    const directory = await Deno.makeTempDir({ prefix: PREFIX });
+  /**
+   * Makes the directory and the namespaces.
+   *
+   * @param temporary Where the directory is made.
+   * @throws {Error} Where that is not possible here.
+   */
+  static async open(temporary: string): Promise<Fleet> {
+    // The users of the hosts read what is made here, whatever mask the caller has.
+    Deno.umask(0o022);
+    const directory = await Deno.makeTempDir({ dir: temporary, prefix: PREFIX });
     await Deno.chmod(directory, 0o755);
     const supervisor = new Deno.Command("setsid", {
       args: ["sh", join(HERE, "supervisor.sh"), directory],
@@ -130,7 +137,8 @@ export class Fleet {
     const pid = Deno.readTextFileSync(join(this.directory, "init")).trim();
     return new Deno.Command("nsenter", {
       args: ["--target", pid, "--mount", "--pid", ...namespaces, "--", ...argv],
-      env: { LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" },
+      // What programs put into their temporary directory is removed with the fleet's.
+      env: { LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive", TMPDIR: this.directory },
       cwd: "/",
       ...streams,
     });
@@ -172,8 +180,7 @@ async function processOf(pid: number): Promise<number> {
 }
 
 /** Removes what is left of runs whose supervisor was killed, too. */
-export async function removeLeftovers(): Promise<void> {
-  const temporary = Deno.env.get("TMPDIR") || "/tmp";
+export async function removeLeftovers(temporary: string): Promise<void> {
   for (const { name, isDirectory } of Deno.readDirSync(temporary)) {
     const path = join(temporary, name);
     if (!isDirectory || !name.startsWith(PREFIX)) continue;

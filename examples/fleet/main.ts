@@ -35,7 +35,7 @@ async function main(args: readonly string[]): Promise<number> {
     return machine.code;
   }
   const start = performance.now();
-  await removeLeftovers();
+  await removeLeftovers(machine.temporary);
   let isInterrupted = false;
   let fleet: Fleet | null = null;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -45,7 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
     });
   }
   try {
-    fleet = await Fleet.open();
+    fleet = await Fleet.open(machine.temporary);
     const made = fleet;
     progress("making the image of three hosts; half a minute, more on a busy machine");
     await timed("the image is made", () => made.makeImage(machine));

@@ -18,6 +18,12 @@ const COMMANDS = {
   "dpkg-deb": "dpkg",
 } as const;
 
+/** What the image is made of, and where. */
+export interface FleetSources extends DebianSources {
+  /** The directory for temporary files: an absolute path without symbolic links. */
+  readonly temporary: string;
+}
+
 /** What is missing, and what to do. */
 export interface Need {
   readonly error: string;
@@ -26,7 +32,7 @@ export interface Need {
 }
 
 /** Says what this machine lacks; or where its packages come from, where it lacks nothing. */
-export function needsOfMachine(): Need | DebianSources {
+export function needsOfMachine(): Need | FleetSources {
   if (Deno.uid() !== 0) {
     return {
       error: "the example makes containers, which needs root",
@@ -59,7 +65,30 @@ export function needsOfMachine(): Need | DebianSources {
       code: 71,
     };
   }
-  return sources;
+  const temporary = temporaryDirectory();
+  return typeof temporary === "string" ? { ...sources, temporary } : temporary;
+}
+
+/** The directory for temporary files. */
+function temporaryDirectory(): Need | string {
+  const path = Deno.env.get("TMPDIR") || "/tmp";
+  const unusable = (reason: string): Need => ({
+    error: `the directory for temporary files, ${path}, ${reason}`,
+    hint: "TMPDIR=/var/tmp deno task fleet",
+    code: 73,
+  });
+  try {
+    const real = Deno.realPathSync(path);
+    if (!Deno.statSync(real).isDirectory) return unusable("is no directory");
+    // They separate the options of mount(8) and of systemd-nspawn(1), and quote in both.
+    if (/[,:"\\\n]/.test(real)) {
+      return unusable("has a comma, colon, quote or backslash in its name");
+    }
+    return real;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return unusable("does not exist");
+  }
 }
 
 function runs(command: string, ...args: string[]): boolean {

@@ -30,6 +30,9 @@ while read -r parent; do mkdir "$parent/$name"; done < "$directory/hierarchies"
 unshare --mount --net --pid --fork --kill-child --propagation private -- sh -c '
   cut -d " " -f 4 /proc/self/stat > "$0/init"
   mount -t proc proc /proc
+  # The file system below may be one for data: the hosts have devices and programs.
+  mount --bind "$0" "$0"
+  mount -o remount,bind,dev,exec,suid "$0"
   echo ready
   exec sleep infinity' "$directory" < /dev/null &
 unshare=$!

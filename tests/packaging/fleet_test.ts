@@ -11,6 +11,15 @@ const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const NEEDS = ["mmdebstrap", "systemd-nspawn", "dpkg-deb", "gcc", "npm", "ip"];
 const canRun = isRoot && NEEDS.every(isInstalled) && debianSources() !== undefined;
 
+/** The longest time that a run may take on a busy machine, in milliseconds; then it is killed. */
+const RUN_LIMIT_MS = 600_000;
+
+/** Makes a mask and a file system that are unfit for hosts, for the program that follows. */
+const UNFIT = `mount --bind "$TMPDIR" "$TMPDIR"
+  mount -o remount,bind,noexec,nodev,nosuid "$TMPDIR"
+  umask 077
+  exec "$@"`;
+
 /** A run of the task, in a process group of its own, as a shell starts it. */
 class Run {
   readonly #child: Deno.ChildProcess;
@@ -18,11 +27,16 @@ class Run {
   #progress = "";
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #stdout: Promise<string>;
+  readonly #limit: ReturnType<typeof setTimeout>;
 
-  /** @param temporary Its directory for temporary files. */
-  constructor(temporary: string, env: Record<string, string> = {}) {
+  /**
+   * @param temporary Its directory for temporary files.
+   * @param env Further variables.
+   * @param before A program and its arguments, before the command that it runs.
+   */
+  constructor(temporary: string, env: Record<string, string> = {}, before: string[] = []) {
     this.#child = new Deno.Command("/usr/bin/setsid", {
-      args: [Deno.execPath(), "task", "--quiet", "fleet"],
+      args: [...before, Deno.execPath(), "task", "--quiet", "fleet"],
       cwd: ROOT,
       env: { TMPDIR: temporary, NO_COLOR: "1", ...env },
       stdin: "null",
@@ -31,6 +45,7 @@ class Run {
     }).spawn();
     this.#reader = this.#child.stderr.getReader();
     this.#stdout = new Response(this.#child.stdout).text();
+    this.#limit = setTimeout(() => this.signal("KILL"), RUN_LIMIT_MS);
   }
 
   /** Waits for a text of its progress. */
@@ -49,6 +64,7 @@ class Run {
   async ended(): Promise<{ code: number; stdout: string; progress: string }> {
     while (await this.#read());
     const [{ code }, stdout] = await Promise.all([this.#child.status, this.#stdout]);
+    clearTimeout(this.#limit);
     return { code, stdout, progress: this.#progress };
   }
 
@@ -82,6 +98,14 @@ async function storyOf(path: string): Promise<readonly Block[]> {
   return story;
 }
 
+/** Waits until a program that makes the image has made the first file below a directory. */
+async function begun(path: string): Promise<void> {
+  using watcher = Deno.watchFs(path);
+  for await (const { paths } of watcher) {
+    if (paths.some((made) => /\/(image|mmdebstrap\.\w+\.\w+)(\/|$)/.test(made))) return;
+  }
+}
+
 /** Waits until a directory has nothing in it. */
 async function emptied(path: string): Promise<void> {
   const deadline = performance.now() + 60_000;
@@ -108,15 +132,17 @@ Deno.test({
     await emptied(temporary);
 
     // What a run leaves whose supervisor was killed, too, is removed by the next one.
-    await Deno.mkdir(directory.at("ipcauth-fleet-left/image"), { recursive: true });
+    await Deno.mkdir(directory.at("ipcauth-fleet-left/hosts"), { recursive: true });
     const interrupted = new Run(temporary);
-    await interrupted.told("making the image");
+    await begun(temporary);
     names.push(...directory.names());
     interrupted.signal("INT");
     assertEquals((await interrupted.ended()).code, 130);
     assertEquals(await leftovers(temporary, names), "");
 
-    const run = new Run(temporary);
+    // It makes its hosts whatever the mask is, and where no program of a user may run.
+    const before = ["unshare", "--mount", "--propagation", "private", "sh", "-c", UNFIT, "sh"];
+    const run = new Run(temporary, {}, before);
     await run.told("the image is made");
     names.push(...directory.names());
     const { code, stdout, progress } = await run.ended();
@@ -142,5 +168,25 @@ Deno.test({
     assertStringIncludes(progress, "error: this machine has no mmdebstrap, systemd-nspawn, ip,");
     assertStringIncludes(progress, "hint: apt-get install mmdebstrap systemd-container iproute2 ");
     assertEquals(directory.names(), []);
+  },
+});
+
+Deno.test({
+  name: "fleet: a directory for temporary files that cannot be used is named (needs root, " +
+    `Debian's sources and ${NEEDS.join(", ")})`,
+  ignore: !canRun,
+  async fn() {
+    using directory = new TemporaryDirectory();
+    const file = directory.at("file");
+    const comma = directory.at("a,b");
+    await Deno.writeTextFile(file, "");
+    await Deno.mkdir(comma);
+    const faults = { [directory.at("none")]: "does not exist", [file]: "is no directory" };
+    for (const [path, what] of Object.entries({ ...faults, [comma]: "has a comma" })) {
+      const { code, stdout, progress } = await new Run(path).ended();
+      assertEquals([code, stdout], [73, ""], progress);
+      assertStringIncludes(progress, `error: the directory for temporary files, ${path}, ${what}`);
+      assertStringIncludes(progress, "hint: TMPDIR=/var/tmp deno task fleet\n");
+    }
   },
 });
