@@ -3,7 +3,7 @@ import { ROOT } from "../tools/build/root.ts";
 import type { Machine, ResultsHead } from "./results.ts";
 import { PACKAGES } from "./tools.ts";
 
-/** The output of a command; null where it fails or is missing. */
+/** The output of a command, also where it fails; null where it is missing. */
 async function outputOf(...argv: string[]): Promise<string | null> {
   try {
     const { stdout } = await new Deno.Command(argv[0]!, {
@@ -57,7 +57,7 @@ export async function describeRun(
   ]);
   return {
     date: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-    commit: program ?? `${commit ?? "unknown"}${changes === "" ? "" : "+"}`,
+    commit: program ?? `${commit || "unknown"}${changes === "" ? "" : "+"}`,
     machine: await machine(),
     load: Deno.loadavg(),
     versions: await versions(),
