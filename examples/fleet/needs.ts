@@ -82,9 +82,7 @@ function temporaryDirectory(): Need | string {
     if (!Deno.statSync(real).isDirectory) return unusable("is no directory");
     // They separate the options of mount(8) and of systemd-nspawn(1), and quote in both.
     if (/[,:"\\\n]/.test(real)) {
-      {
-        return unusable("has a comma, colon, quote or backslash in its name");
-      }
+      return unusable("has a comma, colon, quote or backslash in its name");
     }
     return real;
   } catch (error) {
