@@ -237,9 +237,16 @@ export class ListenerManager {
     this.#endpoints.set(address, endpoint);
     if (v6Only) this.#v6Only.add(address);
     else this.#v6Only.delete(address);
+    try {
+      this.#sockets.opened(address, sockets);
+    } catch (error) {
+      // Open in one data plane alone it would stay so. It has accepted nothing yet.
+      endpoint.suspend();
+      this.#closeOne(address, endpoint);
+      throw error;
+    }
     const made = endpoint instanceof UnixEndpoint ? endpoint.madeDirectory : null;
     this.#events.opened(endpoint.name, made && `made the directory ${made}`);
-    this.#sockets.opened(address, sockets);
   }
 
   #changeOne(endpoint: Endpoint, config: ListenerConfig): void {
