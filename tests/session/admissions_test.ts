@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { Decision } from "../../lib/policy/types.ts";
 import { SharedLock } from "../../lib/reactor/shared_lock.ts";
+import { mapsFilledBy } from "../support/filled_maps.ts";
 import { type Admissions, OwnAdmissions, SharedAdmissions } from "../../lib/session/admissions.ts";
 
 const DENIED: Decision = { allow: false, reason: "over-limit", by: null };
@@ -42,3 +43,12 @@ for (const [name, [one, two]] of Object.entries(KINDS)) {
     assertEquals([one.nextId(), two.nextId(), one.nextId()], [1, 2, 3]);
   });
 }
+
+Deno.test("nothing stays of a uid whose sessions have ended", () => {
+  const admissions = new OwnAdmissions();
+  const maps = mapsFilledBy(() => {
+    for (let uid = 0; uid < 100; uid++) admit(admissions, uid, 200);
+    for (let uid = 0; uid < 100; uid++) admissions.giveBack(uid);
+  });
+  assertEquals(Array.from(maps, ({ size }) => size), [0]);
+});

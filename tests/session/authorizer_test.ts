@@ -229,14 +229,15 @@ Deno.test("a list asks for groups where it names one, known or not", () => {
 /** An open session on a Unix socket whose groups can be followed. */
 function followed(
   config: ListenerConfig,
-  { uid = 579, trusted = false, kind = "unix" }: {
+  { uid = 579, trusted = false, kind = "unix", user = { name: "bob" } }: {
     uid?: number;
     trusted?: boolean;
     kind?: string;
+    user?: { name: string } | null;
   } = {},
 ): Session {
   const origin = { kind, credentials: { pid: 1, uid, gid: 579 }, groups: [2000] };
-  const identity = { user: { name: "bob" }, uid, gid: 579, trusted };
+  const identity = { user, uid, gid: 579, trusted };
   return { facts: { origin, config, identity }, accountGroups: null } as unknown as Session;
 }
 
@@ -276,4 +277,18 @@ Deno.test("an open session is decided by the groups that its account has left an
   assertEquals(revocation(), "not-on-listener");
   place.learn(account(579, [2000, 7]));
   assertEquals(revocation(), null);
+});
+
+Deno.test("a session whose groups are not followed has those that the kernel has said", () => {
+  const groups = "{ name: netops, gid: 2000, local_ipc_access: true }, " +
+    "{ name: guests, gid: 3000, local_ipc_access: false }";
+  const place = new Place(unixConfig("", `groups: [${groups}]\n`));
+  const session = followed(place.listener, { uid: 700, user: null });
+  const revocation = () => place.authorizer.revocationOf(session);
+  place.learn(account(700, [2000, 3000]));
+  assertEquals(revocation(), null);
+  place.learn(account(700, [2000]));
+  place.authorizer.followGroups(session);
+  place.learn(account(700, [2000, 3000]));
+  assertEquals(revocation(), "group-denied");
 });

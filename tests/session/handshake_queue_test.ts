@@ -8,6 +8,7 @@ import { SharedLock } from "../../lib/reactor/shared_lock.ts";
 import { handshakeData } from "../../lib/session/handshake_data.ts";
 import { SharedHandshakeQueue } from "../../lib/session/shared_handshake_queue.ts";
 import { SourceShares } from "../../lib/session/source_shares.ts";
+import { mapsFilledBy } from "../support/filled_maps.ts";
 
 /** An access check that records how it ended. */
 class Pending implements QueuedHandshake {
@@ -150,6 +151,24 @@ for (const [name, create] of Object.entries(KINDS)) {
     }
   });
 
+  Deno.test(`${name}: nothing stays of a source whose access checks have ended`, () => {
+    const queue = create(() => 50, fail);
+    const maps = mapsFilledBy(() => {
+      // More sources than there may be access checks at the same time.
+      const last: Pending[] = [];
+      for (let host = 0; host < 3_000; host++) {
+        const [pending] = fill(queue, 1, `198.51.${host >> 8}.${host & 255}`, host % 3 === 0);
+        if (host % 3 === 1) queue.markOpened(pending!);
+        last.push(pending!);
+        // Half of them end by themselves, the others are evicted.
+        if (host % 4 < 2) queue.remove(last.shift()!);
+      }
+      queue.clear();
+    });
+    const left = Array.from(maps, ({ size }) => size).filter((size) => size > 0);
+    assertEquals([queue.size, maps.size > 0, left], [0, true, []]);
+  });
+
   Deno.test(`${name} keeps what opens, and clears it`, () => {
     const queue = create(() => 8, fail);
     const [one, two] = fill(queue, 2, "192.0.2.1");
@@ -230,12 +249,16 @@ Deno.test("what another plane has evicted gives its place up once, ended or not"
   for (const pending of all.slice(2)) one.remove(pending);
   assertEquals(two.size, 2);
   // Their entries are free again.
-  for (let host = 0; host < 1_000; host++) {
-    fill(host % 2 ? one : two, 1, `198.51.100.${host}`);
-    one.endEvicted();
-    two.endEvicted();
-  }
-  assertEquals(one.size, 4);
+  const maps = mapsFilledBy(() => {
+    for (let host = 0; host < 1_000; host++) {
+      fill(host % 2 ? one : two, 1, `198.51.100.${host}`);
+      one.endEvicted();
+      two.endEvicted();
+    }
+  });
+  // No plane remembers more than it has: each has two maps, with an entry for each access check.
+  const entries = Array.from(maps, ({ size }) => size).reduce((sum, size) => sum + size, 0);
+  assertEquals([one.size, maps.size, entries], [4, 4, 2 * 4]);
 });
 
 Deno.test("SourceShares finds the largest share after any additions and removals", () => {

@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { KeyRing } from "../../lib/keys/key_ring.ts";
+import type { Descriptor } from "../../lib/libc/descriptor.ts";
 import { localAddress } from "../../lib/libc/inet_address.ts";
 import { receive } from "../../lib/libc/sockets.ts";
 import { listenTcp, resetOnClose } from "../../lib/libc/tcp_socket.ts";
@@ -111,7 +112,7 @@ test("the holder of a key gets a session as the key's user", (place) => {
   const origin = session.facts.origin as PeerOrigin & { kind: "tcp" };
   assertEquals([origin.keyId, origin.actsAs, origin.remote.host], [ID, null, "127.0.0.1"]);
   assertEquals([user, identity.uid, identity.trusted, service], ["bob", 579, false, "recorder"]);
-  assertEquals([listener, config], [place.endpoint.name, place.tcp]);
+  assertEquals([listener, config], [`tcp:127.0.0.1:${place.port}`, place.tcp]);
   assertEquals([connection.kind, connection.unsent], ["tcp", null]);
   assertEquals(place.fields("allow", "reason", "key", "user"), [["key", ID, "bob"]]);
   assert(place.endpoint.authenticated(session));
@@ -484,6 +485,8 @@ test("a session that cannot be opened or accepted gives its place back", (place)
   const [refused] = place.greet();
   place.until(() => refused.end !== "open");
   assertEquals([refused.received.length, place.opened.length], [0, 0]);
+  // The end of a session follows its start.
+  assertEquals(place.events.slice(0, 2).map(({ event }) => event), ["allow", "close"]);
   assertEquals(place.fields("close", "reason"), [["error"]]);
   assertEquals([place.admissions.countByUid(579), place.takeErrors().length], [0, 1]);
   Object.assign(place.context, {
@@ -495,6 +498,60 @@ test("a session that cannot be opened or accepted gives its place back", (place)
   place.until(() => client.end !== "open");
   assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
   assertEquals(place.takeErrors(), ["Error: a bug"]);
+});
+
+test("a service that fails ends the connection, and no key outlives it", (place) => {
+  const { onOpen } = place;
+  place.onOpen = (opened) => {
+    onOpen(opened);
+    throw new Error("no service");
+  };
+  const ciphers = keyedDuring(() => {
+    const [client] = place.greet();
+    place.until(() => client.end !== "open");
+  });
+  assertEquals([place.opened.length, place.context.sessions.size], [1, 0]);
+  assertEquals(place.fields("close", "reason"), [["error"]]);
+  assertEquals([place.admissions.countByUid(579), place.takeErrors()], [0, ["Error: no service"]]);
+  assertEquals(place.opened[0]!.connection.descriptor.isOpen, false);
+  // Those of the client are in use still.
+  assertEquals(ciphers.filter((cipher) => !isWiped(cipher)).length, 2);
+});
+
+test("nothing of an access check that has waited stays in the reactor", (place) => {
+  const silent = place.connectTcp(place.port);
+  place.until(() => place.context.handshakes.size === 1);
+  const size = place.reactor.size - 1;
+  const [client, hello] = place.open();
+  client.write(hello());
+  place.until(() => place.opened.length === 1);
+  assertEquals([place.reactor.size, place.reactor.waiting], [size + 1, 1]);
+  // The service watches the connection for itself.
+  const { descriptor } = place.opened[0]!.connection;
+  const watch = { onEvents: () => {}, onFault: () => {} };
+  const registration = place.reactor.watch(descriptor, 0, watch);
+  silent.close();
+  place.until(() => place.fields("deny", "reason").length === 1);
+  assertEquals([place.reactor.size, place.reactor.waiting], [size + 1, 0]);
+  registration.close();
+  assertEquals(place.reactor.size, size);
+});
+
+test("an access check that ends while it is decided is neither let in nor answered", (place) => {
+  const { authorizer, handshakes } = place.context;
+  const { authorizeKeyed } = authorizer;
+  authorizer.authorizeKeyed = (...args) => {
+    const decision = authorizeKeyed.apply(authorizer, args);
+    handshakes.clear();
+    return decision;
+  };
+  const [denied] = place.greet(KEY, "alice");
+  place.assertRefused(denied, "reset");
+  const [allowed] = place.greet();
+  place.assertRefused(allowed, "reset");
+  assertEquals([place.opened.length, place.context.sessions.size], [0, 0]);
+  const refusal = "Error: a client was answered before it was known";
+  assertEquals([place.admissions.countByUid(579), place.takeErrors()], [0, [refusal, refusal]]);
 });
 
 test("bytes that come while nothing can be decided are read afterwards", (place) => {
@@ -584,6 +641,13 @@ test("a client whose first message comes late has opened, too, and is not pushed
 }, { rest: "limits: { max_pending_handshakes: 2 }\n" });
 
 test("a client that has reset its connection before it was accepted is logged", (place) => {
+  const { endpoint } = place;
+  const { onConnection } = endpoint;
+  const accepted: Descriptor[] = [];
+  endpoint.onConnection = (connection) => {
+    accepted.push(connection);
+    onConnection.call(endpoint, connection);
+  };
   const client = place.connectTcp(place.port);
   resetOnClose(client.descriptor);
   client.close();
@@ -591,6 +655,8 @@ test("a client that has reset its connection before it was accepted is logged", 
   assertEquals(place.fields("deny", "reason", "remote", "key", "message"), [
     ["bad-key", undefined, undefined, "truncated"],
   ]);
+  // A flood of these takes no descriptor.
+  assertEquals(accepted.map(({ isOpen }) => isOpen), [false]);
 });
 
 test("keys are made current one by one and all at once, and what is reported is logged", (place) => {
@@ -620,16 +686,47 @@ test("a closed endpoint names the keys that others have", (place) => {
 test("a key file that cannot be used stops the start, and later its key alone", (place) => {
   const listeners = TcpListener.openAll({ host: "127.0.0.1", port: 0 });
   Deno.chmodSync(place.at("trusted.key"), 0o644);
-  assertThrows(
-    () => new TcpEndpoint(place.context, listeners, place.tcp, place.service),
-    Error,
-    "trusted.key",
-  );
+  const { wipe } = KeyRing.prototype;
+  const wiped: KeyRing[] = [];
+  KeyRing.prototype.wipe = function () {
+    assert(this.key(ID) !== null);
+    wipe.call(this);
+    wiped.push(this);
+  };
+  try {
+    assertThrows(
+      () => new TcpEndpoint(place.context, listeners, place.tcp, place.service),
+      Error,
+      "trusted.key",
+    );
+  } finally {
+    KeyRing.prototype.wipe = wipe;
+  }
+  // Nothing is left of it: no key, and no socket.
+  assertEquals(wiped.map((ring) => ring.key(ID)), [null]);
+  assertEquals(listeners.map(({ socket }) => socket.isOpen), [false]);
   place.until(() => place.endpoint.refreshKeys() === 0 && place.problems.length === 1);
   const client = place.connectTcp(place.port);
   client.write(new ClientHandshake(TRUSTED_KEY, HELLO).start());
   place.assertRefused(client);
   assertEquals(place.answer(place.greet()).kind, "accepted");
+});
+
+test("a bad file in a directory of keys is reported, and keeps no endpoint from its start", (place) => {
+  Deno.mkdirSync(place.at("keys.d"), { mode: 0o700 });
+  place.write("keys.d/bob.key", "half", 0o600);
+  const { at } = place.tcp;
+  const config = {
+    ...place.tcp,
+    keys: [],
+    keyDirectories: [{ directory: place.at("keys.d"), at }],
+    pinned: true,
+  };
+  const listeners = TcpListener.openAll({ host: "127.0.0.1", port: 0 });
+  const endpoint = new TcpEndpoint(place.context, listeners, config, place.service);
+  endpoint.close();
+  endpoint.wipe();
+  assertEquals(place.problems.map((text) => text.includes(place.at("keys.d/bob.key"))), [true]);
 });
 
 test("a suspended endpoint reports no problem with its keys", (place) => {
@@ -682,6 +779,9 @@ test("an endpoint knows its own sessions, and takes no configuration of another 
   const { config } = place.endpoint;
   place.endpoint.reconfigure({ ...config, kind: "unix" } as never);
   assertEquals(place.endpoint.config, config);
+  place.endpoint.reconfigure({ ...config, keys: [], pinned: true });
+  place.until(() => place.endpoint.refreshKeys() === 0);
+  assertEquals(place.endpoint.grant(ID), null);
   const narrow = { ...config, port: 2 };
   place.endpoint.setService(narrow, place.service);
   assertEquals(place.endpoint.config, narrow);

@@ -157,6 +157,27 @@ test("a session whose service fails ends, and gives its place back", (place) => 
   assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
 });
 
+test("a service that fails leaves no client waiting", (place) => {
+  place.onOpen = () => {
+    throw new Error("no service");
+  };
+  place.assertRefused(place.connectUnix(579));
+  assertEquals(place.events.splice(0).map(({ event }) => event), ["allow", "close", "error"]);
+  assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
+});
+
+test("a session is followed by what its account leaves from its start on", (place) => {
+  const account = { name: "carol", uid: 700, gid: 700, home: "/", shell: "/bin/sh" };
+  const answer = { kind: "account", uid: 700, account, problem: null } as const;
+  place.knownNames.update([{ ...answer, groups: [2000] } as never]);
+  place.connectUnix(700, 700, [2000]);
+  place.until(() => place.opened.length === 1);
+  const { session } = place.opened[0]!;
+  assertEquals(place.context.authorizer.revocationOf(session), null);
+  place.knownNames.update([{ ...answer, groups: [] } as never]);
+  assertEquals(place.context.authorizer.revocationOf(session), "unknown-uid");
+});
+
 test("each of a user's connections counts, up to the limit", (place) => {
   const clients = [0, 1, 2].map(() => place.connectUnix(579));
   place.until(() => clients.some(({ end }) => end === "end"));
