@@ -7,6 +7,7 @@ import { localAddress } from "../../lib/libc/inet_address.ts";
 import { receive } from "../../lib/libc/sockets.ts";
 import { listenTcp, resetOnClose } from "../../lib/libc/tcp_socket.ts";
 import { resolveHost } from "../../lib/libc/inet_address.ts";
+import { FIRST_ANSWER_MS } from "../../lib/names/known_names.ts";
 import { TcpListener } from "../../lib/net/tcp_listener.ts";
 import { type ClientEvent, ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import type { PeerOrigin, Session } from "../../lib/session/session.ts";
@@ -159,6 +160,10 @@ test("the key is looked up when no file is being written any more", (place) => {
   client.write(new ClientHandshake(KEY, HELLO).start());
   place.turns(5);
   assertEquals([client.received.length, client.end], [0, "open"]);
+  // The shortest wait is one, too.
+  place.wait = 0.5;
+  place.turns(40);
+  assertEquals([client.received.length, client.end], [0, "open"]);
   place.wait = null;
   place.until(() => client.received.length === 50);
 });
@@ -218,7 +223,9 @@ test("an access check that takes too long is reset", (place) => {
   const client = place.connectTcp(place.port);
   place.assertRefused(client, "reset");
   assert(performance.now() - start >= 95);
-  assertEquals(place.fields("deny", "reason", "key"), [["handshake-timeout", undefined]]);
+  assertEquals(place.fields("deny", "reason", "key", "message"), [
+    ...[["handshake-timeout", undefined, undefined]],
+  ]);
 }, { rest: "limits: { handshake_timeout: 100ms }\n" });
 
 test("a session outlives the time limit of its access check", (place) => {
@@ -330,6 +337,13 @@ test("each client is told that nothing can be read, before and after its key is 
   malformed.write(new Uint8Array(66));
   place.assertRefused(malformed);
   assertEquals(place.fields("deny", "reason").at(-1), ["bad-key"]);
+  const cut = place.connectTcp(place.port);
+  cut.write(new ClientHandshake(KEY, HELLO).start().subarray(0, 30));
+  cut.shutdown();
+  place.assertRefused(cut);
+  assertEquals(place.fields("deny", "reason", "key", "message").at(-1), [
+    ...["bad-key", ID, "truncated"],
+  ]);
 });
 
 test("a suspended endpoint rejects every holder of a key, without waiting", (place) => {
@@ -387,20 +401,76 @@ test("the listener's list holds for a key's user, by name and by group", (place)
 
 test("a client waits for the first answer about a group of the list", (place) => {
   place.knownNames.use([{ kind: "group", name: "netops" }]);
-  const greeting = place.greet();
-  place.turns(20);
-  assertEquals([place.opened.length, greeting[0].received.length], [0, 0]);
   const account = { name: "bob", uid: 579, gid: 2000, home: "/", shell: "/bin/sh" };
   place.knownNames.update([
     { kind: "account", uid: 579, account, groups: [], problem: null } as never,
-    { kind: "group", name: "netops", gid: 2000, problem: null },
   ]);
+  const greeting = place.greet();
+  place.turns(20);
+  assertEquals([place.opened.length, greeting[0].received.length], [0, 0]);
+  place.knownNames.update([{ kind: "group", name: "netops", gid: 2000, problem: null }]);
   place.context.authorizer.onNamesChanged();
   assertEquals(place.answer(greeting).kind, "accepted");
 }, {
   listener: `, allow: ["@netops"]`,
   rest: "groups: [{ name: netops, local_ipc_access: true }]\n",
 });
+
+const NETOPS = {
+  listener: `, allow: ["@netops"]`,
+  rest: "groups: [{ name: netops, gid: 2000, local_ipc_access: true }]\n",
+};
+const BOBS = { kind: "account", uid: 579, groups: [] as number[], problem: null } as const;
+
+for (const [what, key, actsAs] of [["its", KEY, null], ["another", TRUSTED_KEY, "bob"]] as const) {
+  test(`a client waits for the groups of ${what} user`, (place) => {
+    const account = { name: "bob", uid: 579, gid: 2000, home: "/", shell: "/bin/sh" };
+    const greeting = place.greet(key, actsAs);
+    place.turns(20);
+    assertEquals([place.opened.length, greeting[0].received.length], [0, 0]);
+    assertEquals(place.requests, [{ kind: "account", uid: 579 }]);
+    place.knownNames.update([{ ...BOBS, account }]);
+    assertEquals(place.answer(greeting).kind, "accepted");
+  }, NETOPS);
+}
+
+test("a client does not wait again after an answer that has said nothing", (place) => {
+  const greeting = place.greet();
+  const until = performance.now() + 40;
+  place.until(() => performance.now() > until);
+  assertEquals(greeting[0].received.length, 0);
+  place.knownNames.update([{ ...BOBS, account: null, problem: "down" } as never]);
+  assertEquals(place.answer(greeting), { kind: "rejected", reason: "not-on-listener" });
+  // It was asked for again, for the next client.
+  assertEquals(place.requests.length, 2);
+  assert(place.knownNames.pendingFor(579) < FIRST_ANSWER_MS);
+}, NETOPS);
+
+test(
+  "a client whose denial lacks no answer is denied at once, whatever others wait for",
+  (place) => {
+    let decisions = 0;
+    const { authorizer } = place.context;
+    const { authorizeKeyed } = authorizer;
+    authorizer.authorizeKeyed = (...args) => {
+      decisions++;
+      return authorizeKeyed.apply(authorizer, args);
+    };
+    place.knownNames.use([{ kind: "group", name: "other" }]);
+    assert(place.knownNames.isAwaited);
+    place.assertRejected(KEY, "user-denied", "bob", "alice");
+    assertEquals(decisions, 1);
+    // Nor is one that lacks an answer which has come and has said nothing.
+    place.knownNames.use([{ kind: "group", name: "netops" }]);
+    place.knownNames.update([
+      { kind: "group", name: "netops", gid: null, problem: "down" },
+      { ...BOBS, account: { name: "bob", uid: 579, gid: 579, home: "/", shell: "/bin/sh" } },
+    ]);
+    place.assertRejected(KEY, "not-on-listener", "bob");
+    assertEquals(decisions, 2);
+  },
+  { ...NETOPS, rest: "groups: [{ name: netops, local_ipc_access: true }]\n" },
+);
 
 test("the sessions of a key's user count, and trusted keys have a reserve", (place) => {
   assertEquals(place.answer(place.greet()).kind, "accepted");
@@ -681,6 +751,11 @@ test("a closed endpoint names the keys that others have", (place) => {
   place.endpoint.retire((id) => id === ID ? grant : null);
   assertEquals(place.endpoint.grant(ID), grant);
   assertEquals(place.endpoint.isAccepting, false);
+  place.assertRefused(place.connectTcp(place.port), "reset");
+  place.endpoint.retire(() => null);
+  assertEquals(place.endpoint.grant(ID)?.user, "bob");
+  place.endpoint.wipe();
+  assertEquals(place.endpoint.grant(ID), null);
 });
 
 test("a key file that cannot be used stops the start, and later its key alone", (place) => {

@@ -290,6 +290,16 @@ test("a group's member waits for its name without a place, and is decided again"
   assertEquals(place.opened.length, 1);
 });
 
+test("a group's member waits for its name once, known or not", (place) => {
+  place.unnamedUid = ({ uid }) => uid;
+  place.connectUnix(700, 2000);
+  place.until(() => place.requests.length === 1);
+  const answer = { kind: "account", uid: 700, account: null, groups: [], problem: null } as const;
+  place.knownNames.update([answer]);
+  place.until(() => place.opened.length === 1);
+  assertEquals([place.requests.length, place.admissions.countByUid(700)], [1, 1]);
+});
+
 test("a group's member that is denied meanwhile gets no session", (place) => {
   place.unnamedUid = ({ uid }) => place.knownNames.isNamed(uid) ? null : uid;
   const client = place.connectUnix(700, 2000);
