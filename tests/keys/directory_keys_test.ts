@@ -174,7 +174,7 @@ Deno.test("a key of a user who is not configured is reported once, each time ane
   place.writeKey("dave.key", DAVE);
   const reported = async () => (await place.refresh()).map((text) => text.includes('"dave"'));
   assertEquals(await reported(), [true]);
-  // The policy refuses the user, whom it does not know.
+  // The policy does not know the user, and refuses the key.
   assertEquals(place.grant(DAVE), ["dave", null]);
   place.writeKey("bob+laptop.key", LAPTOP);
   assertEquals(await reported(), []);

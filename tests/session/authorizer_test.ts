@@ -281,7 +281,7 @@ Deno.test("an open session is decided by the groups that its account has left an
 
 Deno.test("a session whose groups are not followed has those that the kernel has said", () => {
   const groups = "{ name: netops, gid: 2000, local_ipc_access: true }, " +
-    "{ name: guests, gid: 3000, local_ipc_access: false }";
+    "{ name: visitors, gid: 3000, local_ipc_access: false }";
   const place = new Place(unixConfig("", `groups: [${groups}]\n`));
   const session = followed(place.listener, { uid: 700, user: null });
   const revocation = () => place.authorizer.revocationOf(session);

@@ -335,6 +335,57 @@ test(
   NAMED,
 );
 
+for (const isDecided of [false, true]) {
+  const where = isDecided ? "at the decision" : "before the decision";
+  test(
+    `an error after a wait gives its place among the waiting back, ${where}`,
+    (place) => {
+      Object.assign(place.context, { planes: 2 });
+      const { authorizer } = place.context;
+      const { authorizeUnix } = authorizer;
+      const fail = () => {
+        throw new Error("a bug");
+      };
+      place.knownNames.use([{ kind: "group", name: "netops" }]);
+      for (let round = 0; round < 2; round++) {
+        const client = place.connectUnix(700, 2000);
+        place.turns(3);
+        assertEquals([client.end, place.events], ["open", []]);
+        if (isDecided) authorizer.authorizeUnix = fail;
+        else place.onRefresh = fail;
+        place.assertRefused(client);
+        assertEquals(place.events.splice(0).map(({ event }) => event), ["error"]);
+        authorizer.authorizeUnix = authorizeUnix;
+        place.onRefresh = () => {};
+      }
+      // One place: the half of 2 that this plane has.
+      const clients = [0, 1].map(() => place.connectUnix(700, 2000));
+      place.until(() => clients.some(({ end }) => end === "end"));
+      place.turns(5);
+      assertEquals(clients.map(({ end }) => end), ["open", "end"]);
+    },
+    "limits: { max_connections: 2 }\n",
+    NAMED,
+  );
+}
+
+test(
+  "a peer that has waited for a gid waits for its name as well",
+  (place) => {
+    place.unnamedUid = ({ uid }) => place.knownNames.isNamed(uid) ? null : uid;
+    place.knownNames.use([{ kind: "group", name: "netops" }]);
+    place.connectUnix(700, 2000);
+    place.turns(3);
+    place.knownNames.update([{ kind: "group", name: "netops", gid: 2000, problem: null }]);
+    place.context.authorizer.onNamesChanged();
+    place.until(() => place.requests.some(({ kind }) => kind === "account"));
+    place.turns(5);
+    assertEquals(place.opened.length, 0);
+  },
+  "",
+  NAMED,
+);
+
 test("an error after a wait for a name denies the connection", (place) => {
   place.unnamedUid = ({ uid }) => place.knownNames.isNamed(uid) ? null : uid;
   const client = place.connectUnix(700, 2000);
@@ -386,7 +437,9 @@ test("a connection that no descriptor is left for is closed and logged", (place)
 
 test("a closed endpoint has no socket any more", (place) => {
   assertEquals([place.endpoint.isRemoved, place.endpoint.madeDirectory], [false, null]);
+  const size = place.reactor.size;
   place.endpoint.close();
+  assertEquals([place.reactor.size, place.names().includes("s")], [size - 1, false]);
   assertEquals([place.endpoint.isAccepting, place.knownNames.isAwaited], [false, false]);
   assertEquals(place.knownNames.isNamed(0), false);
 });
