@@ -93,6 +93,8 @@ class TcpPlace extends EndpointPlace {
     const logged = this.fields("deny", "reason", "key", "user", "peer").at(-1);
     assertEquals(logged, [reason, keyId(key), user, null]);
     assertEquals([this.opened.length, this.context.handshakes.size], [0, 0]);
+    // It is not decided again.
+    assertEquals(this.reactor.waiting, 0);
   }
 }
 
@@ -326,6 +328,7 @@ test("each client is told that nothing can be read, before and after its key is 
   client.write(only(handshake.push(client.take()), "send").bytes);
   assertEquals(place.answer([client, handshake]), { kind: "rejected", reason: "unreadable" });
   assertEquals(place.fields("deny", "reason", "user"), [["unreadable", "bob"]]);
+  assertEquals(place.reactor.waiting, 0);
   // Nothing is known of a key now: a reset, and no end-of-file, which would say that it is wrong.
   for (const key of [KEY, OTHER_KEY]) {
     const next = place.connectTcp(place.port);
