@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type HandshakeQueue,
   OwnHandshakeQueue,
@@ -84,6 +84,15 @@ for (const [name, create] of Object.entries(KINDS)) {
     assertEquals(inside(own), 2);
   });
 
+  Deno.test(`${name}: networks that differ in one half of their words are two sources`, () => {
+    for (const other of ["2001:db9:0:0", "2001:db8:0:1"]) {
+      const queue = create(() => 8, fail);
+      const own = fill(queue, 2, "2001:db8:0:0");
+      fill(queue, 100, other);
+      assertEquals(inside(own), 2);
+    }
+  });
+
   Deno.test(`${name} evicts at random: no place is safe, and none is lost at once`, () => {
     let oldest = 0;
     let newest = 0;
@@ -155,13 +164,11 @@ for (const [name, create] of Object.entries(KINDS)) {
     const queue = create(() => 50, fail);
     const maps = mapsFilledBy(() => {
       // More sources than there may be access checks at the same time.
-      const last: Pending[] = [];
-      for (let host = 0; host < 3_000; host++) {
+      for (let host = 0; host < 6_000; host++) {
         const [pending] = fill(queue, 1, `198.51.${host >> 8}.${host & 255}`, host % 3 === 0);
         if (host % 3 === 1) queue.markOpened(pending!);
-        last.push(pending!);
         // Half of them end by themselves, the others are evicted.
-        if (host % 4 < 2) queue.remove(last.shift()!);
+        if (host % 4 < 2) queue.remove(pending!);
       }
       queue.clear();
     });
@@ -228,6 +235,26 @@ Deno.test("the access checks of all planes have one limit, and one share for eac
   assertEquals([two.size, inside(first)], [8 - (7 - inside(second)), 0]);
   two.clear();
   assertEquals([one.size, inside([...own, ...second])], [0, 0]);
+});
+
+for (const [name, create] of Object.entries(KINDS)) {
+  Deno.test(`${name}: the largest source gives way, however small its part is`, () => {
+    const queue = create(() => 1_502, fail);
+    const others = Array.from(
+      { length: 1_500 },
+      (_, host) => fill(queue, 1, `198.51.${host >> 8}.${host & 255}`)[0]!,
+    );
+    const two = fill(queue, 2, "192.0.2.1");
+    fill(queue, 1, "192.0.2.2");
+    assertEquals([inside(others), inside(two)], [1_500, 1]);
+  });
+}
+
+Deno.test("there are no more access checks than there is memory for", () => {
+  const [queue] = planes(1, () => Infinity, fail);
+  fill(queue!, 2_000, "192.0.2.1");
+  assertThrows(() => fill(queue!, 1, "192.0.2.1"), RangeError, "too many access checks");
+  assertEquals(queue!.size, 2_000);
 });
 
 Deno.test("what another plane has evicted gives its place up once, ended or not", () => {
