@@ -19,6 +19,7 @@ import {
   type Secrets,
 } from "./access_model.ts";
 import { Peers } from "./peers.ts";
+import { type Way, WAYS, write } from "./ways_of_writing.ts";
 
 const UIDS: Readonly<Record<string, number>> = { alice: 578, bob: 579, carol: 580 };
 const GIDS: Readonly<Record<string, number>> = { staff: 2001, lab: 2002 };
@@ -106,18 +107,6 @@ ${listeners.has("narrow") ? narrow : ""}${listeners.has("tcp") ? tcp : ""}users:
 `;
 }
 
-type Way = "rename" | "in place" | "link";
-
-/** Writes a file as an editor, a shell or a ConfigMap does. */
-async function write(path: string, text: string, way: Way, real: Real): Promise<void> {
-  if (way === "in place") return await Deno.writeTextFile(path, text, { mode: 0o600 });
-  const beside = `${path}.${++real.count}`;
-  await Deno.writeTextFile(beside, text, { mode: 0o600 });
-  if (way === "rename") return await Deno.rename(beside, path);
-  await Deno.symlink(beside, `${beside}.link`);
-  await Deno.rename(`${beside}.link`, path);
-}
-
 /**
  * After a change: the next decision about everyone is the new one, and what must end has ended.
  * Whether there is a place for a new one is known when it has.
@@ -189,7 +178,7 @@ abstract class Edit implements Command {
       assertEquals(code, 0, stderr);
     } else {
       const way = this.#way === "command" || this.#way === "console" ? "rename" : this.#way;
-      await write(real.config, textOf(model.file, real), way, real);
+      await write(real.config, textOf(model.file, real), way);
     }
     await this.applied(real);
     await settle(model, real);
@@ -411,7 +400,7 @@ class ReplaceKey implements Command {
     const path = real.program.path(`${this.key}.key`);
     real.old.set(this.key, readKey(path));
     model.secrets.set(this.key, model.secrets.get(this.key)! + 1);
-    await write(path, newSecret(), this.way, real);
+    await write(path, newSecret(), this.way);
     await settle(model, real);
   }
   toString(): string {
@@ -437,7 +426,7 @@ class CopyKey implements Command {
       model.file.keys.set(COPIED, { user: "carol", isInDirectory: true });
       const secret = newSecret();
       await Deno.writeTextFile(own, secret);
-      await write(path, secret, this.way, real);
+      await write(path, secret, this.way);
     }
     await settle(model, real);
   }
@@ -591,10 +580,9 @@ function newModel(groups: readonly (readonly [string, boolean])[]): Model {
   };
 }
 
-const way = fc.constantFrom<Way>("rename", "in place", "link");
-const anyWay = fc.constantFrom<Way | "command" | "console">(
-  ...["rename", "in place", "link", "command", "console"] as const,
-);
+const way = fc.constantFrom(...WAYS);
+/** A command and the console as often as all others. */
+const anyWay = fc.oneof(way, fc.constantFrom("command" as const, "console" as const));
 const user = fc.constantFrom(...Object.keys(UIDS));
 const key = fc.constantFrom("k1", "k2");
 /** For ever, a time that has passed, or one that no story lasts until. */
