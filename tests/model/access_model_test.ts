@@ -310,6 +310,9 @@ class SetAllow extends Edit {
 
 /** Removes a listener, or adds it again. */
 class SetListener extends Edit {
+  /** How many listeners had been opened before. */
+  #opened = 0;
+
   constructor(readonly listener: "narrow" | "tcp", readonly isListed: boolean, way: Way) {
     super(way);
   }
@@ -321,12 +324,13 @@ class SetListener extends Edit {
     else listeners.delete(this.listener);
   }
   override async run(model: Model, real: Real): Promise<void> {
+    this.#opened = real.server.of("listen").length;
     const removals = real.server.of("stop").length;
     await super.run(model, real);
     if (!this.isListed) await real.server.events("stop", removals + 1);
   }
   protected override async applied({ server }: Real): Promise<void> {
-    if (this.isListed) await server.events("listen", server.of("stop").length + 3);
+    if (this.isListed) await server.events("listen", this.#opened + 1);
   }
   protected argv(): null {
     return null;
