@@ -21,7 +21,6 @@ const ERRORS: Readonly<Record<string, readonly string[]>> = {
   clone3: ["EAGAIN", "ENOMEM"],
   connect: ["ENOMEM", "EAGAIN"],
   epoll_ctl: ["ENOMEM", "ENOSPC"],
-  epoll_wait: ["EINTR"],
   fcntl: ["EMFILE"],
   open: ["EMFILE", "ENFILE", "ENOMEM", "EIO"],
   openat: ["EMFILE", "ENFILE", "ENOMEM", "EIO"],
@@ -39,9 +38,12 @@ const OTHERS = ["ENOMEM", "EINTR", "EIO"];
 /**
  * Not made to fail: what the runtime does for itself, and ends the process where it fails;
  * close(2), whose descriptor is closed whatever it answers; writes, which wake the other thread;
- * and the watch of the keys' directory, without which all of them are looked at.
+ * epoll_wait(2), which the tracer interrupts itself when it comes, and which would answer `ENOSYS`
+ * where it goes while the call is being made to fail; and the watch of the keys' directory, without
+ * which all of them are looked at.
  */
-const EXEMPT = /^(brk|close|futex|get[pt]id|inotify_\w+|madvise|mmap|mprotect|munmap|write)$/;
+const EXEMPT =
+  /^(brk|close|epoll_wait|futex|get[pt]id|inotify_\w+|madvise|mmap|mprotect|munmap|write)$/;
 const EXEMPT_GROUPS = /^(restart|rt_sig|sched_)/;
 
 /**
