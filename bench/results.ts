@@ -54,10 +54,14 @@ export interface Results {
 /** The head of new results. */
 export type ResultsHead = Omit<Results, "format" | "seconds" | "isComplete" | "scenarios">;
 
-export const makeResults = (
+/** Results as a file has them, so that a document is the same from either. */
+export function makeResults(
   head: ResultsHead,
   rest: Pick<Results, "seconds" | "isComplete" | "scenarios">,
-): Results => ({ format: FORMAT, ...head, ...rest });
+): Results {
+  const results: Results = { format: FORMAT, ...head, ...rest };
+  return JSON.parse(JSON.stringify(results, (_, value) => round(value)));
+}
 
 /** A number with as many digits as a measurement has: six. */
 const round = (value: unknown): unknown =>
@@ -65,7 +69,7 @@ const round = (value: unknown): unknown =>
 
 /** The text of a file. The samples of one side and row stand in one line. */
 export function formatResults(results: Results): string {
-  const text = JSON.stringify(results, (_, value) => round(value), 2);
+  const text = JSON.stringify(results, null, 2);
   return text.replaceAll(
     /\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]/g,
     (_, numbers: string) => `[${numbers.replaceAll(/\s+/g, " ")}]`,

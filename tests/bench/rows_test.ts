@@ -6,7 +6,7 @@ import { chartsOf } from "../../bench/document/charts.ts";
 import { documentText } from "../../bench/document/text.ts";
 import { DOCUMENT, PUBLISHED, writeDocument } from "../../bench/document/write.ts";
 import { parseOptions, selectScenarios, UsageError } from "../../bench/options.ts";
-import { formatResults, parseResults } from "../../bench/results.ts";
+import { formatResults, makeResults, parseResults } from "../../bench/results.ts";
 import { rowId } from "../../bench/scenario.ts";
 import { SCENARIOS } from "../../bench/scenarios.ts";
 import { ROOT } from "../../tools/build/root.ts";
@@ -84,6 +84,18 @@ Deno.test("README shows a chart of the benchmark, and the results are read as th
   assertMatch(read("README.md"), /!\[[^\]]+\]\(docs\/benchmarks\/peers\.svg\)/);
   const text = read(PUBLISHED);
   assertEquals(formatResults(parseResults(text, PUBLISHED)), text);
+});
+
+Deno.test("results are the same in a file as where they were measured", () => {
+  const { machine, ...rest } = published();
+  const [scenario] = rest.scenarios;
+  const sides = scenario!.sides.map((side) => ({ ...side, samples: { rate: [92_183.5 + 1 / 3] } }));
+  const results = makeResults({ ...rest, machine }, {
+    seconds: 1,
+    isComplete: false,
+    scenarios: [{ ...scenario!, sides }],
+  });
+  assertEquals(parseResults(formatResults(results), "a file"), results);
 });
 
 Deno.test("no document is written of a part of the rows, or with --quick", async () => {
