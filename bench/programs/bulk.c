@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 static char buffer[256 * 1024];
 
@@ -46,13 +47,10 @@ static int send_all(const char *path, struct sockaddr_un *address, unsigned long
 }
 
 int main(int argc, char **argv) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (argc < 3) return 64;
-  strncpy(address.sun_path, argv[2], sizeof address.sun_path - 1);
   if (!strcmp(argv[1], "sink")) {
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address)) return 1;
-    if (listen(listener, 64)) return 1;
+    int listener = unix_listener(argv[2], 0, 64);
+    if (listener < 0) return 1;
     puts("ready");
     fflush(stdout);
     for (;;) {
@@ -63,6 +61,7 @@ int main(int argc, char **argv) {
     }
   }
   if (argc != 5) return 64;
+  struct sockaddr_un address = unix_address(argv[2]);
   unsigned long long bytes = strtoull(argv[3], NULL, 10);
   int streams = atoi(argv[4]), failures = 0;
   double start = now();

@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 /* More connections than one measurement has. */
 #define MAX_COUNT 4000000
@@ -21,7 +22,7 @@ static double now(void) {
   return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-static struct sockaddr_un address = {.sun_family = AF_UNIX};
+static struct sockaddr_un address;
 
 static int connect_unix(void) {
   for (;;) {
@@ -42,7 +43,7 @@ static int compare(const void *a, const void *b) {
 
 int main(int argc, char **argv) {
   if (argc != 4) return 64;
-  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+  address = unix_address(argv[1]);
   double limit = atof(argv[2]);
   int in_flight = atoi(argv[3]), started = 0, done = 0, failures = 0;
   /* The kernel provides the pages that are used. */

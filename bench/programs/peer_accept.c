@@ -4,19 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 int main(int argc, char **argv) {
   if (argc != 2) return 64;
   /* A client may have closed its connection before the write. */
   signal(SIGPIPE, SIG_IGN);
   static const unsigned allowed[] = {0, 579};
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
-  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address)) return 1;
-  if (listen(listener, 4096)) return 1;
+  int listener = unix_listener(argv[1], 0, 4096);
+  if (listener < 0) return 1;
   puts("ready");
   fflush(stdout);
   for (;;) {

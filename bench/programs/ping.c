@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 static double now(void) {
   struct timespec t;
@@ -18,8 +19,7 @@ static double now(void) {
 
 int main(int argc, char **argv) {
   if (argc != 2) return 64;
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+  struct sockaddr_un address = unix_address(argv[1]);
   int fd = socket(AF_UNIX, SOCK_STREAM, 0);
   char byte, line[64];
   if (connect(fd, (struct sockaddr *)&address, sizeof address) || read(fd, &byte, 1) != 1) {

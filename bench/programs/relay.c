@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 /* One direction's source. The other one is its destination. */
 struct end {
@@ -51,12 +52,6 @@ static int copy(struct end *from, int *is_empty) {
   return 1;
 }
 
-static struct sockaddr_un unix_address(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-  return address;
-}
-
 static void accept_pair(int epoll, int listener, struct sockaddr_un *backend) {
   int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
   if (client < 0) return;
@@ -74,10 +69,9 @@ static void accept_pair(int epoll, int listener, struct sockaddr_un *backend) {
 int main(int argc, char **argv) {
   if (argc != 3) return 64;
   signal(SIGPIPE, SIG_IGN);
-  struct sockaddr_un address = unix_address(argv[1]), backend = unix_address(argv[2]);
-  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address)) return 1;
-  if (listen(listener, 4096)) return 1;
+  struct sockaddr_un backend = unix_address(argv[2]);
+  int listener = unix_listener(argv[1], SOCK_NONBLOCK, 4096);
+  if (listener < 0) return 1;
   int epoll = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
   epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 int main(int argc, char **argv) {
   if (argc != 4) return 64;
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
+  struct sockaddr_un address = unix_address(argv[1]);
   int count = atoi(argv[2]), uid = atoi(argv[3]);
   if (uid != (int)getuid() && (setgroups(0, NULL) || setgid(uid) || setuid(uid))) {
     perror("setuid");

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "unix_socket.h"
 
 extern char **environ;
 
@@ -15,11 +16,8 @@ int main(int argc, char **argv) {
   if (argc != 3) return 64;
   /* The kernel reaps the children. */
   signal(SIGCHLD, SIG_IGN);
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
-  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address)) return 1;
-  if (listen(listener, 4096)) return 1;
+  int listener = unix_listener(argv[1], 0, 4096);
+  if (listener < 0) return 1;
   puts("ready");
   fflush(stdout);
   for (;;) {
