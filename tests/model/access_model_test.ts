@@ -676,8 +676,8 @@ async function tell(
 Deno.test("the server decides, revokes and logs as the model does (needs root)", {
   ignore: !isRoot,
 }, async () => {
-  // Two data planes only where runs are asked for: one of 40 stories had a `not-on-listener` more
-  // in its log, of a connection to a listener that had just been removed.
+  // Two data planes only where runs are asked for: one that learns of a removed listener by a
+  // connection denies it as `not-on-listener`, where the model finds no listener.
   const workers = ASKED_RUNS === undefined ? fc.constant(1) : fc.constantFrom(1, 2);
   const flag = fc.boolean();
   const groups = fc.shuffledSubarray(Object.keys(GIDS)).chain((names) =>
