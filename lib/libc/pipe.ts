@@ -10,6 +10,9 @@ import { cString } from "./memory.ts";
 import { BROKEN, WOULD_BLOCK } from "./sockets.ts";
 import { libc } from "./symbols.ts";
 
+// linux/fcntl.h
+const F_SETPIPE_SZ = 1031;
+
 /**
  * Makes a pipe (`pipe2(2)`); both ends are close-on-exec.
  *
@@ -29,6 +32,16 @@ export function pipe(): { readonly reader: Descriptor; readonly writer: Descript
     throw error;
   }
   return { reader, writer };
+}
+
+/**
+ * Asks for a capacity of a pipe (`F_SETPIPE_SZ`, `pipe(7)`). Beyond its user's limit the kernel
+ * refuses, and the pipe stays as it is.
+ *
+ * @param capacity In bytes.
+ */
+export function resizePipe(end: Descriptor, capacity: number): void {
+  libc.fcntl(end.number, F_SETPIPE_SZ, capacity);
 }
 
 /**

@@ -5,6 +5,9 @@
  * read from the other until they are sent, so a relay holds at most one buffer per direction. No
  * byte that was read is lost, in whatever order the ends are closed.
  *
+ * A long stream from one Unix socket to another is moved by `splice(2)`, without a copy
+ * (`relay_pipe.ts`).
+ *
  * Events are edge-triggered: each connection is added to the epoll set once.
  *
  * @module
@@ -19,7 +22,7 @@ import {
   WOULD_BLOCK,
 } from "../libc/sockets.ts";
 import { RelayClosing } from "./relay_closing.ts";
-import { CHUNK, CHUNKS_PER_TURN, type RelayBuffers } from "./relay_buffers.ts";
+import { BULK, CHUNK, CHUNKS_PER_TURN, type RelayBuffers } from "./relay_buffers.ts";
 import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Reactor } from "../reactor/reactor.ts";
 import { type RelayConnection, RelayEnd, type RelayEndOwner } from "./relay_end.ts";
 import type { RelayOwner, TerminationReason } from "./relay_outcome.ts";
@@ -141,6 +144,7 @@ export class Relay implements RelayEndOwner {
       return true;
     }
     if (!from.readable) return false;
+    if (from.isBulk && this.#splice(from, to)) return true;
     const { read } = this.#buffers;
     // A multiple of the record size: the rest of a chunk would need a record of its own.
     const whole = to.seal === null ? read : read.subarray(0, CHUNK - CHUNK % to.seal.maxBody);
@@ -168,9 +172,23 @@ export class Relay implements RelayEndOwner {
       from.ended = from.inputEnded = more === 0;
       count += Math.max(0, more);
     }
+    if (count >= BULK && from.isPlain && to.isPlain) from.beginBulk(this.#buffers.pipe);
     this.#pass(from, to, read.subarray(0, count));
     // The kernel reports a broken connection once, and end-of-file afterwards.
     if (more === BROKEN) this.#closing.cut(from);
+    return true;
+  }
+
+  /** Passes bytes on without a copy. @returns Whether there were any. */
+  #splice(from: RelayEnd, to: RelayEnd): boolean {
+    if (to.broken || !to.writable || from.hungUp) return false;
+    const { pipe, read } = this.#buffers;
+    const count = pipe.move(from.descriptor, to.descriptor, read);
+    from.isBulk = count >= BULK;
+    if (count === 0) return false;
+    this.lastActivity = this.#reactor.now();
+    from.bytes += count;
+    if (pipe.left > 0) this.#send(to, read, pipe.left);
     return true;
   }
 

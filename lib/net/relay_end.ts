@@ -6,6 +6,7 @@
 import type { RecordError } from "./relay_outcome.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { resetOnClose, unacknowledgedBytes } from "../libc/tcp_socket.ts";
+import type { RelayPipe } from "./relay_pipe.ts";
 import type { PeerWatch, WatchedPeer } from "./peer_watch.ts";
 import {
   EPOLLERR,
@@ -62,6 +63,7 @@ export interface RelayEndOwner {
 export class RelayEnd implements Watcher, WatchedPeer {
   readonly #relay: RelayEndOwner;
   #peers: PeerWatch | null = null;
+  #pipe: RelayPipe | null = null;
   readonly kind: "unix" | "tcp";
   readonly seal: Seal | null;
   #descriptor: Descriptor | null;
@@ -73,6 +75,8 @@ export class RelayEnd implements Watcher, WatchedPeer {
   bytes = 0;
   /** Whether there may be bytes to read. The first event is delivered at once. */
   readable = false;
+  /** Whether the last read was of so many bytes that the next ones are not copied. */
+  isBulk = false;
   /** Whether a write may succeed. */
   writable = true;
   /** Whether EPOLLOUT is in the event mask. */
@@ -155,6 +159,19 @@ export class RelayEnd implements Watcher, WatchedPeer {
     if (this.disconnected && this.ended && !this.finPassed) this.break();
   }
 
+  /** Whether it is a Unix socket, and its bytes are not encrypted. */
+  get isPlain(): boolean {
+    return this.kind === "unix" && this.seal === null;
+  }
+
+  /** The next bytes are not copied: they pass through a pipe, which is in use until the close. */
+  beginBulk(pipe: RelayPipe): void {
+    this.isBulk = true;
+    if (this.#pipe !== null) return;
+    this.#pipe = pipe;
+    pipe.enter();
+  }
+
   /** Nothing can be sent to it any more. What is kept for it is lost. */
   break(): void {
     this.broken = true;
@@ -180,6 +197,8 @@ export class RelayEnd implements Watcher, WatchedPeer {
 
   close(abruptly: boolean): void {
     this.#peers?.delete(this);
+    this.#pipe?.leave();
+    this.#pipe = null;
     this.seal?.wipe();
     try {
       if (this.#descriptor !== null && this.#mayReset(this.#descriptor, abruptly)) {

@@ -91,7 +91,7 @@ class StressedRelay {
     if (plan.sent < plan.total && peer.unsent < 256 * 1024) {
       const length = Math.min(
         plan.total - plan.sent,
-        1 + random(random(3) ? 2_000 : 100_000),
+        1 + random(plan.total > 100_000 ? 200_000 : random(3) ? 2_000 : 100_000),
       );
       peer.send(pattern(plan.seed, plan.sent, length));
       plan.sent += length;
@@ -121,22 +121,34 @@ class StressedRelay {
 }
 
 /**
- * The sockets of this process, listed by another process: Deno does not let a program read its own
- * `/proc/self/fd`.
+ * The sockets and pipes of this process, listed by another process: Deno does not let a program
+ * read its own `/proc/self/fd`.
  */
-function openSockets(): Set<string> {
+function openDescriptors() {
   const { stdout } = new Deno.Command("ls", { args: ["-l", `/proc/${Deno.pid}/fd`] }).outputSync();
-  return new Set(new TextDecoder().decode(stdout).match(/socket:\[\d+\]/g));
+  const list = new TextDecoder().decode(stdout);
+  return {
+    sockets: new Set(list.match(/socket:\[\d+\]/g)),
+    // Those of the other process are among them, each time others.
+    pipes: list.match(/pipe:/g)?.length ?? 0,
+  };
 }
 
 const random = randomNumbers(seed);
 const reactor = new Reactor();
 const buffers = new RelayBuffers();
+let spliced = 0;
+const move = buffers.pipe.move.bind(buffers.pipe);
+buffers.pipe.move = (...sockets) => {
+  const count = move(...sockets);
+  spliced += count;
+  return count;
+};
 // The first relay opens what stays open: the listening socket of the harness.
 const first = new RelayFixture(reactor, buffers, "sealed", "tcp");
 first.relay.abort("closed");
 first.close();
-const before = openSockets();
+const before = openDescriptors();
 const running = new Set<StressedRelay>();
 let started = 0;
 let undisturbed = 0;
@@ -153,9 +165,12 @@ while (started < count || running.size > 0) {
     if (!relay.disturbed) undisturbed++;
   }
 }
+const after = openDescriptors();
 console.log(JSON.stringify({
   undisturbed,
+  spliced,
   registered: reactor.size,
   waiting: reactor.waiting,
-  leakedSockets: [...openSockets().difference(before)],
+  leakedSockets: [...after.sockets.difference(before.sockets)],
+  leakedPipes: after.pipes - before.pipes,
 }));
