@@ -92,13 +92,13 @@ const names = new Map(Object.entries(Errno).map(([name, number]) => [number as n
 // Each thread has its own errno, and its own instance of this module. Both functions are opened
 // here, before any call can fail: to open one changes errno.
 const location = libc.__errno_location();
-const copyErrno = libc.errno_copy;
 const slot = new Int32Array(1);
 const slotBytes = new Uint8Array(slot.buffer);
+errno();
 
 /** Reads `errno` of the calling thread. Valid only right after the call that has failed. */
 export function errno(): number {
-  copyErrno(slotBytes, location, 4n);
+  libc.errno_copy(slotBytes, location, 4n);
   return slot[0]!;
 }
 
