@@ -200,6 +200,8 @@ export class Authorizer {
 class KnownAccess {
   readonly #gidOf: GroupLookup;
   readonly #allowLists = new Map<ListenerConfig, AllowList | null>();
+  /** The list of each listener as the last file that named it had it. */
+  readonly #listed = new WeakMap<ListenerConfig, AllowList | null>();
   #config: Config | null = null;
   #table: AccessTable | null = null;
 
@@ -222,13 +224,15 @@ class KnownAccess {
 
   /**
    * The `allow` list in force for a listener, however the file spells its address. A listener that
-   * the file no longer names keeps the list it had.
+   * the file no longer names keeps the list it had last.
    */
   allowOf(listener: ListenerConfig): AllowList | null {
     let allow = this.#allowLists.get(listener);
     if (allow === undefined) {
-      const listed = findListener(this.#config!.listeners ?? [], listener) ?? listener;
-      allow = listed.allow && withAllowedIds(listed.allow, this.#gidOf);
+      const named = findListener(this.#config!.listeners ?? [], listener);
+      if (named !== undefined) this.#listed.set(listener, named.allow);
+      const listed = this.#listed.has(listener) ? this.#listed.get(listener)! : listener.allow;
+      allow = listed && withAllowedIds(listed, this.#gidOf);
       this.#allowLists.set(listener, allow);
     }
     return allow;

@@ -68,10 +68,15 @@ function outcome(decision: Decision): string {
 }
 
 /** An open session of a peer on a Unix socket. */
-function unixSession(config: ListenerConfig, uid: number, gid: number): Session {
-  const origin = { kind: "unix", credentials: { pid: 1, uid, gid }, groups: [] };
+function unixSession(
+  config: ListenerConfig,
+  uid: number,
+  gid: number,
+  groups: readonly number[] = [],
+): Session {
+  const origin = { kind: "unix", credentials: { pid: 1, uid, gid }, groups };
   const identity = { user: null, uid, gid, trusted: false };
-  return { facts: { origin, config, identity } } as unknown as Session;
+  return { facts: { origin, config, identity }, accountGroups: null } as unknown as Session;
 }
 
 /** An open session of the holder of a key, who acts as bob. */
@@ -142,10 +147,34 @@ Deno.test("the list in force is that of the file, or the one that a removed list
   place.load(unixConfig(""));
   assertEquals(place.unix(579, 579, narrow), "user");
   place.load(unixConfig("").replace("a.sock", "b.sock"));
-  assertEquals(place.unix(579, 579, narrow), "not-on-listener");
+  assertEquals(place.unix(579, 579, narrow), "user");
+  assertEquals(place.unix(579, 579, copy(narrow)), "not-on-listener");
   place.load(USERS);
-  assertEquals(place.unix(579, 579, narrow), "not-on-listener");
+  assertEquals(place.unix(579, 579, narrow), "user");
 });
+
+Deno.test("an open session of a removed listener rests on the last list that it had", () => {
+  const wide = ", allow: ['@netops', '@staff']";
+  const groups = "groups: [{ name: netops, local_ipc_access: true }, " +
+    "{ name: staff, local_ipc_access: true }]\n";
+  const place = new Place(unixConfig(wide, groups));
+  place.learn(group("netops", 2000), group("staff", 2001), account(700, [2000, 2001]));
+  const session = unixSession(place.listener, 700, 700, [2000, 2001]);
+  place.authorizer.followGroups(session);
+  assertEquals(place.authorizer.revocationOf(session), null);
+  place.load(unixConfig(", allow: ['@netops']", groups));
+  assertEquals(place.authorizer.revocationOf(session), null);
+  place.load(unixConfig(wide, groups).replace("a.sock", "b.sock"));
+  assertEquals(place.authorizer.revocationOf(session), null);
+  // It was let in by the other group as well, once.
+  place.learn(account(700, [2001]));
+  assertEquals(place.authorizer.revocationOf(session), "not-on-listener");
+});
+
+/** The same listener, of which nothing was asked yet. */
+function copy(listener: ListenerConfig): ListenerConfig {
+  return { ...listener };
+}
 
 function keyedConfig(rest: string): string {
   const listener = "{ tcp: '127.0.0.1:1', keys: [{ file: /k }], allow: ['@netops', bob] }";
