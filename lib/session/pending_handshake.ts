@@ -90,6 +90,8 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   #deadline: Timer | null = null;
   /** Whether nothing is read of the client, because nothing can be decided now. */
   #isPaused = false;
+  /** Whether the client was let in: an error after that is no denial. */
+  #isAccepted = false;
   readonly source: string;
 
   /**
@@ -226,6 +228,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   }
 
   #accept(answer: Accept, received: Uint8Array): ClientConnection {
+    this.#isAccepted = true;
     const { bytes, channel } = this.#handshake.accept(answer);
     const sent = Math.max(0, this.#send(bytes));
     return {
@@ -248,6 +251,7 @@ export class PendingHandshake implements Watcher, QueuedHandshake {
   }
 
   #fail(reason: DenyReason, error: ProtocolError | null = null): void {
+    if (this.#isAccepted) this.#close(resetAndClose);
     if (this.#connection === null) return;
     const keyId = this.#handshake.claimedKeyId;
     // A reset says that nothing was decided about the key; end-of-file, that it was refused.

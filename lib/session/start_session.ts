@@ -26,9 +26,9 @@ export interface SessionStart extends Pick<SessionFacts, "listener" | "config" |
 export function startSession(context: DataPlaneContext, start: SessionStart): void {
   const { decision, service } = start;
   const session = open(context, start);
-  context.authorizer.followGroups(session);
   let connection: ClientConnection;
   try {
+    context.authorizer.followGroups(session);
     connection = start.connect(session.facts.user);
   } catch (error) {
     // The client may have been told that it is in, and the end of a session follows its start.

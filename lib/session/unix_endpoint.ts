@@ -213,7 +213,6 @@ export class UnixEndpoint implements ConnectionHandler {
    */
   #awaitName(connection: Descriptor, uid: number): void {
     const { reactor, names } = this.#context;
-    this.#waiting++;
     let isOver = false;
     const goOn = (): void => {
       if (isOver) return;
@@ -222,8 +221,9 @@ export class UnixEndpoint implements ConnectionHandler {
       cancel();
       this.#decideAgain(connection, true);
     };
-    const timer = reactor.after(NAME_TIMEOUT_MS, goOn);
     const cancel = names.ask(uid, goOn);
+    const timer = reactor.after(NAME_TIMEOUT_MS, goOn);
+    this.#waiting++;
   }
 
   onResourceExhausted(connection: Descriptor): void {

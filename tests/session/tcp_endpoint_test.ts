@@ -558,8 +558,8 @@ test("a session that cannot be opened or accepted gives its place back", (place)
   const [refused] = place.greet();
   place.until(() => refused.end !== "open");
   assertEquals([refused.received.length, place.opened.length], [0, 0]);
-  // The end of a session follows its start.
-  assertEquals(place.events.slice(0, 2).map(({ event }) => event), ["allow", "close"]);
+  // The end of a session follows its start, and nothing else is said of it.
+  assertEquals(place.events.map(({ event }) => event), ["allow", "close"]);
   assertEquals(place.fields("close", "reason"), [["error"]]);
   assertEquals([place.admissions.countByUid(579), place.takeErrors().length], [0, 1]);
   Object.assign(place.context, {
@@ -569,6 +569,18 @@ test("a session that cannot be opened or accepted gives its place back", (place)
   });
   const [client] = place.greet();
   place.until(() => client.end !== "open");
+  assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
+  assertEquals(place.takeErrors(), ["Error: a bug"]);
+});
+
+test("a session whose groups cannot be followed ends, with its place", (place) => {
+  place.context.authorizer.followGroups = () => {
+    throw new Error("a bug");
+  };
+  const [client] = place.greet();
+  place.until(() => client.end !== "open");
+  assertEquals([client.received.length, place.opened.length], [0, 0]);
+  assertEquals(place.events.slice(0, 2).map(({ event }) => event), ["allow", "close"]);
   assertEquals([place.admissions.countByUid(579), place.context.sessions.size], [0, 0]);
   assertEquals(place.takeErrors(), ["Error: a bug"]);
 });

@@ -300,6 +300,26 @@ test("a group's member waits for its name once, known or not", (place) => {
   assertEquals([place.requests.length, place.admissions.countByUid(700)], [1, 1]);
 });
 
+test(
+  "a question for a name that fails denies the connection, and leaves no one waiting",
+  (place) => {
+    const { ask } = place.knownNames;
+    place.unnamedUid = ({ uid }) => place.knownNames.isNamed(uid) ? null : uid;
+    place.knownNames.ask = () => {
+      throw new Error("a bug");
+    };
+    place.assertRefused(place.connectUnix(700, 2000));
+    assertEquals(place.events.splice(0).map(({ event }) => event), ["error"]);
+    // The only place for one that waits is free.
+    place.knownNames.ask = ask;
+    place.connectUnix(700, 2000);
+    place.until(() => place.requests.length === 1);
+    place.turns(5);
+    assertEquals(place.opened.length, 0);
+  },
+  "limits: { max_connections: 1 }\n",
+);
+
 test("a group's member that is denied meanwhile gets no session", (place) => {
   place.unnamedUid = ({ uid }) => place.knownNames.isNamed(uid) ? null : uid;
   const client = place.connectUnix(700, 2000);
