@@ -121,8 +121,8 @@ function readKey(
   const file = reader.text(fields.get("file"), fields, "the key file");
   const userValue = fields.get("user");
   const user = userValue === null ? null : reader.text(userValue, fields, "the user");
-  if (userValue !== null && user !== null && !access.usersByName.has(user)) {
-    reader.refuseUser(userValue, user, unknownUser(user, access));
+  if (user !== null && !access.usersByName.has(user)) {
+    reader.refuseUser(userValue!, user, unknownUser(user, access));
   }
   const notAfter = fields.get("not_after");
   const end = notAfter === null ? null : readTime(notAfter, reader);
@@ -155,5 +155,5 @@ export function parseTime(text: string): number | null {
 
 function isRealDate(text: string): boolean {
   const [year, month, day] = text.slice(0, 10).split("-").map(Number) as [number, number, number];
-  return day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }

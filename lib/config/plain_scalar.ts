@@ -16,7 +16,8 @@ const NUMBER = new RegExp(
  * What a plain scalar means.
  *
  * @param source The scalar as it is written.
- * @returns The source itself where it is a text. A number may be inexact.
+ * @returns The source itself where it is a text. A number may be inexact, and an infinite one is
+ * none of JavaScript's: what reads a number reads its source.
  */
 export function plainValue(source: string): string | number | boolean | null {
   // Almost every text begins as no special one does, and almost every special one has digits alone.
@@ -24,7 +25,5 @@ export function plainValue(source: string): string | number | boolean | null {
   if (/^[0-9]+$/.test(source)) return Number(source);
   if (NULL.test(source)) return null;
   if (FLAG.test(source)) return /^t/i.test(source);
-  if (!NUMBER.test(source)) return source;
-  const special = source.replace(/^[-+]?\.inf$/i, "Infinity").replace(/^\.nan$/i, "NaN");
-  return Number(special);
+  return NUMBER.test(source) ? Number(source) : source;
 }

@@ -112,7 +112,7 @@ function readExec(
 
 /** Reads an argument of a program: any scalar, as it is written. */
 function readWord(value: Value, reader: Reader): string | null {
-  if (value.kind !== "scalar" || isEmpty(value) && !value.quoted) {
+  if (value.kind !== "scalar" || isEmpty(value)) {
     return reader.refuse(value, "an argument is a text");
   }
   return value.source.includes("\0")

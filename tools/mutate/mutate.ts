@@ -3,6 +3,7 @@
  * says which changes no test notices.
  *
  * - `--own`: only with the tests of the directory itself that start no program;
+ * - `--quick`: only with tests that take less than 0.1 s;
  * - `--further`: tries those that the nearest tests miss with tests of whole programs, too;
  * - `--since COMMIT`, `--lines FILE:FIRST-LAST`: only the lines that differ, or these;
  * - `--survivors`: not again those that any tests have killed, since only tests were added;
@@ -33,9 +34,12 @@ import { mutatedTree, type Tree } from "./tree.ts";
 import { tryAll, type Verdict } from "./trial.ts";
 import type { Mutant } from "./mutants.ts";
 
+/** The longest test of `--quick`, in milliseconds. */
+const QUICK = 100;
+
 const options = parseArgs(Deno.args, {
   string: ["since", "lines", "output"],
-  boolean: ["further", "fresh", "own", "survivors"],
+  boolean: ["further", "fresh", "own", "survivors", "quick"],
   default: { output: join(DIST, "mutate") },
   collect: ["lines"],
   unknown: (name: string) => name.startsWith("-") ? fail(`unknown option ${name}`) : true,
@@ -130,7 +134,7 @@ async function tryWith(
       `${verdicts.size} known from before`,
   );
   const writes: Promise<void>[] = [];
-  await tryAll(tree, untried, tests, (verdict) => {
+  await tryAll(tree, untried, tests, options.quick ? QUICK : Infinity, (verdict) => {
     verdicts.set(verdict.mutant.id, verdict);
     writes.push(results.add(verdict));
     if (verdicts.size % 100 === 0) console.log(`  ${verdicts.size} of ${mutants.length}`);

@@ -7,7 +7,7 @@
  * @module
  */
 import { activate, RECORD, takePassed } from "./switch.ts";
-import type { Plan, Step, TestResult } from "./plan.ts";
+import type { Plan, PlannedMutant, Step, TestResult } from "./plan.ts";
 
 interface Test {
   readonly name: string;
@@ -116,9 +116,23 @@ async function record(plan: Plan): Promise<void> {
   }
 }
 
+/** How many tests that have failed last are tried first. */
+const MAX_KILLERS = 8;
+
+/** The tests that have failed for the last mutants, most of them near, before the others. */
+function likeliestFirst(
+  planned: PlannedMutant["tests"],
+  killers: readonly string[],
+): PlannedMutant["tests"] {
+  const likely = killers.flatMap((name) => planned.filter((test) => test.name === name));
+  return [...likely, ...planned.filter(({ name }) => !killers.includes(name))];
+}
+
 /** Runs the tests of each mutant until one fails. */
 async function tryMutants(plan: Plan): Promise<void> {
-  for (const { id, tests: names } of plan.mutants) {
+  let killers: readonly string[] = [];
+  for (const { id, tests: planned } of plan.mutants) {
+    const names = likeliestFirst(planned, killers);
     if (!plan.isLoaded) activate(id);
     let killer: string | null = null;
     let result: TestResult = "passed";
@@ -133,6 +147,7 @@ async function tryMutants(plan: Plan): Promise<void> {
     // What was not awaited may go on for ever.
     if (result === "timeout") Deno.exit(0);
     if (killer === null || plan.isLoaded) continue;
+    killers = [killer, ...killers.filter((name) => name !== killer)].slice(0, MAX_KILLERS);
     activate(0);
     const limit = names.find(({ name }) => name === killer)!.limit;
     report({ begins: killer, limit });

@@ -39,12 +39,14 @@ export type Log = (line: string) => void;
 /**
  * Tries each mutant with the tests of some files that pass it.
  *
+ * @param longest Tests that take longer, in milliseconds, are left out.
  * @param onVerdict Called as soon as a mutant's fate is known.
  */
 export async function tryAll(
   tree: Tree,
   mutants: readonly Mutant[],
   files: readonly string[],
+  longest: number,
   onVerdict: (verdict: Verdict) => void,
   log: Log,
 ): Promise<void> {
@@ -52,7 +54,7 @@ export async function tryAll(
     for (const mutant of mutants) onVerdict({ mutant, outcome: "uncovered", test: null });
     return;
   }
-  const coverage = await record(tree, files, log);
+  const coverage = await record(tree, files, longest, log);
   const byId = new Map(mutants.map((mutant) => [mutant.id, mutant]));
   const left: PlannedMutant[] = [];
   const loaded: Mutant[] = [];
@@ -77,7 +79,12 @@ export async function tryAll(
   }
 }
 
-async function record(tree: Tree, files: readonly string[], log: Log): Promise<Coverage> {
+async function record(
+  tree: Tree,
+  files: readonly string[],
+  longest: number,
+  log: Log,
+): Promise<Coverage> {
   const testsOf = new Map<number, { name: string; ms: number; limit: number }[]>();
   const loaded = new Set<number>();
   const all: { name: string; ms: number; limit: number }[] = [];
@@ -89,6 +96,7 @@ async function record(tree: Tree, files: readonly string[], log: Log): Promise<C
       log(`left out, for it fails without a mutant: ${step.test}\n${step.error}`);
       continue;
     }
+    if (step.ms > longest) continue;
     const test = { name: step.test, ms: step.ms, limit: 2_000 + 8 * step.ms };
     all.push(test);
     for (const id of step.passed) {
