@@ -1,10 +1,11 @@
 /** Users in shared memory are found, listed and compared as those of the parsed file are. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { ConfiguredNames } from "../../lib/config/configured_names.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { fromSent, toSent } from "../../lib/config/sent_config.ts";
 import type { Config } from "../../lib/config/types.ts";
+import { SharedUsers, usersData } from "../../lib/config/shared_users.ts";
 import { userChanges } from "../../lib/config/user_changes.ts";
 import type { Position, User } from "../../lib/policy/types.ts";
 
@@ -63,6 +64,96 @@ Deno.test("users in shared memory are those of the file, with their places", () 
       assertEquals(shared.usersByUid.has(uid), access.usersByUid.has(uid));
     }
   }));
+});
+
+/** Users whose fields differ one by one, not in the order of their names or uids. */
+const VARIED = `users:
+  - { name: ba, uid: 4294967294, gid: 4294967294 }
+  - { name: b, uid: 3000000000, gid: 0, local_ipc_access: true }
+  - { name: abc, uid: 7, admin: true, local_ipc_access: false }
+  - { name: 𠮷, uid: 1, gid: 7, admin: true, local_ipc_access: true }
+  - { name: a, uid: 2, local_ipc_access: true }
+  - { name: ab, uid: 3000000001 }
+  - { name: Ian, uid: 5 }
+`;
+
+Deno.test("users whose fields differ one by one are found and listed in shared memory", () => {
+  const { access } = parse(VARIED);
+  const { access: shared } = sent(VARIED);
+  const { length } = access.users;
+  assertEquals([shared.users.length, length], [7, 7]);
+  for (const index of [...Array(length + 2).keys(), -1, -7, -8]) {
+    assertEquals(plain(shared.users.at(index)), plain(access.users.at(index)), `${index}`);
+  }
+  for (const name of ["ba", "b", "abc", "𠮷", "a", "ab", "Ian", "", "abcd", "c", "aa", "\ud842"]) {
+    assertEquals(plain(shared.usersByName.get(name)), plain(access.usersByName.get(name)), name);
+    assertEquals(shared.usersByName.has(name), access.usersByName.has(name), name);
+  }
+  for (const uid of [...access.usersByUid.keys(), 0, 3, 6, 8, 4_294_967_293, 4_294_967_295]) {
+    assertEquals(plain(shared.usersByUid.get(uid)), plain(access.usersByUid.get(uid)));
+    assertEquals(shared.usersByUid.has(uid), access.usersByUid.has(uid));
+  }
+  assertEquals([...shared.usersByName.keys()], [...access.usersByName.keys()]);
+  assertEquals([...shared.usersByUid.keys()], [...access.usersByUid.keys()]);
+  const isAdmin = ({ admin }: User) => admin;
+  assertEquals(shared.users.filter(isAdmin).map(plain), access.users.filter(isAdmin).map(plain));
+  assertEquals([shared.users.findIndex(isAdmin), [...shared.users].length], [2, 7]);
+  for (const name of ["b", "B", "lan", "ian", "free", "root", "r00t", "a b", "AB"]) {
+    const [one, other] = [new ConfiguredNames(shared), new ConfiguredNames(access)];
+    assertEquals([one.isFree(name), other.isFree(name)], Array(2).fill(name === "free"), name);
+  }
+});
+
+Deno.test("users that are sent again are not written again, and have their flags", () => {
+  const first = sent(VARIED);
+  const { users } = first.access;
+  if (!(users instanceof SharedUsers)) throw new Error("the users are not shared");
+  assertStrictEquals(toSent(first).users, users.memory);
+  // Places that are known, and not found when they are asked for.
+  const at = { line: 1, column: 5 };
+  const user = { name: "a", uid: 1, gid: null, localIpcAccess: true, admin: false, at };
+  const { flags } = usersData([
+    { ...user, accessAt: at },
+    { ...user, accessAt: { line: 2, column: 5 } },
+    { ...user, accessAt: { line: 1, column: 6 } },
+    { ...user, accessAt: { line: 1, column: 5 } },
+  ]);
+  assertEquals([...new Uint8Array(flags)], [1, 5, 5, 1]);
+});
+
+Deno.test("the changes of a user are those of each field", () => {
+  const changed = (before: string, after: string): readonly string[] => {
+    const [one, other] = [before, after].map((fields) =>
+      `users:\n${fields.split(" | ").map((user) => `  - { ${user} }\n`).join("")}`
+    ) as [string, string];
+    const { named, more } = userChanges(parse(one).access, parse(other).access);
+    assertEquals(userChanges(sent(one).access, sent(other).access), { named, more });
+    assertEquals(userChanges(sent(one).access, parse(other).access), { named, more });
+    assertEquals(more, 0);
+    return named;
+  };
+  const bob = "name: bob, uid: 5";
+  assertEquals(changed(bob, bob), []);
+  assertEquals(changed(bob, `${bob}, local_ipc_access: false`), []);
+  assertEquals(changed(bob, "name: bob, uid: 6"), ["user bob uid 5 → 6"]);
+  assertEquals(changed(bob, `${bob}, gid: 0`), ["user bob gid none → 0"]);
+  assertEquals(changed(`${bob}, gid: 7`, bob), ["user bob gid 7 → none"]);
+  assertEquals(changed(bob, `${bob}, admin: true`), ["user bob admin false → true"]);
+  assertEquals(changed(bob, `${bob}, local_ipc_access: true`), [
+    "user bob local_ipc_access false → true",
+  ]);
+  assertEquals(changed(bob, "name: bo, uid: 5"), ["user bo added", "user bob removed"]);
+  assertEquals(changed(bob, "name: eve, uid: 5"), ["user eve added", "user bob removed"]);
+  const [a, b, c] = ["name: a, uid: 1", "name: b, uid: 2", "name: c, uid: 3"] as const;
+  assertEquals(changed(`${a} | ${b} | ${c}`, `${a} | ${c}`), ["user b removed"]);
+  assertEquals(changed(`${a} | ${c}`, `${a} | ${b} | ${c}`), ["user b added"]);
+  assertEquals(changed(`${a} | ${b} | ${c}`, `${c} | ${b} | ${a}`), []);
+  assertEquals(changed(`${a} | ${b}`, `${b}, gid: 1 | ${c}`), [
+    ...["user b gid none → 1", "user c added", "user a removed"],
+  ]);
+  assertEquals(changed(`${a} | ${a.replace("a,", "x,").replace("1", "9")}`, a), [
+    "user x removed",
+  ]);
 });
 
 Deno.test("changes of users in shared memory are those of the files", () => {
