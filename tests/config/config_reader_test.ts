@@ -38,16 +38,22 @@ class FakePort implements ReaderPort {
     const port: { onmessage?: (event: { data: ReadRequest }) => void; postMessage: unknown } = {
       postMessage: (result: ReadResult) => void this.answers.push(result),
     };
-    worker.onmessage({ ports: [port] });
+    scope.onmessage!({ ports: [port] });
     port.onmessage!({ data: this.requests[index]! });
   }
 }
 
-/** The global scope of the thread, and what it has said. */
-const said: unknown[] = [];
-Object.assign(globalThis, { postMessage: (message: unknown) => void said.push(message) });
-runReadingWorker();
-const worker = globalThis as unknown as { onmessage(event: { ports: unknown[] }): void };
+/** The global scope of the thread. */
+type WorkerScope = { onmessage?: (event: { ports: unknown[] }) => void; postMessage?: unknown };
+const scope = globalThis as unknown as WorkerScope;
+
+/** Starts the thread's side. @returns What it has said. */
+function startThread(): unknown[] {
+  const said: unknown[] = [];
+  scope.postMessage = (message: unknown) => void said.push(message);
+  runReadingWorker();
+  return said;
+}
 
 /** A reader with its clock and what it asks and reports. */
 class Reader {
@@ -61,6 +67,10 @@ class Reader {
   }, () => this.time);
   readonly port = new FakePort();
 
+  constructor() {
+    startThread();
+  }
+
   read(file = BOB): string {
     const found = this.reader.read(file, CURRENT);
     return typeof found === "string"
@@ -70,7 +80,7 @@ class Reader {
 }
 
 Deno.test("the thread says when it is ready", () => {
-  assertEquals(said, ["ready"]);
+  assertEquals(startThread(), ["ready"]);
 });
 
 Deno.test("a file is asked for once, and its answer is taken once", () => {

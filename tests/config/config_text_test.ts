@@ -1,6 +1,6 @@
 /** A configuration that is written out with its defaults says the same. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { configText } from "../../lib/config/config_text.ts";
+import { configText, timeText } from "../../lib/config/config_text.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 
 const RESERVED = { overflowUid: 65534 };
@@ -64,4 +64,30 @@ Deno.test("configText() writes defaults out, and a mode in quotes", () => {
     assertStringIncludes(text, part);
   }
   assert(!text.includes("null"), text);
+});
+
+Deno.test("configText() writes an entry in a line, and in quotes what would be no text", () => {
+  const names = ["bob", "a-b_C", "True", "null", "falsey", "x.y", "2fast", "CORP\\al", "müller"];
+  const users = names.map((name, index) => ({ name, uid: index + 1, admin: index === 0 }));
+  const written = configText(
+    parseConfig(JSON.stringify({ users, groups: [{ name: "a b" }] }), "/etc/c.yaml", RESERVED),
+  );
+  const [before, lines] = written.split("users:\n") as [string, string];
+  assertEquals(before, "");
+  assertEquals(lines.split("limits:")[0]!.trimEnd().split("\n"), [
+    "  - { name: bob, uid: 1, local_ipc_access: false, admin: true }",
+    "  - { name: a-b_C, uid: 2, local_ipc_access: false, admin: false }",
+    '  - { name: "True", uid: 3, local_ipc_access: false, admin: false }',
+    '  - { name: "null", uid: 4, local_ipc_access: false, admin: false }',
+    "  - { name: falsey, uid: 5, local_ipc_access: false, admin: false }",
+    '  - { name: "x.y", uid: 6, local_ipc_access: false, admin: false }',
+    '  - { name: "2fast", uid: 7, local_ipc_access: false, admin: false }',
+    '  - { name: "CORP\\\\al", uid: 8, local_ipc_access: false, admin: false }',
+    '  - { name: "müller", uid: 9, local_ipc_access: false, admin: false }',
+    "groups:",
+    '  - { name: "a b", local_ipc_access: false }',
+  ]);
+  assertStringIncludes(configText(parseConfig("{}", "/c", RESERVED)), "users: []\ngroups: []\n");
+  assertEquals(timeText(Date.UTC(2027, 5, 30)), "2027-06-30T00:00:00Z");
+  assertEquals(timeText(Date.UTC(2027, 5, 30) + 20), "2027-06-30T00:00:00.020Z");
 });

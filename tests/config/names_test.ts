@@ -1,5 +1,6 @@
 /** The names of users and groups: words that read as what they are. */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { differenceOf, lookAlike, looksOf, mixtureIn } from "../../lib/config/name_looks.ts";
 import { nameProblem } from "../../lib/config/names.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { Failure } from "../../lib/errors.ts";
@@ -181,4 +182,52 @@ Deno.test("a group in a list is a name, and looks like no other", () => {
       'allow[4]: "NetOps" looks like "netops" in line 1: they differ only in upper and lower case',
     ]
   ) assertStringIncludes(failure.message, part);
+});
+
+Deno.test("names that look alike in one of their two shapes look alike", () => {
+  for (
+    const [one, other, isAlike] of [
+      ["Ian", "ian", true],
+      ["Ian", "lan", true],
+      ["ian", "lan", false],
+      ["IAN", "1an", true],
+      ["İan", "ian", false],
+      ["bob", "BOB", true],
+      ["rn", "m", true],
+      ["иван", "Иван", true],
+      ["иван", "иван2", false],
+      ["сор", "cop", true],
+      ["Ӏan", "lan", true],
+      ["bob", "bab", false],
+    ] as const
+  ) {
+    assertEquals(
+      [lookAlike(one, other), lookAlike(other, one)],
+      [isAlike, isAlike],
+      `${one} ${other}`,
+    );
+  }
+  assertEquals([looksOf("Ian"), looksOf("ian"), looksOf("ИВАН")], [
+    ...[["lan", "ian"], ["ian"], ["иbah", "ивaн"]],
+  ]);
+  assertEquals(differenceOf("bob", "BOB"), "only in upper and lower case");
+  assertEquals(differenceOf("BOB", "bob"), "only in upper and lower case");
+});
+
+Deno.test("mixtureIn() names both scripts of a word, in any order", () => {
+  for (
+    const [name, mixture] of [
+      ["aա", "Latin and Armenian letters"],
+      ["aᎠ", "Latin and Cherokee letters"],
+      ["aⲁ", "Latin and Coptic letters"],
+      ["ա०", "Armenian letters and U+0966"],
+      ["Ꭰ०", "Cherokee letters and U+0966"],
+      ["ⲁ०", "Coptic letters and U+0966"],
+      ["λа", "Greek and Cyrillic letters"],
+      ["ա1", null],
+      ["a-ա", null],
+      ["田a", "Latin letters and U+7530"],
+      ["田ナ", null],
+    ] as const
+  ) assertEquals([mixtureIn(name), name], [mixture, name]);
 });
