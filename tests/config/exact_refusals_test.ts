@@ -1,6 +1,6 @@
 /**
  * What is wrong in a configuration is refused at its place, in these words and no others; and what
- * is read in spite of it gives nobody more than the file says.
+ * is read in spite of it gives no user more than the file says.
  */
 import { assertEquals, assertThrows } from "@std/assert";
 import { BUILT_IN } from "../../lib/config/load.ts";
