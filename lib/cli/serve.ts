@@ -15,8 +15,10 @@ import { NameService } from "../names/name_service.ts";
 import { findNames, nameWarning } from "../server/find_names.ts";
 import { prepareSignals } from "../libc/signals.ts";
 import { hostName } from "../libc/ids.ts";
+import { maxOpenFiles } from "../libc/process.ts";
 import { hostsInUse, namesOfFile } from "../dataplane/names_in_use.ts";
 import { identityToDropTo, refuseRootServices } from "../dataplane/drop_privileges.ts";
+import { requireFiles } from "../dataplane/file_limit.ts";
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import type { ProcessSignals } from "../server/process_signals.ts";
 import { rollBackEvents } from "../service/console/config_change.ts";
@@ -136,6 +138,7 @@ async function prepare(
     log.warn(`The server runs without a sandbox: ${unrestricted.reason}`, "sandbox: off");
   }
   const workers = command.workers ?? liveConfig.config.workers;
+  if (workers > 1) requireFiles(selection.current.length, maxOpenFiles(), workers);
   while (threads.length < workers) threads.push(context.startDataPlane());
   await findNames(
     [...namesOfFile(liveConfig.config), ...hostsInUse(selection.current)],

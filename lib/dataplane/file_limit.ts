@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ExitCode, Failure } from "../errors.ts";
 import type { Limits, ListenerConfig, ServiceConfig } from "../config/types.ts";
 
 /** How many descriptors a session takes at most, as counted in `/proc/PID/fd`. */
@@ -20,6 +21,28 @@ const OWN_DESCRIPTORS = 64;
 /** What a further data plane has open, and for each listener. */
 const PER_PLANE = 8;
 const PER_PLANE_AND_LISTENER = 4;
+
+function ownDescriptors(listeners: number, planes: number): number {
+  return OWN_DESCRIPTORS + (planes - 1) * (PER_PLANE + PER_PLANE_AND_LISTENER * listeners);
+}
+
+/**
+ * Checks that all planes of a server can start. What one needs is looked at before the program runs
+ * (`tools/build/launcher.ts`).
+ *
+ * @param listeners How many listeners there are.
+ * @param maxFiles `RLIMIT_NOFILE`.
+ * @param planes How many data planes there are.
+ * @throws {Failure} 71 when the process may open too few files.
+ */
+export function requireFiles(listeners: number, maxFiles: number, planes: number): void {
+  const own = ownDescriptors(listeners, planes);
+  if (planes === 1 || own <= maxFiles) return;
+  throw new Failure(
+    `A process may open too few files here: ${maxFiles}, and ${planes} workers need ${own}`,
+    { exit: ExitCode.os, hint: `ulimit -n ${Math.max(1024, own)}` },
+  );
+}
 
 /**
  * Compares the limits with the number of files that the process may open.
@@ -40,8 +63,7 @@ export function fileLimitProblem(
   );
   const hasTcp = listeners.some(({ kind }) => kind === "tcp");
   const pending = hasTcp ? limits.maxPendingHandshakes : 0;
-  const own = OWN_DESCRIPTORS +
-    (planes - 1) * (PER_PLANE + PER_PLANE_AND_LISTENER * listeners.length);
+  const own = ownDescriptors(listeners.length, planes);
   const needed = own + pending + each * limits.maxConnections;
   if (needed <= maxFiles) return null;
   const fitting = Math.max(1, Math.floor((maxFiles - own - pending) / each));

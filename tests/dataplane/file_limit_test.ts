@@ -1,6 +1,7 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { Failure } from "../../lib/errors.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
-import { fileLimitProblem } from "../../lib/dataplane/file_limit.ts";
+import { fileLimitProblem, requireFiles } from "../../lib/dataplane/file_limit.ts";
 
 function problem(maxFiles: number, limits: string, ...services: string[]): string | null {
   const lines = services.map((service) => `  - { ${service} }\n`).join("");
@@ -31,4 +32,27 @@ Deno.test("the service with the most descriptors counts, and so do pending hands
   assertStringIncludes(problem(563, "max_connections: 100", "unix: /a", exec) ?? "", "564");
   const limits = "max_connections: 100, max_pending_handshakes: 50";
   assertStringIncludes(problem(413, limits, "unix: /a", TCP) ?? "", "may need 414");
+});
+
+Deno.test("a server with too few files for its workers does not start, and one worker may", () => {
+  requireFiles(1, 100, 4);
+  requireFiles(1, 64, 1);
+  requireFiles(1, 0, 1);
+  for (
+    const [listeners, files, workers, needed, hint] of [
+      [1, 99, 4, 100, 1024],
+      [2, 79, 2, 80, 1024],
+      [20, 1024, 64, 5608, 5608],
+    ] as const
+  ) {
+    const failure = assertThrows(() => requireFiles(listeners, files, workers), Failure);
+    assertEquals(
+      [failure.message, failure.exit, failure.hint],
+      [
+        `A process may open too few files here: ${files}, and ${workers} workers need ${needed}`,
+        71,
+        `ulimit -n ${hint}`,
+      ],
+    );
+  }
 });

@@ -298,6 +298,12 @@ Deno.test("too few descriptors are reported with the exit code of the command", 
       );
     }
   }
+  const many = "ulimit -n 90; exec ipcauth serve --unix=x.sock --workers 4";
+  const { code, stderr } = await program.execute(["sh", "-c", many]);
+  assertEquals([code, stderr.split("\n").slice(0, 2)], [71, [
+    "ipcauth: error: A process may open too few files here: 90, and 4 workers need 100",
+    "hint: ulimit -n 1024",
+  ]]);
   // The runtime raises a soft limit to the hard one.
   const soft = await program.execute(["sh", "-c", "ulimit -Sn 24; exec ipcauth --version"]);
   assertEquals([soft.code, soft.stderr], [0, ""]);
