@@ -6,6 +6,8 @@ export abstract class RunningProgram implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
   readonly #reading: Promise<void>;
   #ended = false;
+  /** Settles when its output is read on. */
+  #pause = Promise.resolve();
 
   constructor(child: Deno.ChildProcess) {
     this.child = child;
@@ -27,6 +29,11 @@ export abstract class RunningProgram implements AsyncDisposable {
     const { code } = await this.child.status;
     await this.#reading;
     return code;
+  }
+
+  /** Reads no output for a time, in milliseconds: what the program prints fills its pipe. */
+  stopReading(milliseconds: number): Promise<void> {
+    return this.#pause = new Promise((resolve) => setTimeout(resolve, milliseconds));
   }
 
   /** Kills the program at the end of an `await using` block. */
@@ -53,6 +60,7 @@ export abstract class RunningProgram implements AsyncDisposable {
       rest = lines.pop()!;
       for (const line of lines) this.add(line);
       this.#notify();
+      await this.#pause;
     }
     this.#ended = true;
     this.#notify();

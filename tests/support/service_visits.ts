@@ -35,6 +35,8 @@ export interface VisitsOptions {
   readonly more?: string;
   /** What the program of `exec` does, as a script. */
   readonly program?: string;
+  /** Whether there is a listener for `metrics`. */
+  readonly metrics?: boolean;
   /** Variables of the server. */
   readonly env?: Record<string, string>;
 }
@@ -188,6 +190,18 @@ export class ServiceVisits implements AsyncDisposable {
     }
   }
 
+  /** The counts of the `metrics` listener, by their names. */
+  async metrics(): Promise<Map<string, number>> {
+    using client = TestClient.unix(this.program.path("metrics.sock"));
+    client.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const counts = new Map<string, number>();
+    for (let line = await client.line(); line !== null; line = await client.line()) {
+      const [, name, count] = /^(ipcauth_\S+) (\d+)$/.exec(line) ?? [];
+      if (name !== undefined) counts.set(name, Number(count));
+    }
+    return counts;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
     this.#backend[Symbol.dispose]();
@@ -206,16 +220,19 @@ export async function use(client: TestClient, service: Service): Promise<Visit> 
   return answer?.includes('"result"') ? "in" : "cut";
 }
 
-async function start(program: Program, { env = {} }: VisitsOptions): Promise<RunningServer> {
+async function start(
+  program: Program,
+  { env = {}, metrics = false }: VisitsOptions,
+): Promise<RunningServer> {
   const server = await program.serve(["--config", program.path("config.yaml")], { env });
-  await server.events("listen", SERVICES.length * TRANSPORTS.length);
+  await server.events("listen", SERVICES.length * TRANSPORTS.length + (metrics ? 1 : 0));
   return server;
 }
 
 function textOf(
   program: Program,
   ports: Record<Service, number>,
-  { more = "", program: script = "echo hello; echo oops >&2" }: VisitsOptions,
+  { more = "", metrics = false, program: script = "echo hello; echo oops >&2" }: VisitsOptions,
   version: number,
 ): string {
   const keys = `keys: [{ file: ${program.path("bob.key")}, user: bob }]`;
@@ -228,6 +245,9 @@ function textOf(
     `  - { unix: ${program.path(`${name}.sock`)}, service: ${services[name]} }\n`,
     `  - { tcp: "127.0.0.1:${ports[name]}", ${keys}, service: ${services[name]} }\n`,
   ]);
+  if (metrics) {
+    listeners.push(`  - { unix: ${program.path("metrics.sock")}, service: metrics }\n`);
+  }
   return `# version ${version}
 listeners:
 ${listeners.join("")}users:

@@ -38,7 +38,7 @@ export class Faults {
 
   /** One fault, which is over when this settles. */
   async strike(): Promise<void> {
-    switch (this.#random.below(6)) {
+    switch (this.#random.below(7)) {
       case 0:
         return await this.#stop();
       case 1:
@@ -48,6 +48,9 @@ export class Faults {
       case 3:
         this.#count("configuration rewritten");
         return await this.#visits.rewrite();
+      case 4:
+        this.#count("reader of the log stopped for up to 2 s");
+        return await this.#visits.server.stopReading(this.#random.below(2_000));
       default:
         return await this.#failCall();
     }

@@ -20,6 +20,8 @@ export class Load {
   readonly problems: string[] = [];
   /** Sessions that stayed open and had to be opened again, because of a fault. */
   reopened = 0;
+  /** How often the metrics were asked for without an answer, because of a fault. */
+  unanswered = 0;
 
   constructor(visits: ServiceVisits, random: Random) {
     this.#visits = visits;
