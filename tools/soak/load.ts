@@ -59,7 +59,9 @@ export class Load {
       let visit: Visit;
       // Some leave in the middle, at whatever stage they are.
       if (this.#random.below(10) === 0) visit = await this.#leave(service, transport, who);
-      else visit = await this.#visits.visit(service, transport, who, LIMIT_MS);
+      else if (service === "forward" && who === "bob" && this.#random.below(12) === 0) {
+        visit = await this.#sendMuch(transport);
+      } else visit = await this.#visits.visit(service, transport, who, LIMIT_MS);
       this.ends[visit]++;
       if (service === "console" && transport === "unix" && who === "alice") {
         this.decisions.push(performance.now() - began);
@@ -89,6 +91,25 @@ export class Load {
     if (wait > 10) client.send("x".repeat(this.#random.below(50_000)));
     await new Promise((resolve) => setTimeout(resolve, wait));
     return "closed";
+  }
+
+  /** A long stream to the backend and back. */
+  async #sendMuch(transport: typeof TRANSPORTS[number]): Promise<Visit> {
+    let client: TestClient;
+    try {
+      client = await this.#visits.connect("forward", transport, "bob");
+    } catch {
+      return "closed";
+    }
+    using _client = client;
+    const text = "0123456789abcdef".repeat(1 + this.#random.below(60_000));
+    client.send(`${text}\n`);
+    const answer = await client.line();
+    if (answer === null) return "cut";
+    if (answer !== text) {
+      this.problems.push(`of ${text.length} bytes on ${transport}, ${answer.length} came back`);
+    }
+    return "in";
   }
 
   /** A session that stays, and is asked for something every few seconds. */
