@@ -241,7 +241,6 @@ class KnownAccess {
   forget(): void {
     this.#allowLists.clear();
     this.#table = null;
-    this.#config = null;
   }
 }
 

@@ -83,7 +83,8 @@ export class OwnHandshakeQueue implements HandshakeQueue {
 
   #evictOneFor({ hasOpened }: QueuedHandshake, limit: number): void {
     const opened = this.#opened.size + (hasOpened ? 1 : 0);
-    const isFromOpened = this.#unopened.size === 0 || this.#opened.size > 0 && 2 * opened > limit;
+    // Where none of the full queue is unopened, they are more than half of it.
+    const isFromOpened = this.#opened.size > 0 && 2 * opened > limit;
     const handshake = (isFromOpened ? this.#opened : this.#unopened).drawFromLargest();
     if (handshake === undefined) throw new Error("a full queue of access checks is empty");
     this.#evict(handshake, "over-limit");

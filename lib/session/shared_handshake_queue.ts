@@ -183,10 +183,9 @@ export class SharedHandshakeQueue implements HandshakeQueue {
 
   /** The entry that gives way to an access check, by the rules of the queue. */
   #drawFor({ hasOpened }: QueuedHandshake, limit: number): number {
-    const unopened = this.#words[SIZE + UNOPENED]!;
     const opened = this.#words[SIZE + OPENED]!;
-    const isFromOpened = unopened === 0 ||
-      opened > 0 && 2 * (opened + (hasOpened ? 1 : 0)) > limit;
+    // Where none of the full queue is unopened, they are more than half of it.
+    const isFromOpened = opened > 0 && 2 * (opened + (hasOpened ? 1 : 0)) > limit;
     return this.#drawFromLargest(isFromOpened ? OPENED : UNOPENED);
   }
 

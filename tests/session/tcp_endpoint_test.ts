@@ -725,6 +725,17 @@ test("a client whose first message comes late has opened, too, and is not pushed
   assertEquals(client.end, "open");
 }, { rest: "limits: { max_pending_handshakes: 2 }\n" });
 
+test("a client that has sent its first message before it is accepted has opened, too", (place) => {
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.until(() => client.received.length === 50);
+  for (let count = 0; count < 20; count++) {
+    place.connectTcp(place.port);
+    place.turns(2);
+  }
+  assertEquals(client.end, "open");
+}, { rest: "limits: { max_pending_handshakes: 2 }\n" });
+
 test("a client that has reset its connection before it was accepted is logged", (place) => {
   const { endpoint } = place;
   const { onConnection } = endpoint;

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { parseConfig } from "../../lib/config/schema.ts";
 import type { AccessTable } from "../../lib/policy/types.ts";
 import { UserNames } from "../../lib/session/user_names.ts";
+import { mapsFilledBy } from "../support/filled_maps.ts";
 
 function accessOf(...users: string[]): AccessTable {
   const names = { overflowUid: 65534 };
@@ -23,6 +24,12 @@ class Fixture {
   /** Whether an open session of a uid may keep a name. */
   mayKeep(name: string, uid: number): boolean {
     return this.#names.mayKeep(name, { user: null, uid, gid: uid, trusted: false });
+  }
+
+  /** Whether the name of an identity needs no name service. */
+  isOwn(user: string | null, uid: number): boolean {
+    const of = user === null ? null : this.access.usersByName.get(user)!;
+    return this.#names.isOwn({ user: of, uid, gid: uid, trusted: false });
   }
 
   /** The name of a member of a group. */
@@ -83,4 +90,24 @@ Deno.test("a session keeps no name that has become another user's, or looks like
     assertEquals(fixture.mayKeep(name, uid), false, name);
   }
   assertEquals([fixture.mayKeep("dora", 579), fixture.mayKeep("700", 700)], [true, true]);
+});
+
+Deno.test("only the name of a group's member needs the name service", () => {
+  const fixture = new Fixture();
+  assertEquals([fixture.isOwn("alice", 578), fixture.isOwn(null, 0)], [true, true]);
+  assertEquals([fixture.isOwn(null, 700), fixture.isOwn(null, 1)], [false, false]);
+});
+
+Deno.test("the names of 1,024 uids are kept, and the oldest makes place", () => {
+  const fixture = new Fixture();
+  const maps = mapsFilledBy(() => {
+    for (let uid = 10_000; uid < 12_000; uid++) fixture.nameOf(uid);
+  });
+  const [cache] = [...maps].filter((map) => map.size > 1_000);
+  assertEquals([cache!.size, cache!.has(10_975), cache!.has(10_976)], [1_024, false, true]);
+  // One whose name has changed is the newest.
+  fixture.accounts.set(10_976, "dora");
+  fixture.nameOf(10_976);
+  fixture.nameOf(12_000);
+  assertEquals([cache!.size, cache!.has(10_976), cache!.has(10_977)], [1_024, true, false]);
 });
