@@ -1,8 +1,8 @@
 /**
  * The start of a server in its sandbox. The runtime's threads run already when the configuration is
  * read, and Landlock binds the thread that asks for it. So the main thread restricts itself and
- * becomes a new run of the same program, whose threads all inherit the restriction (`execve(2)`).
- * The pid and all that was passed to the process stay.
+ * becomes a new run of the same program, whose threads all inherit the restriction (`execve(2)`),
+ * and with it a filter of system calls. The pid and all that was passed to the process stay.
  *
  * @module
  */
@@ -20,6 +20,8 @@ import { keepOnExec } from "../libc/inherited_sockets.ts";
 import { landlockVersion, type PathPermission, restrictThread } from "../libc/landlock.ts";
 import { execSelf, readVariable, removeVariable, restoreDefaults } from "../libc/process.ts";
 import { readProc, tryToRead } from "../libc/read_file.ts";
+import { hasCallFilters } from "../libc/call_filter.ts";
+import { dropUnneededCapabilities, refuseUnneededCalls } from "../libc/server_calls.ts";
 import { continueSelf, leaveSignals, passOnSignals } from "../libc/signals.ts";
 import { prepareSocketDirectory } from "../net/unix_listener.ts";
 import type { ProcessSignals } from "./process_signals.ts";
@@ -114,6 +116,9 @@ export async function startSandbox(start: SandboxStart): Promise<SandboxReason> 
   } catch (error) {
     return unless(isOn, kernelReason(error), ExitCode.os, true);
   }
+  if (!hasCallFilters()) {
+    return unless(isOn, "system calls cannot be filtered here (seccomp)", ExitCode.os, true);
+  }
   const permissions = permissionsFor(start, version);
   const value = `${Deno.pid} ${JSON.stringify(permissions)}`;
   const tooMuch = pathObstacle(permissions, value);
@@ -125,6 +130,8 @@ export async function startSandbox(start: SandboxStart): Promise<SandboxReason> 
   }
   const caught = await signals.leave({ continueSelf, leaveSignals });
   try {
+    dropUnneededCapabilities();
+    refuseUnneededCalls();
     for (const { descriptor } of start.inherited) keepOnExec(descriptor);
     restoreDefaults(readVariable(FILE_LIMIT));
     passOnSignals(caught);

@@ -67,32 +67,40 @@ Deno.test("neededPaths() leaves no directory above one that is missing, such as 
   assertEquals(neededPaths(BUILT_IN, [], { places, inherited: [] }), []);
 });
 
-/** Answers `landlock_create_ruleset(2)` as a kernel without it: `seccomp(2)`; 444 is its number. */
-const WITHOUT_LANDLOCK = `
+/** Answers a system call with an error (`seccomp(2)`): its number, and that of the error. */
+const WITHOUT_CALL = `
 import ctypes, os, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 def code(*one): return struct.pack("HBBI", *one)
-program = code(0x20, 0, 0, 0) + code(0x15, 0, 1, 444) + code(6, 0, 0, 0x50000 | int(sys.argv[1]))
+program = code(0x20, 0, 0, 0) + code(0x15, 0, 1, int(sys.argv[1]))
+program += code(6, 0, 0, 0x50000 | int(sys.argv[2]))
 program += code(6, 0, 0, 0x7fff0000)
 buffer = ctypes.create_string_buffer(program)
 header = struct.pack("HxxxxxxQ", 4, ctypes.addressof(buffer))
 libc.prctl(38, 1, 0, 0, 0)
 if libc.prctl(22, 2, ctypes.c_char_p(header), 0, 0): sys.exit(f"seccomp: {ctypes.get_errno()}")
-os.execvp(sys.argv[2], sys.argv[2:])
+os.execvp(sys.argv[3], sys.argv[3:])
 `;
 
 Deno.test("auto does without a sandbox where the kernel has none, and on does not", async () => {
   await using program = await Program.install();
   const key = await writeKey(program, "bob.key");
   const address = `127.0.0.1:${freePort()}`;
-  const start = (errno: number, ...args: string[]) => {
-    const before = ["python3", "-c", WITHOUT_LANDLOCK, `${errno}`];
+  const [landlock, seccomp] = [444, Deno.build.arch === "x86_64" ? 317 : 277];
+  const start = (call: number, errno: number, ...args: string[]) => {
+    const before = ["python3", "-c", WITHOUT_CALL, `${call}`, `${errno}`];
     return program.command([...before, "ipcauth", "serve", ...args]);
   };
-  const reasons = [[38, "this kernel has no Landlock"], [1, "operation not permitted"]] as const;
-  for (const [errno, reason] of [...reasons, [95, "not enabled in this kernel"] as const]) {
+  for (
+    const [call, errno, reason] of [
+      [landlock, 38, "this kernel has no Landlock"],
+      [landlock, 1, "operation not permitted"],
+      [landlock, 95, "not enabled in this kernel"],
+      [seccomp, 1, "system calls cannot be filtered here"],
+    ] as const
+  ) {
     await using server = new RunningServer(
-      start(errno, `--tcp=${address}`, `--key=${key}`).spawn(),
+      start(call, errno, `--tcp=${address}`, `--key=${key}`).spawn(),
     );
     await server.event("error", ({ message }) => `${message}`.includes(reason));
     await server.event("listen");
@@ -103,7 +111,14 @@ Deno.test("auto does without a sandbox where the kernel has none, and on does no
     assertEquals(await server.stop(), 0);
   }
   const config = await program.write("on.yaml", "sandbox: on\nusers: []\n");
-  const { code, stderr } = await start(38, `--tcp=${address}`, `--key=${key}`, "--config", config)
+  const { code, stderr } = await start(
+    landlock,
+    38,
+    `--tcp=${address}`,
+    `--key=${key}`,
+    "--config",
+    config,
+  )
     .output();
   const text = new TextDecoder().decode(stderr);
   assertEquals(code, 71, text);

@@ -1,6 +1,6 @@
 /** Tries each permission of the running program, and reports which ones it has. */
 
-const LIBC = [
+export const LIBC = [
   "/lib/x86_64-linux-gnu/libc.so.6",
   "/lib64/libc.so.6",
   "/lib/aarch64-linux-gnu/libc.so.6",

@@ -7,6 +7,7 @@
  * `outside/` there has a file, and a Unix socket is listened on at the abstract name of the
  * directory; the ports are in `inside/ports`.
  */
+import { attemptsPast, EARLY, openEarly, refusedCalls } from "./attacker_calls.ts";
 import { LiveConfig } from "../../lib/config/live_config.ts";
 import { loadHostFacts } from "../../lib/config/load.ts";
 import { removeName } from "../../lib/libc/path_names.ts";
@@ -27,6 +28,12 @@ type Attempt = readonly [what: string, attempt: () => unknown];
 /** Done by the main thread itself, or by the Worker. */
 const inThread: readonly Attempt[] = [
   ["read", () => openToRead(`${outside}/secret`).close()],
+  ["read through the root of a process", () => {
+    openToRead(`/proc/self/root${outside}/secret`).close();
+  }],
+  ["read through a directory that was open before", () => {
+    openToRead(`/proc/self/fd/${EARLY}/secret`).close();
+  }],
   ["list", () => openToRead(outside).close()],
   ["read by a link", () => openToRead(`${inside}/link`).close()],
   ["write", () => Deno.writeTextFileSync(`${outside}/new`, "")],
@@ -40,6 +47,11 @@ const inThread: readonly Attempt[] = [
   ["make a socket", () => bindTo(`${outside}/made.sock`)],
   ["start a program", () => new Deno.Command("/bin/true").outputSync()],
   ["signal another process", () => Deno.kill(Deno.ppid, "SIGCONT")],
+  ["change a mode", () => Deno.chmodSync(`${outside}/secret`, 0o600)],
+  ["change an owner", () => Deno.chownSync(`${outside}/secret`, Deno.uid(), null)],
+  ["read another's memory", () => openToRead(`/proc/${Deno.ppid}/mem`).close()],
+  ["read another's environment", () => Deno.readFileSync(`/proc/${Deno.ppid}/environ`)],
+  ...attemptsPast(outPort!),
   ["look into another process", () => Deno.readLinkSync(`/proc/${Deno.ppid}/exe`)],
 ];
 
@@ -91,10 +103,15 @@ async function tryAll(attempts: readonly Attempt[]): Promise<Record<string, stri
   return results;
 }
 
+/** In a sandbox alone: it would be too much to do elsewhere. */
+const inSandbox = mode === "free" ? [] : refusedCalls;
+
 if (!("WorkerGlobalScope" in globalThis)) {
   const signals = new ProcessSignals(["SIGHUP", "SIGTERM"]);
   const places = { paths: [`${directory}/conf/config.yaml`], explicit: true };
-  if (mode !== "free" && takePermissions(Deno.pid) === null) {
+  const isFree = mode === "free";
+  if (isFree || Deno.env.get("IPCAUTH_SANDBOX") === undefined) openEarly(outside);
+  if (!isFree && takePermissions(Deno.pid) === null) {
     if (mode === "signal") Deno.kill(Deno.pid, "SIGTERM");
     const serverUid = Deno.uid()!;
     const self = new URL("../../main.ts", import.meta.url).href;
@@ -117,7 +134,7 @@ if (!("WorkerGlobalScope" in globalThis)) {
   const worker = new Worker(import.meta.url, { type: "module" });
   const inWorker = new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
   const results = {
-    main: await tryAll(inThread),
+    main: await tryAll([...inThread, ...inSandbox]),
     elsewhere: await tryAll(elsewhere),
     worker: await inWorker,
     needed: await tryAll(needed),
@@ -126,5 +143,5 @@ if (!("WorkerGlobalScope" in globalThis)) {
   console.log(JSON.stringify(results));
 } else {
   // A Worker has no arguments of its own beside those of the process.
-  (self as unknown as Worker).postMessage(await tryAll(inThread));
+  (self as unknown as Worker).postMessage(await tryAll([...inThread, ...inSandbox]));
 }
