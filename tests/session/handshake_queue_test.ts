@@ -52,8 +52,12 @@ function planes(
   const lock = new SharedLock(SharedLock.memory());
   const data = handshakeData(2_000);
   const all: SharedHandshakeQueue[] = [];
-  const wake = (plane: number) => all[plane]!.endEvicted();
   for (let plane = 0; plane < count; plane++) {
+    const wake = (other: number) => {
+      // What is its own, a plane ends at once.
+      assert(other !== plane);
+      all[other]!.endEvicted();
+    };
     all.push(new SharedHandshakeQueue(plane, lock, data, limit, wake, onError));
   }
   return all;
@@ -252,9 +256,53 @@ for (const [name, create] of Object.entries(KINDS)) {
 
 Deno.test("there are no more access checks than there is memory for", () => {
   const [queue] = planes(1, () => Infinity, fail);
-  fill(queue!, 2_000, "192.0.2.1");
-  assertThrows(() => fill(queue!, 1, "192.0.2.1"), RangeError, "too many access checks");
-  assertEquals(queue!.size, 2_000);
+  for (const hasOpened of [false, true]) {
+    // What has ended leaves its place to others, to the last one.
+    for (let round = 0; round < 2; round++) {
+      const all = fill(queue!, 2_000, "192.0.2.1", hasOpened);
+      assertThrows(() => fill(queue!, 1, "192.0.2.1"), RangeError, "too many access checks");
+      assertEquals(queue!.size, 2_000);
+      queue!.clear();
+      assertEquals([queue!.size, inside(all)], [0, 0]);
+    }
+  }
+});
+
+Deno.test("what fills the queue from few sources gives way in turn, and nothing else", () => {
+  for (const hasOpened of [false, true]) {
+    const [queue] = planes(1, () => 60, fail);
+    const all: Pending[] = [];
+    for (let round = 0; round < 200; round++) {
+      for (const host of [1, 2, 3]) {
+        all.push(...fill(queue!, 1, `192.0.2.${host}`, hasOpened));
+        if (round < 20) continue;
+        const left = all.filter(({ evicted }) => evicted === null);
+        const counts = Map.groupBy(left, ({ source }) => source);
+        assertEquals([queue!.size, left.length, counts.size], [60, 60, 3]);
+        const sizes = Array.from(counts.values(), ({ length }) => length);
+        assert(Math.max(...sizes) - Math.min(...sizes) <= 2, String(sizes));
+      }
+    }
+    for (const one of all) queue!.remove(one);
+    assertEquals(queue!.size, 0);
+  }
+});
+
+Deno.test("what another plane has evicted opens no place by its first message", () => {
+  const lock = new SharedLock(SharedLock.memory());
+  const data = handshakeData(100);
+  const [one, two] = [0, 1].map((plane) =>
+    new SharedHandshakeQueue(plane, lock, data, () => 4, () => {}, fail)
+  ) as [SharedHandshakeQueue, SharedHandshakeQueue];
+  const all = fill(one, 4, "192.0.2.1");
+  const others = fill(two, 2, "192.0.2.2");
+  for (const pending of all) one.markOpened(pending);
+  assertEquals([one.size, two.size], [4, 4]);
+  one.endEvicted();
+  assertEquals([one.size, inside(all), inside(others)], [4, 2, 2]);
+  one.clear();
+  two.clear();
+  assertEquals([one.size, inside(all), inside(others)], [0, 0, 0]);
 });
 
 Deno.test("what another plane has evicted gives its place up once, ended or not", () => {

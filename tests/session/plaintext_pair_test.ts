@@ -104,6 +104,7 @@ Deno.test("what cuts a client's stream is said before it reads as an end", () =>
   fixture.until(() => fixture.cuts.length > 0);
   // There was nothing to read by then.
   assertEquals(fixture.cuts, [false]);
+  assertEquals(fixture.reactor.size, 0);
   fixture.until(() => fixture.service.end === "end");
   fixture.session.end("end");
   assertEquals(fixture.ended, [["truncated", 0, 0]]);
@@ -113,9 +114,26 @@ Deno.test("what cuts a client's stream is said before it reads as an end", () =>
   silent.until(() => silent.service.end === "end");
 });
 
+Deno.test("a service that writes to a client that has gone is told so at once", () => {
+  using fixture = new Fixture();
+  const { client, service } = fixture;
+  client.finish();
+  fixture.until(() => service.end === "end");
+  client.close();
+  for (let turn = 0; turn < 200 && !service.broken; turn++) {
+    service.send("x");
+    fixture.reactor.turn(1);
+  }
+  assertEquals(service.broken, true);
+  fixture.session.end("end");
+  assertEquals(fixture.ended.length, 1);
+});
+
 Deno.test("a client whose session the server ends has cut nothing", () => {
   using fixture = new Fixture();
   fixture.session.terminate("revoked");
+  // At once.
+  assertEquals(fixture.reactor.size, 0);
   fixture.until(() => fixture.client.end !== "open");
   fixture.session.end("end");
   assertEquals([fixture.ended, fixture.cuts], [[["revoked", 0, 0]], []]);
@@ -174,7 +192,11 @@ Deno.test("a plaintext side that cannot be made closes the connection, and both 
       const session = new Session(2, SESSION_FACTS, () => {});
       if (cause === "socketpair") Object.assign(globalThis, { Int32Array: NoMemory });
       closed.clear();
-      assertThrows(() => openPlaintextPair(contextOf(reactor), session, sealed(near, server)));
+      assertThrows(
+        () => openPlaintextPair(contextOf(reactor), session, sealed(near, server)),
+        Error,
+        cause === "socketpair" ? "no memory" : "",
+      );
       assertEquals([near.isOpen, closed.size], [false, count]);
       const peer = new TestPeer(far, client);
       while (peer.end === "open") peer.read();

@@ -24,6 +24,7 @@ Deno.test("runtimeProgram() is the program that a command line names", () => {
     [["node", "/index.js"], "index.js"],
     [["python3", "-u", "/home/bob/client.py", "--fast"], "client.py"],
     [["python3", "-m", "http.server", "80"], "http.server"],
+    [["python3", "-m"], null],
     [["python3", "-c", "import socket"], null],
     [["/bin/sh", "-e", "x"], null],
     [["/bin/sh", "/usr/bin/report"], "report"],

@@ -197,6 +197,7 @@ Deno.test("the log counts what happens to connections and sessions", () => {
   const denial = { listener: "l", peer: null, user: null };
   sessionLog.logDeny({ ...denial, reason: "user-denied" });
   sessionLog.logDeny({ ...denial, reason: "bad-key" });
+  sessionLog.logDeny({ ...denial, reason: "unknown-uid" });
   sessionLog.logDeny({ ...denial, reason: "user-denied" });
   sessionLog.logAllow(session, "user");
   sessionLog.logRevoke(session, "expired-key");
@@ -205,10 +206,11 @@ Deno.test("the log counts what happens to connections and sessions", () => {
   sessionLog.logClose(sessionOf().session);
   const { stats, refusals } = sessionLog.counts(0);
   assertEquals(stats, {
-    ...{ uptime: 0, sessions: 0, allowed: 1, denied: 3, revoked: 1, closed: 2 },
-    ...{ bytes_in: 10, bytes_out: 20, denied_bad_key: 1, denied_user_denied: 2 },
+    ...{ uptime: 0, sessions: 0, allowed: 1, denied: 4, revoked: 1, closed: 2 },
+    ...{ bytes_in: 10, bytes_out: 20 },
+    ...{ denied_bad_key: 1, denied_unknown_uid: 1, denied_user_denied: 2 },
   });
-  assertEquals(Object.entries(refusals), [["bad-key", 1], ["user-denied", 2]]);
+  assertEquals(Object.entries(refusals), [["bad-key", 1], ["unknown-uid", 1], ["user-denied", 2]]);
   sessionLog.logStderr(session, "text");
   sessionLog.logLostStderr(session, 4);
   assertEquals(asked, []);
@@ -217,14 +219,39 @@ Deno.test("the log counts what happens to connections and sessions", () => {
   assertEquals(asked, ["flush", "flushAll"]);
   assertEquals(sessionLog.isBehind, true);
   assertEquals(events.map(({ event }) => event), [
-    ...["deny", "deny", "deny", "allow", "revoke", "close", "close", "stderr", "stderr", "error"],
+    ...[
+      "deny",
+      "deny",
+      "deny",
+      "deny",
+      "allow",
+      "revoke",
+      "close",
+      "close",
+      "stderr",
+      "stderr",
+      "error",
+    ],
   ]);
-  const [, , , , revoke, , , line, lost, error] = events as unknown as Record<string, unknown>[];
+  const [, , , , , revoke, , , line, lost, error] = events as unknown as Record<string, unknown>[];
   assertEquals([revoke!.reason, line!.message, lost!.lost], ["expired-key", "text", 4]);
   assert(String(error!.message).includes("a bug"));
   let ran = 0;
   sessionLog.inOrder(() => ran++);
   assertEquals(ran, 1);
+});
+
+Deno.test("the log counts the seconds since its start", () => {
+  const { now } = performance;
+  const start = now.call(performance);
+  try {
+    performance.now = () => start;
+    const { log: sessionLog } = log();
+    performance.now = () => start + 1_000_400;
+    assertEquals(sessionLog.counts(0).stats.uptime, 1_000);
+  } finally {
+    performance.now = now;
+  }
 });
 
 Deno.test("the table finds its sessions, and gives the place of one that has ended back", () => {

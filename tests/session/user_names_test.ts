@@ -32,9 +32,10 @@ class Fixture {
     return this.#names.isOwn({ user: of, uid, gid: uid, trusted: false });
   }
 
-  /** The name of a member of a group. */
-  nameOf(uid: number): string {
-    return this.#names.of({ user: null, uid, gid: uid, trusted: false });
+  /** The name of a member of a group, or of a user of the configuration. */
+  nameOf(uid: number, user?: string): string {
+    const of = user === undefined ? null : this.access.usersByName.get(user)!;
+    return this.#names.of({ user: of, uid, gid: uid, trusted: false });
   }
 }
 
@@ -44,6 +45,9 @@ Deno.test("an account carries its name where no user of the configuration has it
   assertEquals(fixture.nameOf(700), "dora");
   assertEquals(fixture.nameOf(701), "701");
   assertEquals([fixture.nameOf(0), fixture.nameOf(998)], ["root", "ipcauth"]);
+  // A user of the configuration has its name there, whatever its account is called.
+  fixture.accounts.set(578, "dora");
+  assertEquals(fixture.nameOf(578, "alice"), "alice");
 });
 
 Deno.test("a name that is another user's, or cannot be a name, is not carried", () => {
@@ -105,9 +109,12 @@ Deno.test("the names of 1,024 uids are kept, and the oldest makes place", () => 
   });
   const [cache] = [...maps].filter((map) => map.size > 1_000);
   assertEquals([cache!.size, cache!.has(10_975), cache!.has(10_976)], [1_024, false, true]);
-  // One whose name has changed is the newest.
-  fixture.accounts.set(10_976, "dora");
-  fixture.nameOf(10_976);
-  fixture.nameOf(12_000);
-  assertEquals([cache!.size, cache!.has(10_976), cache!.has(10_977)], [1_024, true, false]);
+  // One whose name has changed is the newest, and takes no place but its own.
+  fixture.accounts.set(10_977, "dora");
+  fixture.nameOf(10_977);
+  assertEquals([cache!.size, cache!.has(10_976)], [1_024, true]);
+  for (const uid of [12_000, 12_001]) fixture.nameOf(uid);
+  assertEquals([10_976, 10_977, 10_978, 10_979].map((uid) => cache!.has(uid)), [
+    ...[false, true, false, true],
+  ]);
 });
