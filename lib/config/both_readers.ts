@@ -17,15 +17,21 @@ import { readValues } from "./values.ts";
  * @param text The content of a file that has been accepted.
  * @param user The index of the user that is asked about or edited; null for none. A long text is
  * compared with this user alone, and with all that is not a user.
+ * @param exactly The slow parser.
  * @throws {Failure} 78 when they read different values.
  */
-export function requireSameReading(text: string, path: string, user: number | null): void {
+export function requireSameReading(
+  text: string,
+  path: string,
+  user: number | null,
+  exactly: typeof readDocument = readDocument,
+): void {
   const whole = text.replace(/^\ufeff/, "");
   const extract = whole.length > MAX_WHOLE_LENGTH ? extractOf(whole, "users", [user ?? 0]) : null;
   const compared = extract?.text ?? whole;
   // Without an extract, such a text takes the other parser minutes.
   if (extract === null && whole.length > MAX_PARSED_LENGTH) return;
-  const key = differenceIn(compared);
+  const key = differenceIn(compared, exactly);
   if (key === null) return;
   throw new Failure(`${path}: two parsers of YAML read ${key || "the file"} in different ways`, {
     exit: ExitCode.config,
@@ -34,13 +40,13 @@ export function requireSameReading(text: string, path: string, user: number | nu
 }
 
 /** The key of the first value that the parsers read in different ways, or null. */
-function differenceIn(text: string): string | null {
+function differenceIn(text: string, exactly: typeof readDocument): string | null {
   try {
     const quick = readValues(text, () => ({ line: 1, column: 1 }));
     // What the quick one leaves to the other is read by that one alone, by every server.
     if (quick === null) return null;
     const problems = new Problems();
-    const exact = readDocument(text, problems);
+    const exact = exactly(text, problems);
     return exact === null || problems.all.length > 0 ? "" : differingKey(quick, exact);
   } catch (error) {
     if (error instanceof UncertainError) return null;
