@@ -9,7 +9,6 @@
  */
 import {
   isAlias,
-  isMap,
   isScalar,
   isSeq,
   LineCounter,
@@ -149,14 +148,14 @@ function read(text: string, problems: Problems): Value | null {
   return value;
 }
 
-/** An anchor, and where its aliases are. */
+/** An anchor, and where its aliases are, in the order of the text. */
 interface Anchor {
   readonly place: Place;
   readonly lines: Set<number>;
 }
 
 function anchorProblem(lines: ReadonlySet<number>): string {
-  const more = [...lines].toSorted((one, other) => one - other);
+  const more = [...lines];
   const where = more.length === 0
     ? ""
     : ` here and in line${more.length === 1 ? "" : "s"} ${more.join(", ")}`;
@@ -199,44 +198,40 @@ function convert(node: ParsedNode, key: string, context: Conversion): Value {
     );
     return { ...place, kind: "list", items };
   }
-  if (isMap(node)) {
-    const entries = new Map<string, { key: Place; value: Value }>();
-    let isPartial = false;
-    for (const pair of node.items) {
-      const name = pair.key as ParsedNode;
-      const where: Place = { at: context.at(name.range[0]), key };
-      if (!isAlias(name)) noteAnchor(name, where, context);
-      if (!isScalar(name) || typeof name.value !== "string" || name.tag !== undefined) {
-        problems.add(where, "a key is a plain word");
-        isPartial = true;
-        continue;
-      }
-      if (name.value === "<<") {
-        isPartial = true;
-        const merged = pair.value as ParsedNode | null;
-        if (merged !== null && isAlias(merged)) convert(merged, key, context);
-        else problems.add(where, "a merge key is not accepted: write the values out");
-        continue;
-      }
-      const word = /^[\w-]+$/.test(name.value) ? name.value : JSON.stringify(name.value);
-      const path = key === "" ? word : `${key}.${word}`;
-      const value = pair.value === null
-        ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
-        : convert(pair.value as ParsedNode, path, context);
-      if (entries.has(name.value)) {
-        problems.add(where, "this key stands here twice, and keys are unique");
-      }
-      entries.set(name.value, { key: { ...where, key: path }, value });
+  const entries = new Map<string, { key: Place; value: Value }>();
+  let isPartial = false;
+  for (const pair of node.items) {
+    const name = pair.key as ParsedNode;
+    const where: Place = { at: context.at(name.range[0]), key };
+    noteAnchor(name, where, context);
+    if (!isScalar(name) || typeof name.value !== "string" || name.tag !== undefined) {
+      problems.add(where, "a key is a plain word");
+      isPartial = true;
+      continue;
     }
-    return { ...place, kind: "map", entries, isPartial };
+    if (name.value === "<<") {
+      isPartial = true;
+      const merged = pair.value as ParsedNode | null;
+      if (isAlias(merged)) convert(merged, key, context);
+      else problems.add(where, "a merge key is not accepted: write the values out");
+      continue;
+    }
+    const word = /^[\w-]+$/.test(name.value) ? name.value : JSON.stringify(name.value);
+    const path = key === "" ? word : `${key}.${word}`;
+    const value = pair.value === null
+      ? { ...where, key: path, kind: "scalar" as const, value: null, source: "", quoted: false }
+      : convert(pair.value as ParsedNode, path, context);
+    if (entries.has(name.value)) {
+      problems.add(where, "this key stands here twice, and keys are unique");
+    }
+    entries.set(name.value, { key: { ...where, key: path }, value });
   }
-  problems.add(place, "this is no value");
-  return { ...place, kind: "scalar", value: null, source: "", quoted: false, isRefused: true };
+  return { ...place, kind: "map", entries, isPartial };
 }
 
 /** Notes the anchor of a node. One of an earlier node with the same name is another one. */
 function noteAnchor(node: ParsedNode, place: Place, { anchors, problems }: Conversion): void {
-  if (isAlias(node) || node.anchor === undefined) return;
+  if (node.anchor === undefined) return;
   const before = anchors.get(node.anchor);
   if (before !== undefined) problems.add(before.place, anchorProblem(before.lines));
   anchors.set(node.anchor, { place, lines: new Set() });
@@ -257,7 +252,7 @@ function scalar(node: Scalar.Parsed, place: Place): ScalarValue {
     ...place,
     kind: "scalar",
     value: node.value,
-    source: typeof node.value === "string" ? node.value : node.source,
+    source: node.source,
     quoted,
   };
 }

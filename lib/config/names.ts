@@ -107,7 +107,7 @@ export function readName(
   const problem = name === null ? null : nameProblem(name, kind);
   if (problem === null) return name;
   return reader.refuse(
-    value ?? place,
+    value!,
     `${JSON.stringify(name)} cannot be a name: it ${problem}`,
     nameHint(kind),
   );

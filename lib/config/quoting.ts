@@ -53,7 +53,7 @@ const BY_TYPE: Quoting = {
   isKnown: false,
   isQuoted: (source, typed) => {
     if (typeof typed !== "string") return false;
-    if (source !== "" && typeof parse(source, { schema: "core" }) === "string") {
+    if (typeof parse(source, { schema: "core" }) === "string") {
       throw new UncertainError(source);
     }
     return true;

@@ -12,6 +12,7 @@ import {
   keyPaths,
   parseAddress,
   serverSocket,
+  VARIABLES,
 } from "../../lib/config/default_paths.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 
@@ -85,6 +86,13 @@ for (
     assertEquals(clientSockets({ uid, variables }), [...sockets]);
   });
 }
+
+Deno.test("the program reads these variables of the environment, and no others", () => {
+  const names = "HOME IPCAUTH_ADDR IPCAUTH_CONFIG IPCAUTH_KEY_FILE IPCAUTH_PATH IPCAUTH_PORT " +
+    "LISTEN_FDS LISTEN_PID NOTIFY_SOCKET NO_COLOR TERM WATCHDOG_PID WATCHDOG_USEC " +
+    "XDG_CONFIG_HOME XDG_RUNTIME_DIR XDG_STATE_HOME";
+  assertEquals(VARIABLES.join(" "), names);
+});
 
 Deno.test("historyDirectory() is below a variable that is an absolute path, or nowhere", () => {
   const of = (variables: Variables) => historyDirectory({ uid: 0, variables });

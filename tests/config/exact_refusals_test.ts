@@ -3,6 +3,7 @@
  * is read in spite of it gives no user more than the file says.
  */
 import { assertEquals, assertThrows } from "@std/assert";
+import { type Place, Problems, readDocument } from "../../lib/config/document.ts";
 import { BUILT_IN } from "../../lib/config/load.ts";
 import { inspectConfig, parseConfig } from "../../lib/config/schema.ts";
 import type { Config } from "../../lib/config/types.ts";
@@ -434,6 +435,91 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "users: [{name: bob, name: eve, uid: 5}]\n",
     "1:21: users[0]: this key stands here twice, and keys are unique",
   ],
+  [
+    "word\n",
+    "1:1: this is no configuration: it has none of the keys listeners, users, " +
+    "groups, limits, log, workers, directory, sandbox",
+    "--config FILE names the " +
+    "configuration",
+  ],
+  [
+    "!!null\n",
+    "1:7: this is no configuration: it has none of the keys listeners, users, " +
+    "groups, limits, log, workers, directory, sandbox",
+    "--config FILE names the " +
+    "configuration",
+  ],
+  [
+    "!!null ''\n",
+    "1:8: this is no configuration: it has none of the keys listeners, " +
+    "users, groups, limits, log, workers, directory, sandbox",
+    "--config FILE names the " +
+    "configuration",
+  ],
+  ["<<: *a\n", "1:5: anchors and aliases are not accepted: write the value out"],
+  [
+    "users: [{<<: *a, name: bob, uid: 5}]\n",
+    "1:14: users[0]: anchors and aliases are not " +
+    "accepted: write the value out",
+  ],
+  [
+    "users: [{ name: bob, uid: &a x }]\n",
+    "1:30: users[0].uid: anchors and aliases are " +
+    "not accepted: write the value out\n1:30: users[0].uid: x is not a uid: it is a whole " +
+    "number from 0 to 4294967294, in digits",
+  ],
+  [
+    "users: [{ name: bob, uid: 5, admin }]\n",
+    "1:30: users[0].admin: this is true or " +
+    "false, not nothing",
+  ],
+  [
+    "users: [{ name: bob, uid: 5 }, { name: bob, uid: 6 }, { name: bob, uid: 7 }]\n",
+    "1:40: users[1].name: the user bob stands already in line 1\n1:63: users[2].name: the " +
+    "user bob stands already in line 1",
+  ],
+  [
+    "users:\n- { name: bob, uid: 5 }\n- { name: b0b, uid: 6 }\n- { name: b0b, uid: 7 }\n",
+    '3:11: users[1].name: "b0b" looks like "bob" in line 2: they differ in letters or ' +
+    'digits that are drawn alike\n4:11: users[2].name: "b0b" looks like "bob" in line ' +
+    "2: they differ in letters or digits that are drawn alike",
+    "name the entry " +
+    "otherwise: its uid decides who it is",
+  ],
+  ["# \ufeff\u001b\n", "1:4: there is a control character: this is not a text"],
+  ["users: [{ ? *a : b }]\n", "1:13: users[0]: a key is a plain word"],
+  [
+    "users: [{ &a name: bob, uid: *a }]\n",
+    "1:14: users[0]: anchors and aliases are not " +
+    "accepted: write the value out here and in line 1",
+  ],
+  [
+    "users: [{ ? &a [x] : b }]\n",
+    "1:16: users[0]: a key is a plain word\n1:16: users[0]: " +
+    "anchors and aliases are not accepted: write the value out",
+  ],
+  ["users: [{ !!str name: bob, uid: 5 }]\n", "1:17: users[0]: a key is a plain word"],
+  [
+    "users: [&a {name: bob, uid: *a}]\ngroups: [*a]\n",
+    "1:12: users[0]: anchors and " +
+    "aliases are not accepted: write the value out here and in lines 1, 2",
+  ],
+  [
+    "users: [{ name: bob, uid: 5, 'a b' }]\n",
+    '1:30: users[0]."a b": there is no key ' +
+    '"a b" here',
+    "the keys are name, uid, gid, local_ipc_access, admin",
+  ],
+  ["- a\n", "1:1: this is a list, not a mapping"],
+  ["5\n", "1:1: this is 5, not a mapping"],
+  [
+    "limits: { handshake_timeout: 0ms, grace: x, max_connections: x }\n",
+    "1:30: " +
+    "limits.handshake_timeout: a handshake has to end: 0 would hold its place without " +
+    "bound\n1:42: limits.grace: x is not a time: write a number and its unit, such as " +
+    "500ms, 5s, 2m or 24h\n1:62: limits.max_connections: x is not a whole number from 1 " +
+    "to 1000000",
+  ],
 ];
 
 for (const [text, problems, hint] of REFUSED) {
@@ -444,6 +530,39 @@ for (const [text, problems, hint] of REFUSED) {
     assertEquals(failure.hint, hint ?? `correct /c, line ${lines[0]!.split(":")[1]}`);
   });
 }
+
+Deno.test("one problem more than twenty is counted", () => {
+  const users = Array.from({ length: 21 }, (_, index) => `  - { name: u${index}x, uid: x }\n`);
+  const { lines } = assertThrows(() => parse(`users:\n${users.join("")}`), Failure) as Failure;
+  assertEquals([lines.length, lines.at(-1)], [21, "and 1 more"]);
+});
+
+Deno.test("an error of the program is no mistake of the file", () => {
+  const reserved = {
+    get overflowUid(): number {
+      throw new TypeError("a bug");
+    },
+  };
+  assertThrows(
+    () => parseConfig("users: [{ name: bob, uid: 5 }]\n", "/c", reserved),
+    TypeError,
+    "a bug",
+  );
+  class Faulty extends Problems {
+    override add(): void {
+      throw new TypeError("a bug");
+    }
+  }
+  assertThrows(() => readDocument("5: 6\n", new Faulty()), TypeError, "a bug");
+  class Deep extends Problems {
+    override add(place: Place, what: string, hint?: string): void {
+      if (this.all.length === 0) super.add(place, what, hint);
+      if (what.startsWith("a key")) throw new RangeError("Maximum call stack size exceeded");
+    }
+  }
+  const deep = new Deep();
+  assertEquals(readDocument("5: 6\n", deep), null);
+});
 
 Deno.test("what a file leaves out is as in the built-in configuration", () => {
   assertEquals(parse("users: []\n"), { ...BUILT_IN, path: "/c" });

@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { BUILT_IN, loadConfig, loadHostFacts } from "../../lib/config/load.ts";
+import {
+  BUILT_IN,
+  findConfig,
+  keyFileProblems,
+  loadConfig,
+  loadHostFacts,
+  readConfigFile,
+} from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { readProc } from "../../lib/libc/read_file.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
@@ -266,6 +274,75 @@ Deno.test({
     Deno.chownSync(key, 579, 579);
     place.refused("belongs to uid 579", `chown 0 ${key}`);
   },
+});
+
+Deno.test("loadConfig() checks every key of every TCP listener, and its directories", () => {
+  using place = new Place();
+  const at = (name: string) => join(place.directory, name);
+  Deno.writeTextFileSync(
+    place.path,
+    `users: [{ name: bob, uid: 579 }]
+listeners:
+  - unix: ${at("a.sock")}
+  - tcp: 127.0.0.1:4569
+    keys: [{ file: ${at("a.key")} }, { file: ${at("b.key")} }, { dir: ${at("d")} }]
+  - tcp: 127.0.0.1:4570
+    keys: [{ dir: ${at("d")} }, { dir: ${at("e")} }]
+`,
+  );
+  const cannot = (what: string, name: string, why: string) =>
+    `cannot use the key ${what} ${at(name)}: ${why}`;
+  const absent = "there is no such file";
+  const of = (listener: number, key: string) => `listeners[${listener}].keys${key}: `;
+  place.refused(
+    of(1, "[0].file") + cannot("file", "a.key", absent),
+    `ipcauth gen-key ${at("a.key")}`,
+  );
+  Deno.symlinkSync(at("a.key"), at("a.key"));
+  place.refused(of(1, "[0].file") + "cannot use the key file", `namei -l ${at("a.key")}`);
+  Deno.removeSync(at("a.key"));
+  Deno.writeTextFileSync(at("a.key"), "", { mode: 0o600 });
+  place.refused(
+    of(1, "[1].file") + cannot("file", "b.key", absent),
+    `ipcauth gen-key ${at("b.key")}`,
+  );
+  Deno.writeTextFileSync(at("b.key"), "", { mode: 0o600 });
+  place.refused(of(1, "") + cannot("directory", "d", absent), `mkdir -m 0700 ${at("d")}`);
+  Deno.symlinkSync(at("d"), at("d"));
+  place.refused(of(1, "") + "cannot use the key directory", `namei -l ${at("d")}`);
+  Deno.removeSync(at("d"));
+  Deno.mkdirSync(at("d"));
+  Deno.chmodSync(at("d"), 0o770);
+  const open = `the key directory ${at("d")} is writable by others`;
+  place.refused(
+    `:5:${36 + at("a.key").length + at("b.key").length}: ${of(1, "")}${open}`,
+    `chmod go-w ${at("d")}`,
+  );
+  Deno.chmodSync(at("d"), 0o700);
+  place.refused(of(2, "") + cannot("directory", "e", absent), `mkdir -m 0700 ${at("e")}`);
+  Deno.mkdirSync(at("e"));
+  Deno.chmodSync(at("e"), 0o700);
+  assertEquals(place.load().listeners?.length, 3);
+  // Each problem of the file, and not only the first.
+  for (const name of ["a.key", "b.key", "d", "e"]) Deno.removeSync(at(name));
+  const config = parseConfig(Deno.readTextFileSync(place.path), place.path, HOST_FACTS);
+  const problems = [...keyFileProblems(config, HOST_FACTS)];
+  assertEquals(problems.map(({ key }) => key), [
+    ...["listeners[1].keys[0].file", "listeners[1].keys[1].file", "listeners[1].keys"],
+    ...["listeners[2].keys", "listeners[2].keys"],
+  ]);
+  for (const name of ["a.key", "b.key"]) Deno.writeTextFileSync(at(name), "", { mode: 0o600 });
+  for (const name of ["a.key", "b.key"]) Deno.chmodSync(at(name), 0o604);
+  assertEquals([...keyFileProblems(config, HOST_FACTS)].length, 5);
+});
+
+Deno.test("findConfig() keeps a byte order mark", () => {
+  using place = new Place(`\ufeff${USER}`);
+  const places = { paths: [place.path], explicit: true };
+  assertEquals(findConfig(places, HOST_FACTS), { path: place.path, text: `\ufeff${USER}` });
+  assertEquals(readConfigFile(place.path, HOST_FACTS), `\ufeff${USER}`);
+  assertEquals(readConfigFile(join(place.directory, "none"), HOST_FACTS), null);
+  assertEquals(place.load().access.users.length, 1);
 });
 
 Deno.test("loadHostFacts() reads the overflow uid, which a file may not name", () => {

@@ -1,7 +1,7 @@
 /** The names of users and groups: words that read as what they are. */
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { differenceOf, lookAlike, looksOf, mixtureIn } from "../../lib/config/name_looks.ts";
-import { nameProblem } from "../../lib/config/names.ts";
+import { lookalikeOf, nameProblem } from "../../lib/config/names.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { Failure } from "../../lib/errors.ts";
 
@@ -212,6 +212,13 @@ Deno.test("names that look alike in one of their two shapes look alike", () => {
   ]);
   assertEquals(differenceOf("bob", "BOB"), "only in upper and lower case");
   assertEquals(differenceOf("BOB", "bob"), "only in upper and lower case");
+});
+
+Deno.test("lookalikeOf() finds another name, and not the same one", () => {
+  assertEquals(lookalikeOf("bob", ["eve", "bob", "b0b"]), "b0b");
+  assertEquals(lookalikeOf("bob", ["eve", "bob"]), null);
+  assertEquals(nameProblem("a".repeat(64), "user"), null);
+  assertEquals(nameProblem("é".repeat(64), "user"), null);
 });
 
 Deno.test("mixtureIn() names both scripts of a word, in any order", () => {

@@ -162,3 +162,20 @@ Deno.test("requireSameReading() accepts what the quick parser leaves to the othe
   requireSameReading('users: [{ name: "b\\x6fb", uid: 5 }]\n', "/c.yaml", 0);
   requireSameReading("users:\n  - { name: bob, uid: 5 }\n", "/c.yaml", null);
 });
+
+Deno.test("readValues() says where a mistake is that it knows of", () => {
+  const problem = (text: string) => {
+    const problems = new Problems();
+    assertEquals(readValues(text, () => ({ line: 1, column: 1 }), problems), null);
+    return problems.all.map(({ at: { line, column }, key, what }) => [line, column, key, what]);
+  };
+  assertEquals(problem("users: ]\n"), [
+    [1, 8, "", "Cannot read document: end of the stream or a document separator is expected"],
+  ]);
+  assertEquals(problem("limits: { a: 5\n").map(([line, column]) => [line, column]), [[2, 1]]);
+  // It has no place where the stack ends.
+  const [[first, second] = []] = problem("[\n".repeat(100_000));
+  assertEquals([first, second], [1, 1]);
+  // What it leaves to the other one is no mistake.
+  assertEquals([problem("x: &a 5\n"), problem("\n")], [[], []]);
+});

@@ -54,7 +54,17 @@ for (
   const [what, without, having] of [
     [
       "an anchor, an alias or a tag",
-      ["x: a&b", "x: a & b", "x: [a, 'b &c']", "# &a", "x: '&a'", "x: a!"],
+      [
+        "x: a&b",
+        "x: a & b",
+        "x: [a, 'b &c']",
+        "# &a",
+        "x: '&a'",
+        "x: a!",
+        "x: %a",
+        "x: |\n %a",
+        "x: @a",
+      ],
       [
         "x: &a 5",
         "- &a 5",
@@ -81,7 +91,7 @@ for (
     [
       "something behind a value in its line",
       ['x: "5" # y', "x: 'a'\ny: 5", "x: ['a', \"b\"]", "x: [a] # b", "x: {a: 'b'}", "'x': 5"],
-      ['x: "5" y: 6', "x: 'a' b", "x: [a] b", "x: {a: b} c: 5"],
+      ['x: "5" y: 6', 'x: "5" "y#"', "x: 'a' b", "x: [a] b", "x: {a: b} c: 5"],
     ],
     [
       "nothing between two commas",
