@@ -281,3 +281,62 @@ Deno.test("editConfigFile() passes on what a check throws, and writes nothing", 
   await assertRejects(() => editConfigFile(place.path, HOST_FACTS, () => "", confirm), Refusal);
   assertEquals(place.text(), TEXT);
 });
+
+Deno.test("editConfigFile() makes no file where there has to be one", async () => {
+  using place = new Place(null);
+  const edit = (path: string) =>
+    editConfigFile(path, HOST_FACTS, () => "users: []\n", undefined, true);
+  const failure = await assertRejects(() => edit(place.path), Failure) as Failure;
+  assertEquals([failure.exit, failure.message, failure.hint], [
+    ExitCode.config,
+    `There is no configuration ${place.path}`,
+    `ls -l ${place.path}`,
+  ]);
+  assertEquals(place.names(), []);
+  Deno.writeTextFileSync(place.path, TEXT, { mode: 0o644 });
+  assertEquals([await edit(place.path), place.text()], [true, "users: []\n"]);
+});
+
+Deno.test("editConfigFile() gives up after 10 s of another writer, and not before", async () => {
+  using place = new Place();
+  using _lock = LockFile.tryAcquire(`${place.path}.lock`)!;
+  const { now } = performance;
+  let time = 1_000;
+  let looks = 0;
+  // The deadline is taken at the first look.
+  performance.now = () => {
+    looks++;
+    if (looks === 2) time += 10_000;
+    if (looks === 3) time += 1;
+    return time;
+  };
+  try {
+    const failure = await assertRejects(() => place.edit(() => "users: []\n"), Failure) as Failure;
+    assertEquals([failure.exit, failure.message, failure.hint, looks], [
+      ExitCode.os,
+      `Another process has been editing for 10 s: ${place.path}.lock is locked`,
+      `fuser -v ${place.path}.lock`,
+      3,
+    ]);
+  } finally {
+    performance.now = now;
+  }
+  assertEquals(place.text(), TEXT);
+});
+
+Deno.test("editConfigFile() says what cannot be written, and why", async () => {
+  using place = new Place();
+  const circle = join(place.directory, "circle");
+  Deno.symlinkSync(circle, circle);
+  const below = join(place.path, "below.yaml");
+  for (const [path, reason] of [[circle, "symbolic link"], [below, "not a directory"]] as const) {
+    const failure = await place.refused(ExitCode.os, undefined, path);
+    assertStringIncludes(failure.message, `Cannot write ${path}: `);
+    assertStringIncludes(failure.message.toLowerCase(), reason.slice(0, 8));
+    assertEquals(failure.hint, undefined);
+  }
+  Deno.mkdirSync(`${place.path}.lock`);
+  const failure = await assertRejects(() => place.edit(() => "users: []\n"), Failure) as Failure;
+  assertStringIncludes(failure.message, `${place.path}.lock`);
+  assertEquals(place.text(), TEXT);
+});

@@ -1,5 +1,6 @@
 /** Undoing an edit: all of it, or what no other edit has touched since. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { parseConfig } from "../../lib/config/schema.ts";
 import { undoEdit } from "../../lib/config/undo_edit.ts";
 import { Failure } from "../../lib/errors.ts";
 
@@ -85,3 +86,74 @@ for (
 Deno.test("undoEdit() refuses a file that is bad now", () => {
   assertThrows(() => undo(AFTER.replace("users:", "user:")), Failure, "did you mean");
 });
+
+Deno.test("undoEdit() takes from an entry that stays the rights of the edit, and no others", () => {
+  const entry = (fields: string) => `users:\n  - { name: dave, ${fields} }\n`;
+  const undone = (made: string, now: string) => {
+    const edit = { user: "root", before: "users: []\n", after: entry(made) };
+    const { text, left, before, after } = undoEdit(entry(now), edit, AT);
+    assertEquals([before.length, after.length], [1, 1]);
+    return [text, left];
+  };
+  const left = ["user dave: it was edited since"];
+  assertEquals(undone("uid: 5", "uid: 6"), [entry("uid: 6"), left]);
+  assertEquals(undone("uid: 5, admin: true", "uid: 6, admin: true"), [
+    entry("uid: 6, admin: false"),
+    left,
+  ]);
+  assertEquals(undone("uid: 5, admin: true", "uid: 5"), [entry("uid: 5"), left]);
+  // Given by a later edit.
+  const both = "uid: 5, local_ipc_access: true, admin: true";
+  assertEquals(undone("uid: 5", both), [entry(both), left]);
+  assertEquals(undone("uid: 5, local_ipc_access: true", both), [
+    entry("uid: 5, local_ipc_access: false, admin: true"),
+    left,
+  ]);
+  assertEquals(undone(both, "uid: 6, local_ipc_access: true, admin: true"), [
+    entry("uid: 6, local_ipc_access: false, admin: false"),
+    left,
+  ]);
+});
+
+Deno.test("undoEdit() undoes of a changed entry the fields that have not been changed since", () => {
+  const entry = (uid: number, gid: number) =>
+    `users:\n  - { name: dave, uid: ${uid}, gid: ${gid} }\n`;
+  const edit = { user: "root", before: entry(1, 1), after: entry(2, 2) };
+  const undone = (text: string) => {
+    const { text: result, left } = undoEdit(text, edit, AT);
+    return [result, left];
+  };
+  assertEquals(undone(entry(2, 3)), [entry(1, 3), ["user dave gid: it was edited since"]]);
+  assertEquals(undone(entry(3, 2)), [entry(3, 1), ["user dave uid: it was edited since"]]);
+  assertEquals(undone(entry(2, 1)), [entry(1, 1), []]);
+  assertEquals(undone(entry(1, 1)), [entry(1, 1), []]);
+  assertEquals(undone(entry(3, 3)), [
+    entry(3, 3),
+    ["user dave uid: it was edited since", "user dave gid: it was edited since"],
+  ]);
+  // The edit that made the first file.
+  const first = { user: "root", before: "", after: entry(1, 1) };
+  assertEquals(undoEdit(`${entry(1, 1)}# by hand\n`, first, AT).text, "users: []\n# by hand\n");
+});
+
+Deno.test("undoEdit() makes each change that can be, where they cannot all be", () => {
+  const before =
+    "users:\n  - { name: a, uid: 1 }\n  - { name: b, uid: 2 }\n  - { name: c, uid: 3 }\n";
+  const edit = { user: "root", before, after: "users:\n  - { name: c, uid: 4 }\n" };
+  const now = "users:\n  - { name: c, uid: 4 }\n  - { name: x, uid: 1 }\n";
+  const { text, left } = undoEdit(now, edit, AT);
+  assertEquals(left, ["user a: The uid 1 is x's already"]);
+  assertEquals(entriesNamed(text), ["b 2", "c 3", "x 1"]);
+  const faulty = {
+    ...AT,
+    get flags(): string {
+      throw new TypeError("a bug");
+    },
+  };
+  assertThrows(() => undoEdit(now, edit, faulty), TypeError, "a bug");
+});
+
+function entriesNamed(text: string): string[] {
+  const { access } = parseConfig(text, AT.path, AT.reserved);
+  return access.users.map(({ name, uid }) => `${name} ${uid}`).sort();
+}
