@@ -520,6 +520,10 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "500ms, 5s, 2m or 24h\n1:62: limits.max_connections: x is not a whole number from 1 " +
     "to 1000000",
   ],
+  [
+    "users: []# a\n",
+    "1:10: Comments must be separated from other tokens by white space characters",
+  ],
 ];
 
 for (const [text, problems, hint] of REFUSED) {
@@ -530,6 +534,14 @@ for (const [text, problems, hint] of REFUSED) {
     assertEquals(failure.hint, hint ?? `correct /c, line ${lines[0]!.split(":")[1]}`);
   });
 }
+
+Deno.test("the name service is asked for no group that is refused, even in a bad file", () => {
+  const text = "groups: [{ name: ian }]\n" + listener("unix: /a, allow: ['@a..b', '@Ian', '@far']");
+  const { config, problems } = inspectConfig(text, "/c", RESERVED);
+  assertEquals(problems.length, 2);
+  assertEquals(config.namedGroups.map(({ name }) => name), ["ian", "far"]);
+  assertEquals(config.listeners![0]!.allow!.unknownGroups, new Set(["far"]));
+});
 
 Deno.test("one problem more than twenty is counted", () => {
   const users = Array.from({ length: 21 }, (_, index) => `  - { name: u${index}x, uid: x }\n`);
