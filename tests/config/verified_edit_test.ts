@@ -1,4 +1,4 @@
-/** The check of every edit: it changes what was intended and nothing else, or nothing is written. */
+/** The check of every edit: it changes what was intended and nothing else, or it is refused. */
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { parseConfig } from "../../lib/config/schema.ts";
 import {
