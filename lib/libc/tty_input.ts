@@ -20,7 +20,9 @@ import {
   REFUSE,
   X32_BIT,
 } from "./call_filter.ts";
+import { Errno, errno } from "./errno.ts";
 import { cString } from "./memory.ts";
+import { readProc } from "./read_file.ts";
 import { callThread } from "./thread_ids.ts";
 
 // asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
@@ -76,9 +78,20 @@ export function hasTerminal(): boolean {
   if ([Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal())) return true;
   // The path is absolute, so the directory does not matter.
   const descriptor = callThread(SYS.openat, 0n, cString("/dev/tty"), O_NOCTTY | O_CLOEXEC);
-  if (descriptor < 0) return false;
+  if (descriptor < 0) return errno() !== Errno.ENXIO && hasControllingTerminal();
   callThread(SYS.close, BigInt(descriptor));
   return true;
+}
+
+/** The same by its number, where `/dev/tty` is missing; true where that cannot be known. */
+function hasControllingTerminal(): boolean {
+  try {
+    // proc_pid_stat(5): behind the name, which may hold anything, the fifth field.
+    const [, number] = /^.*\) \S+ \S+ \S+ \S+ (\S+)/s.exec(readProc("/proc/self/stat")) ?? [];
+    return number !== "0";
+  } catch {
+    return true;
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** `run-as`: a program of another user cannot type at the terminal that it shares. */
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { isRoot, Program } from "../support/program.ts";
 
@@ -65,8 +65,24 @@ Deno.test(
     // Without the right to set a filter for a program that may gain rights.
     const limited = ["setpriv", "--bounding-set=-sys_admin", "ipcauth", "run-as", "579", "--"];
     assertEquals(await attack(program, limited), [refused, "filter 2 1"]);
+    // Where the terminal has no name and is none of the standard streams, but is open.
+    const nameless = ["unshare", "--mount", "--propagation=private", "sh", "-ec", NAMELESS];
+    const { stdout } = await program.execute(
+      ["python3", TERMINAL, '[["expect", "Seccomp"]]', ...nameless],
+    );
+    assertEquals(/Seccomp:\s*([0-9])/.exec(stdout)?.[1], "2", stdout);
   },
 );
+
+/** Runs a program without `/dev/tty`, and the terminal as its descriptor 3. */
+const NAMELESS = `
+exec 3<>/dev/tty 4>&1
+mount -t tmpfs none /dev
+for one in null:3 zero:5 random:8 urandom:9; do
+  mknod -m 666 "/dev/\${one%:*}" c 1 "\${one#*:}"
+done
+ipcauth run-as 579 -- grep ^Seccomp: /proc/self/status </dev/null 2>&1 | cat >&4
+`;
 
 Deno.test("run-as filters no call where the program may type (needs root)", options, async () => {
   await using program = await Program.install();
@@ -78,4 +94,8 @@ Deno.test("run-as filters no call where the program may type (needs root)", opti
   const without = ["setsid", "-w", "ipcauth", "run-as", "579", "--"];
   const { stdout } = await program.execute([...without, "grep", "^Seccomp:", "/proc/self/status"]);
   assertEquals(stdout, "Seccomp:\t0\n");
+  // Without its name either: descriptor 3 is no terminal.
+  const nameless = ["unshare", "--mount", "--propagation=private", "setsid", "-w", "sh", "-ec"];
+  const other = NAMELESS.replace("3<>/dev/tty", "3</dev/null");
+  assertMatch((await program.execute([...nameless, other])).stdout, /^Seccomp:\s*0$/m);
 });
