@@ -4,6 +4,7 @@
  * @module
  */
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
+import { errno } from "./errno.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 import { isOpenForWriting } from "./write_access.ts";
@@ -57,6 +58,8 @@ export class PathStat {
   readonly #last = new Uint32Array(COMPARED_WORDS.length);
   #isKnown = false;
   #exists = false;
+  /** Why the last call has failed, as an error number; 0 where it has not. */
+  #failure = 0;
   #isReplaced = false;
 
   /**
@@ -101,8 +104,10 @@ export class PathStat {
   update(): boolean {
     const flags = this.#flags;
     const result = libc.statx(AT_FDCWD, this.#path, flags, STATX_BASIC_STATS, this.#buffer);
-    const exists = result === 0;
-    let differs = !this.#isKnown || exists !== this.#exists;
+    const failure = result === 0 ? 0 : errno();
+    const exists = failure === 0;
+    // A file that is not there may be one that cannot be looked at now.
+    let differs = !this.#isKnown || failure !== this.#failure;
     let isAnother = false;
     if (exists) {
       for (let index = 0; index < COMPARED_WORDS.length; index++) {
@@ -118,6 +123,7 @@ export class PathStat {
     this.#isReplaced = isAnother && this.#exists;
     this.#isKnown = true;
     this.#exists = exists;
+    this.#failure = failure;
     return differs;
   }
 }

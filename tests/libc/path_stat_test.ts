@@ -112,6 +112,26 @@ Deno.test("PathStat says that another file has replaced the one before, and noth
   assertEquals(replaced(() => place.write("file", "two")), [true, false]);
 });
 
+Deno.test("PathStat tells a file that is not there from one that cannot be looked at", () => {
+  using place = new TemporaryDirectory();
+  const stat = new PathStat(place.at("directory/file"));
+  const seen = (change: () => void): boolean[] => {
+    change();
+    return [stat.update(), stat.update(), stat.exists];
+  };
+  assertEquals(seen(() => {}), [true, false, false]);
+  // ENOTDIR, ELOOP, and ENOENT again.
+  assertEquals(seen(() => place.write("directory", "a file")), [true, false, false]);
+  assertEquals(
+    seen(() => {
+      Deno.removeSync(place.at("directory"));
+      Deno.symlinkSync("directory", place.at("directory"));
+    }),
+    [true, false, false],
+  );
+  assertEquals(seen(() => Deno.removeSync(place.at("directory"))), [true, false, false]);
+});
+
 Deno.test("PathStat takes a file system with fine time stamps for one", () => {
   using place = new TemporaryDirectory();
   const stat = new PathStat(place.at("file"));
