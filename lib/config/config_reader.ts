@@ -70,6 +70,7 @@ export class ConfigReader {
   readonly #options: ReaderOptions;
   readonly #now: () => number;
   #port: ReaderPort | null = null;
+  /** Whether a port was asked for, since there is none. */
   #isAsked = false;
   #isLost = false;
   #reading: Reading | null = null;
@@ -92,7 +93,6 @@ export class ConfigReader {
   connect(port: ReaderPort): void {
     this.#port?.port.close();
     this.#port = port;
-    this.#isAsked = false;
     this.#isLost = false;
     this.#send();
   }

@@ -50,6 +50,7 @@ const scope = globalThis as unknown as WorkerScope;
 /** Starts the thread's side. @returns What it has said. */
 function startThread(): unknown[] {
   const said: unknown[] = [];
+  delete scope.onmessage;
   scope.postMessage = (message: unknown) => void said.push(message);
   runReadingWorker();
   return said;
@@ -150,6 +151,10 @@ Deno.test("a bad text is a failure, and an error of the thread is an error", () 
   port.requests.push({ id: 7, file: null } as unknown as ReadRequest);
   port.answer(0);
   assertEquals(port.answers.map(({ id, kind }) => [id, kind]), [[7, "failed"]]);
+  port.requests.push({ ...reader.port.requests[0]!, file: BOB, reserved: null! });
+  port.answer(1);
+  const [, failed] = port.answers;
+  assertEquals(failed?.kind === "failed" && failed.message.includes("overflowUid"), true);
 });
 
 Deno.test("the thread parses a text once for all planes", () => {
@@ -258,6 +263,10 @@ Deno.test("ParsedFile asks the thread for a long text alone, and never for the f
     return found && [found.config.access.users instanceof SharedUsers, found.changes?.named.length];
   };
   assertEquals(MAX_OWN_LENGTH, 16_384);
+  // A command has no such thread, and waits.
+  const alone = new ParsedFile(({ text, path }) => parseConfig(text, path, RESERVED));
+  const waited = alone.of({ path: "/c", text: long(1) }, CURRENT)!.config.access.users;
+  assertEquals([waited.length, waited instanceof SharedUsers], [1, false]);
   assertEquals([of("/own", 0, CURRENT), parsed], [[false, undefined], ["/own"]]);
   assertEquals([of("/first", 1, null), parsed], [[true, undefined], ["/own", "/first"]]);
   reader.reader.connect(reader.port);

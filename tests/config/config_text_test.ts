@@ -67,7 +67,18 @@ Deno.test("configText() writes defaults out, and a mode in quotes", () => {
 });
 
 Deno.test("configText() writes an entry in a line, and in quotes what would be no text", () => {
-  const names = ["bob", "a-b_C", "True", "null", "falsey", "x.y", "2fast", "CORP\\al", "müller"];
+  const names = [
+    "bob",
+    "a-b_C",
+    "True",
+    "null",
+    "falsey",
+    "untrue",
+    "x.y",
+    "2fast",
+    "CORP\\al",
+    "müller",
+  ];
   const users = names.map((name, index) => ({ name, uid: index + 1, admin: index === 0 }));
   const written = configText(
     parseConfig(JSON.stringify({ users, groups: [{ name: "a b" }] }), "/etc/c.yaml", RESERVED),
@@ -80,10 +91,11 @@ Deno.test("configText() writes an entry in a line, and in quotes what would be n
     '  - { name: "True", uid: 3, local_ipc_access: false, admin: false }',
     '  - { name: "null", uid: 4, local_ipc_access: false, admin: false }',
     "  - { name: falsey, uid: 5, local_ipc_access: false, admin: false }",
-    '  - { name: "x.y", uid: 6, local_ipc_access: false, admin: false }',
-    '  - { name: "2fast", uid: 7, local_ipc_access: false, admin: false }',
-    '  - { name: "CORP\\\\al", uid: 8, local_ipc_access: false, admin: false }',
-    '  - { name: "müller", uid: 9, local_ipc_access: false, admin: false }',
+    "  - { name: untrue, uid: 6, local_ipc_access: false, admin: false }",
+    '  - { name: "x.y", uid: 7, local_ipc_access: false, admin: false }',
+    '  - { name: "2fast", uid: 8, local_ipc_access: false, admin: false }',
+    '  - { name: "CORP\\\\al", uid: 9, local_ipc_access: false, admin: false }',
+    '  - { name: "müller", uid: 10, local_ipc_access: false, admin: false }',
     "groups:",
     '  - { name: "a b", local_ipc_access: false }',
   ]);

@@ -197,6 +197,8 @@ Deno.test("a problem is reported for each content, and for each reason of one", 
   };
   const before = live.since;
   assertEquals(outcome(users("bob")), "same");
+  // The running configuration is not put in force again.
+  assertEquals(place.accepted, 1);
   assertEquals(outcome("typo: 1\n"), "reported");
   assertEquals(outcome("typo: 1\n"), "same");
   assertEquals(outcome("typo: 2\n"), "reported");
@@ -350,6 +352,10 @@ Deno.test("nothing is decided while a long file is read, and it counts before a 
   assertEquals([live.wait, live.isUnreadable, names(live), live.isLong], [0, false, "eve", true]);
   place.replace(users("bob"));
   assertEquals([live.refresh(), live.isLong, live.userChanges], ["changed", false, undefined]);
+  place.replace(users("bob").padEnd(MAX_OWN_LENGTH, "#"));
+  assertEquals([live.refresh(), live.isLong], ["changed", false]);
+  Deno.removeSync(place.path);
+  assertEquals(place.open(null, [`${place.path}.none`]).isLong, false);
 });
 
 Deno.test("settle() waits until a long file has been read", async () => {

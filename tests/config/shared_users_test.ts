@@ -1,10 +1,11 @@
 /** Users in shared memory are found, listed and compared as those of the parsed file are. */
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { ConfiguredNames } from "../../lib/config/configured_names.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import { fromSent, toSent } from "../../lib/config/sent_config.ts";
 import type { Config } from "../../lib/config/types.ts";
+import { SharedNames } from "../../lib/config/shared_names.ts";
 import { SharedUsers, usersData } from "../../lib/config/shared_users.ts";
 import { userChanges } from "../../lib/config/user_changes.ts";
 import type { Position, User } from "../../lib/policy/types.ts";
@@ -98,10 +99,13 @@ Deno.test("users whose fields differ one by one are found and listed in shared m
   const isAdmin = ({ admin }: User) => admin;
   assertEquals(shared.users.filter(isAdmin).map(plain), access.users.filter(isAdmin).map(plain));
   assertEquals([shared.users.findIndex(isAdmin), [...shared.users].length], [2, 7]);
-  for (const name of ["b", "B", "lan", "ian", "free", "root", "r00t", "a b", "AB"]) {
+  for (const name of ["ba", "b", "B", "lan", "ian", "free", "root", "r00t", "a b", "AB"]) {
     const [one, other] = [new ConfiguredNames(shared), new ConfiguredNames(access)];
     assertEquals([one.isFree(name), other.isFree(name)], Array(2).fill(name === "free"), name);
   }
+  // One of its two shapes is enough.
+  const lan = new ConfiguredNames(parse("users: [{ name: lan, uid: 1 }]\n").access);
+  assertEquals([lan.isFree("Ian"), lan.isFree("ian"), lan.isFree("lan")], [false, true, false]);
 });
 
 Deno.test("users that are sent again are not written again, and have their flags", () => {
@@ -109,6 +113,11 @@ Deno.test("users that are sent again are not written again, and have their flags
   const { users } = first.access;
   if (!(users instanceof SharedUsers)) throw new Error("the users are not shared");
   assertStrictEquals(toSent(first).users, users.memory);
+  assert(users.memory.uids instanceof SharedArrayBuffer);
+  // With a byte order mark before them, places are those of the text behind it.
+  const text = "\ufeffusers: [{ name: a, uid: 1 }]\n";
+  assertEquals(place(sent(text).access.users.at(0)!.at), place(parse(text).access.users.at(0)!.at));
+  assertEquals(JSON.stringify(sent(text).access.users.at(0)!.at), '{"line":1,"column":9}');
   // Places that are known, and not found when they are asked for.
   const at = { line: 1, column: 5 };
   const user = { name: "a", uid: 1, gid: null, localIpcAccess: true, admin: false, at };
@@ -142,7 +151,18 @@ Deno.test("the changes of a user are those of each field", () => {
   assertEquals(changed(bob, `${bob}, local_ipc_access: true`), [
     "user bob local_ipc_access false → true",
   ]);
+  assertEquals(changed(`${bob}, local_ipc_access: false`, `${bob}, local_ipc_access: true`), [
+    "user bob local_ipc_access false → true",
+  ]);
+  const all = `${bob}, local_ipc_access: true, admin: true`;
+  assertEquals(changed(bob, all), [
+    ...["user bob local_ipc_access false → true", "user bob admin false → true"],
+  ]);
+  assertEquals(changed(all, bob), [
+    ...["user bob local_ipc_access true → false", "user bob admin true → false"],
+  ]);
   assertEquals(changed(bob, "name: bo, uid: 5"), ["user bo added", "user bob removed"]);
+  assertEquals(changed("name: bo, uid: 5", bob), ["user bob added", "user bo removed"]);
   assertEquals(changed(bob, "name: eve, uid: 5"), ["user eve added", "user bob removed"]);
   const [a, b, c] = ["name: a, uid: 1", "name: b, uid: 2", "name: c, uid: 3"] as const;
   assertEquals(changed(`${a} | ${b} | ${c}`, `${a} | ${c}`), ["user b removed"]);
@@ -214,4 +234,35 @@ users:
   assertEquals(places(after), places(before));
   assert((places(after) as unknown[]).length >= 6);
   assertEquals(after.listeners![0]!.allow!.users, new Set(["bob"]));
+});
+
+Deno.test("SharedNames finds each name, and compares names of two lists", () => {
+  const lists = [
+    ["", "a", "ab", "abc", "b", "ba", "𠮷", "\ud842", "Ab", "名前"],
+    ["ba", "名", "abd", "", "ab", "abc", "x", "a"],
+  ].map((names) => ({ names, shared: new SharedNames(SharedNames.dataOf(names)) }));
+  for (const { names, shared } of lists) {
+    assertEquals(names.map((_name, index) => shared.at(index)), names);
+    assertEquals(names.map((name) => shared.indexOf(name)), [...names.keys()]);
+    for (const name of ["aa", "abcd", "B", "c", "\udfb7", "名前名"]) {
+      assertEquals(shared.indexOf(name), -1, name);
+    }
+    for (const index of [names.length, names.length + 1, -2]) {
+      assertThrows(() => shared.at(index), RangeError, "there is no name");
+    }
+    for (const { names: others, shared: other } of lists) {
+      for (const [one, name] of names.entries()) {
+        for (const [two, otherName] of others.entries()) {
+          const isSame = shared.isSame(one, other, two);
+          assertEquals(isSame, name === otherName, `${name} ${otherName}`);
+        }
+      }
+    }
+  }
+  const none = new SharedNames(SharedNames.dataOf([]));
+  assertEquals([none.indexOf(""), none.length, lists[0]!.shared.length], [-1, 0, 10]);
+  assertEquals(SharedNames.dataOf(["ab", "c"]).units.byteLength, 6);
+  // Names that stand twice are in order, too.
+  const twice = new SharedNames(SharedNames.dataOf(["b", "a", "b", "a"]));
+  assertEquals([twice.at(twice.indexOf("a")), twice.at(twice.indexOf("b"))], ["a", "b"]);
 });

@@ -162,6 +162,10 @@ Deno.test("only a record that can be relied on is used, and no hint makes it tru
   assert(open.message.includes("is writable by others"), open.message);
   assertEquals([open.exit, open.hint], [ExitCode.config, hint]);
   Deno.removeSync(place.record);
+  Deno.mkdirSync(place.record);
+  const directory = assertThrows(() => file.read(), Failure) as Failure;
+  assert(directory.message.includes("is not a regular file"), directory.message);
+  Deno.removeSync(place.record);
   Deno.symlinkSync(place.record, place.record);
   const circle = assertThrows(() => file.read(), Failure) as Failure;
   assertEquals([circle.exit, circle.message.split(": ")[0], circle.hint], [
