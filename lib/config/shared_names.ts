@@ -39,8 +39,8 @@ export class SharedNames {
       for (let offset = 0; offset < name.length; offset++) units[end++] = name.charCodeAt(offset);
       ends[index] = end;
     }
-    const byUnits = (one: number, other: number) =>
-      names[one]! < names[other]! ? -1 : names[one]! > names[other]! ? 1 : 0;
+    // No name stands twice.
+    const byUnits = (one: number, other: number) => names[one]! < names[other]! ? -1 : 1;
     const order = sharedOrder(names.length, byUnits);
     return { units: units.buffer, ends: ends.buffer, order: order.buffer };
   }

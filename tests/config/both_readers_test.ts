@@ -60,6 +60,9 @@ Deno.test("requireSameReading() names the value that the parsers read in differe
     ] as const
   ) assertEquals(refusal(text, other), key && differs(key), other);
   assertEquals(refusal(`\ufeff${text}`, text), null);
+  assertEquals(refusal(`\ufeff${text}`, text.replace("5", "6")), differs("users[0].uid"));
+  // A mark elsewhere is for the slow parser.
+  assertEquals(refusal(text.replace("bob", "bo\ufeffb"), "users: []\n"), null);
   assertEquals(refusal(text.replace("name", "\ufeffname"), text), null);
 });
 

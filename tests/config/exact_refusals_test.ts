@@ -561,19 +561,33 @@ Deno.test("an error of the program is no mistake of the file", () => {
     "a bug",
   );
   class Faulty extends Problems {
-    override add(): void {
-      throw new TypeError("a bug");
+    #fault: unknown;
+
+    constructor(fault: unknown) {
+      super();
+      this.#fault = fault;
+    }
+
+    /** Throws at the first call. */
+    override add(place: Place, what: string): void {
+      const fault = this.#fault;
+      this.#fault = undefined;
+      if (fault !== undefined) throw fault;
+      super.add(place, what);
     }
   }
-  assertThrows(() => readDocument("5: 6\n", new Faulty()), TypeError, "a bug");
-  class Deep extends Problems {
-    override add(place: Place, what: string, hint?: string): void {
-      if (this.all.length === 0) super.add(place, what, hint);
-      if (what.startsWith("a key")) throw new RangeError("Maximum call stack size exceeded");
+  for (const fault of [new TypeError("a bug"), "a bug", { message: "Maximum call stack" }]) {
+    const faulty = new Faulty(fault);
+    let thrown: unknown;
+    try {
+      readDocument("5: 6\n", faulty);
+    } catch (error) {
+      thrown = error;
     }
+    assertEquals([thrown, faulty.all], [fault, []]);
   }
-  const deep = new Deep();
-  assertEquals(readDocument("5: 6\n", deep), null);
+  const deep = new Faulty(new RangeError("Maximum call stack size exceeded"));
+  assertEquals([readDocument("5: 6\n", deep), deep.all.length], [null, 1]);
 });
 
 Deno.test("what a file leaves out is as in the built-in configuration", () => {

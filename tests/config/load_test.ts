@@ -11,6 +11,7 @@ import {
 import { parseConfig } from "../../lib/config/schema.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { readProc } from "../../lib/libc/read_file.ts";
+import { pipe } from "../../lib/libc/pipe.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 
 const HOST_FACTS = loadHostFacts(effectiveUid());
@@ -343,6 +344,24 @@ Deno.test("findConfig() keeps a byte order mark", () => {
   assertEquals(readConfigFile(place.path, HOST_FACTS), `\ufeff${USER}`);
   assertEquals(readConfigFile(join(place.directory, "none"), HOST_FACTS), null);
   assertEquals(place.load().access.users.length, 1);
+});
+
+Deno.test("a pipe of this process is read where a configuration is read once alone", () => {
+  const given = () => {
+    const { reader, writer } = pipe();
+    Deno.writeTextFileSync(`/proc/self/fd/${writer.number}`, USER);
+    writer.close();
+    const path = `/proc/self/fd/${reader.number}`;
+    return { path, paths: [path], explicit: true, [Symbol.dispose]: () => reader.close() };
+  };
+  {
+    using places = given();
+    assertEquals(loadConfig(places, HOST_FACTS).access.users.length, 1);
+  }
+  using places = given();
+  const message = "is not a regular file";
+  assertThrows(() => findConfig(places, HOST_FACTS), Failure, message);
+  assertThrows(() => readConfigFile(places.path, HOST_FACTS), Failure, message);
 });
 
 Deno.test("loadHostFacts() reads the overflow uid, which a file may not name", () => {
