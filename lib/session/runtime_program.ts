@@ -43,7 +43,7 @@ export function runtimeProgram(exe: string, commandLine: string): string | null 
   const isDeno = baseName(exe) === "deno";
   // A command line that was cut, or that the process has changed, may end without its zero.
   for (const [index, word] of words.entries()) {
-    if (index === 0 || word === "" || word === "--") continue;
+    if (index === 0 || word === "") continue;
     if (isDeno && (DENO_VALUES.has(word) || DENO_VALUES.has(words[index - 1]!))) continue;
     if (INLINE.has(word)) return null;
     if (word === "-m") return named(words[index + 1] ?? "");

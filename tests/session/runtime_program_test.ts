@@ -6,9 +6,19 @@ Deno.test("isRuntime() knows interpreters, shells and the dynamic loader, and no
     const path of [
       ...["/usr/bin/deno", "/usr/bin/python3.11", "/usr/local/bin/node", "/usr/bin/dash"],
       ...["/lib64/ld-linux-x86-64.so.2", "/usr/bin/perl", "/usr/bin/python3.11 (deleted)"],
+      "/usr/bin/node (deleted)",
     ]
   ) assertEquals(isRuntime(path), true, path);
-  for (const path of ["/usr/bin/ipcauth", "/usr/bin/psql", "/usr/bin/denoise", "/opt/sh/x", ""]) {
+  for (
+    const path of [
+      "/usr/bin/ipcauth",
+      "/usr/bin/psql",
+      "/usr/bin/denoise",
+      "/opt/sh/x",
+      "/opt/xdeno",
+      "",
+    ]
+  ) {
     assertEquals(isRuntime(path), false, path);
   }
 });
@@ -24,7 +34,23 @@ Deno.test("runtimeProgram() is the program that a command line names", () => {
     [["node", "/index.js"], "index.js"],
     [["python3", "-u", "/home/bob/client.py", "--fast"], "client.py"],
     [["python3", "-m", "http.server", "80"], "http.server"],
+    [["python3", "-m", "run"], "run"],
     [["python3", "-m"], null],
+    [["python3", "--config", "/x/a.py"], "a.py"],
+    [["my client", "/x/a.py"], "a.py"],
+    [["node", "", "/x/a.js"], "a.js"],
+    [["node", "--", "/x/main.js~"], "main.js~"],
+    [["node", "/x/domain.js"], "domain.js"],
+    [["deno", "run", "x/main.ts"], "x/main.ts"],
+    [["deno", "serve", "/x/a.ts"], "a.ts"],
+    ...["--config", "-L", "--import-map"].map((option): [string[], string] => [
+      ["deno", "run", option, "/x/value", "/x/a.ts"],
+      "a.ts",
+    ]),
+    ...["-E", "--eval", "-p", "eval", "repl"].map((option): [string[], null] => [
+      ["node", option, "x.js"],
+      null,
+    ]),
     [["python3", "-c", "import socket"], null],
     [["/bin/sh", "-e", "x"], null],
     [["/bin/sh", "/usr/bin/report"], "report"],
@@ -37,5 +63,6 @@ Deno.test("runtimeProgram() is the program that a command line names", () => {
   // The process may have written anything.
   assertEquals(runtimeProgram("deno", "deno\0run\0" + "x".repeat(5_000)), "x".repeat(64));
   assertEquals(runtimeProgram("node", "\0\0\0"), null);
+  assertEquals(runtimeProgram("python3", "python3\0-m"), null);
   assertEquals(runtimeProgram("python3", "python3\0/a/\x1b[2J\nb"), "\x1b[2J\nb");
 });
