@@ -14,6 +14,7 @@ import { type ConfigReader, MAX_OWN_LENGTH } from "./config_reader.ts";
 import { BUILT_IN, checkKeyFiles, type ConfigFile, findConfig } from "./load.ts";
 import { type ParsedConfig, ParsedFile } from "./parsed_file.ts";
 import { parseConfig } from "./schema.ts";
+import { SharedUsers } from "./shared_users.ts";
 import type { Config } from "./types.ts";
 import type { UserChanges } from "./user_changes.ts";
 
@@ -255,8 +256,10 @@ export class LiveConfig {
           this.#wait = READING_INTERVAL_MS;
           return "same";
         }
+        const { users } = this.#config.access;
         this.#config = parsed.config;
         this.#changes = parsed.changes;
+        if (users instanceof SharedUsers) users.releaseText();
       } catch (error) {
         this.#retryAt = performance.now() + RETRY_INTERVAL_MS;
         throw error;

@@ -69,10 +69,22 @@ function isSamePlace(one: Position, other: Position): boolean {
   return one.line === other.line && one.column === other.column;
 }
 
-/** A session keeps its user, and must not keep the text of a file that is no longer in force. */
-function whileInUse(find: PlaceLookup): PlaceLookup {
-  const text = new WeakRef(find);
-  return (key) => text.deref()?.(key) ?? { line: 1, column: 1 };
+/**
+ * Finds places in a text until it is no longer in force: a session keeps its user, and must not
+ * keep the text. A `WeakRef` would: its target lives until the end of the job that made it
+ * (ECMAScript, `AddToKeptObjects`), and the loop of a data plane is one job.
+ */
+class HeldText {
+  #find: PlaceLookup | null;
+  readonly find: PlaceLookup = (key) => this.#find?.(key) ?? { line: 1, column: 1 };
+
+  constructor(find: PlaceLookup) {
+    this.#find = find;
+  }
+
+  release(): void {
+    this.#find = null;
+  }
 }
 
 /** A list of users without an object for each. */
@@ -83,8 +95,7 @@ export class SharedUsers implements UserList {
   readonly #gids: Uint32Array;
   readonly #byUid: Uint32Array;
   readonly #flags: Uint8Array;
-  readonly #text: PlaceLookup;
-  readonly #find: PlaceLookup;
+  readonly #text: HeldText;
 
   /** @param find Finds places in the text of the file. */
   constructor(memory: UsersData, find: PlaceLookup) {
@@ -94,8 +105,12 @@ export class SharedUsers implements UserList {
     this.#gids = new Uint32Array(memory.gids);
     this.#byUid = new Uint32Array(memory.byUid);
     this.#flags = new Uint8Array(memory.flags);
-    this.#text = find;
-    this.#find = whileInUse(this.#text);
+    this.#text = new HeldText(find);
+  }
+
+  /** The text is no longer in force: of users that are in use still, no place is found any more. */
+  releaseText(): void {
+    this.#text.release();
   }
 
   get length(): number {
@@ -108,7 +123,7 @@ export class SharedUsers implements UserList {
     if (uid === undefined) return undefined;
     const gid = this.#gids[position]!;
     const bits = this.#flags[position]!;
-    const at = new FoundPosition(this.#find, `users[${position}]`);
+    const at = new FoundPosition(this.#text.find, `users[${position}]`);
     return {
       name: this.#names.at(position),
       uid,
@@ -118,7 +133,7 @@ export class SharedUsers implements UserList {
       at,
       accessAt: (bits & ACCESS_IS_WRITTEN) === 0
         ? at
-        : new FoundPosition(this.#find, `users[${position}].local_ipc_access`),
+        : new FoundPosition(this.#text.find, `users[${position}].local_ipc_access`),
     };
   }
 

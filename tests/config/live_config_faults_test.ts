@@ -12,6 +12,7 @@ import type { ReadRequest, ReadResult } from "../../lib/config/reading_messages.
 import { parseConfig } from "../../lib/config/schema.ts";
 import { toSent } from "../../lib/config/sent_config.ts";
 import type { Config } from "../../lib/config/types.ts";
+import type { User } from "../../lib/policy/types.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { MAX_WAIT_MS, STILL_MS } from "../../lib/files/file_watch.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
@@ -356,6 +357,28 @@ Deno.test("nothing is decided while a long file is read, and it counts before a 
   assertEquals([live.refresh(), live.isLong], ["changed", false]);
   Deno.removeSync(place.path);
   assertEquals(place.open(null, [`${place.path}.none`]).isLong, false);
+});
+
+Deno.test("a user keeps no text of a file that is no longer in force", () => {
+  const name = (index: number) => `user${index}`;
+  const text = (first: number) =>
+    "users:\n" +
+    Array.from({ length: 1_000 }, (_, at) => `  - { name: ${name(at)}, uid: ${first + at} }\n`)
+      .join("");
+  using place = new Place(text(1_000));
+  const thread = new Thread();
+  const live = place.open(thread.reader);
+  const lines = (users: readonly User[]) => users.map(({ at }) => at.line);
+  const of = ({ access }: Config) => [access.users.at(0)!, access.usersByName.get(name(500))!];
+  const before = of(live.config);
+  assertEquals(lines(before), [2, 502]);
+  place.replace(text(2_000));
+  assertEquals(live.refresh(), "same");
+  // It is in force until the next one is.
+  assertEquals(lines(before), [2, 502]);
+  thread.answer();
+  assertEquals(live.refresh(), "changed");
+  assertEquals([lines(before), lines(of(live.config))], [[1, 1], [2, 502]]);
 });
 
 Deno.test("settle() waits until a long file has been read", async () => {
