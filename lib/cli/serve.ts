@@ -129,6 +129,7 @@ async function prepare(
       listeners: selection.current,
       isRefused: command.noSandbox,
       serverUid: hostFacts.serverUid,
+      isDropping: dropTo !== null,
       self: context.self,
       signals: context.signals,
       notifySocket: environment.variables.NOTIFY_SOCKET,

@@ -50,6 +50,8 @@ export interface SandboxStart extends SandboxNeedsOptions {
   /** `--no-sandbox`. */
   readonly isRefused: boolean;
   readonly serverUid: number;
+  /** Whether the server becomes another user (`--drop-to`). */
+  readonly isDropping: boolean;
   /** The address of the program's own module. */
   readonly self: string;
   readonly signals: ProcessSignals;
@@ -166,10 +168,12 @@ function startsPrograms(listeners: readonly ListenerConfig[]): boolean {
 }
 
 /** What a sandbox would take from a server that did not ask for one. */
-function functionObstacle({ config, listeners, places }: SandboxStart): string | null {
+function functionObstacle(start: SandboxStart): string | null {
+  const { config, listeners, places, isDropping } = start;
   if (startsPrograms(listeners)) return PROGRAMS;
-  // The kernel shows /proc/PID/exe of a process outside of the sandbox to none in it.
-  if (listeners.some(({ kind }) => kind === "unix")) {
+  // The kernel shows /proc/PID/exe of a process outside of the sandbox to none in it; and to a
+  // server that has given up root, that of its own user's processes alone.
+  if (!isDropping && listeners.some(({ kind }) => kind === "unix")) {
     return `the log would not name the executables of peers on Unix sockets${ACCEPTED}`;
   }
   if (config.listeners !== null) {

@@ -1,5 +1,6 @@
 /** A service manager is notified of the state of a server (`sd_notify(3)`). */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { hasLandlock } from "../support/landlock.ts";
 import { Lines, Program } from "../support/program.ts";
 
 const USERS = "users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: true }]\n";
@@ -16,6 +17,8 @@ while True:
 `;
 
 for (const abstract of [false, true]) {
+  // In a sandbox other abstract sockets cannot be connected to.
+  const text = abstract && hasLandlock ? `${USERS}sandbox: on\n` : USERS;
   const kind = abstract ? "an abstract socket" : "a socket";
   Deno.test(`a service manager is notified of ready, reload and stop, on ${kind}`, async () => {
     await using program = await Program.install();
@@ -25,7 +28,7 @@ for (const abstract of [false, true]) {
       const lines = new Lines(manager.stdout);
       assertEquals(await lines.next(), "ready");
       const path = program.path("a.sock");
-      const config = await program.write("config.yaml", USERS);
+      const config = await program.write("config.yaml", text);
       await using server = await program.serve([`--unix=${path}`, "--config", config], {
         env: { NOTIFY_SOCKET: name, WATCHDOG_USEC: "100000" },
       });
@@ -46,7 +49,7 @@ for (const abstract of [false, true]) {
       server.child.kill("SIGHUP");
       await until(/^RELOADING/);
       assertStringIncludes(await until(/^READY=1/), "the configuration on disk is bad");
-      await program.write("config.yaml", USERS);
+      await program.write("config.yaml", text);
       await until(/^READY=1\|STATUS=[^;]*$/);
       // Written in place: each plane waits until it is still.
       Deno.writeTextFileSync(config, "nonsense: 1\n");

@@ -1,5 +1,5 @@
 /** A server in its sandbox, as an attacker sees it who runs code in the server. */
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { BUILT_IN } from "../../lib/config/load.ts";
 import { neededPaths } from "../../lib/dataplane/sandbox_needs.ts";
@@ -254,3 +254,72 @@ Deno.test("on with a service that starts programs is refused, wherever it stands
     assertStringIncludes(stderr, "hint: ");
   }
 });
+
+Deno.test({
+  name: "a server that gives up root has a sandbox, with all that it does (needs root)",
+  ignore: !isRoot || !hasLandlock,
+  async fn() {
+    await using program = await Program.install();
+    for (const name of ["conf", "log"]) await Deno.mkdir(program.path(name));
+    const [socket, log] = [program.path("run", "a.sock"), program.path("log", "a.log")];
+    const text = `users: [{ name: bob, uid: 579, gid: 579, local_ipc_access: false, admin: true }]
+log: { file: ${log} }
+`;
+    const config = await program.write("conf/a.yaml", text);
+    await program.execute(["chown", "-R", "daemon:daemon", program.path("conf")]);
+    await program.execute(["chown", "daemon:daemon", program.path("log")]);
+    const flags = [`--unix=${socket}`, "--drop-to", "daemon", "--workers", "2"];
+    const start = program.command(["ipcauth", "serve", "--config", config, ...flags]);
+    await using server = new RunningServer(start.spawn());
+    await until(log, '"event":"listen"');
+    const at = ["--server-user", "daemon", `--unix=${socket}`];
+    const ask = async (uid: number, ...commands: string[]) => {
+      const words = commands.flatMap((one) => ["-c", one]);
+      const { code, stdout, stderr } = await program.run(["connect", ...at, ...words], { uid });
+      assertEquals([code, stderr], [0, ""], stdout);
+      return stdout;
+    };
+    const { stdout } = await program.run(["status", "--json", ...at]);
+    assertEquals(JSON.parse(stdout).sandbox.active, true, stdout);
+    // Each thread of the runtime's is restricted, and root no more.
+    const uid = (await program.execute(["id", "-u", "daemon"])).stdout.trim();
+    const read = ["sh", "-c", 'cat "$0"/task/*/status', `/proc/${server.pid}`];
+    const { stdout: threads } = await program.execute(read);
+    const valuesOf = (field: string) =>
+      new Set(
+        [...threads.matchAll(new RegExp(`^${field}:\\s*(\\S+)`, "gm"))].map(([, one]) => one),
+      );
+    assertEquals(
+      ["Uid", "NoNewPrivs", "Seccomp", "CapPrm"].map((field) => [...valuesOf(field)]),
+      [[uid], ["1"], ["2"], ["0".repeat(16)]],
+    );
+    // Both planes, edits that are confirmed and that are not, and a group of the name service.
+    await ask(0, "allow bob");
+    const edit = "aaa authentication users user bob local_ipc_access false";
+    await ask(0, "config", edit, "commit confirmed 1");
+    await until(log, '"reason":"rolled-back"');
+    await Deno.writeTextFile(
+      config,
+      (await Deno.readTextFile(config)) + "groups: [{ name: mail, local_ipc_access: true }]\n",
+    );
+    const mail = Number((await program.execute(["getent", "group", "mail"])).stdout.split(":")[2]);
+    const groups = { uid: 580, groups: [mail] };
+    const member = await program.run(["connect", ...at, "-c", "who"], groups);
+    assertEquals([member.code, member.stderr], [0, ""]);
+    // A log that is copied and cut short, and one that is moved away.
+    await Deno.truncate(log);
+    await ask(579, "who");
+    assertMatch(await Deno.readTextFile(log), /^\{/);
+    await Deno.rename(log, `${log}.1`);
+    server.child.kill("SIGHUP");
+    await until(log, '"event":"reload"');
+    assertEquals(await server.stop(), 0);
+  },
+});
+
+/** Waits until a text is in a file. */
+async function until(path: string, part: string): Promise<void> {
+  while (!(await Deno.readTextFile(path).catch(() => "")).includes(part)) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -118,7 +118,7 @@ if (!("WorkerGlobalScope" in globalThis)) {
     const { config } = new LiveConfig(places, loadHostFacts(serverUid));
     const reason = await startSandbox({
       ...{ places, config, listeners: config.listeners!, inherited: [], isRefused: false },
-      ...{ serverUid, self, signals },
+      ...{ serverUid, self, signals, isDropping: false },
       notifySocket: undefined,
     });
     throw new Error(reason.reason);
