@@ -11,6 +11,7 @@ const CONFIG = parseConfig(
   - { name: alice, uid: 578, local_ipc_access: true }
   - { name: bob, uid: 579 }
   - { name: carol, uid: 580, gid: 7 }
+  - { name: dave, uid: 581, gid: 7, local_ipc_access: true }
 groups:
   - { name: ops, local_ipc_access: true }
   - { name: seven, gid: 7, local_ipc_access: true }
@@ -19,6 +20,7 @@ listeners:
   - { unix: /all }
   - { unix: /a, allow: [alice] }
   - { tcp: "[::1]:5", allow: ["@ops"], keys: [{ file: /k }] }
+  - { unix: /s, allow: ["@seven"] }
 `,
   "/c",
   FACTS,
@@ -52,7 +54,11 @@ function explained(uid: number, known: KnownNames) {
   };
 }
 
-const listeners = (a: boolean, ops: boolean) => [["unix:/a", a], ["tcp:[::1]:5", ops]];
+const listeners = (a: boolean, ops: boolean, seven = false) => [
+  ["unix:/a", a],
+  ["tcp:[::1]:5", ops],
+  ["unix:/s", seven],
+];
 
 Deno.test("explainUser() decides as the server would, at every listener with a list", () => {
   assertEquals(explained(578, names(null, [])), {
@@ -80,6 +86,21 @@ Deno.test("explainUser() takes the gid of the account, of the entry or of the ui
   assertEquals(explained(580, names(null, [])).allow, false);
   const listed = explainUser(580, CONFIG, FACTS, names(null, null), shellCommands(""));
   assertEquals([listed.uid, listed.name], [580, "carol"]);
+  assertEquals(explained(581, names(null, [])).listeners, listeners(false, false, true));
+  assertEquals(
+    explained(581, names({ name: "dave", gid: 9 }, [])).listeners,
+    listeners(false, false),
+  );
+  // Nothing is known of an account, nor of its groups.
+  const nothing = explained(700, names(null, null));
+  assertEquals([nothing.name, nothing.allow], [null, false]);
+  assertEquals(
+    nothing,
+    explained(700, {
+      account: () => ({ account: null, groups: null }),
+      gidOf: () => 2000,
+    } as unknown as KnownNames),
+  );
   assertEquals(explained(600, names(null, [])).allow, true);
   assertEquals(explained(601, names(null, [])).allow, false);
   assertEquals(explained(600, names({ name: "eve", gid: 9 }, [])).allow, false);

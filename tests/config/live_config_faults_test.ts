@@ -227,7 +227,7 @@ Deno.test("a problem is reported for each content, and for each reason of one", 
   ]);
   // The same text as before, when it is back.
   place.replace(users("bob"));
-  assertEquals([rest(live), live.problem], ["changed", null]);
+  assertEquals([rest(live), live.problem, place.accepted], ["changed", null, 1]);
 });
 
 Deno.test("a file that is gone is no file of a later place, and one of an earlier place counts", () => {

@@ -152,6 +152,17 @@ Deno.test("only a record that can be relied on is used, and no hint makes it tru
       hint,
     ]);
   }
+  const faulty = {
+    ...FACTS,
+    get overflowUid(): number {
+      throw new TypeError("a bug");
+    },
+  };
+  using other = new Place();
+  const unread = UnconfirmedFile.acquire(other.path, faulty)!;
+  unread.write(EDIT);
+  assertThrows(() => unread.read(), Failure, `Cannot read ${other.record}: `);
+  unread.release();
   // An edit may have made the first file.
   write(JSON.stringify({ ...EDIT, before: "" }));
   assertEquals(file.read(), { ...EDIT, before: "" });
