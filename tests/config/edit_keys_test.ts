@@ -129,6 +129,10 @@ Deno.test("a key is found among entries of one line, with directories before and
   const remove = (file: string) => removeKeys(flow, null, new Set([file]), AT);
   assertEquals(remove("/a"), flow.replace("{ file: /a }, ", ""));
   assertEquals(remove("/b"), flow.replace(", { file: /b }", ""));
+  // An entry of a later line stands further left.
+  const lines = flow.replace("{ dir: /e }", "\n  { dir: /e }");
+  assertEquals(removeKeys(lines, null, new Set(["/a"]), AT).includes("/a"), false);
+  assertEquals(removeKeys("", null, new Set(["/a"]), AT), "");
 });
 
 Deno.test("tcpListeners() finds a listener by its address in any spelling", () => {
@@ -147,6 +151,7 @@ Deno.test("tcpListeners() finds a listener by its address in any spelling", () =
       ["[::1]", []],
       ["127.0.0.1:5", []],
       ["xtcp:127.0.0.1:4569", []],
+      ["127.0.0.1tcp::4569", []],
       ["", []],
     ] as const
   ) assertEquals(indexes(address), found, `${address}`);

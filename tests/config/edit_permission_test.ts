@@ -188,6 +188,34 @@ Deno.test("editEntries() refuses names and ids of groups and users that cannot b
   );
 });
 
+Deno.test("editEntries() gives no text that the server would refuse", () => {
+  const exits = new Set<number | null>();
+  for (let reads = 0; reads < 8; reads++) {
+    let left = reads;
+    // From some moment on, the uid of the new user is the overflow uid.
+    const reserved = {
+      get overflowUid(): number {
+        return left-- > 0 ? 65_534 : 700;
+      },
+    };
+    try {
+      editEntries("users: [{ name: a, uid: 1 }]\n", [{
+        kind: "user",
+        name: "new",
+        set: { uid: 700 },
+      }], {
+        ...AT,
+        reserved,
+      });
+      exits.add(null);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      exits.add(error.exit);
+    }
+  }
+  assertEquals(exits.has(ExitCode.software), true);
+});
+
 Deno.test("an edit of many entries of a long file keeps all others", () => {
   const line = (index: number) => `  - { name: u${index}x, uid: ${index} }\n`;
   const lines = Array.from({ length: 12_000 }, (_, index) => line(index + 1));
@@ -361,6 +389,9 @@ Deno.test("the edits of groups refuse with exact sentences", () => {
   );
   const alone = "groups: [{ name: net }]\n";
   assertEquals(removeGroup(alone, "net", AT), "groups: []\n");
+  const three = "groups: [{ name: x }, { name: y }, { name: z }]\n";
+  assertEquals(removeGroup(three, "x", AT), three.replace("{ name: x }, ", ""));
+  assertStrictEquals(setGroupField(FILE, "ops", "local_ipc_access", "false", AT), FILE);
   // Groups without a gid are not each other's.
   addGroup(FILE, { ...group, gid: null }, AT);
   assertEquals(setGroupField(FILE, "ops", "gid", "2001", AT), FILE.replace("2000", "2001"));

@@ -115,7 +115,7 @@ Deno.test("undoEdit() takes from an entry that stays the rights of the edit, and
   ]);
 });
 
-Deno.test("undoEdit() undoes of a changed entry the fields that have not been changed since", () => {
+Deno.test("undoEdit() undoes the fields that have not been changed since", () => {
   const entry = (uid: number, gid: number) =>
     `users:\n  - { name: dave, uid: ${uid}, gid: ${gid} }\n`;
   const edit = { user: "root", before: entry(1, 1), after: entry(2, 2) };
@@ -144,6 +144,9 @@ Deno.test("undoEdit() makes each change that can be, where they cannot all be", 
   const { text, left } = undoEdit(now, edit, AT);
   assertEquals(left, ["user a: The uid 1 is x's already"]);
   assertEquals(entriesNamed(text), ["b 2", "c 3", "x 1"]);
+  const two = { user: "root", before: before.replace(/.*name: c.*\n/, ""), after: "users: []\n" };
+  const undone = undoEdit("users:\n  - { name: x, uid: 1 }\n", two, AT);
+  assertEquals([entriesNamed(undone.text), undone.left], [["b 2", "x 1"], left]);
   const faulty = {
     ...AT,
     get flags(): string {
