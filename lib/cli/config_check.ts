@@ -10,12 +10,12 @@ import { inspectConfig } from "../config/schema.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { namesOfFile } from "../dataplane/names_in_use.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { conflictHint } from "../keys/key_directory.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import { absenceOf } from "../names/name_service.ts";
 import { type ListedKey, listListenerKeys } from "../keys/listed_key.ts";
 import type { HostFacts } from "../policy/types.ts";
-import { shellWord } from "../text/shell_word.ts";
 import { nameWarning } from "../server/find_names.ts";
 
 /** A configuration, and what is wrong with it in the order of the checks. */
@@ -99,7 +99,7 @@ function directoryProblems(config: Config, { serverUid }: HostFacts): Problem[] 
         key,
         what: `the key ${id} in ${one.file} is also in ${other.file}, ` +
           "for another user or with another end: it would be refused",
-        hint: `rm ${shellWord(one.file)}`,
+        hint: conflictHint(one.file, other.file),
       }];
     });
   });

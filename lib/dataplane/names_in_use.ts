@@ -19,7 +19,8 @@ export function namesOfFile(config: Config): readonly LookupRequest[] {
 
 /**
  * What the file names, the hosts of listeners and backends, and the users of keys whose listener is
- * narrowed to groups, those of open sessions included.
+ * narrowed to groups, those of open sessions included. The user of a key in a directory is asked
+ * for when a client comes with it, as a directory may hold the keys of thousands.
  */
 export function namesInUse(
   config: Config,

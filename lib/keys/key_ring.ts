@@ -4,7 +4,7 @@
  * @module
  */
 import { KeyDirectories } from "./key_directories.ts";
-import { type DirectoryEntry, unknownKeyUser } from "./key_directory.ts";
+import { conflictHint, type DirectoryEntry, unknownKeyUser } from "./key_directory.ts";
 import { WatchedEnd } from "./watched_end.ts";
 import { WatchedKey } from "./watched_key.ts";
 import { WatchedKeyDirectory } from "./watched_key_directory.ts";
@@ -363,7 +363,7 @@ export class KeyRing {
       if (known === undefined) this.#byId.set(file.id, { file, end, grant, isInDirectory });
       else if (known.user !== user || known.notAfter !== notAfter) {
         ambiguous.add(file.id);
-        const failure = ambiguousKey(file.id, path, user, known);
+        const failure = ambiguousKey(key, this.#byId.get(file.id)!);
         failures.push(failure);
         if (isInDirectory) this.#tolerated.add(failure);
       }
@@ -388,15 +388,14 @@ interface RingEntry {
   readonly isInDirectory: boolean;
 }
 
-function ambiguousKey(id: string, path: string, user: string | null, known: KeyGrant): Failure {
-  const of = known.user === null ? "of a trusted client" : `of ${known.user}`;
-  const what = known.user === user ? "with another not_after" : of;
-  return new Failure(
-    `The key ${id} in ${path} is also in the file of line ${known.at.line}, ${what}, ` +
-      "so it is refused",
-    {
-      exit: ExitCode.config,
-      hint: "ipcauth gen-key FILE, and name that file in one of the two entries",
-    },
-  );
+/** The failure of a key that another file holds, too. */
+function ambiguousKey(key: RingKey, { file: { path, id }, grant: { user } }: RingEntry): Failure {
+  const of = user === null ? "of a trusted client" : `of ${user}`;
+  const what = user === key.user ? "with another end" : of;
+  return new Failure(`The key ${id} in ${key.file} is also in ${path}, ${what}, so it is refused`, {
+    exit: ExitCode.config,
+    hint: key.isInDirectory
+      ? conflictHint(key.file, path)
+      : "ipcauth gen-key FILE, and name that file in one of the two entries",
+  });
 }

@@ -53,6 +53,11 @@ export class WatchedKey {
     });
   }
 
+  /** The file. */
+  get path(): string {
+    return this.#path;
+  }
+
   /** The key's id; null where the file cannot be read, or its owner, mode or path is refused. */
   get id(): string | null {
     return this.#id;

@@ -1,5 +1,6 @@
 /** What the files of a directory say of the keys of a listener, in this process. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { checkConfigText } from "../../lib/cli/config_check.ts";
 import type { LiveConfig } from "../../lib/config/live_config.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
 import type { Config, TcpListenerConfig } from "../../lib/config/types.ts";
@@ -7,6 +8,7 @@ import { formatKey } from "../../lib/keys/key_format.ts";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { KeyRing } from "../../lib/keys/key_ring.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { clockAhead } from "../support/clock_ahead.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const [BOB, LAPTOP, DAVE] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte)) as [
@@ -14,6 +16,7 @@ const [BOB, LAPTOP, DAVE] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte
   Uint8Array,
   Uint8Array,
 ];
+const HOST = { serverUid: Deno.uid()!, overflowUid: 65534 };
 const FAR = Date.parse("2100-06-30T00:00:00Z");
 
 /** A ring with the keys of `keys.d`. */
@@ -22,6 +25,10 @@ class DirectoryPlace extends TemporaryDirectory {
   readonly ring: KeyRing;
   /** What would keep a server from its start. */
   readonly fatal: string[] = [];
+  /** The hint of what was reported last. */
+  hint: string | undefined;
+  /** What was parsed last. */
+  parsed = "";
   /** Whether the system fails every look at a file or directory. */
   isFailing = false;
 
@@ -53,9 +60,9 @@ class DirectoryPlace extends TemporaryDirectory {
   /** The configuration with these users and key entries. */
   parse(users = ["bob"], keys = `{ dir: ${this.at("keys.d")} }`, port = 1): Config {
     const entries = users.map((name, index) => `{ name: ${name}, uid: ${579 + index} }`);
-    const text = `listeners: [{ tcp: "127.0.0.1:${port}", keys: [${keys}] }]\n` +
+    this.parsed = `listeners: [{ tcp: "127.0.0.1:${port}", keys: [${keys}] }]\n` +
       `users: [${entries}]\n`;
-    return parseConfig(text, "/c.yaml", { overflowUid: 65534 });
+    return parseConfig(this.parsed, "/c.yaml", HOST);
   }
 
   writeKey(name: string, key: Uint8Array): void {
@@ -68,6 +75,7 @@ class DirectoryPlace extends TemporaryDirectory {
     for (;;) {
       const failures = this.ring.refresh();
       messages.push(...failures.map(({ message }) => message));
+      this.hint = failures.at(-1)?.hint ?? this.hint;
       const others = failures.filter((failure) => !this.ring.isTolerated(failure));
       this.fatal.push(...others.map(({ message }) => message));
       if (this.ring.wait === 0) return messages;
@@ -148,7 +156,7 @@ Deno.test("what the system cannot read leaves the keys, and says that they are n
   // Each problem is reported once.
   assertEquals(await place.refresh(), []);
   place.isFailing = false;
-  await new Promise((resolve) => setTimeout(resolve, 210));
+  using _ = clockAhead(210);
   assertEquals([await place.refresh(), unreadable()], [[], [false, false]]);
   assertEquals(place.grant(BOB), ["bob", Date.parse("2020-06-30T00:00:00Z")]);
 });
@@ -194,6 +202,61 @@ Deno.test("a key that two files of a directory hold for two users is none, until
   assertEquals([place.grant(BOB), place.fatal], [null, []]);
   Deno.removeSync(place.at("keys.d/bob.key"));
   assertEquals([await place.refresh(), place.grant(BOB)], [[], ["dave", null]]);
+});
+
+Deno.test("a key of an entry and a directory is none where they differ, and keeps no server from its start", async () => {
+  const END = "2100-06-30T00:00:00Z";
+  for (
+    const [terms, files, grant] of [
+      ["user: bob", {}, ["bob", null]],
+      [`user: bob, not_after: ${END}`, { "bob.not-after": `${END}\n` }, ["bob", FAR]],
+      ["user: dave", {}, "of dave"],
+      // A trusted key.
+      ["", {}, "of a trusted client"],
+      [`user: bob, not_after: ${END}`, {}, "with another end"],
+      ["user: bob", { "bob.not-after": `${END}\n` }, "with another end"],
+    ] as const
+  ) {
+    using place = new DirectoryPlace();
+    for (const [name, text] of Object.entries(files)) place.write(`keys.d/${name}`, text, 0o600);
+    // The same file, and another one with the same key.
+    for (const file of ["keys.d/bob.key", "other.key"].map((name) => place.at(name))) {
+      Deno.copyFileSync(place.at("keys.d/bob.key"), place.at("other.key"));
+      const entries = `{ file: ${file}, ${terms} }, { dir: ${place.at("keys.d")} }`;
+      place.config = place.parse(["bob", "dave"], entries);
+      const messages = await place.refresh();
+      const isGood = typeof grant !== "string";
+      assertEquals(place.grant(BOB), isGood ? [...grant] : null);
+      const refused = `The key ${keyId(BOB)} in ${place.at("keys.d/bob.key")} is also in ${file}`;
+      assertEquals(messages, isGood ? [] : [`${refused}, ${grant}, so it is refused`]);
+      const hint = file.endsWith("other.key")
+        ? `rm ${place.at("keys.d/bob.key")}`
+        : `take out the entry with file: ${file}, whose directory is listed, too`;
+      assertEquals(place.hint, isGood ? undefined : hint);
+      const checked = checkConfigText({ path: "/c.yaml", text: place.parsed }, HOST);
+      assertEquals([checked.problems, checked.keyProblems.map((problem) => problem.hint)], [
+        ...[[], isGood ? [] : [hint]],
+      ]);
+    }
+    assertEquals(place.fatal, []);
+  }
+});
+
+Deno.test("a key that stands twice in a directory is its user's where the ends are the same", async () => {
+  using place = new DirectoryPlace();
+  place.writeKey("bob+laptop.key", BOB);
+  assertEquals([await place.refresh(), place.grant(BOB)], [[], ["bob", null]]);
+  const end = (name: string, text: string) => {
+    place.write("end", text, 0o600);
+    Deno.renameSync(place.at("end"), place.at(`keys.d/${name}.not-after`));
+  };
+  end("bob", "2100-06-30T00:00:00Z\n");
+  const [message, ...others] = await place.refresh();
+  assertEquals([message?.endsWith(", with another end, so it is refused"), others], [true, []]);
+  assertEquals(place.grant(BOB), null);
+  end("bob+laptop", "2100-06-30T00:00:00Z\n");
+  assertEquals([await place.refresh(), place.grant(BOB)], [[], ["bob", FAR]]);
+  assertEquals(place.fatal, []);
 });
 
 Deno.test("the keys are those of the file's listener, of the last one, or pinned ones", async () => {

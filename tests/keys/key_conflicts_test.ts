@@ -38,7 +38,10 @@ function ringOf(place: TemporaryDirectory, entries: readonly Entry[]) {
   const config: Config = { ...BUILT_IN, listeners: [listener] };
   const live = { config, reserve: new DescriptorReserve() } as unknown as LiveConfig;
   const ring = new KeyRing(live, listener, Deno.uid()!);
-  const failures = ring.refresh().map(({ message }) => message);
+  const failures = ring.refresh().map(({ message, hint }) => {
+    assertEquals(hint, "ipcauth gen-key FILE, and name that file in one of the two entries");
+    return message;
+  });
   const found = { grant: ring.grant(ID), key: ring.key(ID), failures };
   ring.wipe();
   return { ...found, afterWipe: ring.key(ID) };
@@ -58,8 +61,8 @@ for (
     [{ ...BOB, user: "alice" }, BOB, "of bob"],
     [BOB, { ...BOB, user: null }, "of a trusted client"],
     [{ ...BOB, user: null }, BOB, "of bob"],
-    [{ ...BOB, notAfter: 5 }, BOB, "with another not_after"],
-    [BOB, { ...BOB, notAfter: 5 }, "with another not_after"],
+    [{ ...BOB, notAfter: 5 }, BOB, "with another end"],
+    [BOB, { ...BOB, notAfter: 5 }, "with another end"],
   ] as const
 ) {
   Deno.test(`a key that two files hold is refused: ${JSON.stringify([first, other])}`, () => {
@@ -69,7 +72,7 @@ for (
       assertEquals([grant, key], [null, null]);
       const at = entries.indexOf(other);
       assertEquals(failures, [
-        `The key ${ID} in ${place.at(`${at}.key`)} is also in the file of line 1, ${what}, ` +
+        `The key ${ID} in ${place.at(`${at}.key`)} is also in ${place.at("0.key")}, ${what}, ` +
         "so it is refused",
       ]);
     }
