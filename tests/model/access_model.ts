@@ -16,11 +16,12 @@ export type Listener = "open" | "narrow" | "tcp";
 /** The file, as far as the model knows it. */
 export interface AccessFile {
   readonly users: Map<string, { readonly uid: number; access: boolean }>;
-  readonly groups: Map<string, { readonly gid: number; access: boolean }>;
+  /** A group without a gid is one of the name service. */
+  readonly groups: Map<string, { readonly gid: number | null; access: boolean }>;
   /** The listeners that it names. */
   readonly listeners: Set<Listener>;
-  /** The list of the narrow listener; null for none. */
-  allow: readonly string[] | null;
+  /** The lists of listeners, as the last file that named them had it; null for none. */
+  readonly lists: Record<"narrow" | "tcp", readonly string[] | null>;
   /** How many sessions there may be, of all and of one uid. */
   limits: { readonly all: number; readonly perUser: number };
   /**
@@ -53,15 +54,30 @@ const TRUSTED = "trusted";
 /** How many consoles trusted peers may have above the limit of all. */
 const RESERVE = 8;
 
+/** What is known of the name service. */
+export interface NameFacts {
+  /** The gid of a group; null where there is none, and where that is not known. */
+  gidOf(group: string): number | null;
+  /** The groups of an account; none where there is no account, null where that is not known. */
+  groupsOf(uid: number): readonly number[] | null;
+}
+
+/** A session that is decided about again: what was known of its account first. */
+export interface Membership {
+  /** The groups of the account; null where they are not known yet. */
+  readonly first: readonly number[] | null;
+}
+
 /** What must be decided about a new connection beside the sessions that are open. */
 export function admitted(
   file: AccessFile,
+  names: NameFacts,
   secrets: Secrets,
   origin: Origin,
   open: readonly { readonly uid: number }[],
 ): Expected {
   if (!file.listeners.has(origin.listener)) return { allow: false, reason: "no-listener" };
-  const decision = expected(file, secrets, origin);
+  const decision = expected(file, names, secrets, origin);
   if (!decision.allow) return decision;
   const all = file.limits.all + (decision.identity === TRUSTED ? RESERVE : 0);
   const own = open.filter(({ uid }) => uid === decision.uid);
@@ -69,11 +85,33 @@ export function admitted(
   return hasPlace ? decision : { allow: false, reason: "over-limit" };
 }
 
-/** What must be decided about the peer of a session, which has its place already. */
-export function expected(file: AccessFile, secrets: Secrets, origin: Origin): Expected {
-  return origin.listener === "tcp"
-    ? expectedByKey(file, secrets, origin)
-    : narrowed(file, origin, expectedByUid(file, origin.peer));
+/**
+ * What must be decided about the peer of a session, which has its place already.
+ *
+ * @param names What is known now, for a new connection; what was known last, for a session.
+ */
+export function expected(
+  file: AccessFile,
+  names: NameFacts,
+  secrets: Secrets,
+  origin: Origin,
+  membership: Membership = { first: null },
+): Expected {
+  if (origin.listener === "tcp") {
+    const decision = expectedByKey(file, secrets, origin);
+    const groups = decision.allow ? names.groupsOf(decision.uid) : null;
+    return narrowed(file, names, file.lists.tcp, groups ?? [], decision);
+  }
+  const { uid, gids } = origin.peer;
+  const now = names.groupsOf(uid);
+  const { first } = membership;
+  const left = first === null || now === null ? [] : first.filter((gid) => !now.includes(gid));
+  const joined = first === null || now === null ? [] : now.filter((gid) => !first.includes(gid));
+  const kept = gids.filter((gid) => !left.includes(gid));
+  const decision = expectedByUid(file, names, uid, kept, [...gids, ...joined]);
+  // A session of a removed listener has passed the list that it had.
+  const list = origin.listener === "open" ? null : file.lists.narrow;
+  return narrowed(file, names, list, kept, decision);
 }
 
 function expectedByKey(
@@ -95,7 +133,17 @@ function expectedByKey(
     : { allow: false, reason: "user-denied" };
 }
 
-function expectedByUid({ users, groups }: AccessFile, { uid, gids }: Peer): Expected {
+/**
+ * @param gids The groups that let it in.
+ * @param more The groups that keep it out.
+ */
+function expectedByUid(
+  { users, groups }: AccessFile,
+  names: NameFacts,
+  uid: number,
+  gids: readonly number[],
+  more: readonly number[],
+): Expected {
   if (uid === 0) return { allow: true, reason: "root", identity: TRUSTED, uid };
   for (const [name, user] of users) {
     if (user.uid !== uid) continue;
@@ -103,25 +151,31 @@ function expectedByUid({ users, groups }: AccessFile, { uid, gids }: Peer): Expe
       ? { allow: true, reason: "user", identity: `user ${name}`, uid }
       : { allow: false, reason: "user-denied" };
   }
-  const own = [...groups.values()].filter(({ gid }) => gids.includes(gid));
-  if (own.some(({ access }) => !access)) return { allow: false, reason: "group-denied" };
-  return own.length > 0
+  const known = [...groups].map(([name, { gid, access }]) => ({
+    gid: gid ?? names.gidOf(name),
+    access,
+  }));
+  // Everyone could be a member of a group that is not known.
+  const keepsOut = known.some(({ gid, access }) => !access && (gid === null || more.includes(gid)));
+  if (keepsOut) return { allow: false, reason: "group-denied" };
+  const letsIn = known.some(({ gid, access }) => access && gid !== null && gids.includes(gid));
+  return letsIn
     ? { allow: true, reason: "group", identity: `uid ${uid}`, uid }
     : { allow: false, reason: "unknown-uid" };
 }
 
 function narrowed(
-  { listeners, allow, groups }: AccessFile,
-  { listener, peer }: Origin & { listener: "open" | "narrow" },
+  { groups }: AccessFile,
+  names: NameFacts,
+  list: readonly string[] | null,
+  gids: readonly number[],
   decision: Expected,
 ): Expected {
-  if (!decision.allow || decision.identity === TRUSTED) return decision;
-  // A session has passed the list that a removed listener had.
-  if (listener === "open" || allow === null || !listeners.has(listener)) return decision;
-  const isOn = allow.some((name) =>
-    name.startsWith("@")
-      ? peer.gids.includes(groups.get(name.slice(1))!.gid)
-      : decision.identity === `user ${name}`
-  );
+  if (!decision.allow || decision.identity === TRUSTED || list === null) return decision;
+  const isOn = list.some((name) => {
+    if (!name.startsWith("@")) return decision.identity === `user ${name}`;
+    const gid = groups.get(name.slice(1))!.gid ?? names.gidOf(name.slice(1));
+    return gid !== null && gids.includes(gid);
+  });
   return isOn ? decision : { allow: false, reason: "not-on-listener" };
 }

@@ -4,7 +4,7 @@
                        "in ID" once the greeting came, "out ID" at an end without a byte,
                        or where nothing listens
   rpc ID PATH REQUEST  the same as root with a request; "result ID" or "error ID", then closed
-  ask ID               asks on an open connection: "answer ID"
+  ask ID REQUEST       asks on an open connection: "answer ID"
   close ID             closes a connection
 
 "ended ID" comes when the server closes one that was in.
@@ -90,7 +90,7 @@ def on_command(line):
         Connection(name, rest[0], request=json.loads(rest[1]))
     elif name in connections:
         if verb == "ask":
-            connections[name].send({"method": "stats"})
+            connections[name].send(json.loads(" ".join(rest)))
         else:
             connections[name].close()
 

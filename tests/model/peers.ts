@@ -7,6 +7,8 @@ import type { Peer } from "./access_model.ts";
 const SCRIPT = fromFileUrl(new URL("peers.py", import.meta.url));
 /** How long anything may take, in milliseconds. */
 const TIMEOUT_MS = 20_000;
+/** How long a session may go on that must end, in milliseconds. */
+const END_TIMEOUT_MS = 10_000;
 
 /** Clients, and what has become of the connection of each. */
 export class Peers implements AsyncDisposable {
@@ -47,7 +49,7 @@ export class Peers implements AsyncDisposable {
     try {
       connection = await Deno.connect({ hostname, port });
     } catch (error) {
-      if (error instanceof Deno.errors.ConnectionRefused) return false;
+      if (isRefusal(error)) return false;
       throw error;
     }
     const handshake = new ClientHandshake(key, { client: "model", user: null });
@@ -65,13 +67,18 @@ export class Peers implements AsyncDisposable {
   async isOpen(id: string): Promise<boolean> {
     // A keyed one is ended by the server's end of the stream, which is noticed without a question.
     if (this.#keyed.has(id)) return !this.#said.has(`ended ${id}`);
-    await this.#send(`ask ${id}`);
+    return await this.ask(id, { method: "stats" });
+  }
+
+  /** Asks on an open connection on a Unix socket. @returns Whether there was an answer. */
+  async ask(id: string, request: unknown): Promise<boolean> {
+    await this.#send(`ask ${id} ${JSON.stringify(request)}`);
     return await this.#first(["answer", "ended"] as const, id) === "answer";
   }
 
   /** Waits until the server has ended a connection. */
   async ended(id: string): Promise<void> {
-    await this.#first(["ended"] as const, id);
+    await this.#first(["ended"] as const, id, END_TIMEOUT_MS);
   }
 
   /** The connections that the server has ended. */
@@ -109,7 +116,7 @@ export class Peers implements AsyncDisposable {
         }
       }
     } catch (error) {
-      if (error instanceof Deno.errors.ConnectionReset) return false;
+      if (isRefusal(error)) return false;
       throw error;
     }
   }
@@ -129,8 +136,12 @@ export class Peers implements AsyncDisposable {
   }
 
   /** Waits for one of some words about a connection. */
-  async #first<Word extends string>(words: readonly Word[], id: string): Promise<Word> {
-    const until = Date.now() + TIMEOUT_MS;
+  async #first<Word extends string>(
+    words: readonly Word[],
+    id: string,
+    timeout = TIMEOUT_MS,
+  ): Promise<Word> {
+    const until = Date.now() + timeout;
     for (;;) {
       for (const word of words) {
         const line = `${word} ${id}`;
@@ -162,4 +173,10 @@ export class Peers implements AsyncDisposable {
       this.#note(line);
     }
   }
+}
+
+/** Whether there is no server, or it has closed the connection without a word. */
+function isRefusal(error: unknown): boolean {
+  const { ConnectionRefused, ConnectionReset, BrokenPipe } = Deno.errors;
+  return [ConnectionRefused, ConnectionReset, BrokenPipe].some((kind) => error instanceof kind);
 }

@@ -23,6 +23,8 @@ export class FakeDirectory implements Disposable {
   /** Uids by name. */
   readonly accounts = new Map<string, number>();
   behaviour: Behaviour = "answer";
+  /** Called for each question, such as `group staff`, `uid 578` and `member alice`. */
+  onQuestion: (question: string) => void = () => {};
   /** How many questions were asked, and how many at the same time at most. */
   asked = 0;
   most = 0;
@@ -62,12 +64,13 @@ export class FakeDirectory implements Disposable {
       let length = 0;
       // A question is written at once, of at most a name and its length.
       while (length < 12) length += await connection.read(buffer.subarray(length)) ?? 4096;
-      if (this.behaviour === "fail") return;
-      if (this.behaviour === "hang") return void await connection.read(buffer);
       const view = new DataView(buffer.buffer);
       const action = view.getUint32(4);
       const number = view.getUint32(8);
       const name = new TextDecoder().decode(buffer.subarray(12, Math.min(length, 12 + number)));
+      this.onQuestion(questionOf(action, name, number));
+      if (this.behaviour === "fail") return;
+      if (this.behaviour === "hang") return void await connection.read(buffer);
       const reply = new Reply(action);
       for (const add of this.#results(action, name, number)) {
         reply.number(RESULT_BEGIN);
@@ -104,6 +107,19 @@ export class FakeDirectory implements Disposable {
     } catch {
       // The runtime has removed it.
     }
+  }
+}
+
+function questionOf(action: number, name: string, uid: number): string {
+  switch (action) {
+    case ACTIONS.groupByName:
+      return `group ${name}`;
+    case ACTIONS.groupsOfMember:
+      return `member ${name}`;
+    case ACTIONS.accountByUid:
+      return `uid ${uid}`;
+    default:
+      return `name ${name}`;
   }
 }
 

@@ -99,6 +99,14 @@ export class NamesFixture implements AsyncDisposable {
     await this.server.event("listen");
   }
 
+  /** Starts the server with arguments, such as `--config`, and waits until it listens. */
+  async run(...args: string[]): Promise<RunningServer> {
+    const line = this.#wrapped(["ipcauth", "serve", ...args]);
+    this.#server = new RunningServer(this.program.command(line).spawn());
+    await this.#server.event("listen");
+    return this.#server;
+  }
+
   /** Starts the server. */
   async start(config: string, uid = 0): Promise<void> {
     const file = await this.program.write("config.yaml", config);
