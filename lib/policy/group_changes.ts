@@ -18,8 +18,6 @@ export interface GroupChanges {
 export interface AccessFacts {
   readonly table: AccessTable;
   readonly allow: AllowList | null;
-  /** The groups of its peer; null where the kernel has not said them. */
-  readonly groups: readonly number[] | null;
 }
 
 /** The difference; null where there is none. */
@@ -38,19 +36,18 @@ export function groupChanges(
  * not have it.
  */
 export function withGroupChanges(
-  { table, allow, groups }: AccessFacts,
+  { table, allow }: AccessFacts,
   { left, joined }: GroupChanges,
 ): AccessFacts {
-  const isLeft = (gid: number | null) => gid !== null && left.has(gid);
-  const denying = table.groups.flatMap(({ gid, localIpcAccess }) =>
-    !localIpcAccess && gid !== null && joined.has(gid) ? [gid] : []
-  );
+  const groups = table.groups.flatMap((group) => {
+    const { gid, localIpcAccess } = group;
+    if (gid === null) return [group];
+    if (localIpcAccess) return left.has(gid) ? [] : [group];
+    // Without a gid it denies as if the peer were in it; on a list, the peer is not.
+    return [joined.has(gid) ? { ...group, gid: null } : group];
+  });
   return {
-    table: {
-      ...table,
-      groups: table.groups.filter(({ gid, localIpcAccess }) => !localIpcAccess || !isLeft(gid)),
-    },
+    table: { ...table, groups },
     allow: allow && { ...allow, gids: allow.gids.difference(left) },
-    groups: groups && [...groups, ...denying],
   };
 }

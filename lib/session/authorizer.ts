@@ -143,18 +143,25 @@ export class Authorizer {
     return isSame ? null : "identity-changed";
   }
 
+  /** The list that sessions of a listener have to be on; null for none. */
+  listOf(listener: ListenerConfig): AllowList | null {
+    return this.#last.of(this.#liveConfig.config).allowOf(listener);
+  }
+
   #reauthorize(session: Session): Decision {
     const { origin, config } = session.facts;
+    const allow = this.listOf(config);
     const access = this.#last.of(this.#liveConfig.config);
-    const allow = access.allowOf(config);
     if (origin.kind === "unix") {
-      const { credentials } = origin;
-      const { table, allow: list, groups } = this.#followed(session, {
-        table: access.table,
-        allow,
-        groups: origin.groups,
-      });
-      return decide({ credentials, groups }, table, list, this.#hostFacts, UNLIMITED);
+      const { credentials, groups } = origin;
+      const followed = this.#followed(session, { table: access.table, allow });
+      return decide(
+        { credentials, groups },
+        followed.table,
+        followed.allow,
+        this.#hostFacts,
+        UNLIMITED,
+      );
     }
     const { ring, keyId, actsAs } = origin;
     const grant = ring.grant(keyId);
