@@ -9,7 +9,7 @@ import { readKeyFile } from "../keys/key_reader.ts";
 import { ConfigReader } from "../config/config_reader.ts";
 import { LiveConfig } from "../config/live_config.ts";
 import { readerPort } from "../config/reader_port.ts";
-import type { ServiceConfig } from "../config/types.ts";
+import type { ListenerConfig, ServiceConfig } from "../config/types.ts";
 import { maxOpenFiles } from "../libc/process.ts";
 import { hasStderr } from "../log/audit_event.ts";
 import { LineFormatter } from "../log/line_formatter.ts";
@@ -424,9 +424,10 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
 
   /** Says what the configuration and the open sessions need of the name service, if it changed. */
   #useNames(): void {
-    const { names, liveConfig, sessions } = this.#context;
-    const requests = namesInUse(liveConfig.config, this.#selection.current, sessions);
-    const followed = accountsOfSessions(sessions);
+    const { names, liveConfig, sessions, authorizer } = this.#context;
+    const listOf = (listener: ListenerConfig) => authorizer.listOf(listener);
+    const requests = namesInUse(liveConfig.config, this.#selection.current, sessions, listOf);
+    const followed = accountsOfSessions(sessions, listOf);
     if (!names.use(requests, followed)) return;
     this.#post({ kind: "useNames", requests: [...requests, ...followed] });
   }

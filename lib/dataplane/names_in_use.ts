@@ -4,10 +4,17 @@
  * @module
  */
 import type { Config, ListenerConfig } from "../config/types.ts";
+import type { AllowList } from "../policy/types.ts";
 import { numericAddress } from "../libc/inet_address.ts";
 import type { LookupRequest } from "../names/results.ts";
 import { needsGroups } from "../session/authorizer.ts";
 import type { SessionTable } from "../session/session_table.ts";
+
+/**
+ * The list in force for the listener of a session, whatever it was when the session began; null for
+ * none.
+ */
+export type ListLookup = (listener: ListenerConfig) => AllowList | null;
 
 /** The groups and accounts of the name service that a file names. */
 export function namesOfFile(config: Config): readonly LookupRequest[] {
@@ -26,21 +33,20 @@ export function namesInUse(
   config: Config,
   listeners: readonly ListenerConfig[],
   sessions: Pick<SessionTable, "forEach">,
+  listOf: ListLookup,
 ): readonly LookupRequest[] {
   const uids = new Set<number>();
   const add = (name: string | null): void => {
     const uid = name === null ? undefined : config.access.usersByName.get(name)?.uid;
     if (uid !== undefined) uids.add(uid);
   };
-  const narrowed = listeners.filter((one) => one.kind === "tcp" && needsGroups(one.allow));
-  for (const listener of narrowed) {
-    if (listener.kind === "tcp") listener.keys.forEach(({ user }) => add(user));
+  for (const listener of listeners) {
+    if (listener.kind !== "tcp" || !needsGroups(listener.allow)) continue;
+    listener.keys.forEach(({ user }) => add(user));
   }
-  if (narrowed.length > 0) {
-    sessions.forEach(({ facts: { origin, identity, user } }) => {
-      if (origin.kind === "tcp" && !identity.trusted) add(user);
-    });
-  }
+  sessions.forEach(({ facts: { origin, identity, user, config } }) => {
+    if (origin.kind === "tcp" && !identity.trusted && needsGroups(listOf(config))) add(user);
+  });
   return [
     ...namesOfFile(config),
     ...hostsInUse(listeners),
@@ -54,11 +60,12 @@ export function namesInUse(
  */
 export function accountsOfSessions(
   sessions: Pick<SessionTable, "forEach">,
+  listOf: ListLookup,
 ): readonly LookupRequest[] {
   const uids = new Set<number>();
   sessions.forEach(({ facts: { origin, identity, config } }) => {
     if (origin.kind !== "unix" || identity.trusted) return;
-    if (identity.user === null || needsGroups(config.allow)) uids.add(identity.uid);
+    if (identity.user === null || needsGroups(listOf(config))) uids.add(identity.uid);
   });
   return [...uids].map((uid) => ({ kind: "account", uid }));
 }

@@ -1,5 +1,6 @@
 /** Leaving a group in the name service ends the sessions that the group has let in. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { FakeDirectory } from "../support/fake_directory.ts";
 import { localNames, NamesFixture, remoteNames } from "../support/name_service.ts";
 import { MEMBER } from "../support/private_system.ts";
 
@@ -72,4 +73,33 @@ Deno.test("a name service that fails takes no user out of a group (needs root an
   await fixture.setSources("files");
   await session.ended;
   assertEquals((await fixture.server.event("revoke")).reason, "unknown-uid");
+});
+
+Deno.test("a list that is made later holds for open sessions (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files ldap");
+  const { program } = fixture;
+  using directory = new FakeDirectory(program.path("nslcd", "socket"));
+  directory.groups.set("netops", { gid: 2000, members: [MEMBER.name] });
+  const config = (allow: string) =>
+    `listeners: [{ unix: ${program.path("ipc.sock")}${allow} }]
+users: [{ name: ${MEMBER.name}, uid: ${MEMBER.uid}, local_ipc_access: true }]
+groups: [{ name: netops }]
+directory: { refresh: 1s }
+`;
+  await fixture.serve(config(""));
+  await using session = await openAsMember(fixture);
+  await program.write("config.yaml", config(', allow: ["@netops"]'));
+  // The module is loaded by the first question, which is asked twice; the others follow.
+  const known = Promise.withResolvers<void>();
+  let asked = 0;
+  directory.onQuestion = (question) => {
+    if (question === `member ${MEMBER.name}` && ++asked > 3) known.resolve();
+  };
+  await known.promise;
+  directory.groups.set("netops", { gid: 2000, members: [] });
+  await session.ended;
+  const { user, reason } = await fixture.server.event("revoke");
+  assertEquals([user, reason], [MEMBER.name, "not-on-listener"]);
 });
