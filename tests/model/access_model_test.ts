@@ -54,7 +54,10 @@ class Hangup implements Command {
 
 const way = fc.constantFrom(...WAYS);
 /** A command and the console as often as all others. */
-const anyWay = fc.oneof(way, fc.constantFrom("command" as const, "console" as const));
+const anyWay = fc.oneof(
+  way,
+  fc.constantFrom("command" as const, "console" as const, "console" as const),
+);
 const commandOrWay = fc.oneof(way, fc.constant("command" as const));
 const user = fc.constantFrom(...Object.keys(UIDS));
 const key = fc.constantFrom("k1", "k2");
@@ -102,9 +105,15 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
     fc.tuple(fc.constantFrom(...KEYS), fc.boolean(), fc.boolean(), count)
       .map((all) => new ConnectKeyed(...all)),
   ) as fc.Arbitrary<Command>[],
-  fc.tuple(user, fc.boolean(), anyWay).map((all) => new SetAccess(...all)),
-  fc.tuple(user, fc.boolean(), anyWay).map((all) => new AddUser(...all)),
-  fc.tuple(user, anyWay).map((all) => new RemoveUser(...all)),
+  ...Array(2).fill(
+    fc.tuple(user, fc.boolean(), anyWay).map((all) => new SetAccess(...all)),
+  ) as fc.Arbitrary<Command>[],
+  ...Array(3).fill(
+    fc.tuple(user, fc.boolean(), anyWay).map((all) => new AddUser(...all)),
+  ) as fc.Arbitrary<Command>[],
+  ...Array(3).fill(
+    fc.tuple(user, anyWay).map((all) => new RemoveUser(...all)),
+  ) as fc.Arbitrary<Command>[],
   fc.tuple(
     fc.constantFrom("staff", "lab", "far", "near"),
     fc.constantFrom(true, false, null),
@@ -139,10 +148,14 @@ const RUNS = Number(ASKED_RUNS ?? "8");
 const TIME_LIMIT_MS = ASKED_RUNS === undefined ? 90_000 : Infinity;
 const SEED = Deno.env.get("IPCAUTH_FUZZ_SEED");
 
-/** How often each kind of step was taken. */
+/** How often each kind of step was taken, and sessions were ended for each reason. */
 const steps = new Map<string, number>();
 /** How many decisions were compared. */
 let decisions = 0;
+
+function add(kind: string): void {
+  steps.set(kind, (steps.get(kind) ?? 0) + 1);
+}
 
 /** The steps of a story, which count when they are taken. */
 function* counted(commands: Iterable<Command>): Generator<Command> {
@@ -150,8 +163,7 @@ function* counted(commands: Iterable<Command>): Generator<Command> {
     yield {
       check: (model) => command.check(model),
       run: (model, real) => {
-        const kind = kindOf(command);
-        steps.set(kind, (steps.get(kind) ?? 0) + 1);
+        add(kindOf(command));
         return command.run(model, real);
       },
     };
@@ -224,7 +236,7 @@ async function tellOf(
 }
 
 /** Compares the log of a server that has ended with what the model says. */
-function requireLog({ lines, possible }: Model, { server, workers }: Real): void {
+function requireLog({ lines, possible, revoked }: Model, { server, workers }: Real): void {
   const decided = server.log.filter(({ event }) => event === "allow" || event === "deny")
     .map(({ event, reason }) => `${event} ${reason}`);
   if (workers === 1) assertEquals(decided, lines);
@@ -235,6 +247,9 @@ function requireLog({ lines, possible }: Model, { server, workers }: Real): void
     if (count(rest) < count(decided)) rest.push(line);
   }
   assertEquals(decided.toSorted(), rest.toSorted());
+  const reasons = server.of("revoke").map(({ reason }) => String(reason));
+  assertEquals(reasons.toSorted(), revoked.toSorted());
+  for (const reason of reasons) add(`revoke ${reason}`);
   const count = (kind: string) => server.of(kind).length;
   assertEquals(count("close"), count("allow"));
   const errors = server.of("error").map(({ message }) => String(message));
@@ -274,8 +289,7 @@ async function tellAll(opening: fc.Arbitrary<Opening>, commands: fc.Arbitrary<Co
     ...SEED === undefined ? {} : { seed: Number(SEED) },
   });
   if (ASKED_RUNS === undefined) return;
-  const total = steps.values().reduce((sum, count) => sum + count, 0);
-  console.log(`${total} steps, ${decisions} decisions`);
+  console.log(`${decisions} decisions`);
   for (const [kind, count] of [...steps].toSorted()) console.log(`${count} ${kind}`);
   steps.clear();
 }

@@ -4,7 +4,7 @@ import { Edit, type EditWay } from "./edit.ts";
 import { GIDS, type Model, type Real, settlePlanes } from "./story.ts";
 import type { Way } from "./ways_of_writing.ts";
 
-/** After how long a key ends that ends soon, at least: a command writes it before. */
+/** After how long a key ends that ends soon, at least, in milliseconds. */
 const SOON_MS = 1_500;
 
 export class SetGroup extends Edit {
@@ -129,8 +129,8 @@ export class SetKey extends Edit {
     const isKnown = keys.has(this.key);
     if (this.user === undefined) return isKnown ? ["keys", "revoke", file] : null;
     const end = this.#end;
-    // The command changes no entry, and takes no time that is over.
-    if (isKnown || end !== undefined && end <= Date.now()) return null;
+    // The command changes no entry, and takes no time that is over when it reads it.
+    if (isKnown || this.notAfter === "soon" || end !== undefined && end <= Date.now()) return null;
     return [
       ...["keys", "add", file],
       ...this.user === null ? [] : [`--user=${this.user}`],

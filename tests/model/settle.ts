@@ -3,11 +3,11 @@ import { Connect, ConnectKeyed } from "./connecting.ts";
 import {
   decideWithPlace,
   endDenied,
-  endingOf,
   KEYS,
   type Model,
   PEERS,
   type Real,
+  revocationOf,
 } from "./story.ts";
 
 /** One connection of everyone, and with each key. */
@@ -25,7 +25,7 @@ export function everyone(): (Connect | ConnectKeyed)[] {
  * Whether there is a place for a new one is known when it has.
  */
 export async function settle(model: Model, real: Real): Promise<void> {
-  const isEnding = endingOf(model).length > 0;
+  const isEnding = model.open.some((session) => revocationOf(model, session) !== null);
   const isFirst = (one: Connect | ConnectKeyed) =>
     !isEnding || !decideWithPlace(model, one.origin(model, real)).allow;
   const connects = everyone();

@@ -62,6 +62,8 @@ export interface Model {
   readonly possible: string[];
   /** Whether a data plane may not know yet that a listener was removed. */
   isRemoving: boolean;
+  /** Why sessions were ended by the server, in any order. */
+  readonly revoked: string[];
   /** How many sessions have ended. */
   closed: number;
 }
@@ -112,6 +114,7 @@ export function newModel(
     open: [],
     lines: [],
     possible: [],
+    revoked: [],
     isRemoving: false,
     closed: 0,
   };
@@ -184,19 +187,24 @@ export function decideAgain({ file, names, secrets }: Model, session: OpenSessio
   return expected(file, last, secrets, session.origin, session);
 }
 
-/** The sessions that may not go on. */
-export function endingOf(model: Model): OpenSession[] {
-  return model.open.filter((session) => {
-    const now = decideAgain(model, session);
-    return !now.allow || now.identity !== session.identity;
-  });
+/** Why a session may not go on; null where it may. */
+export function revocationOf(model: Model, session: OpenSession): string | null {
+  const now = decideAgain(model, session);
+  if (!now.allow) return now.reason;
+  return now.identity === session.identity ? null : "identity-changed";
 }
 
 /** Waits until the server has ended the sessions that may not go on. */
 export async function endDenied(model: Model, real: Real): Promise<void> {
-  const ending = endingOf(model);
+  const open: OpenSession[] = [];
+  for (const session of model.open) {
+    const reason = revocationOf(model, session);
+    if (reason === null) open.push(session);
+    else model.revoked.push(reason);
+  }
+  const ending = model.open.filter((session) => !open.includes(session));
   for (const { id } of ending) await real.peers.ended(id);
-  model.open = model.open.filter((session) => !ending.includes(session));
+  model.open = open;
   await closed(model, real, ending.length);
 }
 
