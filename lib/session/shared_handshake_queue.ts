@@ -196,8 +196,8 @@ export class SharedHandshakeQueue implements HandshakeQueue {
       this.#shares[list].get(this.#word(entry, HIGH), this.#word(entry, LOW)) ===
         this.#words[LARGEST + list];
     for (let draw = 0; draw < RANDOM_DRAWS; draw++) {
-      const entry = this.#words[this.#listed(list, randomBelow(size))]!;
-      if (isLargest(entry)) return entry;
+      const drawn = this.#words[this.#listed(list, randomBelow(size))]!;
+      if (isLargest(drawn)) return drawn;
     }
     // The largest source has a small part of the list.
     const start = randomBelow(size);

@@ -771,6 +771,21 @@ test("keys are made current one by one and all at once, and what is reported is 
   assertEquals([event?.event, place.endpoint.beforeBatch()], ["error", 0]);
 });
 
+test("a key file that has changed counts at the next connection", (place) => {
+  place.writeKey("bob.key", OTHER_KEY);
+  const client = place.connectTcp(place.port);
+  client.write(new ClientHandshake(KEY, HELLO).start());
+  place.assertRefused(client);
+  assertEquals(place.answer(place.greet(OTHER_KEY)).kind, "accepted");
+  assertEquals(place.fields("allow", "key", "user"), [[keyId(OTHER_KEY), "bob"]]);
+  // One that cannot be used any more admits no one, and is reported.
+  Deno.chmodSync(place.at("trusted.key"), 0o644);
+  const next = place.connectTcp(place.port);
+  next.write(new ClientHandshake(TRUSTED_KEY, HELLO).start());
+  place.assertRefused(next);
+  assertEquals(place.problems.map((text) => text.includes("trusted.key")), [true]);
+});
+
 test("a closed endpoint names the keys that others have", (place) => {
   place.endpoint.close();
   const grant = { user: "alice", notAfter: null, at: { line: 1, column: 1 } };
