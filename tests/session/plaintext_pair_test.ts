@@ -141,23 +141,33 @@ Deno.test("a client whose session the server ends has cut nothing", () => {
 
 Deno.test("a client may take what was sent to it for a time, and no longer", () => {
   using fixture = new Fixture();
-  const { client, service, session, pair } = fixture;
-  pair.closeClient("shutdown", 50);
+  const { client, service, session, pair, reactor } = fixture;
+  const asked: number[] = [];
+  let expire: () => void = () => {};
+  const { after } = reactor;
+  reactor.after = (ms, run, ...rest) => {
+    asked.push(ms);
+    expire = run;
+    return after.call(reactor, ms, run, ...rest);
+  };
+  pair.closeClient("shutdown", 60_000);
+  reactor.after = after;
   service.send("the last words");
   fixture.until(() => client.text === "the last words");
-  assertEquals(client.end, "open");
+  assertEquals([asked, client.end], [[60_000], "open"]);
+  expire();
   fixture.until(() => client.end !== "open");
   session.end("end");
   assertEquals(fixture.ended, [["shutdown", 0, 14]]);
 });
 
 Deno.test("an idle client's session ends, and one without a limit does not", () => {
+  const start = performance.now();
   using fixture = new Fixture(60);
   using unlimited = new Fixture();
   assertEquals(fixture.reactor.waiting, unlimited.reactor.waiting + 1);
-  const start = performance.now();
   fixture.until(() => fixture.client.end !== "open");
-  assertEquals(performance.now() - start >= 50, true);
+  assertEquals(performance.now() - start >= 59, true);
   fixture.session.end("end");
   assertEquals(fixture.ended, [["idle", 0, 0]]);
   // Nothing of a session that has ended before stays.

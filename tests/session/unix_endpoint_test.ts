@@ -1,5 +1,6 @@
 /** The way of a connection on a Unix socket, in this process, with the kernel's credentials. */
 import { assert, assertEquals } from "@std/assert";
+import { pipe } from "../../lib/libc/pipe.ts";
 import { UnixListener } from "../../lib/net/unix_listener.ts";
 import { UnixEndpoint } from "../../lib/session/unix_endpoint.ts";
 import { type EndpointClient, EndpointPlace } from "../support/endpoints.ts";
@@ -88,6 +89,16 @@ test("a peer who is denied reads end-of-file and not one byte", (place) => {
 function programOf({ program }: Record<string, unknown>): { program?: unknown } {
   return program === undefined ? {} : { program };
 }
+
+test("a peer without credentials is denied, and nothing is guessed of it", (place) => {
+  // No socket, so that SO_PEERCRED fails.
+  const { reader, writer } = pipe();
+  place.endpoint.onConnection(reader);
+  assertEquals([reader.isOpen, place.opened.length, place.admissions.countByUid(0)], [false, 0, 0]);
+  const denial = place.fields("deny", "reason", "peer", "user", "listener");
+  assertEquals(denial, [["no-credentials", null, null, place.name]]);
+  writer.close();
+});
 
 test("what a denied peer has sent is not read before end-of-file", (place) => {
   const client = place.connectUnix(578);
