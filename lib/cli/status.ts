@@ -6,6 +6,7 @@
 import { asStatus } from "../client/answers.ts";
 import { connectFailure } from "../client/connect_failure.ts";
 import { RpcServerError } from "../client/rpc_error.ts";
+import { withinTime } from "../client/time_limit.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { RpcCode, type ServerStatus } from "../service/console/protocol.ts";
 import { statusText } from "../shell/status_text.ts";
@@ -70,19 +71,16 @@ async function ask(command: StatusCommand, context: ConnectContext): Promise<Ser
 }
 
 /** @throws {Failure} 69 when the server does not answer in time. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() =>
-    late.reject(connectFailure(
-      `the server has not answered for ${ANSWER_TIMEOUT_MS / 1_000} s`,
-      ExitCode.unavailable,
-      "the server's log, and systemctl status ipcauth",
-    )), ANSWER_TIMEOUT_MS);
-  try {
-    return await Promise.race([answer, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function inTime<T>(answer: Promise<T>): Promise<T> {
+  return withinTime(answer, {
+    timeoutMs: ANSWER_TIMEOUT_MS,
+    onTimeout: () =>
+      connectFailure(
+        `the server has not answered for ${ANSWER_TIMEOUT_MS / 1_000} s`,
+        ExitCode.unavailable,
+        "the server's log, and systemctl status ipcauth",
+      ),
+  });
 }
 
 /** One JSON value on a line. */

@@ -15,6 +15,7 @@ import { connectFailure, noDataFailure } from "./connect_failure.ts";
 import { RpcServerError } from "./rpc_error.ts";
 import type { ServerStream } from "./server_stream.ts";
 import { StreamError } from "./stream_error.ts";
+import { whenOver } from "./time_limit.ts";
 
 export { RpcServerError };
 
@@ -87,10 +88,10 @@ export class RpcClient {
     timeoutMs: number = WELCOME_TIMEOUT_MS,
   ): Promise<{ client: RpcClient; welcome: Welcome }> {
     const client = new RpcClient(stream);
-    const timer = setTimeout(() => {
+    const cancel = whenOver(timeoutMs, () => {
       const what = client.#splitter.partial ? "its first line does not end" : "it sends nothing";
       client.#welcome.reject(notAConsole(where, what));
-    }, timeoutMs);
+    });
     try {
       const welcome = await Promise.race([
         client.#welcome.promise,
@@ -108,7 +109,7 @@ export class RpcClient {
       if (error instanceof WelcomeError) throw notAConsole(where, error.message);
       throw error;
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 

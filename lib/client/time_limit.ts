@@ -13,6 +13,20 @@ export interface WaitLimit {
   onTimeout(): Error;
 }
 
+/** How long what has arrived before a time was over may take to be read, in milliseconds. */
+const SECOND_LOOK_MS = 50;
+
+/**
+ * Runs a function when a time is over and what has arrived within it is read: after `SIGSTOP` (or
+ * Ctrl-Z) and `SIGCONT` the runtime's timers fire first.
+ *
+ * @returns Cancels it.
+ */
+export function whenOver(milliseconds: number, run: () => void): () => void {
+  let timer = setTimeout(() => timer = setTimeout(run, SECOND_LOOK_MS), milliseconds);
+  return () => clearTimeout(timer);
+}
+
 /**
  * Waits for a result. What it is the result of goes on after the wait was given up.
  *
@@ -22,13 +36,13 @@ export async function withinTime<T>(result: Promise<T>, limit: WaitLimit): Promi
   const { signal } = limit;
   const givenUp = Promise.withResolvers<never>();
   const abort = () => givenUp.reject(signal?.reason);
-  const timer = setTimeout(() => givenUp.reject(limit.onTimeout()), limit.timeoutMs);
+  const cancel = whenOver(limit.timeoutMs, () => givenUp.reject(limit.onTimeout()));
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
   try {
     return await Promise.race([result, givenUp.promise]);
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal?.removeEventListener("abort", abort);
     // It may fail later, when nothing waits for it.
     result.catch(() => {});

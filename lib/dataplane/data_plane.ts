@@ -230,7 +230,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
         this.#unshare(command);
         return;
       case "names":
-        this.#updateNames(command.results);
+        this.#updateNames(command.results, command.freshUntil);
         return;
       case "status":
         this.#post({ kind: "status", ...planeStatus(this.#listeners, this.#context.sessions) });
@@ -411,9 +411,11 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   }
 
   /** Applies answers of the name service. A changed gid is a change of the policy. */
-  #updateNames(results: readonly LookupResult[]): void {
+  #updateNames(results: readonly LookupResult[], freshUntil: number): void {
     const { names, authorizer } = this.#context;
-    const { groups, uids } = names.update(results);
+    // What was too old stays so, whatever is said of the others.
+    if (names.lapse()) authorizer.onNamesChanged();
+    const { groups, uids } = names.update(results, freshUntil);
     if (results.some(({ kind }) => kind === "host")) this.#retryListeners();
     if (groups) {
       authorizer.onNamesChanged();
@@ -474,7 +476,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
 
   /** Loads a changed configuration and applies it. @returns Whether a result was reported. */
   #refreshConfig(): boolean {
-    const { liveConfig } = this.#context;
+    const { liveConfig, names, authorizer } = this.#context;
+    if (names.lapse()) authorizer.onNamesChanged();
     const before = liveConfig.config;
     const outcome = liveConfig.refresh();
     this.#checkAfter(liveConfig.wait);

@@ -99,7 +99,12 @@ export type ToDataPlane =
   /** The first data plane has closed them. */
   | { readonly kind: "unshare"; readonly address: string; readonly generation: number }
   /** Answers of the name service. */
-  | { readonly kind: "names"; readonly results: readonly LookupResult[] }
+  | {
+    readonly kind: "names";
+    readonly results: readonly LookupResult[];
+    /** Until when all answers so far may be used, on the clock of `sinceBoot()`. */
+    readonly freshUntil: number;
+  }
   /** Answer with a message of the same kind. */
   | { readonly kind: "status" }
   | { readonly kind: "counts" }

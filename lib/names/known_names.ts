@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sinceBoot } from "../libc/clock.ts";
 import { type SocketAddress, unknownHost } from "../libc/inet_address.ts";
 import type { GroupLookup } from "../policy/group_ids.ts";
 import {
@@ -59,6 +60,9 @@ export class KnownNames {
   readonly #hostWaiters = new Map<string, Set<HostWaiter>>();
   readonly #renew: (request: LookupRequest) => void;
   #used = new Set<string>();
+  #needed: readonly LookupRequest[] = [];
+  /** Until when the answers may be used, on the clock of `sinceBoot()`. */
+  #freshUntil = Infinity;
   /** Since when the first answer to what the configuration needs is awaited, by its key. */
   readonly #unanswered = new Map<string, number>();
 
@@ -122,6 +126,7 @@ export class KnownNames {
     const used = new Set([...requests, ...followed].map(requestKey));
     const isSame = used.size === this.#used.size && [...used].every((key) => this.#used.has(key));
     this.#used = used;
+    this.#needed = [...requests, ...followed];
     if (isSame) return false;
     for (const key of this.#unanswered.keys()) if (!used.has(key)) this.#unanswered.delete(key);
     for (const request of requests) {
@@ -143,8 +148,36 @@ export class KnownNames {
     return this.#unanswered.values().some((since) => now - since < FIRST_ANSWER_MS);
   }
 
-  /** Takes answers over. */
-  update(results: readonly LookupResult[]): NamesUpdateResult {
+  /**
+   * Forgets the answers where they are too old, because they were not asked again or not told in
+   * time: this process was stopped, or the machine slept. What the configuration needs is asked for
+   * at once, and is awaited. To be called before each decision; one system call where there are
+   * answers.
+   *
+   * @returns Whether they were.
+   */
+  lapse(): boolean {
+    if (this.#freshUntil === Infinity || sinceBoot() <= this.#freshUntil) return false;
+    this.#freshUntil = Infinity;
+    this.#groups.clear();
+    this.#uids.clear();
+    this.#accounts.clear();
+    const now = performance.now();
+    for (const request of this.#needed) {
+      if (request.kind === "host") continue;
+      this.#unanswered.set(requestKey(request), now);
+      this.#request(request);
+    }
+    return true;
+  }
+
+  /**
+   * Takes answers over.
+   *
+   * @param freshUntil Until when all answers may be used, on the clock of `sinceBoot()`.
+   */
+  update(results: readonly LookupResult[], freshUntil = Infinity): NamesUpdateResult {
+    this.#freshUntil = freshUntil;
     let groups = false;
     const uids = new Set<number>();
     for (const result of results) {

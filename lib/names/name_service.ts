@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { sinceBoot } from "../libc/clock.ts";
 import { unknownHost } from "../libc/inet_address.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
 import { LookupScheduler } from "./lookup_scheduler.ts";
@@ -39,7 +40,7 @@ interface Entry {
   readonly request: LookupRequest;
   /** What was posted last; null before the first answer. */
   result: LookupResult | null;
-  /** When the question was asked last, on the clock of `performance.now()`. */
+  /** When the question was asked last, on the clock of `sinceBoot()`. */
   askedAt: number;
   /** When the question of the last answer that said something was asked. */
   knownAt: number;
@@ -60,8 +61,14 @@ export class NameService {
   readonly #scheduler: LookupScheduler;
   readonly #entries = new Map<string, Entry>();
   #timer: ReturnType<typeof setTimeout> | null = null;
-  /** Receives what has changed, and what was asked for. */
-  onChange: (results: readonly LookupResult[]) => void = () => {};
+  /** Until when what was posted may be used, unless more is said; on the clock of `sinceBoot()`. */
+  #freshUntil = Infinity;
+  /** A check after this time is so late that the process has stood still, or the machine slept. */
+  #lateAt = Infinity;
+  /** When that was seen last. */
+  #caughtUpAt = -Infinity;
+  /** Receives what has changed, and what was asked for; and until when all of it may be used. */
+  onChange: (results: readonly LookupResult[], freshUntil: number) => void = () => {};
 
   constructor(options: NameServiceOptions) {
     this.#options = options;
@@ -88,14 +95,15 @@ export class NameService {
       }
     }
     // What was in use before is known where it is used: each answer was posted.
-    if (known.length > 0) this.onChange(known);
+    if (known.length > 0) this.#post(known);
     this.#schedule();
   }
 
   /** Asks for something that a connection needs, and posts the answer. */
   ask(request: LookupRequest): void {
+    this.#catchUp();
     const entry = this.#entryOf(request);
-    if (entry.result !== null && entry.result.problem === null) this.onChange([entry.result]);
+    if (entry.result !== null && entry.result.problem === null) this.#post([entry.result]);
     else this.#ask(entry, true);
     this.#schedule();
   }
@@ -103,7 +111,7 @@ export class NameService {
   /** Asks again for a host that could not be reached; its addresses may be others by now. */
   renew(request: LookupRequest): void {
     const entry = this.#entryOf(request);
-    if (performance.now() - entry.askedAt >= MIN_RENEW_INTERVAL_MS) this.#ask(entry, true);
+    if (sinceBoot() - entry.askedAt >= MIN_RENEW_INTERVAL_MS) this.#ask(entry, true);
     this.#schedule();
   }
 
@@ -113,6 +121,7 @@ export class NameService {
    * @param timeoutMs How long, in milliseconds.
    */
   find(request: LookupRequest, timeoutMs: number): Promise<LookupResult> {
+    this.#catchUp();
     const entry = this.#entryOf(request);
     const { result } = entry;
     if (result !== null && result.problem === null) return Promise.resolve(result);
@@ -180,15 +189,23 @@ export class NameService {
     if (entry.pending) return;
     entry.pending = true;
     entry.again = false;
-    entry.askedAt = performance.now();
+    entry.askedAt = sinceBoot();
     this.#scheduler.add(entry.request, isUrgent);
   }
 
   #onResult(result: LookupResult): void {
+    this.#catchUp();
     const entry = this.#entries.get(requestKey(result));
     if (entry === undefined) return;
     entry.pending = false;
     if (says(result)) entry.knownAt = entry.askedAt;
+    if (says(result) && isBounded(result)) {
+      const until = this.#endOf(entry);
+      // An answer that took so long says what was true too long ago.
+      const isOld = sinceBoot() - entry.knownAt > this.#refreshOf(result);
+      if (isOld) return entry.again ? this.#ask(entry) : this.#check();
+      this.#freshUntil = Math.min(this.#freshUntil, until);
+    }
     this.#settle(entry, result);
     if (entry.again) this.#ask(entry);
   }
@@ -201,7 +218,55 @@ export class NameService {
     const isSame = JSON.stringify(before) === JSON.stringify(result);
     if (!isSame) this.#report(entry, before, result);
     // A connection may wait for an account or a host, even for the same answer.
-    if (!isSame || ["account", "host"].includes(result.kind)) this.onChange([result]);
+    if (!isSame || ["account", "host"].includes(result.kind)) this.#post([result]);
+  }
+
+  #post(results: readonly LookupResult[]): void {
+    this.onChange(results, this.#freshUntil);
+  }
+
+  /** When an answer is too old, as the next check sees, even one that is as late again. */
+  #endOf({ request, knownAt }: Entry): number {
+    return knownAt + this.#refreshOf(request) + 2 * this.#interval;
+  }
+
+  /** How old an answer may be, in milliseconds. */
+  #refreshOf({ kind }: LookupRequest): number {
+    const configured = this.#options.refreshMs();
+    return kind === "host" ? Math.min(configured, MAX_HOST_REFRESH_MS) : configured;
+  }
+
+  /** Says until when the answers may be used, where that is another time than was said last. */
+  #postEnd(): void {
+    let until = Infinity;
+    for (const entry of this.#entries.values()) {
+      const { result } = entry;
+      if (result === null || !says(result) || !isBounded(result)) continue;
+      until = Math.min(until, this.#endOf(entry));
+    }
+    if (until === this.#freshUntil) return;
+    this.#freshUntil = until;
+    this.#post([]);
+  }
+
+  /**
+   * Asks for all that has become too old while nothing was checked: the process was stopped, or the
+   * machine slept. The name service has not failed, and who uses the answers has seen their end.
+   */
+  #catchUp(): void {
+    const now = sinceBoot();
+    if (now <= this.#lateAt) return;
+    this.#caughtUpAt = now;
+    this.#lateAt = now + 2 * this.#interval;
+    for (const entry of this.#entries.values()) {
+      const { request, result } = entry;
+      if (!isBounded(request)) continue;
+      if (entry.pending && now - entry.askedAt > this.#refreshOf(request)) entry.again = true;
+      if (result === null || !says(result) || now <= this.#endOf(entry)) continue;
+      entry.result = null;
+      if (entry.used) this.#ask(entry, true);
+    }
+    this.#postEnd();
   }
 
   #report(entry: Entry, before: LookupResult | null, result: LookupResult): void {
@@ -236,6 +301,7 @@ export class NameService {
 
   #schedule(): void {
     if (this.#timer !== null || this.#entries.size === 0) return;
+    this.#lateAt = sinceBoot() + 2 * this.#interval;
     this.#timer = setTimeout(() => {
       this.#timer = null;
       this.#check();
@@ -259,19 +325,18 @@ export class NameService {
 
   /** Asks what is due, and drops what is too old. */
   #check(): void {
-    const now = performance.now();
-    const configured = this.#options.refreshMs();
+    this.#catchUp();
+    const now = sinceBoot();
     let share = this.#share;
     for (const [key, entry] of this.#entries) {
       const { request, result } = entry;
-      const refresh = request.kind === "host"
-        ? Math.min(configured, MAX_HOST_REFRESH_MS)
-        : configured;
+      const refresh = this.#refreshOf(request);
       const isOld = now - entry.knownAt > refresh;
       if (isOld && result !== null && says(result)) {
         this.#settle(entry, unanswered(request));
       }
-      const isLate = entry.pending && now - entry.askedAt > refresh;
+      const since = Math.max(entry.askedAt, this.#caughtUpAt);
+      const isLate = entry.pending && now - since > refresh;
       if (isLate && result === null) this.#settle(entry, unanswered(request));
       if (entry.used) {
         if (now - entry.askedAt < refresh / 2 || entry.pending || share === 0) continue;
@@ -279,12 +344,18 @@ export class NameService {
         this.#ask(entry);
       } else if (isOld && !entry.pending) this.#entries.delete(key);
     }
+    this.#postEnd();
   }
 }
 
 /** Whether an answer says something, if only the name of an account. */
 function says(result: LookupResult): boolean {
   return result.problem === null || result.kind === "account" && result.account !== null;
+}
+
+/** Whether an answer may be too old: the addresses of a host are used until there are others. */
+function isBounded({ kind }: LookupRequest): boolean {
+  return kind !== "host";
 }
 
 function unanswered(request: LookupRequest): LookupResult {

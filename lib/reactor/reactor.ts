@@ -23,6 +23,13 @@ export {
   EPOLLRDHUP,
 } from "../libc/epoll.ts";
 
+/** The most events of one call of `epoll_wait(2)`. */
+const MAX_EVENTS = 512;
+/** A timer that is later than this, in milliseconds, waits for what has come before. */
+const LATE_MS = 100;
+/** How often more events are asked for before late timers fire. */
+const MAX_LOOKS = 16;
+
 /** Receives the events of a descriptor. */
 export interface Watcher {
   /** @param mask The events, such as `EPOLLIN`; 0 for a turn that was requested. */
@@ -132,7 +139,7 @@ export class Registration {
  * ```
  */
 export class Reactor {
-  readonly #epoll = new Epoll(512);
+  readonly #epoll = new Epoll(MAX_EVENTS);
   readonly #registrations: (Registration | null)[] = [];
   readonly #generations: number[] = [];
   readonly #free: number[] = [];
@@ -275,11 +282,7 @@ export class Reactor {
    * @param timeout Milliseconds; −1 waits for ever.
    */
   turn(timeout: number): void {
-    const epoll = this.#epoll;
-    const count = epoll.wait(this.#requested.length > 0 ? 0 : timeout);
-    for (let index = 0; index < count; index++) {
-      this.#dispatch(epoll.slot(index), epoll.generation(index), epoll.mask(index));
-    }
+    this.#handleEvents(this.#requested.length > 0 ? 0 : timeout);
     if (this.#requested.length > 0) {
       // A request made during these turns waits for the next one.
       const requested = this.#requested;
@@ -289,7 +292,32 @@ export class Reactor {
         this.#dispatch(registration.slot, registration.generation, 0);
       }
     }
-    if (this.#timers.size > 0) this.#timers.runDue(this.now(), this.report);
+    if (this.#timers.size > 0) this.#runTimers();
+  }
+
+  /** @returns The number of events. */
+  #handleEvents(timeout: number): number {
+    const epoll = this.#epoll;
+    const count = epoll.wait(timeout);
+    for (let index = 0; index < count; index++) {
+      this.#dispatch(epoll.slot(index), epoll.generation(index), epoll.mask(index));
+    }
+    return count;
+  }
+
+  /**
+   * Fires what is due. After `SIGSTOP` and `SIGCONT`, `epoll_wait(2)` fails with `EINTR`
+   * (`signal(7)`), and any other step may have taken as long: what has come meanwhile counts before
+   * a timer that waits for it in vain.
+   */
+  #runTimers(): void {
+    const now = this.now();
+    if (this.#timers.areLate(now, LATE_MS)) {
+      for (let looks = 0; looks < MAX_LOOKS; looks++) {
+        if (this.#handleEvents(0) < MAX_EVENTS) break;
+      }
+    }
+    this.#timers.runDue(now, this.report);
   }
 
   #dispatch(slot: number, generation: number, mask: number): void {

@@ -103,6 +103,12 @@ export class Timers {
     return next === undefined ? -1 : boundedDelay(Math.max(0, Math.ceil(next.due - now)));
   }
 
+  /** Whether a timer has been due for longer than a time, in milliseconds. */
+  areLate(now: number, milliseconds: number): boolean {
+    const next = this.#heap[0];
+    return next !== undefined && now - next.due > milliseconds;
+  }
+
   /**
    * Fires every timer that is due. A timer added meanwhile waits for the next call.
    *

@@ -29,6 +29,12 @@ import type { SessionSubject } from "../session/session.ts";
 import type { SessionCounts } from "../session/session_log.ts";
 import { PlaneLookup } from "./plane_lookup.ts";
 
+/**
+ * When an idle session is looked at once more, in milliseconds: after `SIGSTOP` and `SIGCONT` the
+ * runtime's timers fire before it reads what has come meanwhile.
+ */
+const SECOND_LOOK_MS = 50;
+
 /** What the console sessions share. */
 export interface ConsoleSessionsOptions {
   readonly liveConfig: LiveConfig;
@@ -118,7 +124,12 @@ export class ConsoleSessions {
     const { post } = this.#options;
     const { session: id, greeted, unsent, idleTimeout } = handover;
     const socket = adoptSocket(connection);
-    socket.setTimeout(idleTimeout, () => post({ kind: "terminate", session: id, reason: "idle" }));
+    socket.setTimeout(idleTimeout, () => {
+      const bytes = () => socket.bytesRead + socket.bytesWritten;
+      const before = bytes();
+      const end = () => post({ kind: "terminate", session: id, reason: "idle" });
+      setTimeout(() => bytes() === before && end(), SECOND_LOOK_MS);
+    });
     const session = handover.kind === "console"
       ? new ConsoleSession(socket, handover, this.#methods)
       : new MetricsSession(socket, this.#metricsOf(id));

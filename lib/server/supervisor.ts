@@ -84,7 +84,8 @@ export class Supervisor {
       onMessage: (message, plane) => this.#handle(message, plane),
       onError: (error) => this.#outcome.reject(error),
     });
-    names.onChange = (results) => this.#dataPlanes.post({ kind: "names", results });
+    names.onChange = (results, freshUntil) =>
+      this.#dataPlanes.post({ kind: "names", results, freshUntil });
   }
 
   /**

@@ -42,6 +42,17 @@ Deno.test("RpcClient.open() returns the welcome", async () => {
   client.close();
 });
 
+Deno.test("a welcome that has come while the client was stopped is in time", async () => {
+  await using pair = socketPair();
+  const opening = RpcClient.open(pair.client, WHERE, 578, 100);
+  pair.server.write(welcomeLine());
+  // As SIGSTOP does, until the time is over.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  const { client, welcome } = await opening;
+  assertEquals(welcome, WELCOME);
+  client.close();
+});
+
 Deno.test("a server that closes without sending a byte has refused the caller", async () => {
   const { message, exit, hint } = await failureAfter("");
   const why = `${WHERE} has closed without sending data: uid 578 has no access, or`;

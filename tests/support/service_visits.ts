@@ -91,6 +91,11 @@ export class ServiceVisits implements AsyncDisposable {
     return this.#server;
   }
 
+  /** The port of a service. */
+  portOf(service: Service): number {
+    return this.#ports[service];
+  }
+
   /** Starts another server in the place of one that has ended. */
   async restart(): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
