@@ -77,7 +77,8 @@ async function open(
 /**
  * Opens the console of a server.
  *
- * @param console As in `findDestination`.
+ * @param console As in `findDestination`. Where a configuration with a mistake may name another
+ * address, no server is a failure of 78 then: where it would be is not known.
  * @throws {Failure} As {@linkcode connect}.
  */
 export async function openConsole(
@@ -85,9 +86,19 @@ export async function openConsole(
   context: ConnectContext,
   console = false,
 ): Promise<ConsoleConnection> {
-  const connection = await beforeSession(async () =>
-    await open(await findDestination(command, context, console), command, context)
-  );
+  const connection = await beforeSession(async () => {
+    const destination = await findDestination(command, context, console);
+    try {
+      return await open(destination, command, context);
+    } catch (error) {
+      const isUnanswered = error instanceof Failure && error.exit === ExitCode.unavailable;
+      if (!console || !isUnanswered || destination.unread === null) throw error;
+      throw new Failure(
+        [...error.lines, "the configuration has a mistake, and may name another address"],
+        { exit: ExitCode.config, hint: destination.unread, cause: error },
+      );
+    }
+  });
   return await consoleOf(connection, command, context);
 }
 

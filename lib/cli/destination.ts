@@ -22,10 +22,25 @@ import { connectAddress, socketPath } from "./typed_address.ts";
 
 /** A server's address, and for TCP the key file. */
 export type Destination =
-  /** Absolute paths, in the order in which they are tried. */
-  | { readonly kind: "unix"; readonly paths: readonly string[] }
-  /** The key file's path is absolute; the file need not exist. */
-  | { readonly kind: "tcp"; readonly address: HostPort; readonly key: string };
+  & (
+    /** Absolute paths, in the order in which they are tried. */
+    | { readonly kind: "unix"; readonly paths: readonly string[] }
+    /** The key file's path is absolute; the file need not exist. */
+    | { readonly kind: "tcp"; readonly address: HostPort; readonly key: string }
+  )
+  & {
+    /** Null; or the hint about a configuration with a mistake, which may name another address. */
+    readonly unread: string | null;
+  };
+
+/** What a client takes from the configuration. */
+interface Found {
+  readonly listeners: readonly ListenerConfig[];
+  /** The hint about a mistake in the file; null where there is none. */
+  readonly bad: string | null;
+}
+
+const NOTHING: Found = { listeners: [], bad: null };
 
 /**
  * Determines the server.
@@ -51,18 +66,22 @@ export async function findDestination(
     return await toTcp(null, context);
   }
   const found = await configured(context, console);
-  const listeners = console ? found.filter(({ service }) => service.kind === "console") : found;
+  const listeners = console
+    ? found.listeners.filter(({ service }) => service.kind === "console")
+    : found.listeners;
   const unix = listeners.find((listener) => listener.kind === "unix");
   const sockets = clientSockets(context.environment);
   if (unix !== undefined) {
-    return console ? { kind: "unix", paths: [unix.path, ...sockets] } : toUnix(unix.path);
+    return console
+      ? { kind: "unix", paths: [unix.path, ...sockets], unread: null }
+      : toUnix(unix.path);
   }
   if (mayBeTcp && listeners.length > 0) return await toTcp(null, context);
-  return { kind: "unix", paths: sockets };
+  return { kind: "unix", paths: sockets, unread: found.bad };
 }
 
 function toUnix(path: string): Destination {
-  return { kind: "unix", paths: [socketPath(path)] };
+  return { kind: "unix", paths: [socketPath(path)], unread: null };
 }
 
 async function toTcp(
@@ -71,14 +90,20 @@ async function toTcp(
 ): Promise<Destination> {
   const { environment } = context;
   const isComplete = flags !== null && flags.address !== DEFAULT && flags.key !== DEFAULT;
-  const listeners = isComplete ? [] : await configured(context);
+  const { listeners, bad } = isComplete ? NOTHING : await configured(context);
   const listener = listeners.find((one) => one.kind === "tcp");
-  const address = flags !== null && flags.address !== DEFAULT
+  const typed = flags !== null && flags.address !== DEFAULT
     ? connectAddress(flags.address)
-    : addressFromEnvironment(environment) ?? listener ?? DEFAULT_ADDRESS;
+    : addressFromEnvironment(environment);
+  const address = typed ?? listener ?? DEFAULT_ADDRESS;
   const named = flags !== null && flags.key !== DEFAULT ? flags.key : null;
   const key = findKeyFile(named, environment, listener?.keys[0]?.file ?? null, fetchHint);
-  return { kind: "tcp", address: { host: address.host, port: address.port }, key: resolve(key) };
+  return {
+    kind: "tcp",
+    address: { host: address.host, port: address.port },
+    key: resolve(key),
+    unread: typed === null ? bad : null,
+  };
 }
 
 /**
@@ -91,11 +116,11 @@ async function toTcp(
 async function configured(
   context: Context,
   evenBad = false,
-): Promise<readonly ListenerConfig[]> {
+): Promise<Found> {
   const { config, environment } = context;
   const places = configPlaces(config, environment);
   const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
-  if (paths.length === 0) return [];
+  if (paths.length === 0) return NOTHING;
   const { ConfigTextError, findConfig, loadHostFacts } = await import("../config/load.ts");
   const hostFacts = loadHostFacts(environment.uid);
   let file: ConfigFile | null;
@@ -104,20 +129,21 @@ async function configured(
   } catch (error) {
     if (!(error instanceof ConfigTextError)) throw error;
     context.err(unused(error.message, error.hint!));
-    return [];
+    return { listeners: [], bad: error.hint! };
   }
-  if (file === null) return [];
+  if (file === null) return NOTHING;
   const { inspectConfig } = await import("../config/schema.ts");
   // Only the text is checked: the key files it names are the server's, and a client may not read
   // them.
   const found = inspectConfig(file.text, file.path, hostFacts);
   const [problem] = found.problems;
-  if (problem === undefined) return found.config.listeners ?? [];
+  const listeners = found.config.listeners ?? [];
+  if (problem === undefined) return { listeners, bad: null };
   const { at: { line, column }, key, what } = problem;
   const place = `${file.path}:${line}:${column}`;
   const check = `ipcauth config check ${shellWord(file.path)}`;
   context.err(unused(`${place}: ${key && `${key}: `}${what}`, check));
-  return evenBad ? found.config.listeners ?? [] : [];
+  return { listeners: evenBad ? listeners : [], bad: check };
 }
 
 /** The warning about a file that is not used. */

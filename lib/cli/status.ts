@@ -24,7 +24,8 @@ const ANSWER_TIMEOUT_MS = 5_000;
  * @returns 0 where the server is alive and the file good, 78 where the file on disk is bad; with
  * `--json` also the codes below.
  * @throws {Failure} 65 when the server is not one of ipcauth, 69 when none answers, 77 when it
- * refuses the caller or is none to trust, 78 for a bad key file.
+ * refuses the caller or is none to trust, 78 for a bad key file, or where none answers and the
+ * caller's configuration has a mistake, so that it does not say where a server would be.
  */
 export async function status(command: StatusCommand, context: ConnectContext): Promise<ExitCode> {
   let found: ServerStatus;

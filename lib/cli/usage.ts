@@ -279,7 +279,8 @@ the server as "ipcauth connect" does, at a listener with the console service.
                       as in "ipcauth connect"
 
 Exit codes: 0 alive and the file good, 69 no server there, 77 it refuses you,
-78 the file on disk is bad and an older configuration is in force.
+78 the file on disk is bad, and an older configuration is in force, or the
+file does not say where the server is.
 
 Examples:
   ipcauth status

@@ -7,14 +7,17 @@ import type { StatusCommand } from "../../lib/cli/command_line.ts";
 import { Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { type Answer, answerCalls, FakeServer, welcomeLine } from "../support/fake_console.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** Runs `status --json` on a server. @returns The exit code and the object printed. */
-async function ask(path: string) {
-  const { command } = parseCommandLine(["status", "--json", `--unix=${path}`]);
+const ask = (path: string) => run(["status", "--json", `--unix=${path}`]);
+
+async function run(argv: string[], config: string | null = null) {
+  const { command } = parseCommandLine(argv);
   let out = "";
   const code = await status(command as StatusCommand, {
-    environment: { uid: effectiveUid(), variables: {} },
-    config: null,
+    environment: { uid: effectiveUid(), variables: { XDG_RUNTIME_DIR: "/nonexistent" } },
+    config,
     color: false,
     view: () => PLAIN,
     out: (text) => out += text,
@@ -69,4 +72,30 @@ Deno.test("status --json throws what is a usage error", () => {
       assertEquals(error instanceof Failure && error.exit, 64, String(error));
     }
   }
+});
+
+Deno.test("status ends with 78 where a mistake in the file hides where the server is", async () => {
+  using directory = new TemporaryDirectory();
+  const none = directory.at("none.sock");
+  const file = (text: string) => directory.write("config.yaml", text);
+  const cases: readonly (readonly [text: string, code: number])[] = [
+    ["listners: []\n", 78],
+    ["listeners: [\n", 78],
+    ["\u0000", 78],
+    [`listeners: [{ unix: ${none}, service: { forward: "unix:/x" } }]\ntypo: 1\n`, 78],
+    // The rest of the file says where it would be, or it has no mistake.
+    [`listeners: [{ unix: ${none} }]\ntypo: 1\n`, 69],
+    [`listeners: [{ unix: ${none} }]\n`, 69],
+    ["users: []\n", 69],
+  ];
+  for (const [text, expected] of cases) {
+    const { code, answer } = await run(["status", "--json"], file(text));
+    assertEquals([code, answer.alive], [expected, false], text);
+    if (expected === 69) continue;
+    assertStringIncludes(answer.problem, "the configuration has a mistake");
+    assertStringIncludes(answer.hint, "ipcauth config check ");
+  }
+  // An address that was given is certain.
+  const { code } = await run(["status", "--json", `--unix=${none}`], file("listners: []\n"));
+  assertEquals(code, 69);
 });
