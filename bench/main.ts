@@ -2,10 +2,10 @@
  * Measures ipcauth beside its peers (`deno task bench --help`). The exit code does not depend on
  * the figures: 0, 64 for a wrong command line, 130 where it was interrupted.
  */
-import { join } from "@std/path";
-import { ROOT } from "../tools/build/root.ts";
+import { dirname, join } from "@std/path";
+import { DIST, ROOT } from "../tools/build/root.ts";
 import { compareResults, formatChanges } from "./compare.ts";
-import { writeDocument } from "./document/write.ts";
+import { DOCUMENT, writeDocument } from "./document/write.ts";
 import { Installation } from "./installation.ts";
 import { describeRun } from "./machine.ts";
 import { measureScenario } from "./measure.ts";
@@ -15,9 +15,13 @@ import { formatResults, makeResults, parseResults, type Results } from "./result
 import { rowId } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { formatScenario } from "./table.ts";
+import { NotWritable, requireWritable } from "./writable.ts";
 
 const EX_USAGE = 64;
 const EX_INTERRUPTED = 130;
+
+/** Where results are kept that no option says the place of. */
+const RESULTS = join(ROOT, "bench/results");
 
 /** The load average from which on the machine is not idle, for each core. */
 const BUSY = 0.25;
@@ -53,8 +57,7 @@ async function run(options: BenchOptions): Promise<Results> {
   }
   const output = options.output ??
     join(
-      ROOT,
-      "bench/results",
+      RESULTS,
       `${head.date.replaceAll(/[-:]/g, "")}-${fileName(head.commit)}.json`,
     );
   const start = performance.now();
@@ -88,6 +91,19 @@ async function run(options: BenchOptions): Promise<Results> {
   return results;
 }
 
+/** What a run writes can be written, which is known before minutes have been spent. */
+async function requireOutputs({ from, output, program, isWriting }: BenchOptions): Promise<void> {
+  const elsewhere = "or clone the repository as this user";
+  if (from === undefined) {
+    const results = output === undefined ? RESULTS : dirname(output);
+    await requireWritable(results, `--output FILE keeps the results elsewhere; ${elsewhere}`);
+  }
+  if (from === undefined && program === undefined) {
+    await requireWritable(DIST, `--program FILE measures one that is built; ${elsewhere}`);
+  }
+  if (isWriting) await requireWritable(dirname(join(ROOT, DOCUMENT)), elsewhere.slice(3));
+}
+
 /** The last part of a path, without what a file name had better not contain. */
 const fileName = (text: string): string => text.split("/").at(-1)!.replaceAll(/[^\w.+-]/g, "_");
 
@@ -107,6 +123,7 @@ async function main(): Promise<number> {
   }
   // A wrong name is found before anything is measured.
   const before = options.against === undefined ? null : await readResults(options.against);
+  await requireOutputs(options);
   const results = options.from === undefined ? await run(options) : await readResults(options.from);
   if (interruption.signal.aborted) return EX_INTERRUPTED;
   if (before !== null) console.log(formatChanges(compareResults(SCENARIOS, before, results)));
@@ -120,5 +137,6 @@ try {
   if (interruption.signal.aborted) Deno.exit(EX_INTERRUPTED);
   console.error(`bench: error: ${(error as Error).message}`);
   if (error instanceof UsageError) console.error("hint: deno task bench --help");
+  if (error instanceof NotWritable) console.error(`hint: ${error.hint}`);
   Deno.exit(error instanceof UsageError ? EX_USAGE : 1);
 }

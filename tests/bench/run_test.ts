@@ -93,3 +93,17 @@ for (const [moment, sign] of Object.entries(MOMENTS)) {
     },
   });
 }
+
+Deno.test("bench says where it may not write, before it measures", async () => {
+  await using program = await Program.install();
+  const file = await program.write("file", "");
+  const { child } = startBench(program, `--output=${file}/results.json`, "--quick");
+  const { code, stdout, stderr } = await child.output();
+  const text = new TextDecoder();
+  assertEquals([code, text.decode(stdout)], [1, ""]);
+  assertEquals(
+    text.decode(stderr),
+    `bench: error: no file can be made in ${file}: File exists\n` +
+      "hint: --output FILE keeps the results elsewhere; or clone the repository as this user\n",
+  );
+});
