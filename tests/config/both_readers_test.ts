@@ -95,6 +95,9 @@ Deno.test("requireSameReading() compares of a long text the user that is asked a
     text.split("\n").map((line) => line.trim()).filter((line) => /^[^#]/.test(line));
   const only = (index: number) => ["users:", user(index).trim(), "log: { level: info }"];
   assertEquals(read.map(lines), [only(7), only(8), only(1)]);
+  const longer = `users:\n${users(170_000).join("")}`;
+  assertEquals(longer.length > MAX_PARSED_LENGTH, true);
+  assertEquals(refusalBy(longer, exactly, 6), differs("users[0].name"));
   // As long as is read whole.
   const whole = `users:\n${users(3).join("")}`;
   const filled = padded(whole, MAX_WHOLE_LENGTH);

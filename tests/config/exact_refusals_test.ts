@@ -520,6 +520,7 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "500ms, 5s, 2m or 24h\n1:62: limits.max_connections: x is not a whole number from 1 " +
     "to 1000000",
   ],
+  ["# \u001b\nusers: x\n", "1:3: there is a control character: this is not a text"],
   [
     "users: []# a\n",
     "1:10: Comments must be separated from other tokens by white space characters",

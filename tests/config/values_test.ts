@@ -156,6 +156,7 @@ Deno.test("a file of more than 4 MiB says in which line its mistake is", () => {
   refused("{ name: bad, uid: -5 }", "/c.yaml:150002:23: users[150000].uid: -5 is not a uid");
   refused("{ name: bad, uid: 5 ]", "/c.yaml:150002:25: ");
   refused("{ name: bad, uid: &a 900000 }", "a file of more than 4 MiB has no");
+  refused("", "a file of more than 4 MiB has no");
 });
 
 Deno.test("requireSameReading() accepts what the quick parser leaves to the other one", () => {
