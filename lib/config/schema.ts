@@ -102,7 +102,7 @@ export function inspectConfig(
   if (problems.all.length === 0) return { config, problems: [] };
   return {
     config,
-    problems: inOrder(withoutForeignContent(text, problems.all, ROOT_KEYS)),
+    problems: inOrder(withoutForeignContent(content, problems.all, ROOT_KEYS)),
   };
 }
 

@@ -520,6 +520,11 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "500ms, 5s, 2m or 24h\n1:62: limits.max_connections: x is not a whole number from 1 " +
     "to 1000000",
   ],
+  ["users: [] # \u001b\n", "1:13: there is a control character: this is not a text"],
+  [
+    "\ufeffusers: [{ name: bob, uid: -5 }]\n",
+    "1:27: users[0].uid: -5 is not a uid: it is a whole number from 0 to 4294967294, in digits",
+  ],
   ["# \u001b\nusers: x\n", "1:3: there is a control character: this is not a text"],
   [
     "users: []# a\n",
