@@ -193,6 +193,9 @@ function pathObstacle({ paths }: SandboxPermissions, value: string): string | nu
   return value.length > MAX_VALUE ? "the configuration needs too many directories" : null;
 }
 
+const FILTERED =
+  "Landlock cannot be used here: operation not permitted (SystemCallFilter= of a unit, or a container)";
+
 function kernelReason(error: unknown): string {
   if (!(error instanceof SystemError)) throw error;
   switch (error.errno) {
@@ -200,6 +203,8 @@ function kernelReason(error: unknown): string {
       return "this kernel has no Landlock";
     case EOPNOTSUPP:
       return "Landlock is not enabled in this kernel (lsm= of its command line)";
+    case Errno.EPERM:
+      return FILTERED;
     default:
       return `Landlock cannot be used here: ${describe(error.errno)}`;
   }
