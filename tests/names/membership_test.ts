@@ -1,6 +1,7 @@
 /** Leaving a group in the name service ends the sessions that the group has let in. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { FakeDirectory } from "../support/fake_directory.ts";
+import { freePort, writeKey } from "../support/keys.ts";
 import { localNames, NamesFixture, remoteNames } from "../support/name_service.ts";
 import { MEMBER } from "../support/private_system.ts";
 
@@ -75,6 +76,17 @@ Deno.test("a name service that fails takes no user out of a group (needs root an
   assertEquals((await fixture.server.event("revoke")).reason, "unknown-uid");
 });
 
+/** Waits until the groups of the member are known. */
+async function untilFollowed(directory: FakeDirectory): Promise<void> {
+  // The module is loaded by the first question, which is asked twice; the others follow.
+  const known = Promise.withResolvers<void>();
+  let asked = 0;
+  directory.onQuestion = (question) => {
+    if (question === `member ${MEMBER.name}` && ++asked > 3) known.resolve();
+  };
+  await known.promise;
+}
+
 Deno.test("a list that is made later holds for open sessions (needs root and libnss-ldapd)", {
   ...remoteNames,
 }, async () => {
@@ -91,15 +103,44 @@ directory: { refresh: 1s }
   await fixture.serve(config(""));
   await using session = await openAsMember(fixture);
   await program.write("config.yaml", config(', allow: ["@netops"]'));
-  // The module is loaded by the first question, which is asked twice; the others follow.
-  const known = Promise.withResolvers<void>();
-  let asked = 0;
-  directory.onQuestion = (question) => {
-    if (question === `member ${MEMBER.name}` && ++asked > 3) known.resolve();
-  };
-  await known.promise;
+  await untilFollowed(directory);
   directory.groups.set("netops", { gid: 2000, members: [] });
   await session.ended;
   const { user, reason } = await fixture.server.event("revoke");
   assertEquals([user, reason], [MEMBER.name, "not-on-listener"]);
+});
+
+Deno.test("the list of a removed listener holds for its sessions (needs root and libnss-ldapd)", {
+  ...remoteNames,
+}, async () => {
+  await using fixture = await NamesFixture.open("files ldap");
+  const { program } = fixture;
+  using directory = new FakeDirectory(program.path("nslcd", "socket"));
+  directory.groups.set("netops", { gid: 2000, members: [MEMBER.name] });
+  const key = await writeKey(program, "member.key");
+  const address = `127.0.0.1:${freePort()}`;
+  const listener = `  - tcp: ${address}
+    keys: [{ file: ${key}, user: ${MEMBER.name} }]
+    allow: ["@netops"]
+`;
+  const config = (more: string) =>
+    `listeners:
+  - { unix: ${program.path("ipc.sock")} }
+${more}users: [{ name: ${MEMBER.name}, uid: ${MEMBER.uid}, local_ipc_access: true }]
+groups: [{ name: netops }]
+directory: { refresh: 1s }
+`;
+  await fixture.serve(config(listener));
+  const { server } = fixture;
+  await server.events("listen", 2);
+  const connect = ["ipcauth", "connect", `--tcp=${address}`, `--key=${key}`, "--pipe"];
+  const client = program.command(connect, { input: "" }).spawn();
+  await server.event("allow");
+  await program.write("config.yaml", config(""));
+  await server.event("stop", (event) => event.listener !== undefined);
+  await untilFollowed(directory);
+  directory.groups.set("netops", { gid: 2000, members: [] });
+  const { user, reason } = await server.event("revoke");
+  assertEquals([user, reason], [MEMBER.name, "not-on-listener"]);
+  await Promise.all([client.stdin.close(), client.output()]);
 });
