@@ -153,11 +153,12 @@ export class Hang implements Command {
     const { names, directory } = both(model, real);
     const before = names.now;
     const isTooOld = ({ message }: AuditEvent) => String(message).includes(UNANSWERED);
+    await directory.startThreads(real);
+    await setRefresh(model, real, "2s");
     let earlier = real.server.of("error").filter(isTooOld).length;
     directory.hang();
     names.answers = false;
     names.learn();
-    await setRefresh(model, real, "2s");
     await real.server.event("error", (event) => isTooOld(event) && earlier-- === 0);
     await settlePlanes(real);
     // The answers about accounts are of other moments.

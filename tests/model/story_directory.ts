@@ -6,6 +6,8 @@ import { ask, type Real, settlePlanes } from "./story.ts";
 
 /** The questions whose answers the server keeps in each story. */
 const KEPT = ["group far", ...Object.values(ACCOUNTS).map((uid) => `uid ${uid}`)];
+/** How many questions hang when the last thread is kept. */
+const HANGING = 3;
 /** How long a question may not come, in milliseconds. */
 const TIMEOUT_MS = 20_000;
 
@@ -16,11 +18,15 @@ export class StoryDirectory implements Disposable {
   /** The questions that are waited for. */
   readonly #missing = new Set<string>();
   #onHeard: () => void = () => {};
+  /** How many questions hang. */
+  #hanging = 0;
+  #onHanging: () => void = () => {};
 
   constructor(fixture: NamesFixture) {
     this.#fixture = fixture;
     this.#directory = new FakeDirectory(fixture.program.path("nslcd", "socket"));
     this.#directory.onQuestion = (question) => {
+      if (this.#directory.behaviour === "hang" && ++this.#hanging === HANGING) this.#onHanging();
       if (this.#missing.delete(question) && this.#missing.size === 0) this.#onHeard();
     };
   }
@@ -39,7 +45,19 @@ export class StoryDirectory implements Disposable {
 
   /** Lets every question hang. */
   hang(): void {
+    this.#hanging = 0;
     this.#directory.behaviour = "hang";
+  }
+
+  /** Has the server start all threads that ask: the last one is kept for `/etc/group`. */
+  async startThreads(real: Real): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onHanging = resolve;
+    this.hang();
+    real.server.child.kill("SIGHUP");
+    await promise;
+    this.release();
+    await this.refresh(real);
   }
 
   /** Answers again. */
