@@ -31,6 +31,9 @@ class DirectoryPlace extends TemporaryDirectory {
   parsed = "";
   /** Whether the system fails every look at a file or directory. */
   isFailing = false;
+  /** The only look that fails, counted from 0; null for none. */
+  failingLook: number | null = null;
+  looks = 0;
 
   constructor() {
     super();
@@ -38,14 +41,16 @@ class DirectoryPlace extends TemporaryDirectory {
     Deno.mkdirSync(this.at("keys.d"), { mode: 0o700 });
     this.writeKey("bob.key", BOB);
     this.config = this.parse();
-    const owner = this as { readonly config: Config; readonly isFailing: boolean };
+    const owner = this as Pick<DirectoryPlace, "config" | "isFailing" | "failingLook" | "looks">;
     const live = {
       get config() {
         return owner.config;
       },
       reserve: {
         use: <Result>(run: () => Result): Result => {
-          if (owner.isFailing) throw new SystemError("open", Errno.EMFILE);
+          if (owner.isFailing || owner.looks++ === owner.failingLook) {
+            throw new SystemError("open", Errno.EMFILE);
+          }
           return run();
         },
       },
@@ -159,6 +164,34 @@ Deno.test("what the system cannot read leaves the keys, and says that they are n
   using _ = clockAhead(210);
   assertEquals([await place.refresh(), unreadable()], [[], [false, false]]);
   assertEquals(place.grant(BOB), ["bob", Date.parse("2020-06-30T00:00:00Z")]);
+});
+
+Deno.test("a key is unknown while its file, its end or its directory cannot be looked at", async () => {
+  for (
+    const [look, what, unknown] of [
+      // The directory is looked at twice, then each file.
+      [0, "keys.d", ["bob", "laptop", "dave"]],
+      [1, "keys.d", ["bob", "laptop", "dave"]],
+      [2, "bob+laptop.key", ["laptop", "dave"]],
+      [3, "bob.key", ["bob", "dave"]],
+      [4, "bob.not-after", ["bob", "dave"]],
+      [null, null, []],
+    ] as const
+  ) {
+    using place = new DirectoryPlace();
+    place.write("keys.d/bob.not-after", "2100-06-30T00:00:00Z\n", 0o600);
+    await place.refresh();
+    place.writeKey("bob.key", BOB);
+    place.write("keys.d/bob.not-after", "2100-06-30T00:00:00Z\n", 0o600);
+    place.writeKey("bob+laptop.key", LAPTOP);
+    Object.assign(place, { looks: 0, failingLook: look });
+    const messages = place.ring.refresh().map(({ message }) => message);
+    assertEquals(messages.map((text) => text.includes(what!)), what === null ? [] : [true]);
+    const keys = { bob: BOB, laptop: LAPTOP, dave: DAVE };
+    const found = Object.entries(keys).filter(([, key]) => place.ring.isUnreadable(keyId(key)));
+    assertEquals([look, found.map(([name]) => name)], [look, unknown]);
+    assertEquals(place.ring.hasUnreadable, unknown.length > 0);
+  }
 });
 
 Deno.test("a directory that others may write has no key, and its former keys are wiped", async () => {
