@@ -549,6 +549,12 @@ Deno.test("the name service is asked for no group that is refused, even in a bad
   assertEquals(config.listeners![0]!.allow!.unknownGroups, new Set(["far"]));
 });
 
+Deno.test("an empty file is bad, unless an edit is about to fill it", () => {
+  assertEquals(inspectConfig("", "/c", RESERVED).problems.length, 1);
+  assertEquals(inspectConfig("", "/c", RESERVED, true).problems.length, 0);
+  assertEquals(parseConfig("", "/c", RESERVED, true).access.users.length, 0);
+});
+
 Deno.test("one problem more than twenty is counted", () => {
   const users = Array.from({ length: 21 }, (_, index) => `  - { name: u${index}x, uid: x }\n`);
   const { lines } = assertThrows(() => parse(`users:\n${users.join("")}`), Failure) as Failure;

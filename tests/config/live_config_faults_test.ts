@@ -287,6 +287,21 @@ Deno.test("a start waits for a file that is being written, and not for ever", ()
   assertEquals(names(place.open()), "eve");
 });
 
+Deno.test("a running server refuses what does not come to rest, and decides by what it has", () => {
+  using place = new Place(users("bob"));
+  const live = place.open();
+  let reads = 0;
+  place.onRead = () => Deno.writeTextFileSync(place.path, `${users("eve")}#${++reads}`);
+  Deno.writeTextFileSync(place.path, users("eve"));
+  step = MAX_WAIT_MS / 4;
+  const start = time;
+  let outcome: "same" | "changed" | Failure = "same";
+  while (outcome === "same" && time < start + 10 * MAX_WAIT_MS) outcome = live.refresh();
+  step = 0;
+  assertEquals(failed(outcome).message.split(" for ")[0], "The configuration has been changing");
+  assertEquals([live.wait, live.isUnreadable, names(live)], [0, false, "bob"]);
+});
+
 Deno.test("a server does not start with what it cannot read or may not use", () => {
   using place = new Place(users("bob"));
   place.onRead = () => fail(new SystemError("openat", Errno.EIO));
