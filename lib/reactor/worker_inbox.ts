@@ -8,6 +8,7 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { Descriptor } from "../libc/descriptor.ts";
 import { EventFd } from "../libc/event_fd.ts";
+import { loadProcessModule } from "../libc/process_module.ts";
 import { EPOLLIN, type Reactor, type Watcher } from "./reactor.ts";
 import type { WorkerStart } from "./worker_channel.ts";
 
@@ -41,6 +42,8 @@ export class WorkerInbox<Command> {
       onFault: () => {},
     };
     reactor.watch(this.#eventFd.descriptor, EPOLLIN, watcher);
+    // Not by the first command, which may come when the current directory is gone.
+    reactor.after(0, loadProcessModule);
   }
 
   #deliver(handler: CommandHandler<Command>): void {

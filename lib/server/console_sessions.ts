@@ -11,6 +11,7 @@ import type { ToControlPlane, ToDataPlane } from "../dataplane/messages.ts";
 import type { PlaneStatus } from "../dataplane/plane_status.ts";
 import { bugText, guardEach, messageOf } from "../errors.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
+import { loadProcessModule } from "../libc/process_module.ts";
 import type { AuditLog } from "../log/audit_log.ts";
 import type { LogFormat } from "../log/line_formatter.ts";
 import type { RecentLog } from "../log/recent_log.ts";
@@ -75,6 +76,8 @@ export class ConsoleSessions {
 
   constructor(options: ConsoleSessionsOptions) {
     this.#options = options;
+    // Not by the first client, which may come when the current directory is gone.
+    loadProcessModule();
     const { liveConfig, hostFacts, names, post } = options;
     this.#plane = new PlaneLookup(() => post({ kind: "status" }));
     this.#counts = new PlaneLookup(() => post({ kind: "counts" }));
