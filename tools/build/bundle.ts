@@ -17,6 +17,7 @@ import {
   UNSET_OWN_VARIABLES,
 } from "./launcher.ts";
 import { withNodeRequire } from "./node_require.ts";
+import { denoBundle } from "./deno_bundle.ts";
 import { DIST, ROOT } from "./root.ts";
 
 /**
@@ -57,13 +58,7 @@ const HEADER = [
 export async function bundle(path: string, from?: Commit): Promise<void> {
   await Deno.mkdir(dirname(path), { recursive: true });
   const body = `${path}.js`;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", "--minify", "--output", body, join(ROOT, "main.ts")],
-    cwd: ROOT,
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  await denoBundle(["--output", body, join(ROOT, "main.ts")]);
   const text = withNodeRequire(await Deno.readTextFile(body));
   await Deno.writeTextFile(path, HEADER + (from ? withCommit(text, from.hash) : text));
   await Deno.chmod(path, 0o755);

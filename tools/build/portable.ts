@@ -11,6 +11,7 @@
 import { basename, dirname, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { type Commit, readCommit, withCommit } from "./commit.ts";
+import { denoBundle } from "./deno_bundle.ts";
 import { runProgram } from "./run_program.ts";
 import { HOST_MACHINE, type Machine, machinesOf } from "./elf.ts";
 import { runtimeExecutable, runtimePackage, RUNTIMES } from "./executable/runtime_package.ts";
@@ -146,8 +147,7 @@ export async function portable(
   const lib = join(directory, "lib", "ipcauth");
   await Deno.mkdir(lib, { recursive: true });
   await Deno.mkdir(join(directory, "bin"));
-  const argv = ["bundle", "--quiet", "--minify", "--code-splitting", "--outdir", lib];
-  await runProgram(Deno.execPath(), [...argv, join(ROOT, "main.ts")], ROOT);
+  await denoBundle(["--code-splitting", "--outdir", lib, join(ROOT, "main.ts")]);
   await finishChunks(lib, from);
   await bundleRunAs(lib, from);
   // A copy, not a hard link: `tar` fails where the link count of a file changes while it is read.

@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { type Commit, withCommit } from "./commit.ts";
 import { withNodeRequire, withoutProcess } from "./node_require.ts";
-import { runProgram } from "./run_program.ts";
+import { denoBundle } from "./deno_bundle.ts";
 import { ROOT } from "./root.ts";
 
 /**
@@ -19,8 +19,7 @@ export async function singleFile(
   { hash, time }: Commit,
   entry = join(ROOT, "main.ts"),
 ): Promise<void> {
-  const argv = ["bundle", "--quiet", "--minify", "--output", path, entry];
-  await runProgram(Deno.execPath(), argv, ROOT);
+  await denoBundle(["--output", path, entry]);
   const text = withNodeRequire(await Deno.readTextFile(path));
   const stamped = withCommit(withoutProcess(text), hash);
   if (!stamped.includes(`commit:"${hash}"`)) {

@@ -8,8 +8,7 @@ import { fromFileUrl, join } from "@std/path";
 import type { ThreadName } from "../../../lib/reactor/worker_thread.ts";
 import { type Commit, withCommit } from "../commit.ts";
 import { withoutProcess } from "../node_require.ts";
-import { runProgram } from "../run_program.ts";
-import { ROOT } from "../root.ts";
+import { denoBundle } from "../deno_bundle.ts";
 
 /** The scripts of commands, each named after its module in `entries/`. */
 export type ScriptName = "whole" | "info" | "run_as" | "files" | "connect" | "serve";
@@ -81,7 +80,7 @@ async function script(name: ScriptName | PartName, work: string): Promise<Script
   const file = name.replace(" ", "_");
   const output = join(work, `${file}.cjs`);
   const external = name === "yaml" ? [] : ["--external", "yaml"];
-  await bundle(["--format=cjs", ...external, "--output", output, join(ENTRIES, `${file}.ts`)]);
+  await denoBundle(["--format=cjs", ...external, "--output", output, join(ENTRIES, `${file}.ts`)]);
   return [partText(name, await Deno.readTextFile(output))];
 }
 
@@ -90,7 +89,13 @@ async function splitScript(file: ScriptName, work: string): Promise<Script> {
   const [split, renamed, translated] = ["split", "renamed", "translated"]
     .map((step) => join(work, step, file)) as [string, string, string];
   const external = ["--external", "yaml"];
-  await bundle([...external, "--code-splitting", "--outdir", split, join(ENTRIES, `${file}.ts`)]);
+  await denoBundle([
+    ...external,
+    "--code-splitting",
+    "--outdir",
+    split,
+    join(ENTRIES, `${file}.ts`),
+  ]);
   const files = (await Array.fromAsync(Deno.readDir(split))).map((one) => one.name).toSorted();
   await Deno.mkdir(renamed, { recursive: true });
   for (const one of files) {
@@ -100,14 +105,10 @@ async function splitScript(file: ScriptName, work: string): Promise<Script> {
   }
   const parts = files.map((one) => join(renamed, one));
   const format = ["--format=cjs", "--external", `${PART}*`, ...external];
-  await bundle([...format, "--outdir", translated, ...parts]);
+  await denoBundle([...format, "--outdir", translated, ...parts]);
   const texts = files.map(async (one) => [one, await Deno.readTextFile(join(translated, one))]);
   return numbered(`${file}.js`, new Map(await Promise.all(texts) as [string, string][]))
     .map((body) => partText(file, body));
-}
-
-async function bundle(argv: readonly string[]): Promise<void> {
-  await runProgram(Deno.execPath(), ["bundle", "--quiet", "--minify", ...argv], ROOT);
 }
 
 /**
