@@ -218,13 +218,21 @@ export class LiveConfig {
     throw new Failure(message, { exit: ExitCode.os, hint });
   }
 
-  /** The content that a server starts with. */
+  /** The content that a server starts with. @throws {Failure} 71 where it cannot be known. */
   #firstContent(): Content {
     for (;;) {
-      const result = this.reserve.use(this.#poll);
+      const result = this.#firstResult();
       if (result.kind === "read") return result.content;
       if (result.kind !== "unsettled") throw isBeingWritten();
       sleep(result.wait);
+    }
+  }
+
+  #firstResult(): WatchResult<Content> {
+    try {
+      return this.reserve.use(this.#poll);
+    } catch (error) {
+      throw asFailure(error, "Cannot load the configuration", ExitCode.os);
     }
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { PathStat } from "../libc/path_stat.ts";
+import { isPassing } from "./system_reason.ts";
 
 /**
  * How long a file that was changed in place has to be still before it is read, in milliseconds. A
@@ -19,7 +20,7 @@ const MAX_READ_ATTEMPTS = 3;
 /** What a watch needs of a {@linkcode PathStat}. */
 export type WatchedStatus = Pick<
   PathStat,
-  "update" | "exists" | "isReplaced" | "isBeingWritten" | "granularity"
+  "update" | "exists" | "failure" | "isReplaced" | "isBeingWritten" | "granularity"
 >;
 
 /** What a watch knows of the content. */
@@ -103,7 +104,8 @@ export class FileWatch<Content> {
   #isRestless = false;
 
   /**
-   * @param stats The paths, in any order.
+   * @param stats The paths, in the order in which the source tries them: one behind the first that
+   * exists does not keep the content from being known.
    * @param now A monotonic clock in milliseconds.
    */
   constructor(
@@ -122,6 +124,8 @@ export class FileWatch<Content> {
    *
    * @param force Whether the content is compared although the stats are equal: it may depend on
    * more than the file.
+   * @throws {SystemError} When a path cannot be looked at at the moment: what was read could change
+   * unnoticed. The next call looks again.
    * @throws What the source's `read` throws. The next call reads again.
    */
   poll(force: boolean = false): WatchResult<Content> {
@@ -150,6 +154,7 @@ export class FileWatch<Content> {
   #read(): WatchResult<Content> {
     for (let attempt = 1;; attempt++) {
       const now = this.#now();
+      this.#requireStates();
       const content = this.#source.read();
       const meanwhile = this.#movement();
       if (meanwhile === "none") {
@@ -248,6 +253,15 @@ export class FileWatch<Content> {
       else if (movement === "none") movement = "replaced";
     }
     return movement;
+  }
+
+  /** @throws {SystemError} When the state of a path that decides is not known. */
+  #requireStates(): void {
+    for (const stat of this.#stats) {
+      if (stat.exists) return;
+      const { failure } = stat;
+      if (isPassing(failure)) throw failure;
+    }
   }
 
   #isBeingWritten(): boolean {

@@ -6,6 +6,7 @@
  */
 import { basename, dirname } from "@std/path";
 import { PathWalker } from "../files/path_walker.ts";
+import { isPassing } from "../files/system_reason.ts";
 import { DirectoryWatch } from "../libc/directory_watch.ts";
 import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
 import { PathStat } from "../libc/path_stat.ts";
@@ -66,7 +67,7 @@ export class KeyDirectories {
       const { stat, changedAt } = this.#states[this.#next]!;
       this.#next = (this.#next + 1) % this.#states.length;
       if (stat.update()) isMoved = true;
-      else isRecent ||= performance.now() < changedAt + stat.granularity;
+      else isRecent ||= mayDiffer(stat, changedAt);
     }
     // A file may be a link to another directory now, and a directory may be another one.
     if (isMoved) this.set(this.#paths, this.#directories);
@@ -80,6 +81,11 @@ export class KeyDirectories {
     this.#states = [];
     this.#next = 0;
   }
+}
+
+/** Whether an equal state may hide a change: it is so recent, or is not known at the moment. */
+function mayDiffer(stat: PathStat, changedAt: number): boolean {
+  return performance.now() < changedAt + stat.granularity || isPassing(stat.failure);
 }
 
 /** Adds the directory of a file and, of a link, of all that its path goes through. */

@@ -55,7 +55,12 @@ export class WatchedKeyDirectory {
     const isRetried = this.#failure !== null && now >= this.#retryAt;
     if (!mayDiffer && !isRetried) return null;
     this.#retryAt = now + RETRY_INTERVAL_MS;
-    const list = () => listKeyDirectory(this.#path, this.#ownUid);
+    const list = () => {
+      const { failure } = this.#stat;
+      // What is listed could change unnoticed.
+      if (isPassing(failure)) throw failure;
+      return listKeyDirectory(this.#path, this.#ownUid);
+    };
     try {
       const keys = this.#reserve === null ? list() : this.#reserve.use(list);
       this.#failure = null;

@@ -4,7 +4,7 @@
  * @module
  */
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, SIZEOF_STATX, STATX_BASIC_STATS } from "./constants.ts";
-import { errno } from "./errno.ts";
+import { errno, SystemError } from "./errno.ts";
 import { cString } from "./memory.ts";
 import { libc } from "./symbols.ts";
 import { isOpenForWriting } from "./write_access.ts";
@@ -75,6 +75,11 @@ export class PathStat {
   /** Whether `statx(2)` succeeded at the last {@linkcode update}. */
   get exists(): boolean {
     return this.#exists;
+  }
+
+  /** Why `statx(2)` failed at the last {@linkcode update}; null where it did not. */
+  get failure(): SystemError | null {
+    return this.#failure === 0 ? null : new SystemError("statx", this.#failure);
   }
 
   /** Whether the last {@linkcode update} found another file under the name than the one before. */

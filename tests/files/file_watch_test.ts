@@ -5,6 +5,7 @@ import {
   STILL_MS,
   type WatchedStatus,
 } from "../../lib/files/file_watch.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
 
 /** A file with time stamps of a granularity, and a watch of it whose clock stands still. */
 class Model {
@@ -17,6 +18,8 @@ class Model {
   during: (() => void) | null = null;
   isBroken = false;
   isOpen = false;
+  /** Why its stat cannot be taken at the moment. */
+  failure: SystemError | null = null;
   readonly #granularity: number;
   #changedAt = 0;
   readonly watch: FileWatch<string | null>;
@@ -90,19 +93,22 @@ class Model {
     const model = this;
     return {
       exists: true,
+      get failure() {
+        return model.failure;
+      },
       isReplaced: false,
       get isBeingWritten() {
         return model.isOpen;
       },
       granularity: Math.max(20, model.#granularity),
       update() {
-        const state = JSON.stringify([
+        const state = model.failure?.code ?? JSON.stringify([
           ...[model.inode, model.content?.length ?? null, model.#changedAt],
         ]);
         const differs = state !== last;
         const hadFile = last !== "" && this.exists;
         last = state;
-        const exists = model.content !== null;
+        const exists = model.content !== null && model.failure === null;
         const isReplaced = differs && hadFile && exists && inode !== model.inode;
         inode = model.inode;
         return Object.assign(this, { exists, isReplaced }) && differs;
@@ -391,6 +397,40 @@ Deno.test("FileWatch.poll() reads again after a read that failed", () => {
   for (let round = 0; round < 3; round++) assertThrows(() => model.poll(), Error, "broken");
   model.isBroken = false;
   assertEquals(model.poll(), "read two");
+});
+
+for (const state of ["trusted", "changed"]) {
+  Deno.test(`FileWatch.poll() knows nothing of a ${state} file that cannot be looked at`, () => {
+    const model = new Model(1);
+    model.poll();
+    model.now += 20;
+    model.poll();
+    if (state === "changed") {
+      model.write("half");
+      assertEquals(model.poll(), "wait 50");
+    }
+    const { reads } = model;
+    model.failure = new SystemError("statx", Errno.EIO);
+    for (let round = 0; round < 3; round++) {
+      assertThrows(() => model.poll(), SystemError, "statx");
+      model.now += 100;
+    }
+    assertEquals(model.reads, reads);
+    // Changed meanwhile, with the stamps that it had.
+    model.content = "two";
+    model.failure = null;
+    assertEquals(model.poll(), "wait 50");
+    model.now += 50;
+    assertEquals(model.poll(), "read two");
+  });
+}
+
+Deno.test("FileWatch.poll() reads a file that the system says may not be looked at", () => {
+  for (const errno of [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EACCES]) {
+    const model = new Model(1);
+    model.failure = new SystemError("statx", errno);
+    assertEquals(model.poll(), "read one");
+  }
 });
 
 Deno.test("FileWatch.poll() reads a trusted file again where it is forced to", () => {

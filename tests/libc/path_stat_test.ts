@@ -1,5 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { PathStat } from "../../lib/libc/path_stat.ts";
+import { Errno } from "../../lib/libc/errno.ts";
+import { FailingCall } from "../support/failing_call.ts";
 import { isRoot } from "../support/processes.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -165,4 +167,38 @@ Deno.test("PathStat says whether a process has the file open for writing", () =>
     assertEquals(stat.isBeingWritten, true);
   }
   assertEquals(stat.isBeingWritten, false);
+});
+
+Deno.test("PathStat takes a file for one that is written where no descriptor is left", () => {
+  using place = new TemporaryDirectory();
+  const path = place.write("file", "one");
+  const stat = new PathStat(path);
+  stat.update();
+  const cases = [
+    ...[Errno.EMFILE, Errno.ENFILE, Errno.ENOMEM].map((errno) => [errno, true] as const),
+    [Errno.EACCES, false] as const,
+  ];
+  for (const [errno, expected] of cases) {
+    using _call = new FailingCall("open", errno, (opened) => opened === path);
+    assertEquals(stat.isBeingWritten, expected);
+  }
+  assertEquals(stat.isBeingWritten, false);
+});
+
+Deno.test("PathStat says why a path cannot be looked at", () => {
+  using place = new TemporaryDirectory();
+  const path = place.at("file");
+  const stat = new PathStat(path);
+  const failure = () => {
+    stat.update();
+    return stat.failure?.code;
+  };
+  assertEquals(failure(), "ENOENT");
+  place.write("file", "one");
+  assertEquals(failure(), undefined);
+  {
+    using _call = new FailingCall("statx", Errno.EIO, (looked) => looked === path);
+    assertEquals([failure(), stat.exists], ["EIO", false]);
+  }
+  assertEquals(failure(), undefined);
 });

@@ -132,10 +132,15 @@ function arePaths(parts: readonly WatchedPart[], paths: readonly string[]): bool
   return paths.length === parts.length && paths.every((path, at) => path === parts[at]!.path);
 }
 
-/** Takes the state of each part. @returns Whether none of them has changed since the last time. */
+/**
+ * Takes the state of each part.
+ *
+ * @returns Whether each of them is there, and has not changed since the last time. Of a part that
+ * cannot be looked at an equal error says nothing.
+ */
 function areSame(parts: readonly WatchedPart[]): boolean {
   let isSame = true;
-  for (const { stat } of parts) isSame = !stat.update() && isSame;
+  for (const { stat } of parts) isSame = !stat.update() && stat.exists && isSame;
   return isSame;
 }
 

@@ -3,6 +3,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bind, connect, listen, unixSocket } from "../../../lib/libc/sockets.ts";
 import { unixAddress } from "../../../lib/libc/unix_address.ts";
 import { BackendTrust } from "../../../lib/service/forward/backend_trust.ts";
+import { Errno } from "../../../lib/libc/errno.ts";
+import { silentServer } from "../../support/failing_call.ts";
 import { isRoot } from "../../support/processes.ts";
 import { TemporaryDirectory } from "../../support/temporary_directory.ts";
 
@@ -37,6 +39,12 @@ Deno.test(
     for (let looks = 0; looks < 4; looks++) assertEquals(problem(), null);
     Deno.renameSync(place, `${place}.old`);
     Deno.symlinkSync(`${place}.old`, place);
+    for (let looks = 0; looks < 4; looks++) assertEquals(problem(), null);
+    Deno.chmodSync(`${place}.old`, 0o777);
+    assertStringIncludes(problem() ?? "", `others may write to ${place}.old`);
+    Deno.chmodSync(`${place}.old`, 0o755);
+    // Parts whose state is not known are no unchanged ones.
+    using _server = silentServer(place, Errno.EIO);
     for (let looks = 0; looks < 4; looks++) assertEquals(problem(), null);
     Deno.chmodSync(`${place}.old`, 0o777);
     assertStringIncludes(problem() ?? "", `others may write to ${place}.old`);
