@@ -75,18 +75,19 @@ const limits = fc.constantFrom([2, 1], [2, 256], [6, 3], [1, 10], [1024, 256]);
 const LISTS = [null, ["bob"], ["alice", "@staff"], ["@lab", "carol"], ["@far"], ["@far", "@near"]];
 const account = fc.constantFrom(...Object.keys(ACCOUNTS));
 const askWay = fc.constantFrom("SIGHUP" as const, "SIGHUP" as const, "refresh" as const);
+const joins = fc.constantFrom(true, true, false);
 /** Who may be let in by a group of the name service. */
 const MEMBERS = PEERS.filter(({ gids }) => [2003, 2004].some((gid) => gids.includes(gid)));
 /** The steps that stories with a name service have beside. */
 const NAME_COMMANDS: fc.Arbitrary<Command>[] = [
-  ...Array(4).fill(
+  ...Array(6).fill(
     fc.tuple(fc.constantFrom(...MEMBERS), listener).map((all) => new Connect(...all, true)),
   ) as fc.Arbitrary<Command>[],
-  ...Array(4).fill(
-    fc.tuple(fc.nat(9), askWay).map((all) => new MemberLeaves(...all)),
+  ...Array(8).fill(
+    fc.tuple(fc.nat(9), fc.boolean(), askWay).map((all) => new MemberLeaves(...all)),
   ) as fc.Arbitrary<Command>[],
   ...Array(4).fill(
-    fc.tuple(fc.constantFrom("far" as const, "near" as const), account, fc.boolean(), askWay)
+    fc.tuple(fc.constantFrom("far" as const, "near" as const), account, joins, askWay)
       .map((all) => new SetMember(...all)),
   ) as fc.Arbitrary<Command>[],
   fc.tuple(fc.constantFrom(2003, 2005, null), askWay).map((all) => new SetGroupId(...all)),

@@ -72,23 +72,25 @@ export class SetMember extends NamesChange {
   }
 }
 
-/** A user with an open session leaves one of its groups. */
+/** A user with an open session leaves one of its groups, or all. */
 export class MemberLeaves extends NamesChange {
   /** @param index Which of those that may. */
-  constructor(readonly index: number, way: AskWay) {
+  constructor(readonly index: number, readonly all: boolean, way: AskWay) {
     super(way);
   }
   override check(model: Readonly<Model>): boolean {
     return super.check(model) && this.#memberships(model).length > 0;
   }
-  protected change(_entries: NameEntries, model: Model): void {
+  protected change({ groups }: NameEntries, model: Model): void {
     const memberships = this.#memberships(model);
     const [account, members] = memberships[this.index % memberships.length]!;
     members.delete(account);
+    if (this.all) Object.values(groups).forEach((group) => group.members.delete(account));
   }
-  /** The groups of users of open sessions. */
+  /** The groups of users of open sessions; of those without an entry, where there are any. */
   #memberships({ open, names }: Readonly<Model>): [string, Set<string>][] {
-    const uids = new Set(open.map(({ uid }) => uid));
+    const own = open.filter(({ identity }) => identity.startsWith("uid "));
+    const uids = new Set((own.length > 0 ? own : open).map(({ uid }) => uid));
     return Object.entries(ACCOUNTS).filter(([, uid]) => uids.has(uid)).flatMap(([account]) =>
       Object.values(names!.entries.groups).flatMap(({ members }) =>
         members.has(account) ? [[account, members] as [string, Set<string>]] : []
@@ -96,7 +98,7 @@ export class MemberLeaves extends NamesChange {
     );
   }
   protected get name(): string {
-    return `user ${this.index} of the open sessions leaves a group`;
+    return `user ${this.index} of the open sessions leaves ${this.all ? "all groups" : "a group"}`;
   }
 }
 
