@@ -344,6 +344,11 @@ const REFUSED: readonly [what: string, text: string, message: string][] = [
   ["an escape character", "# \x1b[2J\n", "/c.yaml:1:3: there is a control character"],
   ["a lone carriage return", "# a\rusers: []\n", "/c.yaml:1:4: there is a control character"],
   ["a file too large", "#".repeat((64 << 20) + 1), "/c.yaml:1:1: the file is larger than 64 MiB"],
+  [
+    "a good file too large",
+    `users: []\n${"#\n".repeat(32 << 20)}`,
+    "/c.yaml:1:1: the file is larger than 64 MiB",
+  ],
   ["endless brackets", "[".repeat(100_000), "/c.yaml:1:1: the file is nested too deeply"],
   ["endless lists", "- ".repeat(100_000), "/c.yaml:1:1: the file is nested too deeply"],
 
