@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isAbsent } from "../files/system_reason.ts";
+import { isAbsent, isPassing } from "../files/system_reason.ts";
 import { linkStatus } from "../libc/file_status.ts";
 import { realPath } from "../libc/path_names.ts";
 import type { ConfigPlaces } from "./default_paths.ts";
@@ -19,7 +19,8 @@ export function recordPath(config: string): string {
 }
 
 /**
- * Finds the configuration that a server is about to read, where it has a record.
+ * Finds the configuration that a server is about to read, where it has a record, or may have one
+ * that cannot be looked at at the moment.
  *
  * @returns Its path, or null.
  */
@@ -28,7 +29,8 @@ export function findUnconfirmed({ paths }: ConfigPlaces): string | null {
     try {
       return linkStatus(recordPath(path)) === null ? null : path;
     } catch (error) {
-      // What cannot be looked at is reported when the configuration is read.
+      if (isPassing(error)) return path;
+      // A path that leads nowhere is reported when the configuration is read.
       if (!isAbsent(error)) return null;
     }
   }

@@ -8,7 +8,9 @@ import { loadHostFacts } from "../../lib/config/load.ts";
 import { UnconfirmedFile, undoUnconfirmed } from "../../lib/config/unconfirmed_file.ts";
 import { findUnconfirmed, recordPath } from "../../lib/config/unconfirmed_path.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
+import { Errno } from "../../lib/libc/errno.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
+import { FailingCall } from "../support/failing_call.ts";
 
 const FACTS = loadHostFacts(effectiveUid());
 const BEFORE = "users:\n  - { name: bob, uid: 579 }\n";
@@ -223,4 +225,14 @@ Deno.test("findUnconfirmed() finds the record of the first configuration that th
   const circle = join(first.directory, "circle");
   Deno.symlinkSync(circle, circle);
   assertEquals([of(circle, second.path), of()], [null, null]);
+});
+
+Deno.test("a record that cannot be looked at at the moment is not taken for none", () => {
+  using place = new Place();
+  const find = () => findUnconfirmed({ paths: [place.path], explicit: true });
+  for (const [errno, expected] of [[Errno.EIO, place.path], [Errno.ENAMETOOLONG, null]] as const) {
+    using _call = new FailingCall("statx", errno, (path) => path === place.record);
+    assertEquals(find(), expected);
+  }
+  assertEquals(find(), null);
 });
