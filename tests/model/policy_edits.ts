@@ -1,11 +1,11 @@
 /** The steps of a story that change groups, lists, listeners, keys and limits of the file. */
 import type { AccessFile } from "./access_model.ts";
 import { Edit, type EditWay } from "./edit.ts";
-import { GIDS, type Model, type Real, settlePlanes } from "./story.ts";
+import { endDenied, GIDS, type Model, type Real, settlePlanes } from "./story.ts";
 import type { Way } from "./ways_of_writing.ts";
 
 /** After how long a key ends that ends soon, at least, in milliseconds. */
-const SOON_MS = 1_500;
+const SOON_MS = 2_000;
 
 export class SetGroup extends Edit {
   /** @param access Null removes it. */
@@ -119,9 +119,11 @@ export class SetKey extends Edit {
     this.#soon = Math.ceil((Date.now() + SOON_MS) / 1_000) * 1_000;
     return super.run(model, real);
   }
-  /** Waits until the key has ended. */
-  protected override async applied(): Promise<void> {
-    const left = this.notAfter === "soon" ? this.#soon - Date.now() : 0;
+  /** Waits until the key has ended. What the entry says beside ends sessions before. */
+  protected override async applied(model: Model, real: Real): Promise<void> {
+    if (this.notAfter !== "soon" || this.user === undefined) return;
+    await endDenied(model, real);
+    const left = this.#soon - Date.now();
     if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
   }
   protected override argv({ keys }: AccessFile, real: Real): string[] | null {
