@@ -1,0 +1,74 @@
+/** What is tried again where no descriptor is left, and what is not. */
+import { assertEquals, assertThrows } from "@std/assert";
+import { DescriptorReserve } from "../../lib/files/descriptor_reserve.ts";
+import { isExhausted, isPassing } from "../../lib/files/system_reason.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
+
+/** Fails so many times, and then answers. */
+function failing(times: number, error: Error): { run: () => string; calls: () => number } {
+  let calls = 0;
+  return {
+    run: () => {
+      if (++calls <= times) throw error;
+      return "read";
+    },
+    calls: () => calls,
+  };
+}
+
+Deno.test("what fails for want of a descriptor is tried once more, with the one held back", () => {
+  const reserve = new DescriptorReserve();
+  for (const errno of [Errno.EMFILE, Errno.ENFILE]) {
+    for (const error of [new SystemError("open", errno), wrapped(new SystemError("open", errno))]) {
+      // Each time: it is taken again.
+      for (const _again of [1, 2]) {
+        const once = failing(1, error);
+        assertEquals([reserve.use(once.run), once.calls()], ["read", 2]);
+      }
+      const always = failing(9, error);
+      assertThrows(() => reserve.use(always.run), Error);
+      assertEquals(always.calls(), 2);
+    }
+  }
+  reserve.close();
+});
+
+Deno.test("what fails for another reason is not tried again", () => {
+  const reserve = new DescriptorReserve();
+  for (const error of [new SystemError("open", Errno.EIO), new Error("EMFILE"), wrapped(null)]) {
+    const once = failing(1, error);
+    assertEquals(assertThrows(() => reserve.use(once.run)), error);
+    assertEquals(once.calls(), 1);
+  }
+  reserve.close();
+});
+
+Deno.test("a reserve that was given up is taken again", () => {
+  const reserve = new DescriptorReserve();
+  reserve.close();
+  const once = failing(1, new SystemError("open", Errno.EMFILE));
+  assertEquals([reserve.use(once.run), once.calls()], ["read", 2]);
+  reserve.close();
+});
+
+Deno.test("a reason passes where it is not one of the file", () => {
+  const of = (errno: number) => new SystemError("open", errno);
+  for (const errno of [Errno.EMFILE, Errno.ENFILE, Errno.EIO, Errno.ENOMEM, 116]) {
+    assertEquals([isPassing(of(errno)), isPassing(wrapped(of(errno)))], [true, true], `${errno}`);
+  }
+  for (
+    const errno of [
+      ...[Errno.EACCES, Errno.EISDIR, Errno.ELOOP, Errno.ENAMETOOLONG, Errno.ENOENT],
+      ...[Errno.ENOTDIR, Errno.ENXIO, Errno.EPERM],
+    ]
+  ) assertEquals([isPassing(of(errno)), isExhausted(of(errno))], [false, false], `${errno}`);
+  assertEquals([isPassing(new Error("EIO")), isPassing(null)], [false, false]);
+  // Errors of the runtime have the symbol as `code`.
+  const code = (text: string) => Object.assign(new Error("it failed"), { code: text });
+  assertEquals([isPassing(code("EIO")), isPassing(code("ENOENT"))], [true, false]);
+  assertEquals([isPassing(code("no code")), isExhausted(code("ENFILE"))], [false, true]);
+});
+
+function wrapped(cause: Error | null): Error {
+  return new Error("cannot read it", { cause });
+}
