@@ -45,14 +45,17 @@ Deno.test("readTrustedFile() reads nothing of what is no regular file", () => {
   const file = readTrustedFile(place.path, OPTIONS);
   assertEquals([file.content, file.isTooLarge], [null, false]);
   assertEquals(file.problem?.sentence, `${place.path} is not a regular file`);
-  const { success } = new Deno.Command("mkfifo", { args: [place.at("fifo")] }).outputSync();
-  assertEquals(success, true);
-  for (const once of [false, true]) {
-    const fifo = readTrustedFile(place.at("fifo"), { ...OPTIONS, once });
-    assertEquals([fifo.content, fifo.problem?.sentence], [
-      null,
-      `${place.at("fifo")} is not a regular file`,
-    ]);
+  // The name of an open file is no part of another one's.
+  Deno.mkdirSync(place.at("dev/fd"), { recursive: true });
+  for (const name of ["fifo", "dev/stdin", "dev/fd/3"]) {
+    const path = place.at(name);
+    const { success } = new Deno.Command("mkfifo", { args: [path] }).outputSync();
+    assertEquals(success, true);
+    for (const once of [false, true]) {
+      const fifo = readTrustedFile(path, { ...OPTIONS, once });
+      const sentence = `${path} is not a regular file`;
+      assertEquals([fifo.content, fifo.problem?.sentence], [null, sentence]);
+    }
   }
   assertThrows(() => readTrustedFile(place.at("absent"), OPTIONS));
 });
