@@ -1,7 +1,6 @@
 /** What is tried again where no descriptor is left, and what is not. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { DescriptorReserve } from "../../lib/files/descriptor_reserve.ts";
-import { isExhausted, isPassing } from "../../lib/files/system_reason.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 
 /** Fails so many times, and then answers. */
@@ -49,24 +48,6 @@ Deno.test("a reserve that was given up is taken again", () => {
   const once = failing(1, new SystemError("open", Errno.EMFILE));
   assertEquals([reserve.use(once.run), once.calls()], ["read", 2]);
   reserve.close();
-});
-
-Deno.test("a reason passes where it is not one of the file", () => {
-  const of = (errno: number) => new SystemError("open", errno);
-  for (const errno of [Errno.EMFILE, Errno.ENFILE, Errno.EIO, Errno.ENOMEM, 116]) {
-    assertEquals([isPassing(of(errno)), isPassing(wrapped(of(errno)))], [true, true], `${errno}`);
-  }
-  for (
-    const errno of [
-      ...[Errno.EACCES, Errno.EISDIR, Errno.ELOOP, Errno.ENAMETOOLONG, Errno.ENOENT],
-      ...[Errno.ENOTDIR, Errno.ENXIO, Errno.EPERM],
-    ]
-  ) assertEquals([isPassing(of(errno)), isExhausted(of(errno))], [false, false], `${errno}`);
-  assertEquals([isPassing(new Error("EIO")), isPassing(null)], [false, false]);
-  // Errors of the runtime have the symbol as `code`.
-  const code = (text: string) => Object.assign(new Error("it failed"), { code: text });
-  assertEquals([isPassing(code("EIO")), isPassing(code("ENOENT"))], [true, false]);
-  assertEquals([isPassing(code("no code")), isExhausted(code("ENFILE"))], [false, true]);
 });
 
 function wrapped(cause: Error | null): Error {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { LockFile } from "../../lib/files/lock_file.ts";
+import type { Failure } from "../../lib/errors.ts";
+import { lockFailure, LockFile } from "../../lib/files/lock_file.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { fileStatus, FileType, linkStatus } from "../../lib/libc/file_status.ts";
 import { childLine, Holder, isRoot, output } from "../support/processes.ts";
@@ -76,3 +77,51 @@ Deno.test("LockFile refuses a file of a third user (needs root)", { ignore: !isR
 Deno.test("LockFile refuses a path with a NUL", () => {
   assertThrows(() => LockFile.tryAcquire("/tmp/x\0"), TypeError);
 });
+
+Deno.test({
+  name: "a lock file of a third user is not used, and the failure names the user (needs root)",
+  ignore: !isRoot,
+  fn: () => {
+    using place = new TemporaryDirectory();
+    const path = place.write("lock", "");
+    Deno.chownSync(path, 5, 5);
+    const error = assertThrows(() => LockFile.tryAcquire(path), SystemError);
+    assertEquals(partsOf(lockFailure(path, error)), [
+      ...[`Cannot lock ${path}: it belongs to uid 5`, 77, `fuser -v ${path} || rm ${path}`],
+    ]);
+    assertThrows(() => LockFile.tryAcquire(path, 6), SystemError);
+    for (const owner of [5, 0]) {
+      Deno.chownSync(place.write("lock", ""), owner, 0);
+      using lock = LockFile.tryAcquire(path, 5);
+      assertEquals(lock === null, false);
+    }
+  },
+});
+
+Deno.test("the failure to take a lock is a refusal where a right is missing, and one of the system", () => {
+  using place = new TemporaryDirectory();
+  const path = place.write("lock", "");
+  const absent = place.at("absent");
+  const of = (errno: number) => new SystemError("open", errno);
+  const ls = (one: string) => `ls -ld ${one} ${place.path}`;
+  const rm = `fuser -v ${path} || rm ${path}`;
+  assertEquals(
+    [
+      lockFailure(path, of(Errno.EACCES)),
+      lockFailure(absent, of(Errno.EACCES)),
+      lockFailure(path, of(Errno.EIO)),
+    ].map(partsOf),
+    [
+      [`Cannot lock ${path}: permission denied`, 77, rm],
+      [`Cannot lock ${absent}: permission denied`, 77, ls(absent)],
+      [`Cannot lock ${path}: the device or file system failed`, 71, ls(path)],
+    ],
+  );
+  const bug = new TypeError("a bug");
+  assertEquals(lockFailure(path, bug), bug);
+});
+
+function partsOf(error: unknown): unknown[] {
+  const { message, exit, hint } = error as Failure;
+  return [message, exit, hint];
+}
