@@ -56,7 +56,7 @@ done
 say 'by hand, with the commands of README.md'
 dpkg-deb -x /mnt/one.deb /tmp/deb && install /tmp/deb/usr/bin/ipcauth /usr/local/bin/
 cd /mnt/systemd && bash -e /mnt/readme.sh > /tmp/log 2>&1 || cat /tmp/log
-grep -o 'root connected from' /tmp/log; grep -c '"event":"allow"' /tmp/log; state
+grep -o 'root connected from' /tmp/log; awaited '"event":"allow"'; state
 systemctl show --property=User --value ipcauth.service
 stat -c '%a %U %G' /etc/ipcauth/bob.key
 setpriv --reuid=ipcauth --regid=ipcauth --clear-groups cat /etc/ipcauth/bob.key | wc -l
@@ -102,7 +102,7 @@ say end
 
 const EXPECTED = `== by hand, with the commands of README.md
 root connected from
-1
+logged: "event":"allow"
 active active
 ipcauth
 640 root ipcauth
