@@ -144,7 +144,12 @@ export class Relay implements RelayEndOwner {
       return true;
     }
     if (!from.readable) return false;
-    if (from.isBulk && this.#splice(from, to)) return true;
+    const moved = from.isBulk ? this.#splice(from, to) : 0;
+    if (moved === BROKEN) {
+      this.#closing.cut(from);
+      return false;
+    }
+    if (moved > 0) return true;
     const { read } = this.#buffers;
     // A multiple of the record size: the rest of a chunk would need a record of its own.
     const whole = to.seal === null ? read : read.subarray(0, CHUNK - CHUNK % to.seal.maxBody);
@@ -179,17 +184,17 @@ export class Relay implements RelayEndOwner {
     return true;
   }
 
-  /** Passes bytes on without a copy. @returns Whether there were any. */
-  #splice(from: RelayEnd, to: RelayEnd): boolean {
-    if (to.broken || !to.writable || from.hungUp) return false;
+  /** Passes bytes on without a copy. @returns How many, or `BROKEN` where their connection is. */
+  #splice(from: RelayEnd, to: RelayEnd): number {
+    if (to.broken || !to.writable || from.hungUp) return 0;
     const { pipe, read } = this.#buffers;
     const count = pipe.move(from.descriptor, to.descriptor, read);
     from.isBulk = count >= BULK;
-    if (count === 0) return false;
+    if (count <= 0) return count;
     this.lastActivity = this.#reactor.now();
     from.bytes += count;
     if (pipe.left > 0) this.#send(to, read, pipe.left);
-    return true;
+    return count;
   }
 
   /** After FIN only end-of-file may come: any byte ends the connection (docs/protocol.md). */

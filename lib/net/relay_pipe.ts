@@ -6,6 +6,7 @@
 import type { Descriptor } from "../libc/descriptor.ts";
 import { SystemError } from "../libc/errno.ts";
 import { pipe, readPipe, resizePipe } from "../libc/pipe.ts";
+import { WOULD_BLOCK } from "../libc/sockets.ts";
 import { splice } from "../libc/splice.ts";
 
 interface PipeEnds {
@@ -50,8 +51,8 @@ export class RelayPipe {
    *
    * @param rest Receives what the other one does not take, whatever the reason; as long as the
    * capacity.
-   * @returns The number of bytes that have left the first socket; 0 where there are none, at
-   * end-of-file, and after any error, which reading the socket will report.
+   * @returns The number of bytes that have left the first socket; 0 where none can be moved so, and
+   * at end-of-file; `BROKEN` of `sockets.ts` where its connection is: nothing reports it again.
    * @throws {Error} When `rest` is too short, or bytes are missing: the relay cannot go on, and the
    * pipe is not used again.
    */
@@ -62,8 +63,8 @@ export class RelayPipe {
     // Where anything fails here, the bytes of this relay must not reach the next one.
     this.#ends = null;
     try {
-      const count = Math.max(0, splice(from, ends.writer, this.#capacity));
-      this.#left = count;
+      const count = splice(from, ends.writer, this.#capacity);
+      this.#left = Math.max(0, count);
       while (this.#left > 0) {
         const taken = splice(ends.reader, to, this.#left);
         if (taken <= 0) break;
@@ -74,7 +75,7 @@ export class RelayPipe {
       }
       readAll(ends.reader, rest.subarray(0, this.#left));
       this.#ends = ends;
-      return count;
+      return count === WOULD_BLOCK ? 0 : count;
     } finally {
       if (this.#ends === null) close(ends);
     }

@@ -1,6 +1,7 @@
 /** The pipe of all relays: what one stream left in it never reaches another one. */
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  BROKEN,
   receive,
   send,
   shutdownRead,
@@ -37,7 +38,7 @@ class Sockets {
   }
 
   [Symbol.dispose](): void {
-    for (const socket of [...this.#from, ...this.#to]) socket.close();
+    for (const socket of [...this.#from, ...this.#to]) if (socket.isOpen) socket.close();
   }
 }
 
@@ -102,6 +103,18 @@ Deno.test("a pipe that may not be empty is closed, and the next stream has anoth
   send(next.client, bytes(2, 0, 1_000));
   assertEquals(next.move(pipe), 1_000);
   assertEquals(next.received(), bytes(2, 0, 1_000));
+});
+
+Deno.test("a broken connection is reported, once, and is no end of the stream", () => {
+  using pipe = usedPipe();
+  using sockets = new Sockets();
+  send(sockets.client, bytes(1, 0, 1_000));
+  // The client leaves, and has not read what was sent to it.
+  send(sockets.source, bytes(2, 0, 10));
+  sockets.client.close();
+  assertEquals(sockets.move(pipe), 1_000);
+  assertEquals(sockets.move(pipe), BROKEN);
+  assertEquals(receive(sockets.source, sockets.rest), 0);
 });
 
 Deno.test("a pipe that the last relay has closed is opened anew", () => {
