@@ -119,9 +119,8 @@ export class Commits {
     }
     if (check || confirmSeconds === null) {
       const result = await this.#write(request, caller, permission, null);
-      const isWaiting = earlier !== null && this.#unconfirmed === earlier &&
-        earlier.rollingBack === null;
-      if (!check && result.changed && isWaiting) this.#keep(earlier, caller);
+      const isKept = earlier !== null && this.#unconfirmed === earlier && isWaiting(earlier);
+      if (!check && result.changed && isKept) this.#keep(earlier, caller);
       return await this.#settled(result);
     }
     const record: EditRecord = { file: this.#acquire(), edit: null };
@@ -353,12 +352,17 @@ export class Commits {
   }
 }
 
-/** @throws {RequestError} Not found, where a commit is being rolled back. */
-function requireWaiting({ edit, rollingBack }: UnconfirmedCommit): void {
-  if (rollingBack === null) return;
+/** Whether a commit can be confirmed. A timer may be late, and its time is over all the same. */
+function isWaiting({ rollingBack, deadline }: UnconfirmedCommit): boolean {
+  return rollingBack === null && performance.now() < deadline;
+}
+
+/** @throws {RequestError} Not found, where the time of a commit is over. */
+function requireWaiting(commit: UnconfirmedCommit): void {
+  if (isWaiting(commit)) return;
   throw new RequestError(
     RpcCode.notFound,
-    `It is too late: the commit of ${edit.user} is being rolled back`,
+    `It is too late: the commit of ${commit.edit.user} is being rolled back`,
   );
 }
 
