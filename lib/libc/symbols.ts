@@ -161,6 +161,13 @@ export type Libc = Deno.DynamicLibrary<typeof definitions>["symbols"];
 type Name = keyof typeof definitions;
 type Call = (...values: unknown[]) => unknown;
 
+/**
+ * Threads beside the first one live long and call much: there, a function is machine code from the
+ * start. One that was opened twice is no constant any more for the compiler, which costs a tenth of
+ * the connections of a data plane.
+ */
+const isWorker = "WorkerGlobalScope" in globalThis;
+
 /** How often a function is called before it is opened as machine code. */
 const COLD_CALLS = 32;
 
@@ -271,7 +278,7 @@ function load(): Libc {
       enumerable: true,
       get() {
         const cold = coldDefinition(definition);
-        if (cold === null) return openHot(name);
+        if (cold === null || isWorker) return openHot(name);
         const read = RESULTS[definition.result as "i32"]!;
         const bytes = openAt(name, cold) as (...values: unknown[]) => Uint8Array;
         let calls = 0;
