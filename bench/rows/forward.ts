@@ -115,9 +115,10 @@ function bulkScenario(streams: number, ratio: number): Scenario {
         better: "more",
         aims: [{ beside: HAPROXY, ratio }],
         reason:
-          "HAProxy copies each byte twice, by `recv` and `send`, 16 KiB at a time; ipcauth moves up " +
-          "to 256 KiB by `splice`. The sender and the receiver copy once each and use the same two " +
-          "cores, so the ratio depends on what a system call costs beside a copy at that time.",
+          "HAProxy copies each byte twice, by `recv` and `send`, 16 KiB at a time; up to 93edb7c " +
+          "ipcauth did so with 256 KiB at a time, and it moves them by `splice` since. The sender " +
+          "and the receiver copy once each and use the same two cores, so the ratio depends on " +
+          "what a system call costs beside a copy at that time.",
       },
     },
   };
