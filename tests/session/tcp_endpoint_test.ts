@@ -712,29 +712,22 @@ test("a client that leaves while it waits is not looked at again", (place) => {
   assertEquals(place.refreshes, refreshes);
 });
 
-test("a client whose first message comes late has opened, too, and is not pushed out", (place) => {
-  const client = place.connectTcp(place.port);
-  place.turns(3);
-  assertEquals(place.context.handshakes.size, 1);
-  client.write(new ClientHandshake(KEY, HELLO).start());
-  place.until(() => client.received.length === 50);
-  for (let count = 0; count < 20; count++) {
-    place.connectTcp(place.port);
-    place.turns(2);
-  }
-  assertEquals(client.end, "open");
-}, { rest: "limits: { max_pending_handshakes: 2 }\n" });
-
-test("a client that has sent its first message before it is accepted has opened, too", (place) => {
-  const client = place.connectTcp(place.port);
-  client.write(new ClientHandshake(KEY, HELLO).start());
-  place.until(() => client.received.length === 50);
-  for (let count = 0; count < 20; count++) {
-    place.connectTcp(place.port);
-    place.turns(2);
-  }
-  assertEquals(client.end, "open");
-}, { rest: "limits: { max_pending_handshakes: 2 }\n" });
+for (const [when, isLate] of [["late", true], ["before it is accepted", false]] as const) {
+  test(`a client whose first message comes ${when} has opened, and is not pushed out`, (place) => {
+    const client = place.connectTcp(place.port);
+    if (isLate) {
+      place.turns(3);
+      assertEquals(place.context.handshakes.size, 1);
+    }
+    client.write(new ClientHandshake(KEY, HELLO).start());
+    place.until(() => client.received.length === 50);
+    for (let count = 0; count < 20; count++) {
+      place.connectTcp(place.port);
+      place.turns(2);
+    }
+    assertEquals(client.end, "open");
+  }, { rest: "limits: { max_pending_handshakes: 2 }\n" });
+}
 
 test("a client that has reset its connection before it was accepted is logged", (place) => {
   const { endpoint } = place;
