@@ -246,6 +246,7 @@ Deno.test("a session that is closed while its commit waits for the file makes no
   // The next edit gets the lock after the one that waited.
   assertEquals((await commit(root, [{ user: "alice", set: { gid: 7 } }])).error, undefined);
   assertEquals(fixture.text, CONFIG.replace("gid: 578", "gid: 7"));
+  await fixture.server.event("change", ({ what }) => what === "user alice gid");
   assertEquals([fixture.hasRecord, changesOf(fixture.server).length], [false, 1]);
 });
 
