@@ -51,6 +51,8 @@ export type Step =
     /** What the test threw, or an empty text. */
     readonly error: string;
     readonly passed: readonly number[];
+    /** The mutants that it passes less often when it runs again in the same process. */
+    readonly once: readonly number[];
   }
   | MutantEnds
   | { readonly spoiled: number }

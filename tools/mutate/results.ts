@@ -11,7 +11,8 @@ import type { Verdict } from "./trial.ts";
 type Fate = Pick<Verdict, "outcome" | "test">;
 
 /** What makes and tries the mutants. */
-const TOOLS = ["mutants.ts", "operators.ts", "runner.ts"].map((name) => `tools/mutate/${name}`);
+const TOOLS = ["mutants.ts", "operators.ts", "runner.ts", "switch.ts", "trial.ts"]
+  .map((name) => `tools/mutate/${name}`);
 
 /** The results of one set of tests, kept in a file. */
 export class Results {

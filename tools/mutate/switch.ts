@@ -11,8 +11,8 @@ const FILE = "@FILE@";
 export const RECORD = -1;
 
 let active = readActive();
-/** The mutants that have been passed in this process since they were last asked for. */
-let passed = new Set<number>();
+/** How often mutants have been passed in this process since that was last asked for. */
+let passed = new Map<number, number>();
 
 function readActive(): number {
   try {
@@ -25,12 +25,13 @@ function readActive(): number {
 /** Whether a mutant is the active one. */
 export function isActive(id: number): boolean {
   if (active !== RECORD) return active === id;
-  if (!passed.has(id)) record(id);
+  const times = passed.get(id) ?? 0;
+  passed.set(id, times + 1);
+  if (times === 0) tellParent(id);
   return false;
 }
 
-function record(id: number): void {
-  passed.add(id);
+function tellParent(id: number): void {
   try {
     // A program that may not write any more is not heard of: its tests are then not chosen.
     Deno.writeTextFileSync(`${FILE}.passed`, `${id}\n`, { append: true, create: false });
@@ -45,12 +46,14 @@ export function activate(id: number): void {
   Deno.writeTextFileSync(FILE, String(id));
 }
 
-/** The mutants that were passed since the last call, here and in programs. */
-export function takePassed(): number[] {
+/** How often mutants were passed since the last call: here, and once for each program. */
+export function takePassed(): Map<number, number> {
   const text = Deno.readTextFileSync(`${FILE}.passed`);
   Deno.truncateSync(`${FILE}.passed`);
-  const all = new Set(text.split("\n").filter((line) => line !== "").map(Number));
-  for (const id of passed) all.add(id);
-  passed = new Set();
-  return [...all];
+  const all = passed;
+  passed = new Map();
+  for (const line of text.split("\n")) {
+    if (line !== "") all.set(Number(line), (all.get(Number(line)) ?? 0) + 1);
+  }
+  return all;
 }

@@ -29,6 +29,11 @@ interface Coverage {
   readonly testsOf: Map<number, PlannedMutant["tests"]>;
   /** The mutants that are passed while the files are loaded. */
   readonly loaded: ReadonlySet<number>;
+  /**
+   * The mutants that a test passes less often when it runs again: parts of them are computed once
+   * in a process, such as the constants of a module that a test imports, or a value that is kept.
+   */
+  readonly once: ReadonlySet<number>;
   /** Every test, the quickest first. */
   readonly all: PlannedMutant["tests"];
 }
@@ -68,15 +73,27 @@ export async function tryAll(
   while (left.length > 0) {
     for await (const verdict of batch(tree, files, left, byId, fresh)) {
       left.shift();
-      onVerdict(verdict);
+      // What it changes may have been computed before it became the active one.
+      if (verdict.outcome === "survived" && coverage.once.has(verdict.mutant.id)) {
+        loaded.push(verdict.mutant);
+      } else onVerdict(verdict);
     }
   }
   for (const mutant of loaded) {
-    const plan = { id: mutant.id, tests: coverage.testsOf.get(mutant.id) ?? coverage.all };
+    const plan = { id: mutant.id, tests: everyTest(mutant, coverage) };
     let last: Verdict = { mutant, outcome: "crashed", test: null };
     for await (const verdict of alone(tree, files, plan, mutant)) last = verdict;
     onVerdict(last);
   }
+}
+
+/**
+ * Every test, those that pass the mutant first: the others may use what was computed when no test
+ * was running, or another one.
+ */
+function everyTest({ id }: Mutant, { testsOf, all }: Coverage): PlannedMutant["tests"] {
+  const passing = testsOf.get(id) ?? [];
+  return [...passing, ...all.filter((test) => !passing.includes(test))];
 }
 
 async function record(
@@ -87,6 +104,7 @@ async function record(
 ): Promise<Coverage> {
   const testsOf = new Map<number, { name: string; ms: number; limit: number }[]>();
   const loaded = new Set<number>();
+  const once = new Set<number>();
   const all: { name: string; ms: number; limit: number }[] = [];
   const plan: Plan = { files, active: RECORD, isLoaded: true, limit: LIMIT, mutants: [] };
   for await (const step of runPlan(tree, plan)) {
@@ -99,6 +117,7 @@ async function record(
     if (step.ms > longest) continue;
     const test = { name: step.test, ms: step.ms, limit: 2_000 + 8 * step.ms };
     all.push(test);
+    step.once.forEach((id) => once.add(id));
     for (const id of step.passed) {
       const tests = testsOf.get(id);
       if (tests === undefined) testsOf.set(id, [test]);
@@ -106,7 +125,7 @@ async function record(
     }
   }
   for (const tests of [all, ...testsOf.values()]) tests.sort((one, other) => one.ms - other.ms);
-  return { testsOf, loaded, all };
+  return { testsOf, loaded, once, all };
 }
 
 /** One process with many mutants, in order; it ends at one that takes the process with it. */
