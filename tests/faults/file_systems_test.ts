@@ -106,7 +106,7 @@ Deno.test(
     assertEquals((await root.call("users.set", allowAlice)).error, undefined);
     assertEquals(await admitted(socket), ["alice", "bob"]);
     assertEquals([...Deno.readDirSync(disk.directory)].map(({ name }) => name), ["config.yaml"]);
-    assertEquals(server.of("change").length, 1);
+    assertEquals((await server.events("change", 1)).length, 1);
   },
 );
 
