@@ -5,7 +5,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { isRoot } from "../support/program.ts";
 import { RpcSession } from "../support/rpc.ts";
-import { ServiceVisits, use } from "../support/service_visits.ts";
+import { SERVICES, ServiceVisits, use } from "../support/service_visits.ts";
 
 const options = { ignore: !isRoot };
 const STOP_MS = Number(Deno.env.get("IPCAUTH_STOP_MS") ?? 2_500);
@@ -91,5 +91,39 @@ Deno.test(
     await visits.server.event("change", ({ reason }) => reason === "rolled-back");
     assertEquals(await Deno.readTextFile(visits.config), before);
     assertEquals(await visits.visit("forward", "unix", "alice"), "closed");
+  },
+);
+
+Deno.test(
+  "a key whose time ends during a stop admits no one after it, and ends its sessions (needs root)",
+  options,
+  async () => {
+    await using visits = await ServiceVisits.open({ program: "echo hi; cat" });
+    const end = Date.now() + 2 * STOP_MS;
+    const notAfter = new Date(end).toISOString();
+    const text = await Deno.readTextFile(visits.config);
+    const expiring = text.replaceAll("user: bob }]", `user: bob, not_after: ${notAfter} }]`);
+    await visits.program.write("config.yaml", expiring);
+    // A client that connects next is checked by that file.
+    const sessions = await Promise.all(
+      SERVICES.map((service) => visits.connect(service, "tcp", "bob")),
+    );
+    const uses = await Promise.all(sessions.map((client, at) => use(client, SERVICES[at]!)));
+    assertEquals(uses, SERVICES.map(() => "in"));
+    visits.server.forget();
+    Deno.kill(visits.server.pid, "SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, end + 100 - Date.now()));
+    sessions.forEach((client, at) => client.send(SERVICES[at] === "console" ? STATS : "late\n"));
+    const coming = SERVICES.map((service) => visits.visit(service, "tcp", "bob"));
+    const others = SERVICES.map((service) => visits.visit(service, "unix", "bob"));
+    Deno.kill(visits.server.pid, "SIGCONT");
+    assertEquals(await Promise.all(coming), SERVICES.map(() => "closed"));
+    assertEquals(await Promise.all(others), SERVICES.map(() => "in"));
+    for (const client of sessions) while (await client.line() !== null);
+    sessions.forEach((client) => client[Symbol.dispose]());
+    const reasonsOf = async (event: string) =>
+      (await visits.server.events(event, SERVICES.length)).map(({ reason }) => reason);
+    assertEquals(await reasonsOf("deny"), SERVICES.map(() => "expired-key"));
+    assertEquals(await reasonsOf("revoke"), SERVICES.map(() => "expired-key"));
   },
 );
