@@ -7,7 +7,7 @@ import { normalize } from "@std/path";
 import type { AccessTable } from "../policy/types.ts";
 import type { Value } from "./document.ts";
 import { unknownUser } from "./names.ts";
-import type { Fields, Reader } from "./reader.ts";
+import { type Fields, type Reader, written } from "./reader.ts";
 import type { KeyConfig, KeyDirectoryConfig, TcpListenerConfig } from "./types.ts";
 
 /** The keys of an entry of `keys:`. */
@@ -143,7 +143,7 @@ const TIME = new RegExp(
 function readTime(value: Value, reader: Reader): number | null {
   const text = value.kind === "scalar" ? value.source : "";
   return parseTime(text) ??
-    reader.refuse(value, `"${text}" is not a time: write it as 2027-06-30T00:00:00Z`);
+    reader.refuse(value, `${written(value)} is not a time: write it as 2027-06-30T00:00:00Z`);
 }
 
 /** A time stamp (RFC 3339) as milliseconds since the epoch; null for any other text. */

@@ -10,7 +10,7 @@ import type { Value } from "./document.ts";
 import { readKeys } from "./listener_keys.ts";
 import { looksOf } from "./name_looks.ts";
 import { nameHint, nameProblem, similarity, unknownUser } from "./names.ts";
-import type { Reader } from "./reader.ts";
+import { type Reader, written } from "./reader.ts";
 import { readService } from "./services.ts";
 import { DEFAULT_SOCKET_MODE, type ListenerConfig } from "./types.ts";
 
@@ -86,16 +86,24 @@ function readListener(
 
 function readMode(value: Value | null, reader: Reader): number | null {
   if (value === null) return DEFAULT_SOCKET_MODE;
-  if (value.kind !== "scalar" || typeof value.value !== "string") {
+  const typed = value.kind === "scalar" ? value.value : null;
+  if (typeof typed === "number") {
+    const digits = written(value).replace(/^0o?/, "0");
     return reader.refuse(
       value,
       "a mode stands in quotes: without them YAML reads another number than chmod does",
-      value.kind === "scalar" ? `mode: "${value.source.replace(/^0o?/, "0")}"` : undefined,
+      `mode: "${MODE.test(digits) ? digits : "0660"}"`,
     );
   }
-  if (/^0?[0-7]{3}$/.test(value.value)) return parseInt(value.value, 8);
-  return reader.refuse(value, `"${value.value}" is not a mode: write three octal digits, "0660"`);
+  if (typeof typed === "string" && MODE.test(typed)) return parseInt(typed, 8);
+  return reader.refuse(
+    value,
+    `${written(value)} is not a mode: write three octal digits, "0660"`,
+  );
 }
+
+/** Three octal digits, or four with a leading zero. */
+const MODE = /^0?[0-7]{3}$/;
 
 function readAllow(
   value: Value | null,

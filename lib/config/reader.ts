@@ -6,7 +6,7 @@
 import { MAX_ID, parseId } from "../policy/id.ts";
 import { didYouMean } from "../text/nearest.ts";
 import type { NamePlace } from "./types.ts";
-import type { ListValue, Place, Problems, ScalarValue, Value } from "./document.ts";
+import type { ListValue, Place, Problems, Value } from "./document.ts";
 
 /** The entries of a mapping whose keys have been checked. */
 export interface Fields extends Place {
@@ -102,7 +102,7 @@ export class Reader {
   flag(value: Value | null): boolean {
     if (value === null) return false;
     if (value.kind === "scalar" && typeof value.value === "boolean") return value.value;
-    this.refuse(value, `this is true or false, not ${written(value)}`);
+    this.refuse(value, `this is true or false, not ${described(value)}`);
     return false;
   }
 
@@ -166,20 +166,22 @@ export function isEmpty(value: Value): boolean {
   return value.kind === "scalar" && value.value === null;
 }
 
-/** A value as it was written, for a message. */
+/** A value as it was written, for a message about what it says: `5`, `"x"`, `a list`, `null`. */
 export function written(value: Value): string {
-  if (value.kind !== "scalar") return described(value);
-  const { source, quoted } = value as ScalarValue;
-  return quoted ? JSON.stringify(source) : source === "" ? "nothing" : source;
-}
-
-function described(value: Value): string {
   switch (value.kind) {
     case "map":
       return "a mapping";
     case "list":
       return "a list";
     case "scalar":
-      return value.value === null ? "nothing" : written(value);
+      if (value.quoted) return JSON.stringify(value.source);
+      if (value.value === null) return value.source === "" ? "nothing" : "null";
+      return value.source;
   }
+}
+
+/** What a value is, for a message about its kind: as {@linkcode written}, or `the number 5`. */
+export function described(value: Value): string {
+  const text = written(value);
+  return value.kind === "scalar" && typeof value.value === "number" ? `the number ${text}` : text;
 }

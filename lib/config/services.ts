@@ -8,7 +8,7 @@ import type { Target } from "../net/address.ts";
 import type { AccessTable } from "../policy/types.ts";
 import type { Value } from "./document.ts";
 import { readName, unknownUser } from "./names.ts";
-import { type Fields, isEmpty, type Reader } from "./reader.ts";
+import { described, type Fields, isEmpty, type Reader } from "./reader.ts";
 import {
   DEFAULT_FORWARD_IDENTITY,
   DEFAULT_RUN_AS,
@@ -42,10 +42,9 @@ export function readService(
   if (value === null || isEmpty(value)) return DEFAULT_SERVICE;
   if (value.kind === "scalar") {
     const word = SERVICE_WORDS.find((one) => one === value.value);
-    return word === undefined
-      ? reader.refuse(value, "a service is console, metrics, { forward: … } or { exec: … }")
-      : { kind: word };
+    return word === undefined ? refuseService(value, reader) : { kind: word };
   }
+  if (value.kind === "list") return refuseService(value, reader);
   const fields = reader.fields(value, SERVICE_KEYS);
   if (fields === null) return null;
   const forward = fields.get("forward");
@@ -56,6 +55,13 @@ export function readService(
   return forward !== null
     ? readForward(forward, fields, reader)
     : readExec(exec!, fields, access, reader);
+}
+
+function refuseService(value: Value, reader: Reader): null {
+  return reader.refuse(
+    value,
+    `a service is console, metrics, { forward: … } or { exec: … }, not ${described(value)}`,
+  );
 }
 
 function readForward(forward: Value, fields: Fields, reader: Reader): ServiceConfig | null {
@@ -113,7 +119,7 @@ function readExec(
 /** Reads an argument of a program: any scalar, as it is written. */
 function readWord(value: Value, reader: Reader): string | null {
   if (value.kind !== "scalar" || isEmpty(value)) {
-    return reader.refuse(value, "an argument is a text");
+    return reader.refuse(value, `an argument is a text, not ${described(value)}`);
   }
   return value.source.includes("\0")
     ? reader.refuse(value, "an argument cannot hold a NUL")

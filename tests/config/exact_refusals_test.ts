@@ -79,10 +79,10 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "1:17: users[0].name: the name root belongs to uid 0: a user of uid 5 cannot have it",
     "name the entry otherwise: its uid decides who it is",
   ],
-  ["users: [~]\n", "1:9: users[0]: this is nothing, not a mapping"],
+  ["users: [~]\n", "1:9: users[0]: this is null, not a mapping"],
   ["users: [[]]\n", "1:9: users[0]: this is a list, not a mapping"],
   ["users: ['bob']\n", '1:9: users[0]: this is "bob", not a mapping'],
-  ["users: [5]\n", "1:9: users[0]: this is 5, not a mapping"],
+  ["users: [5]\n", "1:9: users[0]: this is the number 5, not a mapping"],
   ["groups: [x]\n", "1:10: groups[0]: this is x, not a mapping"],
   ["groups: [{gid: 5}]\n", "1:10: groups[0]: the name is missing"],
   [
@@ -112,7 +112,10 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ],
   [listener("unix: ''"), "2:21: listeners[0].unix: the socket path is empty"],
   [listener("unix: [a]"), "2:21: listeners[0].unix: the socket path is a text, not a list"],
-  [listener("tcp: 5, keys: [{file: /k}]"), "2:20: listeners[0].tcp: the address is a text, not 5"],
+  [
+    listener("tcp: 5, keys: [{file: /k}]"),
+    "2:20: listeners[0].tcp: the address is a text, not the number 5",
+  ],
   [listener("tcp: '', keys: [{file: /k}]"), "2:20: listeners[0].tcp: the address is empty"],
   [
     listener("tcp: 'h:1'"),
@@ -145,11 +148,25 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ],
   [
     listener("tcp: 'h:1', keys: [{file: /k, not_after: []}]"),
-    '2:56: listeners[0].keys[0].not_after: "" is not a time: write it as 2027-06-30T00:00:00Z',
+    "2:56: listeners[0].keys[0].not_after: a list is not a time: write it as 2027-06-30T00:00:00Z",
   ],
   [
     listener("tcp: 'h:1', keys: [{file: /k, not_after: {a: b}}]"),
-    '2:56: listeners[0].keys[0].not_after: "" is not a time: write it as 2027-06-30T00:00:00Z',
+    "2:56: listeners[0].keys[0].not_after: a mapping is not a time: write it as " +
+    "2027-06-30T00:00:00Z",
+  ],
+  [
+    listener("tcp: 'h:1', keys: [{file: /k, not_after: 5}]"),
+    "2:56: listeners[0].keys[0].not_after: 5 is not a time: write it as 2027-06-30T00:00:00Z",
+  ],
+  [
+    listener("tcp: 'h:1', keys: [{file: /k, not_after: ~}]"),
+    "2:56: listeners[0].keys[0].not_after: null is not a time: write it as 2027-06-30T00:00:00Z",
+  ],
+  [
+    listener("tcp: 'h:1', keys: [{file: /k, not_after: 'soon'}]"),
+    '2:56: listeners[0].keys[0].not_after: "soon" is not a time: write it as ' +
+    "2027-06-30T00:00:00Z",
   ],
   [
     listener("tcp: 'h:1', keys: [{dir: /d, user: bob}]"),
@@ -204,10 +221,10 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     'mode: "0660"',
   ],
   [
-    listener("unix: /a, mode: 0o660"),
+    listener("unix: /a, mode: 0o640"),
     "2:31: listeners[0].mode: a mode stands in quotes: without them YAML reads another " +
     "number than chmod does",
-    'mode: "0660"',
+    'mode: "0640"',
   ],
   [
     listener("unix: /a, mode: 660"),
@@ -216,9 +233,18 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     'mode: "660"',
   ],
   [
-    listener("unix: /a, mode: [a]"),
+    listener("unix: /a, mode: 5"),
     "2:31: listeners[0].mode: a mode stands in quotes: without them YAML reads another " +
     "number than chmod does",
+    'mode: "0660"',
+  ],
+  [
+    listener("unix: /a, mode: [a]"),
+    '2:31: listeners[0].mode: a list is not a mode: write three octal digits, "0660"',
+  ],
+  [
+    listener("unix: /a, mode: true"),
+    '2:31: listeners[0].mode: true is not a mode: write three octal digits, "0660"',
   ],
   [
     listener("unix: /a, mode: '0999'"),
@@ -243,11 +269,11 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ],
   [
     listener("unix: /a, service: { forward: 5, identity: impersonate }"),
-    "2:45: listeners[0].service.forward: the target is a text, not 5",
+    "2:45: listeners[0].service.forward: the target is a text, not the number 5",
   ],
   [
     listener("unix: /a, service: { forward: 5, backend_user: bob }"),
-    "2:45: listeners[0].service.forward: the target is a text, not 5",
+    "2:45: listeners[0].service.forward: the target is a text, not the number 5",
   ],
   [
     listener("unix: /a, service: { forward: 'unix:' }"),
@@ -273,15 +299,15 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ],
   [
     listener("unix: /a, service: { exec: [~] }"),
-    "2:43: listeners[0].service.exec[0]: an argument is a text",
+    "2:43: listeners[0].service.exec[0]: an argument is a text, not null",
   ],
   [
     listener("unix: /a, service: { exec: [~, x] }"),
-    "2:43: listeners[0].service.exec[0]: an argument is a text",
+    "2:43: listeners[0].service.exec[0]: an argument is a text, not null",
   ],
   [
     listener("unix: /a, service: { exec: [[]] }"),
-    "2:43: listeners[0].service.exec[0]: an argument is a text",
+    "2:43: listeners[0].service.exec[0]: an argument is a text, not a list",
   ],
   [
     listener("unix: /a, service: { exec: [sh, -c] }"),
@@ -289,7 +315,7 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ],
   [
     listener("unix: /a, service: { exec: [/b], run_as: 5 }"),
-    "2:56: listeners[0].service.run_as: run_as is a text, not 5",
+    "2:56: listeners[0].service.run_as: run_as is a text, not the number 5",
   ],
   [
     listener("unix: /a, service: { exec: [/b], run_as: '' }"),
@@ -300,7 +326,11 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "2:58: listeners[0].service.identity: identity goes with forward\n" +
     "2:78: listeners[0].service.backend_user: backend_user goes with forward",
   ],
-  [listener("unix: /a, service: []"), "2:34: listeners[0].service: this is a list, not a mapping"],
+  [
+    listener("unix: /a, service: []"),
+    "2:34: listeners[0].service: a service is console, metrics, { forward: … } or " +
+    "{ exec: … }, not a list",
+  ],
   [
     "sandbox: on\nusers: [{ name: bob, uid: 5 }]\nlisteners: [{ unix: /b }, { unix: /a, " +
     "service: { exec: [/b] } }]\n",
@@ -311,7 +341,7 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ["sandbox: [on]\n", "1:10: sandbox: a list is none of auto, on, off"],
   ["workers: 0\n", "1:10: workers: 0 is not a whole number from 1 to 64"],
   ["workers: 65\n", "1:10: workers: 65 is not a whole number from 1 to 64"],
-  ["workers: ~\n", "1:10: workers: ~ is not a whole number from 1 to 64"],
+  ["workers: ~\n", "1:10: workers: null is not a whole number from 1 to 64"],
   ["workers: [1]\n", "1:10: workers: a list is not a whole number from 1 to 64"],
   ["limits: x\n", "1:9: limits: this is x, not a mapping"],
   [
@@ -511,7 +541,7 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "the keys are name, uid, gid, local_ipc_access, admin",
   ],
   ["- a\n", "1:1: this is a list, not a mapping"],
-  ["5\n", "1:1: this is 5, not a mapping"],
+  ["5\n", "1:1: this is the number 5, not a mapping"],
   [
     "limits: { handshake_timeout: 0ms, grace: x, max_connections: x }\n",
     "1:30: " +
