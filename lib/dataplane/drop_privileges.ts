@@ -6,7 +6,7 @@
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { describe, SystemError } from "../libc/errno.ts";
-import { fileStatus, FileType } from "../libc/file_status.ts";
+import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { effectiveUid } from "../libc/ids.ts";
@@ -125,9 +125,9 @@ export function requireReadable(identity: ProcessIdentity, files: readonly strin
 
 /** As {@linkcode tryToRead}, whether the files of a directory may be reached; 0 for a file. */
 function tryToSearch(path: string): number {
-  if (!isDirectory(path)) return 0;
   try {
-    fileStatus(`${path}/.`);
+    // Where a file cannot be looked at, it is not known to be none.
+    if (isDirectoryStatus(fileStatus(path))) fileStatus(`${path}/.`);
     return 0;
   } catch (error) {
     if (error instanceof SystemError) return error.errno;
@@ -135,12 +135,17 @@ function tryToSearch(path: string): number {
   }
 }
 
+/** The same for a hint, which needs no certainty. */
 function isDirectory(path: string): boolean {
   try {
-    return (fileStatus(path).mode & FileType.mask) === FileType.directory;
+    return isDirectoryStatus(fileStatus(path));
   } catch {
     return false;
   }
+}
+
+function isDirectoryStatus({ mode }: FileStatus): boolean {
+  return (mode & FileType.mask) === FileType.directory;
 }
 
 /**

@@ -10,7 +10,7 @@ import { dirname, resolve } from "@std/path";
 import type { ConfigPlaces } from "../config/default_paths.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { isAbsent } from "../files/system_reason.ts";
-import { fileStatus, FileType } from "../libc/file_status.ts";
+import { FileType, findStatus } from "../libc/file_status.ts";
 import type { InheritedAddress } from "../libc/inherited_sockets.ts";
 import type { PathPermission } from "../libc/landlock.ts";
 import { realPath } from "../libc/path_names.ts";
@@ -62,7 +62,7 @@ export function neededPaths(
   };
   for (const place of places.paths) {
     // Where it is missing, no directory above it is left instead: that could be a whole home.
-    if (exists(dirname(resolve(place)))) needFile("write", place, "the configuration");
+    if (findStatus(dirname(resolve(place))) !== null) needFile("write", place, "the configuration");
   }
   const log = logPath(config.log);
   if (log !== null && isDevice(log)) {
@@ -112,19 +112,7 @@ function lastPart(path: string): string {
   return resolve(path).replace(/^.*\//s, "");
 }
 
-function exists(path: string): boolean {
-  try {
-    fileStatus(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function isDevice(path: string): boolean {
-  try {
-    return (fileStatus(path).mode & FileType.mask) === FileType.character;
-  } catch {
-    return false;
-  }
+  const status = findStatus(path);
+  return status !== null && (status.mode & FileType.mask) === FileType.character;
 }

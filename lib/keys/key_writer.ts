@@ -11,7 +11,7 @@ import { makeDirectories } from "../files/made_directory.ts";
 import { requireSafe } from "../files/permissions.ts";
 import { checkPath } from "../files/trusted_path.ts";
 import { Directory, type DirectoryFile } from "../libc/directory.ts";
-import { fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
+import { type FileStatus, FileType, findStatus, linkStatus } from "../libc/file_status.ts";
 import { realPath } from "../libc/path_names.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { isDenied, reasonOf } from "../files/system_reason.ts";
@@ -71,21 +71,21 @@ export function storeKey(
  * @throws {Failure} 73 where it may not be replaced.
  */
 function requireReplaceable(path: string, force: boolean): boolean {
+  let status: FileStatus | null;
   try {
     if (linkStatus(path) === null) return false;
+    if (!force) throw exists(path);
+    status = findStatus(path);
   } catch (error) {
-    throw unwritable(path, error);
+    throw error instanceof Failure ? error : unwritable(path, error);
   }
-  if (!force) throw exists(path);
-  try {
-    if ((fileStatus(path).mode & FileType.mask) === FileType.regular) return true;
-  } catch (error) {
+  if (status === null) {
     throw new Failure(`${path} is a link to a file that does not exist`, {
       exit: ExitCode.exists,
       hint: `rm ${shellWord(path)}`,
-      cause: error,
     });
   }
+  if ((status.mode & FileType.mask) === FileType.regular) return true;
   throw new Failure(`${path} is not a regular file, and is not replaced`, {
     exit: ExitCode.exists,
     hint: `ls -ld ${shellWord(path)}`,

@@ -66,6 +66,24 @@ export function fileStatus(path: string): FileStatus {
 }
 
 /**
+ * Reads the status of a path, where something has this name. Symbolic links are followed.
+ *
+ * @param path The path, without a NUL.
+ * @returns The status, or null when nothing has this name: `ENOENT`, or `ENOTDIR`, where a part of
+ * the path is no directory.
+ * @throws {SystemError} When that cannot be known.
+ */
+export function findStatus(path: string): FileStatus | null {
+  try {
+    return fileStatus(path);
+  } catch (error) {
+    const errno = error instanceof SystemError ? error.errno : 0;
+    if (errno === Errno.ENOENT || errno === Errno.ENOTDIR) return null;
+    throw error;
+  }
+}
+
+/**
  * Reads the status of an open file.
  *
  * @throws {SystemError} When it cannot be read.
