@@ -26,6 +26,11 @@ export abstract class RunningProgram implements AsyncDisposable {
     } catch {
       // It has already ended; the status has its exit code.
     }
+    return await this.ended();
+  }
+
+  /** Waits for its end, and until all that it has printed is read. @returns Its exit code. */
+  async ended(): Promise<number> {
     const { code } = await this.child.status;
     await this.#reading;
     return code;
