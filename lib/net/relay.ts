@@ -188,7 +188,14 @@ export class Relay implements RelayEndOwner {
   #splice(from: RelayEnd, to: RelayEnd): number {
     if (to.broken || !to.writable || from.hungUp) return 0;
     const { pipe, read } = this.#buffers;
-    const count = pipe.move(from.descriptor, to.descriptor, read);
+    let count: number;
+    try {
+      count = pipe.move(from.descriptor, to.descriptor, read);
+    } catch (error) {
+      from.bytes += pipe.moved;
+      to.dropped += pipe.left;
+      throw error;
+    }
     from.isBulk = count >= BULK;
     if (count <= 0) return count;
     this.lastActivity = this.#reactor.now();
@@ -210,11 +217,6 @@ export class Relay implements RelayEndOwner {
 
   #pass(from: RelayEnd, to: RelayEnd, chunk: Uint8Array<ArrayBuffer>): void {
     this.lastActivity = this.#reactor.now();
-    // No connection to write to; reading on lets the peer reach its own end.
-    if (to.broken) {
-      to.dropped += chunk.length;
-      return;
-    }
     if (from.seal === null) {
       from.bytes += chunk.length;
       this.#write(to, chunk, from.ended);
@@ -230,6 +232,11 @@ export class Relay implements RelayEndOwner {
 
   /** @param last Whether the end of the stream follows. */
   #write(to: RelayEnd, data: Uint8Array<ArrayBuffer>, last: boolean): void {
+    // No connection to write to; reading on lets the other peer reach its own end.
+    if (to.broken) {
+      to.dropped += to.seal?.sealedLength(data.length) ?? data.length;
+      return;
+    }
     if (to.seal === null) {
       this.#send(to, data, data.length);
       return;
@@ -245,10 +252,12 @@ export class Relay implements RelayEndOwner {
 
   #send(to: RelayEnd, bytes: Uint8Array<ArrayBuffer>, count: number, endFollows = false): void {
     const taken = to.writable ? send(to.descriptor, bytes, count, endFollows) : WOULD_BLOCK;
-    if (taken === BROKEN) this.#break(to);
-    // Its peer still waits for these bytes: a stream with a gap must not go on.
-    else if (taken === NO_MEMORY) this.#closing.cut(to);
-    else if (taken < count) {
+    if (taken === BROKEN || taken === NO_MEMORY) {
+      to.dropped += count;
+      if (taken === BROKEN) this.#break(to);
+      // Its peer still waits for these bytes: a stream with a gap must not go on.
+      else this.#closing.cut(to);
+    } else if (taken < count) {
       to.unsent = bytes.slice(Math.max(0, taken), count);
       to.awaitWritable();
     }

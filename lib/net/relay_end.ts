@@ -97,7 +97,7 @@ export class RelayEnd implements Watcher, WatchedPeer {
   finPassed = false;
   /** Nothing can be sent to it any more. */
   broken = false;
-  /** How many bytes for it were lost since. */
+  /** How many bytes for it are lost, with their encryption. */
   dropped = 0;
 
   constructor(relay: RelayEndOwner, { descriptor, kind, seal, received, unsent }: RelayConnection) {

@@ -23,6 +23,7 @@ interface PipeEnds {
 export class RelayPipe {
   readonly #capacity: number;
   #ends: PipeEnds | null = null;
+  #moved = 0;
   #left = 0;
   #users = 0;
 
@@ -39,6 +40,11 @@ export class RelayPipe {
   /** A relay has ended. The last one closes the pipe. */
   leave(): void {
     if (--this.#users === 0) this.#discard();
+  }
+
+  /** How many bytes have left the first socket in the last {@linkcode move}, also if it failed. */
+  get moved(): number {
+    return this.#moved;
   }
 
   /** How many bytes of the last {@linkcode move} the other socket has not taken. */
@@ -58,13 +64,13 @@ export class RelayPipe {
    */
   move(from: Descriptor, to: Descriptor, rest: Uint8Array<ArrayBuffer>): number {
     const ends = this.#ends ?? this.#open();
-    this.#left = 0;
+    this.#moved = this.#left = 0;
     if (ends === null) return 0;
     // Where anything fails here, the bytes of this relay must not reach the next one.
     this.#ends = null;
     try {
       const count = splice(from, ends.writer, this.#capacity);
-      this.#left = Math.max(0, count);
+      this.#moved = this.#left = Math.max(0, count);
       while (this.#left > 0) {
         const taken = splice(ends.reader, to, this.#left);
         if (taken <= 0) break;

@@ -6,6 +6,7 @@ import {
   accept,
   BROKEN,
   connect,
+  NO_MEMORY,
   receive,
   send,
   shutdownRead,
@@ -50,6 +51,7 @@ export class TestPeer {
   /** Bytes not sent yet, sealed where the end is sealed. */
   #queue: Uint8Array<ArrayBuffer>[] = [];
   #endWanted = false;
+  #finQueued = false;
   #ended = false;
   /** How many bytes have arrived. */
   received = 0;
@@ -128,7 +130,7 @@ export class TestPeer {
   write(): void {
     while (this.#queue.length > 0 && this.open) {
       const count = send(this.#descriptor, this.#queue[0]!);
-      if (count === WOULD_BLOCK) return;
+      if (count === WOULD_BLOCK || count === NO_MEMORY) return;
       if (count === BROKEN) {
         this.broken = true;
         this.#queue = [];
@@ -137,12 +139,16 @@ export class TestPeer {
       if (count < this.#queue[0]!.length) this.#queue[0] = this.#queue[0]!.subarray(count);
       else this.#queue.shift();
     }
-    if (!this.#endWanted || this.#ended || !this.open) return;
-    this.#ended = true;
-    if (this.#channel !== null) {
-      const out = new Uint8Array(256);
-      send(this.#descriptor, out, this.#channel.sealFin(out));
+    if (this.#endWanted && this.open) this.#sendEnd();
+  }
+
+  #sendEnd(): void {
+    if (!this.#finQueued && this.#channel !== null) {
+      this.#finQueued = true;
+      this.sendFin();
     }
+    if (this.#queue.length > 0 || this.#ended) return;
+    this.#ended = true;
     shutdownWrite(this.#descriptor);
   }
 
