@@ -10,7 +10,7 @@ import { inspectConfig } from "../config/schema.ts";
 import type { Config, ListenerConfig } from "../config/types.ts";
 import { namesOfFile } from "../dataplane/names_in_use.ts";
 import { ExitCode, Failure } from "../errors.ts";
-import { conflictHint } from "../keys/key_directory.ts";
+import { keyConflict } from "../keys/key_conflict.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import { absenceOf } from "../names/name_service.ts";
@@ -94,13 +94,7 @@ function directoryProblems(config: Config, { serverUid }: HostFacts): Problem[] 
         return [{ at, key, what: problem, ...hint === undefined ? {} : { hint } }];
       }
       if (!other || other.user === user && other.notAfter === notAfter) return [];
-      return [{
-        at,
-        key,
-        what: `the key ${id} in ${one.file} is also in ${other.file}, ` +
-          "for another user or with another end: it would be refused",
-        hint: conflictHint(one.file, other.file),
-      }];
+      return [{ at, key, ...refusedKey(one, other) }];
     });
   });
 }
@@ -137,15 +131,19 @@ function problemsOfListener(
     const other = known.get(id);
     if (other === undefined) known.set(id, entry);
     else if (other.user !== entry.user || other.notAfter !== entry.notAfter) {
-      problems.push({
-        ...place,
-        what: `the key ${id} is also in the file of line ${other.at.line}, ` +
-          "for another user or with another not_after: it would be refused",
-        hint: "ipcauth gen-key FILE, and name that file in one of the two entries",
-      });
+      problems.push({ ...place, ...refusedKey({ ...entry, id, isInDirectory: false }, other) });
     }
   }
   return problems;
+}
+
+/** What is wrong with a key that another file grants in another way. */
+function refusedKey(
+  one: Pick<ListedKey, "id" | "file" | "user" | "isInDirectory">,
+  other: Pick<ListedKey, "file" | "user" | "at">,
+): Pick<Problem, "what" | "hint"> {
+  const { what, hint } = keyConflict(one.id!, one, other, other.at.line);
+  return { what: `the ${what}: it would be refused`, hint };
 }
 
 /** What an error says as a problem of a whole file. @throws The error where it is a bug. */

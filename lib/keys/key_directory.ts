@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { join, normalize } from "@std/path";
+import { join } from "@std/path";
 import { parseTime } from "../config/listener_keys.ts";
 import { asFailure, ExitCode, Failure } from "../errors.ts";
 import { checkConfigFile, checkKeyDirectory, requireSafe } from "../files/permissions.ts";
@@ -112,17 +112,6 @@ export function readKeyEnd(path: string, ownUid: number): number {
 /** The failure of a file with an end that cannot be read. */
 export function unreadableEnd(path: string, error: unknown): Failure {
   return asFailure(error, `Cannot read ${path}, so its key is expired`, ExitCode.os);
-}
-
-/**
- * The hint about a key of a directory that another file holds in another way.
- *
- * @param other The other file, which may be the same one, named by an entry.
- */
-export function conflictHint(file: string, other: string): string {
-  return normalize(other) === file
-    ? `take out the entry with file: ${other}, whose directory is listed, too`
-    : `rm ${shellWord(file)}`;
 }
 
 /** The failure of a key whose name says no configured user. */

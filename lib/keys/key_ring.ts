@@ -4,7 +4,8 @@
  * @module
  */
 import { KeyDirectories } from "./key_directories.ts";
-import { conflictHint, type DirectoryEntry, unknownKeyUser } from "./key_directory.ts";
+import { keyConflict } from "./key_conflict.ts";
+import { type DirectoryEntry, unknownKeyUser } from "./key_directory.ts";
 import { WatchedEnd } from "./watched_end.ts";
 import { WatchedKey } from "./watched_key.ts";
 import { WatchedKeyDirectory } from "./watched_key_directory.ts";
@@ -390,12 +391,6 @@ interface RingEntry {
 
 /** The failure of a key that another file holds, too. */
 function ambiguousKey(key: RingKey, { file: { path, id }, grant: { user } }: RingEntry): Failure {
-  const of = user === null ? "of a trusted client" : `of ${user}`;
-  const what = user === key.user ? "with another end" : of;
-  return new Failure(`The key ${id} in ${key.file} is also in ${path}, ${what}, so it is refused`, {
-    exit: ExitCode.config,
-    hint: key.isInDirectory
-      ? conflictHint(key.file, path)
-      : "ipcauth gen-key FILE, and name that file in one of the two entries",
-  });
+  const { what, hint } = keyConflict(id!, key, { file: path, user }, null);
+  return new Failure(`The ${what}, so it is refused`, { exit: ExitCode.config, hint });
 }

@@ -1,5 +1,5 @@
 /** `ipcauth config`, `serve --check`, and a client whose configuration is bad. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { freePort } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
 
@@ -96,7 +96,11 @@ groups: [{ name: no-such-group-here, local_ipc_access: true }]
   const problems: { line: number; what: string }[] = JSON.parse(stdout).problems;
   const about = (line: number) => problems.filter((one) => one.line === line);
   assertEquals(about(4), []);
-  for (const [line, part] of [[5, "also in the file of line 4"], [6, "c.key"], [7, "d.key"]]) {
+  const [two] = about(5);
+  assertMatch(two!.what, /^the key [0-9a-f]{16} in /);
+  const conflict = `in ${b} is also in ${a} (line 4), of bob: it would be refused`;
+  assert(two!.what.endsWith(conflict), two!.what);
+  for (const [line, part] of [[5, ""], [6, "c.key"], [7, "d.key"]]) {
     assertEquals(about(line as number).length, 1, stdout);
     assertStringIncludes(about(line as number)[0]!.what, part as string);
   }

@@ -267,9 +267,11 @@ Deno.test("a key of an entry and a directory is none where they differ, and keep
         : `take out the entry with file: ${file}, whose directory is listed, too`;
       assertEquals(place.hint, isGood ? undefined : hint);
       const checked = checkConfigText({ path: "/c.yaml", text: place.parsed }, HOST);
-      assertEquals([checked.problems, checked.keyProblems.map((problem) => problem.hint)], [
-        ...[[], isGood ? [] : [hint]],
-      ]);
+      const line = place.parsed.split("\n").findIndex((one) => one.includes(entries)) + 1;
+      const what = `the key ${keyId(BOB)} in ${place.at("keys.d/bob.key")} is also in ${file} ` +
+        `(line ${line}), ${grant}: it would be refused`;
+      const problems = checked.keyProblems.map((problem) => [problem.what, problem.hint]);
+      assertEquals([checked.problems, problems], [[], isGood ? [] : [[what, hint]]]);
     }
     assertEquals(place.fatal, []);
   }
