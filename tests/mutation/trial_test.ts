@@ -1,9 +1,10 @@
-/** Which mutants no test notices, where the code that they change runs once in a process. */
+/** Trials of mutants: of what runs once in a process, and with programs. */
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { mutate } from "../../tools/mutate/mutants.ts";
-import { tryAll } from "../../tools/mutate/trial.ts";
+import { tryAll, type Verdict } from "../../tools/mutate/trial.ts";
 import { ROOT } from "../../tools/build/root.ts";
+import { isAlive } from "../support/exec_server.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** What the tests import, and when: with their file, in a test, in a test of the two. */
@@ -44,8 +45,12 @@ Deno.test("asks for a static member", async () => same((await late()).Late.limit
 Deno.test("asks for a value that is kept", () => same(limit(), 40));
 `;
 
-Deno.test("a mutant of what is computed once in a process is killed by a test that uses it", async () => {
-  using place = new TemporaryDirectory();
+/** Tries the mutants of sources with one file of tests. @returns The verdicts. */
+async function verdictsOf(
+  place: TemporaryDirectory,
+  sources: Record<string, string>,
+  tests: string,
+): Promise<Verdict[]> {
   const tree = {
     directory: place.path,
     root: place.at("r"),
@@ -61,20 +66,56 @@ Deno.test("a mutant of what is computed once in a process is killed by a test th
     const text = Deno.readTextFileSync(join(ROOT, "tools/mutate", name));
     place.write(`r/tools/mutate/${name}`, text.replace("@FILE@", tree.active));
   }
-  const mutants = Object.entries(SOURCES).flatMap(([name, text], index) => {
+  const mutants = Object.entries(sources).flatMap(([name, text], index) => {
     const mutated = mutate(`lib/${name}`, text, 1 + 100 * index, "../tools/mutate/switch.ts");
     place.write(`r/lib/${name}`, mutated.text);
     return mutated.mutants;
   });
-  place.write("r/tests/x_test.ts", TESTS);
-  const alive: string[] = [];
-  const killers = new Set<string | null>();
-  await tryAll({ ...tree, mutants }, mutants, ["tests/x_test.ts"], Infinity, (verdict) => {
-    const { file, from, to } = verdict.mutant;
-    if (verdict.test === null) alive.push(`${file}: ${from} → ${to}`);
-    killers.add(verdict.test);
-  }, (line) => alive.push(line));
+  place.write("r/tests/x_test.ts", tests);
+  const verdicts: Verdict[] = [];
+  const problems: string[] = [];
+  await tryAll(
+    { ...tree, mutants },
+    mutants,
+    ["tests/x_test.ts"],
+    Infinity,
+    (verdict) => verdicts.push(verdict),
+    (line) => problems.push(line),
+  );
+  assertEquals(problems, []);
+  return verdicts;
+}
+
+Deno.test("a mutant of what is computed once in a process is killed by a test that uses it", async () => {
+  using place = new TemporaryDirectory();
+  const verdicts = await verdictsOf(place, SOURCES, TESTS);
+  const alive = verdicts.filter(({ test }) => test === null)
+    .map(({ mutant: { file, from, to } }) => `${file}: ${from} → ${to}`);
   assertEquals(alive, ["lib/late.ts: 50 → 51"]);
   // Each test that asks is needed, and nothing but what no test asks for survives.
+  const killers = new Set(verdicts.map(({ test }) => test));
   assertEquals(killers.size, 1 + [...TESTS.matchAll(/"asks/g)].length);
+});
+
+Deno.test("programs that a test has started and a mutant has left end with the trial", async () => {
+  using place = new TemporaryDirectory();
+  const tests = `
+import { isStopped } from "../lib/x.ts";
+Deno.test("starts a program", async () => {
+  const child = new Deno.Command("sleep", { args: ["600"] }).spawn();
+  Deno.writeTextFileSync(${JSON.stringify(place.at("pid"))}, child.pid + "\\n", { append: true });
+  if (isStopped()) child.kill("SIGKILL");
+  await child.status;
+});
+`;
+  const source = "export const isStopped = () => true;\n";
+  const verdicts = await verdictsOf(place, { "x.ts": source }, tests);
+  assertEquals(verdicts.map(({ outcome }) => outcome), ["timeout"]);
+  const pids = place.text("pid").trim().split("\n").map(Number);
+  // Two runs without the mutant, and one with it.
+  assertEquals(pids.length, 3);
+  for (let waits = 0; waits < 200 && pids.some(isAlive); waits++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals(pids.filter(isAlive), []);
 });

@@ -41,12 +41,16 @@ export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
       // Many mutants let a test wait for what never comes (`tests/support/endpoints.ts`).
       IPCAUTH_WAIT_MS: "1500",
     },
+    // A group of its own, so that the programs that its tests have started end with it.
+    detached: true,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
   const errors = new Response(child.stderr).text();
   running = child;
+  // They may hold its output open.
+  const ended = child.status.then(() => kill(child));
   let timer = setTimeout(() => kill(child), LOAD_LIMIT);
   let isDone = false;
   try {
@@ -62,7 +66,7 @@ export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
   } finally {
     clearTimeout(timer);
     kill(child);
-    await child.status;
+    await ended;
     running = null;
   }
   const text = await errors;
@@ -71,9 +75,9 @@ export async function* runPlan(tree: Tree, plan: Plan): AsyncGenerator<Step> {
 
 function kill(child: Deno.ChildProcess): void {
   try {
-    child.kill("SIGKILL");
+    Deno.kill(-child.pid, "SIGKILL");
   } catch {
-    // It has ended.
+    // All of it has ended.
   }
 }
 
