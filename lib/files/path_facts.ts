@@ -5,7 +5,7 @@
  */
 import { FileType, linkStatus, linkTarget } from "../libc/file_status.ts";
 import { isShared, isSticky, isTrustedOwner } from "./permissions.ts";
-import { PathWalker } from "./path_walker.ts";
+import { parentOf, PathWalker } from "./path_walker.ts";
 
 /** Who can put another file at a path. */
 export interface PathFacts {
@@ -40,23 +40,23 @@ export function pathFacts(path: string, ownUid: number): PathFacts | null {
   let shared: string | null = null;
   const entries: string[] = [];
   const parts: string[] = [];
-  let inSticky = false;
+  const sticky = new Set<string>();
   for (let current = walker.next(); current !== null; current = walker.next()) {
     const status = linkStatus(current);
     if (status === null) return null;
     parts.push(current);
+    // The target of a link may lie in the directory of the link, which is not looked at again.
+    const inSticky = sticky.has(parentOf(current));
     if (inSticky) entries.push(current);
     const isLink = (status.mode & FileType.mask) === FileType.link;
     // What lies in a sticky directory can be replaced by its owner.
     if ((isLink || inSticky || !walker.isAtEnd) && !isTrustedOwner(status, ownUid)) {
       owners.set(status.uid, current);
     }
-    if (isLink) {
-      walker.follow(current, linkTarget(current));
-      inSticky = false;
-    } else if (!walker.isAtEnd) {
-      inSticky = isShared(status) && isSticky(status);
-      if (isShared(status) && !inSticky) shared ??= current;
+    if (isLink) walker.follow(current, linkTarget(current));
+    else if (!walker.isAtEnd && isShared(status)) {
+      if (isSticky(status)) sticky.add(current);
+      else shared ??= current;
     }
   }
   const isStable = owners.size === 0 && shared === null;

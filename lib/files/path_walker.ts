@@ -53,8 +53,8 @@ export class PathWalker {
   }
 }
 
-/** @param path A prefix that the walker has yielded. */
-function parentOf(path: string): string {
+/** @param path A prefix that a walker has yielded. */
+export function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 

@@ -86,8 +86,17 @@ Deno.test({
     assertEquals(pathFacts(kept, 0)!.isStable, true);
     Deno.chownSync(kept, 578, null);
     assertEquals([...pathFacts(kept, 0)!.owners], [[578, kept]]);
-    // Behind a link the directory before it counts no more.
+    // Behind a link that leads elsewhere the directory before it counts no more.
     Deno.symlinkSync(place.at("a/file"), place.at("sticky/link"));
     assertEquals([...pathFacts(place.at("sticky/link"), 579)!.owners], []);
+    // One that leads to a file beside it stays in the directory.
+    for (const target of ["file", "./file", "../sticky/file", place.at("sticky/file")]) {
+      const path = place.at("sticky/beside");
+      Deno.symlinkSync(target, path);
+      const beside = pathFacts(path, 0)!;
+      assertEquals([[...beside.owners], beside.isStable], [[[578, kept]], false], target);
+      assertEquals([beside.inSticky.includes(path), beside.inSticky.at(-1)], [true, kept], target);
+      Deno.removeSync(path);
+    }
   },
 });
