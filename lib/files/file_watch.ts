@@ -100,6 +100,7 @@ export class FileWatch<Content> {
   #unread: Movement = "in place";
   /** When the content was first read with the stats that it has now. */
   #firstReadAt = 0;
+  /** Not to be relied on while there is a change. */
   #isTrusted = false;
   #isRestless = false;
 
@@ -137,6 +138,7 @@ export class FileWatch<Content> {
         if (this.#isTrusted && !force) return SAME;
       } else {
         const now = this.#now();
+        // Nothing is taken that has not been still for so long.
         if (now < change.movedAt + STILL_MS) return this.#wait(change, now);
       }
     }
@@ -191,8 +193,7 @@ export class FileWatch<Content> {
 
   /** Whether a writer that pauses has no part to add, or has had the time to. */
   #hasComeToRest({ movedAt }: Change<Content>, now: number): boolean {
-    if (now >= movedAt + MAX_WAIT_MS) return true;
-    return now >= movedAt + STILL_MS && !this.#isBeingWritten();
+    return now >= movedAt + MAX_WAIT_MS || !this.#isBeingWritten();
   }
 
   /** The file holds what is known already. */
@@ -212,7 +213,6 @@ export class FileWatch<Content> {
   #moved(seen: { readonly content: Content } | null, now: number): WatchResult<Content> {
     const since = this.#change?.since ?? now;
     this.#discardSeen();
-    this.#isTrusted = false;
     this.#change = { since, movedAt: now, seen };
     return this.#wait(this.#change, now);
   }

@@ -278,13 +278,42 @@ Deno.test("FileWatch.poll() waits at the first call for a file that is open for 
   assertEquals(model.poll(), "read two");
 });
 
+Deno.test("FileWatch.isTrusted says whether the stats alone show the next change", () => {
+  const model = new Model(1);
+  const { watch } = model;
+  assertEquals([watch.isTrusted, model.poll(), watch.isTrusted], [false, "read one", false]);
+  model.now += 19;
+  assertEquals([model.poll(), watch.isTrusted], ["same", false]);
+  model.now += 1;
+  assertEquals([model.poll(), watch.isTrusted], ["same", true]);
+  // What has changed and cannot be read is not known.
+  model.write("two");
+  model.isBroken = true;
+  assertThrows(() => model.poll(), Error, "broken");
+  assertEquals(watch.isTrusted, false);
+  model.isBroken = false;
+  assertEquals([model.poll(), watch.isTrusted], ["wait 50", false]);
+  model.now += 50;
+  assertEquals([model.poll(), watch.isTrusted], ["read two", true]);
+  // What is waited for is not in force yet.
+  model.write("three");
+  assertEquals([model.poll(), watch.isTrusted], ["wait 50", false]);
+  model.now += 10;
+  assertEquals([model.poll(), watch.isTrusted], ["wait 40", false]);
+  model.isOpen = true;
+  model.now += 90;
+  assertEquals([model.poll(), watch.isTrusted], ["wait 50", false]);
+});
+
 Deno.test("FileWatch.poll() reads a file that was changed in place when it was still", () => {
   const model = new Model(1);
   model.poll();
   model.write("");
   assertEquals(model.poll(), "wait 50");
+  const { reads } = model;
   model.now += 30;
-  assertEquals(model.poll(), "wait 20");
+  // It is not even read before.
+  assertEquals([model.poll(), model.reads], ["wait 20", reads]);
   model.write("half");
   assertEquals(model.poll(), "wait 50");
   model.now += 49;
