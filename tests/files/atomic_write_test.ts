@@ -1,6 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { atomicWrite } from "../../lib/files/atomic_write.ts";
-import { SystemError } from "../../lib/libc/errno.ts";
+import type { Failure } from "../../lib/errors.ts";
+import { Directory, type DirectoryFile } from "../../lib/libc/directory.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { GuardedDirectory } from "../support/temporary_directory.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -43,6 +45,102 @@ Deno.test("atomicWrite() that fails leaves the old file and no temporary one", (
   const options = { temporaryName: "new", model: null, mode: 0o600 };
   errorOf(() => atomicWrite(place.directory, "file", text("new"), options));
   assertEquals(place.names(), ["file"]);
+});
+
+/** A directory that says what is done to it and its new file, and fails where it is told to. */
+class ToldDirectory extends Directory {
+  readonly steps: string[] = [];
+  readonly #place: GuardedDirectory;
+  readonly #failures: Record<string, Error>;
+
+  constructor(place: GuardedDirectory, failures: Record<string, Error> = {}) {
+    super(place.path);
+    this.#place = place;
+    this.#failures = failures;
+  }
+
+  override create(name: string, mode: number): DirectoryFile {
+    const file = super.create(name, mode);
+    this.steps.push(`made ${this.#place.mode(name)}`);
+    for (const step of ["write", "chmod", "copyRights", "sync"] as const) {
+      const run = file[step].bind(file) as (...values: unknown[]) => void;
+      file[step] = (...values: unknown[]) => this.#do(step, () => run(...values));
+    }
+    const close = file[Symbol.dispose].bind(file);
+    file[Symbol.dispose] = () => this.#do("close", close);
+    return file;
+  }
+
+  override rename(from: string, to: string): void {
+    this.#do("rename", () => super.rename(from, to));
+  }
+
+  override sync(): void {
+    this.#do("sync directory", () => super.sync());
+  }
+
+  #do(step: string, run: () => void): void {
+    this.steps.push(step);
+    const failure = this.#failures[step];
+    if (failure !== undefined) throw failure;
+    run();
+  }
+}
+
+Deno.test("atomicWrite() makes the content and the rights durable before the name, and then it", () => {
+  using place = new GuardedDirectory();
+  place.write("file", "old", 0o640);
+  using model = place.directory.open("file");
+  for (const [rights, one] of [[["chmod"], null], [["copyRights", "chmod"], model]] as const) {
+    using directory = new ToldDirectory(place);
+    const options = { temporaryName: "new", model: one, mode: 0o640 };
+    atomicWrite(directory, "file", text("new"), options);
+    assertEquals(directory.steps, [
+      ...["made 600", "write", ...rights, "sync", "close", "rename", "sync directory"],
+    ]);
+  }
+});
+
+Deno.test("atomicWrite() that fails at any step before the rename leaves the old file", () => {
+  for (const step of ["write", "chmod", "sync", "rename"]) {
+    for (const failure of [new SystemError(step, Errno.EIO), new TypeError("a bug")]) {
+      using place = new GuardedDirectory();
+      place.write("file", "old", 0o640);
+      using directory = new ToldDirectory(place, { [step]: failure });
+      const options = { temporaryName: "new", model: null, mode: 0o600 };
+      const error = assertThrows(() => atomicWrite(directory, "file", text("new"), options));
+      assertEquals([error, place.text("file"), place.names()], [failure, "old", ["file"]]);
+    }
+  }
+});
+
+Deno.test("atomicWrite() says what a mount point needs, and what is not durable", () => {
+  const outcome = (failures: Record<string, Error>) => {
+    using place = new GuardedDirectory();
+    place.write("file", "old", 0o640);
+    using directory = new ToldDirectory(place, failures);
+    const options = { temporaryName: "new", model: null, mode: 0o600 };
+    const error = assertThrows(() => atomicWrite(directory, "file", text("new"), options));
+    assertEquals(place.names(), ["file"]);
+    const { message, exit, hint } = error as Partial<Failure>;
+    return [place.text("file"), message, exit, hint];
+  };
+  assertEquals(outcome({ rename: new SystemError("rename", Errno.EBUSY) }), [
+    "old",
+    "Cannot replace file: it is a mount point of its own, and a file is written by replacing it",
+    71,
+    "mount the directory of the file instead of the file, or edit it outside of the mount",
+  ]);
+  // The change is made.
+  assertEquals(outcome({ "sync directory": new SystemError("fsync", Errno.EIO) }), [
+    "new",
+    "file is written, but the old one may be back after a crash: the device or file system failed",
+    71,
+    "dmesg | tail",
+  ]);
+  const bug = Object.assign(new TypeError("a bug"), { errno: Errno.EBUSY });
+  assertEquals(outcome({ rename: bug }), ["old", "a bug", undefined, undefined]);
+  assertEquals(outcome({ "sync directory": bug }), ["new", "a bug", undefined, undefined]);
 });
 
 /** Reads or sets an access control list (`acl(5)`, `linux/posix_acl_xattr.h`) with Python alone. */

@@ -2,6 +2,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { DescriptorReserve } from "../../lib/files/descriptor_reserve.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { childLine, output } from "../support/processes.ts";
+import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 /** Fails so many times, and then answers. */
 function failing(times: number, error: Error): { run: () => string; calls: () => number } {
@@ -30,6 +32,20 @@ Deno.test("what fails for want of a descriptor is tried once more, with the one 
     }
   }
   reserve.close();
+});
+
+Deno.test("a reserve holds one descriptor, also in a process whose table is full", async () => {
+  using place = new TemporaryDirectory();
+  const text = await output(childLine("reserve", place.write("file", "")));
+  assertEquals(JSON.parse(text), [
+    // No use of it keeps another one; and without it no file can be opened.
+    ...[0, "EMFILE"],
+    ...["read", "EMFILE", "read", "EMFILE"],
+    // Given up, and taken again.
+    ...["read", "read", "EMFILE"],
+    // One that found none left is no help, and nothing is tried twice.
+    ...["EMFILE", 1],
+  ]);
 });
 
 Deno.test("what fails for another reason is not tried again", () => {

@@ -19,8 +19,10 @@ Deno.test("LockFile is held by one process at a time", async () => {
   assertEquals(LockFile.tryAcquire(path), null);
   await using refused = new Holder("lock", path);
   assertEquals(await refused.line(), "taken");
+  // The attempt that was refused has kept nothing.
+  assertEquals(place.descriptors(), 1);
   own.release();
-  assertEquals(linkStatus(path), null);
+  assertEquals([linkStatus(path), place.descriptors()], [null, 0]);
   await using next = new Holder("lock", path);
   assertEquals(await next.line(), "held");
   assertEquals(LockFile.tryAcquire(path), null);
@@ -45,9 +47,31 @@ Deno.test("LockFile.release() leaves a file that was made after its own", () => 
   using second = LockFile.tryAcquire(path);
   assert(second !== null);
   first.release();
-  first.release();
   assert(linkStatus(path) !== null);
   assertEquals(LockFile.tryAcquire(path), null);
+});
+
+Deno.test("LockFile.release() does nothing the second time", () => {
+  using place = new TemporaryDirectory();
+  const path = place.at("lock");
+  const lock = LockFile.tryAcquire(path)!;
+  Deno.linkSync(path, place.at("other"));
+  lock.release();
+  // The name of the file that it had locked, which another process may have locked by now.
+  Deno.renameSync(place.at("other"), path);
+  lock.release();
+  assert(linkStatus(path) !== null);
+});
+
+Deno.test("LockFile.release() ends the lock where its path can no longer be looked at", () => {
+  using place = new TemporaryDirectory();
+  Deno.mkdirSync(place.at("a"));
+  const lock = LockFile.tryAcquire(place.at("a/lock"))!;
+  Deno.renameSync(place.at("a"), place.at("b"));
+  place.write("a", "");
+  lock.release();
+  using again = LockFile.tryAcquire(place.at("b/lock"));
+  assert(again !== null);
 });
 
 Deno.test("LockFile is never shared, though each holder removes the name", async () => {
@@ -70,8 +94,11 @@ Deno.test("LockFile refuses a symbolic link, a directory and a missing directory
 Deno.test("LockFile refuses a file of a third user (needs root)", { ignore: !isRoot }, () => {
   using place = new TemporaryDirectory();
   const path = place.write("lock", "");
-  Deno.chownSync(path, 579, null);
-  assertEquals(errorOf(() => LockFile.tryAcquire(path)), Errno.EPERM);
+  for (const uid of [1, 2, 579]) {
+    Deno.chownSync(path, uid, null);
+    assertEquals(errorOf(() => LockFile.tryAcquire(path)), Errno.EPERM);
+  }
+  assertEquals(place.descriptors(), 0);
 });
 
 Deno.test("LockFile refuses a path with a NUL", () => {

@@ -4,6 +4,7 @@ import { checkTrustedFile, readTrustedFile } from "../../lib/files/trusted_file.
 import type { Descriptor } from "../../lib/libc/descriptor.ts";
 import { descriptorStatus } from "../../lib/libc/file_status.ts";
 import { pipe } from "../../lib/libc/pipe.ts";
+import { openToRead } from "../../lib/libc/read_file.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -95,6 +96,20 @@ Deno.test("readTrustedFile() reads a pipe that it was given, where it is read on
     const file = readTrustedFile(path, once);
     assertEquals([file.content, file.isTooLarge], [null, true]);
   });
+});
+
+Deno.test("readTrustedFile() takes nothing but a pipe for one that it was given", () => {
+  using place = new TemporaryDirectory();
+  const { success } = new Deno.Command("mkfifo", { args: [place.at("fifo")] }).outputSync();
+  assertEquals(success, true);
+  using directory = openToRead(place.path);
+  using device = openToRead("/dev/zero");
+  for (const name of [`${directory.number}`, `${directory.number}/fifo`, `${device.number}`]) {
+    const path = `/proc/self/fd/${name}`;
+    const file = readTrustedFile(path, { ...OPTIONS, once: true });
+    const sentence = `${path} is not a regular file`;
+    assertEquals([file.content, file.isTooLarge, file.problem?.sentence], [null, false, sentence]);
+  }
 });
 
 Deno.test("checkTrustedFile() checks owner and mode of a pipe as those of a file", () => {

@@ -91,6 +91,14 @@ Deno.test("checkPath() follows 40 links, and no more, as the kernel does", () =>
 
 Deno.test("checkPath() goes above the root to the root", () => {
   assertEquals(checkPath("/../../absent", OWN_UID), null);
+  using place = new TemporaryDirectory();
+  Deno.mkdirSync(place.at("open"));
+  Deno.chmodSync(place.at("open"), 0o777);
+  Deno.symlinkSync("/../..", place.at("root"));
+  for (const path of [`/../..${place.at("open/file")}`, place.at(`root${place.at("open/file")}`)]) {
+    const problem = checkPath(path, OWN_UID);
+    assertEquals(problem?.sentence, `${place.at("open")} is writable by others (mode 0777)`);
+  }
 });
 
 Deno.test("checkPath() throws for a circle of links", () => {

@@ -5,7 +5,10 @@
  */
 import { check, SystemError } from "../../lib/libc/errno.ts";
 import type { Descriptor } from "../../lib/libc/descriptor.ts";
+import { DescriptorReserve } from "../../lib/files/descriptor_reserve.ts";
 import { LockFile } from "../../lib/files/lock_file.ts";
+import { EventFd } from "../../lib/libc/event_fd.ts";
+import { openToRead } from "../../lib/libc/read_file.ts";
 import { connect, unixSocket } from "../../lib/libc/sockets.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../../lib/libc/identity.ts";
@@ -40,6 +43,18 @@ function idsOfThreads(): string[] {
     }
   }
   return [...lines].sort();
+}
+
+/** What the descriptors of this process lead to. */
+function descriptors(): string[] {
+  return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
+    try {
+      return [Deno.readLinkSync(`/proc/self/fd/${name}`)];
+    } catch {
+      // The one that the directory was read with.
+      return [];
+    }
+  });
 }
 
 function attempt(action: () => unknown): unknown {
@@ -103,7 +118,38 @@ const verbs: Record<string, () => void | Promise<void>> = {
       lock.release();
       done++;
     }
+    // Of files that another one has removed before they were locked.
+    const left = descriptors().filter((target) => target.startsWith(args[0]!));
+    if (left.length > 0) throw new Error("a descriptor of the lock file is left");
     console.log("done");
+  },
+
+  /** `reserve FILE`: prints how a reserve gives its descriptor up, and takes it again. */
+  reserve() {
+    let calls = 0;
+    const read = () => {
+      calls++;
+      openToRead(args[0]!).close();
+      return "read";
+    };
+    const limit = new BigUint64Array(2);
+    check("getrlimit", libc.prlimit(0, RLIMIT_NOFILE, null, new Uint8Array(limit.buffer)));
+    setFileLimit(0, BigUint64Array.of(256n, limit[1]!));
+    const reserve = new DescriptorReserve();
+    const before = descriptors().length;
+    for (let times = 0; times < 3; times++) reserve.use(read);
+    const leaked = descriptors().length - before;
+    const others: EventFd[] = [];
+    while (attempt(() => others.push(new EventFd())) !== "EMFILE");
+    const use = () => [attempt(() => reserve.use(read)), attempt(read)];
+    const results = [leaked, attempt(read), ...use(), ...use()];
+    reserve.close();
+    results.push(attempt(read), ...use());
+    const empty = new DescriptorReserve();
+    calls = 0;
+    results.push(attempt(() => empty.use(read)), calls);
+    setFileLimit(0, limit);
+    console.log(JSON.stringify(results));
   },
 
   /** `accept-without-descriptors ADDRESS`: prints how an acceptor fails that has none left. */

@@ -33,6 +33,16 @@ export class TemporaryDirectory implements Disposable {
     return (Deno.statSync(this.at(name)).mode! & 0o7777).toString(8);
   }
 
+  /**
+   * How many descriptors of this process lead to what is or was in it: a leak leaves one. Other
+   * tests run in this process, too. Deno does not let it read its own `/proc/self/fd`.
+   */
+  descriptors(): number {
+    const { stdout } = new Deno.Command("ls", { args: ["-l", `/proc/${Deno.pid}/fd`] })
+      .outputSync();
+    return new TextDecoder().decode(stdout).split(` -> ${this.path}`).length - 1;
+  }
+
   [Symbol.dispose](): void {
     Deno.removeSync(this.path, { recursive: true });
   }
