@@ -11,9 +11,11 @@ import {
   clientSockets,
   configPlaces,
   DEFAULT_ADDRESS,
+  type Environment,
 } from "../config/default_paths.ts";
 import type { ConfigFile } from "../config/load.ts";
 import type { ListenerConfig } from "../config/types.ts";
+import { Errno } from "../libc/errno.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { type ConnectCommand, DEFAULT } from "./command_line.ts";
@@ -55,28 +57,28 @@ export async function findDestination(
   context: Context,
   console = false,
 ): Promise<Destination> {
-  const { variables } = context.environment;
-  if (to.kind === "tcp") return await toTcp(to, context);
+  const { environment } = context;
+  if (to.kind === "tcp") {
+    const isComplete = to.address !== DEFAULT && to.key !== DEFAULT;
+    return toTcp(to, isComplete ? NOTHING : await configured(context, console), environment);
+  }
   if (to.path !== null && to.path !== DEFAULT) return toUnix(to.path);
-  if (variables.IPCAUTH_PATH) return toUnix(variables.IPCAUTH_PATH);
+  const { IPCAUTH_PATH } = environment.variables;
+  if (IPCAUTH_PATH) return toUnix(IPCAUTH_PATH);
   // A bare --unix means a Unix socket: the environment and the configuration do not lead to TCP
   // then.
   const mayBeTcp = to.path === null;
-  if (mayBeTcp && addressFromEnvironment(context.environment) !== null) {
-    return await toTcp(null, context);
-  }
+  const isTyped = mayBeTcp && addressFromEnvironment(environment) !== null;
   const found = await configured(context, console);
-  const listeners = console
-    ? found.listeners.filter(({ service }) => service.kind === "console")
-    : found.listeners;
-  const unix = listeners.find((listener) => listener.kind === "unix");
-  const sockets = clientSockets(context.environment);
+  if (isTyped) return toTcp(null, found, environment);
+  const unix = found.listeners.find((listener) => listener.kind === "unix");
+  const sockets = clientSockets(environment);
   if (unix !== undefined) {
     return console
       ? { kind: "unix", paths: [unix.path, ...sockets], unread: null }
       : toUnix(unix.path);
   }
-  if (mayBeTcp && listeners.length > 0) return await toTcp(null, context);
+  if (mayBeTcp && found.listeners.length > 0) return toTcp(null, found, environment);
   return { kind: "unix", paths: sockets, unread: found.bad };
 }
 
@@ -84,13 +86,11 @@ function toUnix(path: string): Destination {
   return { kind: "unix", paths: [socketPath(path)], unread: null };
 }
 
-async function toTcp(
+function toTcp(
   flags: ConnectCommand["to"] & { kind: "tcp" } | null,
-  context: Context,
-): Promise<Destination> {
-  const { environment } = context;
-  const isComplete = flags !== null && flags.address !== DEFAULT && flags.key !== DEFAULT;
-  const { listeners, bad } = isComplete ? NOTHING : await configured(context);
+  { listeners, bad }: Found,
+  environment: Environment,
+): Destination {
   const listener = listeners.find((one) => one.kind === "tcp");
   const typed = flags !== null && flags.address !== DEFAULT
     ? connectAddress(flags.address)
@@ -102,33 +102,36 @@ async function toTcp(
     kind: "tcp",
     address: { host: address.host, port: address.port },
     key: resolve(key),
-    unread: typed === null ? bad : null,
+    unread: typed === null && listener === undefined ? bad : null,
   };
 }
 
 /**
- * The listeners of the configuration; none without a readable one, and none of one with a mistake
- * in its text: the server may well run with an older one, and a client is how to find out.
+ * The listeners of the configuration; none without a readable one.
  *
- * @param evenBad Whether to return what could be read of a file with a mistake.
- * @throws {Failure} 78 when other users may change it, or it was named and cannot be read.
+ * @param console As in {@linkcode findDestination}: those with another service are left out, and
+ * what could be read of a file with a mistake is returned. Else, of a file with a mistake in its
+ * text nothing is: the server may well run with an older one, and a client is how to find out.
+ * @throws {Failure} 78 when other users may change it, or it cannot be read, except where a default
+ * place may not be.
  */
-async function configured(
-  context: Context,
-  evenBad = false,
-): Promise<Found> {
+async function configured(context: Context, console: boolean): Promise<Found> {
   const { config, environment } = context;
   const places = configPlaces(config, environment);
-  const paths = places.explicit ? places.paths : places.paths.filter(isReadable);
+  const paths = places.explicit ? places.paths : places.paths.filter(mayBeReadable);
   if (paths.length === 0) return NOTHING;
   const { ConfigTextError, findConfig, loadHostFacts } = await import("../config/load.ts");
   const hostFacts = loadHostFacts(environment.uid);
+  const warn = (what: string, hint: string) => {
+    const use = console ? "has a mistake" : "is not used";
+    context.err(`ipcauth: warning: the configuration ${use}: ${what}\nhint: ${hint}\n`);
+  };
   let file: ConfigFile | null;
   try {
     file = findConfig({ ...places, paths }, hostFacts, { once: true });
   } catch (error) {
     if (!(error instanceof ConfigTextError)) throw error;
-    context.err(unused(error.message, error.hint!));
+    warn(error.message, error.hint!);
     return { listeners: [], bad: error.hint! };
   }
   if (file === null) return NOTHING;
@@ -137,21 +140,21 @@ async function configured(
   // them.
   const found = inspectConfig(file.text, file.path, hostFacts);
   const [problem] = found.problems;
-  const listeners = found.config.listeners ?? [];
+  const listeners = (found.config.listeners ?? [])
+    .filter(({ service }) => !console || service.kind === "console");
   if (problem === undefined) return { listeners, bad: null };
   const { at: { line, column }, key, what } = problem;
-  const place = `${file.path}:${line}:${column}`;
   const check = `ipcauth config check ${shellWord(file.path)}`;
-  context.err(unused(`${place}: ${key && `${key}: `}${what}`, check));
-  return { listeners: evenBad ? listeners : [], bad: check };
+  warn(`${file.path}:${line}:${column}: ${key && `${key}: `}${what}`, check);
+  return { listeners: console ? listeners : [], bad: check };
 }
 
-/** The warning about a file that is not used. */
-function unused(why: string, hint: string): string {
-  return `ipcauth: warning: the configuration is not used: ${why}\nhint: ${hint}\n`;
-}
+/** What a client does without: no file, and the server's own, which it may not read. */
+const WITHOUT: ReadonlySet<number> = new Set([
+  ...[Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES, Errno.EPERM],
+]);
 
-/** A client may lack permission to read the server's own configuration; then it does without. */
-function isReadable(path: string): boolean {
-  return tryToRead(path) === 0;
+/** Whether there may be a file to read. Reading it says why it cannot be. */
+function mayBeReadable(path: string): boolean {
+  return !WITHOUT.has(tryToRead(path));
 }
