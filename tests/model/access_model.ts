@@ -34,6 +34,8 @@ export interface AccessFile {
     /** When it ends, in milliseconds since the epoch; left out for never. */
     notAfter?: number | undefined;
   }>;
+  /** The end that a file beside the key of the directory holds; 0 where it holds no time. */
+  directoryEnd: number | undefined;
 }
 
 /** Which secret each key file holds: it counts up. */
@@ -68,16 +70,21 @@ export interface Membership {
   readonly first: readonly number[] | null;
 }
 
-/** What must be decided about a new connection beside the sessions that are open. */
+/**
+ * What must be decided about a new connection beside the sessions that are open.
+ *
+ * @param at The time of day, in milliseconds since the epoch.
+ */
 export function admitted(
   file: AccessFile,
   names: NameFacts,
   secrets: Secrets,
   origin: Origin,
   open: readonly { readonly uid: number }[],
+  at: number,
 ): Expected {
   if (!file.listeners.has(origin.listener)) return { allow: false, reason: "no-listener" };
-  const decision = expected(file, names, secrets, origin);
+  const decision = expected(file, names, secrets, origin, { first: null }, at);
   if (!decision.allow) return decision;
   const all = file.limits.all + (decision.identity === TRUSTED ? RESERVE : 0);
   const own = open.filter(({ uid }) => uid === decision.uid);
@@ -96,9 +103,10 @@ export function expected(
   secrets: Secrets,
   origin: Origin,
   membership: Membership = { first: null },
+  at: number = Date.now(),
 ): Expected {
   if (origin.listener === "tcp") {
-    const decision = expectedByKey(file, secrets, origin);
+    const decision = expectedByKey(file, secrets, origin, at);
     const groups = decision.allow ? names.groupsOf(decision.uid) : null;
     return narrowed(file, names, file.lists.tcp, groups ?? [], decision);
   }
@@ -115,15 +123,17 @@ export function expected(
 }
 
 function expectedByKey(
-  { users, keys }: AccessFile,
+  { users, keys, directoryEnd }: AccessFile,
   secrets: Secrets,
   { key, secret }: Origin & { listener: "tcp" },
+  at: number,
 ): Expected {
   const entry = keys.get(key);
   if (entry === undefined || secrets.get(key) !== secret) {
     return { allow: false, reason: "bad-key" };
   }
-  if (entry.notAfter !== undefined && entry.notAfter <= Date.now()) {
+  const end = entry.isInDirectory ? directoryEnd : entry.notAfter;
+  if (end !== undefined && end <= at) {
     return { allow: false, reason: "expired-key" };
   }
   if (entry.user === null) return { allow: true, reason: "trusted-key", identity: TRUSTED, uid: 0 };

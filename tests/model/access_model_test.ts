@@ -11,7 +11,8 @@ import { freePort } from "../support/keys.ts";
 import { NamesFixture, remoteNames } from "../support/name_service.ts";
 import { isRoot, Program } from "../support/program.ts";
 import { type Command, Connect, ConnectKeyed, Leave } from "./connecting.ts";
-import { CopyKey, newSecret, ReplaceKey } from "./key_files.ts";
+import { CopyKey, newSecret, ReplaceKey, SetKeyEnd } from "./key_files.ts";
+import { RotateKey } from "./key_rotation.ts";
 import { ACCOUNTS, ModelNames } from "./model_names.ts";
 import {
   Hang,
@@ -26,9 +27,11 @@ import { SetAllow, SetGroup, SetKey, SetLimits, SetListener } from "./policy_edi
 import {
   closeAll,
   ENTRY_KEYS,
+  FIRST_KEYS,
   KEYS,
   type Model,
   newModel,
+  NEXT,
   PEERS,
   type Real,
   textOf,
@@ -60,15 +63,13 @@ const anyWay = fc.oneof(
 );
 const commandOrWay = fc.oneof(way, fc.constant("command" as const));
 const user = fc.constantFrom(...Object.keys(UIDS));
-const key = fc.constantFrom("k1", "k2");
-/** For ever, a time that has passed, one that no story lasts until, or one that passes at once. */
-const notAfter = fc.constantFrom(
-  undefined,
-  undefined,
-  Date.UTC(2001),
-  Date.UTC(2101),
-  "soon" as const,
-);
+const key = fc.constantFrom("k1", "k2", NEXT);
+/** A time that has passed, and one that no story lasts until. */
+const [PAST, FUTURE] = [Date.UTC(2001), Date.UTC(2101)];
+const notAfter = fc.constantFrom(undefined, undefined, PAST, FUTURE, "soon" as const);
+const directoryEnd = fc.constantFrom(undefined, null, PAST, FUTURE, "soon" as const);
+const nextEnd = fc.constantFrom(undefined, FUTURE, "soon" as const);
+const oldKey = fc.constantFrom("stays" as const, "is revoked" as const, "ends" as const);
 const listener = fc.constantFrom("open" as const, "narrow" as const);
 const count = fc.constantFrom(1, 1, 4);
 const limits = fc.constantFrom([2, 1], [2, 256], [6, 3], [1, 10], [1024, 256]);
@@ -109,10 +110,10 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
   ...Array(2).fill(
     fc.tuple(user, fc.boolean(), anyWay).map((all) => new SetAccess(...all)),
   ) as fc.Arbitrary<Command>[],
-  ...Array(3).fill(
+  ...Array(2).fill(
     fc.tuple(user, fc.boolean(), anyWay).map((all) => new AddUser(...all)),
   ) as fc.Arbitrary<Command>[],
-  ...Array(3).fill(
+  ...Array(2).fill(
     fc.tuple(user, anyWay).map((all) => new RemoveUser(...all)),
   ) as fc.Arbitrary<Command>[],
   fc.tuple(
@@ -133,7 +134,9 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
     commandOrWay,
   )
     .map((all) => new SetKey(...all)),
+  fc.tuple(fc.constantFrom(...ENTRY_KEYS), nextEnd, oldKey).map((all) => new RotateKey(...all)),
   fc.tuple(fc.constantFrom(...ENTRY_KEYS), way).map((all) => new ReplaceKey(...all)),
+  fc.tuple(directoryEnd, way).map((all) => new SetKeyEnd(...all)),
   fc.oneof(way, fc.constant("remove" as const)).map((way) => new CopyKey(way)),
   fc.tuple(limits, way).map(([[all, perUser], way]) => new SetLimits(all!, perUser!, way)),
   fc.constantFrom(1, 2, 5).map((count) => new Leave(count)),
@@ -212,9 +215,10 @@ async function tellOf(
   const port = freePort();
   const address = `127.77.${one}.${other}`;
   const path = (name: string) => program.path(name);
-  for (const name of KEYS) await program.write(`${name}.key`, newSecret(), 0o600);
+  for (const name of FIRST_KEYS) await program.write(`${name}.key`, newSecret(), 0o600);
   await Deno.mkdir(path("keys.d"), { mode: 0o700 });
-  await program.write("config.yaml", textOf(model.file, { path, address, port }), 0o600);
+  const places = { path, keyFiles: new Map<string, string>(), address, port };
+  await program.write("config.yaml", textOf(model.file, places), 0o600);
   using directory = fixture && new StoryDirectory(fixture);
   if (model.names !== null) await directory?.set(model.names);
   const args = ["--config", config, "--workers", `${workers}`];
@@ -222,7 +226,7 @@ async function tellOf(
   await server.events("listen", 3);
   await using peers = new Peers(program);
   const run = (argv: readonly string[]) => program.run(argv);
-  const common = { server, directory, peers, path, run, config, workers, address, port };
+  const common = { server, directory, peers, run, config, workers, ...places };
   const real: Real = { ...common, old: new Map(), count: 0 };
   if (hasNames || workers > 1) await watch(model, real);
   await directory?.learn(real);

@@ -6,6 +6,7 @@ import type { Origin, Peer } from "./access_model.ts";
 import {
   closeAll,
   decide,
+  keyFile,
   type Model,
   note,
   type OpenSession,
@@ -21,7 +22,7 @@ export type Command = fc.AsyncCommand<Model, Real>;
 export abstract class Connecting implements Command {
   constructor(readonly stays: boolean, readonly count: number) {}
 
-  check(): boolean {
+  check(_model: Readonly<Model>): boolean {
     return true;
   }
   abstract origin(model: Readonly<Model>, real: Real): Origin;
@@ -32,10 +33,17 @@ export abstract class Connecting implements Command {
   async run(model: Model, real: Real): Promise<void> {
     const origin = this.origin(model, real);
     const ids = Array.from({ length: this.count }, () => `c${++real.count}`);
+    const from = Date.now();
     const letIn = await Promise.all(ids.map((id) => this.connect(id, model, real)));
     const open: OpenSession[] = [];
+    const until = Date.now();
+    /** The decision of the moment, which may be that before the end of a key. */
+    const decisionOf = (allow: boolean) => {
+      const last = decide(model, origin, open, { at: until });
+      return last.allow === allow ? last : decide(model, origin, open, { at: from });
+    };
     for (const id of ids.filter((_, index) => letIn[index])) {
-      const decision = decide(model, origin, open);
+      const decision = decisionOf(true);
       assertEquals(decision.allow, true, JSON.stringify({ origin, decision, open: model.open }));
       note(model, decision, origin);
       if (!decision.allow) continue;
@@ -43,7 +51,7 @@ export abstract class Connecting implements Command {
       open.push({ id, origin, ...decision, first });
     }
     for (const _ of letIn.filter((one) => !one)) {
-      const decision = decide(model, origin, open);
+      const decision = decisionOf(false);
       assertEquals(decision.allow, false, JSON.stringify({ origin, decision, open: model.open }));
       note(model, decision, origin);
     }
@@ -82,13 +90,16 @@ export class ConnectKeyed extends Connecting {
   constructor(readonly key: string, readonly isOld: boolean, stays: boolean, count = 1) {
     super(stays, count);
   }
+  override check({ secrets }: Readonly<Model>): boolean {
+    return secrets.has(this.key);
+  }
   origin({ secrets }: Readonly<Model>, { old }: Real): Origin {
     const isOld = this.isOld && old.has(this.key);
     return { listener: "tcp", key: this.key, secret: secrets.get(this.key)! - (isOld ? 1 : 0) };
   }
   connect(id: string, _model: Model, real: Real): Promise<boolean> {
     const old = this.isOld ? real.old.get(this.key) : undefined;
-    const key = old ?? readKey(real.path(`${this.key}.key`));
+    const key = old ?? readKey(keyFile(real, this.key));
     return real.peers.openKeyed(id, real.address, real.port, key);
   }
   protected get name(): string {

@@ -2,7 +2,8 @@
 import { readKey } from "../support/keys.ts";
 import type { Command } from "./connecting.ts";
 import { settle } from "./settle.ts";
-import { COPIED, type Model, type Real } from "./story.ts";
+import { type EndKind, newEnd, waitForEnd } from "./key_ends.ts";
+import { COPIED, keyFile, type Model, type Real } from "./story.ts";
 import { type Way, write } from "./ways_of_writing.ts";
 
 /** A new secret in a key's file. */
@@ -12,7 +13,7 @@ export class ReplaceKey implements Command {
     return true;
   }
   async run(model: Model, real: Real): Promise<void> {
-    const path = real.path(`${this.key}.key`);
+    const path = keyFile(real, this.key);
     real.old.set(this.key, readKey(path));
     model.secrets.set(this.key, model.secrets.get(this.key)! + 1);
     await write(path, newSecret(), this.way);
@@ -47,6 +48,31 @@ export class CopyKey implements Command {
   }
   toString(): string {
     return `carol's key in the directory (${this.way})`;
+  }
+}
+
+/** The end of carol's key in the directory, which need not be there, in a file of its own. */
+export class SetKeyEnd implements Command {
+  /** @param end Undefined removes the file; null writes one without a time. */
+  constructor(readonly end: EndKind | null, readonly way: Way) {}
+  check({ file }: Readonly<Model>): boolean {
+    return this.end !== undefined || file.directoryEnd !== undefined;
+  }
+  async run(model: Model, real: Real): Promise<void> {
+    const { file } = model;
+    const path = real.path("keys.d/carol.not-after");
+    const end = newEnd(this.end ?? undefined);
+    file.directoryEnd = this.end === null ? 0 : end;
+    if (this.end === undefined) await Deno.remove(path);
+    else {
+      const text = this.end === null ? "in June\n" : `# hers\n\n${new Date(end!).toISOString()}\n`;
+      await write(path, text, this.way);
+    }
+    if (this.end === "soon") await waitForEnd(COPIED, end!, model, real);
+    await settle(model, real);
+  }
+  toString(): string {
+    return `the end of carol's key in the directory: ${this.end} (${this.way})`;
   }
 }
 

@@ -1,11 +1,9 @@
 /** The steps of a story that change groups, lists, listeners, keys and limits of the file. */
 import type { AccessFile } from "./access_model.ts";
 import { Edit, type EditWay } from "./edit.ts";
-import { endDenied, GIDS, type Model, type Real, settlePlanes } from "./story.ts";
+import { type EndKind, newEnd, waitForEnd } from "./key_ends.ts";
+import { GIDS, keyFile, type Model, type Real, settlePlanes } from "./story.ts";
 import type { Way } from "./ways_of_writing.ts";
-
-/** After how long a key ends that ends soon, at least, in milliseconds. */
-const SOON_MS = 2_000;
 
 export class SetGroup extends Edit {
   /** @param access Null removes it. */
@@ -92,42 +90,36 @@ export class SetListener extends Edit {
 }
 
 export class SetKey extends Edit {
-  #soon = 0;
+  #end: number | undefined;
 
   /** @param user Null for a trusted key, undefined to remove it. */
   constructor(
     readonly key: string,
     readonly user: string | null | undefined,
-    readonly notAfter: number | "soon" | undefined,
+    readonly notAfter: EndKind,
     way: EditWay,
   ) {
     super(way);
   }
-  check({ file }: Readonly<Model>): boolean {
+  check({ file, secrets }: Readonly<Model>): boolean {
     // A removed listener keeps the entries that it had.
-    return file.listeners.has("tcp") &&
+    return file.listeners.has("tcp") && secrets.has(this.key) &&
       (this.user === null || this.user === undefined || file.users.has(this.user));
   }
   protected edit({ keys }: AccessFile): void {
     if (this.user === undefined) keys.delete(this.key);
     else keys.set(this.key, { user: this.user, notAfter: this.#end });
   }
-  get #end(): number | undefined {
-    return this.notAfter === "soon" ? this.#soon : this.notAfter;
-  }
   override run(model: Model, real: Real): Promise<void> {
-    this.#soon = Math.ceil((Date.now() + SOON_MS) / 1_000) * 1_000;
+    this.#end = newEnd(this.notAfter);
     return super.run(model, real);
   }
-  /** Waits until the key has ended. What the entry says beside ends sessions before. */
   protected override async applied(model: Model, real: Real): Promise<void> {
     if (this.notAfter !== "soon" || this.user === undefined) return;
-    await endDenied(model, real);
-    const left = this.#soon - Date.now();
-    if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+    await waitForEnd(this.key, this.#end!, model, real);
   }
   protected override argv({ keys }: AccessFile, real: Real): string[] | null {
-    const file = real.path(`${this.key}.key`);
+    const file = keyFile(real, this.key);
     const isKnown = keys.has(this.key);
     if (this.user === undefined) return isKnown ? ["keys", "revoke", file] : null;
     const end = this.#end;

@@ -28,7 +28,7 @@ export async function settle(model: Model, real: Real): Promise<void> {
   const isEnding = model.open.some((session) => revocationOf(model, session) !== null);
   const isFirst = (one: Connect | ConnectKeyed) =>
     !isEnding || !decideWithPlace(model, one.origin(model, real)).allow;
-  const connects = everyone();
+  const connects = everyone().filter((one) => one.check(model));
   for (const connect of connects.filter(isFirst)) await connect.run(model, real);
   await endDenied(model, real);
   for (const connect of connects.filter((one) => !isFirst(one))) await connect.run(model, real);

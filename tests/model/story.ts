@@ -31,8 +31,12 @@ export const PEERS: readonly Peer[] = [
 ];
 /** The key of carol that stands in the directory of keys, or does not. */
 export const COPIED = "copied";
+/** The key that `keys rotate` has made last. */
+export const NEXT = "next";
 export const ENTRY_KEYS = ["admin", "k1", "k2"];
-export const KEYS = [...ENTRY_KEYS, COPIED];
+/** The keys whose files there are when a story begins. */
+export const FIRST_KEYS = [...ENTRY_KEYS, COPIED];
+export const KEYS = [...FIRST_KEYS, NEXT];
 
 /** Limits that no story reaches. */
 const WIDE = { all: 1024, perUser: 256 };
@@ -86,6 +90,8 @@ export interface Real {
   readonly port: number;
   /** Key files of earlier secrets. */
   readonly old: Map<string, Uint8Array>;
+  /** The files of keys that have other names. */
+  readonly keyFiles: Map<string, string>;
   count: number;
 }
 
@@ -108,9 +114,10 @@ export function newModel(
       lists: { narrow: null, tcp: null },
       limits: WIDE,
       keys: new Map([["admin", { user: null }], ["k1", { user: "bob" }]]),
+      directoryEnd: undefined,
     },
     names,
-    secrets: new Map(KEYS.map((key) => [key, 1])),
+    secrets: new Map(FIRST_KEYS.map((key) => [key, 1])),
     open: [],
     lines: [],
     possible: [],
@@ -124,10 +131,15 @@ export function socketOf(real: Real, listener: "open" | "narrow"): string {
   return real.path(`${listener}.sock`);
 }
 
+/** The file of a key, for the server's configuration and for the client that holds it. */
+export function keyFile({ path, keyFiles }: Pick<Real, "path" | "keyFiles">, key: string): string {
+  return keyFiles.get(key) ?? path(`${key}.key`);
+}
+
 /** The file of a model as YAML. @param refresh How old an answer of the name service may be. */
 export function textOf(
   file: AccessFile,
-  real: Pick<Real, "path" | "address" | "port">,
+  real: Pick<Real, "path" | "keyFiles" | "address" | "port">,
   refresh = "1h",
 ): string {
   const list = (lines: string[]) => lines.length === 0 ? " []\n" : `\n${lines.join("")}`;
@@ -141,7 +153,7 @@ export function textOf(
 ${lists.tcp === null ? "" : `    allow: ${JSON.stringify(lists.tcp)}\n`}    keys:
 ${
     entries.map(([name, { user, notAfter }]) =>
-      `      - { file: ${real.path(`${name}.key`)}${user === null ? "" : `, user: ${user}`}${
+      `      - { file: ${keyFile(real, name)}${user === null ? "" : `, user: ${user}`}${
         notAfter === undefined ? "" : `, not_after: ${new Date(notAfter).toISOString()}`
       } }\n`
     ).join("")
@@ -161,19 +173,27 @@ directory: { refresh: ${refresh} }
 `;
 }
 
+/** When a decision is made. */
+export interface Moment {
+  /** What is known of the name service. */
+  readonly known: NameFacts;
+  /** The time of day, in milliseconds since the epoch. */
+  readonly at: number;
+}
+
 /**
  * What must be decided about a new connection.
  *
  * @param more Sessions that are open beside.
- * @param known What is known of the name service.
+ * @param moment Now, where nothing else is said.
  */
 export function decide(
   { file, names, secrets, open }: Model,
   origin: Origin,
   more: readonly OpenSession[] = [],
-  known: NameFacts = (names ?? NO_NAMES).now,
+  { known = (names ?? NO_NAMES).now, at = Date.now() }: Partial<Moment> = {},
 ): Expected {
-  return admitted(file, known, secrets, origin, [...open, ...more]);
+  return admitted(file, known, secrets, origin, [...open, ...more], at);
 }
 
 /** The same where there is a place for it. */
