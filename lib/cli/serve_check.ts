@@ -20,6 +20,7 @@ import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import type { LookupRequest } from "../names/results.ts";
 import { listenerAddress } from "../net/address.ts";
+import { checkSocketPlace } from "../net/unix_listener.ts";
 import { requireNoPrograms } from "../server/sandbox_start.ts";
 import { inheritedSockets } from "../server/systemd.ts";
 import { escapeForTerminal } from "../text/escape.ts";
@@ -56,6 +57,9 @@ export async function checkServe(command: ServeCommand, context: Context): Promi
   if (dropTo !== null) {
     refuseRootServices(selection.current);
     requireReadable(dropTo, filesOf(config, selection.current));
+  }
+  for (const listener of selection.current) {
+    if (listener.kind === "unix") checkSocketPlace(listener.path, hostFacts.serverUid);
   }
   for (const listener of selection.current) {
     const text = `would listen on ${listenerAddress(listener)}: ${listener.service.kind}`;

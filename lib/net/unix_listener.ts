@@ -175,7 +175,11 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
     return unixAddress(path);
   } catch (cause) {
     if (!(cause instanceof AddressError)) throw cause;
-    throw new Failure(`Cannot listen: ${cause.message}`, { exit: ExitCode.usage, cause });
+    throw new Failure(`Cannot listen: ${cause.message}`, {
+      exit: ExitCode.usage,
+      hint: "choose a shorter path",
+      cause,
+    });
   }
 }
 
@@ -187,6 +191,21 @@ function addressOf(path: string): Uint8Array<ArrayBuffer> {
  */
 export function prepareSocketDirectory(directory: string, serverUid: number): void {
   prepareDirectory(`${directory}/socket`, serverUid);
+}
+
+/**
+ * Checks the place of a socket, and makes nothing there. A running server is none of its problems,
+ * nor is a directory that the caller has no permission to make.
+ *
+ * @throws {Failure} As {@linkcode UnixListener.open}.
+ */
+export function checkSocketPlace(path: string, serverUid: number): void {
+  addressOf(path);
+  requireSafePath(path, serverUid);
+  const directory = dirname(path);
+  if (linkStatus(directory) !== null) requireDirectory(directory, serverUid);
+  else if (linkStatus(dirname(directory)) === null) throw noDirectoryFor(directory);
+  requireSocket(path, linkStatus(path));
 }
 
 /** @returns The directory where it was made; null where it was there already. */
@@ -202,12 +221,7 @@ function prepareDirectory(path: string, serverUid: number): string | null {
     if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
   } catch (error) {
     const number = error instanceof SystemError ? error.errno : null;
-    if (number === Errno.ENOENT) {
-      throw new Failure(`There is no directory ${dirname(directory)}`, {
-        exit: ExitCode.os,
-        hint: `mkdir -p ${shellWord(directory)}`,
-      });
-    }
+    if (number === Errno.ENOENT) throw noDirectoryFor(directory);
     if (number !== Errno.EEXIST) {
       throw new Failure(`Cannot create the directory ${directory}: ${reasonOf(error)}`, {
         exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
@@ -249,6 +263,14 @@ function requireDirectory(directory: string, serverUid: number): void {
   requireSafe(checkDirectory(status, directory, serverUid), "The socket directory");
 }
 
+/** The directory above the one of a socket is missing. */
+function noDirectoryFor(directory: string): Failure {
+  return new Failure(`There is no directory ${dirname(directory)}`, {
+    exit: ExitCode.os,
+    hint: `mkdir -p ${shellWord(directory)}`,
+  });
+}
+
 /** Such as a link to itself, or to a directory that does not exist. */
 function unusable(directory: string, error: unknown): Failure {
   return new Failure(`Cannot use the socket directory ${directory}: ${reasonOf(error)}`, {
@@ -275,17 +297,21 @@ function takeLock(path: string): LockFile {
  */
 function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
   const found = linkStatus(path);
+  requireSocket(path, found);
   if (found === null) return;
-  if ((found.mode & FileType.mask) !== FileType.socket) {
-    throw new Failure(`${path} exists and is not a socket`, {
-      exit: ExitCode.exists,
-      hint: "choose another path, or move that file away",
-    });
-  }
   using probe = unixSocket();
   const outcome = connect(probe, address);
   if (outcome !== Errno.ECONNREFUSED) throw alreadyRunning(path);
   removeName(path);
+}
+
+/** @throws {Failure} 73 when there is another file. @param found What is there, or null. */
+function requireSocket(path: string, found: FileStatus | null): void {
+  if (found === null || (found.mode & FileType.mask) === FileType.socket) return;
+  throw new Failure(`${path} exists and is not a socket`, {
+    exit: ExitCode.exists,
+    hint: "choose another path, or move that file away",
+  });
 }
 
 function alreadyRunning(path: string): Failure {
