@@ -11,6 +11,8 @@ const FILE = "@FILE@";
 export const RECORD = -1;
 
 let active = readActive();
+/** Where a program says what it passes: opened early, as it may have no descriptor left later. */
+const passedLog = openPassedLog();
 /** How often mutants have been passed in this process since that was last asked for. */
 let passed = new Map<number, number>();
 
@@ -32,11 +34,16 @@ export function isActive(id: number): boolean {
 }
 
 function tellParent(id: number): void {
+  passedLog?.writeSync(new TextEncoder().encode(`${id}\n`));
+}
+
+function openPassedLog(): Deno.FsFile | null {
+  if (active !== RECORD) return null;
   try {
-    // A program that may not write any more is not heard of: its tests are then not chosen.
-    Deno.writeTextFileSync(`${FILE}.passed`, `${id}\n`, { append: true, create: false });
+    return Deno.openSync(`${FILE}.passed`, { append: true, create: false });
   } catch {
-    // Nothing else can be told from here.
+    // A program that may not write is not heard of: its tests are then not chosen.
+    return null;
   }
 }
 
