@@ -1,7 +1,9 @@
 /** Directories that are made for other users, with those above them. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { tryAs } from "../../lib/files/access_as.ts";
 import { makeDirectories, makeDirectory } from "../../lib/files/made_directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { isRoot } from "../support/processes.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 function errorOf(action: () => unknown): number {
@@ -40,4 +42,17 @@ Deno.test("makeDirectories() refuses a name that is taken, and passes on what th
   assertEquals(errors, [Errno.ENOTDIR, Errno.ENOTDIR, Errno.ENAMETOOLONG, Errno.ENOENT]);
   assertThrows(() => makeDirectories(place.at("a\0"), 0o755), TypeError);
   assertEquals([place.names(), place.text("file")], [["dangling", "file"], "text"]);
+});
+
+Deno.test({
+  name: "makeDirectories() says which right is missing (needs root)",
+  ignore: !isRoot,
+  fn() {
+    using place = new TemporaryDirectory();
+    Deno.chmodSync(place.path, 0o755);
+    const make = () => errorOf(() => makeDirectories(place.at("a/b"), 0o755));
+    assertEquals(tryAs({ uid: 579, gid: 579, groups: [] }, make), Errno.EACCES);
+    Deno.mkdirSync(place.at("a"));
+    assertEquals(tryAs({ uid: 579, gid: 579, groups: [] }, make), Errno.EACCES);
+  },
 });
