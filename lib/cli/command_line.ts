@@ -123,10 +123,13 @@ export interface Invocation {
 /** The names of the flags that every command takes, before or after its name. */
 export const GLOBAL_FLAGS = {
   values: ["config", "log-level", "log-format", "color"],
-  switches: ["help"],
+  switches: ["help", "version"],
 };
 
-/** A command's flags. The command itself is only built when its help is not asked for instead. */
+const GLOBAL_ALIASES = { h: "help", V: "version" };
+const VERSION: Command = { kind: "version" };
+
+/** A command's flags. The command is only built when neither its help nor the version is wanted. */
 export interface ParsedCommand {
   readonly flags: Flags;
   /** @throws {Failure} 64 (`run-as`: 125) when operands or flags contradict each other. */
@@ -151,14 +154,12 @@ export function parseWith(
     // Under run-as every failure of its own is 125, which differs from the program's codes.
     ...argv.includes("run-as") ? { topic: "run-as" } : {},
     values: GLOBAL_FLAGS.values,
-    switches: [...GLOBAL_FLAGS.switches, "version"],
-    aliases: { h: "help", V: "version" },
+    switches: GLOBAL_FLAGS.switches,
+    aliases: GLOBAL_ALIASES,
     stopEarly: true,
   });
   const [name, ...rest] = head.words;
-  if (head.has("version")) {
-    return { command: { kind: "version" }, globalFlags: readGlobalFlags(head) };
-  }
+  if (head.has("version")) return { command: VERSION, globalFlags: readGlobalFlags(head) };
   if (name === undefined) {
     if (head.has("help")) return { command: help(null), globalFlags: readGlobalFlags(head) };
     throw usage("No command was given", null);
@@ -171,10 +172,9 @@ export function parseWith(
   }
   const { command, flags } = parse(tail);
   const globalFlags = readGlobalFlags(head, flags);
-  return {
-    command: head.has("help") || flags.has("help") ? help(name) : command(),
-    globalFlags,
-  };
+  if (flags.has("version")) return { command: VERSION, globalFlags };
+  const asksHelp = head.has("help") || flags.has("help");
+  return { command: asksHelp ? help(name) : command(), globalFlags };
 }
 
 /**
@@ -194,7 +194,7 @@ export function flagsOf(
     values: [...GLOBAL_FLAGS.values, ...own.values ?? []],
     optional: own.optional ?? [],
     switches: [...GLOBAL_FLAGS.switches, ...own.switches ?? []],
-    aliases: topic === "connect" ? { h: "help", c: "command" } : { h: "help" },
+    aliases: topic === "connect" ? { ...GLOBAL_ALIASES, c: "command" } : GLOBAL_ALIASES,
     stopEarly: own.stopEarly ?? false,
   });
 }

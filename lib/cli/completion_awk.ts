@@ -124,7 +124,6 @@ function complete(kind, at, some) {
     return
   }
   if (current ~ /^-/) {
-    if (command == "") say("--version", "print the version")
     words(context(), 1)
     words("*", 1)
     return

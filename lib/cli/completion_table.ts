@@ -44,6 +44,7 @@ export const GLOBAL: Readonly<Record<string, FlagEntry>> = {
   "--log-format": flag(oneOf(LOG_FORMATS), "the form of the log"),
   "--color": flag(oneOf(["auto", "always", "never"]), "whether output is coloured"),
   "--help": flag("-", "explain the command"),
+  "--version": flag("-", "print the version"),
 };
 
 const ADDRESS = {

@@ -65,7 +65,12 @@ export function readFlags(argv: readonly string[], names: FlagNames): Flags {
   const optional = names.optional ?? [];
   const withValue = [...names.values, ...optional];
   const divider = argv.indexOf("--");
-  const own = divider < 0 ? argv : argv.slice(0, divider);
+  const own = (divider < 0 ? argv : argv.slice(0, divider)).map((word) => {
+    // `-cVALUE` (POSIX, Utility Conventions, guideline 6). The parser would take it for letters.
+    const [, letter, value] = /^-([^-])([^=].*)$/s.exec(word) ?? [];
+    const name = letter === undefined ? undefined : names.aliases[letter];
+    return name !== undefined && withValue.includes(name) ? `--${name}=${value}` : word;
+  });
   const known = new Set([...withValue, ...names.switches]);
   if (!names.stopEarly) {
     for (const word of own) {
@@ -91,7 +96,9 @@ export function readFlags(argv: readonly string[], names: FlagNames): Flags {
     return Array.isArray(value) ? value.map(String) : [];
   };
   for (const name of names.values) {
-    if (valuesOf(name).includes("")) refuse(`--${name} needs a value`);
+    if (!valuesOf(name).includes("")) continue;
+    const letter = Object.keys(names.aliases).find((one) => names.aliases[one] === name);
+    refuse(`${letter === undefined ? `--${name}` : `-${letter}`} needs a value`);
   }
   const assertDeclared = (name: string): void => {
     if (!known.has(name)) throw new TypeError(`the flag ${name} was not declared`);

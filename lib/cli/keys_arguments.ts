@@ -67,7 +67,8 @@ function keysAction(flags: Flags): KeysAction {
 }
 
 function keyIdOf(word: string): string {
-  if (/^[0-9a-f]{16}$/.test(word) || word.includes("/")) return word;
+  if (/^[0-9a-f]{16}$/i.test(word)) return word.toLowerCase();
+  if (word.includes("/")) return word;
   throw usage(
     `"${word}" is not a key id: it is 16 hexadecimal digits, of ipcauth keys, or the path of a ` +
       "key file, such as ./bob.key",

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { parseCommandLine } from "../../lib/cli/arguments.ts";
+import { COMMANDS, parseCommandLine } from "../../lib/cli/arguments.ts";
 import { type Command, DEFAULT } from "../../lib/cli/command_line.ts";
 import { Failure } from "../../lib/errors.ts";
 
@@ -86,7 +86,32 @@ Deno.test("parseCommandLine() reads --help before it checks anything else", () =
   assertEquals(command("users add -h"), { kind: "help", topic: "users" });
   assertEquals(command("--help"), { kind: "help", topic: null });
   assertEquals(command("help run-as"), { kind: "help", topic: "run-as" });
-  assertEquals(command("--version"), { kind: "version" });
+});
+
+Deno.test("parseCommandLine() reads --version with every command, and not behind --", () => {
+  for (const line of ["--version", "-V", ...COMMANDS.map((name) => `${name} --version`)]) {
+    assertEquals(command(line), { kind: "version" }, line);
+  }
+  assertEquals(command("--config /c users show --version"), { kind: "version" });
+  assertEquals(command("run-as 579 id --version").kind, "run-as");
+  assertEquals(command("serve --exec -- id --version").kind, "serve");
+});
+
+Deno.test("parseCommandLine() reads the id of a key in any case", () => {
+  for (const verb of ["revoke", "rotate"]) {
+    const { action } = command(`keys ${verb} 15C8CBD1a1833508`) as Command & { kind: "keys" };
+    assertEquals("id" in action && action.id, "15c8cbd1a1833508");
+  }
+});
+
+Deno.test("parseCommandLine() reads a command behind its letter", () => {
+  const commands = (...argv: string[]) => {
+    const parsed = parseCommandLine(["connect", ...argv]).command as Command & { kind: "connect" };
+    return parsed.mode.kind === "console" ? parsed.mode.commands : null;
+  };
+  assertEquals(commands("-cwho", "-c", "show users", "-c=who", "-c-x=y", "-chelp -h\nwho"), [
+    ...["who", "show users", "who", "-x=y", "help -h\nwho"],
+  ]);
 });
 
 Deno.test("parseCommandLine() reads every verb of users", () => {
@@ -132,6 +157,8 @@ for (
     ["connect --pipe --listen unix:/a", "--pipe and --listen exclude each other"],
     ["connect -c who --pipe", "-c and --pipe exclude each other"],
     ["connect --pipe=yes", "--pipe takes no value"],
+    ["connect -c", "-c needs a value"],
+    ["connect -cwho --pipe", "-c and --pipe exclude each other"],
     ["connect --tcp --listen unix:/a --allow-remote", "--allow-remote goes with --listen tcp:"],
     ["connect -- id", "connect starts no program"],
     ["users nosuch", 'There is no "users nosuch"'],
