@@ -148,11 +148,9 @@ export function findKeyFile(
   });
 }
 
-function noneExists(paths: readonly string[]): string {
-  const [first, second, ...more] = paths;
-  if (second === undefined) return `${first} does not exist`;
-  if (more.length === 0) return `neither ${first} nor ${second} exists`;
-  return `none of ${paths.slice(0, -1).join(", ")} and ${paths.at(-1)} exists`;
+/** @param paths One or two. */
+function noneExists([first, second]: readonly string[]): string {
+  return second === undefined ? `${first} does not exist` : `neither ${first} nor ${second} exists`;
 }
 
 /** Whether a path exists. One that this process may not stat counts as existing. */

@@ -8,6 +8,7 @@ import { WatchedEnd } from "../../lib/keys/watched_end.ts";
 import { WatchedKey } from "../../lib/keys/watched_key.ts";
 import { WatchedKeyDirectory } from "../../lib/keys/watched_key_directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { StillClock } from "../support/still_clock.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const OWN_UID = Deno.uid()!;
@@ -32,18 +33,11 @@ class Place extends TemporaryDirectory {
       return run();
     },
   } as DescriptorReserve;
-  readonly #clock = performance.now;
-  #now = performance.now();
-
-  constructor() {
-    super();
-    // It stands still.
-    performance.now = () => this.#now;
-  }
+  readonly #clock = new StillClock();
 
   /** Goes on by some milliseconds. */
   pass(ms: number): void {
-    this.#now += ms;
+    this.#clock.pass(ms);
   }
 
   /** Renames a new file over one. */
@@ -53,7 +47,7 @@ class Place extends TemporaryDirectory {
   }
 
   override [Symbol.dispose](): void {
-    performance.now = this.#clock;
+    this.#clock[Symbol.dispose]();
     super[Symbol.dispose]();
   }
 }
