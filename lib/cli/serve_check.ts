@@ -20,7 +20,7 @@ import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import type { LookupRequest } from "../names/results.ts";
 import { listenerAddress } from "../net/address.ts";
-import { checkSocketPlace } from "../net/unix_listener.ts";
+import { checkSocketPlace } from "../net/socket_place.ts";
 import { requireNoPrograms } from "../server/sandbox_start.ts";
 import { inheritedSockets } from "../server/systemd.ts";
 import { escapeForTerminal } from "../text/escape.ts";

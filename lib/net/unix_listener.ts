@@ -10,19 +10,19 @@ import type { ListeningSocket } from "./acceptor.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
 import { lockFailure, LockFile } from "../files/lock_file.ts";
-import { makeDirectory } from "../files/made_directory.ts";
-import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
-import { giveDirectory } from "../libc/file_owner.ts";
-import { type FileStatus, fileStatus, FileType, linkStatus } from "../libc/file_status.ts";
-import { effectiveUid } from "../libc/ids.ts";
+import { linkStatus } from "../libc/file_status.ts";
 import { removeName } from "../libc/path_names.ts";
 import { bind, connect, listen, unixSocket } from "../libc/sockets.ts";
-import { AddressError, unixAddress } from "../libc/unix_address.ts";
 import { withUmask } from "../libc/umask.ts";
 import { restoreHint } from "./restore_hint.ts";
-import { checkDirectory, octalMode, type PathProblem, requireSafe } from "../files/permissions.ts";
-import { checkPath } from "../files/trusted_path.ts";
+import {
+  prepareSocketPlace,
+  requireSafePlace,
+  requireSocket,
+  socketAddress,
+} from "./socket_place.ts";
+import { octalMode } from "../files/permissions.ts";
 
 /** The length of the accept queue, in connections; the kernel limits it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
@@ -80,16 +80,15 @@ export class UnixListener implements ListeningSocket {
     const { path } = file;
     if (inherited !== null) {
       try {
-        requireSafePath(path, serverUid);
-        requireDirectory(dirname(path), serverUid);
+        requireSafePlace(path, serverUid);
       } catch (error) {
         inherited.close();
         throw error;
       }
       return new UnixListener(path, inherited, null, null, null);
     }
-    const address = addressOf(path);
-    const made = prepareDirectory(path, serverUid);
+    const address = socketAddress(path);
+    const made = prepareSocketPlace(path, serverUid);
     const lock = takeLock(path);
     try {
       removeStale(path, address);
@@ -170,116 +169,6 @@ function tryRemove(path: string): void {
   }
 }
 
-function addressOf(path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return unixAddress(path);
-  } catch (cause) {
-    if (!(cause instanceof AddressError)) throw cause;
-    throw new Failure(`Cannot listen: ${cause.message}`, {
-      exit: ExitCode.usage,
-      hint: "choose a shorter path",
-      cause,
-    });
-  }
-}
-
-/**
- * Makes the directory of sockets where it is missing, so that a process which will not be allowed
- * to make it has it.
- *
- * @throws {Failure} As {@linkcode UnixListener.open}.
- */
-export function prepareSocketDirectory(directory: string, serverUid: number): void {
-  prepareDirectory(`${directory}/socket`, serverUid);
-}
-
-/**
- * Checks the place of a socket, and makes nothing there. A running server is none of its problems,
- * nor is a directory that the caller has no permission to make.
- *
- * @throws {Failure} As {@linkcode UnixListener.open}.
- */
-export function checkSocketPlace(path: string, serverUid: number): void {
-  addressOf(path);
-  requireSafePath(path, serverUid);
-  const directory = dirname(path);
-  if (linkStatus(directory) !== null) requireDirectory(directory, serverUid);
-  else if (linkStatus(dirname(directory)) === null) throw noDirectoryFor(directory);
-  requireSocket(path, linkStatus(path));
-}
-
-/** @returns The directory where it was made; null where it was there already. */
-function prepareDirectory(path: string, serverUid: number): string | null {
-  // First, so that nothing is made where the owner of a directory or link on the way leads to.
-  requireSafePath(path, serverUid);
-  const directory = dirname(path);
-  let made: string | null = null;
-  try {
-    makeDirectory(directory, 0o755);
-    made = directory;
-    // After --drop-to the server must be able to remove the socket file.
-    if (effectiveUid() !== serverUid) giveDirectory(directory, serverUid);
-  } catch (error) {
-    const number = error instanceof SystemError ? error.errno : null;
-    if (number === Errno.ENOENT) throw noDirectoryFor(directory);
-    if (number !== Errno.EEXIST) {
-      throw new Failure(`Cannot create the directory ${directory}: ${reasonOf(error)}`, {
-        exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
-        hint: `namei -l ${shellWord(directory)}`,
-        cause: error,
-      });
-    }
-    requireSafePath(path, serverUid);
-  }
-  requireDirectory(directory, serverUid);
-  return made;
-}
-
-/**
- * Checks the directories and links of a path that exist. Not in a user namespace that does not map
- * root: all that is root's belongs to the overflow uid there.
- *
- * @throws {Failure} 78 when another user could replace the socket, or lead to another place.
- */
-function requireSafePath(path: string, serverUid: number): void {
-  let problem: PathProblem | null;
-  try {
-    if (fileStatus("/").uid !== 0) return;
-    problem = checkPath(path, serverUid);
-  } catch (error) {
-    throw unusable(dirname(path), error);
-  }
-  requireSafe(problem, "The socket directory");
-}
-
-/** @throws {Failure} 71 when it cannot be looked at; 78 when another user could replace entries. */
-function requireDirectory(directory: string, serverUid: number): void {
-  let status: FileStatus;
-  try {
-    status = fileStatus(directory);
-  } catch (error) {
-    throw unusable(directory, error);
-  }
-  requireSafe(checkDirectory(status, directory, serverUid), "The socket directory");
-}
-
-/** The directory above the one of a socket is missing. */
-function noDirectoryFor(directory: string): Failure {
-  return new Failure(`There is no directory ${dirname(directory)}`, {
-    exit: ExitCode.os,
-    hint: `mkdir -p ${shellWord(directory)}`,
-  });
-}
-
-/** Such as a link to itself, or to a directory that does not exist. */
-function unusable(directory: string, error: unknown): Failure {
-  return new Failure(`Cannot use the socket directory ${directory}: ${reasonOf(error)}`, {
-    exit: ExitCode.os,
-    hint: `namei -l ${shellWord(directory)}`,
-    cause: error,
-  });
-}
-
 function takeLock(path: string): LockFile {
   let lock: LockFile | null;
   try {
@@ -303,15 +192,6 @@ function removeStale(path: string, address: Uint8Array<ArrayBuffer>): void {
   const outcome = connect(probe, address);
   if (outcome !== Errno.ECONNREFUSED) throw alreadyRunning(path);
   removeName(path);
-}
-
-/** @throws {Failure} 73 when there is another file. @param found What is there, or null. */
-function requireSocket(path: string, found: FileStatus | null): void {
-  if (found === null || (found.mode & FileType.mask) === FileType.socket) return;
-  throw new Failure(`${path} exists and is not a socket`, {
-    exit: ExitCode.exists,
-    hint: "choose another path, or move that file away",
-  });
 }
 
 function alreadyRunning(path: string): Failure {

@@ -23,7 +23,7 @@ import { readProc, tryToRead } from "../libc/read_file.ts";
 import { hasCallFilters } from "../libc/call_filter.ts";
 import { dropUnneededCapabilities, refuseUnneededCalls } from "../libc/server_calls.ts";
 import { continueSelf, leaveSignals, passOnSignals } from "../libc/signals.ts";
-import { prepareSocketDirectory } from "../net/unix_listener.ts";
+import { prepareSocketDirectory } from "../net/socket_place.ts";
 import type { ProcessSignals } from "./process_signals.ts";
 
 /** The variable that tells the next run of the program what it has left. */
