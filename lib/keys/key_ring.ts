@@ -74,6 +74,8 @@ export class KeyRing {
   readonly #tolerated = new WeakSet<Failure>();
   /** The keys of users that are not configured, which have been reported. */
   #unknown: ReadonlySet<string> = new Set();
+  /** The messages about keys that two files grant in different ways, which have been reported. */
+  #conflicts: ReadonlySet<string> = new Set();
 
   /**
    * @param liveConfig The configuration. Its listener of the same address names the keys.
@@ -344,6 +346,7 @@ export class KeyRing {
     const ambiguous = new Set<string>();
     this.#byId = new Map();
     const unknown = new Set<string>();
+    const conflicts = new Set<string>();
     for (const key of this.#keys) {
       const { file: path, user, at, isInDirectory } = key;
       const file = this.#files.get(path);
@@ -365,11 +368,14 @@ export class KeyRing {
       else if (known.user !== user || known.notAfter !== notAfter) {
         ambiguous.add(file.id);
         const failure = ambiguousKey(key, this.#byId.get(file.id)!);
+        conflicts.add(failure.message);
+        if (this.#conflicts.has(failure.message)) continue;
         failures.push(failure);
         if (isInDirectory) this.#tolerated.add(failure);
       }
     }
     this.#unknown = unknown;
+    this.#conflicts = conflicts;
     for (const id of ambiguous) this.#byId.delete(id);
     this.#known = [...this.#byId.values()];
     this.#ended = this.#known.filter(({ end }) => end !== null);

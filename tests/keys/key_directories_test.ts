@@ -4,6 +4,7 @@ import { KeyDirectories } from "../../lib/keys/key_directories.ts";
 import { DirectoryWatch } from "../../lib/libc/directory_watch.ts";
 import { Errno } from "../../lib/libc/errno.ts";
 import { silentServer } from "../support/failing_call.ts";
+import { SilentKernel } from "../support/silent_kernel.ts";
 import { StillClock } from "../support/still_clock.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
@@ -40,22 +41,6 @@ class Place extends TemporaryDirectory {
     this.directories.close();
     this.clock[Symbol.dispose]();
     super[Symbol.dispose]();
-  }
-}
-
-/** A kernel that says nothing of changes, as where another machine makes them. */
-class SilentKernel implements Disposable {
-  readonly #original = Object.getOwnPropertyDescriptor(DirectoryWatch.prototype, "hasChanged")!;
-
-  constructor() {
-    Object.defineProperty(DirectoryWatch.prototype, "hasChanged", {
-      ...this.#original,
-      value: () => false,
-    });
-  }
-
-  [Symbol.dispose](): void {
-    Object.defineProperty(DirectoryWatch.prototype, "hasChanged", this.#original);
   }
 }
 
