@@ -168,8 +168,13 @@ type Call = (...values: unknown[]) => unknown;
  */
 const isWorker = "WorkerGlobalScope" in globalThis;
 
-/** How often a function is called before it is opened as machine code. */
+/**
+ * How often a function is called before it is opened as machine code. No short command calls one so
+ * often; `connect --pipe` and streams of the client library do, for each chunk.
+ */
 const COLD_CALLS = 32;
+/** It stands between a call that has failed and its error number. */
+const ERRNO_READER = "errno_copy";
 
 /**
  * Opens one function.
@@ -256,7 +261,7 @@ function coldDefinition(definition: Deno.ForeignFunction): Deno.ForeignFunction 
  *
  * Paths that do not exist are tried for the first function alone. To open a function changes
  * `errno`, so it is done before a call and not between one and the reading of its error number: the
- * function that reads it is opened behind its call.
+ * function that reads it is never opened again.
  */
 function load(): Libc {
   const library = {};
@@ -290,13 +295,9 @@ function load(): Libc {
             // It goes on as it is.
           }
         };
-        const isErrno = name === "errno_copy";
         const value: Call = (...values) => {
-          calls++;
-          if (calls === COLD_CALLS && !isErrno) warm();
-          const result = call(...values);
-          if (calls === COLD_CALLS && isErrno) warm();
-          return result;
+          if (++calls === COLD_CALLS && name !== ERRNO_READER) warm();
+          return call(...values);
         };
         Object.defineProperty(library, name, { value, configurable: true, enumerable: true });
         return value;
