@@ -114,8 +114,11 @@ export function newKey(
       using models = new Directory(dirname(model));
       using old = models.open(basename(model));
       const text = formatKey(key);
-      replaceLike(stored, text, old);
-      text.fill(0);
+      try {
+        replaceLike(stored, text, old);
+      } finally {
+        text.fill(0);
+      }
     } catch (error) {
       remove();
       throw error instanceof Failure ? error : unwritable(stored, error);
