@@ -100,7 +100,7 @@ export class CommandRunner {
    */
   close(): LineOutcome | null {
     const unsaved = this.#mode?.unsaved ?? null;
-    return unsaved === null ? null : failed(new Error(unsaved), ExitCode.data, "commit");
+    return unsaved === null ? null : this.#failed(new Error(unsaved), ExitCode.data, "commit");
   }
 
   /**
@@ -125,20 +125,27 @@ export class CommandRunner {
       return { out: answerText(answer, view), ...succeeded, ends: false, mayPage };
     } catch (error) {
       if (error instanceof Question) {
-        if (!this.isInteractive) return failed(error, ExitCode.data, error.hint);
+        if (!this.isInteractive) return this.#failed(error, ExitCode.data, error.hint);
         this.#question = error;
         return { out: "", ...succeeded, ends: false, mayPage: false };
       }
       if (error instanceof CommitError) {
         const out = paintDifference(error.difference, view);
-        return { ...failed(error, ExitCode.data, error.hint), out };
+        return { ...this.#failed(error, ExitCode.data, error.hint), out };
       }
-      if (error instanceof ParseError) return failed(error, ExitCode.usage, error.hint);
+      if (error instanceof ParseError) return this.#failed(error, ExitCode.usage, error.hint);
       if (error instanceof RpcServerError) {
-        return failed(error, error.exit, error.hint);
+        return this.#failed(error, error.exit, error.hint);
       }
       throw error;
     }
+  }
+
+  /** The result of a line that failed. */
+  #failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
+    const failure = new Failure(cause.message, { exit, hint, cause });
+    const { text } = reportLine(failure, this.isInteractive);
+    return { out: "", err: text, exit, ends: false, mayPage: false };
   }
 
   #follow(params: Record<string, unknown>): (follower: FollowOptions) => Promise<void> {
@@ -368,10 +375,4 @@ function newUser(words: ConsoleCommand["words"]): Record<string, unknown> {
     ...flag("access", "local_ipc_access"),
     ...flag("admin", "admin"),
   };
-}
-
-/** The result of a line that failed. */
-function failed(cause: Error, exit: ExitCode, hint: string | undefined): LineOutcome {
-  const { text } = reportLine(new Failure(cause.message, { exit, hint, cause }));
-  return { out: "", err: text, exit, ends: false, mayPage: false };
 }

@@ -130,7 +130,8 @@ export class Shell {
       await follow({ out: (text) => this.#output.out(text), color, stopped: stop.signal });
     } catch (error) {
       if (!(error instanceof RpcServerError)) throw error;
-      this.#output.err(reportLine(new Failure(error.message, { exit: ExitCode.data })).text);
+      const failure = new Failure(error.message, { exit: ExitCode.data });
+      this.#output.err(reportLine(failure, this.#runner.isInteractive).text);
     } finally {
       this.#stop = null;
     }

@@ -40,18 +40,20 @@ export function report(error: unknown, color: boolean): Report {
 }
 
 /**
- * Reports the error of one line typed at the console, after which the session continues. Its
- * message is one line, because it holds text of the server; nothing is coloured.
+ * Reports the error of one line of the console, after which the session continues. Its message is
+ * one line, because it holds text of the server; nothing is coloured.
  *
  * @param failure Its exit code is that of the line.
+ * @param isTyped Whether it was typed at the prompt, where no other program prints errors.
  * @example
  * ```ts
- * reportLine(new Failure("no such user", { exit: 65 }));
+ * reportLine(new Failure("no such user", { exit: 65 }), true);
  * // { text: "error: no such user\n", exit: 65 }
  * ```
  */
-export function reportLine({ message, hint, exit }: Failure): Report {
-  return { text: lines("error: ", { lines: [message], hint }, false), exit };
+export function reportLine({ message, hint, exit }: Failure, isTyped: boolean): Report {
+  const prefix = isTyped ? "error: " : "ipcauth: error: ";
+  return { text: lines(prefix, { lines: [message], hint }, false), exit };
 }
 
 /** A failure as it is; any other error as the failure that a bug is, exit code 70. */

@@ -125,7 +125,7 @@ Deno.test("bad lines and bad changes are errors, and the draft stays (needs root
     const { code, stderr } = await fixture.pipe("config", ...lines);
     assertEquals(code, exit, stderr);
     assertStringIncludes(stderr, part);
-    assertEquals(/\nerror: .*\nhint: /.test(stderr), true, stderr);
+    assertEquals(/\nipcauth: error: .*\nhint: /.test(stderr), true, stderr);
   }
   assertEquals(fixture.text, CONFIG);
   // What is refused is still in the draft.
@@ -182,7 +182,7 @@ Deno.test("a changed configuration is shown, and rebase keeps the draft (needs r
   assertEquals((await child.status).code, 65);
   await output.cancel();
   assertEquals(stderr.slice(1, 3), [
-    "error: The configuration has changed since the draft was begun: users, groups",
+    "ipcauth: error: The configuration has changed since the draft was begun: users, groups",
     "hint: rebase puts this draft on it; then show configuration, and commit",
   ]);
   assertEquals(fixture.text, theirs.replace("local_ipc_access: false", "local_ipc_access: true"));

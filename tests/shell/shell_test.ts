@@ -102,7 +102,7 @@ aaa authentication users user bob
   await t.step("a write without permission is an error, and the session continues", async () => {
     const { code, stdout, stderr } = await fixture.pipe(BOB, "allow alice", "who");
     assertEquals(code, 77);
-    assertStringIncludes(stderr, "\nerror: Permission denied: bob may read");
+    assertStringIncludes(stderr, "\nipcauth: error: Permission denied: bob may read");
     assertStringIncludes(stderr, "\nhint: root or a user with admin: true may");
     assertStringIncludes(stdout, "\n*  ");
   });
@@ -149,7 +149,7 @@ aaa authentication users user bob
 removed dave
 `,
     );
-    assertEquals(stderr.startsWith('error: There is no user "dave"'), true);
+    assertEquals(stderr.startsWith('ipcauth: error: There is no user "dave"'), true);
   });
 
   await t.step("closing the own session reports that the server has closed it", async () => {

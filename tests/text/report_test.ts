@@ -24,13 +24,15 @@ Deno.test("report() shows no stack trace and no second line of a bug", () => {
   assertEquals(report("thrown", false).exit, 70);
 });
 
-Deno.test("reportLine() has no program name and no colour, and escapes its text", () => {
+Deno.test("reportLine() names the program but at a prompt, and escapes its text", () => {
   const failure = new Failure("no\x1b[2J", { exit: 77, hint: "ask\nroot" });
-  assertEquals(reportLine(failure), {
+  assertEquals(reportLine(failure, true), {
     text: "error: no\\u{1b}[2J\nhint: ask\\u{a}root\n",
     exit: 77,
   });
-  assertEquals(reportLine(new Failure("no", { exit: 65 })).text, "error: no\n");
+  const plain = new Failure("no", { exit: 65 });
+  assertEquals(reportLine(plain, true).text, "error: no\n");
+  assertEquals(reportLine(plain, false).text, "ipcauth: error: no\n");
 });
 
 Deno.test("report() colours only the words, and only when it may", () => {
