@@ -217,16 +217,8 @@ export class Relay implements RelayEndOwner {
 
   #pass(from: RelayEnd, to: RelayEnd, chunk: Uint8Array<ArrayBuffer>): void {
     this.lastActivity = this.#reactor.now();
-    if (from.seal === null) {
-      from.bytes += chunk.length;
-      this.#write(to, chunk, from.ended);
-      return;
-    }
-    const out = this.#buffers.spaceToOpen(from.seal.capacityFor(chunk.length));
-    const { length, ended, error } = from.seal.open(chunk, out);
-    from.bytes += length;
-    if (ended) from.ended = true;
-    if (length > 0) this.#write(to, out.subarray(0, length), ended);
+    const { data, error } = from.take(chunk, this.#buffers);
+    if (data.length > 0) this.#write(to, data, from.ended);
     if (error !== null) this.#closing.fail(error, to);
   }
 
@@ -234,7 +226,7 @@ export class Relay implements RelayEndOwner {
   #write(to: RelayEnd, data: Uint8Array<ArrayBuffer>, last: boolean): void {
     // No connection to write to; reading on lets the other peer reach its own end.
     if (to.broken) {
-      to.dropped += to.seal?.sealedLength(data.length) ?? data.length;
+      to.drop(data.length);
       return;
     }
     if (to.seal === null) {

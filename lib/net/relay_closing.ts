@@ -175,16 +175,18 @@ export class RelayClosing {
     }
   }
 
-  /** Discards the input of an end. @returns Whether its end was reached. */
+  /**
+   * Discards the input of an end, which counts as lost where no stream has failed.
+   *
+   * @returns Whether its end was reached.
+   */
   #drainInput(end: RelayEnd): boolean {
     if (end.kind === "unix" || end.inputEnded || end.broken) return true;
     const { read } = this.#buffers;
     for (let round = 0; round < CHUNKS_PER_TURN; round++) {
       const count = receive(end.descriptor, read);
       if (count > 0) {
-        // A byte behind FIN (docs/protocol.md).
-        if (end.seal === null || !end.ended || this.#failure !== null) continue;
-        this.fail("unexpected", this.#otherOf(end));
+        if (this.#failure !== null || this.#discard(end, read.subarray(0, count))) continue;
         return false;
       }
       end.inputEnded = count !== WOULD_BLOCK;
@@ -193,6 +195,23 @@ export class RelayClosing {
     }
     end.requestTurn();
     return false;
+  }
+
+  /**
+   * Discards bytes of an end whose other end takes no more.
+   *
+   * @returns Whether there may be more of them. Otherwise the relay has failed.
+   */
+  #discard(end: RelayEnd, chunk: Uint8Array<ArrayBuffer>): boolean {
+    const other = this.#otherOf(end);
+    // A byte behind FIN (docs/protocol.md).
+    if (end.seal !== null && end.ended) this.fail("unexpected", other);
+    else {
+      const { data, error } = end.take(chunk, this.#buffers);
+      other.drop(data.length);
+      if (error !== null) this.fail(error, other);
+    }
+    return this.#failure === null;
   }
 
   /** Closes both connections: with a reset where a stream has not ended properly. */

@@ -6,6 +6,7 @@
 import type { RecordError } from "./relay_outcome.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { resetOnClose, unacknowledgedBytes } from "../libc/tcp_socket.ts";
+import type { RelayBuffers } from "./relay_buffers.ts";
 import type { RelayPipe } from "./relay_pipe.ts";
 import type { PeerWatch, WatchedPeer } from "./peer_watch.ts";
 import {
@@ -170,6 +171,32 @@ export class RelayEnd implements Watcher, WatchedPeer {
     if (this.#pipe !== null) return;
     this.#pipe = pipe;
     pipe.enter();
+  }
+
+  /**
+   * Counts bytes that it has sent, and decrypts them where it has a cipher.
+   *
+   * @param buffers The plaintext lies in them, or in the chunk itself.
+   * @returns The plaintext, and why there can be no more of it, or null.
+   */
+  take(chunk: Uint8Array<ArrayBuffer>, buffers: RelayBuffers): {
+    readonly data: Uint8Array<ArrayBuffer>;
+    readonly error: RecordError | null;
+  } {
+    if (this.seal === null) {
+      this.bytes += chunk.length;
+      return { data: chunk, error: null };
+    }
+    const out = buffers.spaceToOpen(this.seal.capacityFor(chunk.length));
+    const { length, ended, error } = this.seal.open(chunk, out);
+    this.bytes += length;
+    if (ended) this.ended = true;
+    return { data: out.subarray(0, length), error };
+  }
+
+  /** Counts bytes for it as lost. @param length How many, without encryption. */
+  drop(length: number): void {
+    this.dropped += this.seal?.sealedLength(length) ?? length;
   }
 
   /** Nothing can be sent to it any more. What is kept for it is lost. */

@@ -44,6 +44,20 @@ for (const kind of ["unix", "tcp", "sealed"] as const) {
   }
 }
 
+for (const kind of ["tcp", "sealed"] as const) {
+  Deno.test(`what a client sends to a backend that has gone is lost: ${kind}`, () => {
+    using harness = new RelayHarness();
+    const fixture = harness.join(kind, "unix");
+    fixture.client.send(new Uint8Array(LONG));
+    fixture.backend.close();
+    harness.until(() => fixture.client.unsent === 0);
+    fixture.client.finish();
+    harness.until(() => fixture.isClosed);
+    const lost = { bytesIn: LONG, unconfirmedIn: LONG, bytesOut: 0, unconfirmedOut: 0 };
+    assertEquals(fixture.outcomes, [{ ...lost, reason: "end", brokenEnd: null }]);
+  });
+}
+
 /**
  * Sends more than a peer takes, which stops reading when the relay is about to move bytes without
  * copying them.
