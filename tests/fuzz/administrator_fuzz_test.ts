@@ -40,8 +40,8 @@ groups:
 /** Listeners of the command line, which name a user and a group that the file has not. */
 const FLAGS = `listeners:
   - { unix: /run/e, allow: ["@wheel"] }
-  - { unix: /run/f, service: { exec: [/bin/id], run_as: guest } }
-users: [{ name: guest, uid: 700 }]
+  - { unix: /run/f, service: { exec: [/bin/id], run_as: svc } }
+users: [{ name: svc, uid: 700 }]
 `;
 
 /** Who commits: the entry may be gone by the second commit, or be no administrator's. */
@@ -76,7 +76,7 @@ const NAMES = [
   "ops",
   "netops",
   "wheel",
-  "guest",
+  "svc",
   ...ACTED_AS,
 ];
 const change = (kind: string, fields: Record<string, fc.Arbitrary<unknown>>) =>
@@ -127,7 +127,7 @@ const idsOf = ({ access }: Config) =>
 
 Deno.test("fuzz: no commits of an administrator make another user of what acts by a name", () => {
   const start = read(TEXT);
-  const users = ["root", "guest", ...ACTED_AS].map((name) => `user ${name}`);
+  const users = ["root", "svc", ...ACTED_AS].map((name) => `user ${name}`);
   const counts = { made: 0, refused: 0 };
   forAny(fc.array(changes, { minLength: 1, maxLength: 4 }), (commits) => {
     let text = TEXT;

@@ -1,4 +1,4 @@
-/** Random identities of peers: what the kernel says of a connection is who has made it. */
+/** Random identities of peers: what the kernel says of a connection is the one that made it. */
 import { assertEquals } from "@std/assert";
 import { peerCredentials, peerGroups, ucred } from "../../lib/libc/peer_credentials.ts";
 import { accept, connect, unixSocket } from "../../lib/libc/sockets.ts";
@@ -20,7 +20,7 @@ const identity = fc.record({
 
 Deno.test({
   name:
-    "fuzz: a peer is who connected, whoever that was, and the server is root again (needs root)",
+    "fuzz: a peer is who connected, whatever its ids are, and the server is root again (needs root)",
   ignore: !isRoot,
   fn() {
     using listener = new ListeningSocket();

@@ -1,6 +1,7 @@
 /** Random trees of directories and links, and users who try to put another file at their end. */
 import { lchownSync } from "node:fs";
 import { assert } from "@std/assert";
+import { pathFacts } from "../../lib/files/path_facts.ts";
 import { checkConfigFile, checkKeyFile } from "../../lib/files/permissions.ts";
 import { fileStatus } from "../../lib/libc/file_status.ts";
 import { checkTrustedFile } from "../../lib/files/trusted_file.ts";
@@ -26,23 +27,24 @@ const uid = fc.oneof(
   fc.constantFrom(...IDS),
 );
 const gid = fc.constantFrom(...IDS);
-const directory: fc.Arbitrary<Facts> = fc.record({
-  ...{ uid, gid },
-  mode: fc.oneof(
-    { arbitrary: fc.constantFrom(0o755, 0o711, 0o2755), weight: 4 },
-    fc.constantFrom(0o775, 0o757, 0o777, 0o1777, 0o1775, 0o3777, 0o700, 0o750, 0o770, 0o707),
-  ),
-});
+const directoryMode = fc.oneof(
+  { arbitrary: fc.constantFrom(0o755, 0o711, 0o2755), weight: 4 },
+  fc.constantFrom(0o775, 0o757, 0o777, 0o1777, 0o1775, 0o3777, 0o700, 0o750, 0o770, 0o707),
+);
+const fileMode = fc.constantFrom(0o600, 0o640, 0o644, 0o664, 0o646, 0o660);
 
-/** A directory, as it is or behind a link: beside it, or by its whole path. */
-const part = fc.record({
-  directory,
-  link: fc.constantFrom("none", "none", "beside", "whole", "above"),
-  linkUid: uid,
-});
+/** A directory or the file, as it is or behind a link: to a name beside it, or a whole path. */
+const partOf = (mode: fc.Arbitrary<number>) =>
+  fc.record({
+    facts: fc.record({ uid, gid, mode }),
+    link: fc.constantFrom("none", "none", "beside", "whole", "above"),
+    linkUid: uid,
+  });
 const tree = fc.record({
-  parts: fc.array(part, { minLength: 1, maxLength: 3 }),
-  end: fc.record({ uid, gid, mode: fc.constantFrom(0o600, 0o640, 0o644, 0o664, 0o646, 0o660) }),
+  parts: fc.tuple(
+    fc.array(partOf(directoryMode), { minLength: 1, maxLength: 3 }),
+    partOf(fileMode),
+  ).map(([directories, file]) => [...directories, file]),
   relier: fc.constantFrom(0, RELIER),
 });
 type Tree = typeof tree extends fc.Arbitrary<infer T> ? T : never;
@@ -54,7 +56,6 @@ interface Place {
   readonly rest: readonly string[];
 }
 
-const END = "end";
 const EVIL = "of another user";
 
 /** A tree that stands on the disk. */
@@ -64,30 +65,29 @@ class StandingTree implements Disposable {
   readonly places: Place[] = [];
   readonly path: string;
 
-  constructor({ parts, end }: Tree) {
+  constructor({ parts }: Tree) {
     Deno.chmodSync(this.#base.path, 0o755);
     const names = parts.map((_, index) => `part${index}`);
-    this.path = [this.#base.path, ...names, END].join("/");
+    this.path = [this.#base.path, ...names].join("/");
     let directory = this.#base.path;
-    const directories: string[] = [];
+    const made: string[] = [];
     for (const [index, { link, linkUid }] of parts.entries()) {
       const name = names[index]!;
-      const rest = [...names.slice(index + 1), END];
+      const rest = names.slice(index + 1);
       const real = link === "none" ? name : `real${index}`;
       this.places.unshift({ directory, name: real, rest });
-      Deno.mkdirSync(`${directory}/${real}`);
+      const path = `${directory}/${real}`;
+      if (rest.length === 0) Deno.writeTextFileSync(path, "");
+      else Deno.mkdirSync(path);
       if (link !== "none") {
         this.places.unshift({ directory, name, rest });
         Deno.symlinkSync(targetOf(link, directory, real), `${directory}/${name}`);
         lchownSync(`${directory}/${name}`, linkUid, linkUid);
       }
-      directory = `${directory}/${real}`;
-      directories.push(directory);
+      directory = path;
+      made.push(path);
     }
-    this.places.unshift({ directory, name: END, rest: [] });
-    Deno.writeTextFileSync(this.path, "");
-    set(this.path, end);
-    directories.forEach((path, index) => set(path, parts[index]!.directory));
+    made.forEach((path, index) => set(path, parts[index]!.facts));
   }
 
   /** Whether what the path leads to is there, and no one else's. */
@@ -114,12 +114,11 @@ function set(path: string, { uid, gid, mode }: Facts): void {
   Deno.chmodSync(path, mode);
 }
 
-/** Does all that another user might, to have the path lead to something else. */
+/** Does all that another user might, to have the path lead to another file. */
 function replace({ places }: StandingTree): void {
   for (const { directory, name, rest } of places) {
     const path = `${directory}/${name}`;
     for (const one of [path, directory]) attempt(() => Deno.chmodSync(one, 0o777));
-    if (rest.length === 0) attempt(() => Deno.writeTextFileSync(path, EVIL, { create: false }));
     attempt(() => Deno.renameSync(path, `${path}.before`));
     attempt(() => {
       const all = [path, ...rest];
@@ -129,6 +128,12 @@ function replace({ places }: StandingTree): void {
       Deno.writeTextFileSync(all.join("/"), EVIL, { createNew: true });
     });
   }
+}
+
+/** Does all that another user might, to have the file hold something else. */
+function write({ path }: StandingTree): void {
+  attempt(() => Deno.chmodSync(path, 0o666));
+  attempt(() => Deno.writeTextFileSync(path, EVIL, { create: false }));
 }
 
 /** @returns Whether it was permitted. */
@@ -170,8 +175,12 @@ Deno.test({
           assert(!isRead, `uid ${other.uid} reads the key`);
         }
       }
+      const { owners, shared } = pathFacts(path, input.relier)!;
       for (const other of othersOf(input.relier)) {
         thread.run(other, () => replace(standing));
+        if (!standing.isWhole) {
+          assert(shared !== null || owners.has(other.uid), `uid ${other.uid} is not named`);
+        } else thread.run(other, () => write(standing));
         if (!standing.isWhole) {
           assert(!isTrusted, `uid ${other.uid} replaces the file`);
           seen.replaced++;
