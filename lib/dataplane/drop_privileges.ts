@@ -11,6 +11,7 @@ import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { effectiveUid } from "../libc/ids.ts";
 import type { NameService } from "../names/name_service.ts";
+import { parseId } from "../policy/id.ts";
 import { tryAs } from "../files/access_as.ts";
 import { shellWord } from "../text/shell_word.ts";
 
@@ -20,41 +21,46 @@ const LOOKUP_TIMEOUT_MS = 5_000;
 /**
  * The identity of a user to become. It is for good, so all of it has to be known.
  *
- * @param name A user name of the name service.
+ * @param user A user name of the name service, or a uid. One without an account gets the group of
+ * the same number and no other, as in `run-as`.
  * @throws {Failure} 64 when there is no such user, or it is root; 71 when the name service does not
  * say who it is; 77 when this process is not root.
  */
 export async function identityToDropTo(
-  name: string,
+  user: string,
   names: Pick<NameService, "find">,
 ): Promise<ProcessIdentity> {
-  const user = await names.find({ kind: "user", name }, LOOKUP_TIMEOUT_MS);
-  if (user.problem !== null) throw unanswered(name, `the account of ${name}`, user.problem);
-  const account = user.kind === "user" ? user.account : null;
-  if (account === null) {
-    throw new Failure(`--drop-to: there is no user ${JSON.stringify(name)} on this machine`, {
-      exit: ExitCode.usage,
-      hint: `useradd --system ${/^[a-z_][a-z0-9_-]*$/.test(name) ? name : "NAME"}`,
-    });
-  }
-  const { uid, gid } = account;
+  const uid = parseId(user) ?? await uidOfName(user, names);
   if (uid === 0) {
-    throw new Failure(`--drop-to: ${name} is root, and nothing would be given up`, {
+    throw new Failure(`--drop-to: ${user} is root, and nothing would be given up`, {
       exit: ExitCode.usage,
       hint: "ipcauth help serve",
     });
   }
   if (effectiveUid() !== 0) {
-    throw new Failure(`--drop-to ${name}: only root can become another user`, {
+    throw new Failure(`--drop-to ${user}: only root can become another user`, {
       exit: ExitCode.refused,
-      hint: `start the server as ${name}, without --drop-to`,
+      hint: `start the server as ${user}, without --drop-to`,
     });
   }
   const found = await names.find({ kind: "account", uid }, LOOKUP_TIMEOUT_MS);
   if (found.kind !== "account" || found.problem !== null) {
-    throw unanswered(name, `the groups of ${name}`, found.problem ?? "");
+    throw unanswered(user, `the groups of ${user}`, found.problem ?? "");
   }
+  const gid = found.account?.gid ?? uid;
   return { uid, gid, groups: [gid, ...found.groups.filter((one) => one !== gid)] };
+}
+
+async function uidOfName(name: string, names: Pick<NameService, "find">): Promise<number> {
+  const found = await names.find({ kind: "user", name }, LOOKUP_TIMEOUT_MS);
+  if (found.problem !== null) throw unanswered(name, `the account of ${name}`, found.problem);
+  if (found.kind === "user" && found.account !== null) return found.account.uid;
+  throw new Failure(`--drop-to: there is no user ${JSON.stringify(name)} on this machine`, {
+    exit: ExitCode.usage,
+    hint: /^[a-z_][a-z0-9_-]*$/.test(name)
+      ? `useradd --system ${name}`
+      : "ipcauth serve --drop-to UID takes a number that has no name",
+  });
 }
 
 function unanswered(name: string, what: string, problem: string): Failure {
