@@ -65,6 +65,8 @@ import { Shutdown } from "./shutdown.ts";
  * promised.
  */
 const CHECK_INTERVAL_MS = 500;
+/** How often a session that waits for the name service is decided, in milliseconds. */
+const ANSWER_INTERVAL_MS = 5;
 
 /** Serves until it is told to stop. */
 export class DataPlane implements CommandHandler<ToDataPlane> {
@@ -391,8 +393,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
   }
 
   /**
-   * Answers in any case, after a file that is being written has come to rest: the control plane
-   * waits for it, and answers no request without it.
+   * Answers in any case, after a file that is being written has come to rest, and a first answer of
+   * the name service is there or late: the control plane waits for it, and answers no request
+   * without it.
    */
   #confirm(id: number): void {
     let valid = false;
@@ -402,7 +405,9 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       const session = this.#context.sessions.get(id);
       if (session !== undefined) {
         wait = Math.max(this.#context.liveConfig.wait, this.#listeners.refreshKeysOf(session));
-        valid = wait > 0 || this.#revocation.confirm(session);
+        const outcome = wait > 0 ? "awaited" : this.#revocation.confirm(session);
+        if (outcome === "awaited") wait = Math.max(wait, ANSWER_INTERVAL_MS);
+        valid = outcome === "valid";
       }
     } finally {
       if (wait > 0) this.#context.reactor.after(wait, () => this.#confirm(id));

@@ -3,15 +3,26 @@
  *
  * @module
  */
+import { FIRST_ANSWER_MS } from "../names/known_names.ts";
 import type { RevokeReason } from "../policy/types.ts";
+import type { Timer } from "../reactor/timers.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
 import type { Session } from "../session/session.ts";
 import type { ListenerManager } from "./listener_manager.ts";
+
+/**
+ * What of a session: it goes on, it is terminated, or it waits for a first answer of the name
+ * service, and its client gets no answer meanwhile.
+ */
+type SessionOutcome = "valid" | "revoked" | "awaited";
 
 /** Reauthorizes open sessions. */
 export class Revocation {
   readonly #context: DataPlaneContext;
   readonly #listeners: ListenerManager;
+  /** Since when sessions wait, on the clock of `performance.now()`. */
+  readonly #waiting = new Map<Session, number>();
+  #timer: Timer | null = null;
 
   constructor(context: DataPlaneContext, listeners: ListenerManager) {
     this.#context = context;
@@ -51,9 +62,9 @@ export class Revocation {
    * Reauthorizes one session, for a request of its client. The configuration and the key of the
    * session have to have been refreshed just before.
    *
-   * @returns Whether it goes on.
+   * @returns What comes of it.
    */
-  confirm(session: Session): boolean {
+  confirm(session: Session): SessionOutcome {
     return this.#check(session);
   }
 
@@ -64,12 +75,47 @@ export class Revocation {
     session.terminate("revoked");
   }
 
-  /** @returns Whether the session goes on, and its client may have answers. */
-  #check(session: Session): boolean {
-    if (session.terminating) return false;
+  #check(session: Session): SessionOutcome {
+    if (session.terminating) return "revoked";
     const reason = this.#reasonFor(session);
-    if (reason !== null) this.revoke(session, reason);
-    return reason === null;
+    if (reason !== null && this.#mayWait(session)) return "awaited";
+    this.#waiting.delete(session);
+    if (reason === null) return "valid";
+    this.revoke(session, reason);
+    return "revoked";
+  }
+
+  /**
+   * Whether a session that would be revoked waits for a first answer of the name service, as new
+   * connections do, which may say that it goes on. No answers and no changes make it wait longer.
+   */
+  #mayWait(session: Session): boolean {
+    if (!this.#context.authorizer.restsOnFirstAnswer(session)) return false;
+    const now = performance.now();
+    const since = this.#waiting.get(session);
+    if (since !== undefined) return now - since < FIRST_ANSWER_MS;
+    this.#waiting.set(session, now);
+    this.#schedule(now);
+    return true;
+  }
+
+  /** @param since When the session that has waited longest began. */
+  #schedule(since: number): void {
+    const time = since + FIRST_ANSWER_MS - performance.now();
+    this.#timer ??= this.#context.reactor.after(time, () => this.#checkWaiting());
+  }
+
+  /** Reauthorizes the sessions that wait: for some of them, the time is over. */
+  #checkWaiting(): void {
+    this.#timer = null;
+    const ended = new Set(this.#waiting.keys());
+    this.#context.sessions.forEach((session) => {
+      if (ended.delete(session)) this.#check(session);
+    });
+    for (const session of ended) this.#waiting.delete(session);
+    // They are in the order of their times.
+    const [first] = this.#waiting.values();
+    if (first !== undefined) this.#schedule(first);
   }
 
   #reasonFor(session: Session): RevokeReason | null {

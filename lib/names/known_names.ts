@@ -100,6 +100,11 @@ export class KnownNames {
     return this.#lastAccounts.get(uid) ?? null;
   }
 
+  /** Whether a group was ever known, or that there is none of this name. */
+  wasGroupKnown(name: string): boolean {
+    return this.#lastGroups.has(name);
+  }
+
   /** Whether the user name of a uid is known now, or that it has none. */
   isNamed(uid: number): boolean {
     return this.#accounts.has(uid);
@@ -269,8 +274,10 @@ export class KnownNames {
     for (const waiter of waiters ?? []) waiter();
   }
 
+  /** @returns Whether its gid is another one, or that there is no such group is known at last. */
   #updateGroup({ name, gid, problem }: GroupResult): boolean {
-    const changed = (this.#groups.get(name) ?? null) !== gid;
+    const isFirst = problem === null && !this.#lastGroups.has(name);
+    const changed = isFirst || (this.#groups.get(name) ?? null) !== gid;
     this.#groups.set(name, gid);
     if (problem === null) this.#lastGroups.set(name, gid);
     return changed;

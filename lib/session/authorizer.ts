@@ -137,10 +137,34 @@ export class Authorizer {
    * identity that it has.
    */
   revocationOf(session: Session): RevokeReason | null {
-    const decision = this.#reauthorize(session);
+    const decision = this.#reauthorize(session, this.listOf(session.facts.config));
     if (!decision.allow) return decision.reason;
     const isSame = isSameIdentity(session.facts.identity, decision.identity);
     return isSame ? null : "identity-changed";
+  }
+
+  /**
+   * Whether an open session may not go on for the only reason that the name service has never said
+   * something, such as the gid of a group that the file has just named, or the groups of the user
+   * of a key: once it has, the session may.
+   */
+  restsOnFirstAnswer(session: Session): boolean {
+    const { origin, config, identity } = session.facts;
+    const allow = this.listOf(config);
+    const decision = this.#reauthorize(session, allow);
+    if (decision.allow || decision.detail === undefined) return false;
+    if (decision.reason !== "not-on-listener") {
+      // Who was a user of the file, and is none now, would be let in as another one.
+      const { groups } = this.#last.of(this.#liveConfig.config).table;
+      return identity.user === null &&
+        groups.some(({ gid, name }) => gid === null && !this.#names.wasGroupKnown(name));
+    }
+    const unlisted = this.#reauthorize(session, null);
+    if (!unlisted.allow || !isSameIdentity(identity, unlisted.identity)) return false;
+    const { gids, unknownGroups } = allow!;
+    if (unknownGroups.values().some((name) => !this.#names.wasGroupKnown(name))) return true;
+    const isKeyed = origin.kind === "tcp";
+    return isKeyed && gids.size > 0 && this.#names.lastAccount(identity.uid) === null;
   }
 
   /** The list that sessions of a listener have to be on; null for none. */
@@ -148,9 +172,8 @@ export class Authorizer {
     return this.#last.of(this.#liveConfig.config).allowOf(listener);
   }
 
-  #reauthorize(session: Session): Decision {
-    const { origin, config } = session.facts;
-    const allow = this.listOf(config);
+  #reauthorize(session: Session, allow: AllowList | null): Decision {
+    const { origin } = session.facts;
     const access = this.#last.of(this.#liveConfig.config);
     if (origin.kind === "unix") {
       const { credentials, groups } = origin;

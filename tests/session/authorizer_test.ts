@@ -321,3 +321,111 @@ Deno.test("a session whose groups are not followed has those that the kernel has
   place.learn(account(700, [2000, 3000]));
   assertEquals(revocation(), "group-denied");
 });
+
+Deno.test("a key's session rests on a first answer about its list, until there is one", () => {
+  const config = keyedConfig(GROUPS).replace(", bob]", "]");
+  const place = new Place(config);
+  const grant = { user: "bob", notAfter: null, at: AT };
+  const session = keyedSession(place.listener, grant, null);
+  const facts = () => [
+    place.authorizer.revocationOf(session),
+    place.authorizer.restsOnFirstAnswer(session),
+  ];
+  // Neither the gid of the group nor the groups of the user were ever known.
+  assertEquals(facts(), ["not-on-listener", true]);
+  place.learn(group("netops", null, "down"), account(579, [], "down"));
+  assertEquals(facts(), ["not-on-listener", true]);
+  place.learn(group("netops", 2000));
+  assertEquals(facts(), ["not-on-listener", true]);
+  place.learn(account(579, [2000]));
+  assertEquals(facts(), [null, false]);
+  place.learn(account(579, [7]));
+  assertEquals(facts(), ["not-on-listener", false]);
+  // What was known once is known to be no reason to wait.
+  place.learn(account(579, [], "down"), group("netops", null, "down"));
+  assertEquals(facts(), ["not-on-listener", false]);
+});
+
+Deno.test("a key's session waits for no answer that cannot let it go on", () => {
+  const config = keyedConfig(GROUPS).replace(", bob]", "]");
+  const grant = { user: "bob", notAfter: null, at: AT };
+  for (
+    const [change, key, reason] of [
+      [(text: string) => text, null, "bad-key"],
+      [(text: string) => text, { ...grant, notAfter: 1 }, "expired-key"],
+      [(text: string) => text.replace("access: true", "access: false"), grant, "user-denied"],
+      // It would go on as another uid, or with another group.
+      [(text: string) => text.replace("uid: 579", "uid: 580"), grant, "not-on-listener"],
+      [(text: string) => text.replace("gid: 579", "gid: 580"), grant, "not-on-listener"],
+    ] as const
+  ) {
+    const place = new Place(config);
+    const session = keyedSession(place.listener, key, null);
+    place.load(change(config));
+    const { authorizer } = place;
+    assertEquals(
+      [authorizer.revocationOf(session), authorizer.restsOnFirstAnswer(session)],
+      [reason, false],
+    );
+  }
+  // Of the groups that are left, one may have the user in it.
+  const two = new Place(config.replace("'@netops'", "'@netops', '@absent'"));
+  const open = keyedSession(two.listener, grant, null);
+  two.learn(group("absent", null));
+  assertEquals(two.authorizer.restsOnFirstAnswer(open), true);
+  two.learn(group("netops", 2000), account(579, [7]));
+  assertEquals(two.authorizer.restsOnFirstAnswer(open), false);
+  // There is no such group, so the groups of the user do not matter.
+  const place = new Place(config);
+  place.learn(group("netops", null));
+  const session = keyedSession(place.listener, grant, null);
+  assertEquals(place.authorizer.restsOnFirstAnswer(session), false);
+});
+
+Deno.test("a session on a Unix socket rests on a first answer about a list, or its groups", () => {
+  const place = new Place(unixConfig(""));
+  const [member, bob] = [unixSession(place.listener, 700, 2000), followed(place.listener)];
+  const facts = (session: Session) => [
+    place.authorizer.revocationOf(session),
+    place.authorizer.restsOnFirstAnswer(session),
+  ];
+  assertEquals([facts(member), facts(bob)], [["unknown-uid", true], [null, false]]);
+  place.learn(group("netops", 2000));
+  assertEquals(facts(member), [null, false]);
+  // A group that denies may have any peer in it, but no user of the file.
+  const interns = GROUPS.replace("[", "[{ name: interns }, ");
+  place.load(unixConfig("", USERS + interns));
+  assertEquals([facts(member), facts(bob)], [["group-denied", true], [null, false]]);
+  place.learn(group("interns", null));
+  assertEquals([facts(member), facts(bob)], [["group-denied", false], [null, false]]);
+  const written = "groups: [{ name: ops, gid: 2000, local_ipc_access: true }, { name: interns }]";
+  place.load(unixConfig("", written));
+  assertEquals(facts(member), ["group-denied", false]);
+  // It would be let in now, as another one; or the kernel has not said who it is.
+  place.load(
+    unixConfig("", USERS + GROUPS.replace("[", "[{ name: tenants, local_ipc_access: true }, ")),
+  );
+  const { origin, identity } = member.facts;
+  const open = (facts: object) =>
+    ({ ...member, facts: { ...member.facts, ...facts } }) as unknown as Session;
+  assertEquals(facts(open({ identity: { ...identity, gid: 5 } })), ["identity-changed", false]);
+  assertEquals(facts(open({ origin: { ...origin, groups: null } })), ["no-credentials", false]);
+  // Who was a user of the file would be let in as another one.
+  place.load(unixConfig("", interns.replace("interns", "visitors")));
+  assertEquals(facts(bob), ["group-denied", false]);
+  place.load(unixConfig(", allow: ['@staff']"));
+  assertEquals([facts(member), facts(bob)], [
+    ["not-on-listener", true],
+    ["not-on-listener", true],
+  ]);
+  place.learn(group("staff", 7));
+  const nameless = open({
+    origin: { ...bob.facts.origin, groups: null },
+    identity: bob.facts.identity,
+  });
+  assertEquals(facts(nameless), ["not-on-listener", false]);
+  assertEquals([facts(member), facts(bob)], [
+    ["not-on-listener", false],
+    ["not-on-listener", false],
+  ]);
+});

@@ -23,6 +23,8 @@ export class FakeDirectory implements Disposable {
   /** Uids by name. */
   readonly accounts = new Map<string, number>();
   behaviour: Behaviour = "answer";
+  /** What is awaited before an answer. */
+  until: Promise<void> = Promise.resolve();
   /** Called for each question, such as `group staff`, `uid 578` and `member alice`. */
   onQuestion: (question: string) => void = () => {};
   /** How many questions were asked, and how many at the same time at most. */
@@ -71,6 +73,7 @@ export class FakeDirectory implements Disposable {
       this.onQuestion(questionOf(action, name, number));
       if (this.behaviour === "fail") return;
       if (this.behaviour === "hang") return void await connection.read(buffer);
+      await this.until;
       const reply = new Reply(action);
       for (const add of this.#results(action, name, number)) {
         reply.number(RESULT_BEGIN);
