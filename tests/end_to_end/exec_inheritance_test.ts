@@ -67,7 +67,7 @@ signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
 for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGCHLD):
     signal.signal(one, signal.SIG_IGN)
 os.umask(0)
-os.nice(-5)
+os.setpriority(os.PRIO_PROCESS, 0, -5)
 try:
     with open("/proc/self/oom_score_adj", "w") as file: file.write("-500")
 except OSError: pass  # without CAP_SYS_RESOURCE

@@ -77,6 +77,7 @@ export class OpenSessions implements AsyncDisposable {
   readonly #backend: Backend;
   readonly #ports: Readonly<Record<Service, number>>;
   readonly sessions: OpenSession[] = [];
+  readonly #peers: TestPeer[] = [];
   /** The peers that read now. */
   readonly readers = new Set<TestPeer>();
   readonly #pump = setInterval(() => this.#turn(), 2);
@@ -137,7 +138,7 @@ export class OpenSessions implements AsyncDisposable {
     const peer = transport === "unix"
       ? this.#connectUnix(service)
       : await this.#connectTcp(service);
-    const { session } = (await this.server.events("allow", this.sessions.length + 1)).at(-1)!;
+    this.#peers.push(peer);
     if (state === "reads" || (state === "pipelined" && service === "console")) {
       this.readers.add(peer);
     }
@@ -145,6 +146,7 @@ export class OpenSessions implements AsyncDisposable {
     peer.send(service === "console" ? CONSOLE_INPUT[state] : line);
     if (state === "half closed") peer.finish();
     if (state === "pipelined" && service !== "console") peer.send(new Uint8Array(16 << 20));
+    const { session } = (await this.server.events("allow", this.sessions.length + 1)).at(-1)!;
     const name = `${service} over ${transport}, ${state}`;
     this.sessions.push({ name, session, service, transport, state, peer });
   }
@@ -167,9 +169,10 @@ export class OpenSessions implements AsyncDisposable {
     return peer;
   }
 
-  /** Waits until the clients that read have read. */
+  /** Waits until the clients that read have read, or were too late for an idle timeout. */
   async settled(): Promise<void> {
-    const isSettled = ({ peer, state }: OpenSession) => state !== "reads" || peer.received > 0;
+    const isSettled = ({ peer, state }: OpenSession) =>
+      state !== "reads" || peer.received > 0 || peer.end !== "open";
     while (!this.sessions.every(isSettled)) await pause();
   }
 
@@ -196,14 +199,14 @@ export class OpenSessions implements AsyncDisposable {
   }
 
   #turn(): void {
-    for (const { peer } of this.sessions) peer.write();
+    for (const peer of this.#peers) peer.write();
     for (const peer of this.readers) for (let times = 0; times < 16 && peer.read(); times++);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#pump);
     await this.server[Symbol.asyncDispose]();
-    for (const { peer } of this.sessions) peer.close();
+    for (const peer of this.#peers) peer.close();
     this.#backend[Symbol.dispose]();
     await this.program.remove();
   }
