@@ -64,7 +64,7 @@ configuration, one console on the default socket, for root and its own user.
   --exec             start the program after -- for each accepted client, with
                      the connection as its standard input and output, and
                      UCSPI variables (IPCREMOTEEUID …) with its identity
-  --drop-to USER     listen first, and then give root up for good; a name or a uid
+  --drop-to USER     listen first, and then give root up for good; a uid will do
   --workers N        accept and carry connections in N threads, 1 to 64, instead
                      of as many as workers: in the configuration says (1)
   --no-sandbox       restrict nothing, whatever "sandbox" in the configuration

@@ -57,9 +57,7 @@ async function uidOfName(name: string, names: Pick<NameService, "find">): Promis
   if (found.kind === "user" && found.account !== null) return found.account.uid;
   throw new Failure(`--drop-to: there is no user ${JSON.stringify(name)} on this machine`, {
     exit: ExitCode.usage,
-    hint: /^[a-z_][a-z0-9_-]*$/.test(name)
-      ? `useradd --system ${name}`
-      : "ipcauth serve --drop-to UID takes a number that has no name",
+    hint: `useradd --system ${/^[a-z_][a-z0-9_-]*$/.test(name) ? name : "NAME"}`,
   });
 }
 
