@@ -114,6 +114,11 @@ Deno.test("each of many directories is looked at within two calls", () => {
     assertEquals(seen.includes(true), true, name);
     rest();
   }
+  // In the middle of a round other files are taken, which are fewer.
+  assertEquals(place.changed(), false);
+  place.directories.set([place.at("0/a.key")]);
+  assertEquals(place.changed(), true);
+  place.rest();
 });
 
 Deno.test("a directory whose state is not known may have changed", () => {

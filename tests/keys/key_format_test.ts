@@ -128,6 +128,13 @@ Deno.test("parseKeyFile() skips a byte order mark, as the configuration has it",
   );
 });
 
+Deno.test("parseKeyFile() skips no part of a byte order mark", () => {
+  for (const mark of [[0xef], [0xef, 0xbb], [0xbb, 0xbf], [0xef, 65, 66], [65, 0xbb, 0xbf]]) {
+    const text = Uint8Array.of(...mark, ...encode(LINE));
+    assertEquals(assertThrows(() => parseKeyFile(text, "/x"), Failure).exit, 65);
+  }
+});
+
 Deno.test("parseKeyFile() quotes the path in the message and in the command", () => {
   const text = `${LINE}\n${LINE}\n`;
   const failure = assertThrows(() => parseKeyFile(encode(text), "/tmp/a b\nc"), Failure);

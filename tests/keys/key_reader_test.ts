@@ -159,9 +159,14 @@ Deno.test("a key is read from a pipe only where it is read once", () => {
     try {
       assertEquals(libc.write(writer.number, text, BigInt(text.length)), text.length);
       writer.close();
-      const read = () => readKeyFile(`/proc/self/fd/${reader.number}`, OWN_UID, { once });
+      const path = `/proc/self/fd/${reader.number}`;
+      assertEquals(assertThrows(() => readKeyFile(path, OWN_UID), Failure).exit, 78);
+      const read = () => readKeyFile(path, OWN_UID, { once });
       if (once) assertEquals(read().key, new Uint8Array(32).fill(7));
-      else assertEquals(assertThrows(read, Failure).exit, 78);
+      else {
+        assertEquals(assertThrows(read, Failure).exit, 78);
+        assertEquals(describeKeyFile(path, OWN_UID).id, keyId(new Uint8Array(32).fill(7)));
+      }
     } finally {
       reader.close();
     }

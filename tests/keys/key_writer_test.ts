@@ -6,6 +6,8 @@ import { formatKey } from "../../lib/keys/key_format.ts";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { newKey, newKeyPath, removeKey, storeKey } from "../../lib/keys/key_writer.ts";
 import { readKeyFile } from "../../lib/keys/key_reader.ts";
+import { Directory, DirectoryFile } from "../../lib/libc/directory.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const OWN_UID = Deno.uid()!;
@@ -203,6 +205,94 @@ Deno.test({
     assertEquals([place.names(), place.text("ipc.key")], [["ipc.key"], "old"]);
     store(path, true);
   },
+});
+
+/** Lets the system calls of directories fail or be told, until it is disposed of. */
+class ToldDirectories implements Disposable {
+  readonly steps: string[] = [];
+  readonly #originals: (() => void)[] = [];
+
+  /** @param before Runs before each step, whose file is named; what it throws is what fails. */
+  constructor(before: (step: string, name?: string) => void = () => {}) {
+    const { steps } = this;
+    const tell = (type: { readonly prototype: object }, method: string, step: string) => {
+      const original = Object.getOwnPropertyDescriptor(type.prototype, method)!;
+      Object.defineProperty(type.prototype, method, {
+        ...original,
+        value(this: unknown, ...args: unknown[]): unknown {
+          steps.push(step);
+          before(step, typeof args[0] === "string" ? args[0] : undefined);
+          return original.value.apply(this, args);
+        },
+      });
+      this.#originals.push(() => Object.defineProperty(type.prototype, method, original));
+    };
+    tell(Directory, "create", "create");
+    tell(DirectoryFile, "write", "write");
+    tell(DirectoryFile, "sync", "sync");
+    tell(Directory, "rename", "rename");
+    tell(Directory, "sync", "sync directory");
+  }
+
+  [Symbol.dispose](): void {
+    this.#originals.forEach((restore) => restore());
+  }
+}
+
+Deno.test("a new key file is durable, with its name", () => {
+  using place = new TemporaryDirectory();
+  using told = new ToldDirectories();
+  store(place.at("ipc.key"));
+  assertEquals(told.steps.splice(0), ["create", "write", "sync", "sync directory"]);
+  store(place.at("ipc.key"), true);
+  assertEquals(told.steps, ["create", "write", "sync", "rename", "sync directory"]);
+});
+
+Deno.test("a new key file that could not be made durable is taken away again", () => {
+  for (const failing of ["write", "sync", "sync directory"]) {
+    using place = new TemporaryDirectory();
+    const path = place.at("ipc.key");
+    using _ = new ToldDirectories((step) => {
+      if (step === failing) throw new SystemError("fsync", Errno.EIO);
+    });
+    assertEquals(refusal(() => store(path)), [
+      71,
+      `Cannot write the key file ${path}: the device or file system failed`,
+      `ls -ld ${place.path}`,
+    ]);
+    assertEquals([place.names(), place.descriptors()], [[], 0]);
+  }
+});
+
+Deno.test("a key file that another process makes meanwhile is left as it is", () => {
+  using place = new TemporaryDirectory();
+  const path = place.at("ipc.key");
+  using _ = new ToldDirectories((step) => {
+    if (step === "create") place.write("ipc.key", "theirs");
+  });
+  assertEquals(refusal(() => store(path)), [
+    73,
+    `${path} exists already, and is left as it is`,
+    `ipcauth gen-key --show ${path}, or --force to replace it`,
+  ]);
+  assertEquals(place.text("ipc.key"), "theirs");
+});
+
+Deno.test("a key beside another one that cannot get its rights for good leaves nothing", () => {
+  using place = new TemporaryDirectory();
+  const like = place.write("old.key", TEXT, 0o640);
+  let syncs = 0;
+  using _ = new ToldDirectories((step) => {
+    if (step === "sync directory" && ++syncs === 2) throw new SystemError("fsync", Errno.EIO);
+  });
+  const make = () => newKey(place.at("new.key"), { ownUid: OWN_UID, like });
+  assertEquals(refusal(make), [
+    71,
+    "new.key is written, but the old one may be back after a crash: the device or file system " +
+    "failed",
+    "dmesg | tail",
+  ]);
+  assertEquals(place.names(), ["old.key"]);
 });
 
 Deno.test("gen-key without a name writes the file of the environment, or the first default one", () => {

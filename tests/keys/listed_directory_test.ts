@@ -27,7 +27,7 @@ Deno.test("the keys of a directory are those with the suffix, in order, each wit
     const name of [
       ...["carol.key", "bob+laptop.key", "bob.key", "bob+a+b.key", ".bob.key", ".key", "bob"],
       ...["bob.key~", "bob.keys", "key", "bobkey", "bob.not-after", "bob+laptop.not-after"],
-      ...["dave.not-after", ".bob.not-after", "carol.key.not-after", "+x.key"],
+      ...["dave.not-after", ".bob.not-after", "carol.key.not-after", "+x.key", "dave.txt"],
     ]
   ) place.write(name, "");
   const entry = (stem: string, user: string, hasEnd = false) => ({

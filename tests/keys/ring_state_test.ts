@@ -9,6 +9,7 @@ import { keyId } from "../../lib/keys/key_id.ts";
 import { KeyRing } from "../../lib/keys/key_ring.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { isRoot } from "../support/program.ts";
+import { silentServer } from "../support/failing_call.ts";
 import { SilentKernel } from "../support/silent_kernel.ts";
 import { StillClock } from "../support/still_clock.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -25,8 +26,6 @@ const id = (byte: number) => keyId(key(byte));
 
 class Place extends TemporaryDirectory {
   readonly clock = new StillClock();
-  /** The path whose look fails, or null. */
-  failure: string | null = null;
   config: Config;
   readonly ring: KeyRing;
   readonly #reserve = new DescriptorReserve();
@@ -174,6 +173,11 @@ Deno.test("another configuration holds at the next claim, and for the next reque
     assertEquals(place.ring[look](id(1)), []);
     assertEquals([place.keys(1, 2), former], [[2], new Uint8Array(32)]);
     assertEquals(place.ring.grant(id(2))?.user, "carol");
+    // What comes back is read again.
+    place.config = place.parse(
+      [1, 2].map((byte) => `{ file: ${place.at(byte === 1 ? "a.key" : "b.key")} }`).join(),
+    );
+    assertEquals([place.ring[look](id(1)), place.keys(1, 2)], [[], [1, 2]]);
   }
 });
 
@@ -230,6 +234,103 @@ Deno.test("a key of a session is looked at by itself, with its end", () => {
   // An id that no file has is looked for in all.
   place.key("b.key", 2);
   assertEquals([settled(8), place.keys(2, 9)], [[], [2]]);
+});
+
+Deno.test("a claim reads the end of its key, and an end that comes counts for a session", () => {
+  const bytes = [3, 4, 5, 6];
+  using _ = new SilentKernel();
+  using place = new Place((place) => {
+    for (const byte of bytes) {
+      place.key(`keys.d/bob+${byte}.key`, byte);
+      if (byte !== 6) place.write(`keys.d/bob+${byte}.not-after`, `${END}\n`);
+    }
+    return `{ dir: ${place.at("keys.d")} }`;
+  });
+  place.rest();
+  const ends = () => bytes.map((byte) => place.ring.grant(id(byte))?.notAfter);
+  const until = Date.parse(END);
+  assertEquals(ends(), [until, until, until, null]);
+  for (const byte of bytes.slice(0, 3)) {
+    // In place, where the kernel says nothing of it.
+    place.write(`keys.d/bob+${byte}.not-after`, "2020-06-30T00:00:00Z\n");
+    const claim = () => place.ring.refreshClaimed(id(byte));
+    for (claim(); place.ring.wait > 0; claim()) place.clock.pass(place.ring.wait);
+  }
+  const past = Date.parse("2020-06-30T00:00:00Z");
+  assertEquals(ends(), [past, past, past, null]);
+  place.rest();
+  place.write("keys.d/bob+6.not-after", `${END}\n`);
+  place.ring.refreshKey(id(6));
+  assertEquals(ends(), [past, past, past, until]);
+});
+
+Deno.test("an end that is written in place counts for the claim of another key, too", () => {
+  using place = new Place((place) => {
+    place.key("keys.d/bob.key", 3);
+    place.write("keys.d/bob.not-after", `${END}\n`);
+    return [place.key("a.key", 1), `{ dir: ${place.at("keys.d")} }`].join();
+  });
+  place.rest();
+  place.write("keys.d/bob.not-after", "2020-06-30T00:00:00Z\n");
+  const claim = () => place.ring.refreshClaimed(id(1));
+  for (claim(); place.ring.wait > 0; claim()) place.clock.pass(place.ring.wait);
+  assertEquals(place.ring.grant(id(3))?.notAfter, Date.parse("2020-06-30T00:00:00Z"));
+});
+
+Deno.test("an end that is being written stays the former one while other keys come", () => {
+  using place = new Place((place) => {
+    place.key("keys.d/bob.key", 3);
+    place.write("keys.d/bob.not-after", `${END}\n`);
+    return `{ dir: ${place.at("keys.d")} }`;
+  });
+  place.rest();
+  using _writer = Deno.openSync(place.at("keys.d/bob.not-after"), { write: true });
+  place.write("keys.d/bob.not-after", "2101");
+  place.key("keys.d/carol.key", 4);
+  place.ring.refresh();
+  assertEquals([place.ring.wait, place.keys(3, 4)], [50, [3, 4]]);
+  assertEquals(place.ring.grant(id(3))?.notAfter, Date.parse(END));
+});
+
+Deno.test("a directory that is listed no more leaves nothing unknown", () => {
+  using place = new Place((place) => {
+    const entry = place.key("a.key", 1);
+    return `${entry}, { dir: ${place.at("keys.d")} }`;
+  });
+  place.rest();
+  {
+    using _server = silentServer(place.at("keys.d"), Errno.EIO);
+    place.ring.refresh();
+    assertEquals([place.ring.hasUnreadable, place.ring.isUnreadable(id(1))], [true, true]);
+  }
+  place.config = place.parse(`{ file: ${place.at("a.key")} }`);
+  place.ring.refresh();
+  assertEquals([place.ring.hasUnreadable, place.ring.isUnreadable(id(1))], [false, false]);
+});
+
+Deno.test("key files that are refused keep a server from its start, each for itself", () => {
+  using place = new Place((place) =>
+    [1, 2].map((byte) => place.key(`${byte}.key`, byte, `user: ${byte === 1 ? "bob" : "carol"}`))
+      .join()
+  );
+  Deno.mkdirSync(place.at("open"));
+  for (const byte of [1, 2]) {
+    Deno.renameSync(place.at(`${byte}.key`), place.at(`open/${byte}.key`));
+    Deno.symlinkSync(`open/${byte}.key`, place.at(`${byte}.key`));
+  }
+  Deno.chmodSync(place.at("open"), 0o777);
+  const failures = place.ring.refresh();
+  assertEquals(failures.map(({ message }) => message.includes("could be replaced")), [true, true]);
+  assertEquals(failures.map((failure) => place.ring.isTolerated(failure)), [false, false]);
+  assertEquals(place.keys(1, 2), []);
+  // What is mended is found within 200 ms, though nothing of the files has changed.
+  place.rest();
+  Deno.chmodSync(place.at("open"), 0o755);
+  place.clock.pass(201);
+  place.ring.refresh();
+  place.clock.pass(place.ring.wait);
+  place.ring.refresh();
+  assertEquals(place.keys(1, 2), [1, 2]);
 });
 
 Deno.test("what is wrong with a key is said once, by whatever look, and tolerated where it is one of many", () => {

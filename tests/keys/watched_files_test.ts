@@ -8,12 +8,14 @@ import { WatchedEnd } from "../../lib/keys/watched_end.ts";
 import { WatchedKey } from "../../lib/keys/watched_key.ts";
 import { WatchedKeyDirectory } from "../../lib/keys/watched_key_directory.ts";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { FailingCall, silentServer } from "../support/failing_call.ts";
 import { StillClock } from "../support/still_clock.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const OWN_UID = Deno.uid()!;
 const [OLD, NEW] = [1, 2].map((byte) => new Uint8Array(32).fill(byte)) as [Uint8Array, Uint8Array];
 const NONE = new Uint8Array(32);
+const TIME = Date.parse("2100-06-30T00:00:00Z");
 /** More than the granularity of any time stamp, in milliseconds. */
 const COARSE_MS = 4_500;
 
@@ -159,6 +161,37 @@ Deno.test("a watched key that cannot be read at the moment is the former one, an
   assertEquals(watched.isRefusedAtRest, false);
 });
 
+Deno.test("a key, an end or a directory that cannot be opened at the moment is not known", () => {
+  using place = new Place();
+  Deno.mkdirSync(place.at("keys.d"));
+  const key = new WatchedKey(place.write("keys.d/a.key", textOf(OLD), 0o600), OWN_UID);
+  const end = new WatchedEnd(place.write("keys.d/a.not-after", "2100-06-30T00:00:00Z\n"), OWN_UID);
+  const list = new WatchedKeyDirectory(place.at("keys.d"), OWN_UID);
+  const watched = [key, end, list];
+  const look = () => watched.map((one) => one.refresh()?.exit ?? null);
+  assertEquals(look(), [null, null, null]);
+  place.replace("keys.d/a.key", textOf(NEW));
+  place.replace("keys.d/a.not-after", "2101-06-30T00:00:00Z\n");
+  {
+    using _ = new FailingCall("open", Errno.EIO, (path) => path.startsWith(place.path));
+    assertEquals(look(), [71, 71, null]);
+    assertEquals(watched.map((one) => one.isUnreadable), [true, true, false]);
+    assertEquals([key.key, end.time, list.keys.length], [OLD, TIME, 1]);
+  }
+  assertEquals([look(), key.key, end.time], [
+    ...[[null, null, null], NEW, Date.parse("2101-06-30T00:00:00Z")],
+  ]);
+  {
+    using _ = silentServer(place.path, Errno.EIO);
+    assertEquals(look(), [71, 71, 71]);
+    assertEquals(watched.map((one) => one.isUnreadable), [true, true, true]);
+    assertEquals([key.key, list.keys.length], [NEW, 1]);
+  }
+  assertEquals([look(), watched.map((one) => one.isUnreadable)], [
+    ...[[null, null, null], [false, false, false]],
+  ]);
+});
+
 Deno.test("a watched key that is written for more than a second is the former one, which is said", () => {
   using place = new Place();
   const path = place.write("a.key", textOf(OLD), 0o600);
@@ -182,8 +215,6 @@ Deno.test("a watched key that is written for more than a second is the former on
   place.pass(60);
   assertEquals([watched.refresh(), watched.key], [null, NEW]);
 });
-
-const TIME = Date.parse("2100-06-30T00:00:00Z");
 
 Deno.test("a watched end is that of its file, and the key of a bad one is expired", () => {
   using place = new Place();

@@ -9,7 +9,14 @@ import { describeKeyFile, readKeyFile } from "../../lib/keys/key_reader.ts";
 import { newKey, storeKey } from "../../lib/keys/key_writer.ts";
 import { listListenerKeys } from "../../lib/keys/listed_key.ts";
 import { WatchedKey } from "../../lib/keys/watched_key.ts";
+import { callThread } from "../../lib/libc/thread_ids.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
+
+// asm/unistd_64.h on x86-64; asm-generic/unistd.h on arm64
+const SYS_prctl = Deno.build.arch === "x86_64" ? 157n : 167n;
+/** linux/prctl.h */
+const PR_GET_DUMPABLE = 3n;
+const PR_SET_DUMPABLE = 4n;
 
 const OWN_UID = Deno.uid()!;
 const KEY = new Uint8Array(32).fill(5);
@@ -94,6 +101,22 @@ Deno.test({
     assertEquals([second, others, first!.length], [first, ["key"], TEXT.length]);
     assertEquals([place.names(), place.text("a.key")], [["a.key"], TEXT]);
   },
+});
+
+Deno.test("no other process of the user reads the memory once a key is in it", () => {
+  using place = new TemporaryDirectory();
+  const path = place.write("a.key", TEXT, 0o600);
+  for (
+    const use of [
+      () => readKeyFile(path, OWN_UID),
+      () => describeKeyFile(path, OWN_UID),
+      () => newKey(place.at("b.key"), { ownUid: OWN_UID, like: path }),
+    ]
+  ) {
+    assertEquals(callThread(SYS_prctl, PR_SET_DUMPABLE, 1n), 0);
+    use();
+    assertEquals(callThread(SYS_prctl, PR_GET_DUMPABLE, 0n), 0);
+  }
 });
 
 Deno.test("a key that is looked at again, or only listed, is wiped", () => {
