@@ -4,6 +4,7 @@
  */
 import { join } from "@std/path";
 import { BUILDS, stage } from "../../tools/build/stage.ts";
+import { requireCurrent } from "./built_file.ts";
 import { hasPrivateSystem, preparePrivateSystem } from "./private_system.ts";
 import { RunningProgram } from "./running_program.ts";
 
@@ -43,6 +44,7 @@ async function installProgram(): Promise<Installation> {
   const named = Deno.env.get("IPCAUTH_BUILD") ?? "bundle";
   const build = BUILDS.find((name) => name === named);
   if (build === undefined) throw new Error(`IPCAUTH_BUILD=${named} is none of ${BUILDS}`);
+  requireCurrent(build, Deno.env.get("IPCAUTH_BUILD_AGE"));
   const { directory, bin } = await stage("ipcauth-test-", build);
   globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
   const config = join(directory, "empty.yaml");
