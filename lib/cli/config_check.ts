@@ -11,6 +11,7 @@ import type { Config, ListenerConfig } from "../config/types.ts";
 import { namesOfFile } from "../dataplane/names_in_use.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { keyConflict } from "../keys/key_conflict.ts";
+import { listKeyDirectory } from "../keys/key_directory.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
 import { lookUp } from "../names/lookup.ts";
 import { absenceOf } from "../names/name_service.ts";
@@ -42,13 +43,16 @@ export function checkConfigText(file: ConfigFile | null, hostFacts: HostFacts): 
   if (problems.length > 0) return { config, problems, keyProblems: [], warnings: [] };
   requireSameReading(file.text, file.path, null);
   const files = [...keyFileProblems(config, hostFacts)].map(({ cause: _cause, ...one }) => one);
+  const unlisted = files.length > 0 ? [] : unlistedDirectories(config, hostFacts);
+  const isListed = files.length + unlisted.length === 0;
   return {
     config,
     problems: [
       ...files,
+      ...unlisted,
       ...keyContentProblems(config, hostFacts, files),
     ],
-    keyProblems: files.length > 0 ? [] : directoryProblems(config, hostFacts),
+    keyProblems: isListed ? directoryProblems(config, hostFacts) : [],
     warnings: nameWarnings(config),
   };
 }
@@ -76,6 +80,20 @@ function keyContentProblems(
     listener.kind === "tcp"
       ? problemsOfListener(listener, index, hostFacts, (at) => refused.has(placeOf(at)))
       : []
+  );
+}
+
+/** Directories of keys that cannot be listed, such as without the permission to read them. */
+function unlistedDirectories(config: Config, { serverUid }: HostFacts): Problem[] {
+  return (config.listeners ?? []).flatMap((listener, index) =>
+    (listener.kind === "tcp" ? listener.keyDirectories : []).flatMap(({ directory, at }) => {
+      try {
+        listKeyDirectory(directory, serverUid);
+        return [];
+      } catch (error) {
+        return [{ at, ...problemOf(error), key: `listeners[${index}].keys` }];
+      }
+    })
   );
 }
 
@@ -120,12 +138,7 @@ function problemsOfListener(
       read.key.fill(0);
       id = read.id;
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      problems.push({
-        ...place,
-        what: error.message,
-        ...error.hint === undefined ? {} : { hint: error.hint },
-      });
+      problems.push({ ...place, ...problemOf(error) });
       continue;
     }
     const other = known.get(id);
@@ -149,9 +162,12 @@ function refusedKey(
 /** What an error says as a problem of a whole file. @throws The error where it is a bug. */
 export function asProblem(error: unknown): Omit<Problem, "at"> {
   if (!(error instanceof Failure) || error.exit !== ExitCode.config) throw error;
-  return {
-    key: "",
-    what: error.message,
-    ...error.hint === undefined ? {} : { hint: error.hint },
-  };
+  return { key: "", ...problemOf(error) };
+}
+
+/** What a failure says. @throws The error where it is none. */
+function problemOf(error: unknown): Pick<Problem, "what" | "hint"> {
+  if (!(error instanceof Failure)) throw error;
+  const { message, hint } = error;
+  return { what: message, ...hint === undefined ? {} : { hint } };
 }

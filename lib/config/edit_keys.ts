@@ -142,10 +142,10 @@ function requireTcpListener(config: Config, address: string | null): FoundListen
   const found = tcpListeners(config, address);
   if (found.length === 1) return found[0]!;
   if (found.length > 1) {
-    const addresses = found.map(({ listener }) => hostPortText(listener));
+    const flags = found.map(({ listener }) => `--listener ${shellWord(hostPortText(listener))}`);
     throw invalid(
       `There are ${found.length} TCP listeners: which one is meant?`,
-      `--listener ${addresses.join(" or --listener ")}`,
+      flags.join(" or "),
     );
   }
   const what = address === null ? "no TCP listener" : `no TCP listener ${address}`;

@@ -7,7 +7,7 @@ import { join } from "@std/path";
 import { parseTime } from "../config/listener_keys.ts";
 import { asFailure, ExitCode, Failure } from "../errors.ts";
 import { checkConfigFile, checkKeyDirectory, requireSafe } from "../files/permissions.ts";
-import { reasonOf } from "../files/system_reason.ts";
+import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { checkTrustedFile, readTrustedFile } from "../files/trusted_file.ts";
 import { fileStatus } from "../libc/file_status.ts";
 import { shellWord } from "../text/shell_word.ts";
@@ -36,7 +36,8 @@ export interface DirectoryEntry {
  * @param directory The directory; a symbolic link is followed, and the whole path is checked.
  * @param ownUid The uid that may own it, beside root.
  * @returns The keys in the order of their names. Neither their owners nor their content is read.
- * @throws {Failure} 78 when its owner, mode or path is refused, 71 when it cannot be read.
+ * @throws {Failure} 78 when its owner, mode or path is refused, 77 without the permission to read
+ * it, 71 when it cannot be read for another reason.
  */
 export function listKeyDirectory(directory: string, ownUid: number): readonly DirectoryEntry[] {
   let names: Set<string>;
@@ -48,7 +49,7 @@ export function listKeyDirectory(directory: string, ownUid: number): readonly Di
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw new Failure(`Cannot read the key directory ${directory}: ${reasonOf(error)}`, {
-      exit: ExitCode.os,
+      exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
       hint: `namei -l ${shellWord(directory)}`,
       cause: error,
     });

@@ -84,7 +84,7 @@ Deno.test("addKey() refuses a user or a listener that there is not", () => {
     () => addKey(TWO, null, key("/n"), AT),
     ExitCode.usage,
     "There are 2 TCP listeners: which one is meant?",
-    "--listener 127.0.0.1:4569 or --listener [::1]:5",
+    "--listener 127.0.0.1:4569 or --listener '[::1]:5'",
   );
   const hint = "add to listeners: - { tcp: HOST:PORT, keys: [{ file: FILE, user: NAME }] }";
   const absent = (text: string, address: string | null, what: string) =>

@@ -260,3 +260,23 @@ Deno.test({
     assertEquals((await check()).code, 0);
   },
 });
+
+Deno.test({
+  name: "a directory of keys that a user cannot list is a problem of the file (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const config = await program.write("config.yaml", configOf(program, freePort()));
+    Deno.chmodSync(program.directory, 0o755);
+    const directory = program.path("keys.d");
+    const what = `Cannot read the key directory ${directory}: permission denied`;
+    const run = (...args: string[]) => program.run([...args, "--config", config], { uid: 579 });
+    const checked = await run("config", "check", "--json");
+    assertEquals(checked.code, 78);
+    const place = { line: 4, column: 9, key: "listeners[0].keys" };
+    const problem = { ...place, what, hint: `namei -l ${directory}` };
+    assertEquals(JSON.parse(checked.stdout).problems, [problem]);
+    const refused = await run("serve");
+    assertEquals([refused.code, refused.stderr.split("\n")[0]], [77, `ipcauth: error: ${what}`]);
+  },
+});
