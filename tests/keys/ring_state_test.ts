@@ -290,6 +290,13 @@ Deno.test("an end that is being written stays the former one while other keys co
   place.ring.refresh();
   assertEquals([place.ring.wait, place.keys(3, 4)], [50, [3, 4]]);
   assertEquals(place.ring.grant(id(3))?.notAfter, Date.parse(END));
+  // So does a key.
+  const bytes = place.ring.key(id(4));
+  place.rest();
+  place.write("keys.d/carol.key", "half", 0o600);
+  place.key("keys.d/bob+5.key", 5);
+  place.ring.refresh();
+  assertEquals([place.ring.wait, place.keys(3, 4, 5), bytes], [50, [3, 4, 5], key(4)]);
 });
 
 Deno.test("a directory that is listed no more leaves nothing unknown", () => {
