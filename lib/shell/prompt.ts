@@ -93,12 +93,29 @@ interface LostSession {
   readonly typed: string;
 }
 
+/**
+ * Takes what readline does at each resize: it would draw its prompt also amid the output of a line,
+ * which a reader of that output takes for its end.
+ *
+ * @param before The listeners that are not readline's.
+ * @returns The same, to be called where there is a prompt.
+ */
+function takeResizeListeners(before: readonly unknown[]): () => void {
+  const taken = process.stdout.listeners("resize").filter((one) => !before.includes(one)) as (
+    () => void
+  )[];
+  for (const one of taken) process.stdout.removeListener("resize", one);
+  return () => taken.forEach((one) => one());
+}
+
 class Prompt {
   readonly #session: PromptSession;
   readonly #history: HistoryFile | null;
   readonly #input: TerminalInput;
   readonly #pager: Pager;
   readonly #readline: Screen;
+  /** Draws the prompt and its line again, after a resize. */
+  readonly #redrawLine: () => void;
   readonly #ended = Promise.withResolvers<ExitCode>();
   /** Whether a line runs. */
   #busy = false;
@@ -125,6 +142,7 @@ class Prompt {
       onTyped: (key) => this.#onTyped(key),
       onKey: (key) => this.#onKey(key),
     });
+    const before = process.stdout.listeners("resize");
     this.#readline = createInterface({
       input: this.#input.stream,
       output: process.stdout,
@@ -135,6 +153,7 @@ class Prompt {
       completer: (line: string, done: (error: null, result: [string[], string]) => void) =>
         void this.#complete(line).then((result) => done(null, result)),
     }) as Screen;
+    this.#redrawLine = takeResizeListeners(before);
   }
 
   async run(): Promise<ExitCode> {
@@ -154,7 +173,7 @@ class Prompt {
     ];
     for (const [signal, handler] of onSignal) Deno.addSignalListener(signal, handler);
     this.#control(PASTE_MODE.on);
-    process.stdout.on("resize", () => this.#pager.redraw());
+    process.stdout.on("resize", () => this.#onResize());
     // Node's errors of a terminal that has hung up are others: EPIPE, for example.
     process.stdout.on("error", () => this.#ended.resolve(SIGNAL_STATUS.SIGHUP));
     this.#readline.prompt();
@@ -223,6 +242,12 @@ class Prompt {
       if (!isHangUp(error)) throw error;
       this.#fail(error);
     }
+  }
+
+  /** While a line runs there is no prompt to draw again. */
+  #onResize(): void {
+    if (this.#busy) this.#pager.redraw();
+    else this.#redrawLine();
   }
 
   /** Writes what controls the terminal, where it can be controlled. */

@@ -141,10 +141,25 @@ Deno.test("a resize changes the page", () =>
     ["send", "show users\r"],
     ["expect", MORE],
     ["resize", "80x30"],
+    // It is drawn again.
+    ["expect", MORE],
     ["send", " "],
     ["expect", "user36 "],
     ["expect", MORE],
     ["send", "q"],
+  ], (screen) => {
+    const shown = screen.slice(screen.indexOf(MORE), screen.lastIndexOf(MORE));
+    assertEquals(shown.includes(PROMPT), false, "a prompt while the pager waits");
+  }));
+
+Deno.test("a resize draws the line again that is being typed", () =>
+  atPager([
+    ["send", "show users | cou"],
+    ["expect", "cou"],
+    ["resize", "80x30"],
+    ["expect", `${PROMPT}show users | cou`],
+    ["send", "nt\r"],
+    ["expect", "100"],
   ]));
 
 Deno.test("lines that are pasted behind a long answer all run", () =>
