@@ -10,6 +10,7 @@ import { isAbsent, isDenied, reasonOf } from "../files/system_reason.ts";
 import { readTrustedFile, type TrustedFile } from "../files/trusted_file.ts";
 import { forbidMemoryDumps } from "../libc/core_dump.ts";
 import { fileStatus } from "../libc/file_status.ts";
+import { effectiveGid, effectiveUid } from "../libc/ids.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { parseKeyFile } from "./key_format.ts";
 import { keyId } from "./key_id.ts";
@@ -183,14 +184,20 @@ function unreadable(
       cause,
     });
   }
+  const word = groupWord(ownUid);
   return new Failure(`Cannot read the key file ${path}: ${reasonOf(cause)}`, {
     exit: isDenied(cause) ? ExitCode.refused : ExitCode.os,
     hint: isDenied(cause) && mayStat(path)
       // A key of root, for a server that is another user.
-      ? `chgrp "$(id -g ${ownUid})" ${shellWord(path)} && chmod 640 ${shellWord(path)}`
+      ? `chgrp ${word} ${shellWord(path)} && chmod 640 ${shellWord(path)}`
       : `namei -l ${shellWord(path)}`,
     cause,
   });
+}
+
+/** The group of a user, for a shell. A uid that is this process's need not have an account. */
+function groupWord(uid: number): string {
+  return uid === effectiveUid() ? String(effectiveGid()) : `"$(id -g ${uid})"`;
 }
 
 /** Whether every directory of the path may be searched, so that the file itself is what denies. */

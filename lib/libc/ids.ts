@@ -23,6 +23,14 @@ export function effectiveUid(): number {
   return libc.geteuid();
 }
 
+/** The effective gid of this thread (`getresgid(2)`). */
+export function effectiveGid(): number {
+  const gid = new Uint32Array(1);
+  const others = new Uint8Array(4);
+  libc.getresgid(others, new Uint8Array(gid.buffer), others);
+  return gid[0]!;
+}
+
 /** The name of this machine (`gethostname(2)`); `localhost` when it has none. */
 export function hostName(): string {
   const buffer = new Uint8Array(256);

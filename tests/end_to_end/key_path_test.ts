@@ -116,11 +116,9 @@ Deno.test(
     const argv = ["serve", `--tcp=127.0.0.1:${freePort()}`, `--key=${key}`];
     const { code, stderr } = await program.run(argv, { uid: 579 });
     assertEquals(code, 77);
-    const hint = `chgrp "$(id -g 579)" ${key} && chmod 640 ${key}`;
+    const hint = `chgrp 579 ${key} && chmod 640 ${key}`;
     assertStringIncludes(stderr, `\nhint: ${hint}\n`);
-    // An account of that uid, in place of one that the machine may not have.
-    const command = hint.replace('"$(id -g 579)"', "579");
-    assertEquals((await program.execute(["sh", "-c", command])).code, 0);
+    assertEquals((await program.execute(["sh", "-c", hint])).code, 0);
     await using server = await program.serve(argv.slice(1), { uid: 579 });
     await server.event("listen");
   },

@@ -210,10 +210,10 @@ Deno.test({
   fn() {
     using place = new KeyPlace();
     for (const name of [".", "a", "a/b"]) Deno.chmodSync(place.at(name), 0o755);
-    const told = () => {
+    const told = (ownUid = 579) => {
       let error: unknown;
-      tryAs({ uid: 579, gid: 579, groups: [] }, () => {
-        error = assertThrows(() => readKeyFile(place.key, 579), Failure);
+      tryAs({ uid: 579, gid: 580, groups: [] }, () => {
+        error = assertThrows(() => readKeyFile(place.key, ownUid), Failure);
         return 0;
       });
       const { exit, message, hint } = error as Failure;
@@ -222,7 +222,12 @@ Deno.test({
     };
     assertEquals(told(), [
       77,
-      `chgrp "$(id -g 579)" ${place.key} && chmod 640 ${place.key}`,
+      `chgrp 580 ${place.key} && chmod 640 ${place.key}`,
+    ]);
+    // Of another user, such as one whose server the caller asks about.
+    assertEquals(told(578), [
+      77,
+      `chgrp "$(id -g 578)" ${place.key} && chmod 640 ${place.key}`,
     ]);
     Deno.chmodSync(place.at("a"), 0o700);
     assertEquals(told(), [77, `namei -l ${place.key}`]);
