@@ -7,7 +7,7 @@
 import { configPlaces } from "../config/default_paths.ts";
 import { findConfig, loadHostFacts } from "../config/load.ts";
 import { badConfig } from "../config/schema.ts";
-import type { Config, ListenerConfig } from "../config/types.ts";
+import type { Config, ListenerConfig, ServiceConfig } from "../config/types.ts";
 import {
   filesOf,
   identityToDropTo,
@@ -17,12 +17,17 @@ import {
 import { ListenerSelection } from "../dataplane/listener_selection.ts";
 import { ExitCode } from "../errors.ts";
 import { readKeyFile } from "../keys/key_reader.ts";
+import { checkLogPlace } from "../log/log_file.ts";
+import { logPath } from "../log/log_settings.ts";
+import { KnownNames } from "../names/known_names.ts";
 import { lookUp } from "../names/lookup.ts";
 import type { LookupRequest } from "../names/results.ts";
 import { listenerAddress } from "../net/address.ts";
 import { checkSocketPlace } from "../net/socket_place.ts";
 import { requireNoPrograms } from "../server/sandbox_start.ts";
 import { inheritedSockets } from "../server/systemd.ts";
+import { requireOffer } from "../service/exec/offer.ts";
+import { backendIdentity } from "../service/forward/backend_identity.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import type { ServeCommand } from "./command_line.ts";
 import { checkConfigText } from "./config_check.ts";
@@ -58,7 +63,10 @@ export async function checkServe(command: ServeCommand, context: Context): Promi
     refuseRootServices(selection.current);
     requireReadable(dropTo, filesOf(config, selection.current));
   }
+  const logFile = logPath(config.log);
+  if (logFile !== null) checkLogPlace(logFile, hostFacts.serverUid);
   for (const listener of selection.current) {
+    requireService(listener.service, config, hostFacts.serverUid);
     if (listener.kind === "unix") checkSocketPlace(listener.path, hostFacts.serverUid);
   }
   for (const listener of selection.current) {
@@ -66,6 +74,12 @@ export async function checkServe(command: ServeCommand, context: Context): Promi
     context.out(`${escapeForTerminal(text)}\n`);
   }
   return ExitCode.ok;
+}
+
+/** Requires that a service can be offered. @throws {Failure} As the start of a server. */
+function requireService(service: ServiceConfig, config: Config, serverUid: number): void {
+  if (service.kind === "exec") requireOffer(service, () => config, serverUid);
+  if (service.kind === "forward") backendIdentity(service.identity, new KnownNames(() => {}));
 }
 
 /** Reads the keys that the file does not name. @throws {Failure} As {@linkcode readKeyFile}. */

@@ -9,7 +9,7 @@ import { checkLogFile, requireSafe } from "../files/permissions.ts";
 import { openTrustedDirectory } from "../files/trusted_directory.ts";
 import { append, openToAppend, removeTail } from "../libc/appended_file.ts";
 import { giveFile } from "../libc/file_owner.ts";
-import { descriptorStatus, FileType } from "../libc/file_status.ts";
+import { descriptorStatus, type FileStatus, FileType, linkStatus } from "../libc/file_status.ts";
 import type { Descriptor } from "../libc/descriptor.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
 import { effectiveUid } from "../libc/ids.ts";
@@ -108,8 +108,7 @@ function open(path: string, owner: ProcessIdentity | null): Descriptor {
     const { descriptor, isNew } = openToAppend(basename(path), 0o640, directory);
     try {
       const status = descriptorStatus(descriptor);
-      const type = status.mode & FileType.mask;
-      if (type !== FileType.regular && type !== FileType.character) throw wrongType(path);
+      requireType(status, path);
       requireSafe(isNew ? null : checkLogFile(status, path, ownUid), "The log file");
       if (isNew && owner !== null) giveFile(descriptor, owner.uid, owner.gid);
       return descriptor;
@@ -122,6 +121,31 @@ function open(path: string, owner: ProcessIdentity | null): Descriptor {
       ? wrongType(path)
       : failure("open", path, error);
   }
+}
+
+/**
+ * Checks what would be opened, and makes nothing. Whether it may be written is not found out.
+ *
+ * @param ownUid The uid that may own it, beside root.
+ * @throws {Failure} 78 when another user decides what is written to; 71 when there is no such
+ * directory, or something else than a file.
+ */
+export function checkLogPlace(path: string, ownUid: number): void {
+  try {
+    openTrustedDirectory(path, ownUid, "The directory of the log file").close();
+    const status = linkStatus(path);
+    if (status === null) return;
+    if ((status.mode & FileType.mask) === FileType.link) throw new SystemError("open", Errno.ELOOP);
+    requireType(status, path);
+    requireSafe(checkLogFile(status, path, ownUid), "The log file");
+  } catch (error) {
+    throw failure("open", path, error);
+  }
+}
+
+function requireType({ mode }: FileStatus, path: string): void {
+  const type = mode & FileType.mask;
+  if (type !== FileType.regular && type !== FileType.character) throw wrongType(path);
 }
 
 /** A write to a pipe or socket may block, and the server must not. */

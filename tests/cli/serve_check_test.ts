@@ -1,18 +1,21 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseCommandLine } from "../../lib/cli/arguments.ts";
 import type { ServeCommand } from "../../lib/cli/command_line.ts";
 import { checkServe } from "../../lib/cli/serve_check.ts";
 import { Failure } from "../../lib/errors.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { UnixListener } from "../../lib/net/unix_listener.ts";
+import { isRoot, Program } from "../support/program.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
-/** Checks a start with one Unix socket. @returns What it prints. */
-async function check(path: string, config: string): Promise<string> {
-  const { command } = parseCommandLine(["serve", "--check", `--unix=${path}`]);
+/** Checks a start, with one Unix socket or those of the file. @returns What it prints. */
+async function check(path: string | null, config: string): Promise<string> {
+  const flags = path === null ? [] : [`--unix=${path}`];
+  const { command } = parseCommandLine(["serve", "--check", ...flags]);
   let printed = "";
   await checkServe(command as ServeCommand, {
-    environment: { uid: effectiveUid(), variables: {} },
+    // The default socket of a user other than root.
+    environment: { uid: effectiveUid(), variables: { XDG_RUNTIME_DIR: "/tmp" } },
     config,
     color: false,
     out: (text) => printed += text,
@@ -21,6 +24,61 @@ async function check(path: string, config: string): Promise<string> {
   });
   return printed;
 }
+
+Deno.test("serve --check refuses a program and a log file as a start does", async () => {
+  using directory = new TemporaryDirectory();
+  await Deno.mkdir(directory.at("open"));
+  await Deno.chmod(directory.at("open"), 0o777);
+  const [text, link] = [directory.write("text", ""), directory.at("link")];
+  await Deno.symlink(text, link);
+  const exec = (path: string) => `listeners: [{ unix: /s, service: { exec: [${path}] } }]\n`;
+  const log = (path: string) => `log: { file: ${path} }\n`;
+  const none = directory.at("none");
+  const refused: readonly (readonly [string, number, string])[] = [
+    [exec(none), 78, `Cannot offer the program ${none}: no such file or directory`],
+    [exec(text), 78, `Cannot offer the program ${text}: it is not executable`],
+    [log(`${none}/log`), 71, `Cannot open the log file ${none}/log: no such file or directory`],
+    [
+      log(link),
+      71,
+      `Cannot open the log file ${link}: it is a symbolic link, or there are too many`,
+    ],
+    [log(directory.path), 71, `Cannot open the log file ${directory.path}: it is neither a`],
+    [log(directory.at("open/log")), 78, `The directory of the log file ${directory.at("open")} is`],
+  ];
+  for (const [lines, exit, message] of refused) {
+    const config = directory.write("config.yaml", lines);
+    const failure = await assertRejects(() => check(null, config), Failure, message) as Failure;
+    assertEquals(failure.exit, exit, lines);
+  }
+  for (
+    const lines of [exec("/bin/sh"), log(directory.at("new.log")), log(text), log("/dev/null")]
+  ) {
+    await check(null, directory.write("config.yaml", lines));
+  }
+  assertEquals(directory.names(), ["config.yaml", "link", "open", "text"]);
+});
+
+Deno.test({
+  name: "serve --check refuses what needs a server that is root (needs root)",
+  ignore: !isRoot,
+  fn: async () => {
+    await using program = await Program.install();
+    const services = {
+      "run_as: peer": "{ exec: [/bin/true], run_as: peer }",
+      "identity: impersonate": "{ forward: unix:/x, identity: impersonate }",
+    };
+    for (const [name, service] of Object.entries(services)) {
+      const lines = `listeners: [{ unix: /tmp/a.sock, service: ${service} }]\n`;
+      const config = await program.write("config.yaml", lines);
+      const argv = ["serve", "--check", "--config", config];
+      assertEquals((await program.run(argv)).code, 0);
+      const { code, stderr } = await program.run(argv, { uid: 579 });
+      assertEquals(code, 78);
+      assertStringIncludes(stderr, `${name} needs a server that is root`);
+    }
+  },
+});
 
 Deno.test("serve --check refuses a place of a socket as a start does, and makes nothing", async () => {
   using directory = new TemporaryDirectory();

@@ -6,7 +6,7 @@
  */
 import { FILE_LIMIT } from "../../config/launcher_environment.ts";
 import type { ServiceConfig } from "../../config/types.ts";
-import { ExitCode, Failure, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import type { Descriptor } from "../../libc/descriptor.ts";
 import { describe, SystemError } from "../../libc/errno.ts";
 import { hostPortText, localAddress } from "../../libc/inet_address.ts";
@@ -16,7 +16,7 @@ import { joinSessionKeyring } from "../../libc/inheritance.ts";
 import { isSpared, stopSparing } from "../../libc/oom_score.ts";
 import { makeBlocking, openNull, pipe } from "../../libc/pipe.ts";
 import { inheritedFileLimit, readVariable, spawnWithFileLimit } from "../../libc/process.ts";
-import { canSpawn, spawn } from "../../libc/spawn.ts";
+import { spawn } from "../../libc/spawn.ts";
 import type { AccountResult } from "../../names/results.ts";
 import { drainAndClose } from "../../net/drain_and_close.ts";
 import type { DataPlaneContext } from "../../session/data_plane_context.ts";
@@ -28,9 +28,10 @@ import { inherited, type PeerFacts, peerVariables, type Variable } from "./envir
 import { ErrorStream } from "./error_stream.ts";
 import { ExecSession } from "./exec_session.ts";
 import type { ProcessGroupReaper } from "./process_group_reaper.ts";
+import { requireOffer } from "./offer.ts";
 import { requireProgram } from "./program_check.ts";
+import type { RunAs, SpawnRequest } from "./run_as.ts";
 import type { StderrBudget } from "./stderr_budget.ts";
-import { RunAs, type SpawnRequest } from "./run_as.ts";
 
 /** What the service `exec` needs of the data plane. */
 export type ExecContext = Pick<
@@ -55,34 +56,25 @@ export class Executor implements Service {
    * @param reaper Ends the processes that a program leaves running.
    * @param budget What the standard error of all programs may take of the log.
    * @param environmentBlock The server's environment as in `/proc/PID/environ`.
-   * @throws {Failure} 78 when the program cannot be executed, or `run_as` needs rights that this
-   * process does not have; 71 when the C library cannot spawn.
+   * @throws {Failure} As {@linkcode requireOffer}.
    */
   constructor(
     context: ExecContext,
     reaper: ProcessGroupReaper,
     budget: StderrBudget,
-    { argv, runAs }: ServiceConfig & { kind: "exec" },
+    service: ServiceConfig & { kind: "exec" },
     environmentBlock: Uint8Array<ArrayBuffer>,
   ) {
-    const [path, ...rest] = argv;
-    if (path === undefined) throw new TypeError("no program");
-    if (!canSpawn()) {
-      throw new Failure("Starting programs needs glibc 2.34 or newer", {
-        exit: ExitCode.os,
-        hint: "ldd --version",
-      });
-    }
     this.#context = context;
     this.#reaper = reaper;
     this.#budget = budget;
-    this.#runAs = new RunAs([path, ...rest], runAs, () => context.liveConfig.config);
+    const { liveConfig, hostFacts } = context;
+    this.#runAs = requireOffer(service, () => liveConfig.config, hostFacts.serverUid);
     this.#inherited = inherited(environmentBlock, this.#runAs.isOtherUser);
-    this.#path = path;
-    this.#requireProgram();
+    this.#path = service.argv[0]!;
   }
 
-  /** Checks the program: at start, so that a mistake is found, and whenever it is started. */
+  /** Checks the program whenever it is started: since the start it may be another one. */
   #requireProgram(): void {
     requireProgram(this.#path, this.#runAs.namedUid ?? this.#context.hostFacts.serverUid);
   }
