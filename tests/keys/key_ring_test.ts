@@ -7,6 +7,8 @@ import { DescriptorReserve } from "../../lib/files/descriptor_reserve.ts";
 import { formatKey, generateKey } from "../../lib/keys/key_format.ts";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { KeyRing } from "../../lib/keys/key_ring.ts";
+import { WatchedEnd } from "../../lib/keys/watched_end.ts";
+import { WatchedKey } from "../../lib/keys/watched_key.ts";
 import { PathStat } from "../../lib/libc/path_stat.ts";
 import { clockAhead } from "../support/clock_ahead.ts";
 import { TemporaryDirectory } from "../support/temporary_directory.ts";
@@ -49,11 +51,11 @@ class RingPlace extends TemporaryDirectory {
     await this.settle();
   }
 
-  /** Waits until an equal stat means an unchanged file, as the checks twice a second do. */
+  /** Refreshes until an equal stat means an unchanged file, as the checks twice a second do. */
   async settle(): Promise<void> {
-    for (let round = 0; round < 3; round++) {
-      await new Promise((resolve) => setTimeout(resolve, 30));
-      this.ring.refresh();
+    using files = new RestlessFiles();
+    while (files.during(() => this.ring.refresh()) > 0) {
+      await new Promise((resolve) => setTimeout(resolve));
     }
   }
 
@@ -71,6 +73,44 @@ class RingPlace extends TemporaryDirectory {
     this.ring.wipe();
     this.#reserve.close?.();
     super[Symbol.dispose]();
+  }
+}
+
+/** Counts the files whose stat is not enough yet, until it is disposed of. */
+class RestlessFiles {
+  readonly #originals = [WatchedKey, WatchedEnd].map(({ prototype }) => ({
+    prototype,
+    original: Object.getOwnPropertyDescriptor(prototype, "isRestless")!,
+  }));
+  #count = 0;
+
+  constructor() {
+    const counted = (isRestless: boolean, isRefused: boolean) => {
+      // A bad file at rest stays as it is.
+      if (isRestless && !isRefused) this.#count++;
+      return isRestless;
+    };
+    for (const { prototype, original } of this.#originals) {
+      Object.defineProperty(prototype, "isRestless", {
+        configurable: true,
+        get() {
+          return counted(original.get!.call(this), this.isRefusedAtRest);
+        },
+      });
+    }
+  }
+
+  /** How many an action finds. */
+  during(action: () => void): number {
+    this.#count = 0;
+    action();
+    return this.#count;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { prototype, original } of this.#originals) {
+      Object.defineProperty(prototype, "isRestless", original);
+    }
   }
 }
 
