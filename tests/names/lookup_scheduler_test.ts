@@ -17,6 +17,7 @@ Deno.test("a question is answered also where no thread can be started for it", a
 
 /** Threads in this one: each question is held until the test answers it. */
 class HeldThreads {
+  #next = Promise.withResolvers<void>();
   /** What is being asked, in the order in which it was. */
   readonly asked: { readonly request: LookupRequest; answer(): void }[] = [];
 
@@ -32,6 +33,8 @@ class HeldThreads {
             worker.onmessage?.(new MessageEvent("message", { data: result }));
           },
         });
+        this.#next.resolve();
+        this.#next = Promise.withResolvers();
       },
     };
     return { worker: worker as unknown as Worker, ready: Promise.resolve() };
@@ -39,7 +42,7 @@ class HeldThreads {
 
   /** Waits until so many questions were asked in all. */
   async names(count: number): Promise<string[]> {
-    while (this.asked.length < count) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.asked.length < count) await this.#next.promise;
     return this.asked.map(({ request }) => nameOf(request));
   }
 }
@@ -64,7 +67,8 @@ Deno.test("the last thread asks only what a local file answers", async () => {
   for (const name of ["h1", "h2", "h3", "h4", "near"]) scheduler.add(group(name));
   assertEquals(await threads.names(4), ["h1", "near", "h2", "h3"]);
   threads.asked[1]!.answer();
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  // The threads are in this one, so what is asked at all is asked before the next turn.
+  await new Promise((resolve) => setTimeout(resolve));
   assertEquals(threads.asked.length, 4);
   scheduler.add(group("near"));
   assertEquals((await threads.names(5)).slice(4), ["near"]);
