@@ -12,7 +12,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { paint } from "../text/paint.ts";
 import type { ConfigAction } from "./config_action.ts";
-import { asProblem, checkConfigText } from "./config_check.ts";
+import { asProblem, checkConfigText, programWarnings } from "./config_check.ts";
 import type { Context } from "./context.ts";
 import { UsersConfig } from "./users_config.ts";
 import { jsonLine } from "./users_report.ts";
@@ -40,9 +40,9 @@ function schema({ out }: Context): ExitCode {
 function check(context: Context): ExitCode {
   const places = new UsersConfig(context);
   const file = places.read();
-  const { problems: ofText, keyProblems, warnings } = checkConfigText(file, places.hostFacts);
-  const problems = [...ofText, ...keyProblems];
-  for (const warning of warnings) context.err(`ipcauth: warning: ${warning}\n`);
+  const found = checkConfigText(file, places.hostFacts);
+  const problems = [...found.problems, ...found.keyProblems];
+  for (const warning of warningsOf(found, places)) context.err(`ipcauth: warning: ${warning}\n`);
   if (problems.length > 0) throw badConfig(file!.path, problems);
   places.noteOwner(context);
   context.out(
@@ -64,7 +64,7 @@ function checkAsJson(context: Context): ExitCode {
     const file = places.read();
     path = file?.path ?? null;
     const found = checkConfigText(file, places.hostFacts);
-    warnings = found.warnings;
+    warnings = warningsOf(found, places);
     problems = [...found.problems, ...found.keyProblems].map((
       { at: { line, column }, key, what, hint },
     ) => ({
@@ -81,6 +81,13 @@ function checkAsJson(context: Context): ExitCode {
   }
   context.out(jsonLine({ path, problems, warnings }));
   return problems.length === 0 ? ExitCode.ok : ExitCode.config;
+}
+
+function warningsOf(
+  { config, problems, warnings }: ReturnType<typeof checkConfigText>,
+  { hostFacts }: UsersConfig,
+): readonly string[] {
+  return problems.length > 0 ? warnings : [...warnings, ...programWarnings(config, hostFacts)];
 }
 
 function show(json: boolean, context: Context): ExitCode {

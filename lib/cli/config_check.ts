@@ -18,6 +18,7 @@ import { absenceOf } from "../names/name_service.ts";
 import { type ListedKey, listListenerKeys } from "../keys/listed_key.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { nameWarning } from "../server/find_names.ts";
+import { requireProgram } from "../service/exec/program_check.ts";
 
 /** A configuration, and what is wrong with it in the order of the checks. */
 interface CheckedConfig {
@@ -55,6 +56,28 @@ export function checkConfigText(file: ConfigFile | null, hostFacts: HostFacts): 
     keyProblems: isListed ? directoryProblems(config, hostFacts) : [],
     warnings: nameWarnings(config),
   };
+}
+
+/**
+ * Programs that the file names and a server could not offer: it would not start, and a running one
+ * would suspend their listeners. The file may be for another machine.
+ *
+ * @param hostFacts The uids of the server that the file is for.
+ * @returns A line each.
+ */
+export function programWarnings(config: Config, { serverUid }: HostFacts): string[] {
+  return (config.listeners ?? []).flatMap(({ service, at: { line, column } }, index) => {
+    if (service.kind !== "exec") return [];
+    const { argv: [path], runAs } = service;
+    const named = typeof runAs === "object" ? config.access.usersByName.get(runAs.user) : undefined;
+    try {
+      if (path !== undefined) requireProgram(path, named?.uid ?? serverUid);
+      return [];
+    } catch (error) {
+      const { what } = problemOf(error);
+      return [`${config.path}:${line}:${column}: listeners[${index}].service.exec: ${what}`];
+    }
+  });
 }
 
 /** The groups and accounts that the file names and this machine does not know. */
