@@ -24,7 +24,7 @@ export interface PathProblem {
 
 const STICKY = 0o1000;
 const WRITABLE_BY_OTHERS = 0o022;
-const WRITABLE_BY_GROUP = 0o020;
+const WRITABLE_BY_ALL = 0o002;
 const READABLE_BY_OTHERS = 0o004;
 
 /**
@@ -87,11 +87,7 @@ export function checkLink(facts: FileFacts, path: string, ownUid: number): PathP
  * sticky bit is enough for that (`inode(7)`).
  */
 export function checkDirectory(facts: FileFacts, path: string, ownUid: number): PathProblem | null {
-  if ((facts.mode & FileType.mask) !== FileType.directory) {
-    return { sentence: `${path} is not a directory`, fix: `ls -ld ${shellWord(path)}` };
-  }
-  const writable = facts.mode & STICKY ? null : checkWritable(facts, path);
-  return writable ?? checkOwner(facts, path, ownUid);
+  return checkEntries(facts, path, ownUid, facts.mode & STICKY ? 0 : WRITABLE_BY_OTHERS);
 }
 
 /**
@@ -103,7 +99,7 @@ export function checkKeyDirectory(
   path: string,
   ownUid: number,
 ): PathProblem | null {
-  return checkDirectory({ ...facts, mode: facts.mode & ~STICKY }, path, ownUid);
+  return checkEntries(facts, path, ownUid, WRITABLE_BY_OTHERS);
 }
 
 /**
@@ -115,7 +111,7 @@ export function checkOpenDirectory(
   path: string,
   ownUid: number,
 ): PathProblem | null {
-  return checkDirectory({ ...facts, mode: facts.mode & ~WRITABLE_BY_GROUP }, path, ownUid);
+  return checkEntries(facts, path, ownUid, facts.mode & STICKY ? 0 : WRITABLE_BY_ALL);
 }
 
 /**
@@ -131,8 +127,7 @@ export function checkLogFile(
   if (facts.links > 1) {
     return { sentence: `${path} has another name, too`, fix: `rm ${shellWord(path)}` };
   }
-  const mode = facts.mode & ~WRITABLE_BY_GROUP;
-  return checkWritable({ ...facts, mode }, path) ?? checkOwner(facts, path, ownUid);
+  return checkWritable(facts, path, WRITABLE_BY_ALL) ?? checkOwner(facts, path, ownUid);
 }
 
 /**
@@ -147,8 +142,26 @@ export function requireSafe(problem: PathProblem | null, what: string): void {
   throw new Failure(`${what} ${problem.sentence}`, { exit: ExitCode.config, hint: problem.fix });
 }
 
-function checkWritable(facts: FileFacts, path: string): PathProblem | null {
-  if (!(facts.mode & WRITABLE_BY_OTHERS)) return null;
+/** @param bits Those of which a directory may have none. */
+function checkEntries(
+  facts: FileFacts,
+  path: string,
+  ownUid: number,
+  bits: number,
+): PathProblem | null {
+  if ((facts.mode & FileType.mask) !== FileType.directory) {
+    return { sentence: `${path} is not a directory`, fix: `ls -ld ${shellWord(path)}` };
+  }
+  return checkWritable(facts, path, bits) ?? checkOwner(facts, path, ownUid);
+}
+
+/** @param bits Those of which a file may have none. */
+function checkWritable(
+  facts: FileFacts,
+  path: string,
+  bits = WRITABLE_BY_OTHERS,
+): PathProblem | null {
+  if (!(facts.mode & bits)) return null;
   return {
     sentence: `${path} is writable by others (mode ${octalMode(facts.mode)})`,
     fix: `chmod go-w ${shellWord(path)}`,

@@ -155,7 +155,7 @@ Deno.test("each check knows the bits of its own, and no others", () => {
 Deno.test("checkKeyDirectory() refuses a directory that others may write, also a sticky one", () => {
   accepts(checkKeyDirectory, DIRECTORY | 0o1755, 0);
   const fix = "chmod go-w /x";
-  const sentence = "/x is writable by others (mode 0777)";
+  const sentence = "/x is writable by others (mode 1777)";
   refuses(checkKeyDirectory, DIRECTORY | 0o1777, 0, sentence, fix);
   assert(checkKeyDirectory({ mode: DIRECTORY | 0o755, uid: 578 }, "/x", OWN_UID) !== null);
   assert(checkKeyDirectory({ mode: REGULAR | 0o644, uid: 0 }, "/x", OWN_UID) !== null);
@@ -164,7 +164,7 @@ Deno.test("checkKeyDirectory() refuses a directory that others may write, also a
 Deno.test("checkOpenDirectory() accepts one that its group may write, and no other writer", () => {
   accepts(checkOpenDirectory, DIRECTORY | 0o2775, 0);
   accepts(checkOpenDirectory, DIRECTORY | 0o1777, 0);
-  const sentence = "/x is writable by others (mode 0757)";
+  const sentence = "/x is writable by others (mode 0777)";
   refuses(checkOpenDirectory, DIRECTORY | 0o777, 0, sentence, "chmod go-w /x");
   assert(checkOpenDirectory({ mode: DIRECTORY | 0o755, uid: 578 }, "/x", OWN_UID) !== null);
 });

@@ -55,7 +55,7 @@ Deno.test("openTrustedDirectory() refuses a directory that all users may write",
       if (isGood) assertEquals(opened(place.at(name)), place.at("open"));
       else {
         const error = assertThrows(() => opened(place.at(name)), Failure);
-        const sentence = `The directory: ${place.at("open")} is writable by others (mode 0757)`;
+        const sentence = `The directory: ${place.at("open")} is writable by others (mode 0777)`;
         assertEquals([error.message, error.exit], [sentence, 78]);
       }
     }

@@ -1,6 +1,7 @@
 /** A directory of keys and the ends in it: what is listed, and what is refused. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../lib/errors.ts";
+import { octalMode } from "../../lib/files/permissions.ts";
 import {
   hasKeyIn,
   listKeyDirectory,
@@ -62,7 +63,7 @@ Deno.test("a directory of keys in which others may make a file is refused", () =
     Deno.chmodSync(path, mode);
     assertEquals(refusal(() => listKeyDirectory(path, OWN_UID)), [
       78,
-      `The key directory ${path} is writable by others (mode 0${(mode & 0o777).toString(8)})`,
+      `The key directory ${path} is writable by others (mode ${octalMode(mode)})`,
       `chmod go-w ${path}`,
     ]);
   }

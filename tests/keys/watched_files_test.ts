@@ -369,7 +369,7 @@ Deno.test("a watched directory that is refused has no key, and is tried again in
   Deno.chmodSync(path, 0o1777);
   assertEquals(told(watched.refresh()), [
     78,
-    `The key directory ${path} is writable by others (mode 0777)`,
+    `The key directory ${path} is writable by others (mode 1777)`,
   ]);
   const none = watched.keys;
   assertEquals([none, watched.isUnreadable, watched.refresh()], [[], false, null]);
