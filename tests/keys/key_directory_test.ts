@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { keyId } from "../../lib/keys/key_id.ts";
 import { freePort, KeyedServer, readKey, writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
+import { TestClient } from "../support/test_client.ts";
 
 const USERS = `users:
   - { name: bob, uid: 579, local_ipc_access: true }
@@ -40,25 +41,12 @@ function copyOf(fixture: KeyedServer, name: string): string {
 }
 
 /** An open session of a key: its end as the log says it. */
-async function openSession(fixture: KeyedServer, key: string) {
-  const { program, address, server } = fixture;
-  const child = program.command(
-    ["ipcauth", "connect", `--tcp=${address}`, `--key=${key}`],
-    { input: "" },
-  ).spawn();
-  const id = keyId(readKey(key));
-  const before = server.log.length;
-  const { session } = await server.event(
-    "allow",
-    (event) => event.key === id && server.log.indexOf(event) >= before,
-  );
+async function openSession({ port, server }: KeyedServer, key: string) {
+  const client = await TestClient.tcp(port, readKey(key));
+  const { session } = JSON.parse((await client.line())!).params;
   return {
     revoked: () => server.event("revoke", (event) => event.session === session),
-    async [Symbol.asyncDispose]() {
-      await child.stdin.close().catch(() => {});
-      await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
-      await child.status;
-    },
+    [Symbol.dispose]: () => client[Symbol.dispose](),
   };
 }
 
@@ -94,7 +82,7 @@ Deno.test("files of a directory are keys of the users in their names, and come a
   assertEquals(server.log.filter(({ reason }) => reason === "bad-config"), []);
 
   // A removed file ends the session of its key.
-  await using session = await openSession(fixture, program.path("laptop.copy"));
+  using session = await openSession(fixture, program.path("laptop.copy"));
   Deno.removeSync(`${directory}/bob+laptop.key`);
   assertEquals((await session.revoked()).reason, "bad-key");
   assertEquals((await who(fixture, program.path("laptop.copy")))[0], 77);
@@ -116,7 +104,7 @@ Deno.test("a file with an end expires its key, and one without a time does, too"
   end("# rotated in June\n2100-06-30T00:00:00Z\n");
   assertEquals((await who(fixture, bob))[0], 0);
   {
-    await using session = await openSession(fixture, bob);
+    using session = await openSession(fixture, bob);
     end("2020-06-30T00:00:00Z\n");
     assertEquals((await session.revoked()).reason, "expired-key");
   }
