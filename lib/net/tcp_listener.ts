@@ -152,8 +152,16 @@ function explain(address: HostPort, error: unknown): unknown {
       cause: error,
     });
   }
+  const hint = HINTS.get(error.errno);
   return new Failure(`Cannot listen on ${where}: ${describe(error.errno)}`, {
     exit: ExitCode.os,
+    ...hint === undefined ? {} : { hint },
     cause: error,
   });
 }
+
+/** What helps where the kernel refuses an address (`bind(2)`, `ip(7)`). */
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [Errno.EADDRNOTAVAIL, "ip -brief address lists those of this machine"],
+  [Errno.EACCES, "start it as root, or choose a port from 1024 on"],
+]);
