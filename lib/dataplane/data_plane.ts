@@ -28,8 +28,10 @@ import type { HandoverHost } from "../service/handover.ts";
 import { Executor } from "../service/exec/executor.ts";
 import { ProcessGroupReaper } from "../service/exec/process_group_reaper.ts";
 import { StderrBudget } from "../service/exec/stderr_budget.ts";
+import { SharedStderrCounts } from "../service/exec/stderr_counts.ts";
 import { Forwarder } from "../service/forward/forwarder.ts";
 import { SharedLock } from "../reactor/shared_lock.ts";
+import { sinceBoot } from "../libc/clock.ts";
 import { OwnAdmissions, SharedAdmissions } from "../session/admissions.ts";
 import { Authorizer } from "../session/authorizer.ts";
 import type { DataPlaneContext } from "../session/data_plane_context.ts";
@@ -133,7 +135,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       reactor,
       () => this.#context.events.isBehind,
       () => hasStderr(this.#lines.format.level),
-      this.#context.planes,
+      options.shared &&
+        { counts: new SharedStderrCounts(options.shared.stderr), now: sinceBoot },
     );
     this.#greeter = new ConsoleGreeter(this.#context, this.#host(), options);
     const serviceOf = (service: ServiceConfig) => this.#serviceOf(service);

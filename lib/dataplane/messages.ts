@@ -13,6 +13,7 @@ import type { HostFacts, RevokeReason } from "../policy/types.ts";
 import type { ConsoleHandover } from "../service/console/greeting.ts";
 import type { MetricsHandover } from "../service/metrics/metrics.ts";
 import type { AdmissionsData } from "../session/admissions.ts";
+import type { StderrData } from "../service/exec/stderr_counts.ts";
 import type { HandshakeData } from "../session/handshake_data.ts";
 import type { SessionCounts } from "../session/session_log.ts";
 import type { SessionSubject } from "../session/session.ts";
@@ -30,6 +31,7 @@ export interface PlaneData {
   readonly lock: SharedArrayBuffer;
   readonly admissions: AdmissionsData;
   readonly handshakes: HandshakeData;
+  readonly stderr: StderrData;
   /** An `eventfd(2)` for each plane, owned by the control plane: {@linkcode PeerWakeups}. */
   readonly wakeups: readonly number[];
   /** The sockets of the first one, for every other one. */

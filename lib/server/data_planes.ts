@@ -21,6 +21,7 @@ import { type LookupRequest, requestKey } from "../names/results.ts";
 import { SharedLock } from "../reactor/shared_lock.ts";
 import { WorkerChannel } from "../reactor/worker_channel.ts";
 import type { WorkerThread } from "../reactor/worker_thread.ts";
+import { SharedStderrCounts } from "../service/exec/stderr_counts.ts";
 import { SharedAdmissions } from "../session/admissions.ts";
 import type { SessionCounts } from "../session/session_log.ts";
 import { handshakeData } from "../session/handshake_data.ts";
@@ -93,6 +94,7 @@ export class DataPlanes {
       lock: SharedLock.memory(),
       admissions: SharedAdmissions.data(MOST),
       handshakes: handshakeData(MOST),
+      stderr: SharedStderrCounts.data(),
       wakeups: this.#eventFds.map(({ descriptor }) => descriptor.number),
     };
     this.#reaping = this.#memory === null

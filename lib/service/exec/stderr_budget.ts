@@ -9,17 +9,11 @@
  * @module
  */
 import type { Reactor } from "../../reactor/reactor.ts";
+import { OwnStderrCounts, type StderrCounts } from "./stderr_counts.ts";
 
-/** How many bytes of the log the programs of one user may take, in the long run, each second. */
-const USER_BYTES_PER_SECOND = 64 * 1024;
-/** The same at once, after a pause. */
-const USER_BURST_BYTES = 1024 * 1024;
-/** The same for all users together. */
-const TOTAL_BYTES_PER_SECOND = 256 * 1024;
-const TOTAL_BURST_BYTES = 4 * 1024 * 1024;
 /** How far the last lines of a program that has ended may exceed a budget; later ones wait. */
 const OVERDRAFT_BYTES = 256 * 1024;
-/** How often programs that wait get a turn, in milliseconds. */
+/** How often programs that wait get a turn, in milliseconds on average. */
 const TURN_INTERVAL_MS = 50;
 
 /** The standard error of a program that waits for its turn. */
@@ -29,63 +23,35 @@ export interface WaitingSource {
   resume(): void;
 }
 
-/** Bytes that become available over time. */
-class Allowance {
-  readonly #perSecond: number;
-  readonly #most: number;
-  #left: number;
-  #at: number;
-
-  constructor(perSecond: number, most: number, now: number) {
-    this.#perSecond = perSecond;
-    this.#most = most;
-    this.#left = most;
-    this.#at = now;
-  }
-
-  left(now: number): number {
-    this.#left = Math.min(this.#most, this.#left + (now - this.#at) * this.#perSecond / 1_000);
-    this.#at = now;
-    return this.#left;
-  }
-
-  spend(bytes: number): void {
-    this.#left -= bytes;
-  }
-
-  isFull(now: number): boolean {
-    return this.left(now) >= this.#most;
-  }
-}
-
 /** The budgets of all users. */
 export class StderrBudget {
   readonly #reactor: Reactor;
   readonly #isBehind: () => boolean;
   readonly #isLogged: () => boolean;
-  readonly #planes: number;
-  readonly #total: Allowance;
-  /** Of the users that have not their whole burst. */
-  readonly #users = new Map<string, Allowance>();
+  readonly #counts: StderrCounts;
+  readonly #now: () => number;
+  readonly #isShared: boolean;
   #waiting: WaitingSource[] = [];
   #hasTimer = false;
 
   /**
    * @param isBehind Whether the log is so far behind that it takes no line of a program.
    * @param isLogged Whether the level of the log lets it take such lines at all.
-   * @param planes How many data planes have the same part of the budgets: they share one log.
+   * @param shared What programs have taken, also those of other data planes, and the clock of it,
+   * in milliseconds; null for the only data plane.
    */
   constructor(
     reactor: Reactor,
     isBehind: () => boolean = () => false,
     isLogged: () => boolean = () => true,
-    planes = 1,
+    shared: { readonly counts: StderrCounts; now(): number } | null = null,
   ) {
-    this.#planes = planes;
     this.#reactor = reactor;
     this.#isBehind = isBehind;
     this.#isLogged = isLogged;
-    this.#total = this.#allowance(TOTAL_BYTES_PER_SECOND, TOTAL_BURST_BYTES);
+    this.#isShared = shared !== null;
+    this.#counts = shared?.counts ?? new OwnStderrCounts();
+    this.#now = shared?.now ?? (() => reactor.now());
   }
 
   /** Whether lines of programs are written to the log; without it, they need not be read. */
@@ -105,8 +71,7 @@ export class StderrBudget {
 
   /** Counts a line, in bytes of the log. */
   spend(user: string, bytes: number): void {
-    this.#total.spend(bytes);
-    this.#of(user).spend(bytes);
+    this.#counts.spend(user, bytes, this.#now());
   }
 
   /** Gives a program a turn later; those of users that have waited longer come before it. */
@@ -116,36 +81,20 @@ export class StderrBudget {
   }
 
   #leaves(user: string, least: number): boolean {
-    if (this.#isBehind()) return false;
-    const now = this.#reactor.now();
-    if (this.#total.left(now) <= least) return false;
-    const own = this.#users.get(user);
-    return own === undefined || own.left(now) > least;
-  }
-
-  #of(user: string): Allowance {
-    let own = this.#users.get(user);
-    if (own === undefined) {
-      own = this.#allowance(USER_BYTES_PER_SECOND, USER_BURST_BYTES);
-      this.#users.set(user, own);
-    }
-    return own;
-  }
-
-  #allowance(perSecond: number, most: number): Allowance {
-    return new Allowance(perSecond / this.#planes, most / this.#planes, this.#reactor.now());
+    return !this.#isBehind() && this.#counts.leaves(user, least, this.#now());
   }
 
   #schedule(): void {
     if (this.#hasTimer) return;
     this.#hasTimer = true;
-    this.#reactor.after(TURN_INTERVAL_MS, () => this.#giveTurns());
+    // With the same distance each time, one of several planes would always come first.
+    const part = this.#isShared ? 0.5 + Math.random() : 1;
+    this.#reactor.after(TURN_INTERVAL_MS * part, () => this.#giveTurns());
   }
 
   #giveTurns(): void {
     this.#hasTimer = false;
-    const now = this.#reactor.now();
-    for (const [user, own] of this.#users) if (own.isFull(now)) this.#users.delete(user);
+    this.#counts.forgetFull(this.#now());
     const waiting = this.#waiting;
     this.#waiting = [];
     const refused: WaitingSource[] = [];
