@@ -2,6 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { NameError, numericAddress, type SocketAddress } from "../../lib/libc/inet_address.ts";
+import { readProc } from "../../lib/libc/read_file.ts";
 import { TcpListener } from "../../lib/net/tcp_listener.ts";
 import { writeKey } from "../support/keys.ts";
 import { isRoot, Program } from "../support/program.ts";
@@ -16,7 +17,7 @@ function absentFamily(): SocketAddress {
 }
 
 /** The first port that every user may listen on (`ip(7)`). */
-const FIRST_PORT = Number(Deno.readTextFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start"));
+const FIRST_PORT = Number(readProc("/proc/sys/net/ipv4/ip_unprivileged_port_start"));
 
 /** Listens on addresses. @returns The names of the listeners, without their common port. */
 function listening(...addresses: SocketAddress[]): string[] {
