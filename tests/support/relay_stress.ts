@@ -15,6 +15,7 @@ import {
   RelayFixture,
   type TestPeer,
 } from "./relay_harness.ts";
+import type { RelayCloseReason } from "../../lib/net/relay_outcome.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
 import { RelayBuffers } from "../../lib/net/relay_buffers.ts";
 
@@ -25,6 +26,9 @@ const CONCURRENT = 150;
 const TIMEOUT_MS = 120_000;
 /** The kinds that cost less are more frequent. */
 const KINDS: readonly Kind[] = ["unix", "unix", "unix", "tcp", "tcp", "sealed"];
+
+/** How relays between correct peers may end. */
+const REASONS: ReadonlySet<RelayCloseReason> = new Set(["end", "error", "truncated", "revoked"]);
 
 /** What one peer sends, and how far it is. */
 interface PeerPlan {
@@ -116,6 +120,7 @@ class StressedRelay {
     const [client, backend] = this.plans;
     assertEquals(this.fixture.outcomes.length, 1);
     const { reason, bytesIn, bytesOut, unconfirmedIn, unconfirmedOut } = this.fixture.outcomes[0]!;
+    assert(REASONS.has(reason), reason);
     assert(bytesIn <= client.total && bytesOut <= backend.total);
     checkReceived(backend, bytesIn, unconfirmedIn);
     checkReceived(client, bytesOut, unconfirmedOut);
