@@ -112,7 +112,7 @@ users: [{ name: bob, uid: 579 }]
   const id = JSON.parse((await ipcauth("keys", "--json")).stdout)[0].id;
   for (
     const [code, part, ...args] of [
-      ["64", "--listener 127.0.0.1:4569 or --listener [::1]:4569", "gen-key", made, "--user=bob"],
+      ["64", "--listener 127.0.0.1:4569 or --listener '[::1]:4569'", "gen-key", made, "--user=bob"],
       ["65", "users add eve", "gen-key", made, "--user", "eve", ...at],
       ["65", "no TCP listener", "gen-key", made, "--user", "bob", "--listener", "[::1]:1"],
       ["73", "is in", "keys", "add", copy, "--user", "bob", ...at],
