@@ -1,6 +1,7 @@
 /** A directory of keys and the ends in it: what is listed, and what is refused. */
 import { assertEquals, assertThrows } from "@std/assert";
 import { Failure } from "../../lib/errors.ts";
+import { tryAs } from "../../lib/files/access_as.ts";
 import { octalMode } from "../../lib/files/permissions.ts";
 import {
   hasKeyIn,
@@ -107,6 +108,27 @@ Deno.test({
       ...[78, `The end of a key ${end} ${sentence}`, `chown 0 ${end}`],
     ]);
     assertEquals([listKeyDirectory(place.path, 578), readKeyEnd(end, 578)], [[], TIME]);
+  },
+});
+
+Deno.test({
+  name: "a directory of keys without the right to look at it is a refusal of 77 (needs root)",
+  ignore: !isRoot,
+  fn() {
+    using place = new TemporaryDirectory();
+    Deno.chmodSync(place.path, 0o711);
+    Deno.mkdirSync(place.at("a/keys.d"), { recursive: true });
+    Deno.chmodSync(place.at("a"), 0o700);
+    let refused: unknown[] = [];
+    tryAs({ uid: 579, gid: 579, groups: [] }, () => {
+      refused = refusal(() => listKeyDirectory(place.at("a/keys.d"), 579));
+      return 0;
+    });
+    assertEquals(refused, [
+      77,
+      `Cannot read the key directory ${place.at("a/keys.d")}: permission denied`,
+      `namei -l ${place.at("a/keys.d")}`,
+    ]);
   },
 });
 
