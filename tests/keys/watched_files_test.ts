@@ -223,8 +223,10 @@ Deno.test("a watched key that is written for more than a second is the former on
   const path = place.write("a.key", textOf(OLD), 0o600);
   const watched = new WatchedKey(path, OWN_UID);
   watched.refresh();
+  let length = 0;
   const write = () => {
-    Deno.writeTextFileSync(path, textOf(NEW).slice(0, Math.floor(20 * Math.random())) + "x");
+    length = (length + 1) % 40;
+    Deno.writeTextFileSync(path, textOf(NEW).slice(0, length));
     return watched.refresh();
   };
   for (let passed = 0; passed < 1_000; passed += 25) {

@@ -6,7 +6,8 @@ const STAMP_MS = 1_000;
 /** Lets `performance.now()` stand still, until it is disposed of. */
 export class StillClock implements Disposable {
   readonly #original = performance.now;
-  #now = performance.now();
+  // Whole milliseconds, whose sums are exact.
+  #now = Math.ceil(performance.now());
 
   constructor() {
     performance.now = () => this.#now;
