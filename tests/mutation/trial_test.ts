@@ -97,6 +97,24 @@ Deno.test("a mutant of what is computed once in a process is killed by a test th
   assertEquals(killers.size, 1 + [...TESTS.matchAll(/"asks/g)].length);
 });
 
+Deno.test("a test that can be run once in a process kills each of its mutants", async () => {
+  using place = new TemporaryDirectory();
+  const tests = `
+import { first, second } from "../lib/x.ts";
+let runs = 0;
+Deno.test("passes once", () => {
+  if (++runs > 1) throw new Error("again");
+  if (first() !== 10 || second() !== 20) throw new Error("a mutant");
+});
+`;
+  const source = "export const first = () => 10;\nexport const second = () => 20;\n" +
+    "export const unused = () => 30;\n";
+  const verdicts = await verdictsOf(place, { "x.ts": source }, tests);
+  assertEquals(verdicts.map(({ mutant: { from }, outcome }) => [from, outcome]).sort(), [
+    ...[["10", "killed"], ["20", "killed"], ["30", "uncovered"]],
+  ]);
+});
+
 Deno.test("programs that a test has started and a mutant has left end with the trial", async () => {
   using place = new TemporaryDirectory();
   const tests = `
