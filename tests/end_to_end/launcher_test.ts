@@ -320,8 +320,8 @@ Deno.test("limits that are too low are reported with the exit code of the comman
           "hint: ulimit -s 8192\n",
         ],
         [
-          "-Sv 35651583",
-          "A process may have too few addresses here: 35651583 KiB, and 35651584 are needed\n" +
+          "-Sv 69206015",
+          "A process may have too few addresses here: 69206015 KiB, and 69206016 are needed\n" +
           "hint: ulimit -v unlimited\n",
         ],
       ] as const
@@ -332,7 +332,7 @@ Deno.test("limits that are too low are reported with the exit code of the comman
     }
   }
   const enough = await program.execute([
-    ...["sh", "-c", "ulimit -Ss 2048; ulimit -Sv 35651584; exec ipcauth --version"],
+    ...["sh", "-c", "ulimit -Ss 2048; ulimit -Sv 69206016; exec ipcauth --version"],
   ]);
   assertEquals([enough.code, enough.stderr], [0, ""]);
 });

@@ -300,10 +300,10 @@ Deno.test(
       "ipcauth: error: The stack of a process is too small here: 2047 KiB, and 2048 are needed\n" +
       "hint: ulimit -s 8192\n",
     ]);
-    assertEquals(await run(`ulimit -Sv 35651584; exec ${probe} long`), [0, ""]);
-    assertEquals(await run(`ulimit -Sv 35651583; exec ${probe} run-as 579 -- true`), [
+    assertEquals(await run(`ulimit -Sv 69206016; exec ${probe} long`), [0, ""]);
+    assertEquals(await run(`ulimit -Sv 69206015; exec ${probe} run-as 579 -- true`), [
       125,
-      "ipcauth: error: A process may have too few addresses here: 35651583 KiB, and 35651584 are " +
+      "ipcauth: error: A process may have too few addresses here: 69206015 KiB, and 69206016 are " +
       "needed\nhint: ulimit -v unlimited\n",
     ]);
   },

@@ -33,8 +33,11 @@ export const CHECK_DIRECTORY = `[ . -ef "$PWD" ] || { ` +
 const MIN_DESCRIPTORS = 64;
 /** KiB. V8 takes 984 of the stack before it reports an overflow, the runtime's own code 450. */
 const MIN_STACK_KIB = 2048;
-/** KiB. V8 reserves 32 GiB of addresses, and the threads and libraries some more. */
-const MIN_ADDRESSES_KIB = 34 * 1024 * 1024;
+/**
+ * KiB. V8 reserves 32 GiB of addresses at a multiple of 32 GiB, for which it takes twice as much
+ * where the first place does not fit; the threads and libraries need some more.
+ */
+const MIN_ADDRESSES_KIB = 66 * 1024 * 1024;
 /** The most threads that the runtime and a server start before the first event (`stub.c`). */
 const THREADS = 8;
 /** Where the limit of processes is less, it is found out whether as many may be started. */

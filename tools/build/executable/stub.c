@@ -134,9 +134,10 @@ enum { SIGHUP = 1, SIGUSR1 = 10, SIG_BLOCK = 0 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
 /* Bytes. V8 takes 984 KiB of the stack before it reports an overflow; the runtime's own code takes
- * 450. V8 reserves 32 GiB of addresses, and the threads and libraries some more. */
+ * 450. V8 reserves 32 GiB of addresses at a multiple of 32 GiB, for which it takes twice as
+ * much where the first place does not fit; the threads and libraries need some more. */
 #define MIN_STACK (2048UL << 10)
-#define MIN_ADDRESSES (34UL << 30)
+#define MIN_ADDRESSES (66UL << 30)
 /* The most threads that the runtime and a server start before the first event: four of V8's, where
  * there are as many processors, two for calls that block, one for signals, the data plane. */
 enum { THREADS = 8 };
@@ -284,7 +285,7 @@ static void check_system(u64 argc, char **argv, const struct payload *payload) {
   check_limit(argc, argv,
               (struct limit){RLIMIT_AS, 0, MIN_ADDRESSES, 1024,
                              "ipcauth: error: A process may have too few addresses here: ",
-                             " KiB, and 35651584 are needed\nhint: ulimit -v unlimited\n"});
+                             " KiB, and 69206016 are needed\nhint: ulimit -v unlimited\n"});
 }
 
 static i64 start_process(u64 more);
