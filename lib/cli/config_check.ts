@@ -18,7 +18,7 @@ import { absenceOf } from "../names/name_service.ts";
 import { type ListedKey, listListenerKeys } from "../keys/listed_key.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { nameWarning } from "../server/find_names.ts";
-import { requireProgram } from "../service/exec/program_check.ts";
+import { namedUid, requireProgram } from "../service/exec/program_check.ts";
 
 /** A configuration, and what is wrong with it in the order of the checks. */
 interface CheckedConfig {
@@ -69,9 +69,8 @@ export function programWarnings(config: Config, { serverUid }: HostFacts): strin
   return (config.listeners ?? []).flatMap(({ service, at: { line, column } }, index) => {
     if (service.kind !== "exec") return [];
     const { argv: [path], runAs } = service;
-    const named = typeof runAs === "object" ? config.access.usersByName.get(runAs.user) : undefined;
     try {
-      if (path !== undefined) requireProgram(path, named?.uid ?? serverUid);
+      if (path !== undefined) requireProgram(path, namedUid(runAs, config) ?? serverUid);
       return [];
     } catch (error) {
       const { what } = problemOf(error);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Config, ServiceConfig } from "../../config/types.ts";
 import { ExitCode, Failure } from "../../errors.ts";
 import { checkConfigFile, requireSafe } from "../../files/permissions.ts";
 import { checkTrustedFile } from "../../files/trusted_file.ts";
@@ -10,6 +11,14 @@ import { describe, SystemError } from "../../libc/errno.ts";
 import { type FileStatus, fileStatus, FileType } from "../../libc/file_status.ts";
 import { shellWord } from "../../text/shell_word.ts";
 import { programFormat } from "./program_format.ts";
+
+/** The uid of the user that `run_as` names: that user relies on the program. Null where none is. */
+export function namedUid(
+  runAs: (ServiceConfig & { kind: "exec" })["runAs"],
+  { access }: Pick<Config, "access">,
+): number | null {
+  return typeof runAs === "object" ? access.usersByName.get(runAs.user)?.uid ?? null : null;
+}
 
 /**
  * Requires that a program can be started, and that no user but root and the one that relies on it

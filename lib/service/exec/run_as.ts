@@ -17,6 +17,7 @@ import type { AccountResult } from "../../names/results.ts";
 import type { Session } from "../../session/session.ts";
 import { listedIdentity, peerIdentity } from "../peer_identity.ts";
 import { userVariables } from "./environment.ts";
+import { namedUid } from "./program_check.ts";
 import { shellWord } from "../../text/shell_word.ts";
 
 /** The values of `run_as`. */
@@ -82,8 +83,7 @@ export class RunAs {
 
   /** The uid of a user who is named; null where none is. */
   get namedUid(): number | null {
-    if (typeof this.#runAs !== "object") return null;
-    return this.#config().access.usersByName.get(this.#runAs.user)?.uid ?? null;
+    return namedUid(this.#runAs, this.#config());
   }
 
   /** The uid whose account {@linkcode prepare} needs; null where it needs none. */
