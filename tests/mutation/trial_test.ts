@@ -115,6 +115,29 @@ Deno.test("passes once", () => {
   ]);
 });
 
+Deno.test("a test that counts entries of maps kills what leaves one behind", async () => {
+  using place = new TemporaryDirectory();
+  const tests = `
+import { mapsFilledBy } from ${JSON.stringify(join(ROOT, "tests/support/filled_maps.ts"))};
+import { forget, keep } from "../lib/x.ts";
+Deno.test("nothing is kept", () => {
+  const maps = mapsFilledBy(() => (keep(), forget()));
+  if ([...maps].some(({ size }) => size > 0)) throw new Error("kept");
+});
+`;
+  const source = `const map = new Map<string, string>();
+export const keep = () => map.set("a", "b");
+export function forget(): void {
+  map.delete("a");
+}
+`;
+  const verdicts = await verdictsOf(place, { "x.ts": source }, tests);
+  const outcomes = verdicts.map(({ mutant: { operator }, outcome }) => [operator, outcome]);
+  assertEquals(outcomes.filter(([operator]) => operator === "statement"), [
+    ["statement", "killed"],
+  ]);
+});
+
 Deno.test("programs that a test has started and a mutant has left end with the trial", async () => {
   using place = new TemporaryDirectory();
   const tests = `
