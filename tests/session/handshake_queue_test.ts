@@ -312,6 +312,7 @@ Deno.test("what another plane has evicted opens no place by its first message", 
   assertEquals([one.size, two.size], [4, 4]);
   one.endEvicted();
   assertEquals([one.size, inside(all), inside(others)], [4, 2, 2]);
+  assertEquals(all.filter(({ evicted }) => evicted === "over-limit").length, 2);
   one.clear();
   two.clear();
   assertEquals([one.size, inside(all), inside(others)], [0, 0, 0]);

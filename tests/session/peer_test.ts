@@ -1,8 +1,10 @@
 /** The program of a peer, as the log names it: looked up once for many connections. */
 import { assert, assertEquals } from "@std/assert";
+import { Errno } from "../../lib/libc/errno.ts";
 import { unixSocketPair } from "../../lib/libc/sockets.ts";
 import { ExecutableLookup, UNKNOWN } from "../../lib/session/peer.ts";
 import { runtimeProgram } from "../../lib/session/runtime_program.ts";
+import { FailingCall } from "../support/failing_call.ts";
 import { tcpPair } from "../support/relay_harness.ts";
 
 /** Greater than every pid of Linux (`PID_MAX_LIMIT`, linux/threads.h). */
@@ -49,6 +51,12 @@ Deno.test("a peer has its executable, and a runtime the program that it runs", a
   near.close();
   far.close();
 });
+
+Deno.test("a runtime whose command line cannot be read runs an unknown program", () =>
+  withClock((of) => {
+    using _open = new FailingCall("open", Errno.EMFILE, (path) => path.endsWith("/cmdline"));
+    assertEquals(of(Deno.pid), { exe: Deno.execPath(), program: null });
+  }));
 
 Deno.test("a program is looked up again after 10 ms, and for another user", () =>
   withClock((of, set) => {
