@@ -124,6 +124,41 @@ export function descriptorsOf(pid: number): number {
   return words("ls", `/proc/${pid}/fd`).length;
 }
 
+/**
+ * How many descriptors a process has open when it is at rest: for some moments it has more, such as
+ * a part of the program that is loaded on demand.
+ */
+export async function restingDescriptors(pid: number): Promise<number> {
+  let last = -1;
+  for (let same = 0; same < 8;) {
+    const descriptors = descriptorsOf(pid);
+    same = descriptors === last ? same + 1 : 0;
+    last = descriptors;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return last;
+}
+
+/**
+ * Waits until a process has no child, and as many descriptors open as before.
+ *
+ * @throws {Error} When it has more for a long time, which is a leak.
+ */
+export async function untilNothingIsLeft(pid: number, descriptors: number): Promise<void> {
+  const until = performance.now() + LEAK_MS;
+  while (descriptorsOf(pid) !== descriptors || childrenOf(pid).length > 0) {
+    if (performance.now() > until) {
+      throw new Error(
+        `${descriptorsOf(pid)} descriptors, ${descriptors} before; children: ${childrenOf(pid)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** What a process still holds after this time is leaked, in milliseconds. */
+const LEAK_MS = 20_000;
+
 function words(command: string, ...args: string[]): string[] {
   const { stdout } = new Deno.Command(command, { args }).outputSync();
   return new TextDecoder().decode(stdout).split(/\s+/).filter((word) => word !== "");

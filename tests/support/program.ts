@@ -222,10 +222,28 @@ export class RunningServer extends RunningProgram {
     }
   }
 
-  /** Waits for a number of events of a kind. @returns All events of that kind so far. */
-  async events(kind: string, count: number): Promise<AuditEvent[]> {
-    while (this.of(kind).length < count) await this.next(kind);
-    return [...this.of(kind)];
+  /**
+   * Waits for a number of events of a kind that match.
+   *
+   * A line is read some time after the program has written it. What counts lines must wait for
+   * their number, and not look how many there are.
+   *
+   * @returns All of them so far.
+   */
+  async events(
+    kind: string,
+    count: number,
+    matches: (event: AuditEvent) => boolean = () => true,
+  ): Promise<AuditEvent[]> {
+    const found: AuditEvent[] = [];
+    for (let checked = 0;;) {
+      const events = this.of(kind);
+      for (; checked < events.length; checked++) {
+        if (matches(events[checked]!)) found.push(events[checked]!);
+      }
+      if (found.length >= count) return found;
+      await this.next(kind);
+    }
   }
 
   /** Waits for a text that is no event. */

@@ -3,7 +3,7 @@
  * in, and who must never be. For tests and soaks that make system calls fail.
  */
 import { Backend, echo } from "./backend.ts";
-import { childrenOf, descriptorsOf } from "./exec_server.ts";
+import { childrenOf, descriptorsOf, restingDescriptors } from "./exec_server.ts";
 import { freePort, readKey, writeKey } from "./keys.ts";
 import { Program, type RunningServer } from "./program.ts";
 import { TestClient } from "./test_client.ts";
@@ -165,14 +165,7 @@ export class ServiceVisits implements AsyncDisposable {
 
   /** What it holds. To be asked when no client is connected, and each service has been used. */
   async baseline(): Promise<Baseline> {
-    let last = -1;
-    for (let same = 0; same < 8;) {
-      const descriptors = descriptorsOf(this.#server.pid);
-      same = descriptors === last ? same + 1 : 0;
-      last = descriptors;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    return { descriptors: last };
+    return { descriptors: await restingDescriptors(this.#server.pid) };
   }
 
   /**
