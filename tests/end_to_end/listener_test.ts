@@ -1,6 +1,7 @@
 /** The Unix listener: its directory, its lock, its mode, and its removal. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { isRoot, type Outcome, Program, RunningServer } from "../support/program.ts";
+import { exists } from "../support/temporary_directory.ts";
 
 function refused(outcome: Outcome, code: number, text: string): void {
   assertStringIncludes(outcome.stderr, text);
@@ -213,8 +214,9 @@ Deno.test("SIGTERM leaves a session its grace time, and a second SIGTERM closes 
   const lines = client.readable.pipeThrough(new TextDecoderStream()).getReader();
   assertStringIncludes((await lines.read()).value!, "welcome");
   server.child.kill("SIGTERM");
-  // New connections fail as soon as the path is removed.
-  while ((await program.run(["connect", `--unix=${socket}`])).code !== 69);
+  // New connections fail as soon as the path is removed; before that they have a session.
+  while (await exists(socket));
+  assertEquals((await program.run(["connect", `--unix=${socket}`])).code, 69);
   const writer = client.writable.getWriter();
   await writer.write(new TextEncoder().encode('{"jsonrpc":"2.0","id":7,"method":"stats"}\n'));
   assertStringIncludes((await lines.read()).value!, '"id":7');

@@ -219,18 +219,20 @@ Deno.test("a claim finds a key behind links whose directory was exchanged", asyn
 
 Deno.test("a ring that is wiped leaves no descriptor open", async () => {
   // Deno reads no directory of /proc without --allow-all.
-  const watches = () => {
-    const { stdout } = new Deno.Command("ls", { args: ["-l", `/proc/${Deno.pid}/fd`] })
-      .outputSync();
-    return new TextDecoder().decode(stdout).split("inotify").length;
+  const watches = (inode: number) => {
+    const line = `cd /proc/${Deno.pid}/fdinfo && grep -l "^inotify .* ino:$1 " *`;
+    const args = ["-c", line, "sh", inode.toString(16)];
+    const { stdout } = new Deno.Command("sh", { args }).outputSync();
+    return new TextDecoder().decode(stdout).split("\n").length - 1;
   };
-  const before = watches();
+  let inode = 0;
   {
     using place = await manyKeys();
     assertNotEquals(place.ring.key(place.first), null);
-    assertEquals(watches(), before + 1);
+    inode = Deno.statSync(place.path).ino!;
+    assertEquals(watches(inode), 1);
   }
-  assertEquals(watches(), before);
+  assertEquals(watches(inode), 0);
 });
 
 Deno.test("a claim costs the same in a directory of many keys, with ends and bad files", async () => {
