@@ -11,6 +11,7 @@ import {
 } from "../../lib/client/mod.ts";
 import { bind, connect as connectSocket, listen, unixSocket } from "../../lib/libc/sockets.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
+import { testAlone } from "../support/alone.ts";
 import { freePort, readKey, writeKey } from "../support/keys.ts";
 import { isRoot, Program, type RunningServer } from "../support/program.ts";
 
@@ -136,7 +137,7 @@ const read = (connection: Deno.Conn) => connection.read(new Uint8Array(4096));
 
 /**
  * The descriptors of this process, counted by another process: Deno does not let a program read its
- * own `/proc/self/fd`.
+ * own `/proc/self/fd`. Other tests have some in the same table, so a test that counts runs alone.
  */
 function descriptors(): number {
   const { stdout } = new Deno.Command("ls", { args: [`/proc/${Deno.pid}/fd`] }).outputSync();
@@ -417,31 +418,36 @@ Deno.test("calls in flight are rejected when the server dies", async () => {
   await assertRejects(() => last[0]!.stats(), Failure, "The server has closed the session");
 });
 
-Deno.test("descriptors stay as many, however many connections there were", async () => {
-  await using fixture = await Fixture.open();
-  const once = async (options: Parameters<typeof connect>[0]) => {
-    using connection = await connect(options);
-    const writer = connection.writable.getWriter();
-    await writer.write(bytes("x"));
-    await writer.close();
-    assertEquals(await new Response(connection.readable).text(), "x");
-  };
-  const console = async () => void await (await connectConsole({ unix: fixture.console })).close();
-  const refused = () => failure(() => connect({ unix: fixture.program.path("nosuch") }));
-  await Promise.all([once({ unix: fixture.echo }), once(fixture.keyedEcho), console()]);
-  const before = descriptors();
-  for (let round = 0; round < 10; round++) {
-    await Promise.all(
-      Array.from({ length: 5 }, () => [
-        once({ unix: fixture.echo }),
-        once(fixture.keyedEcho),
-        console(),
-        refused(),
-      ]).flat(),
-    );
-  }
-  await settled(before);
-});
+testAlone(
+  import.meta.url,
+  "descriptors stay as many, however many connections there were",
+  async () => {
+    await using fixture = await Fixture.open();
+    const once = async (options: Parameters<typeof connect>[0]) => {
+      using connection = await connect(options);
+      const writer = connection.writable.getWriter();
+      await writer.write(bytes("x"));
+      await writer.close();
+      assertEquals(await new Response(connection.readable).text(), "x");
+    };
+    const console = async () =>
+      void await (await connectConsole({ unix: fixture.console })).close();
+    const refused = () => failure(() => connect({ unix: fixture.program.path("nosuch") }));
+    await Promise.all([once({ unix: fixture.echo }), once(fixture.keyedEcho), console()]);
+    const before = descriptors();
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(
+        Array.from({ length: 5 }, () => [
+          once({ unix: fixture.echo }),
+          once(fixture.keyedEcho),
+          console(),
+          refused(),
+        ]).flat(),
+      );
+    }
+    await settled(before);
+  },
+);
 
 Deno.test("a server that misbehaves in the access check is a failure in time", async () => {
   const cases: readonly [string, (connection: Deno.Conn) => unknown, number, RegExp][] = [
@@ -476,7 +482,9 @@ Deno.test("a server that misbehaves in the access check is a failure in time", a
   for (const [what, behave, exit, message] of cases) {
     using server = hostile(behave);
     const { tcp, key } = server;
-    const found = await failure(() => connect({ tcp, key, timeoutMs: 500 }));
+    // Short where it is waited for.
+    const timeoutMs = exit === ExitCode.unavailable ? 500 : 20_000;
+    const found = await failure(() => connect({ tcp, key, timeoutMs }));
     assertEquals([what, found.exit], [what, exit], found.message);
     assert(message.test(found.message), `${what}: ${found.message}`);
   }
@@ -505,12 +513,13 @@ Deno.test("a server that misbehaves as a console is a failure in time", async ()
   for (const [name, behave, exit, part] of cases) {
     const unix = program.path(name);
     using _server = hostileUnix(unix, behave);
-    const found = await failure(() => connectConsole({ unix, timeoutMs: 300 }));
+    const timeoutMs = name === "silent" ? 300 : 20_000;
+    const found = await failure(() => connectConsole({ unix, timeoutMs }));
     assertEquals([name, found.exit, found.message.includes(part)], [name, exit, true]);
   }
 });
 
-Deno.test("a signal gives up in every phase, with its reason", async () => {
+testAlone(import.meta.url, "a signal gives up in every phase, with its reason", async () => {
   await using program = await Program.install();
   await using fixture = await Fixture.open();
   const before = descriptors();

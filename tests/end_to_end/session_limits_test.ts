@@ -67,9 +67,10 @@ Deno.test(
     await using fixture = await openConsole("limits: { idle_timeout: 200ms }\n");
     const silent = await openConnection(fixture.socket);
     const once = await openConnection(fixture.socket);
+    // Where this test is held up before, it is closed already.
     await once.connection.write(
       new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"stats"}\n'),
-    );
+    ).catch(() => {});
     assertEquals(await silent.connection.read(new Uint8Array(10)), null);
     while (await once.connection.read(new Uint8Array(4096)) !== null);
     const closes = await fixture.server.events("close", 2);
