@@ -5,7 +5,7 @@
  */
 import { resolve } from "@std/path";
 import { parseAddress } from "../config/default_paths.ts";
-import type { HostPort } from "../net/address.ts";
+import { type HostPort, hostPortProblem } from "../net/address.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { shellWord } from "../text/shell_word.ts";
 
@@ -45,10 +45,10 @@ export function listenAddress(typed: string): HostPort {
 }
 
 function refuse(typed: string): never {
-  throw new Failure(
-    `${JSON.stringify(typed)} is not HOST:PORT; an IPv6 address stands in brackets`,
-    { exit: ExitCode.usage, hint: `--tcp=${shellWord(meant(typed))}` },
-  );
+  throw new Failure(hostPortProblem(typed), {
+    exit: ExitCode.usage,
+    hint: `--tcp=${shellWord(meant(typed))}`,
+  });
 }
 
 /** The address that was probably meant: of an IPv6 address without brackets, or a port alone. */

@@ -5,6 +5,7 @@
  */
 import { explainUser, uidOf } from "../config/explain_user.ts";
 import { ExitCode, Failure } from "../errors.ts";
+import { NO_ID } from "../libc/constants.ts";
 import { SystemError } from "../libc/errno.ts";
 import { KnownNames } from "../names/known_names.ts";
 import { lookUp } from "../names/lookup.ts";
@@ -60,7 +61,7 @@ export function showUser(config: UsersConfig, name: string, json: boolean): User
  */
 export function checkUser(users: UsersConfig, who: string, json: boolean, view: View): UsersReport {
   const config = users.loadCompared(who);
-  const uid = parseId(who) ?? askNameService(who, () => uidOf(who, config));
+  const uid = asUid(who) ?? askNameService(who, () => uidOf(who, config));
   if (uid === null) {
     throw new Failure(
       `No user is called ${JSON.stringify(who)}, neither in the configuration nor on this machine` +
@@ -80,6 +81,11 @@ export function checkUser(users: UsersConfig, who: string, json: boolean, view: 
     text: json ? jsonLine(accessRecord(found)) : accessText(accessRecord(found), view),
     exit: found.decision.allow ? ExitCode.ok : ExitCode.refused,
   };
+}
+
+/** A uid in digits: also -1, which the policy knows and no configuration may name. */
+function asUid(text: string): number | null {
+  return text === String(NO_ID) ? NO_ID : parseId(text);
 }
 
 /** One JSON value on a line. */

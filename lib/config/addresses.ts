@@ -4,7 +4,13 @@
  * @module
  */
 import { UNIX_PATH_MAX } from "../libc/constants.ts";
-import { type HostPort, parseHostPort, parseTarget, type Target } from "../net/address.ts";
+import {
+  type HostPort,
+  hostPortProblem,
+  parseHostPort,
+  parseTarget,
+  type Target,
+} from "../net/address.ts";
 import type { Place, Value } from "./document.ts";
 import type { Reader } from "./reader.ts";
 
@@ -36,7 +42,7 @@ export function readHostPort(value: Value, reader: Reader): HostPort | null {
   const text = reader.text(value, value, "the address");
   if (text === null) return null;
   return parseHostPort(text) ??
-    reader.refuse(value, `"${text}" is not HOST:PORT; an IPv6 address stands in brackets`);
+    reader.refuse(value, hostPortProblem(text));
 }
 
 /** Reads the backend of `forward`. */

@@ -126,7 +126,8 @@ function read(text: string, problems: Problems): Value | null {
   }
   if (problems.all.length > 0) return null;
   if (documents.length > 1) {
-    problems.add(root, "the file holds more than one YAML document");
+    const second = documents[1]!.range[0];
+    problems.add({ ...root, at: at(second) }, "the file holds more than one YAML document");
     return null;
   }
   const { yaml, tags } = documents[0]?.directives ?? {};

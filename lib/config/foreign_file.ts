@@ -40,7 +40,7 @@ export function withoutForeignContent(
 /** Whether a mapping of the file has one of the keys: in block style, in quotes or in braces. */
 function hasKey(text: string, keys: readonly string[]): boolean {
   const key = keys.join("|");
-  return new RegExp(`(^|[{,])[ \\t]*((${key})[ \\t]*:(\\s|$)|["'](${key})["'][ \\t]*:)`, "m")
+  return new RegExp(`(^|[{,])[ \\t]*((${key})[ \\t]*:(\\s|$)|["'](${key})["'][ \\t]*:)`, "im")
     .test(text);
 }
 

@@ -13,7 +13,7 @@ export const GROUP_KEYS = ["name", "gid", "local_ipc_access"] as const;
 
 /** Reads the groups. A name or gid that stands twice, and names that look alike, are reported. */
 export function readGroups(value: Value | null, reader: Reader): readonly Group[] {
-  const groups = reader.list(value).map((one) => readGroup(one, reader))
+  const groups = (reader.list(value) ?? []).map((one) => readGroup(one, reader))
     .filter((group) => group !== null);
   refuseSameNames(groups, "group", reader);
   const written = groups.filter(({ entry }) => entry.gid !== null);

@@ -20,6 +20,7 @@ export function readKeys(
   reader: Reader,
 ): Pick<TcpListenerConfig, "keys" | "keyDirectories"> | null {
   const values = reader.list(fields.get("keys"));
+  if (values === null) return null;
   if (values.length === 0) {
     return reader.refuse(
       fields.get("keys") ?? fields,

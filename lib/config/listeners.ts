@@ -30,6 +30,7 @@ export function readListeners(
 ): readonly ListenerConfig[] | null {
   if (value === null) return null;
   const values = reader.list(value);
+  if (values === null) return null;
   if (values.length === 0) return reader.refuse(value, "there is no listener in this list");
   const listeners = values.map((one) => readListener(one, access, reader))
     .filter((listener) => listener !== null);
@@ -115,7 +116,7 @@ function readAllow(
   const gids = new Set<number>();
   const unknownGroups = new Set<string>();
   let groupsByLook: Map<string, Group> | null = null;
-  for (const entry of reader.list(value)) {
+  for (const entry of reader.list(value) ?? []) {
     const name = reader.text(entry, entry, "an entry");
     if (name === null) continue;
     if (!name.startsWith("@")) {

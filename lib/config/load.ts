@@ -224,12 +224,34 @@ function decode(path: string, bytes: Uint8Array): string {
     // The byte order mark stays, because an edit has to keep it.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw new ConfigTextError(`${path}:1:1: the file is not UTF-8`, {
+    throw new ConfigTextError(`${path}:${foreignByte(bytes)}: the file is not UTF-8`, {
       exit: ExitCode.config,
-      hint: `iconv -f ISO-8859-1 -t UTF-8 ${shellWord(path)}`,
+      hint: `${recoding(bytes)} ${shellWord(path)} > NEW && cat NEW > ${shellWord(path)}`,
       cause,
     });
   }
+}
+
+/** The command that prints a file in UTF-8, but for its name. UTF-16 begins with its mark. */
+function recoding([first, second]: Uint8Array): string {
+  const isUtf16 = first === 0xff && second === 0xfe || first === 0xfe && second === 0xff;
+  return `iconv -f ${isUtf16 ? "UTF-16" : "ISO-8859-1"} -t UTF-8`;
+}
+
+/** `LINE:COLUMN` of the first byte that is not UTF-8. */
+function foreignByte(bytes: Uint8Array): string {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let line = 1;
+  for (let from = 0; from < bytes.length; line++) {
+    const end = bytes.indexOf(0x0a, from);
+    const part = bytes.subarray(from, end < 0 ? bytes.length : end);
+    const text = decoder.decode(part);
+    const differs = new TextEncoder().encode(text).findIndex((byte, index) => byte !== part[index]);
+    // A character is put in the place of such a byte, so the texts are equal up to there.
+    if (differs >= 0) return `${line}:${decoder.decode(part.subarray(0, differs)).length + 1}`;
+    from += part.length + 1;
+  }
+  return "1:1";
 }
 
 function missing(path: string): Failure {

@@ -73,11 +73,10 @@ export class Reader {
   }
 
   /** Reads a sequence; an absent or empty value is one without items. */
-  list(value: Value | null): readonly Value[] {
+  list(value: Value | null): readonly Value[] | null {
     if (value === null || isEmpty(value)) return [];
     if (value.kind === "list") return (value as ListValue).items;
-    this.refuse(value, `this is ${described(value)}, not a list`);
-    return [];
+    return this.refuse(value, `this is ${described(value)}, not a list`);
   }
 
   /**

@@ -106,8 +106,9 @@ function readExec(
   if (identity !== null) reader.refuse(identity, "identity goes with forward");
   const backendUser = fields.get("backend_user");
   if (backendUser !== null) reader.refuse(backendUser, "backend_user goes with forward");
-  const argv = reader.list(exec).map((word) => readWord(word, reader));
+  const argv = reader.list(exec)?.map((word) => readWord(word, reader)) ?? null;
   const runAs = readRunAs(fields.get("run_as"), access, reader);
+  if (argv === null) return null;
   if (argv.length === 0) return reader.refuse(exec, "a program is missing");
   if (argv[0] !== null && !argv[0]!.startsWith("/")) {
     return reader.refuse(exec, `the program ${argv[0]} does not begin with /`);

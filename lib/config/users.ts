@@ -25,25 +25,30 @@ export function readUsers(
   reserved: ReservedId,
   reader: Reader,
 ): readonly User[] {
-  reader.hasUnreadUsers ||= isUnread(value);
-  const users = reader.list(value).map((one) => readUser(one, reserved, reader))
+  const values = reader.list(value);
+  reader.hasUnreadUsers ||= values?.some(isNameless) ?? true;
+  if (value?.kind === "scalar" && value.isRefused === true) reader.hasUnreadUsers = true;
+  const users = (values ?? []).map((one) => readUser(one, reserved, reader))
     .filter((user) => user !== null);
   refuseSameNames(users, "user", reader);
   refuseDuplicates(users, "uid", (user) => user.entry.uid, reader, (user) => user.idAt);
   return users.map(({ entry }) => entry);
 }
 
-/** Whether names may be missing of what stands there: an alias or a merge key is not followed. */
-function isUnread(value: Value | null): boolean {
-  if (value?.kind === "list") return value.items.some(isUnread);
-  return value?.kind === "scalar" ? value.isRefused === true : value?.isPartial === true;
+/** Whether the name of an item cannot be known: it is no user, or an alias or merge key stands there. */
+function isNameless(item: Value): boolean {
+  if (item.kind !== "map" || item.isPartial === true) return true;
+  const name = item.entries.get("name")?.value;
+  return name?.kind !== "scalar" || name.isRefused === true;
 }
 
 function readUser(value: Value, reserved: ReservedId, reader: Reader): NamedEntry<User> | null {
   const fields = reader.fields(value, USER_KEYS);
   if (fields === null) return null;
-  const name = readName(fields.get("name"), fields, "user", reader);
-  if (name !== null) reader.userNames.add(name);
+  const nameAt = fields.get("name");
+  const name = readName(nameAt, fields, "user", reader);
+  // Also a name that is refused: what means this user has no problem of its own.
+  if (nameAt?.kind === "scalar") reader.userNames.add(nameAt.source);
   const uid = reader.id(fields.get("uid"), fields, "uid");
   if (uid === reserved.overflowUid) {
     reader.refuse(
@@ -58,11 +63,11 @@ function readUser(value: Value, reserved: ReservedId, reader: Reader): NamedEntr
   if (name === null || uid === null) return null;
   const problem = rootProblem(name, uid);
   if (problem !== null) {
-    reader.refuse(fields.get(uid === 0 ? "uid" : "name")!, problem, rootHint(uid));
+    reader.refuse(uid === 0 ? fields.get("uid")! : nameAt!, problem, rootHint(uid));
   }
   return {
     entry: { name, uid, gid, localIpcAccess, admin, at: value.at, accessAt: (access ?? value).at },
-    nameAt: fields.get("name")!,
+    nameAt: nameAt!,
     idAt: fields.get("uid")!,
   };
 }

@@ -5,7 +5,7 @@
  */
 import { join } from "@std/path";
 import { parseTime } from "../config/listener_keys.ts";
-import { asFailure, ExitCode, Failure } from "../errors.ts";
+import { ExitCode, Failure } from "../errors.ts";
 import { checkConfigFile, checkKeyDirectory, requireSafe } from "../files/permissions.ts";
 import { isDenied, reasonOf } from "../files/system_reason.ts";
 import { checkTrustedFile, readTrustedFile } from "../files/trusted_file.ts";
@@ -112,7 +112,12 @@ export function readKeyEnd(path: string, ownUid: number): number {
 
 /** The failure of a file with an end that cannot be read. */
 export function unreadableEnd(path: string, error: unknown): Failure {
-  return asFailure(error, `Cannot read ${path}, so its key is expired`, ExitCode.os);
+  if (error instanceof Failure) return error;
+  return new Failure(`Cannot read ${path}, so its key is expired: ${reasonOf(error)}`, {
+    exit: ExitCode.os,
+    hint: `namei -l ${shellWord(path)}`,
+    cause: error,
+  });
 }
 
 /** The failure of a key whose name says no configured user. */

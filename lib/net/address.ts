@@ -9,6 +9,14 @@ import { parseHostPort } from "./host_port.ts";
 
 export { type HostPort, parseHostPort };
 
+/** Why {@linkcode parseHostPort} does not take a text. */
+export function hostPortProblem(text: string): string {
+  const quoted = JSON.stringify(text);
+  return parseHostPort(text.replace(/:[0-9]+$/, ":1")) === null
+    ? `${quoted} is not HOST:PORT; an IPv6 address stands in brackets`
+    : `${quoted} has no port of 1 to 65535`;
+}
+
 /** The address of a Unix or TCP socket. */
 export type Target =
   | { readonly kind: "unix"; readonly path: string }

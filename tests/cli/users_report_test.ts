@@ -156,6 +156,7 @@ Deno.test("users check explains root, an unknown uid and the overflow uid", asyn
   assertEquals(await rule("root"), [ExitCode.ok, "let in: root"]);
   assertEquals(await rule("4000000000"), [ExitCode.refused, "refused: unknown-uid"]);
   assertEquals(await rule("65534"), [ExitCode.refused, "refused: unmapped-uid"]);
+  assertEquals(await rule("4294967295"), [ExitCode.refused, "refused: unmapped-uid"]);
 });
 
 Deno.test("users check reads the groups of the name service", async () => {
@@ -167,7 +168,7 @@ Deno.test("users check reads the groups of the name service", async () => {
 
 Deno.test("users check refuses what is neither a name nor a uid", async () => {
   using fixture = new UsersFixture();
-  for (const who of ["no-such-user", "-1", "4294967295", "0x0", "", "00", " 0", "1e3"]) {
+  for (const who of ["no-such-user", "-1", "4294967296", "0x0", "", "00", " 0", "1e3"]) {
     await fixture.refused(ExitCode.data, { verb: "check", who });
   }
 });

@@ -15,6 +15,9 @@ function parse(text: string): Config {
   return parseConfig(text, "/c", RESERVED);
 }
 
+const ALLOWS_BOB =
+  "listeners: [{ unix: /a, allow: [bob], service: { exec: [/b], run_as: bob } }]\n";
+
 /** A configuration of bob and one listener with these fields. */
 function listener(fields: string): string {
   return `users: [{ name: bob, uid: 5 }]\nlisteners: [{ ${fields} }]\n`;
@@ -100,9 +103,14 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     '1:39: groups[2].name: "G" looks like "g" in line 1: they differ only in upper and lower case',
     "name the entry otherwise, and give its gid: gid: N",
   ],
+  ["listeners: x\n", "1:12: listeners: this is x, not a list"],
+  ["users: { bob: 5 }\n" + ALLOWS_BOB, "1:8: users: this is a mapping, not a list"],
+  ["users: [bob]\n" + ALLOWS_BOB, "1:9: users[0]: this is bob, not a mapping"],
+  ["users: [{ uid: 5 }]\n" + ALLOWS_BOB, "1:9: users[0]: the name is missing"],
   [
-    "listeners: x\n",
-    "1:12: listeners: this is x, not a list\n1:12: listeners: there is no listener in this list",
+    "users: [{ name: 'bob!', uid: 5 }]\nlisteners: [{ unix: /a, allow: ['bob!'] }]\n",
+    `1:17: users[0].name: "bob!" cannot be a name: it holds the character !`,
+    "name the entry otherwise: its uid decides who it is",
   ],
   ["listeners: [x]\n", "1:13: listeners[0]: this is x, not a mapping"],
   ["listeners: [{unix: /a}, {unix: /a}]\n", "1:25: listeners: /a is listened on already by line 1"],
@@ -115,6 +123,10 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   [
     listener("tcp: 5, keys: [{file: /k}]"),
     "2:20: listeners[0].tcp: the address is a text, not the number 5",
+  ],
+  [
+    listener("tcp: 'h:65536', keys: [{file: /k}]"),
+    '2:20: listeners[0].tcp: "h:65536" has no port of 1 to 65535',
   ],
   [listener("tcp: '', keys: [{file: /k}]"), "2:20: listeners[0].tcp: the address is empty"],
   [
@@ -131,10 +143,7 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
   ],
   [
     listener("tcp: 'h:1', keys: x"),
-    "2:33: listeners[0].keys: this is x, not a list\n" +
-    "2:33: listeners[0].keys: a tcp listener without keys is refused: no client could pass " +
-    "the access check",
-    "ipcauth gen-key FILE, then keys: [{ file: FILE, user: NAME }]",
+    "2:33: listeners[0].keys: this is x, not a list",
   ],
   [listener("tcp: 'h:1', keys: [x]"), "2:34: listeners[0].keys[0]: this is x, not a mapping"],
   [listener("tcp: 'h:1', keys: [{}]"), "2:34: listeners[0].keys[0]: the key file is missing"],
@@ -310,6 +319,14 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "2:43: listeners[0].service.exec[0]: an argument is a text, not a list",
   ],
   [
+    listener("unix: /a, service: { exec: {} }"),
+    "2:42: listeners[0].service.exec: this is a mapping, not a list",
+  ],
+  [
+    listener("unix: /a, service: { exec: [] }"),
+    "2:42: listeners[0].service.exec: a program is missing",
+  ],
+  [
     listener("unix: /a, service: { exec: [sh, -c] }"),
     "2:42: listeners[0].service.exec: the program sh does not begin with /",
   ],
@@ -411,7 +428,7 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "1:1: the file is empty, and an empty document is no configuration",
     "echo 'users: []' >> /c",
   ],
-  ["users: []\n---\n", "1:1: the file holds more than one YAML document"],
+  ["users: []\n---\n", "2:1: the file holds more than one YAML document"],
   ["a: 1\nb: 2, c: 3\n", "2:4: Nested mappings are not allowed in compact mappings"],
   ["users: [{ ? [a] : b }]\n", "1:13: users[0]: a key is a plain word"],
   ["5: a\n", "1:1: a key is a plain word"],

@@ -40,6 +40,7 @@ Deno.test("withoutForeignContent() quotes words of a configuration alone", () =>
       [`${"s".repeat(33)}: b\n`, `no key ${"s".repeat(33)}`, false],
       // With a key of a configuration it is one.
       ["users: abc\n", "this is abc", true],
+      ["Users: abc\n", "no key Users", true],
       ["a: b\n  log : abc\n", "this is abc", true],
       ["log:\n abc\n", "this is abc", true],
       ["{ 'log': abc }\n", "this is abc", true],

@@ -207,11 +207,22 @@ Deno.test("loadConfig() refuses a path through a file, and a link to itself", ()
 });
 
 Deno.test("loadConfig() refuses a file that is not UTF-8", () => {
-  using place = new Place(new Uint8Array([0x23, 0xff, 0x0a]));
-  place.refused(
-    `${place.path}:1:1: the file is not UTF-8`,
-    `iconv -f ISO-8859-1 -t UTF-8 ${place.path}`,
-  );
+  const latin = "users: []\n# \u00e9 \ufffd J";
+  for (
+    const [bytes, where, encoding] of [
+      [[0x23, 0xff, 0x0a], "1:2", "ISO-8859-1"],
+      [[...new TextEncoder().encode(latin), 0xf6, 0x72, 0x67, 0x0a, 0xff], "2:8", "ISO-8859-1"],
+      [[0x23, 0x0a, 0x20, 0xc3], "2:2", "ISO-8859-1"],
+      [[0xff, 0xfe, 0x75, 0x00], "1:1", "UTF-16"],
+      [[0xfe, 0xff, 0x00, 0x75], "1:1", "UTF-16"],
+    ] as const
+  ) {
+    using place = new Place(new Uint8Array(bytes));
+    place.refused(
+      `${place.path}:${where}: the file is not UTF-8`,
+      `iconv -f ${encoding} -t UTF-8 ${place.path} > NEW && cat NEW > ${place.path}`,
+    );
+  }
 });
 
 Deno.test("loadConfig() refuses a file larger than 64 MiB, without reading terabytes", () => {

@@ -294,7 +294,7 @@ Deno.test("a watched end says once why its key is expired", () => {
   place.pass(60);
   assertEquals(told(watched.refresh()), [
     71,
-    `Cannot read ${path}, so its key is expired: open: no such file or directory`,
+    `Cannot read ${path}, so its key is expired: there is no such file`,
   ]);
 });
 
