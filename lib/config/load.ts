@@ -235,7 +235,7 @@ function decode(path: string, bytes: Uint8Array): string {
 /** The command that prints a file in UTF-8, but for its name. UTF-16 begins with its mark. */
 function recoding([first, second]: Uint8Array): string {
   const isUtf16 = first === 0xff && second === 0xfe || first === 0xfe && second === 0xff;
-  return `iconv -f ${isUtf16 ? "UTF-16" : "ISO-8859-1"} -t UTF-8`;
+  return isUtf16 ? "iconv -f UTF-16 -t UTF-8" : "iconv -f ISO-8859-1 -t UTF-8";
 }
 
 /** `LINE:COLUMN` of the first byte that is not UTF-8. */

@@ -35,7 +35,7 @@ export function readUsers(
   return users.map(({ entry }) => entry);
 }
 
-/** Whether the name of an item cannot be known: it is no user, or an alias or merge key stands there. */
+/** Whether the name of an item cannot be known: no user, or an alias or merge key, stands there. */
 function isNameless(item: Value): boolean {
   if (item.kind !== "map" || item.isPartial === true) return true;
   const name = item.entries.get("name")?.value;

@@ -176,7 +176,7 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
     if (this.#isFirst) this.#post(message);
   }
 
-  #sockets({ inherited, hostFacts, shared }: WorkerOptions): ListenerSockets {
+  #sockets({ inherited, hostFacts, shared, sandbox }: WorkerOptions): ListenerSockets {
     if (this.#othersSockets !== null) return this.#othersSockets;
     const post = this.#post;
     const sink: SocketSink | null = shared && {
@@ -184,7 +184,8 @@ export class DataPlane implements CommandHandler<ToDataPlane> {
       share: (sockets) => post({ kind: "share", sockets }),
       unshare: (address, generation) => post({ kind: "unshare", address, generation }),
     };
-    return new OwnSockets(hostFacts.serverUid, this.#context.names, inherited, sink);
+    const made = sandbox?.madeDirectories;
+    return new OwnSockets(hostFacts.serverUid, this.#context.names, inherited, sink, made);
   }
 
   /** Serves until everything is closed. Blocks the thread. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { dirname } from "@std/path";
 import type { TcpListenerConfig, UnixListenerConfig } from "../config/types.ts";
 import { Descriptor } from "../libc/descriptor.ts";
 import { type InheritedAddress, type InheritedSocket } from "../libc/inherited_sockets.ts";
@@ -65,18 +66,23 @@ export class OwnSockets implements ListenerSockets {
   readonly #shared = new Map<string, number>();
   /** Addresses that the others may hold open for a moment. */
   readonly #released = new Set<string>();
+  /** Directories that were made for sockets which are not open yet. */
+  readonly #madeDirectories: Set<string>;
   #generation = 0;
 
   /**
    * @param inherited Sockets that a service manager opened; owned by this object.
    * @param sink The other data planes; null where there are none.
+   * @param madeDirectories Those that were made for the sockets before.
    */
   constructor(
     serverUid: number,
     names: KnownNames,
     inherited: readonly InheritedSocket[],
     sink: SocketSink | null,
+    madeDirectories: readonly string[] = [],
   ) {
+    this.#madeDirectories = new Set(madeDirectories);
     this.#serverUid = serverUid;
     this.#names = names;
     this.#sink = sink;
@@ -91,7 +97,9 @@ export class OwnSockets implements ListenerSockets {
 
   unix(config: UnixListenerConfig): UnixListener {
     const inherited = this.#inherited.get(listenerAddress(config))?.duplicate() ?? null;
-    return UnixListener.open(config, this.#serverUid, inherited);
+    const directory = dirname(config.path);
+    const made = this.#madeDirectories.delete(directory) ? directory : null;
+    return UnixListener.open(config, this.#serverUid, inherited, made);
   }
 
   tcp(config: TcpListenerConfig, v6Only: boolean): readonly TcpListener[] {

@@ -15,6 +15,8 @@ import { neededPaths, neededPorts, realPathOf, type SandboxNeedsOptions } from "
 export interface SandboxPermissions extends ThreadPermissions {
   /** The version of Landlock. */
   readonly version: number;
+  /** The directories that were made for sockets before it was in force. */
+  readonly madeDirectories: readonly string[];
 }
 
 const HINT =

@@ -35,10 +35,11 @@ export function socketAddress(path: string): Uint8Array<ArrayBuffer> {
  * Makes the directory of sockets where it is missing, so that a process which will not be allowed
  * to make it has it.
  *
+ * @returns As {@linkcode prepareSocketPlace}.
  * @throws {Failure} As {@linkcode prepareSocketPlace}.
  */
-export function prepareSocketDirectory(directory: string, serverUid: number): void {
-  prepareSocketPlace(`${directory}/socket`, serverUid);
+export function prepareSocketDirectory(directory: string, serverUid: number): string | null {
+  return prepareSocketPlace(`${directory}/socket`, serverUid);
 }
 
 /**

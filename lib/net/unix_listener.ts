@@ -69,6 +69,7 @@ export class UnixListener implements ListeningSocket {
    * @param serverUid The uid that may own the directory, beside root.
    * @param inherited A socket that a service manager opened there; owned by the listener, also when
    * this throws. Path and mode stay as they are.
+   * @param madeBefore The directory where it was made for this listener already.
    * @throws {Failure} 69 when a server is running there, 73 when another file is there, 78 when the
    * directory is not trusted, 71 when the system refuses.
    */
@@ -76,6 +77,7 @@ export class UnixListener implements ListeningSocket {
     file: SocketFile,
     serverUid: number,
     inherited: Descriptor | null = null,
+    madeBefore: string | null = null,
   ): UnixListener {
     const { path } = file;
     if (inherited !== null) {
@@ -88,7 +90,7 @@ export class UnixListener implements ListeningSocket {
       return new UnixListener(path, inherited, null, null, null);
     }
     const address = socketAddress(path);
-    const made = prepareSocketPlace(path, serverUid);
+    const made = prepareSocketPlace(path, serverUid) ?? madeBefore;
     const lock = takeLock(path);
     try {
       removeStale(path, address);

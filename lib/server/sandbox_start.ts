@@ -226,9 +226,10 @@ function unless(
 
 function permissionsFor(start: SandboxStart, version: number): SandboxPermissions {
   const { config, listeners, serverUid, self } = start;
-  for (const { permission, path } of neededPaths(config, listeners, start)) {
-    if (permission === "socket") prepareSocketDirectory(path, serverUid);
-  }
+  const madeDirectories = neededPaths(config, listeners, start)
+    .filter(({ permission }) => permission === "socket")
+    .map(({ path }) => prepareSocketDirectory(path, serverUid))
+    .filter((made) => made !== null);
   const needed = neededPaths(config, listeners, start)
     .map(({ permission, path }) => [permission, realPathOf(path)] as const);
   const ports = neededPorts(listeners);
@@ -239,6 +240,7 @@ function permissionsFor(start: SandboxStart, version: number): SandboxPermission
     paths: withoutDoubles([...needed, ...runtimePaths(self), ...nameService(), ...DEVICES]),
     bind: [...new Set(portsOf("bind"))],
     connect: [...new Set([...portsOf("connect"), DNS_PORT])],
+    madeDirectories,
     abstractSockets: start.notifySocket?.startsWith("@") ?? false,
   };
 }

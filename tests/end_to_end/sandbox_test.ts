@@ -71,6 +71,10 @@ sandbox: on
       return JSON.parse(stdout);
     };
     await textIn(log, `"listener":"tcp:127.0.0.1:${forwarded}"`);
+    // The lines of the listeners before that one are whole.
+    const made = (await Deno.readTextFile(log)).match(/"listener":"[^"]+","message":"made [^"]+"/g);
+    const directory = `"made the directory ${program.path("run")}"`;
+    assertEquals(made, [`"listener":"unix:${console}","message":${directory}`]);
     await test.step("the process is the one that was started", async () => {
       const { sandbox, pid } = await status();
       assertEquals([sandbox.active, sandbox.reason, pid], [true, null, server.pid]);

@@ -146,6 +146,7 @@ Deno.test({
     await Deno.mkdir(root);
     const forged = JSON.stringify({
       ...{ version: 7, paths: [["write", "/"]], bind: [], connect: [], abstractSockets: true },
+      madeDirectories: [],
     });
     const unreadable = ["unshare", "--mount", "--propagation=private", "sh", "-ec"];
     for (
