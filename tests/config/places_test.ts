@@ -5,7 +5,7 @@ import { MAX_PARSED_LENGTH, MAX_WHOLE_LENGTH, placeFinder } from "../../lib/conf
 /** A text with this many users, each in a line. */
 function text(users: number): string {
   const lines = Array.from({ length: users }, (_, index) => `  - { name: u${index}, uid: 7 }\n`);
-  return `users: # all\n\n${lines.join("")}groups: [{ name: g, gid: 5 }]\n`;
+  return `users: # all\n\n${lines.join("")}groups: [{ name: g, gid: 5 }]\nx: { users: [y] }\n`;
 }
 
 /** The places of keys, in the order that they are asked for. */
@@ -24,8 +24,15 @@ for (const users of [12, 11_000]) {
     assertEquals(places(content, ...keys.toReversed()), found.toReversed());
     for (const [index, key] of keys.entries()) assertEquals(places(content, key), [found[index]]);
     assertEquals(places(content, "none", "x.users[1]"), ["1:1", "1:1"]);
+    const other = ["users[10]", "x.users[0]", "x.users[10]"];
+    assertEquals(places(content, ...other), ["13:5", `${users + 4}:14`, "1:1"]);
   });
 }
+
+Deno.test("placeFinder() finds what stands behind the only user of a text of any length", () => {
+  const long = text(1).replace("# all", "#".padEnd(MAX_PARSED_LENGTH, "x"));
+  assertEquals(places(long, "groups[0].gid"), ["4:26"]);
+});
 
 Deno.test("placeFinder() parses a text without an extract whole, unless it is too long", () => {
   // In one line, so that none of it can be left out.
