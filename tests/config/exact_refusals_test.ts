@@ -721,7 +721,11 @@ Deno.test("a sandbox goes with every service but programs", () => {
   }
 });
 
-Deno.test("a time, an age and a date have these bounds", () => {
+Deno.test("a count, a time, an age and a date have these bounds", () => {
+  for (const count of [1, 1_000_000]) {
+    assertEquals(parse(`limits: { max_connections: ${count} }\n`).limits.maxConnections, count);
+  }
+  for (const count of [1, 64]) assertEquals(parse(`workers: ${count}\n`).workers, count);
   assertEquals(parse("limits: { grace: 2147483s }\n").limits.grace, 2_147_483_000);
   assertThrows(() => parse("limits: { grace: 2147484s }\n"), Failure);
   for (const [text, ms] of [["1ms", 1_000], ["1s", 1_000], ["1001ms", 1_001]] as const) {
