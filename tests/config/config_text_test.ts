@@ -27,6 +27,7 @@ users:
   - { name: 'CORP\\alice', uid: 578 }
 groups:
   - { name: netops, gid: 2000, local_ipc_access: true }
+  - { name: others, gid: 2001 }
   - { name: domain users }
 limits: { max_connections: 7, grace: 1500ms, idle_timeout: 2h }
 log: { level: debug, format: json, file: /var/log/x.log }

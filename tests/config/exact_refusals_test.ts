@@ -721,6 +721,18 @@ Deno.test("a sandbox goes with every service but programs", () => {
   }
 });
 
+Deno.test("a listener has a console where it names no service, and a program the server's user", () => {
+  const service = (fields: string) => parse(listener(`unix: /a, ${fields}`)).listeners![0]!.service;
+  for (const none of ["", "service: ", "service: ~"]) {
+    assertEquals(service(none), { kind: "console" });
+  }
+  const program = { kind: "exec", argv: ["/b"] };
+  assertEquals(service("service: { exec: [/b] }"), { ...program, runAs: "server" });
+  for (const runAs of ["server", "peer"]) {
+    assertEquals(service(`service: { exec: [/b], run_as: ${runAs} }`), { ...program, runAs });
+  }
+});
+
 Deno.test("a count, a time, an age and a date have these bounds", () => {
   for (const count of [1, 1_000_000]) {
     assertEquals(parse(`limits: { max_connections: ${count} }\n`).limits.maxConnections, count);
