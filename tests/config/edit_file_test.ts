@@ -68,7 +68,7 @@ Deno.test("editConfigFile() makes a new file: an open descriptor reads the old t
 });
 
 Deno.test("editConfigFile() keeps the mode", async () => {
-  for (const mode of [0o600, 0o640, 0o644, 0o444]) {
+  for (const mode of [0o600, 0o640, 0o644, 0o444, 0o755]) {
     using place = new Place();
     Deno.chmodSync(place.path, mode);
     await place.edit(() => "users: []\n");

@@ -54,3 +54,17 @@ Deno.test("withoutForeignContent() quotes words of a configuration alone", () =>
   ) assertEquals([isKept(text, what), text], [kept, text]);
   assertEquals([isKept("abc\n", "it", "abc"), isKept("abc\n", "it", "x.abc[0]")], [false, false]);
 });
+
+Deno.test("withoutForeignContent() keeps none of many problems where one quotes the file", () => {
+  const problems = ["this is abc", "the file is empty"].map((what, index) => ({
+    at: { line: 2, column: 3 + index },
+    key: "",
+    what,
+  }));
+  for (const all of [problems, problems.toReversed()]) {
+    const found = withoutForeignContent("abc\n", all, KEYS);
+    assertEquals(found.map(({ at, what }) => [at, what]), [
+      [all[0]!.at, "this is no configuration: it has none of the keys users, log"],
+    ]);
+  }
+});

@@ -8,7 +8,8 @@ import { loadHostFacts } from "../../lib/config/load.ts";
 import { UnconfirmedFile, undoUnconfirmed } from "../../lib/config/unconfirmed_file.ts";
 import { findUnconfirmed, recordPath } from "../../lib/config/unconfirmed_path.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
-import { Errno } from "../../lib/libc/errno.ts";
+import { Directory } from "../../lib/libc/directory.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { FailingCall } from "../support/failing_call.ts";
 
@@ -102,6 +103,28 @@ Deno.test("a record that was written is read by its owner alone, and is undone o
     `Cannot remove ${place.record}: it is a directory`,
     `ls -ld ${place.directory} ${place.record}`,
   );
+  file.release();
+});
+
+Deno.test("the removal of a record is durable, or it fails", () => {
+  using place = new Place();
+  const file = held(place.path);
+  const { sync } = Directory.prototype;
+  try {
+    for (const [errno, exit] of [[Errno.EIO, ExitCode.os], [Errno.EACCES, ExitCode.refused]]) {
+      file.write(EDIT);
+      Directory.prototype.sync = () => {
+        throw new SystemError("fsync", errno!);
+      };
+      const failure = assertThrows(() => file.remove(), Failure) as Failure;
+      assertEquals([failure.exit, place.names().includes("config.yaml.unconfirmed")], [
+        ...[exit, false],
+      ]);
+      Directory.prototype.sync = sync;
+    }
+  } finally {
+    Directory.prototype.sync = sync;
+  }
   file.release();
 });
 
