@@ -1,6 +1,13 @@
 /** An exec service: a shutdown of the server ends its programs. */
 import { assertEquals } from "@std/assert";
-import { ended, ExecServer, IGNORES_SIGTERM, isAlive, readLine } from "../support/exec_server.ts";
+import {
+  ended,
+  ExecServer,
+  IGNORES_SIGTERM,
+  isAlive,
+  isOf,
+  readLine,
+} from "../support/exec_server.ts";
 
 Deno.test("exec: a shutdown ends the programs within the grace time", async (test) => {
   const scripts = {
@@ -27,9 +34,10 @@ Deno.test("exec: a shutdown ends the programs within the grace time", async (tes
     const pids = [Number(await readLine(waits)), Number(await readLine(stubborn))];
     assertEquals(await fixture.server.stop(), 0);
     assertEquals(pids.map(isAlive), [false, false]);
-    const ends = fixture.server.log.filter(({ event }) => event === "close");
-    assertEquals(ends.map(({ status }) => status), ["SIGTERM", "SIGKILL"]);
-    assertEquals(ends.map(({ reason }) => reason), ["shutdown", "shutdown"]);
+    for (const [name, signal] of [["waits", "SIGTERM"], ["stubborn", "SIGKILL"]] as const) {
+      const { status, reason } = await fixture.server.event("close", isOf(name));
+      assertEquals([status, reason], [signal, "shutdown"]);
+    }
   });
   await test.step("a leftover process does not outlive the server", async () => {
     await using fixture = await ExecServer.open(

@@ -1,6 +1,7 @@
 /** Directories that are removed below a running server: the current one, that of its sockets. */
 import { assert, assertEquals } from "@std/assert";
 import { receiveAll } from "../support/connections.ts";
+import { untilAtRest } from "../support/processes.ts";
 import { Program } from "../support/program.ts";
 import { RpcSession } from "../support/rpc.ts";
 
@@ -24,7 +25,7 @@ limits: { grace: 0s }
   });
   await server.events("listen", 2);
   // Each thread loads what it needs of the runtime once it serves.
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await untilAtRest(server.pid);
   await Deno.remove(current);
   assertEquals(await receiveAll(exec), "served\n");
   using session = await RpcSession.unix(console);

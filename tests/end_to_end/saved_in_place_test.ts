@@ -185,7 +185,7 @@ for (const [how, save] of Object.entries(SAVES)) {
       assertEquals([allowed, gone, refused! > 0], [0, 0, true]);
       await Promise.all([lines.cancel(), flood.stderr.cancel(), flood.status]);
       assertEquals(Deno.statSync(socket).ino, ino);
-      assertEquals(server.of("allow").length, 2);
+      assertEquals((await server.events("allow", 2)).length, 2);
       for (const kind of ["revoke", "stop", "close", "error"]) assertEquals(server.of(kind), []);
       // A save that took longer than a server waits, on a machine with other work, was bad.
       const reasons = server.of("reload").map(({ reason }) => reason);
@@ -222,7 +222,7 @@ for (const [how, save] of Object.entries(SAVES)) {
         assert((await again.line())?.includes("welcome"));
       }
       assertEquals(await open.line(), null);
-      assertEquals(server.of("revoke").length > 0, true);
+      await server.event("revoke");
     },
   });
 }

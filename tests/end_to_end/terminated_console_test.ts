@@ -47,7 +47,7 @@ async function openDeaf(fixture: KeyedServer): Promise<AsyncDisposable> {
 }
 
 Deno.test("a console that closes its own session over TCP gets the answer", async () => {
-  await using fixture = await fixtureServer("grace: 1s");
+  await using fixture = await fixtureServer("grace: 1m");
   const { code, stdout, stderr } = await fixture.connect("bob.key", "-c", "close session 1");
   assertEquals([code, stderr], [0, ""]);
   assertEquals(stdout, "closed session 1 of bob\n");

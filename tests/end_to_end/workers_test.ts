@@ -93,7 +93,8 @@ workers: 2
       assertEquals(events.map(({ event }) => event), ["allow", "revoke", "close"]);
       assertEquals(events[2]!.reason, "revoked");
     }
-    assertEquals(server.of("reload").map(({ reason }) => reason), ["changed"]);
+    const reloads = await server.events("reload", 1);
+    assertEquals(reloads.map(({ reason }) => reason), ["changed"]);
 
     // A listener is made once, and all accept from it.
     const added = program.path("added.sock");

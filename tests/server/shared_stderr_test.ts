@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { ExecServer } from "../support/exec_server.ts";
 
-const LINES = 80;
+const LINES = 160;
 /** One of `floods`: it costs 3,256 bytes of the log. */
 const LONG = "y".repeat(3_000);
 
@@ -10,7 +10,7 @@ Deno.test("one program may take the whole part of its user, however many data pl
   await using fixture = await ExecServer.open({
     floods: { script: `for line in $(seq ${LINES}); do echo ${LONG} >&2; done; exec cat` },
     // Longer than the burst of a user takes, and shorter than it would at an eighth of the rate.
-    later: { script: "exec sleep 10" },
+    later: { script: "exec sleep 30" },
   }, "workers: 8\n");
   const { server } = fixture;
   using _later = await fixture.openConnection("later");

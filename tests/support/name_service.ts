@@ -138,7 +138,7 @@ export class NamesFixture implements AsyncDisposable {
     const reader = child.stdout.getReader();
     const { value } = await reader.read();
     await reader.cancel();
-    if (value !== undefined) child.kill();
+    if (value !== undefined) endChild(child);
     await Promise.all([child.stderr.cancel(), child.status]);
     return value !== undefined;
   }
@@ -157,11 +157,7 @@ export class NamesFixture implements AsyncDisposable {
     return {
       ended,
       [Symbol.asyncDispose]: async () => {
-        try {
-          child.kill();
-        } catch {
-          // It has ended.
-        }
+        endChild(child);
         await Promise.all([reader.cancel(), child.stderr.cancel(), child.status]);
       },
     };
@@ -170,5 +166,13 @@ export class NamesFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server?.[Symbol.asyncDispose]();
     await this.program.remove();
+  }
+}
+
+function endChild(child: Deno.ChildProcess): void {
+  try {
+    child.kill();
+  } catch {
+    // It has ended.
   }
 }

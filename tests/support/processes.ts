@@ -27,6 +27,21 @@ export async function output(
   return new TextDecoder().decode(stdout);
 }
 
+/** How long a process must have had nothing to do, in milliseconds. */
+const REST_MS = 500;
+
+/**
+ * Waits until all threads of a process have slept for some time. One that could run, and has no
+ * processor, does not sleep (`ps(1)`, PROCESS STATE CODES).
+ */
+export async function untilAtRest(pid: number): Promise<void> {
+  for (let since = performance.now(); performance.now() - since < REST_MS;) {
+    const states = await output(["ps", "-L", "-o", "stat=", "-p", String(pid)]);
+    if (!/^(S.*\n)+$/.test(states)) since = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** A child that holds a resource until it is ended. */
 export class Holder {
   readonly #child: Deno.ChildProcess;
