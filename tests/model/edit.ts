@@ -9,6 +9,11 @@ import { type Way, write } from "./ways_of_writing.ts";
 /** How the file is changed: by a command, by a request in the console, or written by hand. */
 export type EditWay = Way | "command" | "console";
 
+/** A change of one entry, as one of those of a commit in the console. */
+export type EntryChange =
+  & ({ readonly user: string } | { readonly group: string })
+  & ({ readonly set: Readonly<Record<string, unknown>> } | { readonly remove: true });
+
 /** A command that edits what the file says. */
 export abstract class Edit implements Command {
   readonly #way: EditWay;
@@ -19,32 +24,29 @@ export abstract class Edit implements Command {
 
   abstract check(model: Readonly<Model>): boolean;
   /** Changes the model's file. */
-  protected abstract edit(file: AccessFile): void;
+  abstract edit(file: AccessFile): void;
+  /** The same in a commit; null where it is not possible. */
+  change(_file: AccessFile): EntryChange | null {
+    return null;
+  }
   /** The same as a command line; null where there is none. */
   protected argv(_file: AccessFile, _real: Real): string[] | null {
     return null;
   }
   /** The same as a request; null where there is none. */
-  protected request(): unknown {
-    return null;
+  protected request(file: AccessFile): unknown {
+    const change = this.change(file);
+    return change && commitOf([change]);
   }
   protected abstract get name(): string;
 
   async run(model: Model, real: Real): Promise<void> {
     const argv = this.argv(model.file, real);
-    const request = this.request();
+    const request = this.request(model.file);
     if (this.#way === "console" && request !== null) {
-      const id = `r${++real.count}`;
-      const root: Origin = { listener: "open", peer: { uid: 0, gids: [0] } };
-      const decision = decide(model, root);
-      note(model, decision, root);
-      const answer = await real.peers.request(id, socketOf(real, "open"), request);
-      assertEquals(answer, decision.allow ? "result" : "out");
-      if (!decision.allow) return;
+      if (!await requestAsRoot(request, model, real)) return;
       this.edit(model.file);
-      await closed(model, real, 1);
-      await settle(model, real);
-      return;
+      return await settle(model, real);
     }
     this.edit(model.file);
     if (this.#way === "command" && argv !== null) {
@@ -66,4 +68,21 @@ export abstract class Edit implements Command {
   toString(): string {
     return `${this.name} (${this.#way})`;
   }
+}
+
+/** The request for a commit, on the base of the file as it is. */
+export function commitOf(changes: readonly EntryChange[], confirmSeconds?: number): unknown {
+  const more = confirmSeconds === undefined ? {} : { confirm_seconds: confirmSeconds };
+  return { method: "config.commit", params: { changes, ...more } };
+}
+
+/** Asks for a change in a console of root. @returns Whether root was let in, and it was made. */
+export async function requestAsRoot(request: unknown, model: Model, real: Real): Promise<boolean> {
+  const root: Origin = { listener: "open", peer: { uid: 0, gids: [0] } };
+  const decision = decide(model, root);
+  note(model, decision, root);
+  const answer = await real.peers.request(`r${++real.count}`, socketOf(real, "open"), request);
+  assertEquals(answer, decision.allow ? "result" : "out", JSON.stringify(request));
+  if (decision.allow) await closed(model, real, 1);
+  return decision.allow;
 }

@@ -3,7 +3,8 @@
   open ID PATH UID GID,GID  connects with that effective uid and groups, the primary first:
                        "in ID" once the greeting came, "out ID" at an end without a byte,
                        or where nothing listens
-  rpc ID PATH REQUEST  the same as root with a request; "result ID" or "error ID", then closed
+  rpc ID PATH REQUEST  the same as root with a request; "result ID" or "error ID", then closed.
+                       The base of a commit is asked for before
   ask ID REQUEST       asks on an open connection: "answer ID"
   close ID             closes a connection
 
@@ -66,8 +67,13 @@ class Connection:
             self.state = "in"
             if self.request is None:
                 self.say("in")
+            elif self.request["method"] == "config.commit":
+                self.send({"method": "config.entries"})
             else:
                 self.send(self.request)
+        elif "base" in message.get("result", {}) and "users" in message["result"]:
+            self.request["params"]["base"] = message["result"]["base"]
+            self.send(self.request)
         elif self.request is not None:
             self.say("error" if "error" in message else "result")
             self.close()

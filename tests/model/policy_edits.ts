@@ -1,6 +1,6 @@
 /** The steps of a story that change groups, lists, listeners, keys and limits of the file. */
 import type { AccessFile } from "./access_model.ts";
-import { Edit, type EditWay } from "./edit.ts";
+import { Edit, type EditWay, type EntryChange } from "./edit.ts";
 import { type EndKind, newEnd, waitForEnd } from "./key_ends.ts";
 import { GIDS, keyFile, type Model, type Real, settlePlanes } from "./story.ts";
 import type { Way } from "./ways_of_writing.ts";
@@ -14,7 +14,7 @@ export class SetGroup extends Edit {
     if (names === null && GIDS[this.group] === undefined) return false;
     return this.access !== null || !isListed(file, `@${this.group}`);
   }
-  protected edit({ groups }: AccessFile): void {
+  edit({ groups }: AccessFile): void {
     if (this.access === null) groups.delete(this.group);
     else groups.set(this.group, { gid: GIDS[this.group] ?? null, access: this.access });
   }
@@ -26,6 +26,13 @@ export class SetGroup extends Edit {
     // Without a gid, the command asks a name service that is not the server's.
     if (gid === undefined) return null;
     return ["groups", "add", group, `--gid=${gid}`, ...access ? ["--local-ipc-access"] : []];
+  }
+  override change({ groups }: AccessFile): EntryChange | null {
+    const { group, access } = this;
+    if (access === null) return groups.has(group) ? { group, remove: true } : null;
+    const gid = GIDS[group];
+    const id = groups.has(group) || gid === undefined ? {} : { gid };
+    return { group, set: { ...id, local_ipc_access: access } };
   }
   protected get name(): string {
     return `group ${this.group} ${this.access}`;
@@ -49,7 +56,7 @@ export class SetAllow extends Edit {
         name.startsWith("@") ? file.groups.has(name.slice(1)) : file.users.has(name)
       );
   }
-  protected edit({ lists }: AccessFile): void {
+  edit({ lists }: AccessFile): void {
     lists[this.listener] = this.allow;
   }
   protected get name(): string {
@@ -68,7 +75,7 @@ export class SetListener extends Edit {
   check({ file }: Readonly<Model>): boolean {
     return file.listeners.has(this.listener) !== this.isListed;
   }
-  protected edit({ listeners }: AccessFile): void {
+  edit({ listeners }: AccessFile): void {
     if (this.isListed) listeners.add(this.listener);
     else listeners.delete(this.listener);
   }
@@ -106,7 +113,7 @@ export class SetKey extends Edit {
     return file.listeners.has("tcp") && secrets.has(this.key) &&
       (this.user === null || this.user === undefined || file.users.has(this.user));
   }
-  protected edit({ keys }: AccessFile): void {
+  edit({ keys }: AccessFile): void {
     if (this.user === undefined) keys.delete(this.key);
     else keys.set(this.key, { user: this.user, notAfter: this.#end });
   }
@@ -143,7 +150,7 @@ export class SetLimits extends Edit {
   check(): boolean {
     return true;
   }
-  protected edit(file: AccessFile): void {
+  edit(file: AccessFile): void {
     file.limits = { all: this.all, perUser: this.perUser };
   }
   protected get name(): string {

@@ -68,6 +68,8 @@ export interface Model {
   isRemoving: boolean;
   /** Why sessions were ended by the server, in any order. */
   readonly revoked: string[];
+  /** The lines of the log that say what went wrong. */
+  readonly errors: string[];
   /** How many sessions have ended. */
   closed: number;
 }
@@ -122,6 +124,7 @@ export function newModel(
     lines: [],
     possible: [],
     revoked: [],
+    errors: [],
     isRemoving: false,
     closed: 0,
   };

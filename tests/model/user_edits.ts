@@ -1,6 +1,6 @@
 /** The steps of a story that change the users of the file. */
 import type { AccessFile } from "./access_model.ts";
-import { Edit, type EditWay } from "./edit.ts";
+import { Edit, type EditWay, type EntryChange } from "./edit.ts";
 import { isListed } from "./policy_edits.ts";
 import { type Model, UIDS } from "./story.ts";
 
@@ -11,11 +11,14 @@ export class SetAccess extends Edit {
   check({ file }: Readonly<Model>): boolean {
     return file.users.has(this.user);
   }
-  protected edit({ users }: AccessFile): void {
+  edit({ users }: AccessFile): void {
     users.get(this.user)!.access = this.access;
   }
   protected override argv(): string[] {
     return ["users", this.access ? "allow" : "deny", this.user];
+  }
+  override change(): EntryChange {
+    return { user: this.user, set: { local_ipc_access: this.access } };
   }
   protected override request(): unknown {
     const params = { name: this.user, field: "local_ipc_access", value: this.access };
@@ -33,12 +36,15 @@ export class AddUser extends Edit {
   check({ file }: Readonly<Model>): boolean {
     return !file.users.has(this.user);
   }
-  protected edit({ users }: AccessFile): void {
+  edit({ users }: AccessFile): void {
     users.set(this.user, { uid: UIDS[this.user]!, access: this.access });
   }
   protected override argv(): string[] {
     const flags = this.access ? ["--local-ipc-access"] : [];
     return ["users", "add", this.user, `--uid=${UIDS[this.user]}`, ...flags];
+  }
+  override change(): EntryChange {
+    return { user: this.user, set: { uid: UIDS[this.user], local_ipc_access: this.access } };
   }
   protected override request(): unknown {
     const params = { name: this.user, uid: UIDS[this.user], local_ipc_access: this.access };
@@ -58,11 +64,14 @@ export class RemoveUser extends Edit {
       .some(({ user, isInDirectory }) => user === this.user && !isInDirectory);
     return file.users.has(this.user) && !named && !isListed(file, this.user);
   }
-  protected edit({ users }: AccessFile): void {
+  edit({ users }: AccessFile): void {
     users.delete(this.user);
   }
   protected override argv(): string[] {
     return ["users", "remove", this.user];
+  }
+  override change(): EntryChange {
+    return { user: this.user, remove: true };
   }
   protected override request(): unknown {
     return { method: "users.remove", params: { name: this.user } };
