@@ -342,6 +342,44 @@ Deno.test(
   },
 );
 
+async function* linesOf(stream: ReadableStream<Bytes>): AsyncGenerator<string> {
+  let begun = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (begun + text).split("\n");
+    begun = lines.pop()!;
+    yield* lines;
+  }
+}
+
+/** Runs a program as a job, and stops each of its processes that starts one, as a key would. */
+const STOPPED_JOB = `
+set -m
+strace -f -qq -o /dev/stderr -e trace=clone -e inject=clone:signal=SIGTSTP:when=1 "$@" &
+wait $!
+`;
+
+Deno.test(
+  "the suspend key stops a program, and no process that its stub waits for (needs gcc and strace)",
+  { ignore: !hasCompiler || !isInstalled("strace") },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    // The kernel discards the signal where no process of the session could continue the job.
+    const args = ["--wait", "bash", "-c", STOPPED_JOB, "bash", probe, "long"];
+    const job = new Deno.Command("setsid", { args, stdout: "null", stderr: "piped" }).spawn();
+    const pids: number[] = [];
+    const stopped: number[] = [];
+    for await (const line of linesOf(job.stderr)) {
+      const pid = Number(/^[0-9]+/.exec(line)?.[0]);
+      pids.push(pid);
+      if (!line.includes("--- stopped by SIGTSTP")) continue;
+      stopped.push(pid);
+      Deno.kill(pid, "SIGCONT");
+    }
+    assertEquals([stopped, (await job.status).code], [[pids[0]!], 0]);
+  },
+);
+
 Deno.test(
   "the stub refuses to run with the rights of another user (needs root and gcc)",
   { ignore: !hasCompiler || Deno.uid() !== 0 },

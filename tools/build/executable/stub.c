@@ -130,7 +130,7 @@ __attribute__((always_inline)) static inline i64 call(i64 number, i64 a, i64 b, 
 enum { EXIT_SYSTEM = 71, EXIT_RUN_AS = 125 };
 enum { ENOENT = 2, EINTR = 4, EAGAIN = 11, AT_FDCWD = -100 };
 enum { RLIMIT_STACK = 3, RLIMIT_NOFILE = 7, RLIMIT_AS = 9 };
-enum { SIGHUP = 1, SIGUSR1 = 10, SIG_BLOCK = 0 };
+enum { SIGHUP = 1, SIGUSR1 = 10, SIG_BLOCK = 0, SIG_SETMASK = 2 };
 /* The fewest files that a server opens, rounded up (launcher.ts). */
 enum { MIN_DESCRIPTORS = 64 };
 /* Bytes. V8 takes 984 KiB of the stack before it reports an overflow; the runtime's own code takes
@@ -313,10 +313,23 @@ __attribute__((noinline)) static i64 start_process(u64 more) {
   return status >> 8 & 0xff;
 }
 
+/* Changes which signals are blocked. @returns Those that were blocked before. */
+static u64 change_blocked(i64 how, u64 signals) {
+  u64 before = 0;
+  call(SYS_RT_SIGPROCMASK, how, (i64)&signals, (i64)&before, sizeof signals, 0, 0);
+  return before;
+}
+
 /* The limit of processes (ulimit -u) counts all threads of a user, that of a cgroup (pids.max) all
- * of a container. How many there are is not said by any call, so they are started. */
+ * of a container. How many there are is not said by any call, so they are started.
+ *
+ * No signal reaches them: one that the suspend key of a terminal stopped would never let its parent
+ * go on, which waits in clone(2) and does not stop there, so that a shell would wait for ever. */
 static void check_threads(u64 argc, char **argv) {
-  if (start_process(THREADS - 1))
+  const u64 blocked = change_blocked(SIG_SETMASK, ~0UL);
+  const i64 is_limited = start_process(THREADS - 1);
+  change_blocked(SIG_SETMASK, blocked);
+  if (is_limited)
     fail(argc, argv,
          "ipcauth: error: Too few threads may be started here, and 8 are needed\n"
          "hint: ulimit -u unlimited, or a higher limit of processes for the container\n");
@@ -357,10 +370,7 @@ static int is_own(const char *variable) {
  * it is ignored does not keep the runtime from catching it, half a second after its start. SIGHUP
  * would end the start of a server, until the program has its own handler and unblocks it: the
  * runtime catches it some time before, and then ends the process. */
-static void block(int signal) {
-  const u64 signals = 1UL << (signal - 1);
-  call(SYS_RT_SIGPROCMASK, SIG_BLOCK, (i64)&signals, 0, sizeof signals, 0, 0);
-}
+static void block(int signal) { change_blocked(SIG_BLOCK, 1UL << (signal - 1)); }
 
 /* Writes the variable with the soft limit of open files, which the runtime raises. */
 static void append_limit(char *end) {
