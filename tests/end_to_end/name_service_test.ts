@@ -219,8 +219,8 @@ Deno.test("nothing waits for a source that hangs (needs root and libnss-ldapd)",
   assertStringIncludes(stdout, "console");
   Deno.kill(fixture.server.pid, "SIGTERM");
   await fixture.server.event("stop", ({ listener }) => listener === undefined);
-  // The module waits for its daemon for 10 s at least.
-  assert(performance.now() - start < 8_000);
+  // The module waits for its daemon for 60 s.
+  assert(performance.now() - start < 50_000);
 });
 
 /** A server whose TCP clients need the groups of the account that their key stands for. */
@@ -342,8 +342,8 @@ Deno.test("no server waits for the name of its user (needs root and libnss-ldapd
   const start = performance.now();
   const socket = fixture.program.path("ipc.sock");
   await fixture.serve(`listeners: [{ unix: ${socket} }]\n`, 700);
-  // The module waits for its daemon for 10 s at least.
-  assert(performance.now() - start < 8_000);
+  // The module waits for its daemon for 60 s.
+  assert(performance.now() - start < 50_000);
   assert(await fixture.isAdmitted(700));
   const { user, reason } = await fixture.server.event("allow");
   assertEquals([user, reason], ["700", "server-user"]);
