@@ -284,7 +284,21 @@ Deno.test("a start waits for a file that is being written, and not for ever", ()
     place.onRead = () => {};
   };
   step = STILL_MS;
-  assertEquals(names(place.open()), "eve");
+  // Between its looks the thread rests.
+  const rests: string[] = [];
+  const { wait } = Atomics;
+  const resting = (...args: Parameters<typeof wait>) => {
+    const end = wait(...args);
+    rests.push(end);
+    return end;
+  };
+  Object.defineProperty(Atomics, "wait", { value: resting });
+  try {
+    assertEquals(names(place.open()), "eve");
+  } finally {
+    Object.defineProperty(Atomics, "wait", { value: wait });
+  }
+  assertEquals([rests.length > 0, rests.every((end) => end === "timed-out")], [true, true]);
 });
 
 Deno.test("a running server refuses what does not come to rest, and decides by what it has", () => {
