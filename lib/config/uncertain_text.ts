@@ -20,7 +20,8 @@ export function isUncertain(text: string): boolean {
     has("\t", /^[ ]*(?:[-?:][ ]*)*\t/m) ||
     has("#", /["'[\]{},:|>-]#/) ||
     has("%", /^%/m) ||
-    has("---", /\n---/) || has("...", /\n\.\.\./) || text.startsWith("...") ||
+    has("---", /\n---/) || has("...", /\n\.\.\./) ||
+    text.startsWith("...") ||
     has("|", /\|[-+]?[0-9]/) || has(">", />[-+]?[0-9]/) ||
     has("\r", /\r(?!\n)/) ||
     hasLongLine(text) && new RegExp(`[^\\n:]{${MAX_KEY_LENGTH}}`).test(text);
