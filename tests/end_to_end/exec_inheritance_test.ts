@@ -163,7 +163,7 @@ Deno.test(
     // The kernel gives it another group before its first instruction. A server without
     // CAP_SYS_RESOURCE may not change its limits then (prlimit(2)).
     const tool = program.path("prlimit");
-    await Deno.copyFile("/usr/bin/prlimit", tool);
+    await program.execute(["cp", "/usr/bin/prlimit", tool]);
     await Deno.chown(tool, 0, 579);
     await Deno.chmod(tool, 0o2755);
     const path = program.path("x.sock");

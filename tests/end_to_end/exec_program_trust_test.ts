@@ -90,7 +90,7 @@ Deno.test("exec: a link of another user is not followed (needs root)", options, 
 
 Deno.test("exec: the interpreter of a script is checked, too (needs root)", options, async () => {
   await using fixture = await Fixture.open();
-  await Deno.copyFile("/bin/cat", fixture.path("bin/interpreter"));
+  await fixture.program.execute(["cp", "/bin/cat", fixture.path("bin/interpreter")]);
   await Deno.chmod(fixture.path("bin/interpreter"), 0o755);
   const script = `#!${fixture.path("bin/interpreter")}\nreport\n`;
   await fixture.program.write("bin/report", script, 0o755);

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { cString } from "../../lib/libc/memory.ts";
+import { copyForStart } from "../../tools/build/executable_file.ts";
 import {
   argumentBytes,
   exec,
@@ -74,6 +75,7 @@ Deno.test("exec() makes the same distinction in PATH", async () => {
   await Deno.writeTextFile(`${directory}/script`, "echo ran without a first line\n", {
     mode: 0o755,
   });
+  for (const name of ["program", "script"]) await copyForStart(`${directory}/${name}`);
   const run = (name: string) =>
     output(childLine("exec", name), { PATH: `/nonexistent:${directory}` });
   assertEquals(await run("program"), "ran\n");
@@ -92,6 +94,7 @@ Deno.test(
     const directory = await Deno.makeTempDir();
     await Deno.chmod(directory, 0o700);
     await Deno.writeTextFile(`${directory}/program`, "#!/bin/sh\necho ran\n", { mode: 0o755 });
+    await copyForStart(`${directory}/program`);
     const run = (uid: number, name: string) => {
       const identity = JSON.stringify({ uid, gid: uid, groups: [] });
       return output(childLine("exec-as", identity, name), { PATH: directory });

@@ -5,6 +5,7 @@
 import { assertEquals } from "@std/assert";
 import { fromFileUrl, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
+import { copyForStart } from "../../tools/build/executable_file.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
@@ -46,6 +47,7 @@ const PASSING = {
 async function writeExecutable(path: string, text: string): Promise<void> {
   await Deno.writeTextFile(path, text);
   await Deno.chmod(path, 0o755);
+  await copyForStart(path);
 }
 
 /**

@@ -14,6 +14,7 @@ import { writeChecksums } from "../../tools/packaging/checksums.ts";
 import { MAINTAINER_SCRIPTS } from "../../tools/packaging/deb_scripts.ts";
 import { runProgram } from "../../tools/build/run_program.ts";
 import { HOST_MACHINE } from "../../tools/build/elf.ts";
+import { copyForStart } from "../../tools/build/executable_file.ts";
 import { isInstalled } from "../support/installed.ts";
 import { isRoot } from "../support/program.ts";
 
@@ -242,6 +243,7 @@ for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       `#!/bin/sh\nkill -s ${signal.slice(3)} "$PPID"\nexec /bin/chmod "$@"\n`,
     );
     await Deno.chmod(fixture.path("bin", "chmod"), 0o755);
+    await copyForStart(fixture.path("bin", "chmod"));
     const { signal: endedBy } = await new Deno.Command("sh", {
       args: [INSTALL, "--from=release", "--prefix=a"],
       cwd: fixture.directory,

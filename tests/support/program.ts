@@ -3,6 +3,7 @@
  * of its log, and not for a time.
  */
 import { join } from "@std/path";
+import { copyForStart } from "../../tools/build/executable_file.ts";
 import { BUILDS, stage } from "../../tools/build/stage.ts";
 import { requireCurrent } from "./built_file.ts";
 import { hasPrivateSystem, preparePrivateSystem } from "./private_system.ts";
@@ -116,6 +117,7 @@ export class Program {
     const beside = `${path}.${crypto.randomUUID()}`;
     await Deno.writeTextFile(beside, text);
     await Deno.chmod(beside, mode);
+    if ((mode & 0o111) !== 0) await copyForStart(beside);
     await Deno.rename(beside, path);
     return path;
   }

@@ -1,6 +1,7 @@
 /** An interactive shell at a terminal, with the completions of ipcauth. */
 import { fromFileUrl, join } from "@std/path";
 import { completionScript } from "../../lib/cli/completions.ts";
+import { copyForStart } from "../../tools/build/executable_file.ts";
 
 /** The shells that have completions. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
@@ -44,6 +45,7 @@ export async function typeInto(
   const script = join(directory, `completion.${shell}`);
   await Deno.writeTextFile(script, completionScript(shell));
   await Deno.writeTextFile(join(directory, "ipcauth"), ECHO, { mode: 0o755 });
+  await copyForStart(join(directory, "ipcauth"));
   const [argv, first] = START[shell](script);
   const steps = [
     ["send", `${first}; echo rea""dy\r`],

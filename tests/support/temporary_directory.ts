@@ -1,6 +1,7 @@
 /** Directories for one test, which are removed at the end of its `using` block. */
 import { assertEquals } from "@std/assert";
 import { Directory } from "../../lib/libc/directory.ts";
+import { copyForStartSync } from "../../tools/build/executable_file.ts";
 
 /** A directory for one test. No part of its path is a link. */
 export class TemporaryDirectory implements Disposable {
@@ -15,6 +16,7 @@ export class TemporaryDirectory implements Disposable {
   write(name: string, text: string, mode = 0o644): string {
     Deno.writeTextFileSync(this.at(name), text);
     Deno.chmodSync(this.at(name), mode);
+    if ((mode & 0o111) !== 0) copyForStartSync(this.at(name));
     return this.at(name);
   }
 

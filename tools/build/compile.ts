@@ -8,6 +8,7 @@ import { dirname, join } from "@std/path";
 import manifest from "../../deno.json" with { type: "json" };
 import { type Commit, readCommit } from "./commit.ts";
 import { ALL_MACHINES, type Machine, machineOf } from "./elf.ts";
+import { copyForStart } from "./executable_file.ts";
 import { NoCompiler } from "./executable/compile_stub.ts";
 import { buildPayloads, makeExecutable } from "./executable/executable.ts";
 import { runtimeExecutable, runtimePackage, RUNTIMES } from "./executable/runtime_package.ts";
@@ -47,6 +48,7 @@ export async function compile(
     if (is !== machine) throw new Error(`the executable for ${machine} is one for ${is}`);
     await Deno.chmod(made, 0o755);
     await Deno.utime(made, from.time, from.time);
+    await copyForStart(made);
     const build = {
       name: "compiled",
       artifacts: [executableName(machine), debFileName(machine)],

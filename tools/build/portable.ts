@@ -151,7 +151,7 @@ export async function portable(
   await finishChunks(lib, from);
   await bundleRunAs(lib, from);
   // A copy, not a hard link: `tar` fails where the link count of a file changes while it is read.
-  await Deno.copyFile(runtime.deno, join(lib, "deno"));
+  await runProgram("cp", [runtime.deno, join(lib, "deno")], ROOT);
   const script = launcher(runtime.machine);
   await Deno.writeTextFile(join(directory, "bin", "ipcauth"), script, { mode: 0o755 });
   await Deno.chmod(join(directory, "bin", "ipcauth"), 0o755);

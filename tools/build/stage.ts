@@ -7,6 +7,7 @@ import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
 import { bundle } from "./bundle.ts";
 import { runProgram } from "./run_program.ts";
 import { executableName } from "./compile.ts";
+import { copyForStart } from "./executable_file.ts";
 import { HOST_MACHINE } from "./elf.ts";
 import {
   CHECK_DIRECTORY,
@@ -49,24 +50,29 @@ export async function stage(prefix: string, build: Build = "bundle"): Promise<St
     await Deno.link(Deno.execPath(), deno);
   } catch {
     // On another file system, and where hard links are protected, a copy is made.
-    await Deno.copyFile(Deno.execPath(), deno);
+    await runProgram("cp", [Deno.execPath(), deno], ROOT);
   }
   await Deno.chmod(deno, 0o755);
   if (build === "source") {
     const script = await sources(join(bin, "source"), deno);
     await Deno.writeTextFile(join(bin, "ipcauth"), script);
     await Deno.chmod(join(bin, "ipcauth"), 0o755);
+    await copyForStart(join(bin, "ipcauth"));
   } else if (build === "portable") {
     const home = join(bin, "portable");
     await portable(home, { hash: "staged", time: 0 });
+    await copyForStart(join(home, "bin", "ipcauth"));
     await Deno.symlink(join(home, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "unpacked") {
     await runProgram("tar", ["-xzf", join(DIST, `${PORTABLE_NAME}.tar.gz`), "-C", bin], ROOT);
     await Deno.symlink(join(bin, PORTABLE_NAME, "bin", "ipcauth"), join(bin, "ipcauth"));
   } else if (build === "compiled") {
-    await Deno.copyFile(join(DIST, executableName(HOST_MACHINE)), join(bin, "ipcauth"));
+    await runProgram("cp", [join(DIST, executableName(HOST_MACHINE)), join(bin, "ipcauth")], ROOT);
     await Deno.chmod(join(bin, "ipcauth"), 0o755);
-  } else await bundle(join(bin, "ipcauth"));
+  } else {
+    await bundle(join(bin, "ipcauth"));
+    await copyForStart(join(bin, "ipcauth"));
+  }
   return { directory, bin };
 }
 

@@ -5,6 +5,7 @@ import { compileStub, toolchainPrefix } from "../../../tools/build/executable/co
 import { graft } from "../../../tools/build/executable/graft.ts";
 import type { StubConfig } from "../../../tools/build/executable/stub_config.ts";
 import { runProgram } from "../../../tools/build/run_program.ts";
+import { copyForStart } from "../../../tools/build/executable_file.ts";
 
 const SOURCES = fromFileUrl(new URL(".", import.meta.url));
 
@@ -44,6 +45,7 @@ export async function stubProbe(
   const stub = await compileStub(machine, directory);
   const path = `${probe}-with-stub`;
   await Deno.writeFile(path, graft(await Deno.readFile(probe), stub, config), { mode: 0o755 });
+  await copyForStart(path);
   return path;
 }
 
