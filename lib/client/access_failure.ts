@@ -21,7 +21,7 @@ export function overloaded(where: string): Failure {
     `${where} closed the connection before the access check was finished: it is overloaded, ` +
       "its handshake_timeout was over, or it cannot read its configuration or keys now",
     ExitCode.refused,
-    "try again later; the server's log has the reason",
+    LATER,
   );
 }
 
@@ -83,17 +83,21 @@ export function handshakeFailure(
   }
 }
 
+const LATER = "try again later; the server's log has the reason";
+const USERS = "ipcauth users check NAME, run by the server's administrator, says why";
+const KEYS = "ipcauth keys, run by the server's administrator, lists the keys and their ends";
+
+/** What a client is told with a reason, and what helps. */
+const REASONS: Readonly<Record<string, readonly [string, string]>> = {
+  "expired-key": ["the key has expired", KEYS],
+  "user-denied": ["the user has no access, or this key may not act as another one", USERS],
+  "not-on-listener": ["the user may not use this listener", USERS],
+  "over-limit": ["the limit of connections is reached", LATER],
+  "bad-key": ["the key is not valid any more", KEYS],
+  "unreadable": ["the server cannot read its configuration or this key at the moment", LATER],
+};
+
 function rejected(where: string, reason: string): Failure {
-  const sentences: Readonly<Record<string, string>> = {
-    "expired-key": "the key has expired",
-    "user-denied": "the user has no access, or this key may not act as another one",
-    "not-on-listener": "the user may not use this listener",
-    "over-limit": "the limit of connections is reached",
-    "bad-key": "the key is not valid any more",
-    "unreadable": "the server cannot read its configuration or this key at the moment",
-  };
-  return connectFailure(
-    `${where} refuses: ${sentences[reason] ?? "for a reason of its own"} (${reason})`,
-    ExitCode.refused,
-  );
+  const [sentence, hint] = REASONS[reason] ?? ["for a reason of its own", LATER];
+  return connectFailure(`${where} refuses: ${sentence} (${reason})`, ExitCode.refused, hint);
 }

@@ -126,7 +126,7 @@ function addressOf(path: string): SocketAddress {
     return unixAddress(path);
   } catch (error) {
     if (error instanceof AddressError) {
-      throw connectFailure(error.message, ExitCode.usage, undefined, error);
+      throw connectFailure(error.message, ExitCode.usage, "choose another path", error);
     }
     throw error;
   }

@@ -280,7 +280,7 @@ function notAConsole(where: string, why: string): Failure {
   return connectFailure(
     `${where} is not an ipcauth console: ${why}`,
     ExitCode.data,
-    "is another program listening there?",
+    "ipcauth connect --pipe, where another service or program listens there",
   );
 }
 

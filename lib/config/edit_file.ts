@@ -12,7 +12,7 @@ import { requireSafe } from "../files/permissions.ts";
 import { Directory } from "../libc/directory.ts";
 import { linkStatus } from "../libc/file_status.ts";
 import { realPath } from "../libc/path_names.ts";
-import { isAbsent, isDenied, isOfSystem, reasonOf } from "../files/system_reason.ts";
+import { diskHint, isAbsent, isDenied, isOfSystem, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import type { HostFacts } from "../policy/types.ts";
 import { readConfigFile } from "./load.ts";
@@ -139,9 +139,11 @@ function replace(path: string, text: string, isNew: boolean): void {
 
 function unwritable(path: string, cause: unknown): Failure {
   const denied = isDenied(cause);
+  const word = shellWord(path);
   return new Failure(`Cannot write ${path}: ${denied ? "permission denied" : reasonOf(cause)}`, {
     exit: denied ? ExitCode.refused : ExitCode.os,
-    hint: denied ? `ls -ld ${shellWord(dirname(path))} ${shellWord(path)}` : undefined,
+    hint: diskHint(dirname(path), cause) ??
+      (denied ? `ls -ld ${shellWord(dirname(path))} ${word}` : `namei -l ${word}`),
     cause,
   });
 }

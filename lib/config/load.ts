@@ -264,7 +264,7 @@ function missing(path: string): Failure {
 function unreadable(path: string, cause: unknown): Failure {
   return new Failure(`Cannot read the configuration ${path}: ${reasonOf(cause)}`, {
     exit: ExitCode.config,
-    hint: `ls -ld ${shellWord(path)}`,
+    hint: `namei -l ${shellWord(path)}`,
     cause,
   });
 }

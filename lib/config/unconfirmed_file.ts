@@ -12,7 +12,7 @@ import { ExitCode, Failure } from "../errors.ts";
 import { atomicWrite } from "../files/atomic_write.ts";
 import { lockFailure, LockFile } from "../files/lock_file.ts";
 import { checkConfigFile, requireSafe } from "../files/permissions.ts";
-import { isAbsent, isDenied, reasonOf } from "../files/system_reason.ts";
+import { diskHint, isAbsent, isDenied, reasonOf } from "../files/system_reason.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
 import { Directory } from "../libc/directory.ts";
 import type { HostFacts } from "../policy/types.ts";
@@ -147,7 +147,8 @@ export class UnconfirmedFile {
     } catch (cause) {
       throw new Failure(`Cannot remove ${this.#path}: ${reasonOf(cause)}`, {
         exit: isDenied(cause) ? ExitCode.refused : ExitCode.os,
-        hint: `ls -ld ${shellWord(dirname(this.#path))} ${shellWord(this.#path)}`,
+        hint: diskHint(dirname(this.#path), cause) ??
+          `ls -ld ${shellWord(dirname(this.#path))} ${shellWord(this.#path)}`,
         cause,
       });
     }

@@ -11,7 +11,7 @@ import { descriptorStatus, linkStatus } from "../libc/file_status.ts";
 import { openLockFile, tryLock, tryUnlink } from "../libc/flock.ts";
 import { effectiveUid } from "../libc/ids.ts";
 import { shellWord } from "../text/shell_word.ts";
-import { isDenied } from "./system_reason.ts";
+import { diskHint, isDenied } from "./system_reason.ts";
 
 /**
  * The failure to take a lock, of which the file may be one that another user has left.
@@ -30,7 +30,7 @@ export function lockFailure(path: string, error: unknown): unknown {
     {
       exit: isDenied(error) ? ExitCode.refused : ExitCode.os,
       hint: uid === null
-        ? `ls -ld ${word} ${shellWord(dirname(path))}`
+        ? diskHint(dirname(path), error) ?? `ls -ld ${word} ${shellWord(dirname(path))}`
         : `fuser -v ${word} || rm ${word}`,
       cause: error,
     },

@@ -5,6 +5,7 @@
  */
 import { messageOf } from "../errors.ts";
 import { describe, Errno, SystemError } from "../libc/errno.ts";
+import { shellWord } from "../text/shell_word.ts";
 
 /** Whether an operation failed for want of a right (`EACCES`, `EPERM`). */
 export function isDenied(error: unknown): boolean {
@@ -68,4 +69,21 @@ export function reasonOf(error: unknown): string {
   if (isAbsent(error)) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   return error instanceof SystemError ? describe(error.errno) : messageOf(error);
+}
+
+/**
+ * The command that shows why the file system of a directory takes nothing: full, or read-only.
+ *
+ * @returns Null where an operation failed for another reason.
+ */
+export function diskHint(directory: string, error: unknown): string | null {
+  switch (systemCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return `df -h ${shellWord(directory)}`;
+    case "EROFS":
+      return `findmnt -T ${shellWord(directory)}`;
+    default:
+      return null;
+  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from "@std/path";
+import { SYSTEM_CONFIG } from "../config/default_paths.ts";
 import { parseTime } from "../config/listener_keys.ts";
 import { ExitCode, Failure } from "../errors.ts";
 import { checkConfigFile, checkKeyDirectory, requireSafe } from "../files/permissions.ts";
@@ -120,14 +121,24 @@ export function unreadableEnd(path: string, error: unknown): Failure {
   });
 }
 
-/** The failure of a key whose name says no configured user. */
-export function unknownKeyUser({ file, user }: Pick<DirectoryEntry, "file" | "user">): Failure {
+/**
+ * The failure of a key whose name says no configured user.
+ *
+ * @param config The path of the configuration.
+ */
+export function unknownKeyUser(
+  { file, user }: Pick<DirectoryEntry, "file" | "user">,
+  config: string | null,
+): Failure {
+  const flags = config === null || config === SYSTEM_CONFIG ? "" : ` --config ${shellWord(config)}`;
   return new Failure(
     `The key file ${file} is refused: its name says ${JSON.stringify(user)}, ` +
       "and there is no such user",
     {
       exit: ExitCode.config,
-      hint: `ipcauth users add ${shellWord(user)} --local-ipc-access, or rm ${shellWord(file)}`,
+      hint: `ipcauth users add ${shellWord(user)} --local-ipc-access${flags}, or rm ${
+        shellWord(file)
+      }`,
     },
   );
 }

@@ -355,7 +355,7 @@ export class KeyRing {
         // The policy refuses it as one of a user that no longer exists.
         unknown.add(path);
         if (!this.#unknown.has(path)) {
-          const failure = unknownKeyUser({ file: path, user: user! });
+          const failure = unknownKeyUser({ file: path, user: user! }, this.#liveConfig.config.path);
           failures.push(failure);
           this.#tolerated.add(failure);
         }

@@ -14,7 +14,7 @@ import { Directory, type DirectoryFile } from "../libc/directory.ts";
 import { type FileStatus, FileType, findStatus, linkStatus } from "../libc/file_status.ts";
 import { realPath } from "../libc/path_names.ts";
 import { Errno, SystemError } from "../libc/errno.ts";
-import { isDenied, reasonOf } from "../files/system_reason.ts";
+import { diskHint, isDenied, reasonOf } from "../files/system_reason.ts";
 import { shellWord } from "../text/shell_word.ts";
 import { forbidMemoryDumps } from "../libc/core_dump.ts";
 import { formatKey, generateKey } from "./key_format.ts";
@@ -178,7 +178,7 @@ function exists(path: string): Failure {
 function unwritable(path: string, cause: unknown): Failure {
   return new Failure(`Cannot write the key file ${path}: ${reasonOf(cause)}`, {
     exit: isDenied(cause) ? ExitCode.refused : ExitCode.os,
-    hint: `ls -ld ${shellWord(dirname(path))}`,
+    hint: diskHint(dirname(path), cause) ?? `ls -ld ${shellWord(dirname(path))}`,
     cause,
   });
 }

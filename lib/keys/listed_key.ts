@@ -33,7 +33,7 @@ export interface ListedKey extends KeyConfig {
  */
 export function listListenerKeys(
   { keys, keyDirectories }: TcpListenerConfig,
-  { access }: Pick<Config, "access">,
+  { access, path }: Pick<Config, "access" | "path">,
   ownUid: number,
 ): ListedKey[] {
   return [
@@ -43,7 +43,7 @@ export function listListenerKeys(
         const content = contentOf(key.file, ownUid);
         const { notAfter, failure } = endOf(key, ownUid);
         const isUnknown = !access.usersByName.has(key.user);
-        const other = failure ?? (isUnknown ? unknownKeyUser(key) : null);
+        const other = failure ?? (isUnknown ? unknownKeyUser(key, path) : null);
         return {
           file: key.file,
           user: key.user,

@@ -4,8 +4,9 @@
  * @module
  */
 import { ExitCode, Failure } from "../errors.ts";
-import { basename } from "@std/path";
+import { basename, dirname } from "@std/path";
 import { checkLogFile, requireSafe } from "../files/permissions.ts";
+import { diskHint } from "../files/system_reason.ts";
 import { openTrustedDirectory } from "../files/trusted_directory.ts";
 import { append, openToAppend, removeTail } from "../libc/appended_file.ts";
 import { giveFile } from "../libc/file_owner.ts";
@@ -163,7 +164,10 @@ function failure(what: string, path: string, error: unknown): unknown {
   if (!(error instanceof SystemError)) return error;
   return new Failure(`Cannot ${what} the log file ${path}: ${describe(error.errno)}`, {
     exit: ExitCode.os,
-    hint: `ls -ld ${shellWord(path)} ${shellWord(path.replace(/\/[^/]*$/, "") || "/")}`,
+    // The file itself is made where it is missing.
+    hint: error.errno === Errno.ENOENT
+      ? `mkdir -p ${shellWord(dirname(path))}`
+      : diskHint(dirname(path), error) ?? `namei -l ${shellWord(path)}`,
     cause: error,
   });
 }

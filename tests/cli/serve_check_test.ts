@@ -34,29 +34,56 @@ Deno.test("serve --check refuses a program and a log file as a start does", asyn
   const exec = (path: string) => `listeners: [{ unix: /s, service: { exec: [${path}] } }]\n`;
   const log = (path: string) => `log: { file: ${path} }\n`;
   const none = directory.at("none");
-  const refused: readonly (readonly [string, number, string])[] = [
-    [exec(none), 78, `Cannot offer the program ${none}: no such file or directory`],
-    [exec(text), 78, `Cannot offer the program ${text}: it is not executable`],
-    [log(`${none}/log`), 71, `Cannot open the log file ${none}/log: no such file or directory`],
+  const bare = directory.write("bare", `#!${text}\n`);
+  await Deno.chmod(bare, 0o755);
+  const refused: readonly (readonly [string, number, string, string])[] = [
     [
-      log(link),
-      71,
-      `Cannot open the log file ${link}: it is a symbolic link, or there are too many`,
+      ...[exec(none), 78] as const,
+      ...[
+        `Cannot offer the program ${none}: no such file or directory`,
+        `namei -l ${none}`,
+      ] as const,
     ],
-    [log(directory.path), 71, `Cannot open the log file ${directory.path}: it is neither a`],
-    [log(directory.at("open/log")), 78, `The directory of the log file ${directory.at("open")} is`],
+    [
+      ...[exec(text), 78] as const,
+      ...[`Cannot offer the program ${text}: it is not executable`, `chmod +x ${text}`] as const,
+    ],
+    [
+      ...[exec(bare), 78] as const,
+      ...[`its interpreter "${text}" is not executable`, `chmod +x ${text}`] as const,
+    ],
+    [
+      ...[log(`${none}/a/log`), 71] as const,
+      `Cannot open the log file ${none}/a/log: no such file or directory`,
+      `mkdir -p ${none}/a`,
+    ],
+    [
+      ...[log(link), 71] as const,
+      `Cannot open the log file ${link}: it is a symbolic link, or there are too many`,
+      `namei -l ${link}`,
+    ],
+    [
+      ...[log(directory.path), 71] as const,
+      `Cannot open the log file ${directory.path}: it is neither a`,
+      `take "file" out of "log", and start the server with 2> ${directory.path}`,
+    ],
+    [
+      ...[log(directory.at("open/log")), 78] as const,
+      `The directory of the log file ${directory.at("open")} is`,
+      `chmod go-w ${directory.at("open")}`,
+    ],
   ];
-  for (const [lines, exit, message] of refused) {
+  for (const [lines, exit, message, hint] of refused) {
     const config = directory.write("config.yaml", lines);
     const failure = await assertRejects(() => check(null, config), Failure, message) as Failure;
-    assertEquals(failure.exit, exit, lines);
+    assertEquals([failure.exit, failure.hint], [exit, hint], lines);
   }
   for (
     const lines of [exec("/bin/sh"), log(directory.at("new.log")), log(text), log("/dev/null")]
   ) {
     await check(null, directory.write("config.yaml", lines));
   }
-  assertEquals(directory.names(), ["config.yaml", "link", "open", "text"]);
+  assertEquals(directory.names(), ["bare", "config.yaml", "link", "open", "text"]);
 });
 
 Deno.test({

@@ -107,10 +107,11 @@ for (
 
 Deno.test("a server that sends nothing is not a console", async () => {
   await using pair = socketPair();
-  const { message, exit } = await assertRejects(
+  const { message, exit, hint } = await assertRejects(
     () => RpcClient.open(pair.client, WHERE, 578, 10),
     Failure,
   );
+  assertEquals(hint, "ipcauth connect --pipe, where another service or program listens there");
   assertEquals(
     message,
     `Failed to connect to server: ${WHERE} is not an ipcauth console: it sends nothing`,

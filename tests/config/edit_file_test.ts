@@ -333,7 +333,7 @@ Deno.test("editConfigFile() says what cannot be written, and why", async () => {
     const failure = await place.refused(ExitCode.os, undefined, path);
     assertStringIncludes(failure.message, `Cannot write ${path}: `);
     assertStringIncludes(failure.message.toLowerCase(), reason.slice(0, 8));
-    assertEquals(failure.hint, undefined);
+    assertEquals(failure.hint, `namei -l ${path}`);
   }
   Deno.mkdirSync(`${place.path}.lock`);
   const failure = await assertRejects(() => place.edit(() => "users: []\n"), Failure) as Failure;

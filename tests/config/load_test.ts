@@ -202,7 +202,7 @@ Deno.test("loadConfig() refuses a path through a file, and a link to itself", ()
   const circle = join(place.directory, "circle");
   Deno.symlinkSync(circle, circle);
   for (const path of [circle, join(place.path, "x")]) {
-    place.refused(`Cannot read the configuration ${path}: `, `ls -ld ${path}`, path);
+    place.refused(`Cannot read the configuration ${path}: `, `namei -l ${path}`, path);
   }
 });
 

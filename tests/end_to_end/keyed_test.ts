@@ -72,10 +72,10 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
   });
 
   for (
-    const [key, code, why, reason] of [
-      ["wrong.key", 77, "does not know this key", "bad-key"],
-      ["alice.key", 77, "(user-denied)", "user-denied"],
-      ["old.key", 77, "the key has expired (expired-key)", "expired-key"],
+    const [key, code, why, hint, reason] of [
+      ["wrong.key", 77, "does not know this key", "ipcauth gen-key --show FILE", "bad-key"],
+      ["alice.key", 77, "(user-denied)", "ipcauth users check NAME,", "user-denied"],
+      ["old.key", 77, "the key has expired (expired-key)", "ipcauth keys,", "expired-key"],
     ] as const
   ) {
     await test.step(key, async () => {
@@ -84,6 +84,7 @@ Deno.test("only a valid key gives access to the console over TCP", async (test) 
       assertEquals([outcome.code, outcome.stdout], [code, ""]);
       assertStringIncludes(first(outcome.stderr), "Failed to connect to server: ");
       assertStringIncludes(first(outcome.stderr), why);
+      assertStringIncludes(outcome.stderr, `\nhint: ${hint}`);
       const deny = await fixture.server.event(
         "deny",
         (event) => fixture.server.log.indexOf(event) >= before,

@@ -1,6 +1,7 @@
 /** What an error says of a file, and of the system at the moment. */
 import { assertEquals } from "@std/assert";
 import {
+  diskHint,
   isAbsent,
   isDenied,
   isExhausted,
@@ -87,3 +88,11 @@ Deno.test("a reason ends a sentence", () => {
 function wrapped(cause: Error | null): Error {
   return new Error("cannot read it", { cause });
 }
+
+Deno.test("where a file system takes nothing, a command shows it", () => {
+  const hints = ["ENOSPC", "EDQUOT", "EROFS", "EACCES"].map((code) =>
+    diskHint("/a b", Object.assign(new Error("it failed"), { code }))
+  );
+  assertEquals(hints, ["df -h '/a b'", "df -h '/a b'", "findmnt -T '/a b'", null]);
+  assertEquals(diskHint("/a", of(Errno.ENOSPC)), "df -h /a");
+});

@@ -190,11 +190,19 @@ Deno.test("the end of a key in a file that others may write, or elsewhere, is re
 
 Deno.test("what is wrong with a file of a directory says what to do about it", () => {
   const of = (error: Failure) => [error.exit, error.message, error.hint];
-  assertEquals(of(unknownKeyUser({ file: "/k/a b.key", user: "a b" })), [
-    78,
-    'The key file /k/a b.key is refused: its name says "a b", and there is no such user',
-    "ipcauth users add 'a b' --local-ipc-access, or rm '/k/a b.key'",
-  ]);
+  for (
+    const [config, flags] of [
+      [null, ""],
+      ["/etc/ipcauth/config.yaml", ""],
+      ["/a b.yaml", " --config '/a b.yaml'"],
+    ] as const
+  ) {
+    assertEquals(of(unknownKeyUser({ file: "/k/a b.key", user: "a b" }, config)), [
+      78,
+      'The key file /k/a b.key is refused: its name says "a b", and there is no such user',
+      `ipcauth users add 'a b' --local-ipc-access${flags}, or rm '/k/a b.key'`,
+    ]);
+  }
   const failure = unreadableEnd("/k/a.not-after", new SystemError("open", Errno.EIO));
   assertEquals(
     [failure.exit, failure.message.startsWith("Cannot read /k/a.not-after, so its key")],

@@ -86,7 +86,7 @@ Deno.test("a key that admits no one is listed with the reason, that of its file 
     [
       ...["keys.d/dave.key", "dave", null, true, ID],
       `The key file ${at("dave.key")} is refused: its name says "dave", and there is no such user`,
-      `ipcauth users add dave --local-ipc-access, or rm ${at("dave.key")}`,
+      `ipcauth users add dave --local-ipc-access --config /c.yaml, or rm ${at("dave.key")}`,
     ],
   ]);
 });

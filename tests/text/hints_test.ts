@@ -6,7 +6,7 @@ const ROOT = fromFileUrl(new URL("../../lib", import.meta.url));
 
 /** The programs that hints name. */
 const COMMAND = "ls|ipcauth|chmod|chown|chgrp|getent|sudo|mkdir|mv|rm|ln|ss|setfacl|namei|" +
-  "useradd|fuser|iconv|echo|systemctl|kill|stat|getfacl|mount|cp|touch";
+  "useradd|fuser|iconv|echo|systemctl|kill|stat|getfacl|mount|cp|touch|df|findmnt";
 
 /** A template that begins with one of them; its parts hold no template of their own. */
 const TEMPLATE = new RegExp(`\`((?:${COMMAND}) (?:[^\`$]|\\$\\{[^\`]*?\\})*)\``, "g");

@@ -32,14 +32,16 @@ export function namedUid(
 export function requireProgram(path: string, ownUid: number): void {
   const status = statusOf(path, path, "");
   if ((status.mode & FileType.mask) !== FileType.regular) throw problem(path, "it is not a file");
-  if ((status.mode & 0o111) === 0) throw problem(path, "it is not executable");
+  if ((status.mode & 0o111) === 0) throw problem(path, "it is not executable", "chmod +x", path);
   requireTrusted(path, status, ownUid, "The program");
   const { interpreter, problem: what } = programFormat(path);
   if (what !== null) throw problem(path, what);
   if (interpreter === null) return;
   const name = `its interpreter ${JSON.stringify(interpreter)}`;
   const found = statusOf(interpreter, path, `${name}: `);
-  if ((found.mode & 0o111) === 0) throw problem(path, `${name} is not executable`);
+  if ((found.mode & 0o111) === 0) {
+    throw problem(path, `${name} is not executable`, "chmod +x", interpreter);
+  }
   requireTrusted(interpreter, found, ownUid, `The interpreter of ${path}`);
 }
 
@@ -48,7 +50,7 @@ function statusOf(file: string, path: string, prefix: string): FileStatus {
     return fileStatus(file);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw problem(path, prefix + describe(error.errno));
+    throw problem(path, prefix + describe(error.errno), "namei -l", file);
   }
 }
 
@@ -56,9 +58,10 @@ function requireTrusted(path: string, status: FileStatus, ownUid: number, what: 
   requireSafe(checkTrustedFile(path, status, { check: checkConfigFile, ownUid }), what);
 }
 
-function problem(path: string, what: string): Failure {
+/** @param command What the hint does to the file that is the reason. */
+function problem(path: string, what: string, command = "ls -l", file = path): Failure {
   return new Failure(`Cannot offer the program ${path}: ${what}`, {
     exit: ExitCode.config,
-    hint: `ls -l ${shellWord(path)}`,
+    hint: `${command} ${shellWord(file)}`,
   });
 }
