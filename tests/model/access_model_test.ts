@@ -10,6 +10,8 @@ import fc from "fast-check";
 import { freePort } from "../support/keys.ts";
 import { NamesFixture, remoteNames } from "../support/name_service.ts";
 import { isRoot, Program } from "../support/program.ts";
+import type { Listener } from "./access_model.ts";
+import { requireLines } from "./audit_lines.ts";
 import { Commit } from "./commit.ts";
 import { type Command, Connect, ConnectKeyed, Leave } from "./connecting.ts";
 import { CopyKey, newSecret, ReplaceKey, SetKeyEnd } from "./key_files.ts";
@@ -35,6 +37,7 @@ import {
   NEXT,
   PEERS,
   type Real,
+  socketOf,
   textOf,
   UIDS,
   watch,
@@ -245,6 +248,7 @@ async function tellOf(
   program: Program,
   fixture: NamesFixture | null,
 ): Promise<void> {
+  const startedAt = performance.now();
   const model = newModel(groups, hasNames ? new ModelNames() : null);
   const [one, other] = crypto.getRandomValues(new Uint8Array(2));
   const config = program.path("config.yaml");
@@ -273,32 +277,23 @@ async function tellOf(
   }
   await closeAll(model.open, model, real);
   assertEquals(await server.stop(), 0);
-  requireLog(model, real);
+  await requireLog(model, real, performance.now() - startedAt);
 }
 
 /** Compares the log of a server that has ended with what the model says. */
-function requireLog(
-  { lines, possible, revoked, errors: expectedErrors }: Model,
-  { server, workers }: Real,
-): void {
-  const decided = server.log.filter(({ event }) => event === "allow" || event === "deny")
-    .map(({ event, reason }) => `${event} ${reason}`);
-  if (workers === 1) assertEquals(decided, lines);
-  decisions += decided.length;
-  const rest = [...lines];
-  for (const line of possible) {
-    const count = (list: readonly string[]) => list.filter((one) => one === line).length;
-    if (count(rest) < count(decided)) rest.push(line);
-  }
-  assertEquals(decided.toSorted(), rest.toSorted());
-  const reasons = server.of("revoke").map(({ reason }) => String(reason));
-  assertEquals(reasons.toSorted(), revoked.toSorted());
-  for (const reason of reasons) add(`revoke ${reason}`);
-  const count = (kind: string) => server.of(kind).length;
-  assertEquals(count("close"), count("allow"));
+async function requireLog(model: Model, real: Real, storyMs: number): Promise<void> {
+  const { server, workers, address, port, peers } = real;
+  const facts = {
+    nameOf: (listener: Listener) =>
+      listener === "tcp" ? `tcp:${address}:${port}` : `unix:${socketOf(real, listener)}`,
+    ...await peers.self(),
+  };
+  requireLines(server.log, model.decided, model.possible, facts, workers === 1, storyMs);
+  decisions += model.decided.length;
+  for (const { reason } of server.of("revoke")) add(`revoke ${reason}`);
   const errors = server.of("error").map(({ message }) => String(message));
   const others = errors.filter((one) => !/[Tt]he name service|knows no group/.test(one));
-  assertEquals(others, expectedErrors);
+  assertEquals(others, model.errors);
 }
 
 /** The flags of some groups, in any order. */

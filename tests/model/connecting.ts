@@ -45,15 +45,15 @@ export abstract class Connecting implements Command {
     for (const id of ids.filter((_, index) => letIn[index])) {
       const decision = decisionOf(true);
       assertEquals(decision.allow, true, JSON.stringify({ origin, decision, open: model.open }));
-      note(model, decision, origin);
+      note(model, real, decision, origin, id);
       if (!decision.allow) continue;
       const first = model.names?.now.groupsOf(decision.uid) ?? null;
       open.push({ id, origin, ...decision, first });
     }
-    for (const _ of letIn.filter((one) => !one)) {
+    for (const id of ids.filter((_, index) => !letIn[index])) {
       const decision = decisionOf(false);
       assertEquals(decision.allow, false, JSON.stringify({ origin, decision, open: model.open }));
-      note(model, decision, origin);
+      note(model, real, decision, origin, id);
     }
     if (this.stays) model.open.push(...open);
     else await closeAll(open, model, real);

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { AccessFile, Origin } from "./access_model.ts";
 import type { Command } from "./connecting.ts";
 import { settle } from "./settle.ts";
-import { closed, decide, type Model, note, type Real, socketOf, textOf } from "./story.ts";
+import { closed, decide, endIn, type Model, note, type Real, socketOf, textOf } from "./story.ts";
 import { type Way, write } from "./ways_of_writing.ts";
 
 /** How the file is changed: by a command, by a request in the console, or written by hand. */
@@ -80,9 +80,12 @@ export function commitOf(changes: readonly EntryChange[], confirmSeconds?: numbe
 export async function requestAsRoot(request: unknown, model: Model, real: Real): Promise<boolean> {
   const root: Origin = { listener: "open", peer: { uid: 0, gids: [0] } };
   const decision = decide(model, root);
-  note(model, decision, root);
-  const answer = await real.peers.request(`r${++real.count}`, socketOf(real, "open"), request);
+  const id = `r${++real.count}`;
+  note(model, real, decision, root, id);
+  const answer = await real.peers.request(id, socketOf(real, "open"), request);
   assertEquals(answer, decision.allow ? "result" : "out", JSON.stringify(request));
-  if (decision.allow) await closed(model, real, 1);
-  return decision.allow;
+  if (!decision.allow) return false;
+  endIn(model, real, id, "end");
+  await closed(model, real, 1);
+  return true;
 }

@@ -191,7 +191,7 @@ export class Hang implements Command {
     const [then, now] = [decide(model, origin, [], { known: before }), decide(model, origin)];
     const decision = letIn === now.allow ? now : then;
     assertEquals(decision.allow, letIn, `${connect}: ${JSON.stringify({ then, now })}`);
-    note(model, decision, origin);
+    note(model, real, decision, origin, id);
     if (decision.allow) await closeAll([{ id, origin, ...decision, first: null }], model, real);
     return decision === now;
   }

@@ -1,14 +1,16 @@
 """Connections of any user: reads commands, and reports what becomes of each connection.
 
+  self                 "self {pid, exe}" of this process
   open ID PATH UID GID,GID  connects with that effective uid and groups, the primary first:
                        "in ID" once the greeting came, "out ID" at an end without a byte,
                        or where nothing listens
   rpc ID PATH REQUEST  the same as root with a request; "result ID" or "error ID", then closed.
                        The base of a commit is asked for before
   ask ID REQUEST       asks on an open connection: "answer ID"
-  close ID             closes a connection
+  close ID             closes a connection: "closed ID"
 
-"ended ID" comes when the server closes one that was in.
+"ended ID" comes when the server closes one that was in. What is said of a connection that was in
+ends with what it has seen: {session, user} of the greeting, and the bytes {sent, received}.
 """
 
 import json
@@ -24,6 +26,7 @@ connections = {}
 class Connection:
     def __init__(self, name, path, uid=0, groups=(0,), request=None):
         self.name, self.request, self.state, self.data = name, request, "new", b""
+        self.seen = {"sent": 0, "received": 0}
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(20)
         os.setgroups(groups)
@@ -46,7 +49,7 @@ class Connection:
         connections.pop(self.name, None)
 
     def say(self, word):
-        print(word, self.name, flush=True)
+        print(word, self.name, json.dumps(self.seen), flush=True)
 
     def on_data(self):
         try:
@@ -57,6 +60,7 @@ class Connection:
             self.say("out" if self.state == "new" else "ended")
             self.close()
             return
+        self.seen["received"] += len(data)
         self.data += data
         while b"\n" in self.data:
             line, self.data = self.data.split(b"\n", 1)
@@ -65,6 +69,7 @@ class Connection:
     def on_line(self, message):
         if self.state == "new":
             self.state = "in"
+            self.seen |= {name: message["params"][name] for name in ("session", "user")}
             if self.request is None:
                 self.say("in")
             elif self.request["method"] == "config.commit":
@@ -81,13 +86,18 @@ class Connection:
             self.say("answer")
 
     def send(self, request):
+        line = json.dumps({"jsonrpc": "2.0", "id": 1, **request}).encode() + b"\n"
         try:
-            self.socket.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, **request}).encode() + b"\n")
+            self.socket.sendall(line)
+            self.seen["sent"] += len(line)
         except (BrokenPipeError, ConnectionResetError):
             pass  # its end is reported when it is read
 
 
 def on_command(line):
+    if line == "self":
+        facts = {"pid": os.getpid(), "exe": os.readlink("/proc/self/exe")}
+        return print("self", "peers", json.dumps(facts), flush=True)
     verb, name, *rest = line.split(" ", 3)
     if verb == "open":
         uid, groups = rest[1].split(" ")
@@ -98,6 +108,7 @@ def on_command(line):
         if verb == "ask":
             connections[name].send(json.loads(" ".join(rest)))
         else:
+            connections[name].say("closed")
             connections[name].close()
 
 

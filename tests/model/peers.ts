@@ -1,5 +1,7 @@
 /** The clients of a model's run: processes on Unix sockets, and holders of keys on TCP. */
 import { fromFileUrl } from "@std/path";
+import { keyId } from "../../lib/keys/key_id.ts";
+import type { Channel } from "../../lib/protocol/channel.ts";
 import { ClientHandshake } from "../../lib/protocol/client_handshake.ts";
 import { Lines, type Program } from "../support/program.ts";
 import type { Peer } from "./access_model.ts";
@@ -10,11 +12,25 @@ const TIMEOUT_MS = 20_000;
 /** How long a session may go on that must end, in milliseconds. */
 const END_TIMEOUT_MS = 10_000;
 
+/** What a client has seen of its connection. */
+export interface Seen {
+  /** Of the greeting, where it was let in. */
+  session?: number;
+  user?: string;
+  /** How many bytes went each way, without encryption. */
+  sent: number;
+  received: number;
+  /** Its address, and the id of its key, on TCP. */
+  remote?: string;
+  key?: string;
+}
+
 /** Clients, and what has become of the connection of each. */
 export class Peers implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #said = new Set<string>();
+  readonly #seen = new Map<string, Seen>();
   readonly #waiting = new Set<() => void>();
   readonly #keyed = new Map<string, Deno.TcpConn>();
   readonly #reading: Promise<void>;
@@ -24,6 +40,20 @@ export class Peers implements AsyncDisposable {
     this.#child = child;
     this.#writer = child.stdin.getWriter();
     this.#reading = this.#read(new Lines(child.stdout));
+  }
+
+  /** The process of the clients on Unix sockets. */
+  async self(): Promise<{ readonly pid: number; readonly exe: string }> {
+    await this.#send("self");
+    await this.#first(["self"] as const, "peers");
+    return this.#seen.get("peers") as unknown as { pid: number; exe: string };
+  }
+
+  /** What a client has seen so far: the object follows its connection. */
+  seen(id: string): Seen {
+    const seen = this.#seen.get(id) ?? { sent: 0, received: 0 };
+    this.#seen.set(id, seen);
+    return seen;
   }
 
   /** Connects. @returns Whether it was let in. */
@@ -52,14 +82,17 @@ export class Peers implements AsyncDisposable {
       if (isRefusal(error)) return false;
       throw error;
     }
+    const { hostname: host, port: own } = connection.localAddr;
+    const seen = Object.assign(this.seen(id), { remote: `${host}:${own}`, key: keyId(key) });
     const handshake = new ClientHandshake(key, { client: "model", user: null });
-    const outcome = await this.#shake(connection, handshake);
-    if (!outcome) {
+    const stream = await this.#shake(connection, handshake);
+    if (stream === null) {
       connection.close();
       return false;
     }
     this.#keyed.set(id, connection);
-    this.#untilEnd(id, connection);
+    await this.#greet(connection, stream, seen);
+    this.#untilEnd(id, connection, stream, seen);
     return true;
   }
 
@@ -89,7 +122,10 @@ export class Peers implements AsyncDisposable {
   /** Closes a connection. */
   async close(id: string): Promise<void> {
     const keyed = this.#keyed.get(id);
-    if (keyed === undefined) return await this.#send(`close ${id}`);
+    if (keyed === undefined) {
+      await this.#send(`close ${id}`);
+      return void await this.#first(["closed", "ended"] as const, id);
+    }
     this.#keyed.delete(id);
     keyed.close();
   }
@@ -103,28 +139,46 @@ export class Peers implements AsyncDisposable {
     if (stderr.length > 0) throw new Error(new TextDecoder().decode(stderr));
   }
 
-  async #shake(connection: Deno.TcpConn, handshake: ClientHandshake): Promise<boolean> {
+  /** @returns What comes after the handshake; null where it was refused. */
+  async #shake(connection: Deno.TcpConn, handshake: ClientHandshake): Promise<KeyedStream | null> {
     const buffer = new Uint8Array(4096);
     try {
       await connection.write(new Uint8Array(handshake.start()));
       for (;;) {
         const length = await connection.read(buffer);
-        if (length === null) return false;
+        if (length === null) return null;
         for (const event of handshake.push(buffer.slice(0, length))) {
           if (event.kind === "send") await connection.write(new Uint8Array(event.bytes));
-          else return event.kind === "accepted";
+          else return event.kind === "accepted" ? new KeyedStream(event.channel, event.rest) : null;
         }
       }
     } catch (error) {
-      if (isRefusal(error)) return false;
+      if (isRefusal(error)) return null;
       throw error;
     }
   }
 
-  #untilEnd(id: string, connection: Deno.TcpConn): void {
+  /** Reads the greeting. */
+  async #greet(connection: Deno.TcpConn, stream: KeyedStream, seen: Seen): Promise<void> {
+    const buffer = new Uint8Array(4096);
+    while (!stream.text.endsWith("\n")) {
+      const length = await connection.read(buffer);
+      if (length === null) throw new Error(`no greeting, but "${stream.text}"`);
+      stream.push(buffer.subarray(0, length));
+    }
+    const { session, user } = JSON.parse(stream.text).params;
+    Object.assign(seen, { session, user, received: stream.received });
+  }
+
+  #untilEnd(id: string, connection: Deno.TcpConn, stream: KeyedStream, seen: Seen): void {
     const buffer = new Uint8Array(4096);
     const read = async () => {
-      while (await connection.read(buffer) !== null);
+      for (;;) {
+        const length = await connection.read(buffer);
+        if (length === null) return;
+        stream.push(buffer.subarray(0, length));
+        seen.received = stream.received;
+      }
     };
     read().catch(() => {}).then(() => {
       if (this.#keyed.get(id) === connection) this.#note(`ended ${id}`);
@@ -170,8 +224,32 @@ export class Peers implements AsyncDisposable {
     for (;;) {
       const line = await lines.next();
       if (line === null) return;
-      this.#note(line);
+      const [word, id] = line.split(" ", 2);
+      Object.assign(this.seen(id!), JSON.parse(line.slice(`${word} ${id} `.length)));
+      this.#note(`${word} ${id}`);
     }
+  }
+}
+
+/** What the server sends to the holder of a key. */
+class KeyedStream {
+  readonly #channel: Channel;
+  /** How many bytes have come, without encryption. */
+  received = 0;
+  /** The same as text. */
+  text = "";
+
+  constructor(channel: Channel, rest: Uint8Array) {
+    this.#channel = channel;
+    this.push(rest.slice());
+  }
+
+  push(chunk: Uint8Array): void {
+    const out = new Uint8Array(this.#channel.capacityFor(chunk.length));
+    const { length, error } = this.#channel.open(chunk, out);
+    if (error !== null) throw new Error(`the connection is ${error}`);
+    this.received += length;
+    this.text += new TextDecoder().decode(out.subarray(0, length));
   }
 }
 

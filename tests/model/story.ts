@@ -11,6 +11,7 @@ import {
   type Peer,
   type Secrets,
 } from "./access_model.ts";
+import { configuredUser, type Decided, type PossibleDenial } from "./audit_lines.ts";
 import { type ModelNames, NO_NAMES } from "./model_names.ts";
 import type { Peers } from "./peers.ts";
 import type { StoryDirectory } from "./story_directory.ts";
@@ -57,17 +58,15 @@ export interface Model {
   readonly names: ModelNames | null;
   readonly secrets: Secrets;
   open: OpenSession[];
-  /** The lines of the log that must be there: what was decided, and why. */
-  readonly lines: string[];
+  /** What was decided about each connection, in this order. */
+  readonly decided: Decided[];
   /**
    * The lines that may be there beside them, of several data planes: one that learns of a removed
    * listener by a connection denies it.
    */
-  readonly possible: string[];
+  readonly possible: PossibleDenial[];
   /** Whether a data plane may not know yet that a listener was removed. */
   isRemoving: boolean;
-  /** Why sessions were ended by the server, in any order. */
-  readonly revoked: string[];
   /** The lines of the log that say what went wrong. */
   readonly errors: string[];
   /** How many sessions have ended. */
@@ -121,9 +120,8 @@ export function newModel(
     names,
     secrets: new Map(FIRST_KEYS.map((key) => [key, 1])),
     open: [],
-    lines: [],
+    decided: [],
     possible: [],
-    revoked: [],
     errors: [],
     isRemoving: false,
     closed: 0,
@@ -223,7 +221,7 @@ export async function endDenied(model: Model, real: Real): Promise<void> {
   for (const session of model.open) {
     const reason = revocationOf(model, session);
     if (reason === null) open.push(session);
-    else model.revoked.push(reason);
+    else endIn(model, real, session.id, "revoked", reason);
   }
   const ending = model.open.filter((session) => !open.includes(session));
   for (const { id } of ending) await real.peers.ended(id);
@@ -238,19 +236,43 @@ export async function closed(model: Model, { server }: Real, count: number): Pro
 }
 
 export async function closeAll(sessions: OpenSession[], model: Model, real: Real): Promise<void> {
-  for (const { id } of sessions) await real.peers.close(id);
+  for (const { id, origin } of sessions) {
+    await real.peers.close(id);
+    // A client that holds a key, and closes without a word, has not said that this is all.
+    endIn(model, real, id, origin.listener === "tcp" ? "truncated" : "end");
+  }
   await closed(model, real, sessions.length);
 }
 
-/** Notes what the log must say of a decision. */
-export function note(model: Model, { allow, reason }: Expected, origin: Origin): void {
-  if (reason !== "no-listener") {
-    return void model.lines.push(`${allow ? "allow" : "deny"} ${reason}`);
+/** Notes what the log must say of a decision about a client. */
+export function note(
+  model: Model,
+  { peers }: Real,
+  decision: Expected,
+  origin: Origin,
+  id: string,
+): void {
+  if (decision.reason !== "no-listener") {
+    const configured = configuredUser(model.file, origin);
+    return void model.decided.push({ origin, decision, configured, seen: peers.seen(id) });
   }
   if (!model.isRemoving) return;
-  model.possible.push("deny not-on-listener");
+  model.possible.push({ origin, reason: "not-on-listener" });
   // The keys of a listener that is gone are none.
-  if (origin.listener === "tcp") model.possible.push("deny bad-key");
+  if (origin.listener === "tcp") model.possible.push({ origin, reason: "bad-key" });
+}
+
+/** Notes what the log must say of the end of a session. */
+export function endIn(
+  { decided }: Model,
+  { peers }: Real,
+  id: string,
+  close: string,
+  revoke?: string,
+): void {
+  const seen = peers.seen(id);
+  const session = decided.findLast((one) => one.seen === seen)!;
+  Object.assign(session, revoke === undefined ? { close } : { close, revoke });
 }
 
 /** Opens the session that {@linkcode settlePlanes} asks. */
@@ -260,7 +282,7 @@ export async function watch(model: Model, real: Real): Promise<void> {
   if (!decision.allow || !await real.peers.open(WATCH, socketOf(real, "open"), origin.peer)) {
     throw new Error("root is not let in");
   }
-  note(model, decision, origin);
+  note(model, real, decision, origin, WATCH);
   model.open.push({ id: WATCH, origin, ...decision, first: null });
 }
 
