@@ -16,6 +16,9 @@ const PR_SET_NO_NEW_PRIVS = 38;
 // linux/seccomp.h
 const SECCOMP_SET_MODE_FILTER = 1n;
 const SECCOMP_GET_ACTION_AVAIL = 2n;
+/** For all threads, or for none: `ESRCH` where one has a filter that this thread has not. */
+const SECCOMP_FILTER_FLAG_TSYNC = 1n << 0n;
+const SECCOMP_FILTER_FLAG_TSYNC_ESRCH = 1n << 4n;
 const SECCOMP_RET_ALLOW = 0x7fff0000;
 const SECCOMP_RET_ERRNO = 0x00050000;
 
@@ -63,6 +66,9 @@ export const ALLOW: Instruction = [0x06, 0, 0, SECCOMP_RET_ALLOW];
 /** Refuses the call with `EPERM`. */
 export const REFUSE: Instruction = [0x06, 0, 0, SECCOMP_RET_ERRNO | Errno.EPERM];
 
+/** Answers the call as a kernel that does not have it (`ENOSYS`). */
+export const MISSING: Instruction = [0x06, 0, 0, SECCOMP_RET_ERRNO | Errno.ENOSYS];
+
 /** The bytes of `struct sock_filter[]`. */
 function encode(program: CallFilter): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8 * program.length);
@@ -87,16 +93,23 @@ export function hasCallFilters(): boolean {
  * in many containers, the kernel takes a filter only from a process that gains no right from a
  * program any more (`PR_SET_NO_NEW_PRIVS`): `sudo` then refuses to run.
  *
+ * @param options `allThreads`: those of the whole process (Linux 5.7).
  * @throws {SystemError} When the kernel takes no filter.
  */
-export function filterCalls(instructions: CallFilter): void {
+export function filterCalls(
+  instructions: CallFilter,
+  options: { readonly allThreads: boolean } = { allThreads: false },
+): void {
   const program = encode(instructions);
   // struct sock_fprog: the number of instructions, and their address.
   const header = new Uint8Array(16);
   const view = new DataView(header.buffer);
   view.setUint16(0, instructions.length, true);
   view.setBigUint64(8, addressOf(program), true);
-  const set = () => callThread(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0n, header);
+  const flags = options.allThreads
+    ? SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH
+    : 0n;
+  const set = () => callThread(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, header);
   if (set() < 0) {
     const error = new SystemError("seccomp");
     if (error.errno !== Errno.EACCES) throw error;

@@ -1,6 +1,7 @@
 /**
  * The system calls that no server needs. Some of them lead past Landlock: to a port by Multipath
- * TCP or TCP Fast Open, to a packet socket, into a program in memory, or as root into the kernel.
+ * TCP or TCP Fast Open, to a packet socket, into a program in memory, to the terminal's reader, or
+ * as root into the kernel.
  *
  * @module
  */
@@ -13,12 +14,14 @@ import {
   ifEqual,
   load,
   MACHINE_TABLE,
+  MISSING,
   Offset,
   REFUSE,
   X32_BIT,
 } from "./call_filter.ts";
 import { Errno, SystemError } from "./errno.ts";
 import { libc } from "./symbols.ts";
+import { TIOCLINUX, TIOCSTI } from "./tty_input.ts";
 
 /**
  * Refused whatever their arguments: the numbers on x86-64 and arm64 (asm/unistd_64.h,
@@ -31,6 +34,31 @@ export const REFUSED: Readonly<Record<string, readonly [number, number?]>> = {
   process_vm_writev: [311, 271],
   kcmp: [312, 272],
   pidfd_getfd: [438, 438],
+  shmget: [29, 194],
+  shmat: [30, 196],
+  shmctl: [31, 195],
+  // Of other processes' memory, processors and priorities.
+  migrate_pages: [256, 238],
+  move_pages: [279, 239],
+  process_madvise: [440, 440],
+  process_mrelease: [448, 448],
+  setpriority: [141, 140],
+  ioprio_set: [251, 30],
+  sched_setaffinity: [203, 122],
+  sched_setattr: [314, 274],
+  sched_setparam: [142, 118],
+  sched_setscheduler: [144, 119],
+  // Of queues and semaphores that other processes use.
+  msgget: [68, 186],
+  msgsnd: [69, 189],
+  msgrcv: [70, 188],
+  msgctl: [71, 187],
+  semget: [64, 190],
+  semop: [65, 193],
+  semtimedop: [220, 192],
+  semctl: [66, 191],
+  mq_open: [240, 180],
+  mq_unlink: [241, 181],
   // What makes calls that no filter sees, or reads memory of the kernel.
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
@@ -65,6 +93,7 @@ export const REFUSED: Readonly<Record<string, readonly [number, number?]>> = {
   pivot_root: [155, 41],
   chroot: [161, 51],
   open_tree: [428, 428],
+  open_tree_attr: [467, 467],
   move_mount: [429, 429],
   fsopen: [430, 430],
   fsconfig: [431, 431],
@@ -94,12 +123,23 @@ export const REFUSED: Readonly<Record<string, readonly [number, number?]>> = {
   lremovexattr: [198, 15],
   setxattrat: [463, 463],
   removexattrat: [466, 466],
+  file_setattr: [469, 469],
+  utime: [132],
+  utimes: [235],
+  futimesat: [261],
+  utimensat: [280, 88],
 };
 
 /** Refused with some arguments. */
 const CALLS = Deno.build.arch === "x86_64"
-  ? { socket: 41, sendto: 44, sendmsg: 46, sendmmsg: 307 }
-  : { socket: 198, sendto: 206, sendmsg: 211, sendmmsg: 269 };
+  ? {
+    ...{ socket: 41, sendto: 44, sendmsg: 46, sendmmsg: 307, ioctl: 16, prlimit64: 302 },
+    ...{ clone: 56, clone3: 435, unshare: 272, execve: 59, execveat: 322 },
+  }
+  : {
+    ...{ socket: 198, sendto: 206, sendmsg: 211, sendmmsg: 269, ioctl: 29, prlimit64: 261 },
+    ...{ clone: 220, clone3: 435, unshare: 97, execve: 221, execveat: 281 },
+  };
 
 // linux/socket.h, linux/in.h
 const FAMILIES = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
@@ -107,6 +147,12 @@ const FAMILIES = { unix: 1, inet: 2, inet6: 10, netlink: 16 } as const;
 const PROTOCOLS = { default: 0, tcp: 6, udp: 17 } as const;
 /** Connects while it sends, which Landlock does not see. */
 const MSG_FASTOPEN = 0x20000000;
+/**
+ * linux/sched.h: every `CLONE_NEW…`, and the one of times, whose bit `clone` has another use for.
+ * In a namespace of its own a process has all capabilities there, and the kernel more code to err.
+ */
+const NAMESPACES = 0x7e020000;
+const TIME_NAMESPACE = 0x80;
 
 /** Goes on where an argument is one of some values. */
 function requireOneOf(argument: number, values: readonly number[]): CallFilter {
@@ -125,6 +171,8 @@ function forCall(number: number, instructions: CallFilter): CallFilter {
 function filter(): CallFilter {
   const withoutFastOpen = (call: number, flags: number) =>
     forCall(call, [load(Offset.argument(flags)), ifAnyBit(MSG_FASTOPEN, 0, 1), REFUSE, ALLOW]);
+  const withoutBits = (call: number, bits: number) =>
+    forCall(call, [load(Offset.argument(0)), ifAnyBit(bits, 0, 1), REFUSE, ALLOW]);
   const at = Deno.build.arch === "x86_64" ? 0 : 1;
   const refused = Object.values(REFUSED).flatMap((numbers) => numbers[at] ?? []);
   return [
@@ -142,6 +190,19 @@ function filter(): CallFilter {
       ...requireOneOf(2, Object.values(PROTOCOLS)),
       ALLOW,
     ]),
+    ...forCall(CALLS.ioctl, [
+      load(Offset.argument(1)),
+      ifEqual(TIOCSTI, 1, 0),
+      ifEqual(TIOCLINUX, 0, 1),
+      REFUSE,
+      ALLOW,
+    ]),
+    // The limits of this process, and of no other.
+    ...forCall(CALLS.prlimit64, [load(Offset.argument(0)), ifEqual(0, 1, 0), REFUSE, ALLOW]),
+    ...withoutBits(CALLS.clone, NAMESPACES),
+    ...withoutBits(CALLS.unshare, NAMESPACES | TIME_NAMESPACE),
+    // Its flags are in memory, which no filter reads. The C library then takes `clone`.
+    ...forCall(CALLS.clone3, [MISSING]),
     ...refused.map((number, index) => ifEqual(number, refused.length - index, 0)),
     ALLOW,
     REFUSE,
@@ -157,6 +218,19 @@ function filter(): CallFilter {
  */
 export function refuseUnneededCalls(): void {
   filterCalls(filter());
+}
+
+/**
+ * Refuses every thread of the process to become a program, with `EPERM`. Landlock must leave the
+ * dynamic linker, for the start of this program, and the linker starts any other that it may read
+ * (`ld.so(8)`). {@linkcode refuseUnneededCalls} has refused the other sets of call numbers before.
+ *
+ * @throws {SystemError} When the kernel takes no filter.
+ */
+export function refusePrograms(): void {
+  const { execve, execveat } = CALLS;
+  const program = [load(Offset.number), ifEqual(execve, 2, 0), ifEqual(execveat, 1, 0)];
+  filterCalls([...program, ALLOW, REFUSE], { allThreads: true });
 }
 
 // linux/prctl.h

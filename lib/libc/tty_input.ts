@@ -34,8 +34,8 @@ const SYS = Deno.build.arch === "x86_64"
 const O_NOCTTY = 0o400n;
 const O_CLOEXEC = 0o2000000n;
 /** asm-generic/ioctls.h */
-const TIOCSTI = 0x5412;
-const TIOCLINUX = 0x541c;
+export const TIOCSTI = 0x5412;
+export const TIOCLINUX = 0x541c;
 
 /** A set of system call numbers: linux/audit.h names it, and `ioctl` has a number in it. */
 interface CallTable {

@@ -21,7 +21,11 @@ import { landlockVersion, type PathPermission, restrictThread } from "../libc/la
 import { execSelf, readVariable, removeVariable, restoreDefaults } from "../libc/process.ts";
 import { readProc, tryToRead } from "../libc/read_file.ts";
 import { hasCallFilters } from "../libc/call_filter.ts";
-import { dropUnneededCapabilities, refuseUnneededCalls } from "../libc/server_calls.ts";
+import {
+  dropUnneededCapabilities,
+  refusePrograms,
+  refuseUnneededCalls,
+} from "../libc/server_calls.ts";
 import { continueSelf, leaveSignals, passOnSignals } from "../libc/signals.ts";
 import { prepareSocketDirectory } from "../net/socket_place.ts";
 import type { ProcessSignals } from "./process_signals.ts";
@@ -70,11 +74,28 @@ export function takePermissions(pid: number): SandboxPermissions | null {
   const [, owner, value] = /^([0-9]+) (.*)$/s.exec(text ?? "") ?? [];
   // An inherited variable that was meant for another process.
   if (value === undefined || owner !== String(pid)) return null;
-  if (isRestricted()) return JSON.parse(value);
+  if (isRestricted()) {
+    forgoPrograms();
+    return JSON.parse(value);
+  }
   throw new Failure("The sandbox is not in force", {
     exit: ExitCode.os,
     hint: `env -u ${VARIABLE} ipcauth serve`,
   });
+}
+
+/** This run of the program is the last one. */
+function forgoPrograms(): void {
+  try {
+    refusePrograms();
+  } catch (cause) {
+    if (!(cause instanceof SystemError)) throw cause;
+    throw new Failure(`Cannot refuse programs in the sandbox: ${cause.message}`, {
+      exit: ExitCode.os,
+      hint: "ipcauth serve --no-sandbox",
+      cause,
+    });
+  }
 }
 
 /**

@@ -16,6 +16,7 @@ async function attack(more: readonly string[]) {
   for (const name of ["inside", "outside", "conf"]) await Deno.mkdir(program.path(name));
   for (const name of ["secret", "movable", "victim"]) await program.write(`outside/${name}`, "x");
   await program.write("conf/movable", "x");
+  await Deno.copyFile("/bin/true", program.path("conf/program"));
   await Deno.symlink(program.path("outside/secret"), program.path("inside/link"));
   const key = await writeKey(program, "inside/bob.key");
   await program.write("inside/ports", ports.join(" "));

@@ -6,6 +6,9 @@ const IS_X64 = Deno.build.arch === "x86_64";
 const { symbols } = Deno.dlopen(LIBC, {
   __errno_location: { parameters: [], result: "pointer" },
   syscall: { parameters: ["i64", "i64", "i64", "i64"], result: "i64" },
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
+  unshare: { parameters: ["i32"], result: "i32" },
+  prlimit: { parameters: ["i32", "i32", "buffer", "buffer"], result: "i32" },
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -24,9 +27,10 @@ const MSG_FASTOPEN = 0x20000000;
 const EPERM = 1;
 /**
  * The kernel has let it try: nothing listens there (`ECONNREFUSED`), or it does not have what was
- * asked for (`ENOPROTOOPT`, `EPROTONOSUPPORT`, `EOPNOTSUPP`, `EAFNOSUPPORT`).
+ * asked for (`ENOPROTOOPT`, `EPROTONOSUPPORT`, `EOPNOTSUPP`, `EAFNOSUPPORT`, `ENOTTY`), or not for
+ * this process (`EINVAL`).
  */
-const TRIED = [111, 92, 93, 95, 97];
+const TRIED = [111, 92, 93, 95, 97, 25, 22];
 
 /** The error number of a call that has just returned −1. */
 function errno(): number {
@@ -79,6 +83,48 @@ function requireCapabilities(): void {
 
 const TCP = [AF_INET, SOCK_STREAM, 0] as const;
 const MPTCP = [AF_INET, SOCK_STREAM, IPPROTO_MPTCP] as const;
+
+/** linux/sched.h. A process with several threads gets no user namespace, which is `EINVAL`. */
+const [CLONE_NEWUSER, CLONE_FS, CLONE_SIGHAND] = [0x10000000, 0x200, 0x800];
+/** asm-generic/resource.h */
+const RLIMIT_CORE = 4;
+const TERMINAL_INPUTS = { type: 0x5412n, paste: 0x541cn };
+
+/** The dynamic linker: ld.so(8). */
+function linker(): string {
+  const maps = Deno.readTextFileSync("/proc/self/maps");
+  return /\/\S*\/ld-linux\S*/.exec(maps)![0];
+}
+
+/** Ways past Landlock to other processes, and to a program. @param program A file to read. */
+export function attemptsAtProcesses(
+  program: string,
+): readonly (readonly [string, () => unknown])[] {
+  const null0 = symbols.open(new TextEncoder().encode("/dev/null\0"), 0);
+  return [
+    ["start a program by the dynamic linker", () => {
+      if (!new Deno.Command(linker(), { args: [program] }).outputSync().success) {
+        throw new Error();
+      }
+    }],
+    ...Object.entries(TERMINAL_INPUTS).map(([name, command]) =>
+      [`${name} at a terminal`, () => {
+        check(symbols.ioctl(null0, 0x100000000n | command, new Uint8Array(8)));
+      }] as const
+    ),
+    ["limit another process", () => {
+      const limits = new Uint8Array(16);
+      check(symbols.prlimit(Deno.ppid, RLIMIT_CORE, null, limits));
+      check(symbols.prlimit(Deno.ppid, RLIMIT_CORE, limits, null));
+    }],
+    ["make a namespace by unshare", () => check(symbols.unshare(CLONE_NEWUSER))],
+    // Never with success: signal handlers are shared with the memory alone.
+    ["make a namespace by clone", () => {
+      const flags = BigInt(CLONE_NEWUSER | CLONE_FS | CLONE_SIGHAND);
+      check(symbols.syscall(IS_X64 ? 56n : 220n, flags, 0n, 0n));
+    }],
+  ];
+}
 
 /** Ways past Landlock: to a port, and into what is no file. @param port A closed one. */
 export function attemptsPast(port: number): readonly (readonly [string, () => unknown])[] {

@@ -7,7 +7,13 @@
  * `outside/` there has a file, and a Unix socket is listened on at the abstract name of the
  * directory; the ports are in `inside/ports`.
  */
-import { attemptsPast, EARLY, openEarly, refusedCalls } from "./attacker_calls.ts";
+import {
+  attemptsAtProcesses,
+  attemptsPast,
+  EARLY,
+  openEarly,
+  refusedCalls,
+} from "./attacker_calls.ts";
 import { LiveConfig } from "../../lib/config/live_config.ts";
 import { loadHostFacts } from "../../lib/config/load.ts";
 import { removeName } from "../../lib/libc/path_names.ts";
@@ -48,10 +54,12 @@ const inThread: readonly Attempt[] = [
   ["start a program", () => new Deno.Command("/bin/true").outputSync()],
   ["signal another process", () => Deno.kill(Deno.ppid, "SIGCONT")],
   ["change a mode", () => Deno.chmodSync(`${outside}/secret`, 0o600)],
+  ["change the times", () => Deno.utimeSync(`${outside}/secret`, 0, 0)],
   ["change an owner", () => Deno.chownSync(`${outside}/secret`, Deno.uid(), null)],
   ["read another's memory", () => openToRead(`/proc/${Deno.ppid}/mem`).close()],
   ["read another's environment", () => Deno.readFileSync(`/proc/${Deno.ppid}/environ`)],
   ...attemptsPast(outPort!),
+  ...attemptsAtProcesses(`${directory}/conf/program`),
   ["look into another process", () => Deno.readLinkSync(`/proc/${Deno.ppid}/exe`)],
 ];
 
