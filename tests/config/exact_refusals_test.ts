@@ -504,6 +504,26 @@ const REFUSED: readonly (readonly [text: string, problems: string, hint?: string
     "configuration",
   ],
   ["<<: *a\n", "1:5: anchors and aliases are not accepted: write the value out"],
+  // What may stand under a merge key or behind an alias is not missed elsewhere.
+  [
+    "users: [{ <<: {a: b}, name: bob, uid: 5 }]\nlisteners: [{ unix: /a, allow: [eve] }]\n",
+    "1:11: users[0]: a merge key is not accepted: write the values out",
+  ],
+  [
+    "users: [{ name: &x bob, uid: 5 }, { name: *x, uid: 6 }]\n" +
+    "listeners: [{ unix: /a, allow: [eve] }]\n",
+    "1:20: users[0].name: anchors and aliases are not accepted: write the value out here and " +
+    "in line 1",
+  ],
+  [
+    "users: 5\nlisteners: [{ unix: /a, allow: [bob] }]\n",
+    "1:8: users: this is the number 5, not a list",
+  ],
+  ["groups: 5\n", "1:9: groups: this is the number 5, not a list"],
+  ...["", "users:\n", "users: ~\n", "users: []\n"].map((users): [string, string] => [
+    `${users}listeners: [{ unix: /a, allow: [bob] }]\n`,
+    `${users === "" ? 1 : 2}:33: listeners[0].allow[0]: there is no user "bob" in users`,
+  ]),
   [
     "users: [{<<: *a, name: bob, uid: 5}]\n",
     "1:14: users[0]: anchors and aliases are not " +
@@ -731,6 +751,8 @@ Deno.test("a listener has a console where it names no service, and a program the
   for (const runAs of ["server", "peer"]) {
     assertEquals(service(`service: { exec: [/b], run_as: ${runAs} }`), { ...program, runAs });
   }
+  const bob = service("service: { exec: [/b], run_as: bob }");
+  assertEquals(bob, { ...program, runAs: { user: "bob" } });
 });
 
 Deno.test("a count, a time, an age and a date have these bounds", () => {

@@ -213,8 +213,14 @@ Deno.test("loadConfig() refuses a file that is not UTF-8", () => {
       [[0x23, 0xff, 0x0a], "1:2", "ISO-8859-1"],
       [[...new TextEncoder().encode(latin), 0xf6, 0x72, 0x67, 0x0a, 0xff], "2:8", "ISO-8859-1"],
       [[0x23, 0x0a, 0x20, 0xc3], "2:2", "ISO-8859-1"],
+      [[0x0a, 0xff], "2:1", "ISO-8859-1"],
+      [[0xef, 0xbb, 0xbf, 0x23, 0xff], "1:3", "ISO-8859-1"],
       [[0xff, 0xfe, 0x75, 0x00], "1:1", "UTF-16"],
       [[0xfe, 0xff, 0x00, 0x75], "1:1", "UTF-16"],
+      [[0xff, 0x75], "1:1", "ISO-8859-1"],
+      [[0x75, 0xfe], "1:2", "ISO-8859-1"],
+      [[0xfe, 0x75], "1:1", "ISO-8859-1"],
+      [[0x75, 0xff], "1:2", "ISO-8859-1"],
     ] as const
   ) {
     using place = new Place(new Uint8Array(bytes));
