@@ -670,7 +670,18 @@ Deno.test("an error of the program is no mistake of the file", () => {
 });
 
 Deno.test("what a file leaves out is as in the built-in configuration", () => {
-  assertEquals(parse("users: []\n"), { ...BUILT_IN, path: "/c" });
+  const { limits, log, workers, directory, sandbox, ...rest } = parse("users: []\n");
+  assertEquals({ limits, log, workers, directory, sandbox, ...rest }, { ...BUILT_IN, path: "/c" });
+  assertEquals(limits, {
+    ...{ maxConnections: 1_024, maxConnectionsPerUser: 256, maxPendingHandshakes: 128 },
+    ...{ handshakeTimeout: 5_000, idleTimeout: 0, grace: 5_000 },
+  });
+  assertEquals([log, workers, directory, sandbox], [
+    { level: "info", format: null, file: null },
+    1,
+    { refresh: 30_000 },
+    "auto",
+  ]);
 });
 
 Deno.test(
