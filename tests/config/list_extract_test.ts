@@ -1,6 +1,8 @@
 /** An edit of a long file by an extract of it, and the same edit of the whole text. */
 import { assert, assertEquals } from "@std/assert";
 import { addUser, type NewUser, removeUser, setUserField } from "../../lib/config/edit.ts";
+import { editEntries } from "../../lib/config/edit_entries.ts";
+import type { EntryEdit } from "../../lib/config/entry_changes.ts";
 import { editOthers, editUsers } from "../../lib/config/extract_edit.ts";
 import { extractOf } from "../../lib/config/list_extract.ts";
 import { ListText } from "../../lib/config/list_text.ts";
@@ -85,7 +87,18 @@ const EDITS: readonly [what: string, edit: (text: string) => string][] = [
     [`sets ${name}'s gid`, (text) => setUserField(text, name, "gid", "77", CONTEXT)],
     [`takes ${name}'s gid out`, (text) => setUserField(text, name, "gid", "none", CONTEXT)],
   ]),
+  ["changes the last user and the first", several({ carol: { uid: 9 }, alice: { uid: 8 } })],
+  ["removes the last user, and changes the first", several({ carol: null, alice: { uid: 8 } })],
+  ["removes all users but the first", several({ carol: null, bob: null })],
+  ["adds a user where the last are removed", several({ carol: null, bob: null, zed: { uid: 9 } })],
+  ["changes the second user, and adds one", several({ bob: { uid: 8 }, zed: { uid: 9 } })],
 ];
+
+/** An edit of several users. */
+function several(sets: Readonly<Record<string, EntryEdit["set"]>>): (text: string) => string {
+  const edits = Object.entries(sets).map(([name, set]): EntryEdit => ({ kind: "user", name, set }));
+  return (text) => editEntries(text, edits, CONTEXT).text;
+}
 
 for (const [what, edit] of EDITS) {
   Deno.test(`an edit of a long file is that of the same short one: ${what}`, () => {
