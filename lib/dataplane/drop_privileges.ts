@@ -10,6 +10,7 @@ import { type FileStatus, fileStatus, FileType } from "../libc/file_status.ts";
 import { tryToRead } from "../libc/read_file.ts";
 import { becomeIdentity, IdentityError, type ProcessIdentity } from "../libc/identity.ts";
 import { effectiveUid } from "../libc/ids.ts";
+import { hasTerminal, refuseTerminalInput } from "../libc/tty_input.ts";
 import type { NameService } from "../names/name_service.ts";
 import { parseId } from "../policy/id.ts";
 import { tryAs } from "../files/access_as.ts";
@@ -153,12 +154,15 @@ function isDirectoryStatus({ mode }: FileStatus): boolean {
 }
 
 /**
- * Becomes the user, in every thread, with no way back.
+ * Becomes the user, in every thread, with no way back. Where the server has a terminal, it is
+ * root's: no thread can type there any more.
  *
  * @throws {Failure} 71 when the kernel refuses.
  */
 export function dropPrivileges(identity: ProcessIdentity): void {
   try {
+    // As long as there is root's right to set it.
+    if (hasTerminal()) refuseTerminalInput({ allThreads: true });
     becomeIdentity(identity);
   } catch (error) {
     if (!(error instanceof SystemError || error instanceof IdentityError)) throw error;

@@ -98,8 +98,9 @@ function hasControllingTerminal(): boolean {
  * Refuses both calls with `EPERM`, to this thread and to the program it becomes, as
  * {@linkcode filterCalls}.
  *
+ * @param options `allThreads`: those of the whole process.
  * @throws {SystemError} When the kernel takes no filter.
  */
-export function refuseTerminalInput(): void {
-  filterCalls(filter());
+export function refuseTerminalInput(options?: { readonly allThreads: boolean }): void {
+  filterCalls(filter(), options);
 }

@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { BUILT_IN } from "../../lib/config/load.ts";
 import { neededPaths } from "../../lib/dataplane/sandbox_needs.ts";
+import { commandAtTerminal } from "../support/at_terminal.ts";
 import { freePort, writeKey } from "../support/keys.ts";
 import { hasLandlock } from "../support/landlock.ts";
 import { isRoot, Program, RunningServer } from "../support/program.ts";
@@ -316,6 +317,26 @@ log: { file: ${log} }
     server.child.kill("SIGHUP");
     await until(log, '"event":"reload"');
     assertEquals(await server.stop(), 0);
+  },
+});
+
+Deno.test({
+  name: "no thread of a server that gives up root types at root's terminal (needs root)",
+  ignore: !isRoot,
+  async fn() {
+    await using program = await Program.install();
+    const at = `--unix=${program.path("run", "a.sock")}`;
+    // It answers when it has given root up.
+    const look = `ipcauth status --server-user daemon ${at} && cat /proc/$PROGRAM/task/*/status`;
+    const { code, stdout } = await commandAtTerminal(
+      program,
+      ["ipcauth", "serve", at, "--drop-to", "daemon", "--no-sandbox"],
+      [["expect", "a.sock"], ["run", look], ["send", "\x03"]],
+    );
+    assertEquals(code, 0, stdout);
+    assertMatch(stdout, /sandbox +off: --no-sandbox/);
+    const filters = stdout.match(/^Seccomp:.*$/gm) ?? [];
+    assertEquals([filters.length > 4, ...new Set(filters)], [true, "Seccomp:\t2"]);
   },
 });
 
