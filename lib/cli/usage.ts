@@ -71,7 +71,8 @@ configuration, one console on the default socket, for root and its own user.
                      says: a server limits itself to the files and ports that
                      its configuration needs, where that costs no function
   --check            start nothing: check the flags, the configuration and its
-                     keys, and print what would be listened on; exits 0 or 78
+                     keys, and print what would be listened on; exits with 0, or
+                     as the start would
 
 SIGTERM and SIGINT stop it; a second one, or SIGQUIT, stops it at once. SIGHUP
 makes it read the configuration, which it also does before every decision, and
