@@ -113,6 +113,19 @@ class RestlessWriter implements AsyncDisposable {
   }
 }
 
+/**
+ * Saves in less time than a server waits. Where the machine has held the save up, it is done again:
+ * a server may have called the file bad meanwhile, and what was in force decides until it rests.
+ */
+async function saveInTime(save: () => Promise<void>): Promise<void> {
+  for (;;) {
+    const began = performance.now();
+    await save();
+    if (performance.now() - began < LONG_SAVE_MS) return;
+    await pause(LONG_SAVE_MS);
+  }
+}
+
 /** The ways in which programs save a file in place. */
 const SAVES: Readonly<Record<string, (fixture: Fixture, text: string) => Promise<void>>> = {
   "cp": async ({ program, config }, text) => {
@@ -202,14 +215,15 @@ for (const [how, save] of Object.entries(SAVES)) {
       const { server, socket, port, text, program } = fixture;
       using open = TestClient.unix(socket, 579);
       assert((await open.line())?.includes("welcome"));
+      const change = (bob: boolean) => saveInTime(() => save(fixture, text(bob)));
       for (let round = 0; round < 3; round++) {
-        await save(fixture, text(false));
+        await change(false);
         // It connects while the file is not at rest yet.
         using unix = TestClient.unix(socket, 579);
         assertEquals(await unix.line(), null);
         assertEquals((await server.events("deny", 2 * round + 1)).at(-1)!.reason, "user-denied");
-        await save(fixture, text(true));
-        await save(fixture, text(false));
+        await change(true);
+        await change(false);
         let refused = "";
         try {
           (await TestClient.tcp(port, readKey(program.path("bob.key")))).send("");
@@ -217,7 +231,7 @@ for (const [how, save] of Object.entries(SAVES)) {
           refused = String(error);
         }
         assert(refused.includes("user-denied"), refused);
-        await save(fixture, text(true));
+        await change(true);
         using again = await TestClient.tcp(port, readKey(program.path("bob.key")));
         assert((await again.line())?.includes("welcome"));
       }

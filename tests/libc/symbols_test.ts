@@ -3,6 +3,10 @@ import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
 import { clearErrno, Errno, errno } from "../../lib/libc/errno.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { addressOf, cString, stringAt } from "../../lib/libc/memory.ts";
+import { separateUmask } from "../../lib/libc/umask.ts";
+
+// The mask of this thread, and not of the tests that run beside this one.
+separateUmask();
 
 /** More than the calls after which a function is machine code. */
 const CALLS = 100;

@@ -8,6 +8,10 @@ import type { DataPlaneContext } from "../../lib/session/data_plane_context.ts";
 import type { Service } from "../../lib/session/service.ts";
 import { UnixEndpoint } from "../../lib/session/unix_endpoint.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
+import { separateUmask } from "../../lib/libc/umask.ts";
+
+// The mask of this thread, and not of the tests that run beside this one.
+separateUmask();
 
 Deno.test("a connection that waits for a gid is not decided while the file is read", async () => {
   const directory = Deno.makeTempDirSync();

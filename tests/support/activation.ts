@@ -14,6 +14,8 @@ for spec in sys.argv[1].split(","):
     else:
         host, port = where.rsplit(":", 1)
         one = socket.socket()
+        # As systemd does.
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if kind == "shared": one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         one.bind((host, int(port)))
     if kind != "quiet": one.listen(16)

@@ -26,11 +26,11 @@ const IPPROTO_MPTCP = 262;
 const MSG_FASTOPEN = 0x20000000;
 const EPERM = 1;
 /**
- * The kernel has let it try: nothing listens there (`ECONNREFUSED`), or it does not have what was
- * asked for (`ENOPROTOOPT`, `EPROTONOSUPPORT`, `EOPNOTSUPP`, `EAFNOSUPPORT`, `ENOTTY`), or not for
- * this process (`EINVAL`).
+ * The kernel has let it try: nothing listens there (`ECONNREFUSED`), the test holds the port
+ * (`EADDRINUSE`), or it does not have what was asked for (`ENOPROTOOPT`, `EPROTONOSUPPORT`,
+ * `EOPNOTSUPP`, `EAFNOSUPPORT`, `ENOTTY`), or not for this process (`EINVAL`).
  */
-const TRIED = [111, 92, 93, 95, 97, 25, 22];
+const TRIED = [111, 98, 92, 93, 95, 97, 25, 22];
 
 /** The error number of a call that has just returned −1. */
 function errno(): number {

@@ -1,6 +1,16 @@
 /** Keys, ports, and a server with keys, for tests over TCP. */
 import { join } from "@std/path";
+import { SOL_SOCKET } from "../../lib/libc/constants.ts";
+import type { Descriptor } from "../../lib/libc/descriptor.ts";
+import { Errno, SystemError } from "../../lib/libc/errno.ts";
+import { numericAddress } from "../../lib/libc/inet_address.ts";
+import { setOption } from "../../lib/libc/socket_options.ts";
+import { bind } from "../../lib/libc/sockets.ts";
+import { tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { type AuditEvent, Program, type RunningServer } from "./program.ts";
+
+/** asm-generic/socket.h */
+const SO_REUSEADDR = 2;
 
 /** Writes a key file: 43 base64url characters in one line. @returns Its path. */
 export async function writeKey(program: Program, name: string): Promise<string> {
@@ -15,18 +25,31 @@ export function readKey(path: string): Uint8Array {
   return Uint8Array.fromBase64(text, { alphabet: "base64url" });
 }
 
+/** Sockets that are bound to the ports that this test file was given. */
+const holders: Descriptor[] = [];
+globalThis.addEventListener("unload", () => holders.forEach((holder) => holder.close()));
+
 /**
- * Finds a port that is not in use. It lies below the range from which Linux takes the ports of
- * clients (32768 to 60999, `ip_local_port_range` in ip(7)), so no client takes it meanwhile.
+ * Finds a port that is not in use, and that no other test is given. It lies below the range from
+ * which Linux takes the ports of clients (32768 to 60999, `ip_local_port_range` in ip(7)), so no
+ * client takes it meanwhile.
+ *
+ * A socket stays bound to it, and does not listen. With `SO_REUSEADDR` at both, which servers set,
+ * another one can be bound to the same port and listen (socket(7)); this function binds without it.
  */
 export function freePort(hostname = "127.0.0.1"): number {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 22_000);
+    const address = numericAddress(hostname, port)!;
+    const holder = tcpSocket(address);
     try {
-      Deno.listen({ hostname, port }).close();
+      bind(holder, address);
+      setOption(holder, SOL_SOCKET, SO_REUSEADDR, 1);
+      holders.push(holder);
       return port;
     } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+      holder.close();
+      if (!(error instanceof SystemError && error.errno === Errno.EADDRINUSE)) throw error;
     }
   }
 }

@@ -1,7 +1,12 @@
 /** Directories for one test, which are removed at the end of its `using` block. */
 import { assertEquals } from "@std/assert";
 import { Directory } from "../../lib/libc/directory.ts";
+import { separateUmask } from "../../lib/libc/umask.ts";
 import { copyForStartSync } from "../../tools/build/executable_file.ts";
+
+// What makes files sets the mask of its thread, and tests run beside each other in one process: the
+// files of another one would get other modes.
+separateUmask();
 
 /** A directory for one test. No part of its path is a link. */
 export class TemporaryDirectory implements Disposable {
