@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # An unmodified PostgreSQL behind ipcauth: a cluster in a new directory, with users that exist only
 # in a mount namespace. Prints each command and its output, checks each, and removes everything.
-# Needs root, ipcauth on PATH, and PostgreSQL.
+# Needs root, ipcauth on PATH, and PostgreSQL. PORT is that of the key's listener: 4569 without it.
 set -euo pipefail
 missing=()
 [ "$EUID" = 0 ] || missing+=("root (sudo $0)")

@@ -138,6 +138,7 @@ for (const { name, needs } of clients("")) {
       const wrong = await run(client.service(ports[0]!, program.path("other.key")), 579, "");
       assertEquals([wrong.code, wrong.stdout], [77, ""]);
       assertStringIncludes(wrong.stderr, "does not know this key");
+      if (name === "deno") assertStringIncludes(wrong.stderr, "\nhint: ipcauth gen-key --show ");
 
       // Other users may read it; there is none; it holds no key.
       const [open, none, empty] = ["open.key", "none.key", "empty.key"].map((one) =>

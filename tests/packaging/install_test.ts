@@ -268,6 +268,23 @@ Deno.test("the checksums of a release include its installer, which has the addre
   assertStringIncludes(text, "\n  from=https://host.example/v1\n");
 });
 
+Deno.test({
+  name: "a release that cannot be downloaded leaves the machine as it is (curl)",
+  ignore: !isInstalled("curl"),
+  async fn() {
+    using fixture = new ReleaseFixture();
+    await fixture.release("one");
+    const from = "https://127.0.0.1:9/none";
+    const { code, stderr } = await fixture.install([`--from=${from}`, "--prefix=a"]);
+    assertEquals(code, 1);
+    assertStringIncludes(
+      stderr,
+      `install.sh: error: cannot download ${from}/SHA256SUMS: nothing was installed\n` +
+        "hint: --from DIRECTORY installs from files that are here\n",
+    );
+  },
+});
+
 /** Shells that a machine may have as `sh`, with the Debian package of each. */
 const SHELLS: Readonly<Record<string, readonly string[]>> = {
   dash: ["dash"],

@@ -41,7 +41,8 @@ get() {
   case $from in
     https://*)
       curl -fsSL --proto '=https' -o "$2" "$from/$1" ||
-        fail "cannot download $from/$1: nothing was installed"
+        fail "cannot download $from/$1: nothing was installed" \
+          "--from DIRECTORY installs from files that are here"
       ;;
     http://*) fail "$from is not encrypted" "use https" ;;
     *)

@@ -11,5 +11,6 @@ try {
 } catch (error) {
   if (!(error instanceof Failure)) throw error;
   console.error(error.message);
+  if (error.hint !== undefined) console.error(`hint: ${error.hint}`);
   Deno.exitCode = error.exit;
 }
