@@ -225,6 +225,7 @@ export class ConsoleMethods implements Methods {
         RpcCode.permissionDenied,
         `Permission denied: only root and the server's own user may act as another one; ` +
           `you are ${caller.welcome.user}`,
+        "connect as root, or without --user",
       );
     }
     const user = this.#user(name);
