@@ -127,11 +127,14 @@ export class ConsoleSessions {
     const { post } = this.#options;
     const { session: id, greeted, unsent, idleTimeout } = handover;
     const socket = adoptSocket(connection);
-    socket.setTimeout(idleTimeout, () => {
-      const bytes = () => socket.bytesRead + socket.bytesWritten;
+    const bytes = () => socket.bytesRead + socket.bytesWritten;
+    socket.setTimeout(idleTimeout).on("timeout", () => {
       const before = bytes();
-      const end = () => post({ kind: "terminate", session: id, reason: "idle" });
-      setTimeout(() => bytes() === before && end(), SECOND_LOOK_MS);
+      setTimeout(() => {
+        if (bytes() === before) post({ kind: "terminate", session: id, reason: "idle" });
+        // It fires once, and not again until it is set.
+        socket.setTimeout(idleTimeout);
+      }, SECOND_LOOK_MS);
     });
     const session = handover.kind === "console"
       ? new ConsoleSession(socket, handover, this.#methods)
