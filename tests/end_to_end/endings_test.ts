@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { OpenSessions } from "../support/open_sessions.ts";
 import { isRoot } from "../support/program.ts";
+import { RpcSession } from "../support/rpc.ts";
 import { exists } from "../support/temporary_directory.ts";
 
 /** A way to end all sessions. */
@@ -27,13 +28,17 @@ const ENDINGS: Readonly<Record<string, Ending>> = {
   "idle_timeout": {
     limits: "grace: 200ms, idle_timeout: 300ms",
     reason: "idle",
-    // The program has the connection alone: no timeout applies.
-    end: (all) =>
-      all.command(
-        ...all.sessions
-          .filter(({ service, transport }) => service === "exec" && transport === "unix")
-          .map(({ session }) => `close session ${session}`),
-      ),
+    // The program has the connection alone: no timeout applies. Root's session is idle soon, too.
+    end: async ({ program, sessions }) => {
+      using root = await RpcSession.unix(program.path("console.sock"));
+      for (const { service, transport, session } of sessions) {
+        if (service === "exec" && transport === "unix") {
+          root.send("sessions.close", { id: session });
+        }
+      }
+      await root.ended();
+      return 0;
+    },
   },
   "SIGTERM": { limits: "grace: 200ms", reason: "shutdown", end: ({ server }) => server.stop() },
   "a second SIGTERM": {
