@@ -127,10 +127,10 @@ export function asStatus(value: unknown): ServerStatus {
 /** The answer of `log.list`. @throws {Failure} 65 for any other value. */
 export function asLogResult(value: unknown): LogResult {
   const counts = readRecord(value, { next: "number", dropped: "number" });
-  const lines = readArray((value as Record<string, unknown>).lines).map((line) => {
-    if (typeof line !== "object" || line === null) throw unexpectedAnswer();
-    return line as Record<string, unknown>;
-  });
+  const lines = readArray((value as Record<string, unknown>).lines).map((line) => ({
+    ...line as object,
+    ...readRecord(line, { time: "string", event: "string" }),
+  }));
   return { ...counts, lines } as unknown as LogResult;
 }
 
@@ -187,6 +187,18 @@ function asTexts(value: unknown): string[] {
     if (typeof one !== "string") throw unexpectedAnswer();
     return one;
   });
+}
+
+/** The deepest nesting of an answer, in levels; one of ipcauth has at most six. */
+const MAX_LEVELS = 32;
+
+/**
+ * Whether a value has more levels than an answer may have. What shows it may call itself for each
+ * level, and the stack would not hold those of a hostile server.
+ */
+export function isTooDeep(value: unknown, levels: number = MAX_LEVELS): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isTooDeep(member, levels - 1));
 }
 
 /** The failure of an answer whose shape is wrong. */

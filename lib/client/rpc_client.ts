@@ -11,6 +11,7 @@ import {
   RpcCode,
   type Welcome,
 } from "../service/console/protocol.ts";
+import { isTooDeep } from "./answers.ts";
 import { connectFailure, noDataFailure } from "./connect_failure.ts";
 import { RpcServerError } from "./rpc_error.ts";
 import type { ServerStream } from "./server_stream.ts";
@@ -216,6 +217,7 @@ export class RpcClient {
 
   #take(line: string): void {
     const message = parseMessage(line);
+    if (isTooDeep(message)) throw new LineError("a line is nested too deep");
     if (!this.#isWelcomed) {
       const welcome = message && message.method === "welcome" ? asWelcome(message.params) : null;
       if (welcome === null) throw new WelcomeError("its first line is not a welcome");

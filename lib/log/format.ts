@@ -108,7 +108,7 @@ export function formatText(event: AuditEvent, time: string): string {
 
 /** A field and its value, which is quoted where it is not one plain word. */
 export function pairOf([name, value]: [string, unknown]): string {
-  const text = String(value);
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
   const isPlain = /^[\p{L}\p{N}_.,:;/@+()*-]+$/u.test(text);
   return `${name}=${isPlain ? text : escapeJson(JSON.stringify(text))}`;
 }

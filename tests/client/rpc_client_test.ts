@@ -233,6 +233,18 @@ Deno.test("a line that is not JSON ends the session", async () => {
   assertEquals(exit, ExitCode.data);
 });
 
+Deno.test("a line that is nested too deep to be shown ends the session", async () => {
+  await using pair = socketPair();
+  pair.server.write(welcomeLine());
+  const { client } = await RpcClient.open(pair.client, WHERE, 578);
+  const call = client.call("stats");
+  pair.server.write(
+    `{"jsonrpc":"2.0","id":1,"result":${"[".repeat(60_000)}${"]".repeat(60_000)}}\n`,
+  );
+  const failure = await assertRejects(() => call, Failure, "nested too deep");
+  assertEquals(failure.exit, ExitCode.data);
+});
+
 Deno.test("an answer may be longer than a request may be", async () => {
   const name = "x".repeat(64);
   const many = Array.from({ length: 40_000 }, () => name);
