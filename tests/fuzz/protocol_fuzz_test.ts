@@ -243,12 +243,19 @@ Deno.test("fuzz: a PROXY header says who it is in ASCII, and nothing else", () =
     pid: fc.option(id),
     keyId: fc.option(fc.constant("0123456789abcdef")),
   });
-  const address = fc.record({
-    bytes: fc.uint8Array({ minLength: 4, maxLength: 4 }),
-    port: fc.nat(65535),
-  });
-  forAny(fc.tuple(identity, address, address), ([identity, source, destination]) => {
-    const values = readHeader(proxyHeader(identity, source, destination));
+  const addressOf = (length: number) =>
+    fc.record({
+      bytes: fc.uint8Array({ minLength: length, maxLength: length }),
+      port: fc.nat(65535),
+    });
+  const ends = fc.constantFrom(4, 16)
+    .chain((length) => fc.tuple(addressOf(length), addressOf(length)));
+  forAny(fc.tuple(identity, ends), ([identity, [source, destination]]) => {
+    const header = proxyHeader(identity, source, destination);
+    assertEquals(header[13], source.bytes.length === 4 ? 0x11 : 0x21);
+    const addresses = header.subarray(16, 16 + 2 * source.bytes.length);
+    assertEquals(addresses.toHex(), source.bytes.toHex() + destination.bytes.toHex());
+    const values = readHeader(header);
     const { user, uid, gid, pid, keyId } = identity;
     const written = (value: number | string | null) => value === null ? undefined : String(value);
     assertEquals(decodeURIComponent(values.get(0xe0)!), user.toWellFormed());
