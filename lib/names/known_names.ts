@@ -28,7 +28,7 @@ type HostWaiter = () => void;
 
 /** What of a decision may be another one after answers. */
 export interface NamesUpdateResult {
-  /** Whether the gid of a group is another one, or is known now or no more. */
+  /** Whether the gid of a group is another one, now or as it was known last. */
   readonly groups: boolean;
   /** The uids whose account is another one, or known again: being unknown changes nothing. */
   readonly uids: ReadonlySet<number>;
@@ -274,10 +274,13 @@ export class KnownNames {
     for (const waiter of waiters ?? []) waiter();
   }
 
-  /** @returns Whether its gid is another one, or that there is no such group is known at last. */
+  /**
+   * @returns Whether its gid is another one than it is now, or than it was known last: also that
+   * there is no such group is an answer, and ends the sessions that rest on the last one.
+   */
   #updateGroup({ name, gid, problem }: GroupResult): boolean {
-    const isFirst = problem === null && !this.#lastGroups.has(name);
-    const changed = isFirst || (this.#groups.get(name) ?? null) !== gid;
+    const changed = (this.#groups.get(name) ?? null) !== gid ||
+      problem === null && this.#lastGroups.get(name) !== gid;
     this.#groups.set(name, gid);
     if (problem === null) this.#lastGroups.set(name, gid);
     return changed;
