@@ -13,6 +13,9 @@ export interface Peer {
 /** Two sockets of users, of which the narrow one has a list, and one of keys. */
 export type Listener = "open" | "narrow" | "tcp";
 
+/** What stands behind a listener. */
+export type ServiceKind = "console" | "forward" | "exec" | "exec as the peer";
+
 /** The file, as far as the model knows it. */
 export interface AccessFile {
   readonly users: Map<string, { readonly uid: number; access: boolean }>;
@@ -20,6 +23,8 @@ export interface AccessFile {
   readonly groups: Map<string, { readonly gid: number | null; access: boolean }>;
   /** The listeners that it names. */
   readonly listeners: Set<Listener>;
+  /** What stands behind each listener; the open one has a console. */
+  readonly services: Readonly<Record<Listener, ServiceKind>>;
   /** The lists of listeners, as the last file that named them had it; null for none. */
   readonly lists: Record<"narrow" | "tcp", readonly string[] | null>;
   /** How many sessions there may be, of all and of one uid. */
@@ -53,8 +58,8 @@ export type Expected =
 
 /** The identity of a trusted peer. */
 const TRUSTED = "trusted";
-/** How many consoles trusted peers may have above the limit of all. */
-const RESERVE = 8;
+/** How many sessions trusted peers may have above the limit of all: of consoles, and of others. */
+const RESERVE = { console: 8, others: 4 };
 
 /** What is known of the name service. */
 export interface NameFacts {
@@ -86,7 +91,9 @@ export function admitted(
   if (!file.listeners.has(origin.listener)) return { allow: false, reason: "no-listener" };
   const decision = expected(file, names, secrets, origin, { first: null }, at);
   if (!decision.allow) return decision;
-  const all = file.limits.all + (decision.identity === TRUSTED ? RESERVE : 0);
+  const isConsole = file.services[origin.listener] === "console";
+  const reserve = isConsole ? RESERVE.console : RESERVE.others;
+  const all = file.limits.all + (decision.identity === TRUSTED ? reserve : 0);
   const own = open.filter(({ uid }) => uid === decision.uid);
   const hasPlace = open.length < all && own.length < file.limits.perUser;
   return hasPlace ? decision : { allow: false, reason: "over-limit" };

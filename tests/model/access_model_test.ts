@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { freePort } from "../support/keys.ts";
 import { NamesFixture, remoteNames } from "../support/name_service.ts";
 import { isRoot, Program } from "../support/program.ts";
-import type { Listener } from "./access_model.ts";
+import type { Listener, ServiceKind } from "./access_model.ts";
 import { requireLines } from "./audit_lines.ts";
 import { Commit } from "./commit.ts";
 import { type Command, Connect, ConnectKeyed, Leave } from "./connecting.ts";
@@ -27,6 +27,7 @@ import {
 } from "./name_changes.ts";
 import { Peers } from "./peers.ts";
 import { SetAllow, SetGroup, SetKey, SetLimits, SetListener } from "./policy_edits.ts";
+import { openBackend } from "./services.ts";
 import {
   closeAll,
   ENTRY_KEYS,
@@ -37,6 +38,7 @@ import {
   NEXT,
   PEERS,
   type Real,
+  ROOT,
   socketOf,
   textOf,
   UIDS,
@@ -167,6 +169,9 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
   fc.tuple(directoryEnd, way).map((all) => new SetKeyEnd(...all)),
   fc.oneof(way, fc.constant("remove" as const)).map((way) => new CopyKey(way)),
   fc.tuple(limits, way).map(([[all, perUser], way]) => new SetLimits(all!, perUser!, way)),
+  // As many as trusted peers may be above the limits, and more.
+  fc.tuple(listener, fc.boolean()).map((all) => new Connect(ROOT, ...all, 10)),
+  fc.boolean().map((stays) => new ConnectKeyed("admin", false, stays, 10)),
   fc.constantFrom(1, 2, 5).map((count) => new Leave(count)),
   fc.constant(new Hangup()),
 ];
@@ -184,7 +189,7 @@ const STEP_LIMIT_MS = 60_000;
 const SHRINK_LIMIT_MS = 180_000;
 const SEED = Deno.env.get("IPCAUTH_FUZZ_SEED");
 
-/** How often each kind of step was taken, and sessions were ended for each reason. */
+/** How often each kind of step was taken, services stood there, and sessions were ended. */
 const steps = new Map<string, number>();
 /** How many decisions were compared. */
 let decisions = 0;
@@ -229,6 +234,8 @@ interface Opening {
   readonly hasNames: boolean;
   /** The groups of the file and their flags. */
   readonly groups: readonly (readonly [string, boolean])[];
+  /** What stands behind the listeners but the open one. */
+  readonly services: Readonly<Record<"narrow" | "tcp", ServiceKind>>;
 }
 
 /** Runs one story. */
@@ -243,13 +250,14 @@ async function tell(opening: Opening, commands: Iterable<Command>): Promise<void
 
 /** Runs one story, and compares the whole log with the model's. */
 async function tellOf(
-  { workers, hasNames, groups }: Opening,
+  { workers, hasNames, groups, services }: Opening,
   commands: Iterable<Command>,
   program: Program,
   fixture: NamesFixture | null,
 ): Promise<void> {
   const startedAt = performance.now();
-  const model = newModel(groups, hasNames ? new ModelNames() : null);
+  for (const [listener, service] of Object.entries(services)) add(`${listener}: ${service}`);
+  const model = newModel(groups, services, hasNames ? new ModelNames() : null);
   const [one, other] = crypto.getRandomValues(new Uint8Array(2));
   const config = program.path("config.yaml");
   const port = freePort();
@@ -259,6 +267,7 @@ async function tellOf(
   await Deno.mkdir(path("keys.d"), { mode: 0o700 });
   const places = { path, keyFiles: new Map<string, string>(), address, port };
   await program.write("config.yaml", textOf(model.file, places), 0o600);
+  using _backend = openBackend(path("backend.sock"));
   using directory = fixture && new StoryDirectory(fixture);
   if (model.names !== null) await directory?.set(model.names);
   const args = ["--config", config, "--workers", `${workers}`];
@@ -286,6 +295,7 @@ async function requireLog(model: Model, real: Real, storyMs: number): Promise<vo
   const facts = {
     nameOf: (listener: Listener) =>
       listener === "tcp" ? `tcp:${address}:${port}` : `unix:${socketOf(real, listener)}`,
+    services: model.file.services,
     ...await peers.self(),
   };
   requireLines(server.log, model.decided, model.possible, facts, workers === 1, storyMs);
@@ -302,16 +312,23 @@ const flagsOf = (names: string[], minLength: number) =>
     fc.tuple(...some.map((name) => fc.tuple(fc.constant(name), fc.constantFrom(true, true, false))))
   );
 const workers = fc.constantFrom(1, 2);
+const SERVICES: readonly ServiceKind[] = ["console", "console", "forward", "forward", "exec"];
+const service = fc.constantFrom(...SERVICES);
 const plain = fc.record({
   workers,
   hasNames: fc.constant(false),
   groups: flagsOf(["staff", "lab"], 0),
+  services: fc.record({
+    narrow: fc.constantFrom<ServiceKind>(...SERVICES, "exec as the peer"),
+    tcp: service,
+  }),
 });
 const named = fc.record({
   workers,
   hasNames: fc.constant(true),
   groups: fc.tuple(flagsOf(["staff", "lab"], 0), flagsOf(["far", "near"], 2))
     .map(([own, others]) => [...own, ...others]),
+  services: fc.record({ narrow: service, tcp: service }),
 });
 
 function storyOf(commands: fc.Arbitrary<Command>[]) {
@@ -351,4 +368,23 @@ Deno.test(
   "the server follows groups and accounts as the model does (needs root and libnss-ldapd)",
   remoteNames,
   () => tellAll(named, [...COMMANDS, ...NAME_COMMANDS]),
+);
+
+Deno.test(
+  "a group that is removed while the name service fails ends its sessions (needs root and libnss-ldapd)",
+  remoteNames,
+  () =>
+    tell({
+      workers: 2,
+      hasNames: true,
+      groups: [["far", true], ["near", true]],
+      services: { narrow: "forward", tcp: "console" },
+    }, [
+      // Has the group from elsewhere: no account of it changes.
+      new Connect({ uid: 583, gids: [583, 2003] }, "open", true),
+      new Connect({ uid: 583, gids: [583, 2003] }, "narrow", true),
+      new SetAnswers(false),
+      new SetGroupId(null, "SIGHUP"),
+      new SetAnswers(true),
+    ]),
 );

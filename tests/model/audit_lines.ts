@@ -8,12 +8,14 @@
  * Not compared, because a story does not say it: `time` and `duration_ms`, but that no session was
  * open for longer than the story; `message`, a sentence; `listen`, `stop`, `reload` and `change`,
  * but that a change is one of root's; the order of lines of several data planes; whether a data
- * plane that has not heard of the end of a listener still denies what connects to it; and whether
- * the user of a group's member without an entry is the name of its account, or its uid in digits.
+ * plane that has not heard of the end of a listener still denies what connects to it; whether the
+ * user of a group's member without an entry is the name of its account, or its uid in digits; which
+ * number the session of another service than the console has, whose client is not told; and the
+ * `status` of a program that the server has ended.
  */
 import { assert, assertEquals } from "@std/assert";
 import type { AuditEvent } from "../support/program.ts";
-import type { AccessFile, Expected, Origin } from "./access_model.ts";
+import type { AccessFile, Expected, Listener, Origin, ServiceKind } from "./access_model.ts";
 import { ACCOUNTS } from "./model_names.ts";
 import type { Seen } from "./peers.ts";
 
@@ -32,7 +34,8 @@ export interface Decided {
 /** Where a story's server listens, and who connects. */
 export interface LogFacts {
   /** The names of listeners as they stand in the log. */
-  nameOf(listener: Origin["listener"]): string;
+  nameOf(listener: Listener): string;
+  readonly services: Readonly<Record<Listener, ServiceKind>>;
   /** The process of the peers on Unix sockets. */
   readonly pid: number;
   readonly exe: string;
@@ -57,41 +60,80 @@ function decisionLine(decided: Decided, facts: LogFacts): Record<string, unknown
   const { decision: { allow, reason }, configured, seen } = decided;
   const subject = subjectOf(decided, facts);
   if (allow) {
-    const { session, user } = seen;
-    return { event: "allow", ...subject, session, user, service: "console", reason };
+    const [service] = facts.services[decided.origin.listener].split(" ");
+    return { event: "allow", ...subject, ...toldOf(seen), service, reason };
   }
   // A peer that has not proved that it holds a key is no user.
   const user = reason === "bad-key" || configured === null ? {} : { user: configured };
   return { event: "deny", ...subject, ...user, reason };
 }
 
+/** The session, where it was told, and its user. */
+function toldOf({ told = {} }: Seen): Record<string, unknown> {
+  const { session, user } = told;
+  return session === undefined ? { user } : { session, user };
+}
+
 /** The lines that follow an `allow`. */
 function endLines(decided: Decided, facts: LogFacts): Record<string, unknown>[] {
-  const { revoke, close, seen: { session, user, sent, received } } = decided;
-  const subject = { ...subjectOf(decided, facts), session, user };
-  const end = { event: "close", ...subject, reason: close, bytes_in: sent, bytes_out: received };
+  const { revoke, close, seen, origin: { listener } } = decided;
+  const subject = { ...subjectOf(decided, facts), ...toldOf(seen) };
+  // A program has the connection on a Unix socket to itself.
+  const bytes = listener === "narrow" && isExec(facts.services.narrow)
+    ? {}
+    : { bytes_in: seen.sent, bytes_out: seen.received };
+  const end = { event: "close", ...subject, reason: close, ...bytes };
   return revoke === undefined ? [end] : [{ event: "revoke", ...subject, reason: revoke }, end];
 }
 
-/** Holds that the user that a session acts as is the one of its decision. */
-function requireUser({ decision, seen: { user }, origin }: Decided): void {
+function isExec(service: ServiceKind): boolean {
+  return service.startsWith("exec");
+}
+
+/** Holds that the service was told who its decision is about. */
+function requireIdentity(decided: Decided, facts: LogFacts): void {
+  const { decision, seen: { told, key }, origin } = decided;
   if (!decision.allow) return;
   const { identity, uid } = decision;
   const accounts = Object.entries(ACCOUNTS).flatMap(([name, own]) => own === uid ? [name] : []);
-  const names = identity === "trusted"
+  const isTrusted = identity === "trusted";
+  const names = isTrusted
     ? ["root"]
     : identity.startsWith("user ")
     ? [identity.slice(5)]
     : [String(uid), ...accounts];
-  assert(names.includes(user!), `${user} is none of ${names}: ${JSON.stringify(origin)}`);
+  const { user, runs, ...ids } = told!;
+  assert(names.includes(String(user)), `${user} is none of ${names}: ${JSON.stringify(origin)}`);
+  const service = facts.services[origin.listener];
+  if (service === "console") {
+    assertEquals([ids.trusted, ids.admin, ids.from], [isTrusted, isTrusted, "127.0.0.1"]);
+    return;
+  }
+  const isKeyed = origin.listener === "tcp";
+  assertEquals(ids, {
+    uid: String(uid),
+    // The file says no gid of the user of a key.
+    gid: isKeyed ? isTrusted ? "0" : "" : String(origin.peer.gids[0]),
+    pid: isKeyed ? "" : String(facts.pid),
+    key: isKeyed ? key : "",
+  });
+  const own = service === "exec as the peer" ? String(uid) : "0";
+  assertEquals(runs, isExec(service) ? own : undefined);
 }
 
 /** The fields of a line that a story says. */
-function comparable({ event, time, host, message, ...rest }: AuditEvent, facts: LogFacts) {
+function comparable(
+  { event, time, host, message, peer, duration_ms, status, ...fields }: AuditEvent,
+  facts: LogFacts,
+) {
   assert(typeof time === "string" && typeof host === "string");
   assert(message === undefined || event === "deny", `${event}: ${message}`);
-  const { peer, duration_ms, ...fields } = rest;
   assert(duration_ms === undefined || event === "close");
+  const listener = (["open", "narrow", "tcp"] as const)
+    .find((one) => facts.nameOf(one) === fields.listener)!;
+  assertEquals(status !== undefined, event === "close" && isExec(facts.services[listener]));
+  if (fields.reason === "end") assert(status === undefined || status === 0, String(status));
+  if (facts.services[listener] !== "console") delete fields.session;
   if (peer === undefined) return { event, ...fields };
   const { exe, program, ...ids } = peer as Record<string, unknown>;
   // A kernel before Linux 6.5 does not say it.
@@ -122,11 +164,13 @@ export function requireLines(
   storyMs: number,
 ): void {
   const sessions = all.filter(({ decision }) => decision.allow);
-  sessions.forEach(requireUser);
-  const numbers = new Set(sessions.map(({ seen }) => seen.session));
+  for (const session of sessions) requireIdentity(session, facts);
+  const numbers = new Set(log.filter(({ event }) => event === "allow").map((one) => one.session));
   assertEquals(numbers.size, sessions.length, "each session has a number of its own");
-  const lines = log.filter(({ event }) => ["allow", "deny", "revoke", "close"].includes(event))
-    .map((line) => comparable(line, facts));
+  const ofConnections = log.filter(({ event }) =>
+    ["allow", "deny", "revoke", "close"].includes(event)
+  );
+  const lines = ofConnections.map((line) => comparable(line, facts));
   const decided = lines.filter(({ event }) => event === "allow" || event === "deny");
   const expected = all.map((one) => decisionLine(one, facts));
   if (isOrdered) {
@@ -139,14 +183,16 @@ export function requireLines(
   requirePossible(rest.more, possible, facts);
   // The lines of each session, in their order: a plane writes all of its own.
   const bySession = Map.groupBy(
-    lines.filter(({ event }) => event !== "deny"),
-    (line) => (line as Record<string, unknown>).session,
+    ofConnections.filter(({ event }) => event !== "deny"),
+    ({ session }) => session,
   );
-  for (const one of sessions) {
-    const own = [decisionLine(one, facts), ...endLines(one, facts)];
-    assertEquals(bySession.get(one.seen.session), own, JSON.stringify(one.origin));
-  }
-  assertEquals([...bySession.keys()].filter((number) => !numbers.has(number as number)), []);
+  const lives = [...bySession.values()].map((own) =>
+    own.map((line) => textOf(comparable(line, facts))).join("\n")
+  );
+  const expectedLives = sessions.map((one) =>
+    [decisionLine(one, facts), ...endLines(one, facts)].map(textOf).join("\n")
+  );
+  assertEquals(lives.toSorted(), expectedLives.toSorted());
   for (const { duration_ms } of log.filter(({ event }) => event === "close")) {
     assert(typeof duration_ms === "number" && duration_ms >= 0 && duration_ms <= storyMs);
   }

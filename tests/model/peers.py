@@ -10,7 +10,7 @@
   close ID             closes a connection: "closed ID"
 
 "ended ID" comes when the server closes one that was in. What is said of a connection that was in
-ends with what it has seen: {session, user} of the greeting, and the bytes {sent, received}.
+ends with what it has seen: what it was "told" in the greeting, and the bytes "sent", "received".
 """
 
 import json
@@ -69,7 +69,7 @@ class Connection:
     def on_line(self, message):
         if self.state == "new":
             self.state = "in"
-            self.seen |= {name: message["params"][name] for name in ("session", "user")}
+            self.seen["told"] = message["params"]
             if self.request is None:
                 self.say("in")
             elif self.request["method"] == "config.commit":

@@ -14,9 +14,8 @@ const END_TIMEOUT_MS = 10_000;
 
 /** What a client has seen of its connection. */
 export interface Seen {
-  /** Of the greeting, where it was let in. */
-  session?: number;
-  user?: string;
+  /** The greeting of the service, where it was let in. */
+  told?: Readonly<Record<string, unknown>>;
   /** How many bytes went each way, without encryption. */
   sent: number;
   received: number;
@@ -166,8 +165,7 @@ export class Peers implements AsyncDisposable {
       if (length === null) throw new Error(`no greeting, but "${stream.text}"`);
       stream.push(buffer.subarray(0, length));
     }
-    const { session, user } = JSON.parse(stream.text).params;
-    Object.assign(seen, { session, user, received: stream.received });
+    Object.assign(seen, { told: JSON.parse(stream.text).params, received: stream.received });
   }
 
   #untilEnd(id: string, connection: Deno.TcpConn, stream: KeyedStream, seen: Seen): void {

@@ -6,19 +6,23 @@ import {
   admitted,
   type Expected,
   expected,
+  type Listener,
   type NameFacts,
   type Origin,
   type Peer,
   type Secrets,
+  type ServiceKind,
 } from "./access_model.ts";
 import { configuredUser, type Decided, type PossibleDenial } from "./audit_lines.ts";
 import { type ModelNames, NO_NAMES } from "./model_names.ts";
 import type { Peers } from "./peers.ts";
+import { serviceText } from "./services.ts";
 import type { StoryDirectory } from "./story_directory.ts";
 
 export const UIDS: Readonly<Record<string, number>> = { alice: 578, bob: 579, carol: 580 };
 /** The groups whose gids stand in the file. */
 export const GIDS: Readonly<Record<string, number>> = { staff: 2001, lab: 2002 };
+export const ROOT: Peer = { uid: 0, gids: [0] };
 export const PEERS: readonly Peer[] = [
   ...Object.values(UIDS).map((uid) => ({ uid, gids: [uid] })),
   { uid: 579, gids: [579, 2003] },
@@ -28,7 +32,7 @@ export const PEERS: readonly Peer[] = [
   { uid: 581, gids: [2003, 2004] },
   { uid: 582, gids: [2002, 2001, 2005] },
   { uid: 583, gids: [583] },
-  { uid: 0, gids: [0] },
+  ROOT,
 ];
 /** The key of carol that stands in the directory of keys, or does not. */
 export const COPIED = "copied";
@@ -99,9 +103,13 @@ export interface Real {
 /** The id of a session of root that is open all the time. */
 const WATCH = "watch";
 
-/** @param groups Their flags, in the order of the file. */
+/**
+ * @param groups Their flags, in the order of the file.
+ * @param services Those of the listeners but the open one.
+ */
 export function newModel(
   groups: readonly (readonly [string, boolean])[],
+  services: Readonly<Record<"narrow" | "tcp", ServiceKind>>,
   names: ModelNames | null,
 ): Model {
   return {
@@ -112,6 +120,7 @@ export function newModel(
       ]),
       groups: new Map(groups.map(([name, access]) => [name, { gid: GIDS[name] ?? null, access }])),
       listeners: new Set(["open", "narrow", "tcp"]),
+      services: { open: "console", ...services },
       lists: { narrow: null, tcp: null },
       limits: WIDE,
       keys: new Map([["admin", { user: null }], ["k1", { user: "bob" }]]),
@@ -145,12 +154,14 @@ export function textOf(
 ): string {
   const list = (lines: string[]) => lines.length === 0 ? " []\n" : `\n${lines.join("")}`;
   const { listeners, users, groups, lists, keys, limits } = file;
-  const narrow = `  - { unix: ${real.path("narrow.sock")}, service: console${
+  const service = (listener: Listener) =>
+    serviceText(file.services[listener], real.path("backend.sock"));
+  const narrow = `  - { unix: ${real.path("narrow.sock")}, service: ${service("narrow")}${
     lists.narrow === null ? "" : `, allow: ${JSON.stringify(lists.narrow)}`
   } }\n`;
   const entries = [...keys].filter(([, { isInDirectory }]) => !isInDirectory);
   const tcp = `  - tcp: ${real.address}:${real.port}
-    service: console
+    service: ${service("tcp")}
 ${lists.tcp === null ? "" : `    allow: ${JSON.stringify(lists.tcp)}\n`}    keys:
 ${
     entries.map(([name, { user, notAfter }]) =>
