@@ -16,6 +16,7 @@ import {
 } from "../../lib/libc/sockets.ts";
 import { libc } from "../../lib/libc/symbols.ts";
 import { unixAddress } from "../../lib/libc/unix_address.ts";
+import { whenThere } from "../support/last_close.ts";
 import { ListeningSocket } from "../support/listening_socket.ts";
 
 const F_GETFD = 1;
@@ -80,7 +81,7 @@ Deno.test("receive() returns a count, 0, WOULD_BLOCK or BROKEN", () => {
   // Closing a socket with unread bytes resets the connection.
   send(left, new Uint8Array([4]));
   right.close();
-  assertEquals(receive(left, buffer), BROKEN);
+  assertEquals(whenThere(() => receive(left, buffer), WOULD_BLOCK), BROKEN);
   assertEquals(receive(left, buffer), 0);
   left.close();
 });
@@ -92,7 +93,7 @@ Deno.test("peek() leaves the byte to be received", () => {
   right.close();
   assertEquals([peek(left), peek(left)], [1, 1]);
   assertEquals(receive(left, new Uint8Array(1)), 1);
-  assertEquals(peek(left), 0);
+  assertEquals(whenThere(() => peek(left), WOULD_BLOCK), 0);
   left.close();
 });
 
@@ -103,7 +104,7 @@ Deno.test("send() takes the bytes that fit, then would block, then is broken", (
   assert(taken > 0 && taken < bytes.length);
   assertEquals(send(left, bytes), WOULD_BLOCK);
   right.close();
-  assertEquals(send(left, bytes, 1), BROKEN);
+  assertEquals(whenThere(() => send(left, bytes, 1), WOULD_BLOCK), BROKEN);
   left.close();
 });
 

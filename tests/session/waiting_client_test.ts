@@ -5,8 +5,10 @@ import {
   peek,
   receive,
   send,
+  shutdown,
   shutdownWrite,
   unixSocketPair,
+  WOULD_BLOCK,
 } from "../../lib/libc/sockets.ts";
 import { resetOnClose } from "../../lib/libc/tcp_socket.ts";
 import { Reactor } from "../../lib/reactor/reactor.ts";
@@ -14,6 +16,7 @@ import type { ClientConnection } from "../../lib/session/service.ts";
 import { WaitingClient } from "../../lib/session/waiting_client.ts";
 import { isWiped, keyedDuring } from "../support/ciphers.ts";
 import { connected } from "../support/conversation.ts";
+import { whenThere } from "../support/last_close.ts";
 import { tcpPair } from "../support/relay_harness.ts";
 
 const ONE_BYTE = Uint8Array.of(7);
@@ -45,7 +48,9 @@ class Waiting {
   leave(end: "half" | "whole" | "reset"): void {
     if (end === "half") shutdownWrite(this.far);
     else {
-      if (end === "reset") resetOnClose(this.far);
+      // At once, whatever other descriptors there are of it.
+      if (end === "whole") shutdown(this.far);
+      else resetOnClose(this.far);
       this.far.close();
     }
     this.turns();
@@ -76,6 +81,7 @@ Deno.test("a Unix client that ends its own direction waits for an answer, and le
 
 Deno.test("an end that has come before it is watched is one, too", () => {
   using waiting = new Waiting();
+  shutdown(waiting.far);
   waiting.far.close();
   waiting.client.watch(waiting.reactor);
   waiting.turns();
@@ -147,7 +153,8 @@ Deno.test("a client that is closed reads end-of-file, and no key of it is left",
   waiting.client.watch(waiting.reactor);
   send(waiting.far, ONE_BYTE);
   waiting.client.close();
-  assertEquals([peek(waiting.far), waiting.reactor.size], [0, 0]);
+  assertEquals(whenThere(() => peek(waiting.far), WOULD_BLOCK), 0);
+  assertEquals(waiting.reactor.size, 0);
   let keyed!: Waiting;
   const ciphers = keyedDuring(() => keyed = new Waiting("tcp"));
   using _keyed = keyed;
