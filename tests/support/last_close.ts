@@ -1,6 +1,6 @@
 /**
- * Ends of connections within this process. Tests run beside each other in it: a program that another
- * one starts has a copy of each descriptor until its execve(2), so a connection may end a moment
+ * Ends of connections within this process. Tests run beside each other in it: a program that one of
+ * them starts has a copy of each descriptor until its execve(2), so a connection may end a moment
  * after its descriptor was closed.
  */
 

@@ -150,9 +150,15 @@ export class NamesFixture implements AsyncDisposable {
   ): Promise<AsyncDisposable & { ended: Promise<unknown> }> {
     const argv = ["socat", "-t60", "-", `UNIX:${this.program.path("ipc.sock")},shut-none`];
     const line = this.program.command(argv, { uid, gid });
-    const child = line.spawn();
-    const reader = child.stdout.getReader();
-    if ((await reader.read()).value === undefined) throw new Error("the session was refused");
+    let child = line.spawn();
+    let reader = child.stdout.getReader();
+    // Where the machine stands still, no answer is known for moments.
+    for (let attempt = 1; (await reader.read()).value === undefined; attempt++) {
+      await Promise.all([child.stderr.cancel(), child.status]);
+      if (attempt === 10) throw new Error("the session was refused");
+      child = line.spawn();
+      reader = child.stdout.getReader();
+    }
     const ended = reader.read();
     return {
       ended,
