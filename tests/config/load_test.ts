@@ -239,6 +239,15 @@ Deno.test("loadConfig() refuses a file larger than 64 MiB, without reading terab
   }
 });
 
+Deno.test("loadConfig() takes no part of a file that is longer than its size says", () => {
+  const places = { paths: ["/proc/version"], explicit: true };
+  const { exit, message } = assertThrows(() => loadConfig(places, HOST_FACTS), Failure) as Failure;
+  assertEquals([exit, message], [
+    ExitCode.config,
+    "The configuration /proc/version is being written",
+  ]);
+});
+
 Deno.test("loadConfig() reads a file of exactly 64 MiB", () => {
   using place = new Place(
     "# line\n".repeat(10 << 20).slice(0, (64 << 20) - USER.length - 1) + "\n" + USER,
