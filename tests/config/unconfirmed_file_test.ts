@@ -111,14 +111,21 @@ Deno.test("the removal of a record is durable, or it fails", () => {
   const file = held(place.path);
   const { sync } = Directory.prototype;
   try {
-    for (const [errno, exit] of [[Errno.EIO, ExitCode.os], [Errno.EACCES, ExitCode.refused]]) {
+    const list = `ls -ld ${place.directory} ${place.record}`;
+    for (
+      const [errno, exit, hint] of [
+        [Errno.EIO, ExitCode.os, list],
+        [Errno.ENOSPC, ExitCode.os, `df -h ${place.directory}`],
+        [Errno.EACCES, ExitCode.refused, list],
+      ] as const
+    ) {
       file.write(EDIT);
       Directory.prototype.sync = () => {
-        throw new SystemError("fsync", errno!);
+        throw new SystemError("fsync", errno);
       };
       const failure = assertThrows(() => file.remove(), Failure) as Failure;
-      assertEquals([failure.exit, place.names().includes("config.yaml.unconfirmed")], [
-        ...[exit, false],
+      assertEquals([failure.exit, failure.hint, place.names().join()], [
+        ...[exit, hint, "config.yaml,config.yaml.unconfirmed.lock"],
       ]);
       Directory.prototype.sync = sync;
     }
