@@ -5,8 +5,11 @@ import { loadConfig, loadHostFacts } from "../../lib/config/load.ts";
 import { editConfigFile } from "../../lib/config/edit_file.ts";
 import { ExitCode, Failure } from "../../lib/errors.ts";
 import { LockFile } from "../../lib/files/lock_file.ts";
+import { Directory } from "../../lib/libc/directory.ts";
+import { describe, Errno, SystemError } from "../../lib/libc/errno.ts";
 import { effectiveUid } from "../../lib/libc/ids.ts";
 import { PERMISSION_FLAGS } from "../../lib/cli/permissions.ts";
+import { FailingCall } from "../support/failing_call.ts";
 
 const HOST_FACTS = loadHostFacts(effectiveUid());
 const needsRoot = { ignore: effectiveUid() !== 0 };
@@ -48,6 +51,43 @@ Deno.test("editConfigFile() writes the new text, and leaves no other file", asyn
   using place = new Place();
   assertEquals(await place.edit((text) => `${text}# more\n`), true);
   assertEquals([place.text(), place.names()], [`${TEXT}# more\n`, ["config.yaml"]]);
+});
+
+Deno.test("editConfigFile() says why it cannot write, and leaves the file as it was", async () => {
+  using place = new Place();
+  const { directory, path } = place;
+  const { create } = Directory.prototype;
+  const disk = (errno: number) => `Cannot write ${path}: ${describe(errno)}`;
+  const denied = [
+    `Cannot write ${path}: permission denied`,
+    ExitCode.refused,
+    `ls -ld ${directory} ${path}`,
+  ];
+  try {
+    for (
+      const [errno, ...expected] of [
+        [Errno.EACCES, ...denied],
+        [Errno.ENOSPC, disk(Errno.ENOSPC), ExitCode.os, `df -h ${directory}`],
+        [Errno.EIO, disk(Errno.EIO), ExitCode.os, `namei -l ${path}`],
+      ] as const
+    ) {
+      Directory.prototype.create = () => {
+        throw new SystemError("openat", errno);
+      };
+      const { message, exit, hint } = await assertRejects(
+        () => place.edit(() => "users: []\n"),
+        Failure,
+      ) as Failure;
+      assertEquals([message, exit, hint], expected);
+      assertEquals([place.text(), place.names()], [TEXT, ["config.yaml"]]);
+    }
+  } finally {
+    Directory.prototype.create = create;
+  }
+  // No lock can be made where the directory may not be written, so that is what is said.
+  using _open = new FailingCall("open", Errno.EACCES, (file) => file === `${path}.lock`);
+  const { message, exit, hint } = await place.refused(ExitCode.refused);
+  assertEquals([message, exit, hint], denied);
 });
 
 Deno.test("editConfigFile() writes nothing where the text is the same", async () => {
