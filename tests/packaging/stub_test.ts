@@ -381,6 +381,25 @@ Deno.test(
 );
 
 Deno.test(
+  "SIGHUP ends no server whose stub has started processes (needs gcc and strace)",
+  { ignore: !hasCompiler || !isInstalled("strace") },
+  async () => {
+    using directory = await temporaryDirectory();
+    const probe = await stubProbe(HOST_MACHINE, CONFIG, directory.path);
+    for (const [command, signal] of [["serve", null], ["users", "SIGHUP"]]) {
+      // It comes while the process waits for the first of them.
+      const inject = ["-e", "trace=clone", "-e", "inject=clone:signal=SIGHUP:when=1"];
+      const { success, stderr } = await new Deno.Command("strace", {
+        args: ["-qq", "-o", "/dev/null", ...inject, probe, command!],
+        stdout: "null",
+        stderr: "piped",
+      }).output();
+      assertEquals(success, signal === null, new TextDecoder().decode(stderr));
+    }
+  },
+);
+
+Deno.test(
   "the stub refuses to run with the rights of another user (needs root and gcc)",
   { ignore: !hasCompiler || Deno.uid() !== 0 },
   async () => {

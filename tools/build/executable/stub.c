@@ -366,11 +366,18 @@ static int is_own(const char *variable) {
          is_named(variable, FILE_LIMIT);
 }
 
-/* Blocks signals in every thread that the runtime will start. SIGUSR1 would open a debugger: that
- * it is ignored does not keep the runtime from catching it, half a second after its start. SIGHUP
- * would end the start of a server, until the program has its own handler and unblocks it: the
- * runtime catches it some time before, and then ends the process. */
 static void block(int signal) { change_blocked(SIG_BLOCK, 1UL << (signal - 1)); }
+
+/* Blocks signals in every thread that the runtime will start, before any process is started: what
+ * is blocked once stays so. SIGUSR1 would open a debugger: that it is ignored does not keep the
+ * runtime from catching it, half a second after its start. SIGHUP would end the start of a server,
+ * until the program has its own handler and unblocks it: the runtime catches it some time before,
+ * and then ends the process. */
+static void block_signals(const struct start *start) {
+  if (is_command(start->argc, start->argv, "serve")) block(SIGHUP);
+  /* A program inherits the signals that are blocked. run-as refuses the debugger itself. */
+  if (!is_command(start->argc, start->argv, "run-as")) block(SIGUSR1);
+}
 
 /* Writes the variable with the soft limit of open files, which the runtime raises. */
 static void append_limit(char *end) {
@@ -390,6 +397,7 @@ static void append_limit(char *end) {
 __attribute__((used, visibility("hidden"))) u64 measure(const u64 *stack) {
   const struct start start = read_start(stack);
   check_user(&start);
+  block_signals(&start);
   check_directory(start.argc, start.argv);
   const struct payload *payload = select_payload(start.argc, start.argv);
   check_system(start.argc, start.argv, payload);
@@ -437,9 +445,6 @@ __attribute__((used, visibility("hidden"))) void prepare(const u64 *stack, u64 *
   char *limit = list + names;
   append_limit(limit);
   char *renamed = limit + sizeof FILE_LIMIT "=" + 20;
-  if (is_command(start.argc, start.argv, "serve")) block(SIGHUP);
-  /* A program inherits the signals that are blocked. run-as refuses the debugger itself. */
-  if (!is_command(start.argc, start.argv, "run-as")) block(SIGUSR1);
 
   u64 *end = new + 1;
   *end++ = (u64) "ipcauth"; /* the runtime would behave as another program for some names */
