@@ -2,6 +2,7 @@
  * A server on a machine whose name service the test controls: `/etc/group`, and a directory on the
  * network whose daemon (`nslcd(8)`) is stopped, or does not answer. Its module is a real one.
  */
+import { assertEquals } from "@std/assert";
 import { hasPrivateSystem } from "./private_system.ts";
 import { type Outcome, Program, RunningServer } from "./program.ts";
 
@@ -65,10 +66,16 @@ export class NamesFixture implements AsyncDisposable {
     return this.#server;
   }
 
-  /** Sets the entries that `/etc/group` has beside those of the machine. */
+  /**
+   * Sets the entries that `/etc/group` has beside those of the machine. It is mounted, so it is
+   * written in place: by one write, and with blank lines instead of a shorter file, because who
+   * reads it meanwhile would take an entry that is not there yet for one that does not exist.
+   */
   async setGroups(...lines: string[]): Promise<void> {
     const text = this.#groups + lines.map((line) => `${line}\n`).join("");
-    await Deno.writeTextFile(this.program.path("system", "group"), text);
+    using file = await Deno.open(this.program.path("system", "group"), { write: true });
+    const bytes = new TextEncoder().encode(text.padEnd((await file.stat()).size, "\n"));
+    assertEquals(await file.write(bytes), bytes.length);
   }
 
   /** Takes the place of the daemon: connections are made, and nothing is answered. */
