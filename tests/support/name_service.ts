@@ -66,14 +66,18 @@ export class NamesFixture implements AsyncDisposable {
     return this.#server;
   }
 
-  /**
-   * Sets the entries that `/etc/group` has beside those of the machine. It is mounted, so it is
-   * written in place: by one write, and with blank lines instead of a shorter file, because who
-   * reads it meanwhile would take an entry that is not there yet for one that does not exist.
-   */
+  /** Sets the entries that `/etc/group` has beside those of the machine. */
   async setGroups(...lines: string[]): Promise<void> {
-    const text = this.#groups + lines.map((line) => `${line}\n`).join("");
-    using file = await Deno.open(this.program.path("system", "group"), { write: true });
+    await this.#write("group", this.#groups + lines.map((line) => `${line}\n`).join(""));
+  }
+
+  /**
+   * Writes a file of `/etc`. It is mounted, so it is written in place: by one write, and with blank
+   * lines instead of a shorter file, because who reads it meanwhile would take an entry that is not
+   * there yet for one that does not exist.
+   */
+  async #write(name: string, text: string): Promise<void> {
+    using file = await Deno.open(this.program.path("system", name), { write: true });
     const bytes = new TextEncoder().encode(text.padEnd((await file.stat()).size, "\n"));
     assertEquals(await file.write(bytes), bytes.length);
   }
@@ -135,7 +139,7 @@ export class NamesFixture implements AsyncDisposable {
   /** Sets the sources of groups, and those of accounts. A running server follows them. */
   async setSources(groups: string, accounts = "files"): Promise<void> {
     const names = `passwd: ${accounts}\ngroup: ${groups}\nhosts: files dns\n`;
-    await Deno.writeTextFile(this.program.path("system", "nsswitch.conf"), names);
+    await this.#write("nsswitch.conf", names);
   }
 
   /** Connects as a uid with one group. @returns Whether the welcome was sent. */
