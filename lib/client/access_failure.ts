@@ -88,16 +88,16 @@ const USERS = "ipcauth users check NAME, run by the server's administrator, says
 const KEYS = "ipcauth keys, run by the server's administrator, lists the keys and their ends";
 
 /** What a client is told with a reason, and what helps. */
-const REASONS: Readonly<Record<string, readonly [string, string]>> = {
-  "expired-key": ["the key has expired", KEYS],
-  "user-denied": ["the user has no access, or this key may not act as another one", USERS],
-  "not-on-listener": ["the user may not use this listener", USERS],
-  "over-limit": ["the limit of connections is reached", LATER],
-  "bad-key": ["the key is not valid any more", KEYS],
-  "unreadable": ["the server cannot read its configuration or this key at the moment", LATER],
-};
+const REASONS: ReadonlyMap<string, readonly [string, string]> = new Map([
+  ["expired-key", ["the key has expired", KEYS]],
+  ["user-denied", ["the user has no access, or this key may not act as another one", USERS]],
+  ["not-on-listener", ["the user may not use this listener", USERS]],
+  ["over-limit", ["the limit of connections is reached", LATER]],
+  ["bad-key", ["the key is not valid any more", KEYS]],
+  ["unreadable", ["the server cannot read its configuration or this key at the moment", LATER]],
+]);
 
 function rejected(where: string, reason: string): Failure {
-  const [sentence, hint] = REASONS[reason] ?? ["for a reason of its own", LATER];
+  const [sentence, hint] = REASONS.get(reason) ?? ["for a reason of its own", LATER];
   return connectFailure(`${where} refuses: ${sentence} (${reason})`, ExitCode.refused, hint);
 }
