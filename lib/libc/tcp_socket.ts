@@ -12,7 +12,7 @@ import { bind, listen } from "./sockets.ts";
 import { libc } from "./symbols.ts";
 
 // asm-generic/socket.h
-const SO_REUSEADDR = 2;
+export const SO_REUSEADDR = 2;
 const SO_ERROR = 4;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;

@@ -752,7 +752,7 @@ Deno.test("a sandbox goes with every service but programs", () => {
   }
 });
 
-Deno.test("a listener has a console where it names no service, and a program the server's user", () => {
+Deno.test("a listener without a service is a console, and a program has the server's user", () => {
   const service = (fields: string) => parse(listener(`unix: /a, ${fields}`)).listeners![0]!.service;
   for (const none of ["", "service: ", "service: ~"]) {
     assertEquals(service(none), { kind: "console" });

@@ -140,18 +140,25 @@ export async function restingDescriptors(pid: number): Promise<number> {
 }
 
 /**
+ * What a process holds beside the descriptors it had before: an empty text for nothing. Where it
+ * has other descriptors, its children are not looked for.
+ */
+export function leftOf(pid: number, descriptors: number): string {
+  const open = descriptorsOf(pid);
+  const children = open === descriptors ? childrenOf(pid) : [];
+  if (open === descriptors && children.length === 0) return "";
+  return `${open} descriptors instead of ${descriptors}, children: ${children.join(" ")}`;
+}
+
+/**
  * Waits until a process has no child, and as many descriptors open as before.
  *
  * @throws {Error} When it has more for a long time, which is a leak.
  */
 export async function untilNothingIsLeft(pid: number, descriptors: number): Promise<void> {
   const until = performance.now() + LEAK_MS;
-  while (descriptorsOf(pid) !== descriptors || childrenOf(pid).length > 0) {
-    if (performance.now() > until) {
-      throw new Error(
-        `${descriptorsOf(pid)} descriptors, ${descriptors} before; children: ${childrenOf(pid)}`,
-      );
-    }
+  for (let left; (left = leftOf(pid, descriptors)) !== "";) {
+    if (performance.now() > until) throw new Error(left);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

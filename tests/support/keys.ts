@@ -6,11 +6,8 @@ import { Errno, SystemError } from "../../lib/libc/errno.ts";
 import { numericAddress } from "../../lib/libc/inet_address.ts";
 import { setOption } from "../../lib/libc/socket_options.ts";
 import { bind } from "../../lib/libc/sockets.ts";
-import { tcpSocket } from "../../lib/libc/tcp_socket.ts";
+import { SO_REUSEADDR, tcpSocket } from "../../lib/libc/tcp_socket.ts";
 import { type AuditEvent, Program, type RunningServer } from "./program.ts";
-
-/** asm-generic/socket.h */
-const SO_REUSEADDR = 2;
 
 /** Writes a key file: 43 base64url characters in one line. @returns Its path. */
 export async function writeKey(program: Program, name: string): Promise<string> {

@@ -3,7 +3,7 @@
  * in, and who must never be. For tests and soaks that make system calls fail.
  */
 import { Backend, echo } from "./backend.ts";
-import { childrenOf, descriptorsOf, restingDescriptors } from "./exec_server.ts";
+import { leftOf, restingDescriptors } from "./exec_server.ts";
 import { freePort, readKey, writeKey } from "./keys.ts";
 import { Program, type RunningServer } from "./program.ts";
 import { TestClient } from "./test_client.ts";
@@ -176,14 +176,10 @@ export class ServiceVisits implements AsyncDisposable {
   async left({ descriptors }: Baseline): Promise<string> {
     const until = Date.now() + LIMIT_MS;
     for (;;) {
-      const open = descriptorsOf(this.#server.pid);
-      const children = open === descriptors ? childrenOf(this.#server.pid) : [];
+      const left = leftOf(this.#server.pid, descriptors);
       const sessions = this.#server.count("allow") - this.#server.count("close");
-      if (open === descriptors && children.length === 0 && sessions === 0) return "";
-      if (Date.now() > until) {
-        return `${open} descriptors instead of ${descriptors}, children: ${children.join(" ")}, ` +
-          `${sessions} more sessions begun than ended`;
-      }
+      if (left === "" && sessions === 0) return "";
+      if (Date.now() > until) return `${left}, ${sessions} more sessions begun than ended`;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
