@@ -171,8 +171,10 @@ async function runsOnArm64(path: string, directory: string): Promise<void> {
   await Deno.mkdir(root, { recursive: true });
   await Deno.symlink(library, join(root, "aarch64-linux-gnu"));
   await Deno.symlink(`${library}/ld-linux-aarch64.so.1`, join(root, "ld-linux-aarch64.so.1"));
+  // Without a terminal: the emulator has no seccomp(2), which run-as needs at one.
+  const emulator = ["--wait", "qemu-aarch64", "-L", join(directory, "root")];
   const run = async (...args: string[]) =>
-    await runProgram("qemu-aarch64", ["-L", join(directory, "root"), path, ...args], directory);
+    await runProgram("setsid", [...emulator, path, ...args], directory);
   assertEquals(await run("--version"), `ipcauth ${manifest.version} (${COMMIT.hash})\n`);
   await using server = await KeyedServer.open(async (program, port) => {
     await writeKey(program, "k.key");
